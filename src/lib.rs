@@ -1,0 +1,1 @@
+//! The Rust core of nestjs-kafka-native.
