@@ -1,0 +1,54 @@
+import type { DeleteGroupsResult } from '../types.js';
+import { KafkaJSError, KafkaJSProtocolError, type ErrorSource, type ProtocolErrorSource } from './base.js';
+
+/** Some groups could not be deleted. */
+export class KafkaJSDeleteGroupsError extends KafkaJSError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaJSDeleteGroupsError';
+  readonly groups: DeleteGroupsResult[];
+
+  constructor(e: ErrorSource, groups: DeleteGroupsResult[] = []) {
+    super(e);
+    this.groups = groups;
+  }
+}
+
+/** What became of the records of a partition that were to be deleted. */
+export interface KafkaJSDeleteTopicRecordsErrorPartition {
+  partition: number;
+  offset: string;
+  error: KafkaJSError;
+}
+
+/** The records of some partitions could not be deleted; retriable when each of them is. */
+export class KafkaJSDeleteTopicRecordsError extends KafkaJSError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaJSDeleteTopicRecordsError';
+  readonly partitions: KafkaJSDeleteTopicRecordsErrorPartition[];
+
+  constructor({ partitions }: { topic?: string; partitions: KafkaJSDeleteTopicRecordsErrorPartition[] }) {
+    const failed = partitions.filter(({ error }) => error != null);
+    super('Error while deleting records', { retriable: failed.every(({ error }) => error.retriable) });
+    this.partitions = partitions;
+  }
+}
+
+/** A topic could not be created; one of the errors of a {@link KafkaJSAggregateError}. */
+export class KafkaJSCreateTopicError extends KafkaJSProtocolError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaJSCreateTopicError';
+
+  constructor(e: ProtocolErrorSource, topic?: string, { cause }: { cause?: Error } = {}) {
+    super(e, { topic, cause });
+  }
+}
+
+/** A partition could not be moved. */
+export class KafkaJSAlterPartitionReassignmentsError extends KafkaJSProtocolError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaJSAlterPartitionReassignmentsError';
+
+  constructor(e: ProtocolErrorSource, topic?: string, partition?: number) {
+    super(e, { topic, partition });
+  }
+}

@@ -1,0 +1,56 @@
+import { KafkaJSError } from './base.js';
+
+/** What is known of a request whose reply did not come. */
+export interface ReplyErrorDetails {
+  /** The reply topic. */
+  topic: string;
+  /** The partition that the reply was expected on. */
+  partition: number;
+  /** The request's correlation id. */
+  correlationId?: string;
+  cause?: Error;
+}
+
+/**
+ * No reply came within `replyTimeout`. Whether the request was handled is not known, so it is `retriable`
+ * only in the sense that sending it again may bring a reply.
+ */
+export class KafkaReplyTimeoutError extends KafkaJSError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaReplyTimeoutError';
+  readonly topic: string;
+  readonly partition: number;
+  readonly correlationId?: string;
+  /** The time-out in milliseconds. */
+  readonly timeout: number;
+
+  constructor({ topic, partition, correlationId, timeout, cause }: ReplyErrorDetails & { timeout: number }) {
+    super(`No reply on ${topic} (partition ${partition}) within ${timeout} ms`, { cause });
+    this.topic = topic;
+    this.partition = partition;
+    this.correlationId = correlationId;
+    this.timeout = timeout;
+  }
+}
+
+/**
+ * The reply cannot arrive any more, for example because the reply partition moved to another client while the
+ * request was pending. Whether the request was handled is not known.
+ */
+export class KafkaReplyLostError extends KafkaJSError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaReplyLostError';
+  readonly topic: string;
+  readonly partition: number;
+  readonly correlationId?: string;
+  /** Why it is lost, in words. */
+  readonly reason: string;
+
+  constructor({ topic, partition, correlationId, reason, cause }: ReplyErrorDetails & { reason: string }) {
+    super(`The reply on ${topic} (partition ${partition}) is lost: ${reason}`, { cause });
+    this.topic = topic;
+    this.partition = partition;
+    this.correlationId = correlationId;
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,37 @@
+/** Log levels, with kafkajs's numbers (there is no 3). An object and a type of the same name, so that it works under `isolatedModules`. */
+export const logLevel = { NOTHING: 0, ERROR: 1, WARN: 2, INFO: 4, DEBUG: 5 } as const;
+/** One of {@link logLevel}'s numbers. */
+export type logLevel = (typeof logLevel)[keyof typeof logLevel];
+
+/** What a log line carries besides its level and namespace. */
+export interface LoggerEntryContent {
+  /** ISO 8601 time of the line. */
+  readonly timestamp: string;
+  readonly message: string;
+  [key: string]: any;
+}
+
+/** One log line, as a {@link logCreator}'s function receives it. */
+export interface LogEntry {
+  /** The part that logs, for example `Consumer` or `Producer`; empty for the root logger. */
+  namespace: string;
+  level: logLevel;
+  /** The level's name: `ERROR`, `WARN`, `INFO` or `DEBUG`. */
+  label: string;
+  log: LoggerEntryContent;
+}
+
+/** Makes the function that writes log lines; it is called once with the configured level. */
+export type logCreator = (level: logLevel) => (entry: LogEntry) => void;
+
+/** kafkajs's logger. */
+export interface Logger {
+  info: (message: string, extra?: object) => void;
+  error: (message: string, extra?: object) => void;
+  warn: (message: string, extra?: object) => void;
+  debug: (message: string, extra?: object) => void;
+  /** A logger of the same sink under another namespace, with its own level when one is given. */
+  namespace: (namespace: string, logLevel?: logLevel) => Logger;
+  /** Changes the level of this logger and of those made from it that have none of their own. */
+  setLogLevel: (logLevel: logLevel) => void;
+}
