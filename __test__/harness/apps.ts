@@ -1,0 +1,71 @@
+import 'reflect-metadata';
+import { Module, type INestMicroservice, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { ClientKafka, ServerKafka } from '@nestjs/microservices';
+import { BROKERS } from './broker';
+import { logs } from './logs';
+import { transport, type Kind, type TransportOptions } from './transports';
+
+export interface RunningServer {
+  app: INestMicroservice;
+  server: ServerKafka;
+  close(): Promise<void>;
+}
+
+/** Options of a server or client that is called `name`, on the broker under test. */
+export function optionsFor(name: string, extra: TransportOptions = {}): TransportOptions {
+  return {
+    ...extra,
+    client: { brokers: BROKERS, clientId: name, ...extra.client },
+    consumer: { groupId: name, ...extra.consumer },
+  };
+}
+
+/** A root module of controllers. */
+export function moduleOf(controllers: Type[]): Type {
+  class AppModule {}
+  Module({ controllers })(AppModule);
+  return AppModule;
+}
+
+/**
+ * Starts a microservice with the transport as its strategy. It reads its topics from the beginning: the
+ * tests' topics are new, and where "the end" is at the first fetch would be a race.
+ */
+export async function startServer(
+  kind: Kind,
+  controllers: Type[],
+  options: TransportOptions,
+): Promise<RunningServer> {
+  const { ServerKafka } = await transport(kind);
+  const server = new ServerKafka({ subscribe: { fromBeginning: true }, ...options });
+  return listen(server, controllers);
+}
+
+/** Starts a microservice on a strategy the test has made. */
+export async function listen(server: ServerKafka, controllers: Type[]): Promise<RunningServer> {
+  const app = await NestFactory.createMicroservice(moduleOf(controllers), {
+    strategy: server,
+    logger: logs,
+    abortOnError: false,
+  });
+  await app.listen();
+  return { app, server, close: () => app.close() };
+}
+
+/**
+ * Connects a client that awaits replies of `patterns`. Stock starts to read a reply topic wherever its end
+ * is at the first fetch and so can miss the first reply; its tests read from the beginning instead.
+ */
+export async function startClient(
+  kind: Kind,
+  patterns: unknown[],
+  options: TransportOptions,
+): Promise<ClientKafka> {
+  const { ClientKafka } = await transport(kind);
+  const start: TransportOptions = kind === 'stock' ? { subscribe: { fromBeginning: true } } : {};
+  const client = new ClientKafka({ ...start, ...options });
+  for (const pattern of patterns) client.subscribeToResponseOf(pattern);
+  await client.connect();
+  return client;
+}

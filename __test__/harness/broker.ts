@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import {
+  Kafka,
+  logLevel,
+  type Admin,
+  type GroupDescription,
+  type ITopicConfig,
+  type Producer,
+} from 'kafkajs';
+import { until } from './wait';
+
+/** The broker under test; every name the tests use on it is unique to the run. */
+export const BROKERS = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:19092').split(',');
+
+/** Plain kafkajs: the tests' own eyes and hands, independent of both transports. */
+export const kafka = new Kafka({ clientId: 'tests', brokers: BROKERS, logLevel: logLevel.NOTHING });
+
+let counter = 0;
+
+/** A topic, group or client name that no other test run has. */
+export function unique(name: string): string {
+  counter += 1;
+  return `${name}-${process.pid.toString(36)}${randomBytes(4).toString('hex')}${counter}`;
+}
+
+let admin: Promise<Admin> | undefined;
+let producer: Promise<Producer> | undefined;
+
+function connectedAdmin(): Promise<Admin> {
+  admin ??= (async () => {
+    const created = kafka.admin();
+    await created.connect();
+    return created;
+  })();
+  return admin;
+}
+
+/** A connected plain producer, shared by the tests of one file. */
+export function rawProducer(): Promise<Producer> {
+  producer ??= (async () => {
+    const created = kafka.producer({ allowAutoTopicCreation: false });
+    await created.connect();
+    return created;
+  })();
+  return producer;
+}
+
+/** Disconnects what this module opened; call it in the file's last afterAll. */
+export async function closeBroker(): Promise<void> {
+  await Promise.all([(await admin)?.disconnect(), (await producer)?.disconnect()]);
+  admin = undefined;
+  producer = undefined;
+}
+
+/** Creates topics and waits for their leaders. `topics` maps a name to its number of partitions. */
+export async function createTopics(
+  topics: Record<string, number>,
+  configEntries?: ITopicConfig['configEntries'],
+): Promise<void> {
+  const connected = await connectedAdmin();
+  await connected.createTopics({
+    waitForLeaders: true,
+    topics: Object.entries(topics).map(([topic, numPartitions]) => ({
+      topic,
+      numPartitions,
+      replicationFactor: 1,
+      configEntries,
+    })),
+  });
+}
+
+export async function describeGroup(groupId: string): Promise<GroupDescription> {
+  const { groups } = await (await connectedAdmin()).describeGroups([groupId]);
+  const [group] = groups;
+  if (!group) throw new Error(`no description of group ${groupId}`);
+  return group;
+}
+
+/** Committed offsets of a group: partition → offset; -1 where nothing was committed. */
+export async function committed(groupId: string, topic: string): Promise<Record<number, number>> {
+  const [found] = await (await connectedAdmin()).fetchOffsets({ groupId, topics: [topic] });
+  const pairs = (found?.partitions ?? []).map(
+    ({ partition, offset }) => [partition, Number(offset)] as const,
+  );
+  return Object.fromEntries(pairs);
+}
+
+/** Waits until the group's committed offset of one partition is `offset`. */
+export function untilCommitted(groupId: string, topic: string, offset: number, partition = 0): Promise<true> {
+  return until(`${groupId} has committed ${topic}[${partition}] up to ${offset}`, async () => {
+    const offsets = await committed(groupId, topic);
+    return offsets[partition] === offset;
+  });
+}
+
+/** End offsets: partition → the offset the next record gets. */
+export async function endOffsets(topic: string): Promise<Record<number, number>> {
+  const offsets = await (await connectedAdmin()).fetchTopicOffsets(topic);
+  return Object.fromEntries(offsets.map(({ partition, high }) => [partition, Number(high)]));
+}
+
+/** Whether the broker knows the topic. */
+export async function topicExists(topic: string): Promise<boolean> {
+  return (await (await connectedAdmin()).listTopics()).includes(topic);
+}
