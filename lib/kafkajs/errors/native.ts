@@ -1,8 +1,18 @@
-import { KafkaJSError } from './base.js';
+import { errorCode, localErrorCodes } from '../error-codes.js';
+import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSProtocolError } from './base.js';
+import {
+  KafkaJSBrokerNotFound,
+  KafkaJSConnectionError,
+  KafkaJSNotImplemented,
+  KafkaJSOffsetOutOfRange,
+  KafkaJSRequestTimeoutError,
+  KafkaJSSASLAuthenticationError,
+  KafkaJSServerDoesNotSupportApiKey,
+} from './client.js';
 
 /** An error as the core reports it. */
 export interface NativeErrorInfo {
-  /** librdkafka's code: positive ones are the broker's, negative ones librdkafka's own. */
+  /** librdkafka's code: positive ones (and -1) are the broker's, the other negative ones librdkafka's own. */
   code: number;
   message: string;
   /** The handle is lost. */
@@ -13,7 +23,87 @@ export interface NativeErrorInfo {
   broker?: string;
 }
 
+/** librdkafka's own words; the `cause` of every error that comes from it. */
+export class LibrdkafkaError extends Error {
+  override readonly name: string = 'LibrdkafkaError';
+  /** librdkafka's number. */
+  readonly code: number;
+  /** librdkafka's name of the error (`_TRANSPORT`), or the protocol's. */
+  readonly type: string;
+
+  constructor(message: string, code: number, type: string) {
+    super(message);
+    this.code = code;
+    this.type = type;
+  }
+}
+
+/** Numbers of the broker that mean refused credentials: kafkajs has a class of its own for them. */
+const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([33, 34, 58]);
+const OFFSET_OUT_OF_RANGE = 1;
+const UNKNOWN = -1;
+
 /** The error that an application sees for one of the core's. */
 export function kafkaErrorFromNative(info: NativeErrorInfo): KafkaJSError {
-  return new KafkaJSError(info.message, { fatal: info.fatal });
+  return info.code >= UNKNOWN ? brokerError(info) : localError(info);
+}
+
+function brokerError(info: NativeErrorInfo, code = info.code, cause = causeOf(info)): KafkaJSError {
+  if (AUTHENTICATION_CODES.has(code)) {
+    return new KafkaJSSASLAuthenticationError(info.message, { cause, fatal: info.fatal });
+  }
+  const row = errorCode(code);
+  const { topic, partition, fatal } = info;
+  if (code === OFFSET_OUT_OF_RANGE && topic !== undefined && partition !== undefined) {
+    return new KafkaJSOffsetOutOfRange(row, { topic, partition, cause });
+  }
+  const retriable = row.retriable && !fatal;
+  return new KafkaJSProtocolError(row, { retriable, cause, fatal, topic, partition });
+}
+
+function localError(info: NativeErrorInfo): KafkaJSError {
+  const { message, fatal, broker } = info;
+  const kind = localErrorCodes.get(info.code)?.[1] ?? 'final';
+  const cause = causeOf(info);
+  if (typeof kind === 'object') return brokerError(info, kind.protocol, cause);
+  switch (kind) {
+    case 'connection':
+      return new KafkaJSConnectionError(`Connection error: ${message}`, {
+        broker,
+        code: systemCode(message) ?? cause.type,
+        cause,
+        fatal,
+        retriable: !fatal,
+      });
+    case 'request-timeout':
+      return new KafkaJSRequestTimeoutError(message, { broker, cause, fatal });
+    case 'authentication':
+      return new KafkaJSSASLAuthenticationError(message, { cause, fatal });
+    case 'not-implemented':
+      return new KafkaJSNotImplemented(message, { cause });
+    case 'not-supported-by-broker':
+      return new KafkaJSServerDoesNotSupportApiKey(message, { cause });
+    case 'broker-not-found':
+      return new KafkaJSBrokerNotFound(message, { cause });
+    case 'offset-out-of-range':
+      return brokerError(info, OFFSET_OUT_OF_RANGE, cause);
+    case 'retry':
+      return new KafkaJSError(message, { retriable: !fatal, cause, fatal });
+    case 'final':
+      return new KafkaJSNonRetriableError(message, { cause, fatal });
+  }
+}
+
+function causeOf({ code, message }: NativeErrorInfo): LibrdkafkaError {
+  const type = localErrorCodes.get(code)?.[0] ?? errorCode(code).type;
+  return new LibrdkafkaError(message, code, type);
+}
+
+/** The system's name of a failed connection, which kafkajs gives as `code`; librdkafka only has it in words. */
+function systemCode(message: string): string | undefined {
+  if (/connection refused/i.test(message)) return 'ECONNREFUSED';
+  if (/connection reset/i.test(message)) return 'ECONNRESET';
+  if (/timed out/i.test(message)) return 'ETIMEDOUT';
+  if (/failed to resolve|name or service not known|nodename nor servname/i.test(message)) return 'ENOTFOUND';
+  return undefined;
 }

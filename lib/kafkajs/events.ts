@@ -1,0 +1,118 @@
+import { EventEmitter } from 'node:events';
+import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
+import type {
+  AdminEvents,
+  ConsumerEvents,
+  InstrumentationEvent,
+  Logger,
+  ProducerEvents,
+  RemoveInstrumentationEventListener,
+} from './types.js';
+
+/** Names of a consumer's events; `consumer.events`. */
+export const consumerEvents: ConsumerEvents = {
+  HEARTBEAT: 'consumer.heartbeat',
+  COMMIT_OFFSETS: 'consumer.commit_offsets',
+  GROUP_JOIN: 'consumer.group_join',
+  FETCH: 'consumer.fetch',
+  FETCH_START: 'consumer.fetch_start',
+  START_BATCH_PROCESS: 'consumer.start_batch_process',
+  END_BATCH_PROCESS: 'consumer.end_batch_process',
+  CONNECT: 'consumer.connect',
+  DISCONNECT: 'consumer.disconnect',
+  STOP: 'consumer.stop',
+  CRASH: 'consumer.crash',
+  REBALANCING: 'consumer.rebalancing',
+  RECEIVED_UNSUBSCRIBED_TOPICS: 'consumer.received_unsubscribed_topics',
+  REQUEST: 'consumer.network.request',
+  REQUEST_TIMEOUT: 'consumer.network.request_timeout',
+  REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size',
+};
+
+/** Names of a producer's events; `producer.events`. */
+export const producerEvents: ProducerEvents = {
+  CONNECT: 'producer.connect',
+  DISCONNECT: 'producer.disconnect',
+  REQUEST: 'producer.network.request',
+  REQUEST_TIMEOUT: 'producer.network.request_timeout',
+  REQUEST_QUEUE_SIZE: 'producer.network.request_queue_size',
+};
+
+/** Names of an admin client's events; `admin.events`. */
+export const adminEvents: AdminEvents = {
+  CONNECT: 'admin.connect',
+  DISCONNECT: 'admin.disconnect',
+  REQUEST: 'admin.network.request',
+  REQUEST_TIMEOUT: 'admin.network.request_timeout',
+  REQUEST_QUEUE_SIZE: 'admin.network.request_queue_size',
+};
+
+/** The kinds of clients that emit events. */
+export type EventRole = 'consumer' | 'producer' | 'admin';
+
+const EVENTS: Record<EventRole, Record<string, string>> = {
+  consumer: consumerEvents,
+  producer: producerEvents,
+  admin: adminEvents,
+};
+
+type Listener = (event: InstrumentationEvent<any>) => unknown;
+
+/**
+ * kafkajs's emitter of instrumentation events, of one client.
+ *
+ * Event ids count from 0 in each emitter (in kafkajs in the process): this package keeps no state in its modules, of which a
+ * process may hold two copies.
+ */
+export class InstrumentationEmitter {
+  readonly #emitter = new EventEmitter();
+  readonly #role: EventRole;
+  readonly #logger: Pick<Logger, 'error'> | undefined;
+  #nextId = 0;
+
+  /** `logger` is told of listeners that throw. */
+  constructor(role: EventRole, logger?: Pick<Logger, 'error'>) {
+    this.#role = role;
+    this.#logger = logger;
+    // A listener named `error` does not exist, so nothing here can throw for want of one; many listeners are no leak.
+    this.#emitter.setMaxListeners(0);
+  }
+
+  /** Whether anyone listens: an event that is dear to make need not be made otherwise. */
+  listens(eventName: string): boolean {
+    return this.#emitter.listenerCount(eventName) > 0;
+  }
+
+  /** Calls the listeners of an event. One that throws or rejects is logged and disturbs nobody. */
+  emit(eventName: string, payload: unknown = null): void {
+    if (!eventName) throw new KafkaJSError('Invalid event name', { retriable: false });
+    if (!this.listens(eventName)) return;
+    const event = { id: String(this.#nextId++), type: eventName, timestamp: Date.now(), payload };
+    this.#emitter.emit(eventName, event);
+  }
+
+  /** kafkajs's `on()`: returns the function that removes the listener, and refuses names that do not exist. */
+  on(eventName: string, listener: Listener): RemoveInstrumentationEventListener<string> {
+    const events = EVENTS[this.#role];
+    if (!Object.values(events).includes(eventName)) {
+      const keys = Object.keys(events).map((key) => `${this.#role}.events.${key}`);
+      throw new KafkaJSNonRetriableError(`Event name should be one of ${keys.join(', ')}`);
+    }
+    const guarded = (event: InstrumentationEvent<unknown>): void => {
+      void this.#call(listener, eventName, event);
+    };
+    this.#emitter.on(eventName, guarded);
+    return () => {
+      this.#emitter.off(eventName, guarded);
+    };
+  }
+
+  async #call(listener: Listener, eventName: string, event: InstrumentationEvent<unknown>): Promise<void> {
+    try {
+      await listener(event);
+    } catch (e) {
+      const { message, stack } = e instanceof Error ? e : new Error(String(e));
+      this.#logger?.error(`Failed to execute listener: ${message}`, { eventName, stack });
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { logLevel, type LogEntry, type logCreator, type Logger } from './types.js';
+
+const LABELS: readonly (readonly [method: 'info' | 'error' | 'warn' | 'debug', level: logLevel])[] = [
+  ['info', logLevel.INFO],
+  ['error', logLevel.ERROR],
+  ['warn', logLevel.WARN],
+  ['debug', logLevel.DEBUG],
+];
+
+/** The level in force: `KAFKAJS_LOG_LEVEL` of the environment goes before the configured one, as in kafkajs. */
+export function effectiveLogLevel<T extends logLevel | null>(level: T): T | logLevel {
+  const name = (process.env['KAFKAJS_LOG_LEVEL'] ?? '').toUpperCase();
+  return Object.hasOwn(logLevel, name) ? logLevel[name as keyof typeof logLevel] : level;
+}
+
+/** kafkajs's default: a JSON line on the console's stream of that level. */
+export const consoleLogCreator: logCreator =
+  () =>
+  ({ namespace, level, label, log }: LogEntry): void => {
+    const prefix = namespace ? `[${namespace}] ` : '';
+    const message = JSON.stringify({ level: label, ...log, message: `${prefix}${log.message}` });
+    switch (level) {
+      case logLevel.INFO:
+        return console.info(message);
+      case logLevel.ERROR:
+        return console.error(message);
+      case logLevel.WARN:
+        return console.warn(message);
+      case logLevel.DEBUG:
+        return console.log(message);
+    }
+  };
+
+/** What {@link createLogger} takes. */
+export interface LoggerOptions {
+  level?: logLevel;
+  logCreator?: logCreator;
+}
+
+/**
+ * kafkajs's root logger: `namespace()` makes one for a part, with a level of its own or the root's (also after `setLogLevel`).
+ * Entries keep kafkajs's `logger: 'kafkajs'`, which log creators filter on.
+ */
+export function createLogger({
+  level = logLevel.INFO,
+  logCreator: create = consoleLogCreator,
+}: LoggerOptions = {}): Logger {
+  let rootLevel: logLevel = effectiveLogLevel(level);
+  const write = create(rootLevel);
+
+  const createFunctions = (namespace: string, ownLevel: logLevel | null): Logger => {
+    const logger: Partial<Logger> = {
+      namespace: (name, namespaceLevel) => createFunctions(name, effectiveLogLevel(namespaceLevel ?? null)),
+      setLogLevel: (newLevel) => {
+        rootLevel = newLevel;
+      },
+    };
+    for (const [method, entryLevel] of LABELS) {
+      logger[method] = (message, extra = {}) => {
+        if (entryLevel > (ownLevel ?? rootLevel)) return;
+        const log = { timestamp: new Date().toISOString(), logger: 'kafkajs', message, ...extra };
+        write({ namespace, level: entryLevel, label: method.toUpperCase(), log });
+      };
+    }
+    return logger as Logger;
+  };
+
+  // kafkajs's root logger has no namespace at all in its entries; an empty one prints the same and keeps the type.
+  return createFunctions('', null);
+}
