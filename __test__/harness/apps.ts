@@ -12,12 +12,15 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Options of a server or client that is called `name`, on the broker under test. */
+/**
+ * Options of a server or client that is called `name`, on the broker under test. Stock closes an idle
+ * consumer only after its fetch has returned, so the fetch must not wait its default five seconds.
+ */
 export function optionsFor(name: string, extra: TransportOptions = {}): TransportOptions {
   return {
     ...extra,
     client: { brokers: BROKERS, clientId: name, ...extra.client },
-    consumer: { groupId: name, ...extra.consumer },
+    consumer: { groupId: name, maxWaitTimeInMs: 100, ...extra.consumer },
   };
 }
 

@@ -59,13 +59,19 @@ export async function createTopics(
 ): Promise<void> {
   const connected = await connectedAdmin();
   await connected.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: Object.entries(topics).map(([topic, numPartitions]) => ({
       topic,
       numPartitions,
       replicationFactor: 1,
       configEntries,
     })),
+  });
+  await until('every partition has a leader', async () => {
+    const metadata = await connected
+      .fetchTopicMetadata({ topics: Object.keys(topics) })
+      .catch(() => undefined);
+    return metadata?.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
   });
 }
 

@@ -34,7 +34,8 @@ export class Side {
     readonly prefix: string,
     private readonly parts: {
       client: () => Promise<ClientKafka>;
-      server: () => Promise<RunningServer>;
+      /** Absent where the scenarios play the server themselves. */
+      server?: () => Promise<RunningServer>;
       tap: () => Promise<Tap>;
     },
   ) {
@@ -45,8 +46,9 @@ export class Side {
     return this.parts.client();
   }
 
-  server(): Promise<RunningServer> {
-    return this.parts.server();
+  /** Resolves once this side's server listens. */
+  async serverReady(): Promise<void> {
+    await this.parts.server?.();
   }
 
   /** The full name of one of the scenario's topics in this combination. */
@@ -71,7 +73,7 @@ export class Side {
   /** Sends a request and returns a picture of everything the client saw. */
   async send(topic: string, data: unknown): Promise<unknown> {
     const client = await this.client();
-    await this.server();
+    await this.serverReady();
     return this.picture(await outcome(client.send(this.topic(topic), data)));
   }
 
@@ -94,6 +96,11 @@ export class Side {
     const count = ends.reduce((sum, end) => sum + end, 0);
     const records = await (await this.parts.tap()).read(this.topic(topic), count);
     return records.toSorted((a, b) => a.partition - b.partition || a.offset - b.offset);
+  }
+
+  /** Resolves once the topic holds `count` records. */
+  async hasRecords(topic: string, count: number): Promise<void> {
+    await (await this.parts.tap()).read(this.topic(topic), count);
   }
 
   /** Whether replies carry the correlation ids of the requests, in order. */

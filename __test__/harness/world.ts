@@ -64,7 +64,7 @@ export function world(spec: WorldSpec): World {
     (combination) =>
       new Side(combination, `${name}.${combination.client}-${combination.server}`, {
         client: clients[combination.client].get,
-        server: servers[combination.server].get,
+        server: spec.controllers && servers[combination.server].get,
         tap: tap.get,
       }),
   );
@@ -76,10 +76,7 @@ export function world(spec: WorldSpec): World {
 
   beforeAll(async () => {
     await createTopics(Object.fromEntries(sides.flatMap(named)));
-    const starts = sides.flatMap((side) => [
-      spec.controllers && side.server(),
-      replies.length > 0 && side.client(),
-    ]);
+    const starts = sides.flatMap((side) => [side.serverReady(), replies.length > 0 && side.client()]);
     await Promise.allSettled([tap.get(), ...starts]);
   });
 
