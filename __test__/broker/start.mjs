@@ -299,7 +299,6 @@ function isAlive(pid) {
 async function freePorts() {
   for (let attempt = 0; attempt < 200; attempt += 1) {
     const port = 20_000 + 2 * Math.floor(Math.random() * 6000);
-    // eslint-disable-next-line no-await-in-loop -- each pair is only tried when the one before was taken
     if ((await isFree(port)) && (await isFree(port + 1))) return port;
   }
   throw new Error('found no two consecutive free ports');

@@ -1,0 +1,5 @@
+// Runs in each worker before its test file.
+import 'reflect-metadata';
+import { inject } from 'vitest';
+
+process.env['KAFKA_BROKERS'] = inject('brokers');

@@ -1,0 +1,21 @@
+// `npm run build`: the native binding, then the TypeScript layer. `-- --debug` builds the crate's dev profile.
+
+import { parseArgs } from 'node:util';
+import { buildNative, publishNative } from './lib/native.mjs';
+import { main, say } from './lib/process.mjs';
+import { checkTools, installModules } from './lib/setup.mjs';
+import { buildTypescript } from './lib/typescript.mjs';
+
+/** Builds the package in place; what is up to date is left alone. */
+export async function build({ debug = false } = {}) {
+  publishNative(await buildNative({ debug }));
+  await buildTypescript();
+}
+
+await main(import.meta.url, async (args) => {
+  const { values } = parseArgs({ args, options: { debug: { type: 'boolean', default: false } } });
+  await checkTools();
+  await installModules();
+  await build(values);
+  say('build: done');
+});

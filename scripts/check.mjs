@@ -1,0 +1,136 @@
+// `npm run check`: formatting, lints, types, and that what is generated and committed is current.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkedProfile } from './lib/cargo.mjs';
+import { readIfThere } from './lib/files.mjs';
+import { buildNative, GENERATED } from './lib/native.mjs';
+import { main, ROOT, run, runBin, say, since } from './lib/process.mjs';
+import { checkTools, installModules } from './lib/setup.mjs';
+
+const tsc = (project, name) => () =>
+  runBin('typescript', [
+    '-p',
+    project,
+    '--noEmit',
+    '--pretty',
+    'false',
+    '--incremental',
+    '--tsBuildInfoFile',
+    join(ROOT, `target/check-${name}.tsbuildinfo`),
+  ]);
+
+/** Cheap and independent of one another: two at a time. */
+const CHECKS = [
+  {
+    name: 'prettier',
+    run: () => runBin('prettier', ['--check', '.', '--log-level', 'warn']),
+    fix: 'npm run format',
+  },
+  { name: 'cargo fmt', run: () => run('cargo', ['fmt', '--check']), fix: 'npm run format' },
+  { name: 'oxlint', run: () => runBin('oxlint', ['--deny-warnings']), fix: 'npx oxlint --fix' },
+  { name: 'types of lib', run: tsc('tsconfig.json', 'lib') },
+  { name: 'types of __test__', run: tsc('__test__/tsconfig.json', 'test') },
+  {
+    name: 'THIRD-PARTY-NOTICES.md',
+    run: () => run(process.execPath, ['scripts/third-party-notices.mjs', '--check']),
+    fix: 'node scripts/third-party-notices.mjs',
+  },
+  { name: 'package.json', run: packageMetadata },
+];
+
+/** One after the other: cargo locks its folder. The build comes first, because it says how long it takes. */
+const CARGO_CHECKS = [
+  {
+    name: `${GENERATED.join(' and ')} are what the crate generates`,
+    run: generated,
+    fix: 'npm run build, and commit',
+  },
+  {
+    name: 'clippy',
+    run: async () =>
+      run('cargo', ['clippy', '--all-targets', ...(await checkedProfile()), '--', '-D', 'warnings'], {
+        heartbeat: 'clippy',
+      }),
+  },
+  {
+    name: 'rustdoc',
+    run: async () =>
+      run('cargo', ['doc', '--no-deps', '--document-private-items', ...(await checkedProfile())], {
+        env: { RUSTDOCFLAGS: '-D warnings' },
+        heartbeat: 'rustdoc',
+      }),
+  },
+];
+
+/** Runs all checks, prints a line for each and the output of those that failed. Returns their names. */
+export async function check() {
+  const failures = [];
+  const work = async (queue) => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const start = performance.now();
+      const { code, output } = await next.run().catch((error) => ({ code: 1, output: error.message }));
+      say(`${code === 0 ? '✓' : '✗'} ${next.name} (${since(start)})`);
+      if (code !== 0) failures.push({ ...next, output });
+    }
+  };
+  const cheap = [...CHECKS];
+  await Promise.all([work([...CARGO_CHECKS]), work(cheap), work(cheap)]);
+
+  for (const { name, output, fix } of failures) {
+    process.stdout.write(`\n── ${name} ──\n${output.trimEnd()}\n${fix ? `→ ${fix}\n` : ''}`);
+  }
+  return failures.map(({ name }) => name);
+}
+
+async function generated() {
+  const folder = await buildNative();
+  const stale = GENERATED.filter((name) => readIfThere(join(folder, name)) !== readIfThere(join(ROOT, name)));
+  return {
+    code: stale.length,
+    output: stale.map((name) => `${name} differs from target/binding/release/${name}`).join('\n'),
+  };
+}
+
+function read(name) {
+  return readFileSync(join(ROOT, name), 'utf8');
+}
+
+/** What npm, bundlers and cargo believe about the package, where two files must agree. */
+async function packageMetadata() {
+  const { name, version, license, files, exports } = JSON.parse(read('package.json'));
+  const lock = JSON.parse(read('package-lock.json'));
+  const crate = (key) => new RegExp(`^${key} = "(.+)"`, 'm').exec(read('Cargo.toml'))?.[1];
+  const problems = [];
+  const expect = (ok, problem) => ok || problems.push(problem);
+  expect(crate('name') === name, `Cargo.toml calls the crate ${crate('name')}, package.json ${name}`);
+  expect(crate('version') === version, `Cargo.toml has version ${crate('version')}, package.json ${version}`);
+  expect(crate('license') === license, `Cargo.toml has licence ${crate('license')}, package.json ${license}`);
+  expect(lock.version === version, 'package-lock.json has another version: npm install');
+  for (const [subpath, conditions] of Object.entries(exports)) {
+    expect(subpath === '.' || subpath.startsWith('./'), `exports: ${subpath}`);
+    for (const target of leaves(conditions)) {
+      const published = files.some((file) => target === `./${file}` || target.startsWith(`./${file}/`));
+      expect(
+        published || target === './package.json',
+        `exports names ${target}, which files does not publish`,
+      );
+    }
+  }
+  // npm leaves out a missing file in silence; dist is built.
+  for (const file of files)
+    expect(file === 'dist' || existsSync(join(ROOT, file)), `files names ${file}: not there`);
+  return { code: problems.length, output: problems.join('\n') };
+}
+
+function leaves(conditions) {
+  return typeof conditions === 'string' ? [conditions] : Object.values(conditions).flatMap(leaves);
+}
+
+await main(import.meta.url, async () => {
+  await checkTools();
+  await installModules();
+  const failed = await check();
+  say(failed.length === 0 ? 'check: all is well' : `check: ${failed.length} failed: ${failed.join(', ')}`);
+  return failed.length === 0 ? 0 : 1;
+});

@@ -1,0 +1,65 @@
+// The Rust core as a Node-API module, with the loader and the types that napi generates.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hostTriple, TARGET } from './cargo.mjs';
+import { digest, publish, readIfThere, writeFile } from './files.mjs';
+import { Failure, ROOT, run, runBin, say, since } from './process.mjs';
+
+/** What the generated files are called; they are committed, and check.mjs compares them. */
+export const GENERATED = ['index.js', 'index.d.ts'];
+
+const INPUTS = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock', '.cargo'];
+
+/**
+ * Builds into target/binding/<profile>, beside the sources' digest: an unchanged module takes no time, and the
+ * generated files can be compared before they replace those in the checkout.
+ */
+export async function buildNative({ debug = false } = {}) {
+  const profile = debug ? 'debug' : 'release';
+  const folder = join(TARGET, 'binding', profile);
+  const stamp = join(folder, 'inputs');
+  const { napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const cli = readFileSync(join(ROOT, 'node_modules/@napi-rs/cli/package.json'), 'utf8');
+  const { stdout: rustc } = await run('rustc', ['-vV']);
+  const inputs = digest(
+    INPUTS,
+    JSON.stringify(napi),
+    JSON.parse(cli).version,
+    rustc,
+    process.env.RUSTFLAGS ?? '',
+  );
+  const isBuilt = GENERATED.every((name) => existsSync(join(folder, name))) && binaries(folder).length > 0;
+  if (isBuilt && readIfThere(stamp) === inputs) {
+    say(`native binding (${profile}): up to date`);
+    return folder;
+  }
+
+  const start = performance.now();
+  const isFirst = !existsSync(join(TARGET, await hostTriple(), profile, 'build'));
+  const note = isFirst
+    ? ' the first time compiles librdkafka and OpenSSL: 3 to 5 minutes on two cores …'
+    : ' …';
+  say(`native binding (${profile}): building;${note}`.replace('; …', ' …'));
+  mkdirSync(folder, { recursive: true });
+  const { code, output } = await runBin(
+    '@napi-rs/cli',
+    ['build', '--platform', ...(debug ? [] : ['--release']), '--output-dir', folder, '--', '--locked'],
+    { heartbeat: 'native binding' },
+  );
+  if (code !== 0) throw new Failure(`the native build failed:\n${output}`);
+  if (!existsSync(join(folder, 'index.js')))
+    throw new Failure('the crate exports nothing: napi generated no index.js');
+  writeFile(stamp, inputs);
+  say(`native binding (${profile}): built (${since(start)})`);
+  return folder;
+}
+
+/** Puts the module and its generated files where the package is loaded from. */
+export function publishNative(folder) {
+  for (const name of [...GENERATED, ...binaries(folder)]) publish(join(folder, name), join(ROOT, name));
+}
+
+function binaries(folder) {
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.node')) : [];
+}

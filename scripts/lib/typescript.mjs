@@ -1,0 +1,51 @@
+// The TypeScript layer, built twice: as ES modules and as CommonJS, over one binding.
+
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { digest, readIfThere, writeFile } from './files.mjs';
+import { Failure, ROOT, runBin, say, since } from './process.mjs';
+
+const BUILDS = [
+  { folder: 'esm', project: 'tsconfig.json', type: 'module' },
+  { folder: 'cjs', project: 'tsconfig.cjs.json', type: 'commonjs' },
+];
+
+const INPUTS = ['lib', 'index.d.ts', 'tsconfig.json', 'tsconfig.cjs.json', 'node_modules/.package-lock.json'];
+
+/** Builds both into a folder beside dist and then swaps them in: a failure leaves the old dist whole. */
+export async function buildTypescript() {
+  const dist = join(ROOT, 'dist');
+  const stamp = join(dist, '.inputs');
+  const inputs = digest(INPUTS);
+  if (readIfThere(stamp) === inputs) {
+    say('TypeScript (ESM, CommonJS): up to date');
+    return;
+  }
+  const start = performance.now();
+  const [incoming, outgoing] = ['incoming', 'outgoing'].map((name) => `${dist}.${name}-${process.pid}`);
+  try {
+    const builds = BUILDS.map(async ({ folder, project, type }) => {
+      const args = [
+        '-p',
+        project,
+        '--outDir',
+        join(incoming, folder),
+        '--noEmitOnError',
+        '--pretty',
+        'false',
+      ];
+      const { code, output } = await runBin('typescript', args);
+      if (code !== 0) throw new Failure(`tsc -p ${project} failed:\n${output}`);
+      writeFile(join(incoming, folder, 'package.json'), `${JSON.stringify({ type })}\n`);
+    });
+    const outcomes = await Promise.allSettled(builds);
+    const failed = outcomes.find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
+    writeFile(join(incoming, '.inputs'), inputs);
+    if (existsSync(dist)) renameSync(dist, outgoing);
+    renameSync(incoming, dist);
+  } finally {
+    for (const folder of [incoming, outgoing]) rmSync(folder, { recursive: true, force: true });
+  }
+  say(`TypeScript (ESM, CommonJS): built (${since(start)})`);
+}

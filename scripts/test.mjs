@@ -1,0 +1,97 @@
+// `npm test`: everything that has to hold before a commit: the checks, the Rust tests, the build, and the tests
+// against a real Apache Kafka, started here unless KAFKA_BROKERS names a running one.
+//
+//   npm test -- replies -t 'null'   only the test files and names that vitest finds by these arguments
+//   npm run test:rust -- codec      only the Rust tests, here those with this in their path
+//   npm run test:long               only __test__/long
+
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { check } from './check.mjs';
+import { checkedProfile, TARGET } from './lib/cargo.mjs';
+import { main, run, runBin, say, since } from './lib/process.mjs';
+import { checkTools, installModules } from './lib/setup.mjs';
+
+/** Tests by outcome. A step that fails otherwise counts as one failure: a red run never reports none. */
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+await main(import.meta.url, async (args) => {
+  const [mode, rest] = ['--long', '--rust'].includes(args[0]) ? [args[0], args.slice(1)] : ['', args];
+  const all = mode === '' && rest.length === 0;
+  await checkTools({ tests: mode !== '--rust' });
+  await installModules();
+
+  const failedChecks = all ? await check() : [];
+  total.failed += failedChecks.length;
+  if (all || mode === '--rust') await rustTests(all ? [] : rest);
+  if (mode !== '--rust') await buildAndTest(mode === '--long' ? ['long'] : ['unit', 'integration'], rest);
+
+  if (failedChecks.length > 0)
+    process.stdout.write(`\nfailed checks: ${failedChecks.join(', ')} (see above)\n`);
+  const { passed, failed, skipped } = total;
+  process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+  return failed === 0 ? 0 : 1;
+});
+
+async function rustTests(filters) {
+  const start = performance.now();
+  say('Rust tests: building …');
+  const args = ['test', '--tests', '--no-fail-fast', ...(await checkedProfile()), '--', ...filters];
+  const { code, output } = await run('cargo', args, { heartbeat: 'Rust tests' });
+  const results = [...output.matchAll(/^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored;/gm)];
+  const sum = (index) => results.reduce((count, result) => count + Number(result[index]), 0);
+  const [passed, failed, ignored] = [sum(1), Math.max(sum(2), code === 0 ? 0 : 1), sum(3)];
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += ignored;
+  if (code !== 0) process.stdout.write(`${output}\n`);
+  say(`${code === 0 ? '✓' : '✗'} Rust tests: ${passed} passed, ${failed} failed (${since(start)})`);
+}
+
+async function buildAndTest(projects, filters) {
+  try {
+    await build();
+  } catch (error) {
+    process.stdout.write(`\n${error.message}\n`);
+    total.failed += 1;
+    return;
+  }
+  say(`vitest: ${projects.join(', ')}`);
+  const report = join(TARGET, 'vitest.json');
+  rmSync(report, { force: true });
+  const { code } = await runBin(
+    'vitest',
+    [
+      'run',
+      ...projects.map((project) => `--project=${project}`),
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...filters,
+    ],
+    { inherit: true },
+  );
+  const { failed, ...others } = outcome(report);
+  total.passed += others.passed;
+  total.skipped += others.skipped;
+  total.failed += Math.max(failed, code === 0 ? 0 : 1);
+}
+
+/** Vitest's report; a file that could not be loaded has no tests and counts as a failed one. */
+function outcome(report) {
+  try {
+    const results = JSON.parse(readFileSync(report, 'utf8'));
+    const broken = results.testResults.filter(
+      ({ status, assertionResults }) =>
+        status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
+    );
+    return {
+      passed: results.numPassedTests,
+      failed: results.numFailedTests + broken.length,
+      skipped: results.numPendingTests + results.numTodoTests,
+    };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}

@@ -1,0 +1,59 @@
+import swc from 'unplugin-swc';
+import { defineConfig } from 'vitest/config';
+
+const broker = {
+  globalSetup: ['__test__/broker/global-setup.ts'],
+  setupFiles: ['__test__/broker/worker-setup.ts'],
+};
+
+export default defineConfig({
+  // NestJS needs the decorators' metadata, which Vite's own transform does not emit.
+  plugins: [
+    swc.vite({
+      tsconfigFile: false,
+      module: { type: 'es6' },
+      jsc: {
+        target: 'es2022',
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+        keepClassNames: true,
+      },
+    }),
+  ],
+  test: {
+    // A native module is loaded once per process: workers must be processes.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+    retry: 0,
+    // The package under test is the built one: Node itself loads it, as in an application.
+    server: { deps: { external: [/\/dist\/(esm|cjs)\//, /\/index\.js$/] } },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['__test__/unit/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['__test__/**/*.test.ts'],
+          exclude: ['__test__/{unit,long,package-consumers}/**', '**/node_modules/**'],
+          ...broker,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: ['__test__/long/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 30 * 60_000,
+          ...broker,
+        },
+      },
+    ],
+  },
+});
