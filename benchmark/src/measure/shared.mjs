@@ -1,0 +1,18 @@
+/** How long each step may take, in ms, before its process counts as hanging: far more than any healthy one takes. */
+export const DEADLINES = {
+  start: 120_000,
+  mark: 30_000,
+  load: (seconds) => seconds * 1000 + 60_000,
+  /** Joining, and then at least a thousand events a second. */
+  drain: (messages) => 120_000 + messages,
+};
+
+/** Stops processes one after another, in that order; returns what there is to warn about. */
+export async function stopAll(processes) {
+  const warnings = [];
+  for (const process of processes) {
+    // oxlint-disable-next-line no-await-in-loop -- a server must outlive its client
+    warnings.push(...(await process.stop()));
+  }
+  return warnings;
+}

@@ -1,0 +1,147 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** How long a process may take to leave by itself after it has closed its transport. */
+const EXIT_DEADLINE_MS = 20_000;
+
+/** How many of the last lines of output an error about a process shows. */
+const TAIL_LINES = 30;
+
+const living = new Set();
+
+/** Kills every process that is still running: for Ctrl-C and for failures. */
+export function killAll() {
+  for (const child of living) child.kill();
+}
+
+/**
+ * A measured process: one of `roles/*.mjs` in a Node process of its own, which does what it is asked over IPC.
+ */
+export class RoleProcess {
+  #child;
+  #label;
+  #tail = [];
+  #pending = new Map();
+  #nextId = 0;
+  #exited;
+  #stopping = false;
+
+  /** Rejects when the process leaves before `stop()`: for whoever waits for another that depends on it. */
+  died;
+
+  /**
+   * @param {string} role the name of a file in `roles/`
+   * @param {string} label how messages about this process name it
+   * @param {{ verbose?: boolean }} options `verbose`: show its output
+   */
+  constructor(role, label, { verbose = false } = {}) {
+    this.#label = label;
+    this.#child = fork(fileURLToPath(new URL(`roles/${role}.mjs`, import.meta.url)), [], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, NODE_ENV: 'production', KAFKAJS_NO_PARTITIONER_WARNING: '1' },
+    });
+    living.add(this);
+    for (const stream of [this.#child.stdout, this.#child.stderr]) this.#collect(stream, verbose);
+    this.#child.on('message', (message) => this.#settle(message));
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve(`could not be run: ${error.message}`));
+      this.#child.once('exit', (code, signal) => resolve(`exited with ${signal ?? `code ${code}`}`));
+    });
+    this.died = this.#exited.then((how) => this.#gone(how));
+    this.died.catch(() => undefined); // Not everyone waits for it.
+  }
+
+  /**
+   * Has the process do something.
+   *
+   * @param {string} command one of the role's commands
+   * @param {object} argument its argument
+   * @param {number} deadlineMs after which the process counts as hanging and is killed
+   */
+  request(command, argument, deadlineMs) {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#fail(id, `did not finish "${command}" within ${deadlineMs / 1000} s and was killed`);
+        this.kill();
+      }, deadlineMs);
+      this.#pending.set(id, { resolve, reject, timer });
+      if (!this.#child.connected) {
+        this.#fail(id, `was gone before "${command}"`);
+        return;
+      }
+      this.#child.send({ id, command, argument }, (error) => {
+        if (error) this.#fail(id, `could not be asked for "${command}": ${error.message}`);
+      });
+    });
+  }
+
+  /**
+   * Has the process close its transport and waits until it has left by itself.
+   *
+   * @returns warnings: a process that does not close or leave is killed, which its figures outlive
+   */
+  async stop() {
+    this.#stopping = true;
+    try {
+      await this.request('close', {}, EXIT_DEADLINE_MS);
+    } catch (error) {
+      this.kill();
+      return [error.message];
+    }
+    const left = await Promise.race([this.#exited.then(() => true), later(EXIT_DEADLINE_MS, false)]);
+    if (left) return [];
+    this.kill();
+    return [`${this.#label} closed but did not exit within ${EXIT_DEADLINE_MS / 1000} s and was killed`];
+  }
+
+  kill() {
+    this.#child.kill('SIGKILL');
+  }
+
+  #collect(stream, verbose) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text) => {
+      if (verbose) process.stderr.write(text);
+      this.#tail.push(...text.split('\n').filter(Boolean));
+      this.#tail.splice(0, this.#tail.length - TAIL_LINES);
+    });
+  }
+
+  #settle({ id, result, error }) {
+    if (error !== undefined) {
+      this.#fail(id, `failed: ${error}`);
+      return;
+    }
+    this.#take(id)?.resolve(result);
+  }
+
+  #gone(how) {
+    living.delete(this);
+    for (const id of this.#pending.keys()) this.#fail(id, how);
+    if (!this.#stopping) throw this.#error(how);
+  }
+
+  #fail(id, what) {
+    this.#take(id)?.reject(this.#error(what));
+  }
+
+  #error(what) {
+    const output = this.#tail.length > 0 ? `\n  ${this.#tail.join('\n  ')}` : '';
+    return new Error(`${this.#label} ${what}${output}`);
+  }
+
+  #take(id) {
+    const pending = this.#pending.get(id);
+    clearTimeout(pending?.timer);
+    this.#pending.delete(id);
+    return pending;
+  }
+}
+
+/** Resolves to `value` later, without holding up the exit of this process. */
+function later(milliseconds, value) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds, value).unref();
+  });
+}

@@ -1,0 +1,50 @@
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { kafkaOptions, microserviceOptions } from './candidate.mjs';
+import { createPayload, indexOf } from './payload.mjs';
+
+/**
+ * The Nest application with one handler for requests. Decorators are applied by hand, as plain JavaScript has to.
+ *
+ * @param {() => void} onRequest called for every request
+ */
+export function createRequestApplication(config, onRequest) {
+  const reply = createPayload(config.payloadBytes);
+  class RequestController {
+    handle(data) {
+      onRequest();
+      return reply(indexOf(data));
+    }
+  }
+  return createApplication(config, RequestController, MessagePattern(config.topic));
+}
+
+/**
+ * The Nest application with one handler for events.
+ *
+ * @param {(index: number) => void} onEvent called with the number of every event
+ */
+export function createEventApplication(config, onEvent) {
+  class EventController {
+    handle(data) {
+      onEvent(indexOf(data));
+    }
+  }
+  return createApplication(config, EventController, EventPattern(config.topic));
+}
+
+async function createApplication(config, controller, pattern) {
+  const handler = Object.getOwnPropertyDescriptor(controller.prototype, 'handle');
+  Reflect.defineMetadata('design:paramtypes', [Object], controller.prototype, 'handle');
+  Payload()(controller.prototype, 'handle', 0);
+  pattern(controller.prototype, 'handle', handler);
+  Controller()(controller);
+
+  // oxlint-disable-next-line no-extraneous-class -- what a Nest module is
+  class AppModule {}
+  Module({ controllers: [controller] })(AppModule);
+
+  const options = await microserviceOptions(config.candidate, kafkaOptions(config));
+  return NestFactory.createMicroservice(AppModule, { ...options, logger: ['fatal', 'error', 'warn'] });
+}

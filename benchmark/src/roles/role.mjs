@@ -1,0 +1,26 @@
+import { Logger } from '@nestjs/common';
+
+/**
+ * Makes this process do what the runner asks of it over IPC.
+ *
+ * @param {Record<string, (argument: any) => unknown>} commands by name; `close` ends the process: it must then have
+ *   nothing left that holds the event loop
+ */
+export function serveRole(commands) {
+  Logger.overrideLogger(['fatal', 'error', 'warn']);
+  let closing = false;
+
+  process.on('message', async ({ id, command, argument }) => {
+    try {
+      const result = await commands[command](argument);
+      closing ||= command === 'close';
+      process.send({ id, result: result ?? null }, () => closing && process.disconnect());
+    } catch (error) {
+      process.send({ id, error: String(error?.stack ?? error) });
+    }
+  });
+  // The runner has gone without saying so.
+  process.on('disconnect', () => closing || process.exit(1));
+  // Ctrl-C reaches the whole process group; the runner is the one who ends this process.
+  process.on('SIGINT', () => undefined);
+}

@@ -1,0 +1,57 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { createPayload } from './roles/payload.mjs';
+
+/** Below what a broker takes as one batch by default, 1 MiB, with room for what goes around each payload. */
+const FILL_BATCH_BYTES = 512 * 1024;
+
+/** Makes, fills, counts and removes the topics of a run, outside every measured window. */
+export class Topics {
+  #admin;
+  #producer;
+  #created = [];
+
+  constructor(brokers) {
+    const kafka = new Kafka({ clientId: 'bench-topics', brokers, logLevel: logLevel.NOTHING });
+    this.#admin = kafka.admin();
+    this.#producer = kafka.producer();
+  }
+
+  async connect() {
+    await this.#admin.connect();
+    await this.#producer.connect();
+  }
+
+  /** Creates topics with one replica and waits until they have leaders. */
+  async create(names, partitions) {
+    const topics = names.map((topic) => ({ topic, numPartitions: partitions, replicationFactor: 1 }));
+    await this.#admin.createTopics({ topics, waitForLeaders: true });
+    this.#created.push(...names);
+  }
+
+  /** Fills a topic with numbered events, dealt out over its partitions in turn. */
+  async fill(topic, partitions, messages, payloadBytes) {
+    const payload = createPayload(payloadBytes);
+    const batchLength = Math.ceil(FILL_BATCH_BYTES / payloadBytes);
+    for (let from = 0; from < messages; from += batchLength) {
+      const length = Math.min(batchLength, messages - from);
+      const batch = Array.from({ length }, (_, index) => ({
+        value: JSON.stringify(payload(from + index)),
+        partition: (from + index) % partitions,
+      }));
+      // oxlint-disable-next-line no-await-in-loop -- in order, and a bounded amount in memory
+      await this.#producer.send({ topic, messages: batch, acks: -1 });
+    }
+  }
+
+  /** How many messages a topic holds. */
+  async count(topic) {
+    const partitions = await this.#admin.fetchTopicOffsets(topic);
+    return partitions.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+  }
+
+  /** Removes what this run created. */
+  async disconnect() {
+    if (this.#created.length > 0) await this.#admin.deleteTopics({ topics: this.#created, timeout: 30_000 });
+    await Promise.all([this.#admin.disconnect(), this.#producer.disconnect()]);
+  }
+}
