@@ -107,6 +107,10 @@ async function packageMetadata() {
   expect(crate('version') === version, `Cargo.toml has version ${crate('version')}, package.json ${version}`);
   expect(crate('license') === license, `Cargo.toml has licence ${crate('license')}, package.json ${license}`);
   expect(lock.version === version, 'package-lock.json has another version: npm install');
+  for (const name of missingFromLock(lock.packages)) {
+    problems.push(`package-lock.json lacks ${name}: npm ci fails on such a file. npm install leaves out what the
+registry does not have; use one that has the packages of all platforms`);
+  }
   for (const [subpath, conditions] of Object.entries(exports)) {
     expect(subpath === '.' || subpath.startsWith('./'), `exports: ${subpath}`);
     for (const target of leaves(conditions)) {
@@ -121,6 +125,14 @@ async function packageMetadata() {
   for (const file of files)
     expect(file === 'dist' || existsSync(join(ROOT, file)), `files names ${file}: not there`);
   return { code: problems.length, output: problems.join('\n') };
+}
+
+function missingFromLock(packages) {
+  return Object.entries(packages).flatMap(([where, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => !packages[`${where}/node_modules/${name}`] && !packages[`node_modules/${name}`],
+    ),
+  );
 }
 
 function leaves(conditions) {
