@@ -1,1 +1,9 @@
 //! The Rust core of nestjs-kafka-native.
+
+pub mod admin;
+pub mod binding;
+pub mod codec;
+pub mod consumer;
+pub mod error;
+pub mod producer;
+pub mod rpc;

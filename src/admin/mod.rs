@@ -1,0 +1,3 @@
+//! Requests about the cluster rather than about records.
+
+pub mod topics;

@@ -1,0 +1,108 @@
+//! Which topics exist, and creating those that are missing.
+//!
+//! kafkajs creates a missing topic by asking for its metadata; a librdkafka consumer never does. So topics
+//! are created here before they are subscribed to.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::spawn_blocking;
+
+use crate::binding::librdkafka::{Handle, Metadata, Scope};
+use crate::error::{CODE_TIMED_OUT, Error, Result};
+
+/// Pause between two looks at a topic whose leaders are being elected.
+const ELECTION_PAUSE: Duration = Duration::from_millis(25);
+
+/// What became of the topics asked for.
+#[derive(Debug, Default)]
+pub struct Ensured {
+    /// Topics that do not exist and were not created, each with the reason.
+    pub missing: Vec<(String, String)>,
+    /// Topics that were created.
+    pub created: Vec<String>,
+}
+
+/// Asks for metadata without blocking the runtime.
+pub async fn metadata(handle: Arc<Handle>, topic: Option<String>, timeout: Duration) -> Result<Metadata> {
+    let timeout_ms = millis(timeout);
+    let ask = move || {
+        let scope = topic.as_deref().map_or(Scope::Everything, Scope::Topic);
+        handle.metadata(scope, timeout_ms)
+    };
+    spawn_blocking(ask).await.unwrap_or_else(|e| Err(Error::state("fetch metadata", e.to_string())))
+}
+
+/// Whether any broker answers.
+pub async fn ping(handle: Arc<Handle>, timeout: Duration) -> Result<()> {
+    let timeout_ms = millis(timeout);
+    let ask = move || handle.metadata(Scope::Brokers, timeout_ms).map(drop);
+    spawn_blocking(ask).await.unwrap_or_else(|e| Err(Error::state("connect", e.to_string())))
+}
+
+/// Makes sure that topics exist and have leaders, creating missing ones if `create` says so.
+pub async fn ensure(
+    handle: Arc<Handle>,
+    topics: Vec<String>,
+    create: bool,
+    timeout: Duration,
+) -> Result<Ensured> {
+    let deadline = Instant::now() + timeout;
+    let mut ensured = Ensured::default();
+    let mut absent = Vec::new();
+    for topic in &topics {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let metadata = metadata(Arc::clone(&handle), Some(topic.clone()), left).await?;
+        if !exists(&metadata) {
+            absent.push(topic.clone());
+        }
+    }
+    if absent.is_empty() {
+        return Ok(ensured);
+    }
+    if !create {
+        let reason = || "it does not exist, and allowAutoTopicCreation is false".to_owned();
+        ensured.missing = absent.into_iter().map(|topic| (topic, reason())).collect();
+        return Ok(ensured);
+    }
+    let failed = {
+        let (handle, absent) = (Arc::clone(&handle), absent.clone());
+        let left = millis(deadline.saturating_duration_since(Instant::now()));
+        spawn_blocking(move || handle.create_topics(&absent, left))
+            .await
+            .unwrap_or_else(|e| Err(Error::state("create topics", e.to_string())))?
+    };
+    for topic in absent {
+        if let Some((_, _, reason)) = failed.iter().find(|(name, _, _)| *name == topic) {
+            ensured.missing.push((topic, format!("creating it failed: {reason}")));
+        } else {
+            await_leaders(&handle, &topic, deadline).await?;
+            ensured.created.push(topic);
+        }
+    }
+    Ok(ensured)
+}
+
+/// The broker answers a creation before the partitions have leaders.
+async fn await_leaders(handle: &Arc<Handle>, topic: &str, deadline: Instant) -> Result<()> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let text = format!("topic {topic} was created, but has no leaders in time");
+            return Err(Error::new("create topics", CODE_TIMED_OUT, text));
+        }
+        let metadata = metadata(Arc::clone(handle), Some(topic.to_owned()), left).await?;
+        if metadata.topics.iter().all(|t| t.error == 0 && t.has_leaders) {
+            return Ok(());
+        }
+        tokio::time::sleep(ELECTION_PAUSE).await;
+    }
+}
+
+fn exists(metadata: &Metadata) -> bool {
+    metadata.topics.iter().any(|t| t.error == 0 && t.partitions > 0)
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

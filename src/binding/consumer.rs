@@ -1,0 +1,237 @@
+//! The consumer class that JavaScript sees.
+
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Either, Function};
+use napi_derive::napi;
+
+use super::failure::{Failure, outcome, thrown};
+use super::librdkafka::{Conf, Handle, Partition};
+use super::signal::{ConsumerArgs, ConsumerSink};
+use crate::admin::topics;
+use crate::consumer::inbox::TopicSubscription;
+use crate::consumer::slots::{AutoCommit, Slots};
+use crate::consumer::{Consumer, Mode, Settings};
+use crate::error::Result;
+use crate::rpc::correlation::CorrelationTable;
+
+/// Events that a consumer queues instead of calling back.
+const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_REBALANCE
+    | rdkafka_sys::RD_KAFKA_EVENT_OFFSET_COMMIT
+    | rdkafka_sys::RD_KAFKA_EVENT_ERROR
+    | rdkafka_sys::RD_KAFKA_EVENT_LOG
+    | rdkafka_sys::RD_KAFKA_EVENT_STATS;
+
+/// How a native consumer behaves.
+#[napi(object)]
+pub struct NativeConsumerSettings {
+    /// Random prefix of this client's correlation ids. Makes the consumer hand out only the replies to
+    /// pending requests.
+    pub correlation_prefix: Option<String>,
+    /// Whether done records are committed without being asked.
+    pub auto_commit: bool,
+    /// Also commit at this interval (ms).
+    pub auto_commit_interval: Option<u32>,
+    /// Also commit when so many records have finished.
+    pub auto_commit_threshold: Option<u32>,
+    /// How long running handlers may take when partitions are given up (ms).
+    pub drain_timeout: u32,
+    /// Time limit of the consumer's own requests (ms).
+    pub request_timeout: u32,
+}
+
+/// A topic to subscribe to.
+#[napi(object)]
+pub struct NativeSubscription {
+    /// Topic name.
+    pub topic: String,
+    /// Where to start without a committed offset.
+    pub from_beginning: bool,
+}
+
+/// A topic partition and an offset.
+#[napi(object)]
+pub struct NativeOffset {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// Absolute offset, or -2 (beginning) or -1 (end) for a seek.
+    pub offset: i64,
+    /// Metadata to commit with it.
+    pub metadata: Option<String>,
+}
+
+impl From<NativeOffset> for Partition {
+    fn from(o: NativeOffset) -> Self {
+        Self { metadata: o.metadata.map(String::into_bytes), ..Self::at(o.topic, o.partition, o.offset) }
+    }
+}
+
+/// A topic of the cluster.
+#[napi(object)]
+pub struct NativeTopic {
+    /// Name.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: u32,
+}
+
+/// What became of the topics to subscribe to.
+#[napi(object)]
+pub struct NativeEnsuredTopics {
+    /// Topics that do not exist.
+    pub missing: Vec<String>,
+    /// Why, in the same order.
+    pub reasons: Vec<String>,
+    /// Topics that were created.
+    pub created: Vec<String>,
+}
+
+/// A librdkafka consumer with its poll thread.
+#[napi]
+pub struct NativeConsumer {
+    consumer: Arc<Consumer>,
+    requests: Option<Arc<Mutex<CorrelationTable>>>,
+}
+
+#[napi]
+impl NativeConsumer {
+    /// Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed
+    /// batch or with an event as JSON text. Throws what librdkafka has against the properties.
+    #[napi(
+        constructor,
+        ts_args_type = "properties: Record<string, string>, settings: NativeConsumerSettings, onSignal: (batch: Buffer | null | undefined, event: string | null | undefined) => void"
+    )]
+    pub fn new(
+        properties: HashMap<String, String>,
+        settings: NativeConsumerSettings,
+        on_signal: Function<'_, ConsumerArgs, ()>,
+    ) -> napi::Result<Self> {
+        let sink = ConsumerSink::wrap(&on_signal)?;
+        let handle = create(&properties).map_err(thrown)?;
+        let requests =
+            settings.correlation_prefix.map(|prefix| Arc::new(Mutex::new(CorrelationTable::new(prefix))));
+        let settings = Settings {
+            mode: requests.as_ref().map_or(Mode::Records, |table| Mode::Replies(Arc::clone(table))),
+            auto_commit: AutoCommit {
+                enabled: settings.auto_commit,
+                threshold: settings.auto_commit_threshold.map(|t| t as usize),
+            },
+            auto_commit_interval: settings.auto_commit_interval.map(|ms| millis(ms.max(1))),
+            drain_timeout: millis(settings.drain_timeout),
+            request_timeout: millis(settings.request_timeout),
+        };
+        let consumer = Consumer::start(handle, settings, |inbox| sink.connect(inbox)).map_err(thrown)?;
+        Ok(Self { consumer: Arc::new(consumer), requests })
+    }
+
+    /// Resolves once a broker has answered, at most after `timeout` ms.
+    #[napi]
+    pub async fn connect(&self, timeout: u32) -> Option<Failure> {
+        outcome(match self.consumer.handle() {
+            Ok(handle) => topics::ping(handle, millis(timeout)).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Lists the topics of the cluster.
+    #[napi]
+    pub async fn list_topics(&self, timeout: u32) -> Either<Vec<NativeTopic>, Failure> {
+        let list = async || {
+            let metadata = topics::metadata(self.consumer.handle()?, None, millis(timeout)).await?;
+            let exist = metadata.topics.into_iter().filter(|t| t.error == 0);
+            Ok(exist.map(|t| NativeTopic { name: t.name, partitions: t.partitions as u32 }).collect())
+        };
+        either(list().await)
+    }
+
+    /// Makes sure that the topics exist; missing ones are created if `create` says so.
+    #[napi]
+    pub async fn ensure_topics(
+        &self,
+        topics: Vec<String>,
+        create: bool,
+        timeout: u32,
+    ) -> Either<NativeEnsuredTopics, Failure> {
+        let ensure = async || {
+            let ensured = topics::ensure(self.consumer.handle()?, topics, create, millis(timeout)).await?;
+            let (missing, reasons) = ensured.missing.into_iter().unzip();
+            Ok(NativeEnsuredTopics { missing, reasons, created: ensured.created })
+        };
+        either(ensure().await)
+    }
+
+    /// Joins the group; the assignment arrives as an event.
+    #[napi]
+    pub async fn subscribe(&self, topics: Vec<NativeSubscription>) -> Option<Failure> {
+        let topics = topics
+            .into_iter()
+            .map(|t| TopicSubscription { topic: t.topic, from_beginning: t.from_beginning })
+            .collect();
+        outcome(self.consumer.subscribe(topics).await)
+    }
+
+    /// Commits offsets and resolves with the broker's answer.
+    #[napi]
+    pub async fn commit(&self, offsets: Vec<NativeOffset>) -> Option<Failure> {
+        outcome(self.consumer.commit(offsets.into_iter().map(Partition::from).collect()).await)
+    }
+
+    /// Moves the position of an assigned partition; an event tells the new slot.
+    #[napi]
+    pub fn seek(&self, offset: NativeOffset) {
+        self.consumer.seek(offset.into());
+    }
+
+    /// Says that no handler of these slots runs any more, so that their partitions may be given up.
+    #[napi]
+    pub fn released(&self, slots: Vec<u32>) {
+        self.consumer.released(slots);
+    }
+
+    /// Requests that wait for a reply.
+    #[napi]
+    #[must_use]
+    pub fn pending_requests(&self) -> u32 {
+        let table = self.requests.as_ref();
+        table.map_or(0, |t| t.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len() as u32)
+    }
+
+    /// Stops fetching, waits up to `drainTimeout` ms for running handlers, commits, leaves the group and
+    /// closes.
+    #[napi]
+    pub async fn close(&self, drain_timeout: u32) {
+        self.consumer.close(millis(drain_timeout)).await;
+    }
+}
+
+impl NativeConsumer {
+    pub(super) fn slots(&self) -> Arc<Slots> {
+        Arc::clone(self.consumer.slots())
+    }
+
+    pub(super) fn requests(&self) -> Option<Arc<Mutex<CorrelationTable>>> {
+        self.requests.clone()
+    }
+}
+
+fn create(properties: &HashMap<String, String>) -> Result<Arc<Handle>> {
+    let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?.with_events(EVENTS);
+    Handle::consumer(conf)
+}
+
+pub(super) fn millis(ms: u32) -> Duration {
+    Duration::from_millis(u64::from(ms))
+}
+
+fn either<T>(result: Result<T>) -> Either<T, Failure> {
+    match result {
+        Ok(value) => Either::A(value),
+        Err(error) => Either::B(error.into()),
+    }
+}

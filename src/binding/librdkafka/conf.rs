@@ -1,0 +1,81 @@
+//! Configuration of a handle.
+
+use std::ffi::{CString, c_char};
+
+use rdkafka_sys as sys;
+
+use crate::error::{CODE_INVALID_ARG, Error, Result};
+
+/// Room for librdkafka's explanation of a rejected setting.
+pub(super) const ERROR_TEXT_SIZE: usize = 512;
+
+/// An `rd_kafka_conf_t` that no handle owns yet.
+pub struct Conf {
+    raw: *mut sys::rd_kafka_conf_t,
+}
+
+impl Conf {
+    /// Sets every property; the error names the first one that librdkafka refuses and says why.
+    pub fn new<'a>(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
+        // SAFETY: allocates; never null.
+        let conf = Self { raw: unsafe { sys::rd_kafka_conf_new() } };
+        for (name, value) in properties {
+            conf.set(name, value)?;
+        }
+        Ok(conf)
+    }
+
+    fn set(&self, name: &str, value: &str) -> Result<()> {
+        let (Ok(c_name), Ok(c_value)) = (CString::new(name), CString::new(value)) else {
+            return Err(Error::new(
+                "configure",
+                CODE_INVALID_ARG,
+                format!("{name}: a setting may not contain a zero byte"),
+            ));
+        };
+        let mut text = [0 as c_char; ERROR_TEXT_SIZE];
+        // SAFETY: the conf is alive, the strings are NUL-terminated, the buffer's size is passed along.
+        let result = unsafe {
+            sys::rd_kafka_conf_set(
+                self.raw,
+                c_name.as_ptr(),
+                c_value.as_ptr(),
+                text.as_mut_ptr(),
+                ERROR_TEXT_SIZE,
+            )
+        };
+        if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
+            return Ok(());
+        }
+        // SAFETY: librdkafka NUL-terminates what it writes.
+        let message = unsafe { super::owned_text(text.as_ptr()) };
+        Err(Error::new("configure", CODE_INVALID_ARG, message))
+    }
+
+    /// Chooses which kinds of events the handle queues (a mask of `RD_KAFKA_EVENT_*`).
+    #[must_use]
+    pub fn with_events(self, mask: i32) -> Self {
+        // SAFETY: the conf is alive.
+        unsafe { sys::rd_kafka_conf_set_events(self.raw, mask) };
+        self
+    }
+
+    /// The raw configuration, for what prepares it further (the assignor's hook).
+    pub(crate) fn as_ptr(&self) -> *mut sys::rd_kafka_conf_t {
+        self.raw
+    }
+
+    /// Gives the configuration away: `rd_kafka_new` takes ownership when it succeeds.
+    pub(super) fn into_raw(self) -> *mut sys::rd_kafka_conf_t {
+        let raw = self.raw;
+        std::mem::forget(self);
+        raw
+    }
+}
+
+impl Drop for Conf {
+    fn drop(&mut self) {
+        // SAFETY: owned by this value and not given away.
+        unsafe { sys::rd_kafka_conf_destroy(self.raw) };
+    }
+}

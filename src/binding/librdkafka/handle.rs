@@ -1,0 +1,255 @@
+//! One librdkafka client instance.
+
+use std::ffi::{CString, c_char};
+use std::sync::Arc;
+
+use rdkafka_sys as sys;
+
+use super::conf::{Conf, ERROR_TEXT_SIZE};
+use super::metadata::{Metadata, Scope};
+use super::partitions::{Partition, PartitionList};
+use super::{Queue, check, take_error};
+use crate::error::{CODE_INVALID_ARG, Error, Result};
+
+/// An `rd_kafka_t`, destroyed when the last owner lets go.
+pub struct Handle {
+    raw: *mut sys::rd_kafka_t,
+    consumer: bool,
+}
+
+// SAFETY: librdkafka's handles are thread-safe.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Handle {
+    /// Makes a producer.
+    pub fn producer(conf: Conf) -> Result<Arc<Self>> {
+        Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf)
+    }
+
+    /// Makes a consumer whose events and errors all arrive on its consumer queue.
+    pub fn consumer(conf: Conf) -> Result<Arc<Self>> {
+        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf)?;
+        // SAFETY: the handle is alive.
+        check("create the consumer", unsafe { sys::rd_kafka_poll_set_consumer(handle.raw) })?;
+        Ok(handle)
+    }
+
+    fn create(kind: sys::rd_kafka_type_t, conf: Conf) -> Result<Arc<Self>> {
+        let mut text = [0 as c_char; ERROR_TEXT_SIZE];
+        let consumer = kind == sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
+        let conf_raw = conf.into_raw();
+        // SAFETY: takes the configuration over when it succeeds; the buffer's size is passed along.
+        let raw = unsafe { sys::rd_kafka_new(kind, conf_raw, text.as_mut_ptr(), ERROR_TEXT_SIZE) };
+        if raw.is_null() {
+            // SAFETY: not taken over, so it is freed here; the text is NUL-terminated.
+            let message = unsafe {
+                sys::rd_kafka_conf_destroy(conf_raw);
+                super::owned_text(text.as_ptr())
+            };
+            return Err(Error::new("create the client", CODE_INVALID_ARG, message));
+        }
+        // With `log.queue` the log goes to the main queue (a consumer's is forwarded to its consumer queue).
+        // SAFETY: the handle is alive; null means the main queue.
+        unsafe { sys::rd_kafka_set_log_queue(raw, std::ptr::null_mut()) };
+        // The Arc is shared with queues and threads; the handle itself is Send + Sync by librdkafka's promise.
+        Ok(Arc::new(Self { raw, consumer }))
+    }
+
+    /// The raw handle, for the assignor's hook and for producing.
+    pub(crate) fn as_ptr(&self) -> *mut sys::rd_kafka_t {
+        self.raw
+    }
+
+    /// The queue of delivery reports, errors and logs.
+    #[must_use]
+    pub fn main_queue(self: &Arc<Self>) -> Queue {
+        // SAFETY: the handle is alive and the reference is given to the Queue.
+        unsafe { Queue::new(sys::rd_kafka_queue_get_main(self.raw), Arc::clone(self)) }
+    }
+
+    /// A consumer's queue: rebalances, commits, errors, and the records of partitions not split off.
+    #[must_use]
+    pub fn consumer_queue(self: &Arc<Self>) -> Queue {
+        // SAFETY: as for the main queue.
+        unsafe { Queue::new(sys::rd_kafka_queue_get_consumer(self.raw), Arc::clone(self)) }
+    }
+
+    /// The queue of one partition's records.
+    pub fn partition_queue(self: &Arc<Self>, topic: &str, partition: i32) -> Result<Queue> {
+        let name = c_name("split off a partition", topic)?;
+        // SAFETY: the handle is alive, the name NUL-terminated; the reference is given to the Queue.
+        unsafe {
+            let raw = sys::rd_kafka_queue_get_partition(self.raw, name.as_ptr(), partition);
+            if raw.is_null() {
+                return Err(Error::state(
+                    "split off a partition",
+                    format!("{topic} [{partition}] is not known"),
+                ));
+            }
+            Ok(Queue::new(raw, Arc::clone(self)))
+        }
+    }
+
+    /// A temporary queue, for the answer to one request.
+    #[must_use]
+    pub fn new_queue(self: &Arc<Self>) -> Queue {
+        // SAFETY: the handle is alive; the reference is given to the Queue.
+        unsafe { Queue::new(sys::rd_kafka_queue_new(self.raw), Arc::clone(self)) }
+    }
+
+    /// Asks for metadata and waits at most `timeout_ms`.
+    pub fn metadata(&self, scope: Scope<'_>, timeout_ms: i32) -> Result<Metadata> {
+        let topic = match scope {
+            Scope::Topic(topic) => Some(self.topic_handle(topic)?),
+            Scope::Brokers | Scope::Everything => None,
+        };
+        let raw_topic = topic.as_ref().map_or(std::ptr::null_mut(), super::Topic::as_ptr);
+        let everything = i32::from(matches!(scope, Scope::Everything));
+        let mut metadata: *const sys::rd_kafka_metadata = std::ptr::null();
+        // SAFETY: handle and topic are alive, the out parameter is writable; on success the result is owned
+        // by the caller and taken by Metadata.
+        unsafe {
+            let code = sys::rd_kafka_metadata(self.raw, everything, raw_topic, &raw mut metadata, timeout_ms);
+            check("fetch metadata", code)?;
+            Ok(Metadata::take(metadata))
+        }
+    }
+
+    /// Subscribes to topics by name.
+    pub fn subscribe(&self, topics: &[String]) -> Result<()> {
+        let list = PartitionList::new(&topics.iter().map(|t| Partition::at(t, -1, 0)).collect::<Vec<_>>());
+        // SAFETY: handle and list are alive; the list is copied.
+        check("subscribe", unsafe { sys::rd_kafka_subscribe(self.raw, list.as_ptr()) })
+    }
+
+    /// Starts fetching exactly these partitions; answers a rebalance event.
+    pub fn assign(&self, partitions: &[Partition]) -> Result<()> {
+        let list = PartitionList::new(partitions);
+        // SAFETY: handle and list are alive; the list is copied.
+        check("assign partitions", unsafe { sys::rd_kafka_assign(self.raw, list.as_ptr()) })
+    }
+
+    /// Gives all partitions up; answers a rebalance event.
+    pub fn unassign(&self) -> Result<()> {
+        // SAFETY: the handle is alive; a null list takes everything away.
+        check("give partitions up", unsafe { sys::rd_kafka_assign(self.raw, std::ptr::null()) })
+    }
+
+    /// Whether the group has already given this member's partitions to others.
+    #[must_use]
+    pub fn assignment_lost(&self) -> bool {
+        // SAFETY: the handle is alive.
+        unsafe { sys::rd_kafka_assignment_lost(self.raw) != 0 }
+    }
+
+    /// Asks for committed offsets; partitions without one come back with [`super::OFFSET_INVALID`].
+    pub fn committed(&self, partitions: &[Partition], timeout_ms: i32) -> Result<Vec<Partition>> {
+        let list = PartitionList::new(partitions);
+        // SAFETY: handle and list are alive; the list is filled in.
+        check("fetch committed offsets", unsafe {
+            sys::rd_kafka_committed(self.raw, list.as_ptr(), timeout_ms)
+        })?;
+        Ok(list.to_vec())
+    }
+
+    /// Resolves timestamps, or the logical offsets beginning and end, to absolute offsets.
+    pub fn resolve_offsets(&self, partitions: &[Partition], timeout_ms: i32) -> Result<Vec<Partition>> {
+        let list = PartitionList::new(partitions);
+        // SAFETY: handle and list are alive; the list is filled in.
+        check("list offsets", unsafe {
+            sys::rd_kafka_offsets_for_times(self.raw, list.as_ptr(), timeout_ms)
+        })?;
+        Ok(list.to_vec())
+    }
+
+    /// Moves the position of assigned partitions, waiting at most `timeout_ms` for it to take effect.
+    pub fn seek(&self, partitions: &[Partition], timeout_ms: i32) -> Result<Vec<Partition>> {
+        let list = PartitionList::new(partitions);
+        // SAFETY: handle and list are alive; the error object is owned by the caller.
+        unsafe {
+            take_error("seek", sys::rd_kafka_seek_partitions(self.raw, list.as_ptr(), timeout_ms))?;
+        }
+        Ok(list.to_vec())
+    }
+
+    /// Starts a commit; its answer arrives on `queue` with `id`.
+    pub fn commit(&self, offsets: &[Partition], queue: &Queue, id: u64) -> Result<()> {
+        let list = PartitionList::new(offsets);
+        // SAFETY: handle, list and queue are alive; without a callback the answer is an event, whose opaque
+        // is a number and not a pointer.
+        check("commit offsets", unsafe {
+            sys::rd_kafka_commit_queue(self.raw, list.as_ptr(), queue.as_ptr(), None, id as *mut _)
+        })
+    }
+
+    /// Starts leaving the group and closing; rebalance events arrive on `queue` until [`Handle::closed`].
+    pub fn start_close(&self, queue: &Queue) -> Result<()> {
+        // SAFETY: handle and queue are alive; the error object is owned by the caller.
+        unsafe { take_error("close", sys::rd_kafka_consumer_close_queue(self.raw, queue.as_ptr())) }
+    }
+
+    /// Whether a consumer has closed.
+    #[must_use]
+    pub fn closed(&self) -> bool {
+        // SAFETY: the handle is alive.
+        unsafe { sys::rd_kafka_consumer_closed(self.raw) != 0 }
+    }
+
+    /// The id that the group's coordinator gave this member; empty before the join.
+    #[must_use]
+    pub fn member_id(&self) -> String {
+        // SAFETY: the handle is alive; the string is allocated for the caller and freed with librdkafka's
+        // allocator.
+        unsafe {
+            let raw = sys::rd_kafka_memberid(self.raw);
+            let id = super::owned_text(raw);
+            if !raw.is_null() {
+                sys::rd_kafka_mem_free(self.raw, raw.cast());
+            }
+            id
+        }
+    }
+
+    /// Records queued or in flight.
+    #[must_use]
+    pub fn out_queue_length(&self) -> i32 {
+        // SAFETY: the handle is alive.
+        unsafe { sys::rd_kafka_outq_len(self.raw) }
+    }
+
+    /// Drops what has not been sent; delivery reports come with the error "purged".
+    pub fn purge(&self) {
+        // SAFETY: the handle is alive. The result only says whether the handle is a producer.
+        let _ = unsafe {
+            sys::rd_kafka_purge(self.raw, sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT)
+        };
+    }
+
+    /// The first fatal error, if there was one.
+    #[must_use]
+    pub fn fatal_error(&self) -> Option<(i32, String)> {
+        let mut text = [0 as c_char; ERROR_TEXT_SIZE];
+        // SAFETY: the handle is alive; the buffer's size is passed along.
+        let code = unsafe { sys::rd_kafka_fatal_error(self.raw, text.as_mut_ptr(), ERROR_TEXT_SIZE) };
+        // SAFETY: librdkafka NUL-terminates what it writes.
+        (code as i32 != 0).then(|| (code as i32, unsafe { super::owned_text(text.as_ptr()) }))
+    }
+}
+
+/// A topic name for C.
+pub(super) fn c_name(operation: &'static str, topic: &str) -> Result<CString> {
+    CString::new(topic)
+        .map_err(|_| Error::new(operation, CODE_INVALID_ARG, "a topic name may not contain a zero byte"))
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // A consumer that closed in time has left its group; one that could not (the broker is gone) must not
+        // try again here, because destroying would then wait for it.
+        let flags = if self.consumer { sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE } else { 0 };
+        // SAFETY: the last owner: no queue, message or thread uses the handle any more.
+        unsafe { sys::rd_kafka_destroy_flags(self.raw, flags) };
+    }
+}

@@ -1,0 +1,113 @@
+//! Lists of topic partitions with offsets.
+
+use std::ffi::CString;
+
+use rdkafka_sys as sys;
+
+/// The logical offset "from the first record".
+pub const OFFSET_BEGINNING: i64 = -2;
+/// The logical offset "after the last record".
+pub const OFFSET_END: i64 = -1;
+/// No offset: nothing committed, nothing stored.
+pub const OFFSET_INVALID: i64 = -1001;
+
+/// A topic partition, an offset and, in results, what went wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// Absolute or logical offset.
+    pub offset: i64,
+    /// librdkafka's code, 0 without an error.
+    pub error: i32,
+    /// Metadata of a committed offset.
+    pub metadata: Option<Vec<u8>>,
+}
+
+impl Partition {
+    /// A partition at an offset.
+    pub fn at(topic: impl Into<String>, partition: i32, offset: i64) -> Self {
+        Self { topic: topic.into(), partition, offset, error: 0, metadata: None }
+    }
+}
+
+/// An owned `rd_kafka_topic_partition_list_t`.
+pub struct PartitionList {
+    raw: *mut sys::rd_kafka_topic_partition_list_t,
+}
+
+// SAFETY: the list is plain memory that only its owner touches.
+unsafe impl Send for PartitionList {}
+
+impl PartitionList {
+    /// Builds a C list. Names with a zero byte cannot exist in Kafka and are left out.
+    #[must_use]
+    pub fn new(partitions: &[Partition]) -> Self {
+        // SAFETY: allocates; never null.
+        let raw = unsafe { sys::rd_kafka_topic_partition_list_new(partitions.len() as i32) };
+        for p in partitions {
+            let Ok(topic) = CString::new(p.topic.as_str()) else { continue };
+            // SAFETY: the list is alive; the name is copied; the returned element belongs to the list. The
+            // metadata is copied into memory from librdkafka's allocator, whose list frees it.
+            unsafe {
+                let element = sys::rd_kafka_topic_partition_list_add(raw, topic.as_ptr(), p.partition);
+                (*element).offset = p.offset;
+                if let Some(metadata) = &p.metadata {
+                    let copy = sys::rd_kafka_mem_malloc(std::ptr::null_mut(), metadata.len().max(1));
+                    std::ptr::copy_nonoverlapping(metadata.as_ptr(), copy.cast::<u8>(), metadata.len());
+                    (*element).metadata = copy;
+                    (*element).metadata_size = metadata.len();
+                }
+            }
+        }
+        Self { raw }
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_topic_partition_list_t {
+        self.raw
+    }
+
+    /// The list as values.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<Partition> {
+        // SAFETY: the list is alive and owned by this value.
+        unsafe { copy_list(self.raw) }
+    }
+}
+
+impl Drop for PartitionList {
+    fn drop(&mut self) {
+        // SAFETY: owned by this value.
+        unsafe { sys::rd_kafka_topic_partition_list_destroy(self.raw) };
+    }
+}
+
+/// Copies a list that librdkafka owns.
+///
+/// # Safety
+/// `list` is null or a valid list that lives during the call.
+pub(super) unsafe fn copy_list(list: *const sys::rd_kafka_topic_partition_list_t) -> Vec<Partition> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: valid by the caller's promise; `cnt` elements are initialised.
+    unsafe {
+        let list = &*list;
+        if list.cnt <= 0 {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts(list.elems, list.cnt as usize)
+            .iter()
+            .map(|e| Partition {
+                topic: super::owned_text(e.topic),
+                partition: e.partition,
+                offset: e.offset,
+                error: e.err as i32,
+                metadata: (!e.metadata.is_null())
+                    .then(|| std::slice::from_raw_parts(e.metadata.cast::<u8>(), e.metadata_size).to_vec()),
+            })
+            .collect()
+    }
+}

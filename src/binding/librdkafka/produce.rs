@@ -1,0 +1,165 @@
+//! Producing records.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+use rdkafka_sys as sys;
+
+use super::handle::{Handle, c_name};
+use super::{describe, take_error};
+use crate::error::{CODE_INVALID_ARG, Error, Result};
+
+/// Lets the partitioner choose.
+pub const PARTITION_UNASSIGNED: i32 = -1;
+
+/// A topic of a producer.
+pub struct Topic {
+    raw: *mut sys::rd_kafka_topic_t,
+    handle: *const Handle,
+}
+
+// SAFETY: librdkafka's topic objects are thread-safe.
+unsafe impl Send for Topic {}
+// SAFETY: as above.
+unsafe impl Sync for Topic {}
+
+impl Topic {
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_topic_t {
+        self.raw
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // SAFETY: gives this value's reference back. Topics are dropped before their handle: the owners in
+        // this crate hold both, in this order.
+        unsafe { sys::rd_kafka_topic_destroy(self.raw) };
+    }
+}
+
+/// Headers of one record, under construction.
+pub struct RecordHeaders {
+    raw: *mut sys::rd_kafka_headers_t,
+}
+
+impl RecordHeaders {
+    /// Headers with room for `count`.
+    #[must_use]
+    pub fn with_capacity(count: usize) -> Self {
+        // SAFETY: allocates; never null.
+        Self { raw: unsafe { sys::rd_kafka_headers_new(count) } }
+    }
+
+    /// Appends a header; name and value are copied. `None` is a null value.
+    pub fn push(&mut self, name: &[u8], value: Option<&[u8]>) {
+        let (pointer, length) =
+            value.map_or((std::ptr::null(), 0), |v| (v.as_ptr().cast::<c_void>(), v.len() as isize));
+        // SAFETY: the headers are alive; name and value are given with their lengths and copied. The result
+        // is an error only for read-only headers, which these are not.
+        unsafe {
+            sys::rd_kafka_header_add(
+                self.raw,
+                name.as_ptr().cast::<c_char>(),
+                name.len() as isize,
+                pointer,
+                length,
+            );
+        }
+    }
+
+    fn into_raw(self) -> *mut sys::rd_kafka_headers_t {
+        let raw = self.raw;
+        std::mem::forget(self);
+        raw
+    }
+}
+
+impl Drop for RecordHeaders {
+    fn drop(&mut self) {
+        // SAFETY: owned by this value and not given away.
+        unsafe { sys::rd_kafka_headers_destroy(self.raw) };
+    }
+}
+
+/// One record to produce.
+pub struct Record<'a> {
+    /// Partition, or [`PARTITION_UNASSIGNED`].
+    pub partition: i32,
+    /// Key; `None` is null.
+    pub key: Option<&'a [u8]>,
+    /// Value; `None` is null.
+    pub value: Option<&'a [u8]>,
+    /// Ms since the epoch; 0 lets librdkafka take the time of the call.
+    pub timestamp: i64,
+    /// Headers, if any.
+    pub headers: Option<RecordHeaders>,
+    /// Comes back in the delivery report.
+    pub opaque: u64,
+}
+
+impl Handle {
+    /// A topic object with the handle's settings. Fails for an illegal name.
+    pub fn topic_handle(&self, topic: &str) -> Result<Topic> {
+        let name = c_name("open a topic", topic)?;
+        // SAFETY: the handle is alive, the name NUL-terminated and copied.
+        let raw = unsafe { sys::rd_kafka_topic_new(self.as_ptr(), name.as_ptr(), std::ptr::null_mut()) };
+        if raw.is_null() {
+            // SAFETY: reads the thread's last error.
+            let code = unsafe { sys::rd_kafka_last_error() };
+            return Err(Error::new("open a topic", code as i32, describe(code)));
+        }
+        Ok(Topic { raw, handle: std::ptr::from_ref(self) })
+    }
+
+    /// Queues a record; key and value are copied. The outcome arrives as a delivery report.
+    pub fn produce(self: &Arc<Self>, topic: &Topic, record: Record<'_>) -> Result<()> {
+        use sys::rd_kafka_vtype_t as vtype;
+        if !std::ptr::eq(topic.handle, Arc::as_ptr(self)) {
+            return Err(Error::new("produce", CODE_INVALID_ARG, "the topic belongs to another producer"));
+        }
+        let headers = record.headers.map(RecordHeaders::into_raw);
+        let mut arguments = [vu(vtype::RD_KAFKA_VTYPE_END); 8];
+        arguments[0] = vu(vtype::RD_KAFKA_VTYPE_RKT);
+        arguments[0].u.rkt = topic.raw;
+        arguments[1] = vu(vtype::RD_KAFKA_VTYPE_PARTITION);
+        arguments[1].u.i32_ = record.partition;
+        arguments[2] = vu(vtype::RD_KAFKA_VTYPE_KEY);
+        arguments[2].u.mem = mem(record.key);
+        arguments[3] = vu(vtype::RD_KAFKA_VTYPE_VALUE);
+        arguments[3].u.mem = mem(record.value);
+        arguments[4] = vu(vtype::RD_KAFKA_VTYPE_MSGFLAGS);
+        arguments[4].u.i = sys::RD_KAFKA_MSG_F_COPY;
+        arguments[5] = vu(vtype::RD_KAFKA_VTYPE_TIMESTAMP);
+        arguments[5].u.i64_ = record.timestamp;
+        arguments[6] = vu(vtype::RD_KAFKA_VTYPE_OPAQUE);
+        arguments[6].u.ptr = record.opaque as *mut c_void;
+        let mut count = 7;
+        if let Some(headers) = headers {
+            arguments[7] = vu(vtype::RD_KAFKA_VTYPE_HEADERS);
+            arguments[7].u.headers = headers;
+            count = 8;
+        }
+        // SAFETY: handle and topic are alive; key and value are copied; the headers are taken over when the
+        // call succeeds and freed here when it does not; the error object is owned by the caller.
+        unsafe {
+            let error = sys::rd_kafka_produceva(self.as_ptr(), arguments.as_ptr(), count);
+            if !error.is_null()
+                && let Some(headers) = headers
+            {
+                sys::rd_kafka_headers_destroy(headers);
+            }
+            take_error("produce", error)
+        }
+    }
+}
+
+fn vu(vtype: sys::rd_kafka_vtype_t) -> sys::rd_kafka_vu_t {
+    sys::rd_kafka_vu_t { vtype, u: sys::rd_kafka_vu_s__bindgen_ty_1 { i: 0 } }
+}
+
+/// An empty slice keeps a non-null pointer: an empty key is a key and is hashed, a null one is not.
+fn mem(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+    let (ptr, size) =
+        bytes.map_or((std::ptr::null_mut(), 0), |b| (b.as_ptr().cast_mut().cast::<c_void>(), b.len()));
+    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size }
+}

@@ -1,0 +1,11 @@
+//! The two foreign boundaries: librdkafka below, Node.js above.
+//!
+//! With `assignor/ffi.rs` this is the only place that holds `unsafe`.
+
+pub mod consumer;
+pub mod failure;
+pub mod librdkafka;
+pub mod mock;
+pub mod producer;
+pub mod runtime;
+pub mod signal;

@@ -1,0 +1,19 @@
+//! The Tokio runtime that Node's promises run on.
+
+use napi_derive::module_init;
+
+/// One worker: the runtime only waits (for the poll threads' answers and for time-outs). Blocking calls have
+/// threads of their own, which end when idle.
+#[module_init]
+fn start() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(16)
+        .thread_name("kafka-control")
+        .enable_time()
+        .build();
+    // Without a runtime of ours, napi makes its own; nothing is lost but threads.
+    if let Ok(runtime) = runtime {
+        napi::bindgen_prelude::create_custom_tokio_runtime(runtime);
+    }
+}

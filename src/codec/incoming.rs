@@ -1,0 +1,264 @@
+//! The packed form of consumed records.
+//!
+//! One buffer, all numbers little-endian, in this order:
+//!
+//! | part | size | content |
+//! |---|---|---|
+//! | head | 8 × u32 | records, header entries, header names, start of the bytes, 4 spare |
+//! | times | 2 × f64 per record | offset, timestamp (ms) |
+//! | records | 12 × u32 per record | see [`RECORD_WORDS`] |
+//! | headers | 4 × u32 per entry | name index, start, length, kind |
+//! | names | 2 × u32 per name | start, length |
+//! | bytes | | keys, values, header values and names; starts count from here |
+//!
+//! Header names are listed once per batch: nothing is remembered between batches, so a producer of ever new
+//! names cannot make either side grow.
+
+use std::collections::HashMap;
+
+use super::payload::{NULL, classify};
+
+/// Numbers per record: slot, sequence, key start, key length, value start, value length, flags, first header,
+/// header count, request slot, request generation, size of key, value and headers in bytes.
+pub const RECORD_WORDS: usize = 12;
+/// Numbers per header entry.
+pub const HEADER_WORDS: usize = 4;
+/// Numbers in the head.
+pub const HEAD_WORDS: usize = 8;
+
+/// The value's kind starts at this bit of the flags (the key's at 0).
+pub const VALUE_SHIFT: u32 = 3;
+/// Flag: correlation id and reply topic are there, so the record asks for a reply.
+pub const REQUEST: u32 = 1 << 6;
+/// Flag: a reply that carries an error.
+pub const REPLY_ERROR: u32 = 1 << 7;
+/// Flag: a reply that ends its request.
+pub const REPLY_DISPOSED: u32 = 1 << 8;
+/// The index of the error header, counted from the record's first header, starts at this bit.
+pub const ERROR_HEADER_SHIFT: u32 = 16;
+
+/// A record as the batch takes it.
+pub struct IncomingRecord<'a> {
+    /// Number of the partition's current assignment.
+    pub slot: u32,
+    /// Position among the records of that assignment.
+    pub sequence: u32,
+    /// Offset.
+    pub offset: i64,
+    /// Timestamp in ms.
+    pub timestamp: i64,
+    /// Key bytes.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes.
+    pub value: Option<&'a [u8]>,
+    /// [`REQUEST`], [`REPLY_ERROR`], [`REPLY_DISPOSED`].
+    pub flags: u32,
+    /// Slot of the pending request that a reply answers.
+    pub request_slot: u32,
+    /// Its generation.
+    pub request_generation: u32,
+}
+
+/// Collects records and packs them.
+#[derive(Default)]
+pub struct BatchBuilder {
+    times: Vec<f64>,
+    records: Vec<u32>,
+    headers: Vec<u32>,
+    names: Vec<u32>,
+    name_index: HashMap<Vec<u8>, u32>,
+    bytes: Vec<u8>,
+}
+
+impl BatchBuilder {
+    /// Number of records so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.times.len() / 2
+    }
+
+    /// Whether there is no record yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// Bytes of keys, values and headers so far.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends a record with its headers; returns its size in bytes.
+    pub fn push<'a>(
+        &mut self,
+        record: &IncomingRecord<'a>,
+        headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    ) -> usize {
+        let start = self.bytes.len();
+        let (key_start, key_length) = self.put(record.key);
+        let (value_start, value_length) = self.put(record.value);
+        let first_header = self.headers.len() / HEADER_WORDS;
+        for (name, value) in headers {
+            let name = self.name(name);
+            let (start, length) = self.put(value);
+            self.headers.extend([name, start, length, classify(value)]);
+        }
+        let header_count = self.headers.len() / HEADER_WORDS - first_header;
+        let size = self.bytes.len() - start;
+        let flags = record.flags | classify(record.key) | (classify(record.value) << VALUE_SHIFT);
+        self.times.extend([record.offset as f64, record.timestamp as f64]);
+        self.records.extend([
+            record.slot,
+            record.sequence,
+            key_start,
+            key_length,
+            value_start,
+            value_length,
+            flags,
+            first_header as u32,
+            header_count as u32,
+            record.request_slot,
+            record.request_generation,
+            size as u32,
+        ]);
+        size
+    }
+
+    fn put(&mut self, field: Option<&[u8]>) -> (u32, u32) {
+        let Some(field) = field else { return (NULL, 0) };
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(field);
+        (start, field.len() as u32)
+    }
+
+    fn name(&mut self, name: &[u8]) -> u32 {
+        if let Some(&index) = self.name_index.get(name) {
+            return index;
+        }
+        let index = (self.names.len() / 2) as u32;
+        let (start, length) = self.put(Some(name));
+        self.names.extend([start, length]);
+        self.name_index.insert(name.to_vec(), index);
+        index
+    }
+
+    /// Packs everything into one buffer and empties the builder.
+    pub fn finish(&mut self) -> Vec<u8> {
+        let numbers = HEAD_WORDS + self.records.len() + self.headers.len() + self.names.len();
+        let bytes_start = numbers * 4 + self.times.len() * 8;
+        let mut out = Vec::with_capacity(bytes_start + self.bytes.len());
+        let head = [
+            self.len() as u32,
+            (self.headers.len() / HEADER_WORDS) as u32,
+            (self.names.len() / 2) as u32,
+            bytes_start as u32,
+            0,
+            0,
+            0,
+            0,
+        ];
+        for number in head {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        for number in &self.times {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        for number in self.records.iter().chain(&self.headers).chain(&self.names) {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&self.bytes);
+        self.times.clear();
+        self.records.clear();
+        self.headers.clear();
+        self.names.clear();
+        self.name_index.clear();
+        self.bytes.clear();
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::{ASCII, BINARY, JSON, TEXT};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn word(buffer: &[u8], index: usize) -> u32 {
+        u32::from_le_bytes(buffer[index * 4..index * 4 + 4].try_into().unwrap())
+    }
+
+    fn record(sequence: u32) -> IncomingRecord<'static> {
+        IncomingRecord {
+            slot: 3,
+            sequence,
+            offset: 1 << 40,
+            timestamp: 1_700_000_000_000,
+            key: None,
+            value: Some(b"{}"),
+            flags: REQUEST,
+            request_slot: 0,
+            request_generation: 0,
+        }
+    }
+
+    #[test]
+    fn lists_each_header_name_once_per_batch() {
+        let mut builder = BatchBuilder::default();
+        let headers: [(&[u8], Option<&[u8]>); 3] =
+            [(b"a", Some(b"1")), (b"b", None), (b"a", Some(b"\0\x01"))];
+        builder.push(&record(0), headers.into_iter());
+        builder.push(&record(1), headers.into_iter());
+        let packed = builder.finish();
+        assert_eq!([word(&packed, 0), word(&packed, 1), word(&packed, 2)], [2, 6, 2]);
+        assert!(builder.is_empty());
+        let headers_at = HEAD_WORDS + 2 * 2 * 2 + 2 * RECORD_WORDS;
+        let kinds: Vec<u32> = (0..3).map(|i| word(&packed, headers_at + i * HEADER_WORDS + 3)).collect();
+        assert_eq!(kinds, [TEXT | ASCII, NULL, BINARY]);
+        let flags = word(&packed, HEAD_WORDS + 2 * 2 * 2 + 6);
+        assert_eq!(flags, REQUEST | ((JSON | ASCII) << VALUE_SHIFT));
+        let offset = f64::from_le_bytes(packed[32..40].try_into().unwrap());
+        assert!((offset - (1u64 << 40) as f64).abs() < f64::EPSILON);
+    }
+
+    proptest! {
+        #[test]
+        fn every_field_is_found_where_the_numbers_say(
+            fields in prop::collection::vec(
+                (prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
+                 prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
+                 prop::collection::vec(("[a-z]{0,3}", prop::option::of(prop::collection::vec(any::<u8>(), 0..9))), 0..5)),
+                0..30)
+        ) {
+            let mut builder = BatchBuilder::default();
+            for (i, (key, value, headers)) in fields.iter().enumerate() {
+                let record = IncomingRecord { key: key.as_deref(), value: value.as_deref(), ..record(i as u32) };
+                builder.push(&record, headers.iter().map(|(n, v)| (n.as_bytes(), v.as_deref())));
+            }
+            let packed = builder.finish();
+            let n = word(&packed, 0) as usize;
+            let header_entries = word(&packed, 1) as usize;
+            prop_assert_eq!(n, fields.len());
+            let bytes = &packed[word(&packed, 3) as usize..];
+            let records_at = HEAD_WORDS + n * 4;
+            let headers_at = records_at + n * RECORD_WORDS;
+            let names_at = headers_at + header_entries * HEADER_WORDS;
+            let slice = |start: u32, length: u32| bytes[start as usize..(start + length) as usize].to_vec();
+            for (i, (key, value, headers)) in fields.iter().enumerate() {
+                let at = |k: usize| word(&packed, records_at + i * RECORD_WORDS + k);
+                prop_assert_eq!(at(1), i as u32);
+                prop_assert_eq!((at(6) & 3 != NULL).then(|| slice(at(2), at(3))), key.clone());
+                prop_assert_eq!(((at(6) >> VALUE_SHIFT) & 3 != NULL).then(|| slice(at(4), at(5))), value.clone());
+                prop_assert_eq!(at(8) as usize, headers.len());
+                for (h, (name, value)) in headers.iter().enumerate() {
+                    let entry = headers_at + (at(7) as usize + h) * HEADER_WORDS;
+                    let name_at = names_at + word(&packed, entry) as usize * 2;
+                    prop_assert_eq!(slice(word(&packed, name_at), word(&packed, name_at + 1)), name.as_bytes());
+                    let found = (word(&packed, entry + 3) != NULL)
+                        .then(|| slice(word(&packed, entry + 1), word(&packed, entry + 2)));
+                    prop_assert_eq!(found, value.clone());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The packed form of what JavaScript hands over in one call per tick: records to produce, requests,
+//! replies, and marks about handled records.
+//!
+//! Numbers (u32) and bytes travel in two buffers; the numbers say how many bytes belong to them, and both
+//! are read in order. The first number of an entry is its kind:
+//!
+//! | kind | numbers after it |
+//! |---|---|
+//! | [`SEND`] | topic, partition, send id, group size, timestamp low, high, *payload* |
+//! | [`REQUEST`] | topic, partition, request slot, generation, reply topic, reply partition, *payload* |
+//! | [`REPLY`] | slot, sequence, flags, partition override, *payload* |
+//! | [`SETTLED`] | slot, sequence, flags |
+//! | [`CANCEL`] | request slot, generation |
+//!
+//! *payload* is: key length, value length ([`NULL_LENGTH`] for null), header count, then per header the
+//! lengths of its name and value. The bytes are: key, value, then name and value of each header.
+
+use crate::error::{CODE_INVALID_ARG, Error, Result};
+
+/// A record of a `send`, `emit` or `emitBatch`.
+pub const SEND: u32 = 1;
+/// A request that waits for replies.
+pub const REQUEST: u32 = 2;
+/// A reply to a consumed request.
+pub const REPLY: u32 = 3;
+/// A consumed record was handled.
+pub const SETTLED: u32 = 4;
+/// Nobody waits for a request's replies any more.
+pub const CANCEL: u32 = 5;
+
+/// Length that stands for null.
+pub const NULL_LENGTH: u32 = u32::MAX;
+/// Partition that stands for "the partitioner chooses".
+pub const NO_PARTITION: u32 = u32::MAX;
+
+/// Reply flag: the first header's value is the error; its name is left out.
+pub const REPLY_ERROR: u32 = 1;
+/// Reply flag: no more replies follow.
+pub const REPLY_DISPOSED: u32 = 2;
+/// Mark flag: the partition may go on to the next record.
+pub const SETTLED_ADVANCE: u32 = 1;
+/// Mark flag: nothing more will come of the record; its offset counts once its replies are acknowledged.
+pub const SETTLED_FINISHED: u32 = 2;
+
+/// Key, value and headers of an outgoing record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload<'a> {
+    /// Key bytes.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes.
+    pub value: Option<&'a [u8]>,
+    lengths: &'a [u32],
+    header_bytes: &'a [u8],
+}
+
+impl<'a> Payload<'a> {
+    /// Number of headers.
+    #[must_use]
+    pub fn header_count(&self) -> usize {
+        self.lengths.len() / 2
+    }
+
+    /// Names and values of the headers.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
+        let mut rest = self.header_bytes;
+        self.lengths.chunks_exact(2).map(move |pair| {
+            // The reader has checked that the bytes are there.
+            let (name, after) = rest.split_at(pair[0] as usize);
+            let (value, after) = if pair[1] == NULL_LENGTH {
+                (None, after)
+            } else {
+                let (value, after) = after.split_at(pair[1] as usize);
+                (Some(value), after)
+            };
+            rest = after;
+            (name, value)
+        })
+    }
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outgoing<'a> {
+    /// See [`SEND`].
+    Send {
+        /// Number of the topic.
+        topic: u32,
+        /// Partition, if given.
+        partition: Option<i32>,
+        /// Number of the send it belongs to.
+        send: u32,
+        /// Number of records of that send.
+        group: u32,
+        /// Timestamp in ms, 0 for "now".
+        timestamp: i64,
+        /// Key, value and headers.
+        payload: Payload<'a>,
+    },
+    /// See [`REQUEST`].
+    Request {
+        /// Number of the topic.
+        topic: u32,
+        /// Partition, if given.
+        partition: Option<i32>,
+        /// Slot of the pending request.
+        slot: u32,
+        /// Its generation.
+        generation: u32,
+        /// Number of the reply topic.
+        reply_topic: u32,
+        /// Partition that replies go to.
+        reply_partition: i32,
+        /// Key, value and headers.
+        payload: Payload<'a>,
+    },
+    /// See [`REPLY`].
+    Reply {
+        /// Slot of the request's partition.
+        slot: u32,
+        /// Sequence of the request.
+        sequence: u32,
+        /// [`REPLY_ERROR`], [`REPLY_DISPOSED`].
+        flags: u32,
+        /// Partition that the handler asked for, if the request named none.
+        partition: Option<i32>,
+        /// Key, value and headers.
+        payload: Payload<'a>,
+    },
+    /// See [`SETTLED`].
+    Settled {
+        /// Slot of the record's partition.
+        slot: u32,
+        /// Sequence of the record.
+        sequence: u32,
+        /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`].
+        flags: u32,
+    },
+    /// See [`CANCEL`].
+    Cancel {
+        /// Slot of the pending request.
+        slot: u32,
+        /// Its generation.
+        generation: u32,
+    },
+}
+
+/// Reads entries in order; ends after the first malformed one, which it reports.
+pub struct Reader<'a> {
+    words: &'a [u32],
+    bytes: &'a [u8],
+    failed: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from the numbers and the bytes that belong to them.
+    #[must_use]
+    pub fn new(words: &'a [u32], bytes: &'a [u8]) -> Self {
+        Self { words, bytes, failed: false }
+    }
+
+    fn word(&mut self) -> Result<u32> {
+        let (&first, rest) = self.words.split_first().ok_or_else(malformed)?;
+        self.words = rest;
+        Ok(first)
+    }
+
+    fn words<const N: usize>(&mut self) -> Result<[u32; N]> {
+        let (first, rest) = self.words.split_first_chunk::<N>().ok_or_else(malformed)?;
+        self.words = rest;
+        Ok(*first)
+    }
+
+    fn take(&mut self, length: u32) -> Result<Option<&'a [u8]>> {
+        if length == NULL_LENGTH {
+            return Ok(None);
+        }
+        let (taken, rest) = self.bytes.split_at_checked(length as usize).ok_or_else(malformed)?;
+        self.bytes = rest;
+        Ok(Some(taken))
+    }
+
+    fn payload(&mut self) -> Result<Payload<'a>> {
+        let [key, value, headers] = self.words::<3>()?;
+        let key = self.take(key)?;
+        let value = self.take(value)?;
+        let count = (headers as usize).checked_mul(2).ok_or_else(malformed)?;
+        let (lengths, rest) = self.words.split_at_checked(count).ok_or_else(malformed)?;
+        self.words = rest;
+        if lengths.iter().step_by(2).any(|&name| name == NULL_LENGTH) {
+            return Err(malformed());
+        }
+        let total: usize = lengths.iter().filter(|&&l| l != NULL_LENGTH).map(|&l| l as usize).sum();
+        let (header_bytes, rest) = self.bytes.split_at_checked(total).ok_or_else(malformed)?;
+        self.bytes = rest;
+        Ok(Payload { key, value, lengths, header_bytes })
+    }
+
+    fn entry(&mut self) -> Result<Outgoing<'a>> {
+        match self.word()? {
+            SEND => {
+                let [topic, partition, send, group, low, high] = self.words::<6>()?;
+                let timestamp = (u64::from(high) << 32 | u64::from(low)) as i64;
+                let partition = optional_partition(partition);
+                Ok(Outgoing::Send { topic, partition, send, group, timestamp, payload: self.payload()? })
+            }
+            REQUEST => {
+                let [topic, partition, slot, generation, reply_topic, reply_partition] = self.words::<6>()?;
+                Ok(Outgoing::Request {
+                    topic,
+                    partition: optional_partition(partition),
+                    slot,
+                    generation,
+                    reply_topic,
+                    reply_partition: reply_partition as i32,
+                    payload: self.payload()?,
+                })
+            }
+            REPLY => {
+                let [slot, sequence, flags, partition] = self.words::<4>()?;
+                let partition = optional_partition(partition);
+                Ok(Outgoing::Reply { slot, sequence, flags, partition, payload: self.payload()? })
+            }
+            SETTLED => {
+                let [slot, sequence, flags] = self.words::<3>()?;
+                Ok(Outgoing::Settled { slot, sequence, flags })
+            }
+            CANCEL => {
+                let [slot, generation] = self.words::<2>()?;
+                Ok(Outgoing::Cancel { slot, generation })
+            }
+            _ => Err(malformed()),
+        }
+    }
+}
+
+impl<'a> Iterator for Reader<'a> {
+    type Item = Result<Outgoing<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed || self.words.is_empty() {
+            return None;
+        }
+        let entry = self.entry();
+        self.failed = entry.is_err();
+        Some(entry)
+    }
+}
+
+fn optional_partition(word: u32) -> Option<i32> {
+    (word != NO_PARTITION).then_some(word as i32)
+}
+
+fn malformed() -> Error {
+    Error::new("read packed records", CODE_INVALID_ARG, "the buffer is malformed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_was_written() {
+        let words = [
+            SEND,
+            4,
+            NO_PARTITION,
+            9,
+            1,
+            5,
+            1,
+            1,
+            2,
+            1,
+            1,
+            NULL_LENGTH, // one null header
+            SETTLED,
+            7,
+            8,
+            3, //
+            CANCEL,
+            1,
+            2,
+        ];
+        let entries: Vec<_> = Reader::new(&words, b"kvvh").collect::<Result<_>>().unwrap();
+        assert_eq!(entries.len(), 3);
+        let Outgoing::Send { topic, partition, send, group, timestamp, payload } = &entries[0] else {
+            panic!("not a send")
+        };
+        assert_eq!((*topic, *partition, *send, *group), (4, None, 9, 1));
+        assert_eq!(*timestamp, (1 << 32) + 5);
+        assert_eq!((payload.key, payload.value), (Some(&b"k"[..]), Some(&b"vv"[..])));
+        assert_eq!(payload.headers().collect::<Vec<_>>(), [(&b"h"[..], None)]);
+        assert_eq!(entries[1], Outgoing::Settled { slot: 7, sequence: 8, flags: 3 });
+        assert_eq!(entries[2], Outgoing::Cancel { slot: 1, generation: 2 });
+    }
+
+    proptest! {
+        #[test]
+        fn junk_never_panics(words in prop::collection::vec(
+            prop_oneof![0u32..12, any::<u32>()], 0..60), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            for entry in Reader::new(&words, &bytes) {
+                match entry {
+                    Ok(Outgoing::Send { payload, .. } | Outgoing::Request { payload, .. } | Outgoing::Reply { payload, .. }) => {
+                        prop_assert_eq!(payload.headers().count(), payload.header_count());
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What wakes the poll thread: commands, queues that turned non-empty, and progress of handled records.
+//!
+//! librdkafka's threads wake it while they hold a queue's lock, so the lock here is held for moments only
+//! and never while anything else is called.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::binding::librdkafka::{Partition, Wake};
+use crate::error::Result;
+
+/// Something the poll thread is asked to do.
+pub enum Command {
+    /// Join the group for these topics.
+    Subscribe(Vec<TopicSubscription>, oneshot::Sender<Result<()>>),
+    /// Commit these offsets now.
+    Commit(Vec<Partition>, oneshot::Sender<Result<()>>),
+    /// Move the position of an assigned partition; records handed out before are void.
+    Seek(Partition),
+    /// The handlers of these slots have come to rest; their partitions may be given up.
+    Released(Vec<u32>),
+    /// Drain, commit, leave the group and stop.
+    Close {
+        /// Time for running handlers to finish.
+        drain: Duration,
+        /// Told when the thread is about to end.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// A topic to subscribe to.
+#[derive(Debug, Clone)]
+pub struct TopicSubscription {
+    /// Name.
+    pub topic: String,
+    /// Where to start without a committed offset: at the first record, or after the last.
+    pub from_beginning: bool,
+}
+
+/// What woke the thread.
+#[derive(Default)]
+pub struct Work {
+    /// Commands, in order.
+    pub commands: VecDeque<Command>,
+    /// Slots whose queues turned non-empty.
+    pub ready: Vec<u32>,
+}
+
+#[derive(Default)]
+struct State {
+    work: Work,
+    awake: bool,
+}
+
+/// The mailbox of one poll thread.
+#[derive(Default)]
+pub struct Inbox {
+    state: Mutex<State>,
+    condition: Condvar,
+}
+
+impl Inbox {
+    fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state);
+        if !std::mem::replace(&mut state.awake, true) {
+            self.condition.notify_one();
+        }
+        result
+    }
+
+    /// Adds a command.
+    pub fn send(&self, command: Command) {
+        self.with(|state| state.work.commands.push_back(command));
+    }
+
+    /// Makes the thread look at its state again.
+    pub fn nudge(&self) {
+        self.with(|_| ());
+    }
+
+    fn ready(&self, slot: u32) {
+        self.with(|state| state.work.ready.push(slot));
+    }
+
+    /// Sleeps until something arrives or the time is up, and takes what is there.
+    pub fn wait(&self, timeout: Duration) -> Work {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) = self
+            .condition
+            .wait_timeout_while(state, timeout, |state| !state.awake)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.awake = false;
+        std::mem::take(&mut state.work)
+    }
+}
+
+/// Wakes the thread for the consumer's control queue.
+pub struct ControlWaker(pub Arc<Inbox>);
+
+impl Wake for ControlWaker {
+    fn wake(&self) {
+        self.0.nudge();
+    }
+}
+
+/// Wakes the thread for one partition's queue.
+pub struct SlotWaker {
+    /// Where to tell.
+    pub inbox: Arc<Inbox>,
+    /// The slot that the queue belongs to.
+    pub slot: u32,
+}
+
+impl Wake for SlotWaker {
+    fn wake(&self) {
+        self.inbox.ready(self.slot);
+    }
+}

@@ -1,0 +1,148 @@
+//! The consumer: a poll thread that serves the group, hands records out in packed batches, commits what is
+//! done, and keeps polling whatever JavaScript is doing.
+//!
+//! Every assigned partition has a queue of its own. What JavaScript has no room for stays in that queue,
+//! where librdkafka bounds it in bytes, and librdkafka stops fetching that partition alone: a slow handler
+//! neither grows the process nor holds other partitions up, and the thread stays free to answer rebalances.
+
+pub mod inbox;
+pub mod offset_tracker;
+mod poll_loop;
+mod pull;
+mod rebalance;
+pub mod slots;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::binding::librdkafka::{Handle, Partition};
+use crate::error::{Error, Result};
+use crate::rpc::correlation::CorrelationTable;
+use inbox::{Command, Inbox, TopicSubscription};
+use slots::{AutoCommit, Slots};
+
+pub use poll_loop::PollLoop;
+
+/// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
+pub trait Sink: Send {
+    /// A packed batch (see `codec::incoming`).
+    fn batch(&self, packed: Vec<u8>);
+    /// Something that happened, as JSON text with a `type`.
+    fn event(&self, event: serde_json::Value);
+    /// Bytes of batches that JavaScript has not taken yet.
+    fn backlog(&self) -> usize;
+}
+
+/// What the consumer does with records.
+pub enum Mode {
+    /// Hands all of them out, tracks them and commits what is done.
+    Records,
+    /// Hands out the replies to pending requests and drops everything else.
+    Replies(Arc<Mutex<CorrelationTable>>),
+}
+
+/// How a consumer behaves.
+pub struct Settings {
+    /// Records or replies.
+    pub mode: Mode,
+    /// Commits that nobody asks for.
+    pub auto_commit: AutoCommit,
+    /// Also commit at this interval.
+    pub auto_commit_interval: Option<Duration>,
+    /// How long running handlers may take when partitions are given up.
+    pub drain_timeout: Duration,
+    /// Time limit of requests that the poll thread waits for (offsets, seeks).
+    pub request_timeout: Duration,
+}
+
+/// A running consumer.
+pub struct Consumer {
+    /// Given up when closing, so that the poll thread is the last owner and destroys the handle: destroying
+    /// waits for librdkafka's threads, which JavaScript's thread must not.
+    handle: Mutex<Option<Arc<Handle>>>,
+    inbox: Arc<Inbox>,
+    slots: Arc<Slots>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Consumer {
+    /// Starts the poll thread of a fresh handle.
+    pub fn start(
+        handle: Arc<Handle>,
+        settings: Settings,
+        sink: impl FnOnce(Arc<Inbox>) -> Box<dyn Sink>,
+    ) -> Result<Self> {
+        let inbox = Arc::new(Inbox::default());
+        let slots = Arc::new(Slots::new(Arc::clone(&inbox), settings.auto_commit));
+        let sink = sink(Arc::clone(&inbox));
+        let poll_loop =
+            PollLoop::new(Arc::clone(&handle), Arc::clone(&inbox), Arc::clone(&slots), settings, sink);
+        let thread = std::thread::Builder::new()
+            .name("kafka-consumer".into())
+            .spawn(move || poll_loop.run())
+            .map_err(|e| Error::state("start the consumer", format!("no thread: {e}")))?;
+        Ok(Self { handle: Mutex::new(Some(handle)), inbox, slots, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// The handle, for requests that do not concern the poll thread.
+    pub fn handle(&self) -> Result<Arc<Handle>> {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        handle.clone().ok_or_else(|| Error::closed("use the consumer"))
+    }
+
+    fn release_handle(&self) {
+        drop(self.handle.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// The slots, for the producer that sends this consumer's replies.
+    #[must_use]
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
+    }
+
+    /// Joins the group for these topics. The assignment follows as an event.
+    pub async fn subscribe(&self, topics: Vec<TopicSubscription>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(Command::Subscribe(topics, done));
+        answer.await.unwrap_or_else(|_| Err(Error::closed("subscribe")))
+    }
+
+    /// Commits offsets and waits for the broker's answer.
+    pub async fn commit(&self, offsets: Vec<Partition>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(Command::Commit(offsets, done));
+        answer.await.unwrap_or_else(|_| Err(Error::closed("commit offsets")))
+    }
+
+    /// Moves a position.
+    pub fn seek(&self, partition: Partition) {
+        self.inbox.send(Command::Seek(partition));
+    }
+
+    /// Says that no handler of these slots runs any more.
+    pub fn released(&self, slots: Vec<u32>) {
+        self.inbox.send(Command::Released(slots));
+    }
+
+    /// Drains, commits, leaves the group and waits for the thread to end. A second call returns at once.
+    pub async fn close(&self, drain: Duration) {
+        self.release_handle();
+        let (done, closed) = oneshot::channel();
+        self.inbox.send(Command::Close { drain, done });
+        // An error means that the thread had ended before.
+        let _ = closed.await;
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // The thread ends by itself; JavaScript's thread must not wait for it here.
+        self.release_handle();
+        let (done, _) = oneshot::channel();
+        self.inbox.send(Command::Close { drain: Duration::ZERO, done });
+        drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}

@@ -1,0 +1,348 @@
+//! The poll thread: sleeps until something happens, then serves commands, the group's events, the
+//! partitions' queues and the commits, in that order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::inbox::{Command, ControlWaker, Inbox, TopicSubscription};
+use super::pull::Puller;
+use super::rebalance::Revocation;
+use super::slots::Slots;
+use super::{Mode, Settings, Sink};
+use crate::binding::librdkafka::{EventKind, Handle, Partition, Queue};
+use crate::error::{Error, Result};
+
+/// Longest sleep: librdkafka wants to be polled, and a missed wake-up must not last.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// Sleep while the group is being left, whose end librdkafka does not announce.
+const CLOSING_SLEEP: Duration = Duration::from_millis(20);
+/// How long leaving the group may take once everything is drained and committed.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause after a commit that failed.
+const COMMIT_RETRY: Duration = Duration::from_millis(500);
+
+/// State of the thread.
+pub struct PollLoop {
+    pub(super) handle: Arc<Handle>,
+    pub(super) control: Queue,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) slots: Arc<Slots>,
+    pub(super) settings: Settings,
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) queues: HashMap<u32, Queue>,
+    pub(super) from_beginning: HashMap<String, bool>,
+    pub(super) puller: Puller,
+    pub(super) revocation: Option<Revocation>,
+    pub(super) drain_timeout: Duration,
+    ready: HashSet<u32>,
+    next_commit: u64,
+    commits: HashMap<u64, Commit>,
+    auto_commit_running: bool,
+    auto_commit_not_before: Instant,
+    interval_due: Option<Instant>,
+    closing: Option<Closing>,
+}
+
+/// A commit whose answer is awaited.
+enum Commit {
+    Automatic(Vec<Partition>),
+    /// Where a partition without a committed offset starts, or a seek went.
+    Initial,
+    BeforeRevocation,
+    Asked(oneshot::Sender<Result<()>>),
+}
+
+struct Closing {
+    done: Vec<oneshot::Sender<()>>,
+    deadline: Instant,
+}
+
+impl PollLoop {
+    /// Prepares the loop; nothing is served before [`PollLoop::run`].
+    #[must_use]
+    pub fn new(
+        handle: Arc<Handle>,
+        inbox: Arc<Inbox>,
+        slots: Arc<Slots>,
+        settings: Settings,
+        sink: Box<dyn Sink>,
+    ) -> Self {
+        let mut control = handle.consumer_queue();
+        control.on_ready(Arc::new(ControlWaker(Arc::clone(&inbox))));
+        let now = Instant::now();
+        Self {
+            handle,
+            control,
+            inbox,
+            slots,
+            sink,
+            queues: HashMap::new(),
+            from_beginning: HashMap::new(),
+            puller: Puller::default(),
+            revocation: None,
+            drain_timeout: settings.drain_timeout,
+            ready: HashSet::new(),
+            next_commit: 1,
+            commits: HashMap::new(),
+            auto_commit_running: false,
+            auto_commit_not_before: now,
+            interval_due: settings.auto_commit_interval.map(|i| now + i),
+            closing: None,
+            settings,
+        }
+    }
+
+    /// Serves until closed.
+    pub fn run(mut self) {
+        loop {
+            let work = self.inbox.wait(self.sleep());
+            for command in work.commands {
+                self.command(command);
+            }
+            self.ready.extend(work.ready);
+            self.serve_control();
+            self.pull();
+            self.commit_what_is_due();
+            self.progress_revocation();
+            if self.closed() {
+                break;
+            }
+        }
+        // Queues before the handle; the handle is destroyed here when nobody else holds it.
+        self.queues.clear();
+        let done = self.closing.take().map(|c| c.done).unwrap_or_default();
+        self.sink.event(json!({ "type": "closed" }));
+        drop(self);
+        for done in done {
+            // Nobody waits any more when the object was collected.
+            let _ = done.send(());
+        }
+    }
+
+    fn sleep(&self) -> Duration {
+        if self.closing.is_some() && self.revocation.is_none() {
+            return CLOSING_SLEEP;
+        }
+        let now = Instant::now();
+        let mut sleep = LONGEST_SLEEP;
+        let commit_retry = (self.auto_commit_not_before > now).then_some(self.auto_commit_not_before);
+        let drain = self.revocation.as_ref().map(|r| r.deadline);
+        for due in [self.interval_due, commit_retry, drain].into_iter().flatten() {
+            sleep = sleep.min(due.saturating_duration_since(now));
+        }
+        sleep
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            // The asker may have gone; its answer then goes nowhere, here and below.
+            Command::Subscribe(topics, done) => drop(done.send(self.subscribe(topics))),
+            Command::Commit(offsets, done) => {
+                if let Err((commit, error)) = self.start_commit(&offsets, Commit::Asked(done))
+                    && let Commit::Asked(done) = commit
+                {
+                    let _ = done.send(Err(error));
+                }
+            }
+            Command::Seek(partition) => self.seek(&partition),
+            Command::Released(slots) => self.slots.released(&slots),
+            Command::Close { drain, done } => self.start_closing(drain, done),
+        }
+    }
+
+    fn subscribe(&mut self, topics: Vec<TopicSubscription>) -> Result<()> {
+        if self.closing.is_some() {
+            return Err(Error::closed("subscribe"));
+        }
+        let names: Vec<String> = topics.iter().map(|t| t.topic.clone()).collect();
+        self.from_beginning = topics.into_iter().map(|t| (t.topic, t.from_beginning)).collect();
+        self.handle.subscribe(&names)
+    }
+
+    fn serve_control(&mut self) {
+        while let Some(event) = self.control.poll(0) {
+            match event.kind() {
+                EventKind::Rebalance { assigned: true, partitions } => self.assign(partitions),
+                EventKind::Rebalance { assigned: false, .. } => self.start_revocation(),
+                EventKind::Committed { code, partitions, id } => self.committed(code, &partitions, id),
+                EventKind::Error { code, text, fatal } => {
+                    self.sink.event(json!({ "type": "error", "code": code, "message": text, "fatal": fatal }));
+                }
+                EventKind::Log(line) => self.sink.event(
+                    json!({ "type": "log", "level": line.level, "facility": line.facility, "message": line.text }),
+                ),
+                EventKind::Statistics(text) => self.sink.event(json!({ "type": "statistics", "json": text })),
+                EventKind::Delivery | EventKind::Other => {}
+            }
+        }
+    }
+
+    fn pull(&mut self) {
+        if self.ready.is_empty() || self.revocation.is_some() {
+            return;
+        }
+        let ready: Vec<u32> = self.ready.drain().collect();
+        let left = match &self.settings.mode {
+            Mode::Records => self.puller.records(&ready, &self.queues, &self.slots, &*self.sink),
+            Mode::Replies(table) => {
+                let table = Arc::clone(table);
+                self.puller.replies(&ready, &self.queues, &self.slots, &table, &*self.sink)
+            }
+        };
+        if left.again {
+            self.inbox.nudge();
+        }
+        self.ready.extend(left.slots);
+    }
+
+    fn start_commit(
+        &mut self,
+        offsets: &[Partition],
+        commit: Commit,
+    ) -> std::result::Result<(), (Commit, Error)> {
+        let id = self.next_commit;
+        self.next_commit += 1;
+        match self.handle.commit(offsets, &self.control, id) {
+            Ok(()) => {
+                self.commits.insert(id, commit);
+                Ok(())
+            }
+            Err(error) => Err((commit, error)),
+        }
+    }
+
+    /// Commits positions at which nothing has been handled yet.
+    pub(super) fn commit_initial(&mut self, offsets: &[Partition]) {
+        if let Err((_, error)) = self.start_commit(offsets, Commit::Initial) {
+            self.report_commit_failure(offsets, error.code, &error.message);
+        }
+    }
+
+    fn commit_what_is_due(&mut self) {
+        let now = Instant::now();
+        let interval = self.interval_due.is_some_and(|due| due <= now);
+        if interval {
+            self.interval_due = self.settings.auto_commit_interval.map(|i| now + i);
+        }
+        if self.auto_commit_running || self.auto_commit_not_before > now || self.revocation.is_some() {
+            return;
+        }
+        let offsets = self.slots.take_uncommitted(interval);
+        if offsets.is_empty() {
+            return;
+        }
+        match self.start_commit(&offsets, Commit::Automatic(offsets.clone())) {
+            Ok(()) => self.auto_commit_running = true,
+            Err((_, error)) => self.auto_commit_failed(&offsets, error.code, &error.message),
+        }
+    }
+
+    /// Commits everything that is done, as the last thing before partitions are given up. Returns whether an
+    /// answer is awaited.
+    pub(super) fn commit_before_revocation(&mut self) -> bool {
+        let offsets = self.slots.take_uncommitted(true);
+        if offsets.is_empty() {
+            // One that is under way must arrive before the partitions go.
+            return self.auto_commit_running;
+        }
+        match self.start_commit(&offsets, Commit::BeforeRevocation) {
+            Ok(()) => true,
+            Err((_, error)) => {
+                self.report_commit_failure(&offsets, error.code, &error.message);
+                false
+            }
+        }
+    }
+
+    fn committed(&mut self, code: i32, partitions: &[Partition], id: u64) {
+        let failed = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
+        let commit = self.commits.remove(&id);
+        let result = (failed == 0).then_some(()).ok_or(failed);
+        if result.is_ok() && commit.is_some() {
+            self.announce_commit(partitions);
+        }
+        match (commit, result) {
+            (Some(Commit::Automatic(_)), Ok(())) => self.auto_commit_running = false,
+            (Some(Commit::Automatic(offsets)), Err(code)) => {
+                self.auto_commit_running = false;
+                self.auto_commit_failed(&offsets, code, &crate::binding::librdkafka::describe_code(code));
+            }
+            (Some(Commit::Initial | Commit::BeforeRevocation), result) => {
+                if let Err(code) = result {
+                    let text = crate::binding::librdkafka::describe_code(code);
+                    self.report_commit_failure(partitions, code, &text);
+                }
+            }
+            (Some(Commit::Asked(done)), result) => {
+                let text = crate::binding::librdkafka::describe_code;
+                let _ = done.send(result.map_err(|code| Error::new("commit offsets", code, text(code))));
+            }
+            (None, _) => {}
+        }
+        if !self.auto_commit_running && !self.commits.values().any(|c| matches!(c, Commit::BeforeRevocation))
+        {
+            self.revocation_committed();
+        }
+    }
+
+    fn announce_commit(&self, partitions: &[Partition]) {
+        let offsets: Vec<_> = partitions
+            .iter()
+            .map(|p| json!({ "topic": p.topic, "partition": p.partition, "offset": p.offset.to_string() }))
+            .collect();
+        self.sink.event(json!({ "type": "commit", "offsets": offsets }));
+    }
+
+    fn auto_commit_failed(&mut self, offsets: &[Partition], code: i32, text: &str) {
+        self.slots.commit_failed(offsets);
+        self.auto_commit_not_before = Instant::now() + COMMIT_RETRY;
+        self.report_commit_failure(offsets, code, text);
+    }
+
+    fn report_commit_failure(&self, offsets: &[Partition], code: i32, text: &str) {
+        let partitions: Vec<_> = offsets.iter().map(|p| format!("{} [{}]", p.topic, p.partition)).collect();
+        self.sink.event(json!({
+            "type": "commitFailed", "code": code, "message": text, "partitions": partitions,
+        }));
+    }
+
+    fn start_closing(&mut self, drain: Duration, done: oneshot::Sender<()>) {
+        if let Some(closing) = &mut self.closing {
+            closing.done.push(done);
+            return;
+        }
+        self.drain_timeout = drain;
+        self.closing = Some(Closing { done: vec![done], deadline: Instant::now() + drain + LEAVE_TIMEOUT });
+        if let Some(revocation) = &mut self.revocation {
+            revocation.deadline = revocation.deadline.min(Instant::now() + drain);
+        }
+        if let Err(error) = self.handle.start_close(&self.control) {
+            self.sink.event(
+                json!({ "type": "error", "code": error.code, "message": error.message, "fatal": false }),
+            );
+        }
+    }
+
+    fn closed(&self) -> bool {
+        self.closing.as_ref().is_some_and(|c| {
+            (self.handle.closed() && self.revocation.is_none()) || c.deadline <= Instant::now()
+        })
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub(super) fn forget_ready(&mut self) {
+        self.ready.clear();
+    }
+
+    pub(super) fn mark_ready(&mut self, slot: u32) {
+        self.ready.insert(slot);
+        self.inbox.nudge();
+    }
+}

@@ -1,0 +1,220 @@
+//! From the partitions' queues into packed batches.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::Sink;
+use super::slots::{Delivered, Slots};
+use crate::binding::librdkafka::{Message, Queue};
+use crate::codec::incoming::{
+    BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
+};
+use crate::rpc::correlation::CorrelationTable;
+use crate::rpc::headers;
+use crate::rpc::reply::{ReplyAddress, parse_partition};
+
+/// A batch is sent when it has so many bytes; more would only add latency.
+const BATCH_BYTES: usize = 512 * 1024;
+/// Most replies taken from one queue at once.
+const REPLIES_AT_ONCE: usize = 1024;
+/// No more replies are taken while JavaScript has this many bytes of them to read.
+const REPLY_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
+
+/// Packs records; keeps its buffers and the reply positions between calls.
+#[derive(Default)]
+pub(super) struct Puller {
+    builder: BatchBuilder,
+    /// Where the next assignment of a reply partition goes on.
+    pub(super) positions: HashMap<(String, i32), i64>,
+}
+
+/// What a round left behind.
+pub(super) struct Left {
+    /// Slots whose queues may have more.
+    pub(super) slots: Vec<u32>,
+    /// Whether another round should follow at once.
+    pub(super) again: bool,
+}
+
+impl Puller {
+    /// Hands out records of the ready slots, as far as their credit goes.
+    pub(super) fn records(
+        &mut self,
+        ready: &[u32],
+        queues: &HashMap<u32, Queue>,
+        slots: &Slots,
+        sink: &dyn Sink,
+    ) -> Left {
+        let mut left = Left { slots: Vec::new(), again: false };
+        for &slot in ready {
+            let Some(queue) = queues.get(&slot) else { continue };
+            let credit = slots.take_credit(slot);
+            if credit == 0 {
+                left.slots.push(slot);
+                continue;
+            }
+            let messages = queue.consume(credit);
+            if messages.len() == credit {
+                left.slots.push(slot);
+                left.again = true;
+            }
+            let mut records = Vec::with_capacity(messages.len());
+            for message in messages.iter() {
+                if message.error() == 0 {
+                    records.push((message, reply_address(&message, sink)));
+                } else {
+                    report(&message, sink);
+                }
+            }
+            let delivered = records.iter().map(|(message, reply)| Delivered {
+                offset: message.offset(),
+                bytes: size(message),
+                reply: reply.clone().map(Arc::new),
+            });
+            let Some(first) = slots.deliver(slot, delivered) else { continue };
+            for (index, (message, reply)) in records.iter().enumerate() {
+                let flags = if reply.is_some() { REQUEST } else { 0 };
+                let sequence = first.wrapping_add(index as u32);
+                self.push(message, slot, sequence, flags, (0, 0));
+                if self.builder.byte_len() >= BATCH_BYTES {
+                    sink.batch(self.builder.finish());
+                }
+            }
+        }
+        self.flush(sink);
+        left
+    }
+
+    /// Hands out the replies that somebody waits for.
+    pub(super) fn replies(
+        &mut self,
+        ready: &[u32],
+        queues: &HashMap<u32, Queue>,
+        slots: &Slots,
+        table: &Mutex<CorrelationTable>,
+        sink: &dyn Sink,
+    ) -> Left {
+        let mut left = Left { slots: Vec::new(), again: false };
+        for &slot in ready {
+            let Some(queue) = queues.get(&slot) else { continue };
+            if sink.backlog() > REPLY_BACKLOG_BYTES {
+                left.slots.push(slot);
+                continue;
+            }
+            let messages = queue.consume(REPLIES_AT_ONCE);
+            if messages.len() == REPLIES_AT_ONCE {
+                left.slots.push(slot);
+                left.again = true;
+            }
+            let mut last = None;
+            for message in messages.iter() {
+                if message.error() != 0 {
+                    report(&message, sink);
+                    continue;
+                }
+                last = Some(message.offset());
+                let Some((flags, request)) = match_reply(&message, table) else { continue };
+                self.push(&message, slot, 0, flags, request);
+                if self.builder.byte_len() >= BATCH_BYTES {
+                    sink.batch(self.builder.finish());
+                }
+            }
+            if let Some(offset) = last
+                && let Some((topic, partition)) = slots.partition_of(slot)
+            {
+                self.positions.insert((topic.to_string(), partition), offset + 1);
+            }
+        }
+        self.flush(sink);
+        left
+    }
+
+    fn flush(&mut self, sink: &dyn Sink) {
+        if !self.builder.is_empty() {
+            sink.batch(self.builder.finish());
+        }
+    }
+
+    fn push(&mut self, message: &Message<'_>, slot: u32, sequence: u32, flags: u32, request: (u32, u32)) {
+        let record = IncomingRecord {
+            slot,
+            sequence,
+            offset: message.offset(),
+            timestamp: message.timestamp(),
+            key: message.key(),
+            value: message.value(),
+            flags,
+            request_slot: request.0,
+            request_generation: request.1,
+        };
+        self.builder.push(&record, message.headers());
+    }
+}
+
+fn size(message: &Message<'_>) -> usize {
+    let fields = message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len);
+    fields + message.headers().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum::<usize>()
+}
+
+/// The return address, if the record carries one. As stock, a record without a correlation id or without a
+/// reply topic (or with an empty one) is an event; the last of repeated headers counts.
+fn reply_address(message: &Message<'_>, sink: &dyn Sink) -> Option<ReplyAddress> {
+    let (mut correlation_id, mut topic, mut partition) = (None, None, None);
+    for (name, value) in message.headers() {
+        match name {
+            headers::CORRELATION_ID => correlation_id = value,
+            headers::REPLY_TOPIC => topic = value,
+            headers::REPLY_PARTITION => partition = value,
+            _ => {}
+        }
+    }
+    let correlation_id = correlation_id.filter(|v| !v.is_empty())?;
+    let topic = topic.filter(|v| !v.is_empty())?;
+    let partition = match partition.map(parse_partition) {
+        None => None,
+        Some(Ok(partition)) => Some(partition),
+        Some(Err(reason)) => {
+            sink.event(json!({
+                "type": "log", "level": 4, "facility": "REPLY",
+                "message": format!(
+                    "request at {} [{}] offset {}: header kafka_replyPartition: {reason}; the partitioner chooses",
+                    message.topic(), message.partition(), message.offset()
+                ),
+            }));
+            None
+        }
+    };
+    Some(ReplyAddress {
+        topic: String::from_utf8_lossy(topic).into_owned(),
+        partition,
+        correlation_id: correlation_id.to_vec(),
+    })
+}
+
+/// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.
+fn match_reply(message: &Message<'_>, table: &Mutex<CorrelationTable>) -> Option<(u32, (u32, u32))> {
+    let (mut id, mut flags) = (None, 0);
+    for (index, (name, value)) in message.headers().enumerate() {
+        match name {
+            headers::CORRELATION_ID => id = value,
+            headers::NEST_ERR => flags |= REPLY_ERROR | (index as u32) << ERROR_HEADER_SHIFT,
+            headers::NEST_IS_DISPOSED => flags |= REPLY_DISPOSED,
+            _ => {}
+        }
+    }
+    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    let request = table.find(id?)?;
+    if flags & (REPLY_ERROR | REPLY_DISPOSED) != 0 {
+        table.remove(request.0, request.1);
+    }
+    Some((flags, request))
+}
+
+fn report(message: &Message<'_>, sink: &dyn Sink) {
+    sink.event(json!({
+        "type": "error", "code": message.error(), "message": message.error_text(), "fatal": false,
+        "topic": message.topic(), "partition": message.partition(),
+    }));
+}

@@ -1,0 +1,337 @@
+//! The assigned partitions and what is known of their records, shared by the three threads that touch it:
+//! the poll thread hands records out, the JavaScript thread settles them, the producer's thread acknowledges
+//! their replies.
+//!
+//! A *slot* is one assignment of one partition. A new assignment (and a seek) makes a new slot, so marks and
+//! acknowledgements that arrive late for an old one find nothing and do no harm.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::inbox::Inbox;
+use super::offset_tracker::OffsetTracker;
+use crate::binding::librdkafka::Partition;
+use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_FINISHED};
+use crate::rpc::reply::ReplyAddress;
+
+/// Records of one partition that JavaScript may hold unhandled.
+const MAX_RECORDS: usize = 1024;
+/// Bytes of one partition that JavaScript may hold unhandled; one record may exceed them alone.
+const MAX_BYTES: usize = 1024 * 1024;
+/// Records of one partition that may be unfinished (streaming replies, unacknowledged replies).
+const MAX_UNFINISHED: usize = 65_536;
+
+/// One assignment of one partition.
+pub struct Slot {
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Partition number.
+    pub partition: i32,
+    tracker: OffsetTracker<Arc<ReplyAddress>>,
+    held_records: usize,
+    held_bytes: usize,
+    average_bytes: usize,
+    /// The queue may have records that the credit did not allow to take.
+    blocked: bool,
+    batch_ends: VecDeque<u32>,
+    commit_due: bool,
+    committed: i64,
+    finished_since_commit: usize,
+    phase: Phase,
+}
+
+/// Where a slot is on its way back to the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Records are handed out.
+    Open,
+    /// Nothing more is handed out; handlers may be running.
+    Revoking,
+    /// No handler runs any more.
+    Released,
+}
+
+impl Slot {
+    fn new(topic: Arc<str>, partition: i32, committed: i64) -> Self {
+        Self {
+            topic,
+            partition,
+            tracker: OffsetTracker::default(),
+            held_records: 0,
+            held_bytes: 0,
+            average_bytes: 256,
+            blocked: false,
+            batch_ends: VecDeque::new(),
+            commit_due: false,
+            committed,
+            finished_since_commit: 0,
+            phase: Phase::Open,
+        }
+    }
+
+    /// How many records may be taken now. Nothing until half of the credit is back, so that batches stay
+    /// large under load.
+    fn credit(&self) -> usize {
+        if self.phase != Phase::Open || self.tracker.len() >= MAX_UNFINISHED {
+            return 0;
+        }
+        let bytes = MAX_BYTES.saturating_sub(self.held_bytes);
+        if self.held_records > MAX_RECORDS / 2 || bytes < MAX_BYTES / 2 {
+            return 0;
+        }
+        (bytes / self.average_bytes).clamp(1, MAX_RECORDS - self.held_records)
+    }
+
+    fn uncommitted(&self) -> Option<i64> {
+        self.tracker.position().filter(|&p| p > self.committed)
+    }
+
+    fn moved(&mut self, before: u32) {
+        self.finished_since_commit += self.tracker.first_sequence().wrapping_sub(before) as usize;
+        // A batch has drained when every record up to its last one is done.
+        while let Some(&end) = self.batch_ends.front() {
+            if (self.tracker.first_sequence().wrapping_sub(end) as i32) <= 0 {
+                break;
+            }
+            self.batch_ends.pop_front();
+            self.commit_due = true;
+        }
+    }
+
+    fn at_rest(&self) -> bool {
+        self.phase == Phase::Released && !self.tracker.awaits_replies()
+    }
+}
+
+/// How offsets are committed without being asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AutoCommit {
+    /// Off: nothing is committed but by `commitOffsets`.
+    pub enabled: bool,
+    /// Also commit when so many records have finished since the last commit.
+    pub threshold: Option<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: HashMap<u32, Slot>,
+    next_slot: u32,
+}
+
+/// The table of slots.
+pub struct Slots {
+    state: Mutex<State>,
+    inbox: Arc<Inbox>,
+    auto_commit: AutoCommit,
+}
+
+/// Largest slot number; it shares a 64-bit delivery report opaque with a sequence.
+pub const MAX_SLOT: u32 = (1 << 29) - 1;
+
+impl Slots {
+    /// An empty table whose progress wakes the owner of `inbox`.
+    #[must_use]
+    pub fn new(inbox: Arc<Inbox>, auto_commit: AutoCommit) -> Self {
+        Self { state: Mutex::default(), inbox, auto_commit }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a slot; `committed` is the offset that the group has for the partition (-1: none).
+    pub fn open(&self, topic: Arc<str>, partition: i32, committed: i64) -> u32 {
+        let mut state = self.lock();
+        let slot = state.next_slot;
+        state.next_slot = if slot == MAX_SLOT { 0 } else { slot + 1 };
+        state.slots.insert(slot, Slot::new(topic, partition, committed));
+        slot
+    }
+
+    /// Closes a slot for good.
+    pub fn close(&self, slot: u32) {
+        self.lock().slots.remove(&slot);
+    }
+
+    /// The slot of a partition, if it is assigned and not being given up.
+    #[must_use]
+    pub fn find(&self, topic: &str, partition: i32) -> Option<u32> {
+        let state = self.lock();
+        let mut open = state.slots.iter().filter(|(_, s)| s.phase == Phase::Open);
+        open.find(|(_, s)| s.partition == partition && &*s.topic == topic).map(|(&slot, _)| slot)
+    }
+
+    /// How many records may be taken from the slot's queue now; remembers a refusal, so that credit coming
+    /// back wakes the poll thread.
+    pub fn take_credit(&self, slot: u32) -> usize {
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(&slot) else { return 0 };
+        let credit = slot.credit();
+        slot.blocked = credit == 0;
+        credit
+    }
+
+    /// Registers records that are handed out as one batch; returns the sequence of the first.
+    pub fn deliver(&self, slot: u32, records: impl Iterator<Item = Delivered>) -> Option<u32> {
+        let mut state = self.lock();
+        let slot = state.slots.get_mut(&slot)?;
+        let first = slot.tracker.next_sequence();
+        let mut last = None;
+        for record in records {
+            slot.held_records += 1;
+            slot.held_bytes += record.bytes;
+            slot.average_bytes = (slot.average_bytes * 7 + record.bytes).div_ceil(8).max(1);
+            last = Some(slot.tracker.deliver(record.offset, record.bytes as u32, record.reply));
+        }
+        slot.batch_ends.extend(last);
+        Some(first)
+    }
+
+    /// A mark from JavaScript; see [`SETTLED_ADVANCE`] and [`SETTLED_FINISHED`].
+    pub fn settle(&self, slot: u32, sequence: u32, flags: u32) {
+        let wake = {
+            let mut state = self.lock();
+            let Some(slot) = state.slots.get_mut(&slot) else { return };
+            if flags & SETTLED_ADVANCE != 0
+                && let Some(bytes) = slot.tracker.advance(sequence)
+            {
+                slot.held_records -= 1;
+                slot.held_bytes -= bytes as usize;
+            }
+            if flags & SETTLED_FINISHED != 0 {
+                let before = slot.tracker.first_sequence();
+                slot.tracker.finish(sequence);
+                slot.moved(before);
+            }
+            self.concerns_poll_thread(slot)
+        };
+        if wake {
+            self.inbox.nudge();
+        }
+    }
+
+    /// The return address of a request that is not done, for a reply that is about to be produced.
+    pub fn begin_reply(&self, slot: u32, sequence: u32) -> Option<Arc<ReplyAddress>> {
+        let mut state = self.lock();
+        let slot = state.slots.get_mut(&slot)?;
+        let address = Arc::clone(slot.tracker.memo(sequence)?);
+        slot.tracker.reply_queued(sequence);
+        Some(address)
+    }
+
+    /// The return address again, for a reply that replaces one that failed.
+    pub fn reply_address(&self, slot: u32, sequence: u32) -> Option<Arc<ReplyAddress>> {
+        self.lock().slots.get_mut(&slot)?.tracker.memo(sequence).map(Arc::clone)
+    }
+
+    /// A reply was acknowledged, or given up.
+    pub fn reply_settled(&self, slot: u32, sequence: u32) {
+        let wake = {
+            let mut state = self.lock();
+            let Some(slot) = state.slots.get_mut(&slot) else { return };
+            let before = slot.tracker.first_sequence();
+            slot.tracker.reply_settled(sequence);
+            slot.moved(before);
+            self.concerns_poll_thread(slot)
+        };
+        if wake {
+            self.inbox.nudge();
+        }
+    }
+
+    fn concerns_poll_thread(&self, slot: &mut Slot) -> bool {
+        if self.auto_commit.enabled
+            && self.auto_commit.threshold.is_some_and(|t| slot.finished_since_commit >= t)
+        {
+            slot.commit_due = true;
+        }
+        (slot.blocked && slot.credit() > 0) || (self.auto_commit.enabled && slot.commit_due) || slot.at_rest()
+    }
+
+    /// Offsets to commit now: of every slot with news if one of them is due (or `all` asks for it), else none.
+    pub fn take_uncommitted(&self, all: bool) -> Vec<Partition> {
+        if !self.auto_commit.enabled {
+            return Vec::new();
+        }
+        let mut state = self.lock();
+        if !all && !state.slots.values().any(|s| s.commit_due && s.uncommitted().is_some()) {
+            return Vec::new();
+        }
+        let mut offsets = Vec::new();
+        for slot in state.slots.values_mut() {
+            slot.commit_due = false;
+            slot.finished_since_commit = 0;
+            if let Some(position) = slot.uncommitted() {
+                slot.committed = position;
+                offsets.push(Partition::at(&*slot.topic, slot.partition, position));
+            }
+        }
+        offsets
+    }
+
+    /// A commit failed: its offsets are due again.
+    pub fn commit_failed(&self, offsets: &[Partition]) {
+        let mut state = self.lock();
+        for slot in state.slots.values_mut() {
+            if offsets.iter().any(|p| p.partition == slot.partition && p.topic == *slot.topic) {
+                slot.committed = -1;
+                slot.commit_due = true;
+            }
+        }
+    }
+
+    /// Starts giving slots up: nothing more is handed out. Returns all open slots.
+    pub fn start_revoking(&self) -> Vec<u32> {
+        let mut state = self.lock();
+        let mut slots: Vec<u32> = state
+            .slots
+            .iter_mut()
+            .map(|(&number, slot)| {
+                slot.phase = Phase::Revoking;
+                number
+            })
+            .collect();
+        slots.sort_unstable();
+        slots
+    }
+
+    /// JavaScript has no handler of these slots running any more.
+    pub fn released(&self, slots: &[u32]) {
+        let mut state = self.lock();
+        for slot in slots {
+            if let Some(slot) = state.slots.get_mut(slot) {
+                slot.phase = Phase::Released;
+            }
+        }
+    }
+
+    /// Whether every slot that is being given up has come to rest.
+    #[must_use]
+    pub fn at_rest(&self) -> bool {
+        self.lock().slots.values().filter(|s| s.phase != Phase::Open).all(Slot::at_rest)
+    }
+
+    /// Slots being given up whose records are not all done: topic, partition and how many.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<(Arc<str>, i32, usize)> {
+        let state = self.lock();
+        let unfinished = state.slots.values().filter(|s| s.phase != Phase::Open && !s.at_rest());
+        unfinished.map(|s| (Arc::clone(&s.topic), s.partition, s.tracker.len())).collect()
+    }
+
+    /// Topic name of a slot.
+    #[must_use]
+    pub fn partition_of(&self, slot: u32) -> Option<(Arc<str>, i32)> {
+        self.lock().slots.get(&slot).map(|s| (Arc::clone(&s.topic), s.partition))
+    }
+}
+
+/// A record that is handed out.
+pub struct Delivered {
+    /// Offset.
+    pub offset: i64,
+    /// Bytes of key, value and headers.
+    pub bytes: usize,
+    /// Where its replies go, if it asks for one.
+    pub reply: Option<Arc<ReplyAddress>>,
+}

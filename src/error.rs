@@ -1,0 +1,52 @@
+//! The one error of the core: what failed, with librdkafka's code and words, and where.
+
+use std::fmt;
+
+/// Result of this crate's fallible calls.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// librdkafka's code of an error that this crate raises itself: "Local: Erroneous state".
+pub const CODE_STATE: i32 = -172;
+/// librdkafka's code for a call that ran into its time-out: "Local: Timed out".
+pub const CODE_TIMED_OUT: i32 = -185;
+/// librdkafka's code for "Local: Invalid argument or configuration".
+pub const CODE_INVALID_ARG: i32 = -186;
+/// librdkafka's code for "Local: Broker handle destroyed".
+pub const CODE_DESTROY: i32 = -197;
+/// Kafka's code for a record above the broker's or the topic's limit.
+pub const CODE_MESSAGE_TOO_LARGE: i32 = 10;
+
+/// A failure of librdkafka, of the broker, or of a call made in the wrong state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Error {
+    /// librdkafka's error code: negative ones are the library's own, positive ones the Kafka protocol's.
+    pub code: i32,
+    /// What was being done ("subscribe", "commit offsets"), for the reader of the message.
+    pub operation: &'static str,
+    /// librdkafka's text, or the reason in words.
+    pub message: String,
+}
+
+impl Error {
+    /// A failure with a code and librdkafka's own text.
+    pub fn new(operation: &'static str, code: i32, message: impl Into<String>) -> Self {
+        Self { code, operation, message: message.into() }
+    }
+
+    /// A call that the object's state does not allow.
+    pub fn state(operation: &'static str, message: impl Into<String>) -> Self {
+        Self::new(operation, CODE_STATE, message)
+    }
+
+    /// The client was closed before or while the call ran.
+    #[must_use]
+    pub fn closed(operation: &'static str) -> Self {
+        Self::new(operation, CODE_DESTROY, "the client is closed")
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.operation, self.message)
+    }
+}
