@@ -13,6 +13,9 @@ const COLUMNS = [
   { title: 'others', figure: 'otherShare', format: (value) => percent(value), ratio: false },
 ];
 
+/** From which share of other processes on the figures of a measurement are in doubt. */
+const BUSY_SHARE = 0.1;
+
 const LEGEND =
   'Medians over the rounds. CPU µs and peak resident MiB are those of the process, all its threads counted; CPU is ' +
   "per message. broker, others: the share of all the machine's CPU time that the broker and processes outside " +
@@ -116,6 +119,11 @@ function place({ round, workload, candidate }) {
 function troubles({ measurements, failures }) {
   const warned = measurements.flatMap((one) => one.warnings.map((text) => `warning: ${place(one)}: ${text}`));
   const failed = failures.map((one) => `FAILED: ${place(one)}: ${one.error}`);
+  const busy = measurements.filter(({ machine }) => machine.other > BUSY_SHARE).length;
+  if (busy > 0) {
+    const often = `${busy} of ${measurements.length} measurements`;
+    warned.push(`warning: in ${often} other processes took more than ${percent(BUSY_SHARE)} of the machine`);
+  }
   return warned.length + failed.length === 0 ? [] : ['', ...warned, ...failed];
 }
 

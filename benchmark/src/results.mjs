@@ -28,7 +28,17 @@ export function writeDocs(path = latestResult()) {
   const page = readFileSync(DOCS, 'utf8');
   if (!SECTION.test(page)) throw new Error(`${DOCS} lacks the marks <!-- results --> and <!-- /results -->`);
   const result = JSON.parse(readFileSync(path, 'utf8'));
-  const text = `\n${formatMarkdown(result)}\n\nEvery measurement: \`benchmark/results/${basename(path)}\`.\n\n`;
+  const source = `Every measurement: \`benchmark/results/${basename(path)}\`.`;
+  const text = [
+    '<!-- prettier-ignore-start -->',
+    '',
+    formatMarkdown(result),
+    '',
+    source,
+    '',
+    '<!-- prettier-ignore-end -->',
+    '',
+  ].join('\n');
   writeFileSync(
     DOCS,
     page.replace(SECTION, (_, open, close) => `${open}${text}${close}`),
