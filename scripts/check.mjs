@@ -107,8 +107,8 @@ async function packageMetadata() {
   expect(crate('version') === version, `Cargo.toml has version ${crate('version')}, package.json ${version}`);
   expect(crate('license') === license, `Cargo.toml has licence ${crate('license')}, package.json ${license}`);
   expect(lock.version === version, 'package-lock.json has another version: npm install');
-  for (const name of missingFromLock(lock.packages)) {
-    problems.push(`package-lock.json lacks ${name}: npm ci fails on such a file. npm install leaves out what the
+  for (const absent of missingFromLock(lock.packages)) {
+    problems.push(`package-lock.json lacks ${absent}: npm ci fails on such a file. npm install leaves out what the
 registry does not have; use one that has the packages of all platforms`);
   }
   for (const [subpath, conditions] of Object.entries(exports)) {

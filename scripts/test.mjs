@@ -70,7 +70,8 @@ async function buildAndTest(projects, filters) {
       `--outputFile.json=${report}`,
       ...filters,
     ],
-    { inherit: true },
+    // Vitest colours its summary even in a file.
+    { inherit: true, env: process.stdout.isTTY || process.env.FORCE_COLOR ? {} : { NO_COLOR: '1' } },
   );
   const { failed, ...others } = outcome(report);
   total.passed += others.passed;

@@ -1,7 +1,7 @@
 // The TypeScript layer, built twice: as ES modules and as CommonJS, over one binding.
 
-import { existsSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { digest, readIfThere, writeFile } from './files.mjs';
 import { Failure, ROOT, runBin, say, since } from './process.mjs';
 
@@ -10,7 +10,14 @@ const BUILDS = [
   { folder: 'cjs', project: 'tsconfig.cjs.json', type: 'commonjs' },
 ];
 
-const INPUTS = ['lib', 'index.d.ts', 'tsconfig.json', 'tsconfig.cjs.json', 'node_modules/.package-lock.json'];
+const INPUTS = [
+  'lib',
+  'index.d.ts',
+  'tsconfig.json',
+  'tsconfig.cjs.json',
+  'node_modules/.package-lock.json',
+  'scripts/lib/typescript.mjs',
+];
 
 /** Builds both into a folder beside dist and then swaps them in: a failure leaves the old dist whole. */
 export async function buildTypescript() {
@@ -37,6 +44,7 @@ export async function buildTypescript() {
       const { code, output } = await runBin('typescript', args);
       if (code !== 0) throw new Failure(`tsc -p ${project} failed:\n${output}`);
       writeFile(join(incoming, folder, 'package.json'), `${JSON.stringify({ type })}\n`);
+      reachBinding(join(incoming, folder));
     });
     const outcomes = await Promise.allSettled(builds);
     const failed = outcomes.find(({ status }) => status === 'rejected');
@@ -48,4 +56,19 @@ export async function buildTypescript() {
     for (const folder of [incoming, outgoing]) rmSync(folder, { recursive: true, force: true });
   }
   say(`TypeScript (ESM, CommonJS): built (${since(start)})`);
+}
+
+/**
+ * Makes the built files import the binding by its path. The sources use the package's own name for it, which Node
+ * cannot resolve from a folder with a package.json of its own, and each build needs one: it says ESM or CommonJS.
+ */
+function reachBinding(folder) {
+  for (const name of readdirSync(folder, { recursive: true })) {
+    if (!/\.(js|d\.ts)$/.test(name)) continue;
+    const file = join(folder, name);
+    const binding = relative(dirname(file), join(folder, '../../index.js')).replaceAll('\\', '/');
+    const text = readFileSync(file, 'utf8');
+    const reaching = text.replaceAll(/(['"])nestjs-kafka-native\/native\1/g, `$1${binding}$1`);
+    if (reaching !== text) writeFileSync(file, reaching);
+  }
 }
