@@ -1,0 +1,349 @@
+import * as tls from 'node:tls';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { adminProperties, clientProperties, consumerProperties } from '../../lib/options/index.js';
+import { logLevel, type KafkaConfig } from '../../lib/kafkajs/types.js';
+import { errorOf } from './options-harness.js';
+
+const brokers = ['a:9092', 'b:9092'];
+const properties = (config: Partial<KafkaConfig> = {}) => clientProperties({ brokers, ...config }).properties;
+const settings = (config: Partial<KafkaConfig> = {}) => clientProperties({ brokers, ...config }).settings;
+const failure = (config: object) => errorOf(() => clientProperties({ brokers, ...config }));
+
+const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+const KEY = '-----BEGIN PRIVATE KEY-----\nBBBB\n-----END PRIVATE KEY-----\n';
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe('brokers', () => {
+  it('become bootstrap.servers', () => {
+    expect(properties()['bootstrap.servers']).toBe('a:9092,b:9092');
+    expect(settings().brokers).toEqual(brokers);
+  });
+
+  it('are left to the layer when a function answers them', () => {
+    const ask = vi.fn(() => brokers);
+    const { properties: set, settings: kept } = clientProperties({ brokers: ask });
+    expect(set).not.toHaveProperty('bootstrap.servers');
+    expect(kept.brokers).toBe(ask);
+  });
+
+  it.each([
+    [undefined, 'Failed to connect: brokers should not be null'],
+    [[], 'Failed to connect: brokers array is empty'],
+    [['a:1', ''], 'Failed to connect: broker at index 1 is invalid "string"'],
+    [[undefined], 'Failed to connect: broker at index 0 is invalid "undefined"'],
+  ])('are checked in kafkajs’s words: %j', (value, message) => {
+    expect(failure({ brokers: value })).toMatchObject({ name: 'KafkaJSNonRetriableError', message });
+  });
+
+  it('are no string', () => {
+    expect(failure({ brokers: 'a:9092' }).message).toContain('client.brokers: expected an array');
+  });
+});
+
+describe('times', () => {
+  it('give connect() ten seconds, and one connection four', () => {
+    expect(settings().connectTimeoutMs).toBe(10_000);
+    expect(properties()['socket.connection.setup.timeout.ms']).toBe('4000');
+  });
+
+  const sasl = { mechanism: 'plain', username: 'u', password: 'p' } as const;
+  it.each([
+    [{ connectionTimeout: 3000 }, 3000],
+    [{ connectionTimeout: 3000, authenticationTimeout: 2000 }, 3000],
+    [{ connectionTimeout: 3000, authenticationTimeout: 2000, sasl }, 5000],
+    [{ connectionTimeout: 3000, sasl }, 13_000],
+    [{ authenticationTimeout: 20_000, sasl }, 21_000],
+  ])('take connectionTimeout, and authenticationTimeout with sasl: %j', (config, expected) => {
+    expect(settings(config).connectTimeoutMs).toBe(expected);
+    expect(properties(config)['socket.connection.setup.timeout.ms']).toBe(String(expected));
+  });
+
+  it('stay within librdkafka’s ranges', () => {
+    expect(properties({ connectionTimeout: 10 })['socket.connection.setup.timeout.ms']).toBe('1000');
+    expect(properties({ requestTimeout: 1_000_000 })['socket.timeout.ms']).toBe('300000');
+    expect(properties({ requestTimeout: 5000, enforceRequestTimeout: false })['socket.timeout.ms']).toBe(
+      '300000',
+    );
+    expect(properties()['socket.timeout.ms']).toBe('30000');
+  });
+
+  it('may come as text, from the environment', () => {
+    expect(properties({ requestTimeout: '5000' as never })['socket.timeout.ms']).toBe('5000');
+    expect(failure({ requestTimeout: 'soon' }).message).toBe(
+      'Invalid option client.requestTimeout: expected a number of milliseconds, 0 or more, got a string',
+    );
+  });
+
+  it('make the back-off of requests and reconnections', () => {
+    expect(properties()).toMatchObject({ 'reconnect.backoff.ms': '100', 'reconnect.backoff.max.ms': '2000' });
+    expect(properties({ retry: { initialRetryTime: 500, maxRetryTime: 60_000 } })).toMatchObject({
+      'retry.backoff.ms': '500',
+      'retry.backoff.max.ms': '60000',
+      'reconnect.backoff.ms': '500',
+      'reconnect.backoff.max.ms': '10000',
+    });
+    expect(properties({ retry: { initialRetryTime: 0, maxRetryTime: 0 } })).toMatchObject({
+      'retry.backoff.ms': '1',
+      'retry.backoff.max.ms': '1',
+      'reconnect.backoff.ms': '0',
+      'reconnect.backoff.max.ms': '0',
+    });
+  });
+});
+
+describe('the log level', () => {
+  it.each([
+    [logLevel.NOTHING, '0'],
+    [logLevel.ERROR, '3'],
+    [logLevel.WARN, '4'],
+    [logLevel.INFO, '6'],
+    [logLevel.DEBUG, '7'],
+  ])('%i is librdkafka’s %s', (level, expected) => {
+    expect(properties({ logLevel: level })['log_level']).toBe(expected);
+  });
+
+  it('is the environment’s before all', () => {
+    vi.stubEnv('KAFKAJS_LOG_LEVEL', 'ERROR');
+    expect(properties({ logLevel: logLevel.DEBUG })['log_level']).toBe('3');
+    expect(settings({ logLevel: logLevel.DEBUG }).logLevel).toBe(logLevel.ERROR);
+  });
+
+  it('is one of kafkajs’s numbers', () => {
+    expect(failure({ logLevel: 3 }).message).toContain(
+      'one of 0 (NOTHING), 1 (ERROR), 2 (WARN), 4 (INFO), 5 (DEBUG), got 3',
+    );
+  });
+
+  it('DEBUG can be given other contexts', () => {
+    const config = { logLevel: logLevel.DEBUG, librdkafka: { debug: 'all' } };
+    expect(properties(config)['debug']).toBe('all');
+  });
+});
+
+describe('ssl', () => {
+  it('is off unless asked for', () => {
+    expect(properties()['security.protocol']).toBe('plaintext');
+    expect(properties({ ssl: false })['security.protocol']).toBe('plaintext');
+    expect(properties()).not.toHaveProperty('ssl.ca.pem');
+  });
+
+  it('trusts what Node.js trusts', () => {
+    const set = properties({ ssl: true });
+    expect(set['security.protocol']).toBe('ssl');
+    expect(set['ssl.ca.pem']?.match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(50);
+    expect(properties({ ssl: {} })['security.protocol']).toBe('ssl');
+  });
+
+  it('trusts whom it is told to trust', () => {
+    expect(properties({ ssl: { ca: CERTIFICATE } })['ssl.ca.pem']).toBe(CERTIFICATE);
+    expect(properties({ ssl: { ca: [Buffer.from(CERTIFICATE), CERTIFICATE] } })['ssl.ca.pem']).toBe(
+      CERTIFICATE + CERTIFICATE,
+    );
+    const file = properties({ ssl: true, librdkafka: { 'ssl.ca.location': '/ca.pem' } });
+    expect(file).not.toHaveProperty('ssl.ca.pem');
+    const raw = properties({ librdkafka: { 'security.protocol': 'SSL' } });
+    expect(raw).toHaveProperty(['ssl.ca.pem']);
+  });
+
+  it('takes certificate, key and passphrase', () => {
+    const ssl = {
+      cert: CERTIFICATE,
+      key: [{ pem: KEY }],
+      passphrase: 'secret',
+      ciphers: 'A',
+      sigalgs: 'B',
+      ecdhCurve: 'C',
+    };
+    expect(properties({ ssl })).toMatchObject({
+      'ssl.certificate.pem': CERTIFICATE,
+      'ssl.key.pem': KEY,
+      'ssl.key.password': 'secret',
+      'ssl.cipher.suites': 'A',
+      'ssl.sigalgs.list': 'B',
+      'ssl.curves.list': 'C',
+    });
+  });
+
+  it('can leave the certificate or the host name unverified', () => {
+    const VERIFY = 'enable.ssl.certificate.verification';
+    const HOST = 'ssl.endpoint.identification.algorithm';
+    expect(properties({ ssl: true })).not.toHaveProperty([VERIFY]);
+    expect(properties({ ssl: { rejectUnauthorized: false } })[VERIFY]).toBe('false');
+    expect(properties({ ssl: { checkServerIdentity: () => undefined } })[HOST]).toBe('none');
+    expect(properties({ ssl: { checkServerIdentity: tls.checkServerIdentity } })).not.toHaveProperty([HOST]);
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    expect(properties({ ssl: true })[VERIFY]).toBe('false');
+    expect(properties({ ssl: { rejectUnauthorized: true } })[VERIFY]).toBe('true');
+  });
+
+  it.each([
+    ['servername', { servername: 'x' }],
+    ['pfx', { pfx: Buffer.alloc(1) }],
+    ['secureContext', { secureContext: {} }],
+    ['checkServerIdentity', { checkServerIdentity: (host: string) => new Error(host) }],
+    [
+      'checkServerIdentity',
+      { checkServerIdentity: (_: string, c: tls.PeerCertificate) => tls.checkServerIdentity('a', c) },
+    ],
+    ['cert', { cert: [CERTIFICATE, CERTIFICATE] }],
+    ['minVersion', { minVersion: 'TLSv1.3' }],
+    ['key', { key: 'not PEM' }],
+    ['secureOptions', { secureOptions: 1 }],
+  ])('refuses %s', (name, ssl) => {
+    expect(failure({ ssl })).toMatchObject({
+      name: 'KafkaJSInvalidOptionError',
+      option: `client.ssl.${name}`,
+    });
+  });
+});
+
+describe('sasl', () => {
+  it.each([
+    ['plain', 'PLAIN'],
+    ['SCRAM-SHA-256', 'SCRAM-SHA-256'],
+    ['scram-sha-512', 'SCRAM-SHA-512'],
+  ])('takes %s', (mechanism, expected) => {
+    const sasl = { mechanism, username: 'user', password: 'pass' } as never;
+    expect(properties({ sasl })).toMatchObject({
+      'security.protocol': 'sasl_plaintext',
+      'sasl.mechanisms': expected,
+      'sasl.username': 'user',
+      'sasl.password': 'pass',
+    });
+    expect(properties({ sasl, ssl: true })['security.protocol']).toBe('sasl_ssl');
+  });
+
+  it('leaves the bearer token to the layer', () => {
+    const oauthBearerProvider = vi.fn();
+    const translated = clientProperties({ brokers, sasl: { mechanism: 'oauthbearer', oauthBearerProvider } });
+    expect(translated.properties['sasl.mechanisms']).toBe('OAUTHBEARER');
+    expect(translated.settings.oauthBearerProvider).toBe(oauthBearerProvider);
+  });
+
+  it('refuses AWS and custom mechanisms with a way out', () => {
+    const aws = { mechanism: 'aws', authorizationIdentity: 'x', accessKeyId: 'x', secretAccessKey: 'secret' };
+    expect(failure({ sasl: aws }).message).toMatch(
+      /client\.sasl is not supported: .* aws; .*aws-msk-iam-sasl-signer-js/,
+    );
+    const custom = { mechanism: 'mine', authenticationProvider: () => ({}) };
+    expect(failure({ sasl: custom }).message).toContain('oauthBearerProvider');
+    expect(failure({ sasl: { mechanism: 'gssapi' } }).message).toContain('scram-sha-512');
+  });
+
+  it('never shows a secret', () => {
+    const secret = 'hunter2';
+    const failures = [
+      failure({ sasl: { mechanism: 'plain', username: 1, password: secret } }),
+      failure({ sasl: { mechanism: 'plain', user: secret, password: secret } }),
+      failure({ sasl: { mechanism: secret, password: secret } }),
+      failure({ sasl: secret }),
+      failure({ ssl: { key: secret, passphrase: secret } }),
+      failure({
+        sasl: { mechanism: 'plain', username: 'u', password: 'p' },
+        librdkafka: { 'sasl.password': secret },
+      }),
+      failure({ requestTimeout: secret }),
+    ];
+    for (const { message, stack } of failures) {
+      expect(message).not.toContain(secret);
+      expect(stack).not.toContain(secret);
+    }
+  });
+});
+
+describe('unknown and refused options', () => {
+  it('are named, with the option that was meant', () => {
+    expect(failure({ clientID: 'x' })).toMatchObject({
+      name: 'KafkaJSInvalidOptionError',
+      option: 'client.clientID',
+      retriable: false,
+      message: 'Unknown option client.clientID: did you mean client.clientId?',
+    });
+    expect(failure({ requestTimout: 1 }).message).toContain('did you mean client.requestTimeout?');
+    expect(failure({ nonsense: 1 }).message).toContain('known options are brokers, clientId');
+    expect(failure({ 'socket.timeout.ms': 1 }).message).toContain('go into client.librdkafka');
+    expect(failure({ retry: { retires: 1 } }).message).toContain('client.retry.retires');
+    expect(failure({ socketFactory: () => undefined }).message).toContain('librdkafka opens its own sockets');
+  });
+
+  it('do not count when they are undefined', () => {
+    expect(() => properties({ socketFactory: undefined, nonsense: undefined } as never)).not.toThrow();
+  });
+});
+
+describe('raw properties', () => {
+  it('go over everything, as text, under librdkafka’s main name', () => {
+    const set = properties({ librdkafka: { 'max.in.flight': 7, 'socket.keepalive.enable': true } });
+    expect(set).toMatchObject({
+      'max.in.flight.requests.per.connection': '7',
+      'socket.keepalive.enable': 'true',
+    });
+  });
+
+  it('go into every handle, the nearer ones over the others', () => {
+    const kafka = { brokers, librdkafka: { 'client.rack': 'outer', 'statistics.interval.ms': 1000 } };
+    const consumer = { groupId: 'g', librdkafka: { 'client.rack': 'inner' } };
+    expect(consumerProperties(kafka, consumer).properties).toMatchObject({
+      'client.rack': 'inner',
+      'statistics.interval.ms': '1000',
+    });
+  });
+
+  it('cannot contradict a given option', () => {
+    const librdkafka = { 'socket.timeout.ms': 1000 };
+    expect(properties({ librdkafka })['socket.timeout.ms']).toBe('1000');
+    expect(properties({ requestTimeout: 1000, librdkafka })['socket.timeout.ms']).toBe('1000');
+    const error = failure({ requestTimeout: 2000, librdkafka });
+    expect(error.message).toBe(
+      'Option client.librdkafka["socket.timeout.ms"] contradicts client.requestTimeout: give only one of them',
+    );
+  });
+
+  it('may differ from what only follows from a given option', () => {
+    const config = { retry: { retries: 3 }, librdkafka: { 'reconnect.backoff.ms': 7 } };
+    expect(properties(config)['reconnect.backoff.ms']).toBe('7');
+    expect(
+      properties({ ssl: true, librdkafka: { 'enable.ssl.certificate.verification': false } }),
+    ).toMatchObject({
+      'enable.ssl.certificate.verification': 'false',
+    });
+  });
+
+  it.each([
+    'bootstrap.servers',
+    'metadata.broker.list',
+    'client.id',
+    'group.id',
+    'enable.auto.commit',
+    'enable.auto.offset.store',
+    'enable.partition.eof',
+    'plugin.library.paths',
+    'partition.assignment.strategy',
+    'auto.offset.reset',
+    'dr_msg_cb',
+    'ssl_key',
+  ])('cannot take %s from the core', (name) => {
+    const error = failure({ librdkafka: { [name]: 'x' } });
+    expect(error.message).toMatch(`Option client.librdkafka["${name}"] cannot be set: `);
+  });
+
+  it('are strings, numbers and booleans', () => {
+    expect(failure({ librdkafka: { 'client.rack': {} } }).message).toContain('client.librdkafka');
+    expect(failure({ librdkafka: ['x'] }).message).toContain('got an array');
+  });
+});
+
+describe('an admin client', () => {
+  it('does not create the topics it asks about', () => {
+    const { properties: set, settings: kept } = adminProperties(
+      { brokers, retry: { retries: 1 } },
+      { retry: { retries: 2 } },
+    );
+    expect(set['allow.auto.create.topics']).toBe('false');
+    expect(kept.retry.retries).toBe(2);
+    expect(errorOf(() => adminProperties({ brokers }, { nonsense: 1 } as never)).message).toContain(
+      'admin.nonsense',
+    );
+  });
+});

@@ -1,0 +1,42 @@
+import { resolveRetry } from '../kafkajs/retry.js';
+import type { AdminConfig, KafkaConfig } from '../kafkajs/types.js';
+import { rawProperties } from './checks.js';
+import { clientSettings, clientTable, readClient, type ClientSettings } from './client.js';
+import { retryTable } from './retry.js';
+import { withRootCertificates } from './ssl.js';
+import { layer, nested, readOptions, type Given, type OptionTable } from './table.js';
+import { translate, type Translated } from './translate.js';
+
+/** The options of `kafka.admin()`. */
+export const adminTable: OptionTable = {
+  path: 'admin',
+  rows: [
+    { name: 'retry', check: nested(retryTable), handling: layer, doc: 'Retries of a request.' },
+    {
+      name: 'librdkafka',
+      check: rawProperties,
+      handling: layer,
+      doc: 'Raw librdkafka properties of the admin client.',
+    },
+  ],
+};
+
+/** An admin client's options. */
+export function adminProperties(
+  kafkaConfig: KafkaConfig,
+  adminConfig: AdminConfig = {},
+): Translated<ClientSettings> {
+  const client = readClient(kafkaConfig);
+  const base = clientSettings(client);
+  const admin = readOptions(adminTable, adminConfig);
+  // An admin client is a producer of librdkafka's, which otherwise creates the topics it is asked about.
+  const fixed = [
+    { property: 'allow.auto.create.topics', value: 'false', doc: 'Asking about a topic must not create it.' },
+  ];
+  const properties = translate({ role: 'admin', client, own: admin, call: {} }, fixed, [
+    { table: clientTable, given: client },
+    { table: adminTable, given: admin },
+  ]);
+  const retry = resolveRetry(client['retry'] as Given | undefined, admin['retry'] as Given | undefined);
+  return { properties: withRootCertificates(properties), settings: { ...base, retry } };
+}

@@ -1,0 +1,273 @@
+import { effectiveLogLevel } from '../kafkajs/logger.js';
+import { KafkaJSNonRetriableError } from '../kafkajs/errors.js';
+import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
+import { logLevel } from '../kafkajs/types.js';
+import type {
+  BrokersFunction,
+  KafkaConfig,
+  logCreator,
+  OauthbearerProviderResponse,
+} from '../kafkajs/types.js';
+import { boolean, callback, milliseconds, numberOf, rawProperties, string, type Check } from './checks.js';
+import { BACKOFF_PROPERTIES, backoffProperties, explicitBackoff, retryTable } from './retry.js';
+import { saslCheck, saslProperties } from './sasl.js';
+import { sslCheck, sslProperties, withRootCertificates } from './ssl.js';
+import {
+  layer,
+  nested,
+  readOptions,
+  refused,
+  sets,
+  setsAsIs,
+  type Context,
+  type Given,
+  type OptionTable,
+  type Properties,
+} from './table.js';
+import { clamp, translate, type Translated } from './translate.js';
+
+const DEFAULT_CONNECT_TIMEOUT = 10_000;
+const DEFAULT_SETUP_TIMEOUT = 4000;
+const DEFAULT_CONNECTION_TIMEOUT = 1000;
+const DEFAULT_AUTHENTICATION_TIMEOUT = 10_000;
+const DEFAULT_REQUEST_TIMEOUT = 30_000;
+const MAX_SOCKET_TIMEOUT = 300_000;
+
+const SYSLOG_LEVELS: ReadonlyMap<number, number> = new Map([
+  [logLevel.NOTHING, 0],
+  [logLevel.ERROR, 3],
+  [logLevel.WARN, 4],
+  [logLevel.INFO, 6],
+  [logLevel.DEBUG, 7],
+]);
+
+/** What librdkafka tells at level DEBUG; more of it with the raw property `debug`. */
+const DEBUG_CONTEXTS = 'generic,broker,security';
+
+/** `brokers`, with kafkajs's texts. */
+export const brokersCheck: Check = {
+  text: 'an array of host:port, or a function that answers one',
+  parse: (value) => {
+    if (typeof value === 'function') return value;
+    if (Array.isArray(value)) checkBrokers(value);
+    return Array.isArray(value) ? value : undefined;
+  },
+};
+
+/** kafkajs's check of a list of brokers; also for the answer of a `brokers` function. */
+export function checkBrokers(brokers: unknown): asserts brokers is string[] {
+  if (!Array.isArray(brokers)) {
+    throw new KafkaJSNonRetriableError('Failed to connect: brokers should not be null');
+  }
+  if (brokers.length === 0) {
+    throw new KafkaJSNonRetriableError('Failed to connect: brokers array is empty');
+  }
+  for (const [index, broker] of brokers.entries()) {
+    if (typeof broker !== 'string' || broker === '') {
+      const message = `Failed to connect: broker at index ${index} is invalid "${typeof broker}"`;
+      throw new KafkaJSNonRetriableError(message);
+    }
+  }
+}
+
+/**
+ * How long `connect()` may take: `connectionTimeout` (and `authenticationTimeout`, with `sasl`) when given; else ten seconds, which is
+ * about what kafkajs's five tries of one second with their waits come to.
+ */
+function connectTimeout(client: Given): number {
+  const connection = client['connectionTimeout'] as number | undefined;
+  const authentication = client['authenticationTimeout'] as number | undefined;
+  const forSasl = client['sasl'] === undefined ? 0 : (authentication ?? DEFAULT_AUTHENTICATION_TIMEOUT);
+  if (connection !== undefined) return connection + forSasl;
+  if (authentication === undefined) return DEFAULT_CONNECT_TIMEOUT;
+  return Math.max(DEFAULT_CONNECT_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT + forSasl);
+}
+
+const SETUP_TIMEOUT = 'socket.connection.setup.timeout.ms';
+
+/** Without an option a connection's set-up gets less than `connect()`, so that one silent address leaves time for a second try. */
+const setupTimeout = (_value: unknown, { client }: Context): Properties => {
+  const given = client['connectionTimeout'] !== undefined || client['authenticationTimeout'] !== undefined;
+  const timeout = given ? clamp(connectTimeout(client), 1000, 2_147_483_647) : DEFAULT_SETUP_TIMEOUT;
+  return { [SETUP_TIMEOUT]: String(timeout) };
+};
+
+const SOCKET_TIMEOUT = 'socket.timeout.ms';
+const socketTimeout = (_value: unknown, { client }: Context) => ({
+  [SOCKET_TIMEOUT]: String(requestTimeout(client)),
+});
+
+/** The longest wait for a response. */
+export function requestTimeout(client: Given): number {
+  if (client['enforceRequestTimeout'] === false) return MAX_SOCKET_TIMEOUT;
+  return clamp(
+    (client['requestTimeout'] as number | undefined) ?? DEFAULT_REQUEST_TIMEOUT,
+    10,
+    MAX_SOCKET_TIMEOUT,
+  );
+}
+
+/** `client`: the options of `new Kafka()`. */
+export const clientTable: OptionTable = {
+  path: 'client',
+  rows: [
+    {
+      name: 'brokers',
+      check: brokersCheck,
+      defaultText: '`localhost:9092` in NestJS’s classes',
+      handling: sets(['bootstrap.servers'], (value): Properties =>
+        Array.isArray(value) ? { 'bootstrap.servers': value.join(',') } : {},
+      ),
+      doc: 'Brokers to start from, or a function that answers them, which is called before each start.',
+    },
+    {
+      name: 'clientId',
+      check: string,
+      default: 'kafkajs',
+      handling: setsAsIs('client.id'),
+      doc: 'The name that brokers see in their logs and quotas.',
+    },
+    {
+      name: 'ssl',
+      check: sslCheck,
+      default: false,
+      handling: sets(['security.protocol', 'ssl.*'], (ssl, { client }) => ({
+        'security.protocol': `${client['sasl'] ? 'sasl_' : ''}${ssl ? 'ssl' : 'plaintext'}`,
+        ...sslProperties(ssl),
+      })),
+      doc: 'TLS: true for Node.js’s own trusted certificates, or options of `tls.connect`.',
+    },
+    {
+      name: 'sasl',
+      check: saslCheck,
+      handling: sets(['sasl.mechanisms', 'sasl.username', 'sasl.password'], saslProperties),
+      doc: 'Credentials: plain, scram-sha-256, scram-sha-512 or oauthbearer.',
+    },
+    {
+      name: 'connectionTimeout',
+      check: milliseconds(1),
+      defaultText: '10000 for `connect()`, 4000 for one connection',
+      handling: sets([SETUP_TIMEOUT], setupTimeout),
+      doc: 'How long `connect()` may take until it rejects, and a connection until it is tried again (at least 1000).',
+    },
+    {
+      name: 'authenticationTimeout',
+      check: milliseconds(1),
+      defaultText: '10000, with `sasl`',
+      handling: sets([SETUP_TIMEOUT], setupTimeout),
+      doc: 'Added to connectionTimeout when `sasl` is used.',
+    },
+    {
+      name: 'reauthenticationThreshold',
+      check: milliseconds(),
+      handling: { by: 'nothing', because: 'librdkafka authenticates again in time by itself' },
+      doc: 'When to authenticate again; librdkafka does so at 90 % of a session’s life.',
+    },
+    {
+      name: 'requestTimeout',
+      check: milliseconds(),
+      default: DEFAULT_REQUEST_TIMEOUT,
+      handling: sets([SOCKET_TIMEOUT], socketTimeout),
+      doc: 'How long to wait for a response (10 to 300000).',
+    },
+    {
+      name: 'enforceRequestTimeout',
+      check: boolean,
+      default: true,
+      handling: sets([SOCKET_TIMEOUT], socketTimeout),
+      doc: 'false waits for responses as long as librdkafka can: 300000 ms.',
+    },
+    {
+      name: 'retry',
+      check: nested(retryTable),
+      handling: sets(
+        BACKOFF_PROPERTIES,
+        (retry: Given | undefined, { role }) => backoffProperties(retry, role),
+        (retry: Given) => explicitBackoff(retry),
+      ),
+      doc: 'Back-off of requests and reconnections, and the defaults for the retries of producers and consumers.',
+    },
+    {
+      name: 'socketFactory',
+      check: callback,
+      handling: refused(
+        'librdkafka opens its own sockets',
+        'for a proxy route the brokers’ advertised addresses through a TCP tunnel; keep-alive is librdkafka["socket.keepalive.enable"]',
+      ),
+      doc: 'A function that opens sockets.',
+    },
+    {
+      name: 'logLevel',
+      check: numberOf(logLevel),
+      default: logLevel.INFO,
+      handling: sets(
+        ['log_level', 'debug'],
+        (level: logLevel) => {
+          const effective = effectiveLogLevel(level);
+          const debug = effective === logLevel.DEBUG ? { debug: DEBUG_CONTEXTS } : undefined;
+          return { log_level: String(SYSLOG_LEVELS.get(effective)), ...debug };
+        },
+        () => ['log_level'],
+      ),
+      doc: 'The level of the logger and of librdkafka’s own lines; KAFKAJS_LOG_LEVEL of the environment goes first.',
+    },
+    {
+      name: 'logCreator',
+      check: callback,
+      handling: layer,
+      doc: 'Makes the function that log lines are written with.',
+    },
+    {
+      name: 'librdkafka',
+      check: rawProperties,
+      handling: layer,
+      doc: 'Raw librdkafka properties of every client made from this one.',
+    },
+  ],
+};
+
+/** What the layer acts on of `client`'s options. */
+export interface ClientSettings {
+  readonly clientId: string;
+  /** The brokers, or the function to ask for them before a handle is created (then `bootstrap.servers` is missing). */
+  readonly brokers: string[] | BrokersFunction;
+  /** How long `connect()` may take. */
+  readonly connectTimeoutMs: number;
+  /** How long a response may take. */
+  readonly requestTimeoutMs: number;
+  readonly retry: ResolvedRetry;
+  readonly logLevel: logLevel;
+  readonly logCreator?: logCreator;
+  /** Answers tokens, with `sasl.mechanisms=OAUTHBEARER`. */
+  readonly oauthBearerProvider?: () => Promise<OauthbearerProviderResponse>;
+}
+
+/** Checks `client`'s options. */
+export const readClient = (config: unknown): Given => readOptions(clientTable, config);
+
+/** The settings of checked options. */
+export function clientSettings(client: Given): ClientSettings {
+  if (client['brokers'] === undefined) {
+    throw new KafkaJSNonRetriableError('Failed to connect: brokers should not be null');
+  }
+  const sasl = client['sasl'] as { oauthBearerProvider?: ClientSettings['oauthBearerProvider'] } | undefined;
+  return {
+    clientId: (client['clientId'] as string | undefined) ?? 'kafkajs',
+    brokers: client['brokers'] as string[] | BrokersFunction,
+    connectTimeoutMs: connectTimeout(client),
+    requestTimeoutMs: requestTimeout(client),
+    retry: resolveRetry(client['retry'] as Given | undefined),
+    logLevel: effectiveLogLevel((client['logLevel'] as logLevel | undefined) ?? logLevel.INFO),
+    logCreator: client['logCreator'] as logCreator | undefined,
+    oauthBearerProvider: sasl?.oauthBearerProvider,
+  };
+}
+
+/** `client`'s options alone, as an admin client needs them. */
+export function clientProperties(config: KafkaConfig): Translated<ClientSettings> {
+  const client = readClient(config);
+  const settings = clientSettings(client);
+  const context: Context = { role: 'admin', client, own: {}, call: {} };
+  const properties = translate(context, [], [{ table: clientTable, given: client }]);
+  return { properties: withRootCertificates(properties), settings };
+}

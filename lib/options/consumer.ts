@@ -1,0 +1,285 @@
+import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors.js';
+import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
+import type { ConsumerConfig, KafkaConfig, PartitionAssigner, RetryOptions } from '../kafkajs/types.js';
+import {
+  boolean,
+  bytes,
+  callbacks,
+  integer,
+  isGiven,
+  milliseconds,
+  rawProperties,
+  string,
+} from './checks.js';
+import { clientSettings, clientTable, readClient, type ClientSettings } from './client.js';
+import { retryTable } from './retry.js';
+import { withRootCertificates } from './ssl.js';
+import {
+  layer,
+  nested,
+  readOptions,
+  sets,
+  setsAsIs,
+  type Given,
+  type OptionTable,
+  type Properties,
+} from './table.js';
+import { clamp, translate, type FixedProperty, type Translated } from './translate.js';
+
+const DEFAULT_SESSION_TIMEOUT = 30_000;
+const DEFAULT_HEARTBEAT_INTERVAL = 3000;
+const METADATA_PROPERTY = 'topic.metadata.refresh.interval.ms';
+const GROUP_TIMEOUTS = ['session.timeout.ms', 'heartbeat.interval.ms'];
+
+/** `metadataMaxAge` of consumers and producers. */
+export const metadataMaxAge = sets([METADATA_PROPERTY], (value: number) => ({
+  [METADATA_PROPERTY]: String(clamp(value, 1, 3_600_000)),
+}));
+
+const IN_FLIGHT_PROPERTY = 'max.in.flight.requests.per.connection';
+
+/** Properties of every consumer that no option of kafkajs's sets. */
+export const consumerFixed: readonly FixedProperty[] = [
+  { property: 'enable.auto.commit', value: 'false', doc: 'The core commits what was handled.' },
+  {
+    property: 'enable.auto.offset.store',
+    value: 'false',
+    doc: 'An offset is stored when its message was handled, not when it was fetched.',
+  },
+  {
+    property: 'queued.max.messages.kbytes',
+    value: '4096',
+    doc: 'How much is fetched ahead of each partition; librdkafka’s 64 MB are too many for hundreds of partitions.',
+  },
+  {
+    property: 'queued.min.messages',
+    value: '100000',
+    doc: 'librdkafka fetches on while a partition has less than this waiting.',
+  },
+  {
+    property: 'fetch.queue.backoff.ms',
+    value: '20',
+    doc: 'How soon a partition is fetched again after its queue was full; librdkafka’s second would stall a fast consumer behind a small queue.',
+  },
+  { property: 'socket.nagle.disable', value: 'true', doc: 'Small requests leave at once.' },
+];
+
+/** `consumer`: the options of `kafka.consumer()`. */
+export const consumerTable: OptionTable = {
+  path: 'consumer',
+  rows: [
+    {
+      name: 'groupId',
+      check: string,
+      defaultText: '`nestjs-group` in NestJS’s classes',
+      handling: setsAsIs('group.id'),
+      doc: 'The consumer group.',
+    },
+    {
+      name: 'partitionAssigners',
+      check: callbacks,
+      defaultText: '`PartitionAssigners.roundRobin`',
+      handling: layer,
+      doc: 'How the group’s leader distributes partitions.',
+    },
+    {
+      name: 'metadataMaxAge',
+      check: milliseconds(),
+      default: 300_000,
+      handling: metadataMaxAge,
+      doc: 'How often topics and partitions are looked up anew (at most 3600000).',
+    },
+    {
+      name: 'sessionTimeout',
+      check: milliseconds(1, 3_600_000),
+      default: DEFAULT_SESSION_TIMEOUT,
+      handling: setsAsIs('session.timeout.ms'),
+      doc: 'Without a heartbeat for this long a member counts as dead.',
+    },
+    {
+      name: 'rebalanceTimeout',
+      check: milliseconds(1, 86_400_000),
+      default: 60_000,
+      handling: sets(['max.poll.interval.ms'], (value: number, { own }) => ({
+        'max.poll.interval.ms': String(
+          Math.max(value, (own['sessionTimeout'] as number) ?? DEFAULT_SESSION_TIMEOUT),
+        ),
+      })),
+      doc: 'How long the group waits for its members in a rebalance; at least sessionTimeout.',
+    },
+    {
+      name: 'heartbeatInterval',
+      check: milliseconds(1, 3_600_000),
+      default: DEFAULT_HEARTBEAT_INTERVAL,
+      handling: setsAsIs('heartbeat.interval.ms'),
+      doc: 'How often the member tells that it is alive; the core does so while handlers run.',
+    },
+    {
+      name: 'maxBytesPerPartition',
+      check: bytes(1, 1_000_000_000),
+      default: 1_048_576,
+      handling: setsAsIs('max.partition.fetch.bytes'),
+      doc: 'How much of a partition one response may bring; a larger message comes all the same.',
+    },
+    {
+      name: 'minBytes',
+      check: bytes(0, 100_000_000),
+      default: 1,
+      handling: sets(['fetch.min.bytes'], (value: number) => ({
+        'fetch.min.bytes': String(Math.max(value, 1)),
+      })),
+      doc: 'How much a broker collects before it answers.',
+    },
+    {
+      name: 'maxBytes',
+      check: bytes(1, 2_147_483_135),
+      default: 10_485_760,
+      handling: sets(
+        ['fetch.max.bytes', 'message.max.bytes'],
+        (value: number) => ({
+          'fetch.max.bytes': String(Math.max(value, 1000)),
+          // librdkafka refuses fetch.max.bytes below it; for a consumer it has no other meaning.
+          'message.max.bytes': String(clamp(value, 1000, 1_000_000)),
+        }),
+        () => ['fetch.max.bytes'],
+      ),
+      doc: 'How much one response may bring (at least 1000).',
+    },
+    {
+      name: 'maxWaitTimeInMs',
+      check: milliseconds(0, 300_000),
+      default: 500,
+      handling: setsAsIs('fetch.wait.max.ms'),
+      doc: 'How long a broker collects minBytes before it answers. kafkajs’s default is 5000; with minBytes 1 both answer at once.',
+    },
+    {
+      name: 'retry',
+      check: nested(retryTable),
+      handling: layer,
+      doc: 'Redelivery of messages whose handler failed.',
+    },
+    {
+      name: 'allowAutoTopicCreation',
+      check: boolean,
+      default: true,
+      handling: setsAsIs('allow.auto.create.topics'),
+      doc: 'Whether subscribing to a topic that does not exist creates it.',
+    },
+    {
+      name: 'maxInFlightRequests',
+      check: integer(1, 1_000_000),
+      handling: setsAsIs(IN_FLIGHT_PROPERTY),
+      doc: 'Requests that may wait for a response on one connection.',
+    },
+    {
+      name: 'readUncommitted',
+      check: boolean,
+      default: false,
+      handling: sets(['isolation.level'], (value: boolean) => ({
+        'isolation.level': value ? 'read_uncommitted' : 'read_committed',
+      })),
+      doc: 'Whether messages of open and aborted transactions are read.',
+    },
+    {
+      name: 'rackId',
+      check: string,
+      default: '',
+      handling: sets(['client.rack'], (value: string): Properties => (value ? { 'client.rack': value } : {})),
+      doc: 'The rack to fetch from, where brokers allow fetching from followers.',
+    },
+    {
+      name: 'handlerTimeout',
+      check: milliseconds(1),
+      defaultText: 'off',
+      handling: layer,
+      doc: 'A handler that runs longer is reported. An extension of this package.',
+    },
+    {
+      name: 'librdkafka',
+      check: rawProperties,
+      handling: layer,
+      doc: 'Raw librdkafka properties of the consumer.',
+    },
+  ],
+};
+
+/** What the layer acts on of a consumer's options. */
+export interface ConsumerSettings extends ClientSettings {
+  readonly groupId: string;
+  readonly partitionAssigners?: readonly PartitionAssigner[];
+  /** Back-off of redeliveries: `consumer.retry` over `client.retry` over the defaults. */
+  readonly retry: ResolvedRetry;
+  readonly restartOnFailure?: RetryOptions['restartOnFailure'];
+  readonly allowAutoTopicCreation: boolean;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly metadataMaxAgeMs: number;
+  readonly handlerTimeoutMs?: number;
+  /** `consumer` when the raw property `group.protocol` chooses the protocol of KIP-848, which has no client-side assigners. */
+  readonly groupProtocol: 'classic' | 'consumer';
+}
+
+/** Checks `consumer`'s options. */
+export function readConsumer(config: unknown): Given {
+  const consumer = readOptions(consumerTable, config);
+  const session = (consumer['sessionTimeout'] as number | undefined) ?? DEFAULT_SESSION_TIMEOUT;
+  const heartbeat = (consumer['heartbeatInterval'] as number | undefined) ?? DEFAULT_HEARTBEAT_INTERVAL;
+  if (heartbeat >= session) {
+    throw new KafkaJSNonRetriableError(
+      `Consumer heartbeatInterval (${heartbeat}) must be lower than sessionTimeout (${session}). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.`,
+    );
+  }
+  return consumer;
+}
+
+/** A consumer's options; `fromBeginning` also says where to go on when a committed offset has been deleted. */
+export function consumerProperties(
+  kafkaConfig: KafkaConfig,
+  consumerConfig: ConsumerConfig,
+  { fromBeginning = false }: { fromBeginning?: boolean } = {},
+): Translated<ConsumerSettings> {
+  const client = readClient(kafkaConfig);
+  const base = clientSettings(client);
+  const consumer = readConsumer(consumerConfig);
+  if (!consumer['groupId']) {
+    throw new KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.');
+  }
+  const reset = { property: 'auto.offset.reset', value: fromBeginning ? 'earliest' : 'latest', doc: '' };
+  const properties = translate(
+    { role: 'consumer', client, own: consumer, call: {} },
+    [...consumerFixed, reset],
+    [
+      { table: clientTable, given: client },
+      { table: consumerTable, given: consumer },
+    ],
+  );
+  const groupProtocol = properties['group.protocol'] === 'consumer' ? 'consumer' : 'classic';
+  if (groupProtocol === 'consumer') dropGroupTimeouts(properties, consumer);
+  const retry = consumer['retry'] as (Given & RetryOptions) | undefined;
+  const clientRetry = client['retry'] as (Given & RetryOptions) | undefined;
+  const settings: ConsumerSettings = {
+    ...base,
+    groupId: consumer['groupId'] as string,
+    partitionAssigners: consumer['partitionAssigners'] as PartitionAssigner[] | undefined,
+    retry: resolveRetry(clientRetry, retry),
+    restartOnFailure: retry?.restartOnFailure ?? clientRetry?.restartOnFailure,
+    allowAutoTopicCreation: properties['allow.auto.create.topics'] === 'true',
+    sessionTimeoutMs: (consumer['sessionTimeout'] as number | undefined) ?? DEFAULT_SESSION_TIMEOUT,
+    heartbeatIntervalMs: (consumer['heartbeatInterval'] as number | undefined) ?? DEFAULT_HEARTBEAT_INTERVAL,
+    metadataMaxAgeMs: Number(properties[METADATA_PROPERTY]),
+    handlerTimeoutMs: consumer['handlerTimeout'] as number | undefined,
+    groupProtocol,
+  };
+  return { properties: withRootCertificates(properties), settings };
+}
+
+/** In KIP-848's protocol the broker sets these times, and librdkafka refuses them. */
+function dropGroupTimeouts(properties: Properties, consumer: Given): void {
+  for (const name of ['sessionTimeout', 'heartbeatInterval', 'partitionAssigners']) {
+    if (!isGiven(consumer[name])) continue;
+    const option = `consumer.${name}`;
+    const message = `Option ${option} contradicts consumer.librdkafka["group.protocol"]: with the protocol "consumer" the broker decides it`;
+    throw new KafkaJSInvalidOptionError(message, { option });
+  }
+  for (const property of GROUP_TIMEOUTS) delete properties[property];
+}

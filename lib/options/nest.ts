@@ -1,0 +1,156 @@
+import type { Deserializer, Serializer } from '@nestjs/microservices';
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig, ProducerConfig } from '../kafkajs/types.js';
+import { anything, boolean, integer, isGiven, milliseconds, object, string } from './checks.js';
+import { clientSettings, readClient } from './client.js';
+import { consumerProperties } from './consumer.js';
+import { producerProperties, readSend, type SendOptions } from './producer.js';
+import { runTable, subscribeTable } from './run.js';
+import { layer, nested, readOptions, refused, type OptionTable } from './table.js';
+
+/** Which of NestJS's two classes the options are for. */
+export type NestRole = 'client' | 'server';
+
+/** NestJS's `KafkaOptions['options']`, with what this package adds to it. */
+export interface NestKafkaOptions {
+  /** Appended to clientId and groupId; `-server` or `-client` by default. */
+  postfixId?: string;
+  client?: Partial<KafkaConfig>;
+  consumer?: Partial<ConsumerConfig>;
+  run?: Omit<ConsumerRunConfig, 'eachBatch' | 'eachMessage'>;
+  subscribe?: { fromBeginning?: boolean };
+  producer?: ProducerConfig;
+  send?: SendOptions;
+  serializer?: Serializer;
+  deserializer?: Deserializer;
+  parser?: { keepBinary?: boolean };
+  /** Client: only sends; no consumer is made. */
+  producerOnlyMode?: boolean;
+  /** Client, our extension: milliseconds until a request without a reply errors with `KafkaReplyTimeoutError`. Off by default. */
+  replyTimeout?: number;
+  /** Client, our extension: how many requests may wait for their replies at once. */
+  maxPendingRequests?: number;
+  /** Our extension: how replies are received. */
+  replies?: unknown;
+  /** Server, our extension: where messages go that cannot be handled. */
+  deadLetter?: unknown;
+}
+
+const parserTable: OptionTable = {
+  path: 'parser',
+  rows: [
+    {
+      name: 'keepBinary',
+      check: boolean,
+      default: false,
+      handling: layer,
+      doc: 'Whether every value stays a Buffer.',
+    },
+  ],
+};
+
+/** NestJS's options object. */
+export const nestTable: OptionTable = {
+  path: 'options',
+  rows: [
+    {
+      name: 'postfixId',
+      check: string,
+      defaultText: '`-server`, `-client`',
+      handling: layer,
+      doc: 'Appended to clientId and groupId.',
+    },
+    { name: 'client', check: object, handling: layer, doc: 'The connection.' },
+    { name: 'consumer', check: object, handling: layer, doc: 'The consumer.' },
+    { name: 'run', check: object, handling: layer, doc: 'How messages are consumed.' },
+    { name: 'subscribe', check: object, handling: layer, doc: 'How topics are subscribed to.' },
+    { name: 'producer', check: object, handling: layer, doc: 'The producer.' },
+    { name: 'send', check: object, handling: layer, doc: 'How messages are sent.' },
+    { name: 'serializer', check: anything, handling: layer, doc: 'NestJS’s serializer of outgoing packets.' },
+    {
+      name: 'deserializer',
+      check: anything,
+      handling: layer,
+      doc: 'NestJS’s deserializer of incoming packets.',
+    },
+    { name: 'parser', check: nested(parserTable), handling: layer, doc: 'How bytes become values.' },
+    {
+      name: 'producerOnlyMode',
+      check: boolean,
+      default: false,
+      handling: layer,
+      doc: 'Client: only sends; no consumer is made.',
+    },
+    {
+      name: 'replyTimeout',
+      check: milliseconds(1),
+      defaultText: 'off',
+      handling: layer,
+      doc: 'Client: until a request without a reply errors. An extension.',
+    },
+    {
+      name: 'maxPendingRequests',
+      check: integer(1),
+      defaultText: 'unlimited',
+      handling: layer,
+      doc: 'Client: requests that may wait at once. An extension.',
+    },
+    {
+      name: 'replies',
+      check: anything,
+      handling: layer,
+      doc: 'Client: how replies are received. An extension.',
+    },
+    {
+      name: 'deadLetter',
+      check: anything,
+      handling: layer,
+      doc: 'Server: where messages go that cannot be handled. An extension.',
+    },
+  ],
+};
+
+const HANDLERS = refused('NestJS’s own handler is called', 'use @MessagePattern and @EventPattern');
+const TOPICS = refused(
+  'topics come from the patterns',
+  'use @MessagePattern, @EventPattern or subscribeToResponseOf()',
+);
+
+const nestRunTable = refusing(runTable, { eachMessage: HANDLERS, eachBatch: HANDLERS });
+const nestSubscribeTable = refusing(subscribeTable, { topic: TOPICS, topics: TOPICS });
+
+function refusing(table: OptionTable, refusals: Record<string, typeof HANDLERS>): OptionTable {
+  const rows = table.rows.map((row) => ({ ...row, handling: refusals[row.name] ?? row.handling }));
+  return { ...table, rows };
+}
+
+/**
+ * Checks everything in NestJS's options, at construction, so that nothing is dropped in silence later.
+ *
+ * Brokers and group id may be missing: NestJS's classes have defaults for them.
+ */
+export function validateNestOptions(role: NestRole, options: unknown): void {
+  const given = readOptions(nestTable, options);
+  const client = readClient(given['client']);
+  const kafka = {
+    ...(given['client'] as object),
+    brokers: client['brokers'] ?? ['localhost:9092'],
+  } as KafkaConfig;
+  clientSettings({ ...client, brokers: kafka.brokers });
+  const consumer = given['consumer'] as Partial<ConsumerConfig> | undefined;
+  consumerProperties(kafka, { ...consumer, groupId: consumer?.groupId || 'nestjs-group' });
+  const send = readSend(given['send']);
+  producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
+  readOptions(nestRunTable, given['run']);
+  readOptions(nestSubscribeTable, given['subscribe']);
+  const { deadLetter, replyTimeout } = given;
+  if (role === 'client' && isGiven(deadLetter)) throw wrongRole('deadLetter', 'the server');
+  if (role === 'server' && isGiven(replyTimeout)) throw wrongRole('replyTimeout', 'the client');
+}
+
+function wrongRole(name: string, place: string): KafkaJSInvalidOptionError {
+  const option = `options.${name}`;
+  return new KafkaJSInvalidOptionError(`Option ${option} has no effect here: it belongs to ${place}`, {
+    option,
+  });
+}

@@ -1,0 +1,318 @@
+import { KafkaJSNonRetriableError } from '../kafkajs/errors.js';
+import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
+import { CompressionTypes } from '../kafkajs/types.js';
+import type { ICustomPartitioner, KafkaConfig, ProducerConfig } from '../kafkajs/types.js';
+import {
+  anything,
+  boolean,
+  callback,
+  integer,
+  milliseconds,
+  numberOf,
+  rawProperties,
+  string,
+} from './checks.js';
+import { clientSettings, clientTable, readClient, requestTimeout, type ClientSettings } from './client.js';
+import { metadataMaxAge } from './consumer.js';
+import {
+  BACKOFF_PROPERTIES,
+  backoffProperties,
+  deliveryTimeout,
+  explicitBackoff,
+  INT32_MAX,
+  retryTable,
+} from './retry.js';
+import { withRootCertificates } from './ssl.js';
+import {
+  layer,
+  nested,
+  readOptions,
+  refused,
+  sets,
+  setsAsIs,
+  type Context,
+  type Given,
+  type OptionTable,
+  type Properties,
+} from './table.js';
+import { clamp, translate, type FixedProperty, type Translated } from './translate.js';
+
+const DEFAULT_SEND_TIMEOUT = 30_000;
+const DEFAULT_TRANSACTION_TIMEOUT = 60_000;
+const MAX_IDEMPOTENT_IN_FLIGHT = 5;
+const IN_FLIGHT_PROPERTY = 'max.in.flight.requests.per.connection';
+const RETRIES_PROPERTY = 'message.send.max.retries';
+const DELIVERY_PROPERTY = 'message.timeout.ms';
+
+/** Properties of every producer that no option of kafkajs's sets. */
+export const producerFixed: readonly FixedProperty[] = [
+  {
+    property: 'linger.ms',
+    value: '0',
+    doc: 'A message leaves at once; this package batches while others are under way.',
+  },
+  {
+    property: 'partitioner',
+    value: 'murmur2_random',
+    doc: 'Keys go where the Java client and kafkajs’s default partitioner put them.',
+  },
+  {
+    property: 'message.max.bytes',
+    value: '1000000000',
+    doc: 'The only limit of a message’s size is the broker’s, as in kafkajs. Batches still end at batch.size, 1 MB.',
+  },
+  {
+    property: 'queue.buffering.max.messages',
+    value: '0',
+    doc: 'No limit by count; the bytes below are the limit.',
+  },
+  {
+    property: 'queue.buffering.max.kbytes',
+    value: '1048576',
+    doc: 'One gigabyte may wait to be sent; beyond that `send()` fails with a retriable error.',
+  },
+  {
+    property: 'topic.metadata.refresh.fast.interval.ms',
+    value: '100',
+    doc: 'How soon a partition’s new leader is asked for.',
+  },
+  {
+    property: 'topic.metadata.propagation.max.ms',
+    value: '10000',
+    doc: 'How long a topic may take to appear before its messages fail; kafkajs gives up after about that time.',
+  },
+  { property: 'socket.nagle.disable', value: 'true', doc: 'Small requests leave at once.' },
+];
+
+const isIdempotent = ({ own }: Context): boolean =>
+  own['idempotent'] === true || Boolean(own['transactionalId']);
+const transactionTimeout = (own: Given): number | undefined =>
+  own['transactionalId']
+    ? ((own['transactionTimeout'] as number | undefined) ?? DEFAULT_TRANSACTION_TIMEOUT)
+    : undefined;
+const sendTimeout = (call: Given): number => (call['timeout'] as number | undefined) ?? DEFAULT_SEND_TIMEOUT;
+
+/** The time a message has to be delivered; a transaction's messages must not outlive it. */
+function messageTimeout({ client, own, call }: Context): Properties {
+  const request = Math.max(requestTimeout(client), sendTimeout(call));
+  const budget = deliveryTimeout([client['retry'] as Given, own['retry'] as Given], request);
+  return { [DELIVERY_PROPERTY]: String(Math.min(budget, transactionTimeout(own) ?? INT32_MAX)) };
+}
+
+function retryProperties(_value: unknown, context: Context): Properties {
+  const retry = { ...(context.client['retry'] as Given), ...(context.own['retry'] as Given) };
+  const given = retry['retries'] as number | undefined;
+  // An idempotent producer may try as often as the time allows: there are no duplicates to fear.
+  const retries = given ?? (isIdempotent(context) ? INT32_MAX : resolveRetry().retries);
+  return {
+    ...backoffProperties(retry, 'producer'),
+    [RETRIES_PROPERTY]: String(clamp(Math.min(retries, INT32_MAX), 0, INT32_MAX)),
+    ...messageTimeout(context),
+  };
+}
+
+/** `producer`: the options of `kafka.producer()`. */
+export const producerTable: OptionTable = {
+  path: 'producer',
+  rows: [
+    {
+      name: 'createPartitioner',
+      check: callback,
+      defaultText: '`Partitioners.DefaultPartitioner`',
+      handling: layer,
+      doc: 'Chooses partitions; the default one runs in the core.',
+    },
+    {
+      name: 'retry',
+      check: nested(retryTable),
+      handling: sets(
+        [...BACKOFF_PROPERTIES, RETRIES_PROPERTY, DELIVERY_PROPERTY],
+        retryProperties,
+        (retry: Given) => explicitBackoff(retry),
+      ),
+      doc: 'Retries of a message. It fails at the latest after all their waits and one request time-out: 39.3 s with the defaults.',
+    },
+    {
+      name: 'metadataMaxAge',
+      check: milliseconds(),
+      default: 300_000,
+      handling: metadataMaxAge,
+      doc: 'How often topics and partitions are looked up anew (at most 3600000).',
+    },
+    {
+      name: 'allowAutoTopicCreation',
+      check: boolean,
+      default: true,
+      handling: setsAsIs('allow.auto.create.topics'),
+      doc: 'Whether sending to a topic that does not exist creates it.',
+    },
+    {
+      name: 'idempotent',
+      check: boolean,
+      default: false,
+      handling: sets(['enable.idempotence'], (_value, context) => ({
+        'enable.idempotence': String(isIdempotent(context)),
+      })),
+      doc: 'Whether a message that is sent again is written once, in its place.',
+    },
+    {
+      name: 'transactionalId',
+      check: string,
+      handling: setsAsIs('transactional.id'),
+      doc: 'The name of a transactional producer.',
+    },
+    {
+      name: 'transactionTimeout',
+      check: milliseconds(1000, INT32_MAX),
+      default: DEFAULT_TRANSACTION_TIMEOUT,
+      handling: sets(
+        ['transaction.timeout.ms', 'socket.timeout.ms'],
+        (_value, { own, client }): Properties => {
+          const timeout = transactionTimeout(own);
+          if (timeout === undefined) return {};
+          // librdkafka wants a request to time out before its transaction.
+          const socket = clamp(requestTimeout(client), 10, timeout);
+          return { 'transaction.timeout.ms': String(timeout), 'socket.timeout.ms': String(socket) };
+        },
+        () => ['transaction.timeout.ms'],
+      ),
+      doc: 'When the broker aborts a transaction that does not end.',
+    },
+    {
+      name: 'maxInFlightRequests',
+      check: integer(1, 1_000_000),
+      handling: sets([IN_FLIGHT_PROPERTY], (value: number | undefined, context): Properties => {
+        if (value === undefined) return {};
+        return {
+          [IN_FLIGHT_PROPERTY]: String(
+            isIdempotent(context) ? Math.min(value, MAX_IDEMPOTENT_IN_FLIGHT) : value,
+          ),
+        };
+      }),
+      doc: 'Requests that may wait for a response on one connection; an idempotent producer has at most 5.',
+    },
+    {
+      name: 'librdkafka',
+      check: rawProperties,
+      handling: layer,
+      doc: 'Raw librdkafka properties of the producer.',
+    },
+  ],
+};
+
+const CODECS: ReadonlyMap<number, string> = new Map([
+  [CompressionTypes.None, 'none'],
+  [CompressionTypes.GZIP, 'gzip'],
+  [CompressionTypes.Snappy, 'snappy'],
+  [CompressionTypes.LZ4, 'lz4'],
+  [CompressionTypes.ZSTD, 'zstd'],
+]);
+
+const perCall = refused('it differs from call to call', 'give it to send() or emit()');
+
+/** `send`: what `producer.send()` takes besides topic and messages. */
+export const sendTable: OptionTable = {
+  path: 'send',
+  rows: [
+    {
+      name: 'acks',
+      check: integer(-1, 1000),
+      default: -1,
+      handling: setsAsIs('acks'),
+      doc: 'Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none.',
+    },
+    {
+      name: 'timeout',
+      check: milliseconds(1),
+      default: DEFAULT_SEND_TIMEOUT,
+      handling: sets(['request.timeout.ms'], (_value, { call }) => ({
+        'request.timeout.ms': String(clamp(sendTimeout(call), 1, 900_000)),
+      })),
+      doc: 'How long the leader waits for its replicas (at most 900000).',
+    },
+    {
+      name: 'compression',
+      check: numberOf(CompressionTypes),
+      default: CompressionTypes.None,
+      handling: sets(['compression.codec'], (value: number) => ({
+        'compression.codec': CODECS.get(value) as string,
+      })),
+      doc: 'Compression of batches; every codec is built in.',
+    },
+    { name: 'topic', check: anything, handling: perCall, doc: 'The topic.' },
+    { name: 'messages', check: anything, handling: perCall, doc: 'The messages.' },
+  ],
+};
+
+/** The options of `send()` that belong to a handle of librdkafka's: one handle is kept for each combination. */
+export interface SendOptions {
+  acks?: number;
+  timeout?: number;
+  compression?: CompressionTypes;
+}
+
+/** What the layer acts on of a producer's options. */
+export interface ProducerSettings extends ClientSettings {
+  readonly createPartitioner?: ICustomPartitioner;
+  /** `producer.retry` over `client.retry` over the defaults. */
+  readonly retry: ResolvedRetry;
+  readonly idempotent: boolean;
+  readonly transactionalId?: string;
+  readonly transactionTimeoutMs: number;
+  readonly allowAutoTopicCreation: boolean;
+  readonly metadataMaxAgeMs: number;
+  /** How long a message may take until it is delivered or fails (0: without end). */
+  readonly deliveryTimeoutMs: number;
+  readonly acks: number;
+}
+
+/** Checks `producer`'s options. */
+export function readProducer(config: unknown): Given {
+  const producer = readOptions(producerTable, config);
+  const retries = (producer['retry'] as Given | undefined)?.['retries'] as number | undefined;
+  if (producer['idempotent'] && retries !== undefined && retries < 1) {
+    throw new KafkaJSNonRetriableError(
+      'Idempotent producer must allow retries to protect against transient errors',
+    );
+  }
+  return producer;
+}
+
+/** Checks `send`'s options. */
+export const readSend = (config: unknown): Given => readOptions(sendTable, config);
+
+/** A producer's options, for the handle that serves one combination of `send()`'s options. */
+export function producerProperties(
+  kafkaConfig: KafkaConfig,
+  producerConfig: ProducerConfig = {},
+  sendOptions: SendOptions = {},
+): Translated<ProducerSettings> {
+  const client = readClient(kafkaConfig);
+  const base = clientSettings(client);
+  const producer = readProducer(producerConfig);
+  const send = readSend(sendOptions);
+  const context: Context = { role: 'producer', client, own: producer, call: send };
+  if (isIdempotent(context) && (send['acks'] ?? -1) !== -1) {
+    throw new KafkaJSNonRetriableError(
+      `Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees`,
+    );
+  }
+  const properties = translate(context, producerFixed, [
+    { table: clientTable, given: client },
+    { table: producerTable, given: producer },
+    { table: sendTable, given: send },
+  ]);
+  const settings: ProducerSettings = {
+    ...base,
+    createPartitioner: producer['createPartitioner'] as ICustomPartitioner | undefined,
+    retry: resolveRetry(client['retry'] as Given | undefined, producer['retry'] as Given | undefined),
+    idempotent: properties['enable.idempotence'] === 'true',
+    transactionalId: properties['transactional.id'],
+    transactionTimeoutMs: Number(properties['transaction.timeout.ms'] ?? DEFAULT_TRANSACTION_TIMEOUT),
+    allowAutoTopicCreation: properties['allow.auto.create.topics'] === 'true',
+    metadataMaxAgeMs: Number(properties['topic.metadata.refresh.interval.ms']),
+    deliveryTimeoutMs: Number(properties[DELIVERY_PROPERTY]),
+    acks: Number(properties['acks'] === 'all' ? -1 : properties['acks']),
+  };
+  return { properties: withRootCertificates(properties), settings };
+}

@@ -1,0 +1,104 @@
+import { RETRY_DEFAULTS, resolveRetry, totalRetryTime } from '../kafkajs/retry.js';
+import { callback, decimal, integer, milliseconds } from './checks.js';
+import { layer, type Context, type Given, type OptionTable, type Properties } from './table.js';
+import { clamp } from './translate.js';
+
+/** `retry` of client, consumer, producer and admin. */
+export const retryTable: OptionTable = {
+  path: 'retry',
+  rows: [
+    {
+      name: 'initialRetryTime',
+      check: milliseconds(),
+      default: RETRY_DEFAULTS.initialRetryTime,
+      handling: layer,
+      doc: 'The wait before the first retry.',
+    },
+    {
+      name: 'maxRetryTime',
+      check: milliseconds(),
+      default: RETRY_DEFAULTS.maxRetryTime,
+      handling: layer,
+      doc: 'The longest wait.',
+    },
+    {
+      name: 'factor',
+      check: decimal(0),
+      default: RETRY_DEFAULTS.factor,
+      handling: layer,
+      doc: 'The random share of each wait, of retried handlers; librdkafka’s own retries have 20 %.',
+    },
+    {
+      name: 'multiplier',
+      check: decimal(0),
+      default: RETRY_DEFAULTS.multiplier,
+      handling: layer,
+      doc: 'How many times the one before each wait is, of retried handlers; librdkafka’s own waits double.',
+    },
+    {
+      name: 'retries',
+      check: integer(),
+      default: RETRY_DEFAULTS.retries,
+      handling: layer,
+      doc: 'Retries before giving up.',
+    },
+    {
+      name: 'restartOnFailure',
+      check: callback,
+      handling: layer,
+      doc: 'Asked after a consumer crashed whether to start it again; without it the answer is yes.',
+    },
+  ],
+};
+
+const FROM_INITIAL = ['retry.backoff.ms', 'reconnect.backoff.ms'];
+const FROM_MAX = ['retry.backoff.max.ms', 'reconnect.backoff.max.ms'];
+
+/** Properties that {@link backoffProperties} sets. */
+export const BACKOFF_PROPERTIES: readonly string[] = [...FROM_INITIAL, ...FROM_MAX];
+
+/** Those of the properties that given retry options stand for. */
+export function explicitBackoff(retry: Given): string[] {
+  return [
+    ...('initialRetryTime' in retry ? FROM_INITIAL : []),
+    ...('maxRetryTime' in retry ? FROM_MAX : []),
+    ...('retries' in retry ? ['message.send.max.retries'] : []),
+  ];
+}
+
+const MAX_BACKOFF = 300_000;
+const MAX_RECONNECT_BACKOFF = 10_000;
+export const INT32_MAX = 2_147_483_647;
+
+/**
+ * Waits between attempts of a request and of a connection.
+ *
+ * The defaults stay below kafkajs's 30 s at most: librdkafka also finds a partition's new leader in these steps, and a broker that comes
+ * back should be found within a second or two.
+ */
+export function backoffProperties(retry: Given | undefined, role: Context['role']): Properties {
+  const initial = retry?.['initialRetryTime'] as number | undefined;
+  const max = retry?.['maxRetryTime'] as number | undefined;
+  const produces = role === 'producer';
+  const request = clamp(initial ?? (produces ? 300 : 100), 1, MAX_BACKOFF);
+  const requestMax = clamp(max ?? (produces ? 2000 : 1000), request, MAX_BACKOFF);
+  const connect = clamp(initial ?? 100, 0, MAX_RECONNECT_BACKOFF);
+  const connectMax = clamp(max ?? 2000, connect, MAX_RECONNECT_BACKOFF);
+  return {
+    'retry.backoff.ms': String(request),
+    'retry.backoff.max.ms': String(requestMax),
+    'reconnect.backoff.ms': String(connect),
+    'reconnect.backoff.max.ms': String(connectMax),
+  };
+}
+
+/**
+ * How long a message may wait for its delivery: all the waits of kafkajs's retries and one request time-out, with the defaults 39.3 s.
+ *
+ * kafkajs takes from about 10 s (nothing listens) to 190 s (a broker accepts and stays silent six times) to give up.
+ * librdkafka does not count the attempts that it could not send, so the time has to be bounded as a whole.
+ */
+export function deliveryTimeout(retries: readonly (Given | undefined)[], requestTimeout: number): number {
+  const total = totalRetryTime(resolveRetry(...retries)) + requestTimeout;
+  return clamp(Math.min(total, INT32_MAX), 1, INT32_MAX);
+}

@@ -1,0 +1,115 @@
+import { KafkaJSNonRetriableError } from '../kafkajs/errors.js';
+import type {
+  ConsumerRunConfig,
+  EachBatchHandler,
+  EachMessageHandler,
+  SubscribeConfig,
+} from '../kafkajs/types.js';
+import { anything, boolean, callback, integer, milliseconds } from './checks.js';
+import { layer, readOptions, type OptionTable } from './table.js';
+
+/** `run`: the options of `consumer.run()`. */
+export const runTable: OptionTable = {
+  path: 'run',
+  rows: [
+    {
+      name: 'autoCommit',
+      check: boolean,
+      default: true,
+      handling: layer,
+      doc: 'Whether offsets of handled messages are committed without being asked.',
+    },
+    {
+      name: 'autoCommitInterval',
+      check: milliseconds(),
+      defaultText: 'after each drained batch',
+      handling: layer,
+      doc: 'Commits at least this often.',
+    },
+    {
+      name: 'autoCommitThreshold',
+      check: integer(1),
+      defaultText: 'none',
+      handling: layer,
+      doc: 'Commits after this many handled messages.',
+    },
+    {
+      name: 'eachBatchAutoResolve',
+      check: boolean,
+      default: true,
+      handling: layer,
+      doc: 'Whether a batch counts as handled when eachBatch returns.',
+    },
+    {
+      name: 'partitionsConsumedConcurrently',
+      check: integer(1),
+      defaultText: 'all assigned partitions (1 in kafkajs)',
+      handling: layer,
+      doc: 'How many partitions are worked on at once.',
+    },
+    { name: 'eachMessage', check: callback, handling: layer, doc: 'Handles a message.' },
+    { name: 'eachBatch', check: callback, handling: layer, doc: 'Handles a batch.' },
+  ],
+};
+
+/** `subscribe`: the options of `consumer.subscribe()`. */
+export const subscribeTable: OptionTable = {
+  path: 'subscribe',
+  rows: [
+    {
+      name: 'fromBeginning',
+      check: boolean,
+      default: false,
+      handling: layer,
+      doc: 'Where to begin in a partition without a committed offset: at its first message instead of its end.',
+    },
+    { name: 'topics', check: anything, handling: layer, doc: 'Names and expressions of topics.' },
+    { name: 'topic', check: anything, handling: layer, doc: 'The old form of topics, for one.' },
+  ],
+};
+
+/** `consumer.run()`'s options with their defaults. */
+export interface RunSettings {
+  readonly autoCommit: boolean;
+  readonly autoCommitIntervalMs?: number;
+  readonly autoCommitThreshold?: number;
+  readonly eachBatchAutoResolve: boolean;
+  /** Undefined: all assigned partitions. */
+  readonly partitionsConsumedConcurrently?: number;
+  readonly eachMessage?: EachMessageHandler;
+  readonly eachBatch?: EachBatchHandler;
+}
+
+/** Checks `consumer.run()`'s options. */
+export function runSettings(config: ConsumerRunConfig = {}): RunSettings {
+  const { autoCommit, autoCommitInterval, eachBatchAutoResolve, ...rest } = readOptions(runTable, config);
+  return {
+    ...rest,
+    autoCommit: autoCommit !== false,
+    autoCommitIntervalMs: autoCommitInterval as number | undefined,
+    eachBatchAutoResolve: eachBatchAutoResolve !== false,
+  };
+}
+
+/** `consumer.subscribe()`'s options with their defaults. */
+export interface SubscribeSettings {
+  readonly topics: readonly (string | RegExp)[];
+  readonly fromBeginning: boolean;
+}
+
+/** Checks `consumer.subscribe()`'s options, with kafkajs's texts. */
+export function subscribeSettings(config: SubscribeConfig): SubscribeSettings {
+  const { topic, topics, fromBeginning } = readOptions(subscribeTable, config);
+  if (!topic && !topics) throw new KafkaJSNonRetriableError('Missing required argument "topics"');
+  if (topics !== undefined && !Array.isArray(topics)) {
+    throw new KafkaJSNonRetriableError('Argument "topics" must be an array');
+  }
+  const subscriptions: unknown[] = topics ?? [topic];
+  for (const item of subscriptions) {
+    if (typeof item === 'string' || item instanceof RegExp) continue;
+    throw new KafkaJSNonRetriableError(
+      `Invalid topic ${String(item)} (${typeof item}), the topic name has to be a String or a RegExp`,
+    );
+  }
+  return { topics: subscriptions as (string | RegExp)[], fromBeginning: fromBeginning === true };
+}

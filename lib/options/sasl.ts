@@ -1,0 +1,65 @@
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { invalidValue, type Check } from './checks.js';
+import type { Given, Properties } from './table.js';
+
+const AWS_INSTEAD =
+  'use mechanism oauthbearer with a token of the package aws-msk-iam-sasl-signer-js: ' +
+  "{ mechanism: 'oauthbearer', oauthBearerProvider: async () => { " +
+  'const { token, expiryTime } = await generateAuthToken({ region }); return { value: token, lifetime: expiryTime } } }';
+
+const CUSTOM_INSTEAD =
+  'use plain, scram-sha-256, scram-sha-512 or oauthbearer; a mechanism that yields a token can be written as an oauthBearerProvider';
+
+const PASSWORD_OPTIONS = ['mechanism', 'username', 'password'];
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  PLAIN: PASSWORD_OPTIONS,
+  'SCRAM-SHA-256': PASSWORD_OPTIONS,
+  'SCRAM-SHA-512': PASSWORD_OPTIONS,
+  OAUTHBEARER: ['mechanism', 'oauthBearerProvider'],
+};
+
+/** `sasl`: kafkajs's mechanisms but for AWS and custom ones. No error of it shows a value. */
+export const saslCheck: Check = {
+  text: 'an object with a mechanism: plain, scram-sha-256, scram-sha-512 or oauthbearer',
+  parse: (value, path) => {
+    if (typeof value !== 'object' || Array.isArray(value)) return undefined;
+    const sasl = value as Record<string, unknown>;
+    const mechanism = String(sasl['mechanism']).toUpperCase();
+    if (typeof sasl['mechanism'] !== 'string') {
+      throw invalidValue(`${path}.mechanism`, 'a string', sasl['mechanism']);
+    }
+    if (typeof sasl['authenticationProvider'] === 'function') {
+      throw unsupported(`${path}.authenticationProvider`, 'custom mechanisms of kafkajs', CUSTOM_INSTEAD);
+    }
+    if (mechanism === 'AWS') throw unsupported(path, 'mechanism aws', AWS_INSTEAD);
+    const options = OPTIONS[mechanism];
+    if (options === undefined) throw unsupported(path, 'this mechanism', CUSTOM_INSTEAD);
+    for (const [name, item] of Object.entries(sasl)) {
+      if (item === undefined || item === null) continue;
+      if (!options.includes(name)) {
+        const option = `${path}.${name}`;
+        const message = `Unknown option ${option}: ${sasl['mechanism']} takes ${options.join(', ')}`;
+        throw new KafkaJSInvalidOptionError(message, { option });
+      }
+    }
+    for (const name of options) {
+      const kind = name === 'oauthBearerProvider' ? 'function' : 'string';
+      if (typeof sasl[name] !== kind) throw invalidValue(`${path}.${name}`, `a ${kind}`, sasl[name]);
+    }
+    return { ...sasl, mechanism };
+  },
+};
+
+function unsupported(option: string, what: string, instead: string): KafkaJSInvalidOptionError {
+  const message = `Option ${option} is not supported: librdkafka cannot do ${what}; ${instead}`;
+  return new KafkaJSInvalidOptionError(message, { option });
+}
+
+/** Properties of the credentials. A bearer token is fetched by the layer. */
+export function saslProperties(sasl: Given | undefined): Properties {
+  if (sasl === undefined) return {};
+  const properties: Properties = { 'sasl.mechanisms': String(sasl['mechanism']) };
+  if (sasl['username'] !== undefined) properties['sasl.username'] = String(sasl['username']);
+  if (sasl['password'] !== undefined) properties['sasl.password'] = String(sasl['password']);
+  return properties;
+}

@@ -1,0 +1,216 @@
+import { readFileSync } from 'node:fs';
+import * as tls from 'node:tls';
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { anything, boolean, callback, string, type Check } from './checks.js';
+import { layer, readOptions, refused, type Given, type OptionTable, type Properties } from './table.js';
+
+const text = (value: unknown): string | undefined => {
+  if (typeof value === 'string') return value;
+  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : undefined;
+};
+
+/** PEM text of one or several items. */
+function pem(maxItems: number): Check {
+  return {
+    text: `PEM as a string or Buffer${maxItems > 1 ? ', or an array of them' : ''}`,
+    parse: (value, path) => {
+      const items = (Array.isArray(value) ? value : [value]).map((item) =>
+        typeof item === 'object' && item !== null && 'pem' in item ? text(item.pem) : text(item),
+      );
+      if (items.length > maxItems) {
+        const message = `Option ${path} has ${items.length} items: librdkafka takes one; put a certificate and its chain into one PEM`;
+        throw new KafkaJSInvalidOptionError(message, { option: path });
+      }
+      if (items.length === 0 || items.some((item) => item === undefined)) return undefined;
+      if (items.some((item) => !item?.includes('-----BEGIN'))) return undefined;
+      return items.map((item) => item?.trim()).join('\n') + '\n';
+    },
+  };
+}
+
+const PEM_INSTEAD = 'give cert and key in PEM, or the file as librdkafka["ssl.keystore.location"]';
+const NOT_PASSED_ON = 'librdkafka makes its own TLS context';
+
+/** `client.ssl`, when it is an object: the part of Node.js's `tls.connect` options that librdkafka can do. */
+export const sslTable: OptionTable = {
+  path: 'client.ssl',
+  rows: [
+    {
+      name: 'ca',
+      check: pem(Infinity),
+      handling: layer,
+      doc: 'Certificates to trust, instead of Node.js’s own (`ssl.ca.pem`).',
+    },
+    {
+      name: 'cert',
+      check: pem(1),
+      handling: layer,
+      doc: 'The client’s certificate and its chain (`ssl.certificate.pem`).',
+    },
+    { name: 'key', check: pem(1), handling: layer, doc: 'The client’s private key (`ssl.key.pem`).' },
+    {
+      name: 'passphrase',
+      check: string,
+      handling: layer,
+      doc: 'The private key’s password (`ssl.key.password`).',
+    },
+    {
+      name: 'rejectUnauthorized',
+      check: boolean,
+      default: true,
+      handling: layer,
+      doc: 'Whether the broker’s certificate is verified (`enable.ssl.certificate.verification`).',
+    },
+    {
+      name: 'checkServerIdentity',
+      check: callback,
+      handling: layer,
+      doc: 'A function that accepts every host turns the check of host names off (`ssl.endpoint.identification.algorithm`); another is refused.',
+    },
+    { name: 'ciphers', check: string, handling: layer, doc: 'Cipher suites (`ssl.cipher.suites`).' },
+    { name: 'sigalgs', check: string, handling: layer, doc: 'Signature algorithms (`ssl.sigalgs.list`).' },
+    { name: 'ecdhCurve', check: string, handling: layer, doc: 'Curves (`ssl.curves.list`).' },
+    {
+      name: 'minVersion',
+      check: oneOf('TLSv1', 'TLSv1.1', 'TLSv1.2'),
+      handling: { by: 'nothing', because: 'TLS 1.2 and 1.3 are spoken in any case' },
+      doc: 'Up to TLS 1.2: the core speaks TLS 1.2 and 1.3 only.',
+    },
+    {
+      name: 'maxVersion',
+      check: oneOf('TLSv1.3'),
+      handling: { by: 'nothing', because: 'TLS 1.2 and 1.3 are spoken in any case' },
+      doc: 'TLS 1.3 only: the core speaks TLS 1.2 and 1.3.',
+    },
+    {
+      name: 'requestCert',
+      check: boolean,
+      handling: { by: 'nothing', because: 'it is an option of servers' },
+      doc: 'An option of TLS servers, without meaning for a client.',
+    },
+    {
+      name: 'pfx',
+      check: anything,
+      handling: refused('librdkafka reads PKCS #12 from a file only', PEM_INSTEAD),
+      doc: 'A PKCS #12 bundle.',
+    },
+    {
+      name: 'servername',
+      check: anything,
+      handling: refused('librdkafka sends the broker’s host name', 'let the brokers advertise that name'),
+      doc: 'The name for the server name indication.',
+    },
+    {
+      name: 'crl',
+      check: anything,
+      handling: refused(
+        'librdkafka reads revocation lists from a file',
+        'use librdkafka["ssl.crl.location"]',
+      ),
+      doc: 'Certificate revocation lists.',
+    },
+    {
+      name: 'secureContext',
+      check: anything,
+      handling: refused(NOT_PASSED_ON, 'give ca, cert and key'),
+      doc: 'A TLS context of Node.js.',
+    },
+    {
+      name: 'ALPNProtocols',
+      check: anything,
+      handling: refused('Kafka does not negotiate protocols', 'leave it out'),
+      doc: 'Protocols to negotiate.',
+    },
+  ],
+};
+
+function oneOf(...values: string[]): Check {
+  return {
+    text: `one of ${values.join(', ')}`,
+    parse: (value) => (values.includes(value as string) ? value : undefined),
+  };
+}
+
+/** `ssl`: true, false or an object. */
+export const sslCheck: Check = {
+  text: 'true, false or an object of TLS options',
+  parse: (value, path) => {
+    if (typeof value === 'boolean') return value;
+    return typeof value === 'object' ? readOptions(sslTable, value, path) : undefined;
+  },
+};
+
+/** Properties of the TLS options; the trusted roots are added last, by {@link withRootCertificates}. */
+export function sslProperties(ssl: Given | boolean | undefined): Properties {
+  const given: Given = typeof ssl === 'object' ? ssl : {};
+  const properties: Properties = {};
+  const set = (property: string, value: unknown): void => {
+    if (value !== undefined) properties[property] = String(value);
+  };
+  if (!ssl) return properties;
+  set('ssl.ca.pem', given['ca']);
+  set('ssl.certificate.pem', given['cert']);
+  set('ssl.key.pem', given['key']);
+  set('ssl.key.password', given['passphrase']);
+  set('ssl.cipher.suites', given['ciphers']);
+  set('ssl.sigalgs.list', given['sigalgs']);
+  set('ssl.curves.list', given['ecdhCurve']);
+  set('enable.ssl.certificate.verification', given['rejectUnauthorized'] ?? environmentVerifies());
+  const identity = given['checkServerIdentity'] as typeof tls.checkServerIdentity | undefined;
+  if (identity !== undefined && acceptsEveryHost(identity)) {
+    set('ssl.endpoint.identification.algorithm', 'none');
+  }
+  return properties;
+}
+
+/** Node.js's own switch, which kafkajs's connections obey too. */
+function environmentVerifies(): false | undefined {
+  return process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0' ? false : undefined;
+}
+
+/** Whether the function lets a certificate of another host pass. One that does neither nor Node.js's own check cannot be had here. */
+function acceptsEveryHost(identity: typeof tls.checkServerIdentity): boolean {
+  if (identity === tls.checkServerIdentity) return false;
+  const certificate = {
+    subject: { CN: 'certificate.invalid' },
+    issuer: { CN: 'certificate.invalid' },
+    subjectaltname: 'DNS:certificate.invalid',
+    raw: Buffer.alloc(0),
+    pubkey: Buffer.alloc(0),
+    fingerprint: '',
+    fingerprint256: '',
+    fingerprint512: '',
+  } as unknown as tls.PeerCertificate;
+  try {
+    if (identity('host.invalid', certificate) === undefined) return true;
+  } catch {
+    // It looks at the certificate, so it is a check of its own.
+  }
+  throw new KafkaJSInvalidOptionError(
+    'Option client.ssl.checkServerIdentity is not supported: librdkafka cannot call it; leave it out for the usual check of the host name, or give () => undefined for none',
+    { option: 'client.ssl.checkServerIdentity' },
+  );
+}
+
+const TRUST_PROPERTIES = ['ssl.ca.pem', 'ssl.ca.location', 'ssl.ca.certificate.stores'];
+
+/** Trusts what Node.js trusts, unless the options say whom to trust: the core's OpenSSL knows no system's certificates. */
+export function withRootCertificates(properties: Properties): Properties {
+  const protocol = (properties['security.protocol'] ?? '').toLowerCase();
+  if (!protocol.includes('ssl') || TRUST_PROPERTIES.some((property) => property in properties))
+    return properties;
+  return { ...properties, 'ssl.ca.pem': rootCertificates().join('\n') + '\n' };
+}
+
+function rootCertificates(): readonly string[] {
+  // From Node.js 22.15 and 23.10 on; it knows `--use-system-ca`, `NODE_EXTRA_CA_CERTS` and the rest.
+  const { getCACertificates } = tls as { getCACertificates?: () => string[] };
+  if (getCACertificates !== undefined) return getCACertificates();
+  const extra = process.env['NODE_EXTRA_CA_CERTS'];
+  if (!extra) return tls.rootCertificates;
+  try {
+    return [...tls.rootCertificates, readFileSync(extra, 'utf8')];
+  } catch {
+    return tls.rootCertificates; // Node.js itself has warned of the file at its start.
+  }
+}
