@@ -13,6 +13,7 @@ use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Handle, Partition};
 use super::signal::{ConsumerArgs, ConsumerSink};
 use crate::admin::topics;
+use crate::codec::outgoing::{Outgoing, Reader};
 use crate::consumer::inbox::TopicSubscription;
 use crate::consumer::slots::{AutoCommit, Slots};
 use crate::consumer::{Consumer, Mode, Settings};
@@ -186,6 +187,17 @@ impl NativeConsumer {
     #[napi]
     pub fn seek(&self, offset: NativeOffset) {
         self.consumer.seek(offset.into());
+    }
+
+    /// Takes packed marks about handled records, for a consumer whose replies no producer sends.
+    #[napi]
+    pub fn settle(&self, words: &[u32], word_count: u32) {
+        let words = words.get(..word_count as usize).unwrap_or(words);
+        for entry in Reader::new(words, &[]).flatten() {
+            if let Outgoing::Settled { slot, sequence, flags } = entry {
+                self.consumer.slots().settle(slot, sequence, flags);
+            }
+        }
     }
 
     /// Says that no handler of these slots runs any more, so that their partitions may be given up.

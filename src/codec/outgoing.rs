@@ -6,14 +6,15 @@
 //!
 //! | kind | numbers after it |
 //! |---|---|
-//! | [`SEND`] | topic, partition, send id, group size, timestamp low, high, *payload* |
+//! | [`SEND`] | topic, partition, send id, group size, *payload* |
 //! | [`REQUEST`] | topic, partition, request slot, generation, reply topic, reply partition, *payload* |
 //! | [`REPLY`] | slot, sequence, flags, partition override, *payload* |
 //! | [`SETTLED`] | slot, sequence, flags |
 //! | [`CANCEL`] | request slot, generation |
 //!
-//! *payload* is: key length, value length ([`NULL_LENGTH`] for null), header count, then per header the
-//! lengths of its name and value. The bytes are: key, value, then name and value of each header.
+//! *payload* is: timestamp (ms, 0 for "now") low, high, key length, value length ([`NULL_LENGTH`] for null),
+//! header count, then per header the lengths of its name and value. The bytes are: key, value, then name and
+//! value of each header.
 
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 
@@ -45,6 +46,8 @@ pub const SETTLED_FINISHED: u32 = 2;
 /// Key, value and headers of an outgoing record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload<'a> {
+    /// Timestamp in ms, 0 for "now".
+    pub timestamp: i64,
     /// Key bytes.
     pub key: Option<&'a [u8]>,
     /// Value bytes.
@@ -91,8 +94,6 @@ pub enum Outgoing<'a> {
         send: u32,
         /// Number of records of that send.
         group: u32,
-        /// Timestamp in ms, 0 for "now".
-        timestamp: i64,
         /// Key, value and headers.
         payload: Payload<'a>,
     },
@@ -180,7 +181,8 @@ impl<'a> Reader<'a> {
     }
 
     fn payload(&mut self) -> Result<Payload<'a>> {
-        let [key, value, headers] = self.words::<3>()?;
+        let [low, high, key, value, headers] = self.words::<5>()?;
+        let timestamp = (u64::from(high) << 32 | u64::from(low)) as i64;
         let key = self.take(key)?;
         let value = self.take(value)?;
         let count = (headers as usize).checked_mul(2).ok_or_else(malformed)?;
@@ -192,16 +194,15 @@ impl<'a> Reader<'a> {
         let total: usize = lengths.iter().filter(|&&l| l != NULL_LENGTH).map(|&l| l as usize).sum();
         let (header_bytes, rest) = self.bytes.split_at_checked(total).ok_or_else(malformed)?;
         self.bytes = rest;
-        Ok(Payload { key, value, lengths, header_bytes })
+        Ok(Payload { timestamp, key, value, lengths, header_bytes })
     }
 
     fn entry(&mut self) -> Result<Outgoing<'a>> {
         match self.word()? {
             SEND => {
-                let [topic, partition, send, group, low, high] = self.words::<6>()?;
-                let timestamp = (u64::from(high) << 32 | u64::from(low)) as i64;
+                let [topic, partition, send, group] = self.words::<4>()?;
                 let partition = optional_partition(partition);
-                Ok(Outgoing::Send { topic, partition, send, group, timestamp, payload: self.payload()? })
+                Ok(Outgoing::Send { topic, partition, send, group, payload: self.payload()? })
             }
             REQUEST => {
                 let [topic, partition, slot, generation, reply_topic, reply_partition] = self.words::<6>()?;
@@ -261,34 +262,15 @@ mod tests {
 
     #[test]
     fn reads_what_was_written() {
-        let words = [
-            SEND,
-            4,
-            NO_PARTITION,
-            9,
-            1,
-            5,
-            1,
-            1,
-            2,
-            1,
-            1,
-            NULL_LENGTH, // one null header
-            SETTLED,
-            7,
-            8,
-            3, //
-            CANCEL,
-            1,
-            2,
-        ];
+        let send = [SEND, 4, NO_PARTITION, 9, 1, 5, 1, 1, 2, 1, 1, NULL_LENGTH];
+        let words = [&send[..], &[SETTLED, 7, 8, 3], &[CANCEL, 1, 2]].concat();
         let entries: Vec<_> = Reader::new(&words, b"kvvh").collect::<Result<_>>().unwrap();
         assert_eq!(entries.len(), 3);
-        let Outgoing::Send { topic, partition, send, group, timestamp, payload } = &entries[0] else {
+        let Outgoing::Send { topic, partition, send, group, payload } = &entries[0] else {
             panic!("not a send")
         };
         assert_eq!((*topic, *partition, *send, *group), (4, None, 9, 1));
-        assert_eq!(*timestamp, (1 << 32) + 5);
+        assert_eq!(payload.timestamp, (1 << 32) + 5);
         assert_eq!((payload.key, payload.value), (Some(&b"k"[..]), Some(&b"vv"[..])));
         assert_eq!(payload.headers().collect::<Vec<_>>(), [(&b"h"[..], None)]);
         assert_eq!(entries[1], Outgoing::Settled { slot: 7, sequence: 8, flags: 3 });

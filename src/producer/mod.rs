@@ -163,7 +163,7 @@ impl Shared {
 
     fn handle_entry(&self, entry: Outgoing<'_>, reports: &mut Reports) {
         match entry {
-            Outgoing::Send { topic, partition, send, group, timestamp, payload } => {
+            Outgoing::Send { topic, partition, send, group, payload } => {
                 let opaque = if group > 1 {
                     self.sends.lock().unwrap_or_else(PoisonError::into_inner).open(send, group);
                     Opaque::Group { send }
@@ -174,7 +174,7 @@ impl Shared {
                 append(&mut headers, &payload);
                 let result = self
                     .topic_at(topic)
-                    .and_then(|topic| self.produce(&topic, partition, timestamp, &payload, headers, opaque));
+                    .and_then(|topic| self.produce(&topic, partition, &payload, headers, opaque));
                 if let Err(error) = result {
                     self.settle(opaque, error.code, -1, -1, reports);
                 }
@@ -219,7 +219,6 @@ impl Shared {
         &self,
         topic: &Topic,
         partition: Option<i32>,
-        timestamp: i64,
         payload: &Payload<'_>,
         headers: RecordHeaders,
         opaque: Opaque,
@@ -230,7 +229,7 @@ impl Shared {
                 partition: partition.unwrap_or(PARTITION_UNASSIGNED),
                 key: payload.key,
                 value: payload.value,
-                timestamp,
+                timestamp: payload.timestamp,
                 headers: Some(headers),
                 opaque: opaque.into(),
             },
@@ -266,7 +265,7 @@ impl Shared {
         headers.push(headers::CORRELATION_ID, Some(id.as_bytes()));
         headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
         headers.push(headers::REPLY_PARTITION, Some(reply_partition.to_string().as_bytes()));
-        self.produce(&topic, partition, 0, payload, headers, Opaque::Request { slot, generation })
+        self.produce(&topic, partition, payload, headers, Opaque::Request { slot, generation })
     }
 
     fn reply(
@@ -286,7 +285,7 @@ impl Shared {
         let result =
             self.topic_number(&address.topic).and_then(|number| self.topic_at(number)).and_then(|topic| {
                 let headers = reply_headers(&address, flags, payload);
-                self.produce(&topic, address.partition.or(partition), 0, payload, headers, opaque)
+                self.produce(&topic, address.partition.or(partition), payload, headers, opaque)
             });
         if let Err(error) = result {
             self.settle(opaque, error.code, -1, -1, reports);

@@ -1,0 +1,36 @@
+import { readClient, clientSettings } from '../options/client.js';
+import { Consumer, type ConsumerInternals } from './consumer.js';
+import { createLogger } from './logger.js';
+import { Producer, type ProducerInternals } from './producer.js';
+import type { ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types.js';
+
+/**
+ * kafkajs's entry point: makes producers and consumers of one cluster.
+ *
+ * @throws KafkaJSNonRetriableError at construction, for an option that is unknown, wrong, or not supported.
+ */
+export class Kafka {
+  readonly #config: KafkaConfig;
+  readonly #logger: Logger;
+
+  constructor(config: KafkaConfig) {
+    const { logLevel: level, logCreator } = clientSettings(readClient(config));
+    this.#config = config;
+    this.#logger = createLogger({ level, ...(logCreator ? { logCreator } : {}) });
+  }
+
+  /** Makes a producer. */
+  producer(config: ProducerConfig = {}, internals?: ProducerInternals): Producer {
+    return new Producer(this.#config, config, this.#logger, internals);
+  }
+
+  /** Makes a consumer. */
+  consumer(config: ConsumerConfig, internals?: ConsumerInternals): Consumer {
+    return new Consumer(this.#config, config, this.#logger, internals);
+  }
+
+  /** kafkajs's root logger of this client. */
+  logger(): Logger {
+    return this.#logger;
+  }
+}

@@ -1,0 +1,163 @@
+import { call, errorOf, NativeProducer, valueOf, type NativeConsumer } from '../native.js';
+import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
+import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
+import type { RecordMetadata } from './types.js';
+import { errorCode, localErrorCodes } from './error-codes.js';
+
+// The layout of src/producer/reports.rs.
+const SENT = 1;
+const REQUEST_FAILED = 2;
+
+/** Called when a send is complete: once, for all of its records. */
+export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata[]) => void;
+
+/** What a handle tells its owner. */
+export interface ProducerHandleEvents {
+  /** An event of the core. */
+  event(event: CoreEvent): void;
+  /** A request did not reach the broker. */
+  requestFailed(slot: number, generation: number, error: KafkaJSError): void;
+}
+
+/** An event of the core, as it arrives. */
+export interface CoreEvent {
+  readonly type: string;
+  readonly [detail: string]: any;
+}
+
+/** One librdkafka producer: packed records out, delivery reports in. */
+export class ProducerHandle {
+  /** Where records, requests, replies and marks for this producer are written. */
+  readonly outgoing: OutgoingBuffer;
+  readonly #native: NativeProducer;
+  readonly #events: ProducerHandleEvents;
+  readonly #topics = new Map<string, number>();
+  readonly #sends = new Map<number, { topic: string; done: SendCallback }>();
+  #nextSend = 0;
+  #closed = false;
+
+  constructor(properties: Record<string, string>, events: ProducerHandleEvents) {
+    this.#events = events;
+    this.#native = call(
+      () =>
+        new NativeProducer(properties, (reports, event) => {
+          if (reports) this.#reports(reports);
+          else if (event) events.event(JSON.parse(event) as CoreEvent);
+        }),
+    );
+    this.outgoing = new OutgoingBuffer((words, wordCount, bytes, byteCount) => {
+      if (this.#closed) return;
+      const reports = call(() => this.#native.flush(words, wordCount, bytes, byteCount));
+      if (reports) this.#reports(reports);
+    });
+  }
+
+  /** Resolves once a broker has answered. */
+  async connect(timeout: number): Promise<void> {
+    valueOf(await this.#native.connect(timeout));
+  }
+
+  /** Lets this producer answer a consumer's requests, or send the requests whose replies it awaits. */
+  attach(consumer: NativeConsumer): void {
+    call(() => this.#native.attach(consumer));
+  }
+
+  /** The number that stands for a topic in packed records. */
+  topic(name: string): number {
+    let number = this.#topics.get(name);
+    if (number === undefined) {
+      number = call(() => this.#native.topic(name));
+      this.#topics.set(name, number);
+    }
+    return number;
+  }
+
+  /** Sends the messages of one topic; `done` is called when the last of them is delivered or has failed. */
+  send(topic: string, messages: readonly OutgoingRecord[], done: SendCallback): void {
+    if (this.#closed) {
+      done(new KafkaJSNonRetriableError('The producer is disconnected'), []);
+      return;
+    }
+    if (messages.length === 0) {
+      done(null, []);
+      return;
+    }
+    const send = this.#nextSend;
+    this.#nextSend = (send + 1) >>> 0;
+    const number = this.topic(topic);
+    if (messages.length > 1) checkFields(messages);
+    for (const message of messages) this.outgoing.send(number, send, messages.length, message);
+    this.#sends.set(send, { topic, done });
+  }
+
+  #reports(words: Uint32Array): void {
+    const numbers = new Int32Array(words.buffer, words.byteOffset, words.length);
+    let at = 0;
+    while (at < words.length) {
+      const kind = words[at];
+      if (kind === SENT) {
+        at = this.#sent(words, numbers, at + 1);
+      } else if (kind === REQUEST_FAILED) {
+        const error = deliveryError(numbers[at + 3] as number);
+        this.#events.requestFailed(words[at + 1] as number, words[at + 2] as number, error);
+        at += 4;
+      } else {
+        throw new Error(`unknown delivery report ${String(kind)}`);
+      }
+    }
+  }
+
+  #sent(words: Uint32Array, numbers: Int32Array, at: number): number {
+    const id = words[at] as number;
+    const code = numbers[at + 1] as number;
+    const partitions = words[at + 2] as number;
+    const send = this.#sends.get(id);
+    this.#sends.delete(id);
+    const end = at + 3 + partitions * 3;
+    if (send === undefined) return end;
+    const metadata: RecordMetadata[] = [];
+    for (let p = at + 3; p < end; p += 3) {
+      const offset = (numbers[p + 2] as number) * 2 ** 32 + (words[p + 1] as number);
+      metadata.push({
+        topicName: send.topic,
+        partition: numbers[p] as number,
+        errorCode: 0,
+        baseOffset: String(offset),
+        logAppendTime: '-1',
+        logStartOffset: '0',
+      });
+    }
+    send.done(code === 0 ? null : deliveryError(code, send.topic), metadata);
+    return end;
+  }
+
+  /** Waits for what is under way, at most so many milliseconds, and closes. */
+  async close(timeout: number): Promise<void> {
+    if (this.#closed) return;
+    this.outgoing.flush();
+    this.#closed = true;
+    await this.#native.close(timeout);
+    // What the core could not report any more.
+    for (const { done, topic } of this.#sends.values()) {
+      done(new KafkaJSNonRetriableError(`The producer was disconnected before a message to ${topic} was delivered`), []);
+    }
+    this.#sends.clear();
+  }
+}
+
+/** A send of several messages is written as a whole or not at all. */
+function checkFields(messages: readonly OutgoingRecord[]): void {
+  const scratch = new OutgoingBuffer(() => undefined);
+  for (const message of messages) scratch.send(0, 0, 1, message);
+}
+
+/** The error of a delivery report. */
+function deliveryError(code: number, topic?: string): KafkaJSError {
+  const local = localErrorCodes.get(code)?.[0];
+  const row = local === undefined ? errorCode(code) : undefined;
+  const message = row?.message ?? `librdkafka reports ${local ?? `error ${code}`}`;
+  const where = topic === undefined ? '' : ` (topic ${topic})`;
+  return kafkaErrorFromNative({ code, message: `${message}${where}`, ...(topic === undefined ? {} : { topic }) });
+}
+
+export { errorOf };

@@ -1,0 +1,187 @@
+import { producerProperties, readProducer, type ProducerSettings, type SendOptions } from '../options/producer.js';
+import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
+import type { NativeConsumer } from '../native.js';
+import { consumeLog } from './core-log.js';
+import { KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
+import { InstrumentationEmitter, producerEvents } from './events.js';
+import { ProducerHandle, type CoreEvent, type SendCallback } from './producer-handle.js';
+import { resolveBrokers } from './resolve-brokers.js';
+import type {
+  KafkaConfig,
+  Logger,
+  Message,
+  Producer as ProducerShape,
+  ProducerBatch,
+  ProducerConfig,
+  ProducerRecord,
+  RecordMetadata,
+} from './types.js';
+
+/** Longest wait for deliveries at `disconnect()`, in milliseconds, unless messages may take longer. */
+const FLUSH_TIMEOUT = 30_000;
+
+/** What a client listens to besides the deliveries of its own sends. */
+export interface ProducerInternals {
+  requestFailed?(slot: number, generation: number, error: KafkaJSError): void;
+}
+
+/**
+ * kafkajs's producer. `acks`, `timeout` and `compression` belong to a handle in librdkafka, so there is one for each combination that
+ * is used, made when it is first asked for.
+ */
+export class Producer implements Pick<ProducerShape, 'connect' | 'disconnect' | 'send' | 'sendBatch' | 'isIdempotent' | 'on' | 'logger' | 'events'> {
+  readonly events = producerEvents;
+  readonly #kafka: KafkaConfig;
+  readonly #config: ProducerConfig;
+  readonly #settings: ProducerSettings;
+  readonly #logger: Logger;
+  readonly #emitter: InstrumentationEmitter;
+  readonly #internals: ProducerInternals;
+  readonly #handles = new Map<string, ProducerHandle>();
+  #brokers: string | undefined;
+  #connected = false;
+
+  /** @internal */
+  constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
+    readProducer(config);
+    this.#kafka = kafka;
+    this.#config = config;
+    this.#settings = producerProperties(kafka, config).settings;
+    this.#logger = logger.namespace('Producer');
+    this.#emitter = new InstrumentationEmitter('producer', this.#logger);
+    this.#internals = internals;
+  }
+
+  /**
+   * Connects to the cluster.
+   *
+   * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
+   */
+  async connect(): Promise<void> {
+    if (this.#connected) return;
+    this.#brokers = await resolveBrokers(this.#kafka);
+    const handle = this.#handle({});
+    try {
+      await handle.connect(this.#settings.connectTimeoutMs);
+    } catch (error) {
+      this.#handles.clear();
+      await handle.close(0);
+      throw error;
+    }
+    this.#connected = true;
+    this.#emitter.emit(producerEvents.CONNECT);
+  }
+
+  /** Waits for the deliveries under way and disconnects. */
+  async disconnect(): Promise<void> {
+    if (!this.#connected) return;
+    this.#connected = false;
+    const timeout = Math.max(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs);
+    const handles = [...this.#handles.values()];
+    this.#handles.clear();
+    await Promise.all(handles.map((handle) => handle.close(timeout)));
+    this.#emitter.emit(producerEvents.DISCONNECT);
+  }
+
+  /** Sends messages to a topic; resolves with where each partition's messages were written. */
+  async send({ topic, messages, ...options }: ProducerRecord): Promise<RecordMetadata[]> {
+    return this.sendBatch({ ...options, topicMessages: [{ topic, messages }] });
+  }
+
+  /** Sends messages to several topics. */
+  async sendBatch({ topicMessages = [], ...options }: ProducerBatch): Promise<RecordMetadata[]> {
+    checkMessages(topicMessages);
+    const handle = this.#handle(options);
+    const sends = topicMessages.map(
+      ({ topic, messages }) =>
+        new Promise<RecordMetadata[]>((resolve, reject) => {
+          handle.send(topic, messages, (error, metadata) => (error ? reject(error) : resolve(metadata)));
+        }),
+    );
+    return (await Promise.all(sends)).flat();
+  }
+
+  /**
+   * Sends what a serializer has made, without a promise of its own.
+   *
+   * @internal
+   */
+  dispatch(topic: string, messages: readonly OutgoingRecord[], options: SendOptions, done: SendCallback): void {
+    this.#handle(options).send(topic, messages, done);
+  }
+
+  /**
+   * The buffer of the handle that serves these options, with the topic numbers that go with it.
+   *
+   * @internal
+   */
+  channel(options: SendOptions): { outgoing: OutgoingBuffer; topic(name: string): number } {
+    return this.#handle(options);
+  }
+
+  /** @internal */
+  attach(consumer: NativeConsumer, options: SendOptions): void {
+    this.#handle(options).attach(consumer);
+  }
+
+  /** Whether the producer is idempotent. */
+  isIdempotent(): boolean {
+    return this.#settings.idempotent;
+  }
+
+  /** Listens to an event of {@link events}; returns the function that stops it. */
+  on: ProducerShape['on'] = (eventName, listener) =>
+    this.#emitter.on(eventName, listener as (event: unknown) => void) as never;
+
+  /** kafkajs's logger of this producer. */
+  logger(): Logger {
+    return this.#logger;
+  }
+
+  #handle(options: SendOptions): ProducerHandle {
+    const { acks, timeout, compression } = options;
+    const key = `${acks ?? -1}:${timeout ?? ''}:${compression ?? 0}`;
+    const known = this.#handles.get(key);
+    if (known !== undefined) return known;
+    if (this.#brokers === undefined || (!this.#connected && this.#handles.size > 0)) {
+      throw new KafkaJSNonRetriableError('The producer is disconnected');
+    }
+    const { properties } = producerProperties(this.#kafka, this.#config, { acks, timeout, compression });
+    const handle = new ProducerHandle(
+      { ...properties, 'bootstrap.servers': this.#brokers },
+      {
+        event: (event) => this.#event(event),
+        requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
+      },
+    );
+    this.#handles.set(key, handle);
+    return handle;
+  }
+
+  #event(event: CoreEvent): void {
+    if (event.type === 'replyFailed') {
+      const where = event['partition'] === null ? '' : ` [${event['partition']}]`;
+      this.#logger.error(`A reply to ${event['topic']}${where} could not be sent: ${event['message']}`, {
+        code: event['code'],
+      });
+      return;
+    }
+    consumeLog(this.#logger, event);
+  }
+}
+
+/** kafkajs's checks of `send()` and `sendBatch()`, with its texts. */
+function checkMessages(topicMessages: readonly { topic: string; messages: Message[] }[]): void {
+  if (topicMessages.some(({ topic }) => !topic)) throw new KafkaJSNonRetriableError('Invalid topic');
+  for (const { topic, messages } of topicMessages) {
+    if (!Array.isArray(messages)) {
+      throw new KafkaJSNonRetriableError(`Invalid messages array [${String(messages)}] for topic "${topic}"`);
+    }
+    const invalid = messages.find((message) => message.value === undefined);
+    if (invalid) {
+      throw new KafkaJSNonRetriableError(
+        `Invalid message without value for topic "${topic}": ${JSON.stringify(invalid)}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { NativeSubscription } from '../native.js';
+import { KafkaJSNonRetriableError } from './errors.js';
+import type { SubscribeConfig } from './types.js';
+
+/** The topics of a consumer, and where each starts without a committed offset. */
+export class Subscriptions {
+  readonly #topics = new Map<string, boolean>();
+
+  /** Whether every topic starts at its beginning. */
+  get allFromBeginning(): boolean {
+    return this.#topics.size > 0 && [...this.#topics.values()].every(Boolean);
+  }
+
+  /** What to subscribe to. Expressions are resolved to names: a kafkajs leader of the group would take them literally. */
+  topics(): NativeSubscription[] {
+    return [...this.#topics].map(([topic, fromBeginning]) => ({ topic, fromBeginning }));
+  }
+
+  /** Adds a subscription, checked with kafkajs's texts; `list` answers the cluster's topics. */
+  async add(subscription: SubscribeConfig, list: () => Promise<string[]>): Promise<void> {
+    const { topic, topics, fromBeginning = false } = { topic: undefined, topics: undefined, ...subscription };
+    if (!topic && !topics) throw new KafkaJSNonRetriableError('Missing required argument "topics"');
+    if (topics !== undefined && topics !== null && !Array.isArray(topics)) {
+      throw new KafkaJSNonRetriableError('Argument "topics" must be an array');
+    }
+    const wanted: unknown[] = topics ?? [topic];
+    for (const item of wanted) {
+      if (typeof item !== 'string' && !(item instanceof RegExp)) {
+        throw new KafkaJSNonRetriableError(
+          `Invalid topic ${String(item)} (${typeof item}), the topic name has to be a String or a RegExp`,
+        );
+      }
+    }
+    const existing = wanted.some((item) => item instanceof RegExp) ? await list() : [];
+    for (const item of wanted as (string | RegExp)[]) {
+      if (typeof item === 'string') this.#topics.set(item, fromBeginning);
+      else for (const name of existing) if (matches(item, name)) this.#topics.set(name, fromBeginning);
+    }
+  }
+}
+
+/** Like `test()`, also for expressions with the flags g and y, which remember where they stopped. */
+export function matches(expression: RegExp, topic: string): boolean {
+  expression.lastIndex = 0;
+  const found = expression.test(topic);
+  expression.lastIndex = 0;
+  return found;
+}

@@ -1,0 +1,250 @@
+import type { IHeaders } from '../kafkajs/types.js';
+
+// The layout of src/codec/outgoing.rs.
+const SEND = 1;
+const REQUEST = 2;
+const REPLY = 3;
+const SETTLED = 4;
+const CANCEL = 5;
+const NULL_LENGTH = 0xffffffff;
+const NO_PARTITION = 0xffffffff;
+
+/** Reply flag: it carries an error. */
+export const REPLY_ERROR = 1;
+/** Reply flag: it is the last one. */
+export const REPLY_DISPOSED = 2;
+/** Mark: the partition may go on. */
+export const ADVANCE = 1;
+/** Mark: nothing more will come of the record. */
+export const FINISHED = 2;
+
+const INITIAL_WORDS = 4096;
+const INITIAL_BYTES = 64 * 1024;
+/** Most numbers of one entry without its headers. */
+const ENTRY_WORDS = 16;
+/** A tick that has written so many bytes is flushed at once: the next copy would only cost cache. */
+const FLUSH_BYTES = 512 * 1024;
+/** Buffers that one tick has grown beyond this are given back after it. */
+const KEEP_BYTES = 4 * 1024 * 1024;
+
+/** A key or value as it goes out. */
+export type Field = string | Uint8Array | null | undefined;
+
+/** A record as it goes out. */
+export interface OutgoingRecord {
+  key?: Field;
+  value?: Field;
+  headers?: IHeaders | undefined;
+  partition?: number | null | undefined;
+  timestamp?: string | number | undefined;
+}
+
+type Flush = (words: Uint32Array, wordCount: number, bytes: Uint8Array, byteCount: number) => void;
+
+interface WritingBuffer extends Buffer {
+  utf8Write(text: string, offset: number): number;
+}
+
+/**
+ * Collects what goes to the core and hands it over once per tick: one call for everything that the promises and callbacks of a tick
+ * have produced, instead of one for each.
+ */
+export class OutgoingBuffer {
+  readonly #flush: Flush;
+  #words = new Uint32Array(INITIAL_WORDS);
+  #bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #wordCount = 0;
+  #byteCount = 0;
+  #scheduled = false;
+
+  /** `flush` takes the buffers' contents before it returns. */
+  constructor(flush: Flush) {
+    this.#flush = flush;
+  }
+
+  /** One record of a send that has `group` records. */
+  send(topic: number, send: number, group: number, record: OutgoingRecord): void {
+    this.#atomically(() => {
+      const at = this.#entry(SEND, 4);
+      this.#words[at] = topic;
+      this.#words[at + 1] = record.partition ?? NO_PARTITION;
+      this.#words[at + 2] = send;
+      this.#words[at + 3] = group;
+      this.#payload(record);
+    });
+  }
+
+  /** A request; the core adds the correlation id, the reply topic and the reply partition. */
+  request(
+    topic: number,
+    slot: number,
+    generation: number,
+    replyTopic: number,
+    replyPartition: number,
+    record: OutgoingRecord,
+  ): void {
+    this.#atomically(() => {
+      const at = this.#entry(REQUEST, 6);
+      this.#words[at] = topic;
+      this.#words[at + 1] = record.partition ?? NO_PARTITION;
+      this.#words[at + 2] = slot;
+      this.#words[at + 3] = generation;
+      this.#words[at + 4] = replyTopic;
+      this.#words[at + 5] = replyPartition;
+      this.#payload(record);
+    });
+  }
+
+  /** A reply to a consumed request; the core knows where it goes. `error` is the error's text. */
+  reply(slot: number, sequence: number, flags: number, record: OutgoingRecord, error?: string): void {
+    this.#atomically(() => {
+      const at = this.#entry(REPLY, 4);
+      this.#words[at] = slot;
+      this.#words[at + 1] = sequence;
+      this.#words[at + 2] = flags;
+      this.#words[at + 3] = record.partition ?? NO_PARTITION;
+      this.#payload(record, error);
+    });
+  }
+
+  /** A consumed record was handled: {@link ADVANCE}, {@link FINISHED} or both. */
+  settled(slot: number, sequence: number, flags: number): void {
+    const at = this.#entry(SETTLED, 3);
+    this.#words[at] = slot;
+    this.#words[at + 1] = sequence;
+    this.#words[at + 2] = flags;
+    this.#schedule();
+  }
+
+  /** Nobody waits for a request's replies any more. */
+  cancel(slot: number, generation: number): void {
+    const at = this.#entry(CANCEL, 2);
+    this.#words[at] = slot;
+    this.#words[at + 1] = generation;
+    this.#schedule();
+  }
+
+  /** Hands everything over now. */
+  flush(): void {
+    if (this.#wordCount === 0) return;
+    const [words, bytes] = [this.#wordCount, this.#byteCount];
+    this.#wordCount = 0;
+    this.#byteCount = 0;
+    this.#flush(this.#words, words, this.#bytes, bytes);
+    if (this.#bytes.length > KEEP_BYTES) {
+      this.#bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+      this.#words = new Uint32Array(INITIAL_WORDS);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#byteCount >= FLUSH_BYTES) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(this.#onTick);
+    }
+  }
+
+  readonly #onTick = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
+
+  /** Writes an entry as a whole, or, when a field turns out to be no text and no bytes, not at all. */
+  #atomically(write: () => void): void {
+    const [words, bytes] = [this.#wordCount, this.#byteCount];
+    try {
+      write();
+    } catch (e) {
+      this.#wordCount = words;
+      this.#byteCount = bytes;
+      throw e;
+    }
+    this.#schedule();
+  }
+
+  #entry(kind: number, words: number): number {
+    this.#reserveWords(ENTRY_WORDS);
+    this.#words[this.#wordCount] = kind;
+    const at = this.#wordCount + 1;
+    this.#wordCount = at + words;
+    return at;
+  }
+
+  #reserveWords(count: number): void {
+    const needed = this.#wordCount + count;
+    if (needed <= this.#words.length) return;
+    const grown = new Uint32Array(Math.max(needed, this.#words.length * 2));
+    grown.set(this.#words);
+    this.#words = grown;
+  }
+
+  #reserveBytes(count: number): void {
+    const needed = this.#byteCount + count;
+    if (needed <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(grown, 0, 0, this.#byteCount);
+    this.#bytes = grown;
+  }
+
+  #payload({ key, value, headers, timestamp }: OutgoingRecord, error?: string): void {
+    const at = this.#wordCount;
+    this.#wordCount += 5;
+    const time = timestamp === undefined ? 0 : Number(timestamp);
+    this.#words[at] = time;
+    this.#words[at + 1] = Math.floor(time / 2 ** 32);
+    this.#words[at + 2] = this.#field(key, 'key');
+    this.#words[at + 3] = this.#field(value, 'value');
+    let count = 0;
+    if (error !== undefined) {
+      this.#header('', error);
+      count++;
+    }
+    for (const name in headers) {
+      const header = headers[name];
+      if (header === undefined) continue;
+      if (Array.isArray(header)) {
+        for (const item of header) {
+          this.#header(name, item);
+          count++;
+        }
+      } else {
+        this.#header(name, header);
+        count++;
+      }
+    }
+    this.#words[at + 4] = count;
+  }
+
+  #header(name: string, value: Field): void {
+    this.#reserveWords(2);
+    const at = this.#wordCount;
+    this.#wordCount += 2;
+    this.#words[at] = this.#text(name);
+    this.#words[at + 1] = this.#field(value, name);
+  }
+
+  #text(text: string): number {
+    // UTF-8 takes at most three bytes for each UTF-16 unit.
+    this.#reserveBytes(text.length * 3);
+    const length = (this.#bytes as WritingBuffer).utf8Write(text, this.#byteCount);
+    this.#byteCount += length;
+    return length;
+  }
+
+  #field(field: Field, name: string): number {
+    if (typeof field === 'string') return this.#text(field);
+    if (field === null || field === undefined) return NULL_LENGTH;
+    if (field instanceof Uint8Array) {
+      this.#reserveBytes(field.length);
+      this.#bytes.set(field, this.#byteCount);
+      this.#byteCount += field.length;
+      return field.length;
+    }
+    // What kafkajs's encoder says of it (Buffer.from).
+    throw new TypeError(
+      `The ${name} of a message must be a string or a Buffer. Received ${typeof field === 'object' ? 'an object' : `type ${typeof field} (${String(field)})`}`,
+    );
+  }
+}

@@ -1,0 +1,48 @@
+/** What a field of a packed record is; the same numbers as in `src/codec/payload.rs`. */
+export const NULL = 0;
+/** Text. */
+export const TEXT = 1;
+/** Text that starts like a JSON object or array. */
+export const JSON_TEXT = 2;
+/** Starts with a zero byte: stays a Buffer. */
+export const BINARY = 3;
+/** The bits of the kinds above. */
+export const KIND_MASK = 3;
+/** All bytes are ASCII. */
+export const ASCII = 4;
+
+/** Buffer's own slicing functions, which skip `toString`'s look at the encoding. */
+interface SlicingBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+}
+
+/** The text of a field. */
+export function text(buffer: Buffer, start: number, end: number, kind: number): string {
+  return (kind & ASCII) !== 0
+    ? (buffer as SlicingBuffer).latin1Slice(start, end)
+    : (buffer as SlicingBuffer).utf8Slice(start, end);
+}
+
+/** A field as NestJS's `KafkaParser` decodes it: null, Buffer, parsed JSON, or text. */
+export function decode(buffer: Buffer, start: number, length: number, kind: number): unknown {
+  switch (kind & KIND_MASK) {
+    case NULL:
+      return null;
+    case BINARY:
+      return buffer.subarray(start, start + length);
+    case JSON_TEXT:
+      return parseOrKeep(text(buffer, start, start + length, kind));
+    default:
+      return text(buffer, start, start + length, kind);
+  }
+}
+
+/** The parsed JSON, or the text itself where it is malformed. */
+export function parseOrKeep(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
