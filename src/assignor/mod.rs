@@ -8,15 +8,25 @@
 //!   of the reply topic that its requests name.
 //! - [`RoundRobinAssigner`], for servers: KafkaJS's default.
 //!
-//! The algorithms are plain functions of plain data, without a broker and without a client.
+//! The algorithms are plain functions of plain data, without a broker and without a client. [`prepare`] and
+//! [`Hook::register`] put them into a librdkafka client; all `unsafe` code of this module is in `ffi`.
+//!
+//! ```text
+//! let hook = unsafe { assignor::prepare(conf) }?;          // before rd_kafka_new()
+//! let rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, ..);
+//! unsafe { hook.register(rk, vec![assignor]) }?;           // before rd_kafka_subscribe()
+//! ```
 
 use std::collections::BTreeMap;
 
+mod ffi;
+mod join_response;
 mod reply_partition;
 mod roster;
 mod round_robin;
 mod user_data;
 
+pub use ffi::{AssignorError, Hook, prepare};
 pub use reply_partition::{NestReplyPartitionAssigner, assign_reply_partitions};
 pub use round_robin::{RoundRobinAssigner, assign_round_robin};
 pub use user_data::StartTime;

@@ -1,3 +1,5 @@
+mod join_response;
+mod mock_cluster;
 mod reply_partition;
 mod round_robin;
 
