@@ -1,1 +1,3 @@
 //! The Rust core of nestjs-kafka-native.
+
+pub mod assignor;
