@@ -1,6 +1,7 @@
 //! The Rust core of nestjs-kafka-native.
 
 pub mod admin;
+pub mod assignor;
 pub mod binding;
 pub mod codec;
 pub mod consumer;

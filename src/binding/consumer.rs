@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use napi::bindgen_prelude::{Either, Function};
 use napi_derive::napi;
@@ -13,6 +13,7 @@ use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Handle, Partition};
 use super::signal::{ConsumerArgs, ConsumerSink};
 use crate::admin::topics;
+use crate::assignor::{Assignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime};
 use crate::codec::outgoing::{Outgoing, Reader};
 use crate::consumer::inbox::TopicSubscription;
 use crate::consumer::slots::{AutoCommit, Slots};
@@ -33,6 +34,12 @@ pub struct NativeConsumerSettings {
     /// Random prefix of this client's correlation ids. Makes the consumer hand out only the replies to
     /// pending requests.
     pub correlation_prefix: Option<String>,
+    /// Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
+    /// processes in the order in which they started.
+    pub process_uptime: f64,
+    /// Whether the group is joined with kafkajs's `RoundRobinAssigner` (replies: NestJS's
+    /// `NestReplyPartitionAssigner`) instead of librdkafka's `partition.assignment.strategy`.
+    pub kafkajs_assignor: bool,
     /// Whether done records are committed without being asked.
     pub auto_commit: bool,
     /// Also commit at this interval (ms).
@@ -114,11 +121,20 @@ impl NativeConsumer {
         on_signal: Function<'_, ConsumerArgs, ()>,
     ) -> napi::Result<Self> {
         let sink = ConsumerSink::wrap(&on_signal)?;
-        let handle = create(&properties).map_err(thrown)?;
         let requests =
             settings.correlation_prefix.map(|prefix| Arc::new(Mutex::new(CorrelationTable::new(prefix))));
+        let assigner = Arc::new(NestReplyPartitionAssigner::new(start_time(settings.process_uptime)));
+        let assignors: Vec<Arc<dyn Assignor>> = match (&requests, settings.kafkajs_assignor) {
+            (_, false) => Vec::new(),
+            (None, true) => vec![Arc::new(RoundRobinAssigner)],
+            (Some(_), true) => vec![Arc::clone(&assigner) as Arc<dyn Assignor>],
+        };
+        let handle = create(&properties, assignors).map_err(thrown)?;
         let settings = Settings {
-            mode: requests.as_ref().map_or(Mode::Records, |table| Mode::Replies(Arc::clone(table))),
+            mode: match &requests {
+                None => Mode::Records,
+                Some(requests) => Mode::Replies { requests: Arc::clone(requests), assigner },
+            },
             auto_commit: AutoCommit {
                 enabled: settings.auto_commit,
                 threshold: settings.auto_commit_threshold.map(|t| t as usize),
@@ -232,9 +248,14 @@ impl NativeConsumer {
     }
 }
 
-fn create(properties: &HashMap<String, String>) -> Result<Arc<Handle>> {
+fn create(properties: &HashMap<String, String>, assignors: Vec<Arc<dyn Assignor>>) -> Result<Arc<Handle>> {
     let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?.with_events(EVENTS);
-    Handle::consumer(conf)
+    Handle::consumer(conf, assignors)
+}
+
+fn start_time(process_uptime: f64) -> StartTime {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    StartTime::from_clocks(now, Duration::try_from_secs_f64(process_uptime).unwrap_or_default())
 }
 
 pub(super) fn millis(ms: u32) -> Duration {

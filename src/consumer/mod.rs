@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::assignor::NestReplyPartitionAssigner;
 use crate::binding::librdkafka::{Handle, Partition};
 use crate::error::{Error, Result};
 use crate::rpc::correlation::CorrelationTable;
@@ -41,7 +42,12 @@ pub enum Mode {
     /// Hands all of them out, tracks them and commits what is done.
     Records,
     /// Hands out the replies to pending requests and drops everything else.
-    Replies(Arc<Mutex<CorrelationTable>>),
+    Replies {
+        /// The pending requests.
+        requests: Arc<Mutex<CorrelationTable>>,
+        /// Knows which partition of each reply topic is this client's.
+        assigner: Arc<NestReplyPartitionAssigner>,
+    },
 }
 
 /// How a consumer behaves.

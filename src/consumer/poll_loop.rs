@@ -188,9 +188,8 @@ impl PollLoop {
         let ready: Vec<u32> = self.ready.drain().collect();
         let left = match &self.settings.mode {
             Mode::Records => self.puller.records(&ready, &self.queues, &self.slots, &*self.sink),
-            Mode::Replies(table) => {
-                let table = Arc::clone(table);
-                self.puller.replies(&ready, &self.queues, &self.slots, &table, &*self.sink)
+            Mode::Replies { requests, .. } => {
+                self.puller.replies(&ready, &self.queues, &self.slots, requests, &*self.sink)
             }
         };
         if left.again {

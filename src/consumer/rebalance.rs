@@ -28,7 +28,7 @@ impl PollLoop {
     pub(super) fn assign(&mut self, mut partitions: Vec<Partition>) {
         let initial = match self.settings.mode {
             Mode::Records => self.start_positions(&mut partitions),
-            Mode::Replies(_) => {
+            Mode::Replies { .. } => {
                 self.reply_positions(&mut partitions);
                 Vec::new()
             }
@@ -52,9 +52,14 @@ impl PollLoop {
             // commit would skip what arrives meanwhile.
             self.commit_initial(&initial);
         }
-        self.sink.event(json!({
+        let mut event = json!({
             "type": "assign", "memberId": self.handle.member_id(), "partitions": assigned,
-        }));
+        });
+        if let Mode::Replies { assigner, .. } = &self.settings.mode {
+            event["replyPartitions"] = json!(assigner.reply_partitions());
+            event["members"] = json!(assigner.last_group_size());
+        }
+        self.sink.event(event);
     }
 
     fn open_queue(&mut self, slot: u32, p: &Partition) -> bool {
@@ -153,7 +158,7 @@ impl PollLoop {
         let lost = self.handle.assignment_lost();
         self.forget_ready();
         let slots = self.slots.start_revoking();
-        if matches!(self.settings.mode, Mode::Replies(_)) || slots.is_empty() {
+        if matches!(self.settings.mode, Mode::Replies { .. }) || slots.is_empty() {
             self.give_up(&slots, lost);
             return;
         }

@@ -9,6 +9,7 @@ use super::conf::{Conf, ERROR_TEXT_SIZE};
 use super::metadata::{Metadata, Scope};
 use super::partitions::{Partition, PartitionList};
 use super::{Queue, check, take_error};
+use crate::assignor::{self, Assignor, AssignorError};
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 
 /// An `rd_kafka_t`, destroyed when the last owner lets go.
@@ -28,9 +29,21 @@ impl Handle {
         Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf)
     }
 
-    /// Makes a consumer whose events and errors all arrive on its consumer queue.
-    pub fn consumer(conf: Conf) -> Result<Arc<Self>> {
+    /// Makes a consumer whose events and errors all arrive on its consumer queue. Its group is joined with
+    /// these assignors, or, when there are none, with those of `partition.assignment.strategy`.
+    pub fn consumer(conf: Conf, assignors: Vec<Arc<dyn Assignor>>) -> Result<Arc<Self>> {
+        let refused = |e: AssignorError| Error::new("install the assignors", CODE_INVALID_ARG, e.to_string());
+        let hook = if assignors.is_empty() {
+            None
+        } else {
+            // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
+            Some(unsafe { assignor::prepare(conf.as_ptr()) }.map_err(refused)?)
+        };
         let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf)?;
+        if let Some(hook) = hook {
+            // SAFETY: the handle was made from the prepared configuration and has not subscribed.
+            unsafe { hook.register(handle.raw, assignors) }.map_err(refused)?;
+        }
         // SAFETY: the handle is alive.
         check("create the consumer", unsafe { sys::rd_kafka_poll_set_consumer(handle.raw) })?;
         Ok(handle)
@@ -43,11 +56,10 @@ impl Handle {
         // SAFETY: takes the configuration over when it succeeds; the buffer's size is passed along.
         let raw = unsafe { sys::rd_kafka_new(kind, conf_raw, text.as_mut_ptr(), ERROR_TEXT_SIZE) };
         if raw.is_null() {
-            // SAFETY: not taken over, so it is freed here; the text is NUL-terminated.
-            let message = unsafe {
-                sys::rd_kafka_conf_destroy(conf_raw);
-                super::owned_text(text.as_ptr())
-            };
+            // The configuration is leaked: rd_kafka_new has freed the interceptor lists that it shares with it,
+            // so destroying it would read freed memory. A process makes few such mistakes.
+            // SAFETY: librdkafka NUL-terminates what it writes.
+            let message = unsafe { super::owned_text(text.as_ptr()) };
             return Err(Error::new("create the client", CODE_INVALID_ARG, message));
         }
         // With `log.queue` the log goes to the main queue (a consumer's is forwarded to its consumer queue).

@@ -1,0 +1,75 @@
+//! Consumer group assignors of our own, in a librdkafka that has no public API for them.
+//!
+//! Which member of a group gets which partitions is decided by one of the members, its leader, with an
+//! algorithm all of them announce by name. Two names matter here, because stock NestJS announces them and a
+//! group may hold members of both kinds:
+//!
+//! - [`NestReplyPartitionAssigner`], for clients: every client keeps the partition
+//!   of the reply topic that its requests name.
+//! - [`RoundRobinAssigner`], for servers: KafkaJS's default.
+//!
+//! The algorithms are plain functions of plain data, without a broker and without a client. [`prepare`] and
+//! [`Hook::register`] put them into a librdkafka client; all `unsafe` code of this module is in `ffi`.
+//!
+//! ```text
+//! let hook = unsafe { assignor::prepare(conf) }?;          // before rd_kafka_new()
+//! let rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, ..);
+//! unsafe { hook.register(rk, vec![assignor]) }?;           // before rd_kafka_subscribe()
+//! ```
+
+use std::collections::BTreeMap;
+
+mod ffi;
+mod join_response;
+mod reply_partition;
+mod roster;
+mod round_robin;
+mod user_data;
+
+pub use ffi::{AssignorError, Hook, prepare};
+pub use reply_partition::{NestReplyPartitionAssigner, assign_reply_partitions};
+pub use round_robin::{RoundRobinAssigner, assign_round_robin};
+pub use user_data::StartTime;
+
+#[cfg(test)]
+mod tests;
+
+/// A member of the group, as its leader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The id the broker gave it: its client id and a UUID. Unique in the group.
+    pub id: String,
+    /// What its own assignor sent along; nothing says that it is well-formed.
+    pub user_data: Vec<u8>,
+    /// The topics it subscribes to, those that exist.
+    pub topics: Vec<String>,
+}
+
+/// The partitions of one member, by topic.
+pub type Assignment = BTreeMap<String, Vec<i32>>;
+
+/// An assignment strategy, and one client's memory of what it was assigned.
+///
+/// Every method is called on the client's main librdkafka thread, which also sends its heartbeats: none may
+/// block, and none reaches JavaScript. A panic is caught and counts as a failure of the call.
+pub trait Assignor: Send + Sync {
+    /// The strategy's name on the wire. Members share a group only when they have a strategy of one name.
+    fn protocol_name(&self) -> &str;
+
+    /// What the leader is to know about this member. Asked for whenever the member joins, so at every rebalance.
+    fn user_data(&self) -> Vec<u8>;
+
+    /// Divides the partitions, on the leader: one assignment per member, in the order of `members`.
+    ///
+    /// `leader` is this member's own id. `topics` are those that somebody subscribes to, with the number of
+    /// their partitions. After an error the group stays unassigned and its members join anew.
+    fn assign(
+        &self,
+        leader: &str,
+        members: &[Member],
+        topics: &[(String, i32)],
+    ) -> Result<Vec<Assignment>, String>;
+
+    /// This member's new assignment, on every member and before the rebalance event that reports it.
+    fn on_assignment(&self, assignment: &Assignment);
+}

@@ -1,0 +1,332 @@
+/*
+ * Consumer group assignors of our own in a statically linked librdkafka.
+ *
+ * librdkafka has no public API for a custom assignor: its own three are registered with the internal
+ * rd_kafka_assignor_add(), which is an ordinary function of the static library. This file calls it, and is
+ * compiled against librdkafka's private headers for it. It only translates; every decision is Rust's (ffi.rs).
+ *
+ * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
+ *
+ *  - rd_kafka_assignor_add(), rd_kafka_assignor_find(), the fields rkas_enabled, rkas_index and rkas_opaque,
+ *    and the signatures and threads of an assignor's callbacks (all run on the client's main thread);
+ *  - rk_conf.partition_assignors and rk_conf.enabled_assignor_cnt, which rd_kafka_JoinGroupRequest() goes
+ *    through on the main thread, and so only after subscribe();
+ *  - rd_kafka_group_member_t, rd_kafka_assignor_topic_t and
+ *    rd_kafka_consumer_protocol_member_metadata_new();
+ *  - for the repair of JoinGroup responses: rd_kafka_curr_transport, rktrans_rkb, rkb_outbufs and of a
+ *    request rkbuf_corrid, rkbuf_reqhdr, rkbuf_cb, rkbuf_opaque and rkbuf_reader; that rd_kafka_send() calls
+ *    the on_request_sent interceptors while the request is still in rkb_outbufs; and that a response lies in
+ *    one piece of memory;
+ *  - that rd_kafka_destroy() runs the on_conf_destroy interceptors last, after all threads are joined, all
+ *    assignors freed and all queues purged.
+ *
+ * Why responses are repaired: NestJS's reply assigner announces member metadata of version 1 without the
+ * owned partitions that version 1 implies. A librdkafka leader drops such a member from the assignment, and
+ * says so in a debug log only. The response is corrected before librdkafka parses it (join_response.rs).
+ * librdkafka's own handler for it is static, so it is taken from the request itself: once the request has been
+ * written, its callback and its opaque are exchanged, as a pair, for ours.
+ *
+ * No state is global: everything hangs off one nka_client_t per configuration, and so per client. It is freed
+ * by the configuration's own destructor, which librdkafka runs at the end of rd_kafka_destroy().
+ */
+#include "rdkafka_int.h"
+#include "rdkafka_assignor.h"
+#include "rdkafka_broker.h"
+#include "rdkafka_buf.h"
+#include "rdkafka_cgrp.h"
+#include "rdkafka_transport_int.h"
+
+#if RD_KAFKA_VERSION != 0x020c01ff
+#error "shim.c was reviewed against librdkafka 2.12.1 only: see the list in its heading comment"
+#endif
+
+static const char nka_name[] = "nestjs-kafka-native";
+
+/* ---- Shared with ffi.rs: keep the two in step. ---------------------------------------------------------- */
+
+typedef struct nka_member_s {
+        const char *id;
+        size_t id_len;
+        const void *user_data;
+        size_t user_data_len;
+        /* The existing topics its subscription matches. */
+        const rd_kafka_metadata_topic_t *const *topics;
+        size_t topic_cnt;
+        /* Out: what the assignor gives it. */
+        rd_kafka_topic_partition_list_t *assignment;
+} nka_member_t;
+
+/* Receives an assignor's user data, which is copied before the call returns. */
+typedef void(nka_user_data_sink_t)(void *sink, const void *data, size_t len);
+
+typedef struct nka_assignor_s {
+        void (*user_data)(const struct nka_assignor_s *self, nka_user_data_sink_t *emit, void *sink);
+        /* Returns 0, or -1 with errstr written. */
+        int (*assign)(const struct nka_assignor_s *self,
+                      const char *leader,
+                      const nka_member_t *members,
+                      size_t member_cnt,
+                      const rd_kafka_metadata_topic_t *const *topics,
+                      size_t topic_cnt,
+                      char *errstr,
+                      size_t errstr_size);
+        void (*on_assignment)(const struct nka_assignor_s *self,
+                              const rd_kafka_topic_partition_list_t *assignment);
+        /* Rust's fields follow. */
+} nka_assignor_t;
+
+/* Corrects a JoinGroup response in place. */
+typedef void(nka_repair_t)(unsigned char *payload, size_t len, int16_t version);
+
+/* Frees what nka_bind() was given. */
+typedef void(nka_release_t)(void *owner);
+
+enum { NKA_OK = 0, NKA_FOREIGN = 1, NKA_LAYOUT = 2, NKA_NO_CLASSIC_GROUP = 3 };
+
+/* ---- The state of one client. ---------------------------------------------------------------------------- */
+
+typedef struct nka_client_s {
+        nka_repair_t *repair;
+        /* Set by on_new: the client made from the configuration. */
+        rd_kafka_t *rk;
+        /* The assignors, owned from nka_bind() on. */
+        void *owner;
+        nka_release_t *release;
+        /* librdkafka's handler of JoinGroup responses, and its opaque. Written once, by the coordinator's
+         * broker thread before the first exchanged request is answered; read by the main thread when it is.
+         * The queue that carries the answer orders the two. */
+        rd_kafka_resp_cb_t *join_cb;
+        void *join_opaque;
+} nka_client_t;
+
+/* ---- The repair of JoinGroup responses. ------------------------------------------------------------------ */
+
+/* Main thread, or any thread with ERR__DESTROY: in place of rd_kafka_cgrp_handle_JoinGroup(). */
+static void nka_handle_JoinGroup(rd_kafka_t *rk,
+                                 rd_kafka_broker_t *rkb,
+                                 rd_kafka_resp_err_t err,
+                                 rd_kafka_buf_t *response,
+                                 rd_kafka_buf_t *request,
+                                 void *opaque) {
+        nka_client_t *client = opaque;
+
+        if (!err && response) {
+                /* A copy, so that librdkafka reads from where it would have. */
+                rd_slice_t reader = response->rkbuf_reader;
+                size_t len        = rd_slice_remains(&reader);
+                const void *payload = rd_slice_ensure_contig(&reader, len);
+
+                if (payload)
+                        client->repair((unsigned char *)payload, len, request->rkbuf_reqhdr.ApiVersion);
+        }
+
+        client->join_cb(rk, rkb, err, response, request, client->join_opaque);
+}
+
+/* Broker thread: a request has been written in full. A retried request comes here again, still exchanged. */
+static rd_kafka_resp_err_t nka_on_request_sent(rd_kafka_t *rk,
+                                               int sockfd,
+                                               const char *brokername,
+                                               int32_t brokerid,
+                                               int16_t ApiKey,
+                                               int16_t ApiVersion,
+                                               int32_t CorrId,
+                                               size_t size,
+                                               void *ic_opaque) {
+        nka_client_t *client = ic_opaque;
+        /* Thread-local, set when the connection was made: the broker this thread serves. The coordinator could
+         * also be had from rk_cgrp, but the main thread clears that one while this thread may read it. */
+        rd_kafka_transport_t *transport = rd_kafka_curr_transport;
+        rd_kafka_buf_t *request;
+
+        if (ApiKey != RD_KAFKAP_JoinGroup || !transport || transport->rktrans_rkb->rkb_rk != rk)
+                return RD_KAFKA_RESP_ERR_NO_ERROR;
+
+        TAILQ_FOREACH(request, &transport->rktrans_rkb->rkb_outbufs.rkbq_bufs, rkbuf_link) {
+                if (request->rkbuf_corrid == CorrId && request->rkbuf_reqhdr.ApiKey == RD_KAFKAP_JoinGroup)
+                        break;
+        }
+        if (!request || !request->rkbuf_cb || request->rkbuf_cb == nka_handle_JoinGroup)
+                return RD_KAFKA_RESP_ERR_NO_ERROR;
+
+        if (!client->join_cb) {
+                client->join_cb     = request->rkbuf_cb;
+                client->join_opaque = request->rkbuf_opaque;
+        } else if (client->join_cb != request->rkbuf_cb || client->join_opaque != request->rkbuf_opaque) {
+                return RD_KAFKA_RESP_ERR_NO_ERROR; /* Not the request we know: leave it as it is. */
+        }
+        request->rkbuf_cb     = nka_handle_JoinGroup;
+        request->rkbuf_opaque = client;
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t nka_on_new(rd_kafka_t *rk,
+                                      const rd_kafka_conf_t *conf,
+                                      void *ic_opaque,
+                                      char *errstr,
+                                      size_t errstr_size) {
+        nka_client_t *client = ic_opaque;
+
+        client->rk = rk;
+        return rd_kafka_interceptor_add_on_request_sent(rk, nka_name, nka_on_request_sent, client);
+}
+
+static rd_kafka_resp_err_t nka_on_conf_destroy(void *ic_opaque) {
+        nka_client_t *client = ic_opaque;
+
+        if (client->release)
+                client->release(client->owner);
+        rd_free(client);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Adds the interceptors to a configuration, which owns the returned client from then on. NULL: it has them. */
+nka_client_t *nka_prepare(rd_kafka_conf_t *conf, nka_repair_t *repair) {
+        nka_client_t *client = rd_calloc(1, sizeof(*client));
+
+        client->repair = repair;
+        if (rd_kafka_conf_interceptor_add_on_new(conf, nka_name, nka_on_new, client)) {
+                rd_free(client);
+                return NULL;
+        }
+        rd_kafka_conf_interceptor_add_on_conf_destroy(conf, nka_name, nka_on_conf_destroy, client);
+        return client;
+}
+
+/* ---- The assignors. -------------------------------------------------------------------------------------- */
+
+static rd_kafka_resp_err_t nka_assign_cb(rd_kafka_t *rk,
+                                         const rd_kafka_assignor_t *rkas,
+                                         const char *member_id,
+                                         const rd_kafka_metadata_t *metadata,
+                                         rd_kafka_group_member_t *members,
+                                         size_t member_cnt,
+                                         rd_kafka_assignor_topic_t **eligible_topics,
+                                         size_t eligible_topic_cnt,
+                                         char *errstr,
+                                         size_t errstr_size,
+                                         void *opaque) {
+        const nka_assignor_t *assignor = opaque;
+        /* One more than needed: calloc(0) may return NULL, which librdkafka's wrapper takes for out of memory. */
+        nka_member_t *views                      = rd_calloc(member_cnt + 1, sizeof(*views));
+        const rd_kafka_metadata_topic_t **topics = rd_calloc(eligible_topic_cnt + 1, sizeof(*topics));
+        size_t i;
+        int failed;
+
+        for (i = 0; i < member_cnt; i++) {
+                const rd_kafka_group_member_t *member = &members[i];
+                nka_member_t *view                    = &views[i];
+
+                view->id     = member->rkgm_member_id->str;
+                view->id_len = RD_KAFKAP_STR_LEN(member->rkgm_member_id);
+                if (member->rkgm_userdata && !RD_KAFKAP_BYTES_IS_NULL(member->rkgm_userdata)) {
+                        view->user_data     = member->rkgm_userdata->data;
+                        view->user_data_len = RD_KAFKAP_BYTES_LEN(member->rkgm_userdata);
+                }
+                view->topics     = (const rd_kafka_metadata_topic_t *const *)member->rkgm_eligible.rl_elems;
+                view->topic_cnt  = (size_t)rd_list_cnt(&member->rkgm_eligible);
+                view->assignment = member->rkgm_assignment;
+        }
+        for (i = 0; i < eligible_topic_cnt; i++)
+                topics[i] = eligible_topics[i]->metadata;
+
+        failed = assignor->assign(assignor, member_id, views, member_cnt, topics, eligible_topic_cnt, errstr,
+                                  errstr_size);
+        rd_free(views);
+        rd_free(topics);
+        return failed ? RD_KAFKA_RESP_ERR__FAIL : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* What member metadata is made of besides the user data. */
+typedef struct nka_metadata_s {
+        const rd_list_t *topics;
+        const rd_kafka_topic_partition_list_t *owned;
+        const rd_kafkap_str_t *rack;
+        rd_kafkap_bytes_t *bytes; /* Out */
+} nka_metadata_t;
+
+static void nka_write_metadata(void *sink, const void *user_data, size_t len) {
+        nka_metadata_t *metadata = sink;
+
+        if (metadata->bytes)
+                return;
+        metadata->bytes = rd_kafka_consumer_protocol_member_metadata_new(metadata->topics, user_data, len,
+                                                                         metadata->owned, -1, metadata->rack);
+}
+
+static rd_kafkap_bytes_t *nka_get_metadata_cb(const rd_kafka_assignor_t *rkas,
+                                              void *assignor_state,
+                                              const rd_list_t *topics,
+                                              const rd_kafka_topic_partition_list_t *owned_partitions,
+                                              const rd_kafkap_str_t *rack_id) {
+        const nka_assignor_t *assignor = rkas->rkas_opaque;
+        nka_metadata_t metadata        = {topics, owned_partitions, rack_id, NULL};
+
+        assignor->user_data(assignor, nka_write_metadata, &metadata);
+        /* librdkafka needs metadata, whatever became of the user data. */
+        nka_write_metadata(&metadata, NULL, 0);
+        return metadata.bytes;
+}
+
+static void nka_on_assignment_cb(const rd_kafka_assignor_t *rkas,
+                                 void **assignor_state,
+                                 const rd_kafka_topic_partition_list_t *assignment,
+                                 const rd_kafkap_bytes_t *userdata,
+                                 const rd_kafka_consumer_group_metadata_t *rkcgm) {
+        const nka_assignor_t *assignor = rkas->rkas_opaque;
+
+        assignor->on_assignment(assignor, assignment);
+}
+
+/* The version of the headers this file was compiled with. */
+int nka_headers_version(void) {
+        return RD_KAFKA_VERSION;
+}
+
+/* Checks the client and disables the assignors it has, before nka_add(). Takes owner when it returns NKA_OK. */
+int nka_bind(nka_client_t *client, rd_kafka_t *rk, void *owner, nka_release_t *release) {
+        rd_kafka_assignor_t *rkas;
+        int i;
+
+        if (client->rk != rk || client->owner)
+                return NKA_FOREIGN;
+        /* Where the library's view of its structures can be compared with ours, it is: a config.h that is not
+         * the one the library was built with would move the fields. */
+        if (rd_kafka_conf(rk) != &rk->rk_conf || rd_kafka_name(rk) != rk->rk_name ||
+            rd_kafka_type(rk) != rk->rk_type)
+                return NKA_LAYOUT;
+        RD_LIST_FOREACH(rkas, &rk->rk_conf.partition_assignors, i) {
+                if (rd_kafka_assignor_find(rk, rkas->rkas_protocol_name->str) != rkas)
+                        return NKA_LAYOUT;
+        }
+        if (!rk->rk_cgrp || rk->rk_conf.group_protocol != RD_KAFKA_GROUP_PROTOCOL_CLASSIC)
+                return NKA_NO_CLASSIC_GROUP;
+        if (rk->rk_cgrp->rkcg_rk != rk)
+                return NKA_LAYOUT;
+
+        RD_LIST_FOREACH(rkas, &rk->rk_conf.partition_assignors, i) {
+                rkas->rkas_enabled = 0;
+        }
+        rk->rk_conf.enabled_assignor_cnt = 0;
+        client->owner                    = owner;
+        client->release                  = release;
+        return NKA_OK;
+}
+
+/* Registers and enables an assignor, after those added before it. The name is copied. */
+rd_kafka_resp_err_t nka_add(rd_kafka_t *rk, const char *name, nka_assignor_t *assignor) {
+        rd_kafka_assignor_t *rkas;
+        rd_kafka_resp_err_t err;
+
+        err = rd_kafka_assignor_add(rk, rk->rk_conf.group_protocol_type->str, name,
+                                    RD_KAFKA_REBALANCE_PROTOCOL_EAGER, nka_assign_cb, nka_get_metadata_cb,
+                                    nka_on_assignment_cb, NULL, NULL, assignor);
+        if (err)
+                return err;
+        rkas = rd_kafka_assignor_find(rk, name);
+        if (!rkas || rkas->rkas_opaque != assignor)
+                return RD_KAFKA_RESP_ERR__BAD_MSG;
+        rkas->rkas_enabled = 1;
+        rkas->rkas_index   = rk->rk_conf.enabled_assignor_cnt++;
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
