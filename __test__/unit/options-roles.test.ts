@@ -189,6 +189,8 @@ describe('a consumer', () => {
   });
 });
 
+const timeout = (retry: object) => producer({ retry }).settings.deliveryTimeoutMs;
+
 describe('a producer', () => {
   it('has the defaults that make it behave as kafkajs’s', () => {
     const { properties, settings } = producer();
@@ -226,7 +228,6 @@ describe('a producer', () => {
   });
 
   it('bounds a delivery by all the waits of its retries and a request', () => {
-    const timeout = (retry: object) => producer({ retry }).settings.deliveryTimeoutMs;
     expect(timeout({ retries: 0 })).toBe(30_000);
     expect(timeout({ retries: 10 })).toBe(158_100);
     expect(timeout({ retries: Number.MAX_SAFE_INTEGER })).toBe(2_147_483_647);

@@ -58,6 +58,8 @@ describe('the back-off', () => {
     expect(totalRetryTime(RETRY_DEFAULTS)).toBe(9_300);
     expect(totalRetryTime(resolveRetry({ retries: 10 }))).toBe(38_100 + 3 * 30_000);
     expect(totalRetryTime(resolveRetry({ retries: Infinity }))).toBe(Infinity);
+    expect(totalRetryTime(resolveRetry({ retries: Infinity, initialRetryTime: 0 }))).toBe(0);
+    expect(retryTimeOf(resolveRetry({ initialRetryTime: 0 }), Infinity)).toBe(0);
     expect(totalRetryTime(resolveRetry({ retries: 3, multiplier: 1 }))).toBe(900);
   });
 });

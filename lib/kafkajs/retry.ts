@@ -18,6 +18,9 @@ export const RETRY_DEFAULTS: ResolvedRetry = {
   retries: 5,
 };
 
+/** More growth than any back-off has: one that does not grow must not be followed through 2^53 retries. */
+const MAX_STEPS = 1000;
+
 /** The later options over the earlier ones over kafkajs's defaults; what is undefined or null does not count. */
 export function resolveRetry(...options: readonly (RetryOptions | undefined | null)[]): ResolvedRetry {
   const resolved: { -readonly [K in keyof ResolvedRetry]: number } = { ...RETRY_DEFAULTS };
@@ -57,7 +60,8 @@ export function retryTimeOf(
   random: () => number = Math.random,
 ): number {
   let time = firstRetryTime(retry, random);
-  for (let i = 0; i < retryCount && time < retry.maxRetryTime; i++) time = nextRetryTime(retry, time, random);
+  const steps = Math.min(retryCount, MAX_STEPS);
+  for (let i = 0; i < steps && time < retry.maxRetryTime; i++) time = nextRetryTime(retry, time, random);
   return time;
 }
 
@@ -76,7 +80,8 @@ export function totalRetryTime({
   let total = 0;
   let time = initialRetryTime;
   for (let i = 0; i < retries; i++) {
-    // From here on every wait is the same, and there may be 2^53 of them.
+    // From here on every wait is the same, and there may be 2^53 of them, or no end.
+    if (time === 0) return total;
     if (time >= maxRetryTime || multiplier <= 1) return total + (retries - i) * time;
     total += time;
     time = Math.min(time * multiplier, maxRetryTime);
