@@ -32,7 +32,10 @@ export async function kafkaJars(progress) {
   // Downloaded beside and renamed, so that an interrupted or a second download never leaves half a folder.
   const incoming = await mkdtemp(`${jars}-`);
   try {
-    await maven(['-B', '-q', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${incoming}`]);
+    await maven(
+      ['-B', '-q', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${incoming}`],
+      progress,
+    );
     const names = await readdir(incoming);
     if (!names.some((name) => name === `kafka_2.13-${KAFKA_VERSION}.jar`)) {
       throw new Error(`Maven ended well, but copied no kafka_2.13-${KAFKA_VERSION}.jar`);
@@ -56,8 +59,12 @@ export async function requireTool(tool, args, message) {
   }
 }
 
-async function maven(args) {
-  const { code, output } = await run('mvn', args);
+async function maven(args, progress) {
+  const start = performance.now();
+  const timer = setInterval(() => {
+    progress(`still downloading, for ${Math.round((performance.now() - start) / 1000)} s …`);
+  }, 20_000);
+  const { code, output } = await run('mvn', args).finally(() => clearInterval(timer));
   if (code !== 0) throw new Error(`mvn ${args.join(' ')} failed:\n${output}`);
 }
 

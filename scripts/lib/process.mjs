@@ -11,6 +11,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const startedAt = performance.now();
 const HEARTBEAT = 20_000;
 
+/** Cargo's lines about each crate: a hundred of them would hide the error below. */
+const CARGO_PROGRESS = /^ *(?:Compiling|Checking|Downloading|Downloaded|Documenting) .*\n/gm;
+
 /** Prints a line with the seconds since the start of the run. */
 export function say(line) {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
@@ -66,7 +69,7 @@ export function run(command, args, { env, inherit = false, heartbeat } = {}) {
     const end = (code, more = '') => {
       clearInterval(timer);
       running.delete(child);
-      resolve({ code, stdout, output: output + more });
+      resolve({ code, stdout, output: output.replaceAll(CARGO_PROGRESS, '') + more });
     };
     child.on('error', (error) => end(127, `${command}: ${error.message}\n`));
     child.on('close', (code) => end(code ?? 1));

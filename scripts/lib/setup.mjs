@@ -12,7 +12,7 @@ const BUILD_ESSENTIAL = {
   win32: 'install the "Desktop development with C++" workload of Visual Studio, and Strawberry Perl',
 };
 
-const buildTools = BUILD_ESSENTIAL[process.platform] ?? 'from the system’s packages';
+const buildTools = BUILD_ESSENTIAL[process.platform] ?? 'from the packages of the system';
 
 /** What the native build runs, what for, and where to get it. */
 const TOOLS = [
@@ -33,7 +33,7 @@ const TOOLS = [
         {
           command: firstWord(process.env.CXX) ?? 'c++',
           args: ['--version'],
-          why: 'librdkafka’s configure script insists on it',
+          why: 'demanded by the configure script of librdkafka',
         },
         { command: 'make', args: ['--version'], why: 'builds librdkafka and OpenSSL' },
       ]),
@@ -61,7 +61,10 @@ export async function checkTools({ tests = false } = {}) {
     const lines = missing.map(
       ({ command, why, how = buildTools }) => `  ${command.padEnd(6)} ${why}. Get it: ${how}`,
     );
-    throw new Failure(`missing on this machine:\n${lines.join('\n')}`);
+    const instead = missing.some((tool) => TEST_TOOLS.includes(tool))
+      ? '\nor set KAFKA_BROKERS=host:port: the tests then use that broker and need neither java nor mvn'
+      : '';
+    throw new Failure(`missing on this machine:\n${lines.join('\n')}${instead}`);
   }
   checkRust(found[0].stdout);
 }
