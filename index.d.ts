@@ -28,6 +28,8 @@ export declare class NativeConsumer {
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
   /** Moves the position of an assigned partition; an event tells the new slot. */
   seek(offset: NativeOffset): void
+  /** Takes packed marks about handled records, for a consumer whose replies no producer sends. */
+  settle(words: Uint32Array, wordCount: number): void
   /** Says that no handler of these slots runs any more, so that their partitions may be given up. */
   released(slots: Array<number>): void
   /** Requests that wait for a reply. */
@@ -93,6 +95,16 @@ export interface NativeConsumerSettings {
    * pending requests.
    */
   correlationPrefix?: string
+  /**
+   * Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
+   * processes in the order in which they started.
+   */
+  processUptime: number
+  /**
+   * Whether the group is joined with kafkajs's `RoundRobinAssigner` (replies: NestJS's
+   * `NestReplyPartitionAssigner`) instead of librdkafka's `partition.assignment.strategy`.
+   */
+  kafkajsAssignor: boolean
   /** Whether done records are committed without being asked. */
   autoCommit: boolean
   /** Also commit at this interval (ms). */

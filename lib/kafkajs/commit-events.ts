@@ -8,7 +8,7 @@ export const CommitAnnouncer = {
     if (!emitter.listens(consumerEvents.COMMIT_OFFSETS)) return;
     const topics = new Map<string, TopicOffsets>();
     for (const { topic, partition, offset } of event['offsets']) {
-      const offsets = topics.get(topic) ?? { topic, partitions: [] };
+      const offsets: TopicOffsets = topics.get(topic) ?? { topic, partitions: [] };
       offsets.partitions.push({ partition, offset });
       topics.set(topic, offsets);
     }

@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { consumerProperties, type ConsumerSettings } from '../options/consumer.js';
-import { call, errorOf, NativeConsumer, valueOf } from '../native.js';
+import { call, errorOf, NativeConsumer, valueOf, type NativeConsumerSettings } from '../native.js';
 import { IncomingBatch } from '../packed/incoming.js';
 import { OutgoingBuffer } from '../packed/outgoing.js';
 import { CommitAnnouncer } from './commit-events.js';
 import { consumeLog } from './core-log.js';
-import { isKafkaError, kafkaErrorFromNative, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } from './errors.js';
+import {
+  isKafkaError,
+  kafkaErrorFromNative,
+  KafkaJSNonRetriableError,
+  KafkaJSNumberOfRetriesExceeded,
+} from './errors.js';
 import { consumerEvents, InstrumentationEmitter } from './events.js';
 import { eachMessageHandler } from './each-message.js';
 import { Lane } from './lane.js';
@@ -22,6 +27,7 @@ import type {
   KafkaConfig,
   Logger,
   SubscribeConfig,
+  TopicPartition,
   TopicPartitionOffset,
   TopicPartitionOffsetAndMetadata,
   TopicPartitions,
@@ -40,12 +46,31 @@ export interface ConsumerInternals {
   onReplies?: (batch: IncomingBatch) => void;
   /** Where marks about handled records go, when a producer sends this consumer's replies. */
   marks?: () => OutgoingBuffer;
+  /** Told of the binding's consumer, of each one when the consumer is started again. */
+  created?: (native: NativeConsumer) => void;
+  /** The partitions that replies go to, after each assignment; `members` where this member leads the group. */
+  onReplyPartitions?: (partitions: Record<string, number>, members: number | null) => void;
 }
 
 type State = 'idle' | 'connected' | 'running';
 
 /** kafkajs's consumer. */
-export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 'subscribe' | 'stop' | 'run' | 'commitOffsets' | 'seek' | 'pause' | 'paused' | 'resume' | 'on' | 'logger' | 'events'> {
+export class Consumer implements Pick<
+  ConsumerShape,
+  | 'connect'
+  | 'disconnect'
+  | 'subscribe'
+  | 'stop'
+  | 'run'
+  | 'commitOffsets'
+  | 'seek'
+  | 'pause'
+  | 'paused'
+  | 'resume'
+  | 'on'
+  | 'logger'
+  | 'events'
+> {
   readonly events = consumerEvents;
   readonly #kafka: KafkaConfig;
   readonly #config: ConsumerConfig;
@@ -59,6 +84,8 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
   readonly #seeks = new Map<string, TopicPartitionOffset>();
   #state: State = 'idle';
   #native: NativeConsumer | undefined;
+  /** What the native consumer was made with. */
+  #made = '';
   #runner: Runner | undefined;
   #runConfig: ConsumerRunConfig = {};
   #joined: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -92,6 +119,7 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
     this.#emitter.emit(consumerEvents.CONNECT);
   }
 
+  /** Makes the native consumer, unless there is one already that was made with the same properties and settings. */
   async #create(): Promise<void> {
     const { properties } = consumerProperties(this.#kafka, this.#config, {
       fromBeginning: this.#subscriptions.allFromBeginning,
@@ -104,23 +132,28 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
       properties['enable.auto.commit'] = 'true';
       properties['enable.auto.offset.store'] = 'true';
     }
+    const settings: NativeConsumerSettings = {
+      processUptime: 0,
+      kafkajsAssignor:
+        this.#settings.groupProtocol === 'classic' && !('partition.assignment.strategy' in properties),
+      autoCommit: autoCommit && !replies,
+      drainTimeout: DRAIN_TIMEOUT,
+      requestTimeout: this.#settings.requestTimeoutMs,
+    };
+    if (autoCommitInterval) settings.autoCommitInterval = autoCommitInterval;
+    if (autoCommitThreshold) settings.autoCommitThreshold = autoCommitThreshold;
+    const made = JSON.stringify([properties, settings]);
+    if (this.#native !== undefined && this.#made === made) return;
+    await this.#close(0);
+    if (replies) settings.correlationPrefix = randomBytes(PREFIX_BYTES).toString('base64url');
+    settings.processUptime = process.uptime();
     this.#lastError = undefined;
     const native = call(
-      () =>
-        new NativeConsumer(
-          properties,
-          {
-            ...(replies ? { correlationPrefix: randomBytes(PREFIX_BYTES).toString('base64url') } : {}),
-            autoCommit: autoCommit && !replies,
-            ...(autoCommitInterval ? { autoCommitInterval } : {}),
-            ...(autoCommitThreshold ? { autoCommitThreshold } : {}),
-            drainTimeout: DRAIN_TIMEOUT,
-            requestTimeout: this.#settings.requestTimeoutMs,
-          },
-          (batch, event) => this.#signal(native, batch, event),
-        ),
+      () => new NativeConsumer(properties, settings, (batch, event) => this.#signal(native, batch, event)),
     );
     this.#native = native;
+    this.#made = made;
+    this.#internals.created?.(native);
     const failure = await native.connect(this.#settings.connectTimeoutMs);
     if (failure) {
       this.#native = undefined;
@@ -164,7 +197,9 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
       this.#closing = closing;
     }
     await this.#closing;
-    this.#joined?.reject(new KafkaJSNonRetriableError('The consumer was stopped before it had joined its group'));
+    this.#joined?.reject(
+      new KafkaJSNonRetriableError('The consumer was stopped before it had joined its group'),
+    );
     this.#joined = undefined;
   }
 
@@ -176,7 +211,9 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
     await this.#subscriptions.add(subscription, async () => {
       const native = this.#native;
       if (native === undefined) {
-        throw new KafkaJSNonRetriableError('A RegExp can be subscribed to after connect(): it is matched with the cluster\'s topics');
+        throw new KafkaJSNonRetriableError(
+          "A RegExp can be subscribed to after connect(): it is matched with the cluster's topics",
+        );
       }
       return valueOf(await native.listTopics(this.#settings.requestTimeoutMs)).map(({ name }) => name);
     });
@@ -185,7 +222,9 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
   /** Joins the group and handles messages; resolves when the group has given this member its partitions. */
   async run(config: ConsumerRunConfig = {}): Promise<void> {
     if (this.#state === 'running') {
-      this.#logger.warn('consumer#run was called, but the consumer is already running', { groupId: this.#config.groupId });
+      this.#logger.warn('consumer#run was called, but the consumer is already running', {
+        groupId: this.#config.groupId,
+      });
       return;
     }
     this.#runConfig = config;
@@ -196,8 +235,6 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
     this.#state = 'running';
     this.#logger.info('Starting', { groupId: this.#config.groupId });
     try {
-      // The settings of run() and subscribe() belong to the handle.
-      await this.#close(0);
       await this.#create();
       this.#runner = this.#makeRunner();
       await this.#join();
@@ -229,7 +266,9 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
     if (topics.length === 0) return;
     const names = topics.map(({ topic }) => topic);
     const { allowAutoTopicCreation, requestTimeoutMs } = this.#settings;
-    const { missing, reasons } = valueOf(await native.ensureTopics(names, allowAutoTopicCreation, requestTimeoutMs));
+    const { missing, reasons } = valueOf(
+      await native.ensureTopics(names, allowAutoTopicCreation, requestTimeoutMs),
+    );
     missing.forEach((topic, i) => {
       this.#logger.warn(`Waiting for topic ${topic}: ${reasons[i]}`, { groupId: this.#config.groupId });
     });
@@ -273,10 +312,13 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
       case 'commit':
         return CommitAnnouncer.announce(this.#emitter, this.#config.groupId, this.#memberId, event);
       case 'commitFailed':
-        this.#logger.warn(`Committing offsets of ${event['partitions'].join(', ')} failed: ${event['message']}`, {
-          groupId: this.#config.groupId,
-          code: event['code'],
-        });
+        this.#logger.warn(
+          `Committing offsets of ${event['partitions'].join(', ')} failed: ${event['message']}`,
+          {
+            groupId: this.#config.groupId,
+            code: event['code'],
+          },
+        );
         return;
       case 'drainTimeout':
         return this.#drainTimedOut(event);
@@ -298,9 +340,15 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
       if (seek) this.#seekNow(seek);
     }
     this.#seeks.clear();
+    this.#internals.onReplyPartitions?.(event['replyPartitions'], event['members']);
     const { groupId } = this.#config;
     const duration = Date.now() - this.#joinStarted;
-    this.#logger.info('Consumer has joined the group', { groupId, memberId: this.#memberId, memberAssignment, duration });
+    this.#logger.info('Consumer has joined the group', {
+      groupId,
+      memberId: this.#memberId,
+      memberAssignment,
+      duration,
+    });
     this.#emitter.emit(consumerEvents.GROUP_JOIN, {
       groupId,
       memberId: this.#memberId,
@@ -324,7 +372,10 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
 
   #drainTimedOut(event: CoreEvent): void {
     const partitions = event['partitions']
-      .map((p: { topic: string; partition: number; records: number }) => `${p.topic} [${p.partition}] (${p.records})`)
+      .map(
+        (p: { topic: string; partition: number; records: number }) =>
+          `${p.topic} [${p.partition}] (${p.records})`,
+      )
       .join(', ');
     this.#logger.error(
       `Handlers did not finish within ${DRAIN_TIMEOUT} ms; their messages will come again. Unfinished messages: ${partitions}`,
@@ -334,7 +385,11 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
 
   #failed(event: CoreEvent): void {
     this.#lastError = event['message'];
-    const error = kafkaErrorFromNative({ code: event['code'], message: event['message'], fatal: event['fatal'] });
+    const error = kafkaErrorFromNative({
+      code: event['code'],
+      message: event['message'],
+      fatal: event['fatal'],
+    });
     const joined = this.#joined;
     if (joined && !error.retriable) {
       this.#joined = undefined;
@@ -358,13 +413,19 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
     const native = this.#native;
     const original = cause instanceof Error ? cause : new Error(String(cause));
     const error = lane
-      ? new KafkaJSNumberOfRetriesExceeded(original, { retryCount: lane.failures - 1, retryTime: lane.retryTime })
+      ? new KafkaJSNumberOfRetriesExceeded(original, {
+          retryCount: lane.failures - 1,
+          retryTime: lane.retryTime,
+        })
       : original;
     this.#logger.error(`Crash: ${error.name}: ${error.message}`, { groupId, stack: error.stack });
     await this.#close();
     this.#emitter.emit(consumerEvents.DISCONNECT);
     if (this.#state !== 'running' || (native !== undefined && this.#native !== undefined)) return;
-    const restart = await this.#restarts(error, lane !== undefined || isKafkaError(error) && error.retriable);
+    const restart = await this.#restarts(
+      error,
+      lane !== undefined || (isKafkaError(error) && error.retriable),
+    );
     this.#emitter.emit(consumerEvents.CRASH, { error, groupId, restart });
     if (!restart) {
       this.#state = 'idle';
@@ -393,7 +454,8 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
     try {
       return await restartOnFailure(error);
     } catch (e) {
-      const message = 'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.';
+      const message =
+        'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.';
       this.#logger.error(message, { error: e instanceof Error ? e.message : e, cause: error.message });
       return true;
     }
@@ -447,7 +509,9 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
 
   #running(): NativeConsumer {
     if (this.#state !== 'running' || this.#native === undefined) {
-      throw new KafkaJSNonRetriableError('Consumer group was not initialized, consumer#run must be called first');
+      throw new KafkaJSNonRetriableError(
+        'Consumer group was not initialized, consumer#run must be called first',
+      );
     }
     return this.#native;
   }
@@ -457,9 +521,9 @@ export class Consumer implements Pick<ConsumerShape, 'connect' | 'disconnect' | 
     this.#runner?.finish(slot, sequence);
   }
 
-  /** The binding's consumer, for the producer that goes with it. @internal */
-  native(): NativeConsumer {
-    return this.#native as NativeConsumer;
+  /** The partition of a slot that is assigned. @internal */
+  partitionOf(slot: number): TopicPartition | undefined {
+    return this.#runner?.lane(slot);
   }
 
   /** What a handler's `heartbeat()` does: tells by rejecting that the partition is gone. @internal */

@@ -17,7 +17,10 @@ export function kafkaMessage(batch: IncomingBatch, index: number): KafkaMessage 
 }
 
 /** `run()`'s `eachMessage` as a handler of packed records. */
-export function eachMessageHandler(consumer: Consumer, { eachMessage, eachBatch }: ConsumerRunConfig): RecordHandler {
+export function eachMessageHandler(
+  consumer: Consumer,
+  { eachMessage, eachBatch }: ConsumerRunConfig,
+): RecordHandler {
   if (eachBatch) {
     throw new KafkaJSNotImplemented('run({ eachBatch }) is not supported yet: use eachMessage');
   }

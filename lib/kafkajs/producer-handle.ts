@@ -139,7 +139,12 @@ export class ProducerHandle {
     await this.#native.close(timeout);
     // What the core could not report any more.
     for (const { done, topic } of this.#sends.values()) {
-      done(new KafkaJSNonRetriableError(`The producer was disconnected before a message to ${topic} was delivered`), []);
+      done(
+        new KafkaJSNonRetriableError(
+          `The producer was disconnected before a message to ${topic} was delivered`,
+        ),
+        [],
+      );
     }
     this.#sends.clear();
   }
@@ -157,7 +162,11 @@ function deliveryError(code: number, topic?: string): KafkaJSError {
   const row = local === undefined ? errorCode(code) : undefined;
   const message = row?.message ?? `librdkafka reports ${local ?? `error ${code}`}`;
   const where = topic === undefined ? '' : ` (topic ${topic})`;
-  return kafkaErrorFromNative({ code, message: `${message}${where}`, ...(topic === undefined ? {} : { topic }) });
+  return kafkaErrorFromNative({
+    code,
+    message: `${message}${where}`,
+    ...(topic === undefined ? {} : { topic }),
+  });
 }
 
 export { errorOf };

@@ -1,4 +1,9 @@
-import { producerProperties, readProducer, type ProducerSettings, type SendOptions } from '../options/producer.js';
+import {
+  producerProperties,
+  readProducer,
+  type ProducerSettings,
+  type SendOptions,
+} from '../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
 import type { NativeConsumer } from '../native.js';
 import { consumeLog } from './core-log.js';
@@ -29,7 +34,10 @@ export interface ProducerInternals {
  * kafkajs's producer. `acks`, `timeout` and `compression` belong to a handle in librdkafka, so there is one for each combination that
  * is used, made when it is first asked for.
  */
-export class Producer implements Pick<ProducerShape, 'connect' | 'disconnect' | 'send' | 'sendBatch' | 'isIdempotent' | 'on' | 'logger' | 'events'> {
+export class Producer implements Pick<
+  ProducerShape,
+  'connect' | 'disconnect' | 'send' | 'sendBatch' | 'isIdempotent' | 'on' | 'logger' | 'events'
+> {
   readonly events = producerEvents;
   readonly #kafka: KafkaConfig;
   readonly #config: ProducerConfig;
@@ -106,7 +114,12 @@ export class Producer implements Pick<ProducerShape, 'connect' | 'disconnect' | 
    *
    * @internal
    */
-  dispatch(topic: string, messages: readonly OutgoingRecord[], options: SendOptions, done: SendCallback): void {
+  dispatch(
+    topic: string,
+    messages: readonly OutgoingRecord[],
+    options: SendOptions,
+    done: SendCallback,
+  ): void {
     this.#handle(options).send(topic, messages, done);
   }
 

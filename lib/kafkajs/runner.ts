@@ -73,6 +73,11 @@ export class Runner {
     return undefined;
   }
 
+  /** The lane of a slot. */
+  lane(slot: number): Lane | undefined {
+    return this.#lanes.get(slot);
+  }
+
   /** The partitions being worked on, by topic. */
   *lanes(): Iterable<Lane> {
     for (const lane of this.#lanes.values()) if (!lane.halted) yield lane;
@@ -186,7 +191,11 @@ export class Runner {
       }
       lane.failures = 0;
       segment.index = index + 1;
-      marks().settled(lane.slot, batch.sequence(index), outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED);
+      marks().settled(
+        lane.slot,
+        batch.sequence(index),
+        outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED,
+      );
       if (this.#isPaused(lane)) return;
     }
   }

@@ -48,7 +48,9 @@ export class IncomingBatch {
   constructor(packed: Buffer) {
     // Typed arrays need their own alignment; the binding's buffers have it, a copy through a pool may not.
     const bytes =
-      packed.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0 ? packed : Buffer.from(new Uint8Array(packed).buffer);
+      packed.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0
+        ? packed
+        : Buffer.from(new Uint8Array(packed).buffer);
     const head = new Uint32Array(bytes.buffer, bytes.byteOffset, HEAD_WORDS);
     const length = head[0] as number;
     this.length = length;

@@ -6,7 +6,7 @@ mod poll_loop;
 pub mod reports;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,10 +44,29 @@ pub(crate) struct Shared {
     topics: Mutex<Topics>,
     handle: Arc<Handle>,
     sends: Mutex<SendTable>,
-    /// The consumer whose requests this producer answers.
-    slots: OnceLock<Arc<Slots>>,
+    /// The consumer whose requests this producer answers; a restarted consumer takes the place of the last.
+    slots: Attached<Slots>,
     /// The pending requests of this producer's client.
-    requests: OnceLock<Arc<Mutex<CorrelationTable>>>,
+    requests: Attached<Mutex<CorrelationTable>>,
+}
+
+/// Something that is attached later, and may be replaced.
+struct Attached<T>(RwLock<Option<Arc<T>>>);
+
+impl<T> Attached<T> {
+    fn get(&self) -> Option<Arc<T>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, value: Arc<T>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+}
+
+impl<T> Default for Attached<T> {
+    fn default() -> Self {
+        Self(RwLock::new(None))
+    }
 }
 
 /// A running producer.
@@ -66,8 +85,8 @@ impl Producer {
             topics: Mutex::default(),
             handle,
             sends: Mutex::default(),
-            slots: OnceLock::new(),
-            requests: OnceLock::new(),
+            slots: Attached::default(),
+            requests: Attached::default(),
         });
         let closing = Arc::new(Closing::new(shared.handle.main_queue()));
         let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&closing), sink);
@@ -92,15 +111,15 @@ impl Producer {
         Ok(Arc::clone(&self.shared()?.handle))
     }
 
-    /// Lets this producer answer the requests of a consumer. Only the first call counts.
+    /// Lets this producer answer the requests of a consumer, in place of an earlier one.
     pub fn answer_for(&self, slots: Arc<Slots>) -> Result<()> {
-        let _ = self.shared()?.slots.set(slots);
+        self.shared()?.slots.set(slots);
         Ok(())
     }
 
-    /// Lets this producer send requests whose replies that table awaits. Only the first call counts.
+    /// Lets this producer send requests whose replies that table awaits, in place of an earlier one.
     pub fn ask_through(&self, requests: Arc<Mutex<CorrelationTable>>) -> Result<()> {
-        let _ = self.shared()?.requests.set(requests);
+        self.shared()?.requests.set(requests);
         Ok(())
     }
 

@@ -1,0 +1,405 @@
+import { Logger } from '@nestjs/common';
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { connectable, defer, mergeMap, Subject, throwError, type Observable } from 'rxjs';
+import { Consumer } from '../kafkajs/consumer.js';
+import { Kafka } from '../kafkajs/kafka.js';
+import { nestLogCreator } from '../kafkajs/nest-log.js';
+import type { Producer } from '../kafkajs/producer.js';
+import type { KafkaConfig, RecordMetadata, TopicPartitionOffsetAndMetadata } from '../kafkajs/types.js';
+import {
+  InvalidKafkaClientTopicException,
+  InvalidMessageException,
+  KAFKA_DEFAULT_BROKER,
+  KAFKA_DEFAULT_CLIENT,
+  KAFKA_DEFAULT_GROUP,
+  KafkaRequestSerializer,
+  KafkaResponseDeserializer,
+} from '../nest.js';
+import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
+import { REPLY_DISPOSED, REPLY_ERROR, type IncomingBatch } from '../packed/incoming.js';
+import type { OutgoingRecord } from '../packed/outgoing.js';
+import { serialize } from '../packed/serialize.js';
+import { incomingMessage } from '../server/incoming-message.js';
+import { PendingRequests, type ReplyCallback } from './pending-requests.js';
+
+type Status = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
+
+/**
+ * NestJS's Kafka client over the Rust core:
+ *
+ * ```ts
+ * ClientsModule.register([{ name: 'HERO_SERVICE', customClass: ClientKafka, options: { client: { brokers } } }]);
+ * ```
+ *
+ * The options are those of `Transport.KAFKA`, and what an application sees is what it sees of NestJS's own `ClientKafka`.
+ *
+ * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
+ */
+export class ClientKafka extends ClientProxy {
+  protected logger: Logger = new Logger(ClientKafka.name);
+  protected readonly options: NestKafkaOptions;
+  protected client: Kafka | null = null;
+  protected initialized: Promise<void> | null = null;
+  protected responsePatterns: string[] = [];
+  protected consumerAssignments: { [topic: string]: number } = {};
+  protected brokers: KafkaConfig['brokers'];
+  protected clientId: string;
+  protected groupId: string;
+  protected producerOnlyMode: boolean;
+  protected _consumer: Consumer | null = null;
+  protected _producer: Producer | null = null;
+  readonly #pending = new PendingRequests();
+  readonly #keepBinary: boolean;
+  #serializesItself = true;
+  #deserializesItself = true;
+  #groupSize: number | null = null;
+
+  constructor(options: NestKafkaOptions = {}) {
+    super();
+    validateNestOptions('client', options);
+    this.options = options;
+    const { client = {}, consumer = {}, postfixId = '-client', producerOnlyMode = false } = options;
+    this.producerOnlyMode = producerOnlyMode;
+    this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
+    this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
+    this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
+    this.#keepBinary = options.parser?.keepBinary ?? false;
+    this.initializeSerializer(options as any);
+    this.initializeDeserializer(options as any);
+  }
+
+  /** kafkajs's consumer of the replies. */
+  get consumer(): Consumer {
+    if (!this._consumer) {
+      throw new Error('No consumer initialized. Please, call the "connect" method first.');
+    }
+    return this._consumer;
+  }
+
+  /** kafkajs's producer. */
+  get producer(): Producer {
+    if (!this._producer) {
+      throw new Error('No producer initialized. Please, call the "connect" method first.');
+    }
+    return this._producer;
+  }
+
+  /** Subscribes to the replies of a pattern. Before {@link connect}. */
+  subscribeToResponseOf(pattern: unknown): void {
+    const request = this.normalizePattern(pattern as string);
+    this.responsePatterns.push(this.getResponsePatternName(request));
+  }
+
+  /** Errors the requests that wait ("Connection closed"), waits for what is being sent, leaves the group and disconnects. */
+  async close(): Promise<void> {
+    this.handleClose();
+    const { _producer: producer, _consumer: consumer } = this;
+    this._producer = null;
+    this._consumer = null;
+    this.initialized = null;
+    this.client = null;
+    await producer?.disconnect();
+    await consumer?.disconnect();
+  }
+
+  protected handleClose(): void {
+    const err = new Error('Connection closed');
+    for (const callback of this.#pending.drain()) this.#call(callback, { err });
+  }
+
+  /** A failing callback must keep neither the others from being called nor the connection from being closed. */
+  #call(callback: ReplyCallback, packet: WritePacket): void {
+    try {
+      callback(packet);
+    } catch (error) {
+      this.logger.error(error);
+    }
+  }
+
+  /**
+   * Connects and, unless `producerOnlyMode` is set, joins the group of the replies.
+   *
+   * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
+   */
+  async connect(): Promise<Producer> {
+    this.initialized ??= this.#connectOnce();
+    await this.initialized;
+    return this._producer as Producer;
+  }
+
+  #connectOnce(): Promise<void> {
+    const attempt: { consumer?: Consumer; producer?: Producer } = {};
+    const initialized: Promise<void> = this.#initialize(attempt).catch(async (error: unknown) => {
+      // The next connect() tries again, unless close() and another one have come meanwhile.
+      if (this.initialized === initialized) {
+        this._consumer = null;
+        this._producer = null;
+        this.client = null;
+        this.initialized = null;
+      }
+      await Promise.allSettled([attempt.consumer?.disconnect(), attempt.producer?.disconnect()]);
+      throw error;
+    });
+    return initialized;
+  }
+
+  async #initialize(attempt: { consumer?: Consumer; producer?: Producer }): Promise<void> {
+    const client = this.createClient();
+    this.client = client;
+    this.#serializesItself = this.serializer.constructor === KafkaRequestSerializer;
+    this.#deserializesItself = this.deserializer.constructor === KafkaResponseDeserializer;
+    const producer = client.producer(this.options.producer, {
+      requestFailed: (slot, generation, err) => this.#fail(slot, generation, err),
+    });
+    this._producer = attempt.producer = producer;
+    this.registerProducerEventListeners();
+    if (!this.producerOnlyMode) {
+      const consumer = client.consumer(
+        { ...this.options.consumer, groupId: this.groupId },
+        {
+          onReplies: (batch) => this.#replies(batch),
+          created: (native) => producer.attach(native, this.options.send ?? {}),
+          onReplyPartitions: (partitions, members) => {
+            this.consumerAssignments = partitions;
+            this.#groupSize = members;
+          },
+        },
+      );
+      this._consumer = attempt.consumer = consumer;
+      this.registerConsumerEventListeners();
+      await producer.connect();
+      await consumer.connect();
+      await this.bindTopics();
+      return;
+    }
+    await producer.connect();
+  }
+
+  protected async bindTopics(): Promise<void> {
+    const { consumer } = this;
+    if (this.responsePatterns.length > 0) {
+      await consumer.subscribe({ ...this.options.subscribe, topics: this.responsePatterns });
+    }
+    await consumer.run(this.options.run);
+  }
+
+  protected createClient(): Kafka {
+    return new Kafka({
+      logCreator: nestLogCreator(this.logger),
+      ...this.options.client,
+      brokers: this.brokers,
+      clientId: this.clientId,
+    });
+  }
+
+  /** The reply partition of each reply topic. */
+  getConsumerAssignments(): { [topic: string]: number } {
+    return this.consumerAssignments;
+  }
+
+  /** Sends many events at once; completes when all of them are delivered. */
+  emitBatch<TResult = any, TInput = any>(pattern: any, data: { messages: TInput[] }): Observable<TResult> {
+    if (pattern === null || pattern === undefined || data === null || data === undefined) {
+      return throwError(() => new InvalidMessageException());
+    }
+    const source = defer(async () => this.connect()).pipe(
+      mergeMap(() => this.dispatchBatchEvent({ pattern, data })),
+    );
+    const connectableSource = connectable(source, {
+      connector: () => new Subject(),
+      resetOnDisconnect: false,
+    });
+    connectableSource.connect();
+    return connectableSource as Observable<TResult>;
+  }
+
+  /** Commits offsets of the reply consumer. */
+  commitOffsets(topicPartitions: TopicPartitionOffsetAndMetadata[]): Promise<void> {
+    if (!this._consumer) throw new Error('No consumer initialized');
+    return this._consumer.commitOffsets(topicPartitions);
+  }
+
+  /** The driver's object: `Kafka`. */
+  unwrap<T>(): T {
+    if (!this.client) {
+      throw new Error('Not initialized. Please call the "connect" method first.');
+    }
+    return this.client as T;
+  }
+
+  /** Not supported, as in stock: use {@link status}. */
+  override on(): never {
+    throw new Error('Method is not supported for Kafka client');
+  }
+
+  protected registerConsumerEventListeners(): void {
+    const consumer = this._consumer;
+    if (!consumer) return;
+    const { events } = consumer;
+    consumer.on(events.CONNECT, () => this.#status('connected'));
+    consumer.on(events.DISCONNECT, () => this.#status('disconnected'));
+    consumer.on(events.REBALANCING, () => this.#status('rebalancing'));
+    consumer.on(events.GROUP_JOIN, () => this.#status('connected'));
+    consumer.on(events.STOP, () => this.#status('stopped'));
+    consumer.on(events.CRASH, () => this.#status('crashed'));
+  }
+
+  protected registerProducerEventListeners(): void {
+    const producer = this._producer;
+    if (!producer) return;
+    producer.on(producer.events.CONNECT, () => this.#status('connected'));
+    producer.on(producer.events.DISCONNECT, () => this.#status('disconnected'));
+  }
+
+  #status(status: Status): void {
+    this._status$.next(status);
+  }
+
+  #serialize(data: unknown, pattern: string): OutgoingRecord | Promise<OutgoingRecord> {
+    return this.#serializesItself ? serialize(data) : this.serializer.serialize(data as any, { pattern });
+  }
+
+  protected async dispatchBatchEvent(packet: ReadPacket<{ messages: any[] }>): Promise<any> {
+    const { messages } = packet.data;
+    if (messages.length === 0) return undefined;
+    const pattern = this.normalizePattern(packet.pattern);
+    const records = await Promise.all(messages.map((message) => this.#serialize(message, pattern)));
+    return this.#dispatch(pattern, records);
+  }
+
+  protected dispatchEvent(packet: ReadPacket): Promise<any> {
+    const pattern = this.normalizePattern(packet.pattern);
+    const record = this.#serialize(packet.data, pattern);
+    return record instanceof Promise
+      ? record.then((resolved) => this.#dispatch(pattern, [resolved]))
+      : this.#dispatch(pattern, [record]);
+  }
+
+  #dispatch(topic: string, records: OutgoingRecord[]): Promise<RecordMetadata[]> {
+    return new Promise((resolve, reject) => {
+      this.producer.dispatch(topic, records, this.options.send ?? {}, (error, metadata) =>
+        error ? reject(error) : resolve(metadata),
+      );
+    });
+  }
+
+  protected getReplyTopicPartition(topic: string): string {
+    const partition = this.consumerAssignments[topic];
+    if (partition === undefined) throw new InvalidKafkaClientTopicException(topic);
+    return partition.toString();
+  }
+
+  protected publish(partialPacket: ReadPacket, callback: ReplyCallback): () => void {
+    try {
+      const pattern = this.normalizePattern(partialPacket.pattern);
+      const replyTopic = this.getResponsePatternName(pattern);
+      const replyPartition = Number(this.getReplyTopicPartition(replyTopic));
+      const record = this.#serialize(partialPacket.data, pattern);
+      const slot = this.#pending.open(callback);
+      const generation = this.#pending.generation(slot);
+      if (record instanceof Promise) {
+        record
+          .then((resolved) => this.#request(pattern, replyTopic, replyPartition, slot, generation, resolved))
+          .catch((err: unknown) => this.#fail(slot, generation, err));
+      } else {
+        try {
+          this.#request(pattern, replyTopic, replyPartition, slot, generation, record);
+        } catch (err) {
+          this.#fail(slot, generation, err);
+        }
+      }
+      return () => this.#forget(slot, generation);
+    } catch (err) {
+      callback({ err });
+      return () => undefined;
+    }
+  }
+
+  #request(
+    pattern: string,
+    replyTopic: string,
+    replyPartition: number,
+    slot: number,
+    generation: number,
+    record: OutgoingRecord,
+  ): void {
+    // Unsubscribed while a serializer was at work.
+    if (this.#pending.find(slot, generation) === undefined) return;
+    const channel = this.producer.channel(this.options.send ?? {});
+    const topic = channel.topic(pattern);
+    channel.outgoing.request(topic, slot, generation, channel.topic(replyTopic), replyPartition, record);
+  }
+
+  #forget(slot: number, generation: number): void {
+    if (!this.#pending.close(slot, generation)) return;
+    this._producer?.channel(this.options.send ?? {}).outgoing.cancel(slot, generation);
+  }
+
+  #fail(slot: number, generation: number, err: unknown): void {
+    const callback = this.#pending.find(slot, generation);
+    if (callback === undefined) return;
+    this.#forget(slot, generation);
+    this.#call(callback, { err });
+  }
+
+  #replies(batch: IncomingBatch): void {
+    for (let index = 0; index < batch.length; index++) {
+      const slot = batch.requestSlot(index);
+      const generation = batch.requestGeneration(index);
+      const callback = this.#pending.find(slot, generation);
+      if (callback === undefined) continue;
+      if (!this.#deserializesItself) {
+        void this.#deserialize(batch, index, slot, generation, callback);
+        continue;
+      }
+      const flags = batch.flags(index);
+      if ((flags & REPLY_ERROR) !== 0) {
+        this.#settle(slot, generation, callback, { err: batch.replyError(index), isDisposed: true });
+        continue;
+      }
+      const response = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
+      this.#settle(slot, generation, callback, { response, isDisposed: (flags & REPLY_DISPOSED) !== 0 });
+    }
+  }
+
+  async #deserialize(
+    batch: IncomingBatch,
+    index: number,
+    slot: number,
+    generation: number,
+    callback: ReplyCallback,
+  ): Promise<void> {
+    try {
+      const { topic, partition } = this.#origin(batch, index);
+      const message = incomingMessage(batch, index, topic, partition, this.#keepBinary);
+      const packet: any = await this.deserializer.deserialize(message);
+      const { err, response, isDisposed } = packet;
+      this.#settle(slot, generation, callback, { err, response, isDisposed: Boolean(err) || isDisposed });
+    } catch (err) {
+      this.#settle(slot, generation, callback, { err, isDisposed: true });
+    }
+  }
+
+  #origin(batch: IncomingBatch, index: number): { topic: string; partition: number } {
+    return this._consumer?.partitionOf(batch.slot(index)) ?? { topic: '', partition: -1 };
+  }
+
+  #settle(slot: number, generation: number, callback: ReplyCallback, packet: WritePacket): void {
+    if (packet.err || packet.isDisposed) this.#pending.close(slot, generation);
+    const { err, response, isDisposed } = packet;
+    this.#call(callback, err || isDisposed ? { err, response, isDisposed } : { err, response });
+  }
+
+  /** The reply topic of a pattern; a subclass may name it differently. */
+  protected getResponsePatternName(pattern: string): string {
+    return `${pattern}.reply`;
+  }
+
+  protected override initializeSerializer(options: any): void {
+    this.serializer = options?.serializer ?? new KafkaRequestSerializer();
+  }
+
+  protected override initializeDeserializer(options: any): void {
+    this.deserializer = options?.deserializer ?? new KafkaResponseDeserializer();
+  }
+}

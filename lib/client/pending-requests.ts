@@ -1,0 +1,57 @@
+import type { WritePacket } from '@nestjs/microservices';
+
+/** NestJS's callback of a request. */
+export type ReplyCallback = (packet: WritePacket) => void;
+
+/** The requests that wait for replies, by slot. A slot's generation tells its uses apart: the core forgets replies of earlier ones. */
+export class PendingRequests {
+  readonly #callbacks: (ReplyCallback | undefined)[] = [];
+  readonly #generations: number[] = [];
+  readonly #free: number[] = [];
+  #count = 0;
+
+  /** Requests that wait. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /** Takes a slot for a request. */
+  open(callback: ReplyCallback): number {
+    const slot = this.#free.pop() ?? this.#callbacks.length;
+    this.#callbacks[slot] = callback;
+    this.#generations[slot] ??= 0;
+    this.#count++;
+    return slot;
+  }
+
+  /** The generation that the slot is in. */
+  generation(slot: number): number {
+    return this.#generations[slot] as number;
+  }
+
+  /** The callback of a request that still waits. */
+  find(slot: number, generation: number): ReplyCallback | undefined {
+    return this.#generations[slot] === generation ? this.#callbacks[slot] : undefined;
+  }
+
+  /** Gives a slot back; false when the request was over already. */
+  close(slot: number, generation: number): boolean {
+    if (this.find(slot, generation) === undefined) return false;
+    this.#callbacks[slot] = undefined;
+    this.#generations[slot] = (generation + 1) >>> 0;
+    this.#free.push(slot);
+    this.#count--;
+    return true;
+  }
+
+  /** Gives all slots back and answers their callbacks. */
+  drain(): ReplyCallback[] {
+    const callbacks: ReplyCallback[] = [];
+    this.#callbacks.forEach((callback, slot) => {
+      if (callback === undefined) return;
+      callbacks.push(callback);
+      this.close(slot, this.generation(slot));
+    });
+    return callbacks;
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * NestJS's Kafka transport on a Rust core.
+ *
+ * @packageDocumentation
+ */
+export { ClientKafka } from './client/client-kafka.js';
+export { ServerKafka } from './server/server-kafka.js';
+export type { IncomingMessage } from './server/incoming-message.js';
+export { Kafka } from './kafkajs/kafka.js';
+export { Consumer } from './kafkajs/consumer.js';
+export { Producer } from './kafkajs/producer.js';
+export { MockKafka } from './mock-kafka.js';
+export * from './kafkajs/errors.js';
+export { CompressionTypes, logLevel } from './kafkajs/types.js';
+export type * from './kafkajs/shapes.js';
+export type { NestKafkaOptions } from './options/index.js';
+export { KafkaContext, KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';

@@ -1,0 +1,32 @@
+/**
+ * The only deep imports of NestJS: what its root does not export in both supported versions. Each file is named with its extension,
+ * which both of them resolve, to the same classes that the application's own imports give.
+ *
+ * @packageDocumentation
+ */
+// Nest's decorators need it, and Nest 12 fails without it when a file is imported by its path first.
+import 'reflect-metadata';
+import * as requestDeserializer from '@nestjs/microservices/deserializers/kafka-request.deserializer.js';
+import * as responseDeserializer from '@nestjs/microservices/deserializers/kafka-response.deserializer.js';
+import * as invalidTopic from '@nestjs/microservices/errors/invalid-kafka-client-topic.exception.js';
+import * as invalidMessage from '@nestjs/microservices/errors/invalid-message.exception.js';
+import * as requestSerializer from '@nestjs/microservices/serializers/kafka-request.serializer.js';
+
+export const { KafkaRequestDeserializer } = requestDeserializer;
+export const { KafkaResponseDeserializer } = responseDeserializer;
+export const { InvalidKafkaClientTopicException } = invalidTopic;
+export const { InvalidMessageException } = invalidMessage;
+export const { KafkaRequestSerializer } = requestSerializer;
+
+// Constants of @nestjs/microservices/constants.js; they are part of its wire and option contract and have not changed since 7.
+/** Broker of a client without `brokers`. */
+export const KAFKA_DEFAULT_BROKER = 'localhost:9092';
+/** Client id of a client without one. */
+export const KAFKA_DEFAULT_CLIENT = 'nestjs-consumer';
+/** Group id of a consumer without one. */
+export const KAFKA_DEFAULT_GROUP = 'nestjs-group';
+/** The error of a request that nobody handles. */
+export const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
+/** The log line of an event that nobody handles. */
+export const noEventHandler = (pattern: string): string =>
+  `There is no matching event handler defined in the remote service. Event pattern: ${pattern}`;

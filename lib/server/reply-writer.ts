@@ -1,0 +1,67 @@
+import { Logger } from '@nestjs/common';
+import type { Serializer } from '@nestjs/microservices';
+import { REPLY_DISPOSED, REPLY_ERROR, type OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
+import { serialize } from '../packed/serialize.js';
+
+/** What NestJS's server replies with. */
+export interface ReplyPacket {
+  response?: unknown;
+  err?: any;
+  isDisposed?: boolean;
+}
+
+/** Writes replies into the tick's buffer. Correlation id, topic and partition are the core's business. */
+export class ReplyWriter {
+  readonly #logger = new Logger('ServerKafka');
+  readonly #outgoing: () => OutgoingBuffer;
+  readonly #serializer: Serializer;
+  readonly #serializesItself: boolean;
+
+  /** With `isDefault`, the serializer is NestJS's own and is not called: {@link serialize} does what it does. */
+  constructor(outgoing: () => OutgoingBuffer, serializer: Serializer, isDefault: boolean) {
+    this.#outgoing = outgoing;
+    this.#serializer = serializer;
+    this.#serializesItself = isDefault;
+  }
+
+  /**
+   * Writes a reply. One that cannot be written becomes an error reply instead of silence. Answers a promise only where a serializer
+   * is asynchronous.
+   */
+  write(slot: number, sequence: number, packet: ReplyPacket): Promise<void> | void {
+    try {
+      const record: unknown = this.#serializesItself
+        ? serialize(packet.response)
+        : this.#serializer.serialize(packet.response);
+      if (record instanceof Promise) {
+        return record
+          .then((resolved: OutgoingRecord) => this.#put(slot, sequence, packet, resolved))
+          .catch((error: unknown) => this.#failed(slot, sequence, error));
+      }
+      this.#put(slot, sequence, packet, record as OutgoingRecord);
+    } catch (error) {
+      this.#failed(slot, sequence, error);
+    }
+  }
+
+  #put(slot: number, sequence: number, { err, isDisposed }: ReplyPacket, record: OutgoingRecord): void {
+    const flags = (isDisposed ? REPLY_DISPOSED : 0) | (err ? REPLY_ERROR : 0);
+    const error = err ? errorText(err) : undefined;
+    this.#outgoing().reply(slot, sequence, flags, record, error);
+  }
+
+  #failed(slot: number, sequence: number, cause: unknown): void {
+    this.#logger.error(cause);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const error = JSON.stringify({
+      status: 'error',
+      message: `The reply could not be serialized: ${reason}`,
+    });
+    this.#outgoing().reply(slot, sequence, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
+  }
+}
+
+/** The text of stock's error header: objects as JSON, the rest as it is. */
+function errorText(error: unknown): string {
+  return typeof error === 'object' ? JSON.stringify(error) : String(error);
+}

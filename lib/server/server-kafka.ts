@@ -1,0 +1,373 @@
+import { Logger } from '@nestjs/common';
+import {
+  KafkaRetriableException,
+  Server,
+  Transport,
+  type CustomTransportStrategy,
+  type MessageHandler,
+} from '@nestjs/microservices';
+import { isObservable, lastValueFrom, type Observable, ReplaySubject } from 'rxjs';
+import { Consumer } from '../kafkajs/consumer.js';
+import { Kafka } from '../kafkajs/kafka.js';
+import type { Lane } from '../kafkajs/lane.js';
+import { nestLogCreator } from '../kafkajs/nest-log.js';
+import type { Producer } from '../kafkajs/producer.js';
+import { UNFINISHED } from '../kafkajs/runner.js';
+import { matches } from '../kafkajs/subscriptions.js';
+import type { KafkaConfig } from '../kafkajs/types.js';
+import {
+  KAFKA_DEFAULT_BROKER,
+  KAFKA_DEFAULT_CLIENT,
+  KAFKA_DEFAULT_GROUP,
+  KafkaRequestDeserializer,
+  KafkaRequestSerializer,
+  NO_MESSAGE_HANDLER,
+  noEventHandler,
+} from '../nest.js';
+import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
+import { REQUEST, type IncomingBatch } from '../packed/incoming.js';
+import type { OutgoingBuffer } from '../packed/outgoing.js';
+import { PackedKafkaContext } from './kafka-context.js';
+import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
+
+type Handler = MessageHandler & { isEventHandler?: boolean };
+type Status = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
+
+/**
+ * NestJS's Kafka server over the Rust core, as a custom transport strategy:
+ *
+ * ```ts
+ * NestFactory.createMicroservice(AppModule, { strategy: new ServerKafka({ client: { brokers } }) });
+ * ```
+ *
+ * The options are those of `Transport.KAFKA`, and what an application sees is what it sees of NestJS's own `ServerKafka`.
+ *
+ * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
+ */
+export class ServerKafka extends Server<any, any> implements CustomTransportStrategy {
+  // An event handler's failure reaches the runner, which logs it: Nest 12 must not report it a second time.
+  override readonly propagatesEventHandlerErrors: boolean = true;
+  override transportId: any = Transport.KAFKA;
+  protected override logger: Logger = new Logger(ServerKafka.name);
+  protected readonly options: NestKafkaOptions;
+  protected client: Kafka | null = null;
+  protected consumer: Consumer | null = null;
+  protected producer: Producer | null = null;
+  protected brokers: KafkaConfig['brokers'];
+  protected clientId: string;
+  protected groupId: string;
+  #replies: ReplyWriter | undefined;
+  #keepBinary = false;
+  #decodesItself = true;
+
+  constructor(options: NestKafkaOptions = {}) {
+    super();
+    validateNestOptions('server', options);
+    this.options = options;
+    const { client = {}, consumer = {}, postfixId = '-server' } = options;
+    this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
+    this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
+    this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
+    this.initializeSerializer(options as any);
+    this.initializeDeserializer(options as any);
+  }
+
+  /** Registers a handler. Patterns may be expressions, with any flags, on Nest 11 too. */
+  override addHandler(
+    pattern: any,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, any> = {},
+  ): void {
+    if (!(pattern instanceof RegExp)) {
+      super.addHandler(pattern, callback, isEventHandler, extras);
+      return;
+    }
+    const handlers = this.messageHandlers as Map<string | RegExp, MessageHandler>;
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    let tail = isEventHandler ? handlers.get(pattern) : undefined;
+    if (tail === undefined) {
+      handlers.set(pattern, callback);
+      return;
+    }
+    while (tail.next) tail = tail.next as MessageHandler;
+    tail.next = callback as NonNullable<MessageHandler['next']>;
+  }
+
+  /** The handler of a topic: the one registered for it, else the first whose expression matches. */
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    const handler = super.getHandlerByPattern(pattern);
+    if (handler) return handler;
+    const route = this.getRouteFromPattern(pattern);
+    for (const [registered, candidate] of this.messageHandlers as Map<string | RegExp, MessageHandler>) {
+      if (registered instanceof RegExp && matches(registered, route)) return candidate;
+    }
+    return null;
+  }
+
+  /** Connects, joins the group and starts handling. `callback` gets the error when that fails. */
+  async listen(callback: (error?: unknown, ...optionalParams: unknown[]) => void): Promise<void> {
+    try {
+      this.client = this.createClient();
+      await this.start(callback);
+    } catch (error) {
+      await this.close();
+      callback(error);
+    }
+  }
+
+  protected createClient(): Kafka {
+    return new Kafka({
+      logCreator: nestLogCreator(this.logger),
+      ...this.options.client,
+      clientId: this.clientId,
+      brokers: this.brokers,
+    });
+  }
+
+  protected async start(callback: () => void): Promise<void> {
+    const client = this.client as Kafka;
+    const producer = client.producer(this.options.producer);
+    const sendOptions = this.options.send ?? {};
+    const channel = (): OutgoingBuffer => producer.channel(sendOptions).outgoing;
+    const consumer = client.consumer(
+      { ...this.options.consumer, groupId: this.groupId },
+      {
+        handleRecord: (lane, batch, index) => this.handleRecord(lane, batch, index),
+        marks: channel,
+        created: (native) => producer.attach(native, sendOptions),
+      },
+    );
+    this.consumer = consumer;
+    this.producer = producer;
+    this.#replies = new ReplyWriter(
+      channel,
+      this.serializer,
+      this.serializer instanceof KafkaRequestSerializer,
+    );
+    this.#keepBinary = this.options.parser?.keepBinary ?? false;
+    this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;
+    this.registerConsumerEventListeners();
+    this.registerProducerEventListeners();
+    await producer.connect();
+    await consumer.connect();
+    await this.bindEvents(consumer);
+    callback();
+  }
+
+  protected registerConsumerEventListeners(): void {
+    const { consumer } = this;
+    if (!consumer) return;
+    const { events } = consumer;
+    consumer.on(events.CONNECT, () => this.#status('connected'));
+    consumer.on(events.DISCONNECT, () => this.#status('disconnected'));
+    consumer.on(events.REBALANCING, () => this.#status('rebalancing'));
+    consumer.on(events.GROUP_JOIN, () => this.#status('connected'));
+    consumer.on(events.STOP, () => this.#status('stopped'));
+    consumer.on(events.CRASH, () => this.#status('crashed'));
+  }
+
+  protected registerProducerEventListeners(): void {
+    const { producer } = this;
+    if (!producer) return;
+    producer.on(producer.events.CONNECT, () => this.#status('connected'));
+    producer.on(producer.events.DISCONNECT, () => this.#status('disconnected'));
+  }
+
+  #status(status: Status): void {
+    this._status$.next(status);
+  }
+
+  protected async bindEvents(consumer: Consumer): Promise<void> {
+    const topics = [...this.messageHandlers.keys()] as (string | RegExp)[];
+    if (topics.length > 0) await consumer.subscribe({ ...this.options.subscribe, topics });
+    await consumer.run(this.options.run);
+  }
+
+  /** Stops fetching, lets the running handlers finish, commits, leaves the group and disconnects. */
+  async close(): Promise<void> {
+    const { consumer, producer } = this;
+    await consumer?.disconnect();
+    await producer?.disconnect();
+    if (this.consumer !== consumer || this.producer !== producer) return;
+    this.consumer = null;
+    this.producer = null;
+    this.client = null;
+  }
+
+  /** Handles one record; the partition waits for the promise. */
+  protected handleRecord(
+    lane: Lane,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<void | typeof UNFINISHED> | void {
+    const context = new PackedKafkaContext(
+      batch,
+      index,
+      lane,
+      this.consumer as Consumer,
+      this.producer as Producer,
+      this.#keepBinary,
+    );
+    const isRequest = (batch.flags(index) & REQUEST) !== 0;
+    if (!this.#decodesItself) return this.#deserialize(lane, batch, index, context, isRequest);
+    const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
+    // A tombstone's payload is the message itself.
+    const data = value ?? context.getMessage();
+    const handler = (lane.route ??= { handler: this.getHandlerByPattern(lane.topic) }) as {
+      handler: Handler | null;
+    };
+    return this.#dispatch(handler.handler, lane.topic, data, context, isRequest, lane, batch.sequence(index));
+  }
+
+  async #deserialize(
+    lane: Lane,
+    batch: IncomingBatch,
+    index: number,
+    context: PackedKafkaContext,
+    isRequest: boolean,
+  ): Promise<void | typeof UNFINISHED> {
+    const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: lane.topic });
+    const handler = this.getHandlerByPattern(packet.pattern);
+    return this.#dispatch(
+      handler,
+      packet.pattern,
+      packet.data,
+      context,
+      isRequest,
+      lane,
+      batch.sequence(index),
+    );
+  }
+
+  #dispatch(
+    handler: Handler | null,
+    pattern: string,
+    data: unknown,
+    context: PackedKafkaContext,
+    isRequest: boolean,
+    lane: Lane,
+    sequence: number,
+  ): Promise<void | typeof UNFINISHED> | void {
+    if (handler?.isEventHandler || !isRequest) {
+      if (!handler) {
+        this.logger.error(noEventHandler(pattern));
+        return;
+      }
+      return this.#event(handler, data, context);
+    }
+    if (!handler) {
+      return this.#replies?.write(lane.slot, sequence, { err: NO_MESSAGE_HANDLER });
+    }
+    return this.#request(handler, data, context, lane.slot, sequence);
+  }
+
+  async #event(handler: Handler, data: unknown, context: PackedKafkaContext): Promise<void> {
+    await this.onProcessingStartHook(this.transportId, context, async () => {
+      try {
+        const result: unknown = await handler(data, context);
+        // Stock's lastValueFrom() without a default fails on a stream that completes empty, and so redelivers it for ever.
+        if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+      } finally {
+        this.onProcessingEndHook?.(this.transportId, context);
+      }
+    });
+  }
+
+  async #request(
+    handler: Handler,
+    data: unknown,
+    context: PackedKafkaContext,
+    slot: number,
+    sequence: number,
+  ): Promise<void | typeof UNFINISHED> {
+    let outcome: typeof UNFINISHED | undefined;
+    await this.onProcessingStartHook(this.transportId, context, async () => {
+      const end = (): void => this.onProcessingEndHook?.(this.transportId, context);
+      let result: unknown;
+      try {
+        result = await handler(data, context);
+      } catch (error) {
+        if (error instanceof KafkaRetriableException) {
+          end();
+          throw error;
+        }
+        await this.#replies?.write(slot, sequence, { err: error, isDisposed: true });
+        end();
+        return;
+      }
+      if (isObservable(result)) {
+        outcome = await this.#stream(result, slot, sequence, end);
+        return;
+      }
+      await this.#replies?.write(slot, sequence, { response: result, isDisposed: true });
+      end();
+    });
+    return outcome;
+  }
+
+  /**
+   * Replies with each value of a stream. The partition goes on after the first one, as in stock; the offset counts when the last reply
+   * is acknowledged.
+   */
+  async #stream(
+    response$: Observable<unknown>,
+    slot: number,
+    sequence: number,
+    end: () => void,
+  ): Promise<typeof UNFINISHED> {
+    const replay$ = new ReplaySubject<unknown>();
+    await new Promise<void>((resolve, reject) => {
+      response$.subscribe({
+        next: (value) => {
+          replay$.next(value);
+          resolve();
+        },
+        error: (error: unknown) => {
+          if (error instanceof KafkaRetriableException) reject(error);
+          else resolve();
+          replay$.error(error);
+        },
+        complete: () => {
+          replay$.complete();
+          resolve();
+        },
+      });
+    }).catch((error: unknown) => {
+      end();
+      throw error;
+    });
+    const consumer = this.consumer as Consumer;
+    this.send(replay$, async (packet: ReplyPacket) => {
+      await this.#replies?.write(slot, sequence, packet);
+      if (!packet.isDisposed) return;
+      end();
+      consumer.finish(slot, sequence);
+    });
+    return UNFINISHED;
+  }
+
+  /** The driver's objects: `[Kafka, Consumer, Producer]`. */
+  unwrap<T>(): T {
+    if (!this.client) {
+      throw new Error(
+        'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
+      );
+    }
+    return [this.client, this.consumer, this.producer] as T;
+  }
+
+  /** Not supported, as in stock: use {@link status}. */
+  override on(): never {
+    throw new Error('Method is not supported for Kafka server');
+  }
+
+  protected override initializeSerializer(options: any): void {
+    this.serializer = options?.serializer ?? new KafkaRequestSerializer();
+  }
+
+  protected override initializeDeserializer(options: any): void {
+    this.deserializer = options?.deserializer ?? new KafkaRequestDeserializer();
+  }
+}
