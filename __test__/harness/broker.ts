@@ -52,7 +52,10 @@ export async function closeBroker(): Promise<void> {
   producer = undefined;
 }
 
-/** Creates topics and waits for their leaders. `topics` maps a name to its number of partitions. */
+/**
+ * Creates topics and waits until every partition answers. `topics` maps a name to its number of partitions.
+ * A partition that is not ready yet would refuse its records, and kafkajs then sends those of the others again.
+ */
 export async function createTopics(
   topics: Record<string, number>,
   configEntries?: ITopicConfig['configEntries'],
@@ -67,12 +70,13 @@ export async function createTopics(
       configEntries,
     })),
   });
-  await until('every partition has a leader', async () => {
-    const metadata = await connected
-      .fetchTopicMetadata({ topics: Object.keys(topics) })
-      .catch(() => undefined);
-    return metadata?.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
-  });
+  const ready = Object.entries(topics).map(([topic, count]) =>
+    until(`${topic} answers`, async () => {
+      const offsets = await connected.fetchTopicOffsets(topic).catch(() => []);
+      return offsets.length === count;
+    }),
+  );
+  await Promise.all(ready);
 }
 
 export async function describeGroup(groupId: string): Promise<GroupDescription> {

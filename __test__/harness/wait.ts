@@ -42,12 +42,24 @@ export async function within<T>(what: string, promise: Promise<T>, deadlineMs = 
   }
 }
 
+const gates = new Set<Gate>();
+
+/** Opens every gate: after a failed test no handler may go on waiting, for nothing could be closed. */
+export function openGates(): void {
+  for (const gate of gates) gate.open();
+  gates.clear();
+}
+
 /** Something a handler waits for and a test opens. */
 export class Gate {
   private release: () => void = () => undefined;
   private readonly opened = new Promise<void>((resolve) => {
     this.release = resolve;
   });
+
+  constructor() {
+    gates.add(this);
+  }
 
   open(): void {
     this.release();

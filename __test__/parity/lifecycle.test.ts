@@ -1,14 +1,15 @@
 import { Controller, type Type } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { afterAll, describe, expect } from 'vitest';
+import { afterAll, afterEach, describe, expect } from 'vitest';
 import { optionsFor, startClient, startServer } from '../harness/apps';
 import { closeBroker, committed, createTopics, describeGroup, rawProducer, unique } from '../harness/broker';
 import { onEither } from '../harness/kinds';
 import { outcome } from '../harness/outcome';
 import type { Side } from '../harness/side';
-import { Gate, until, within } from '../harness/wait';
+import { Gate, openGates, until, within } from '../harness/wait';
 import { scenario, world } from '../harness/world';
 
+afterEach(openGates);
 afterAll(closeBroker);
 
 /** Gates by name, which the slow handlers wait at. */
