@@ -103,7 +103,7 @@ export class Consumer implements Pick<
     this.#logger = logger.namespace('Consumer');
     this.#emitter = new InstrumentationEmitter('consumer', this.#logger);
     this.#internals = internals;
-    this.#ownMarks = new OutgoingBuffer((words, count) => this.#native?.settle(words, count));
+    this.#ownMarks = new OutgoingBuffer((words, count) => this.#latest?.settle(words, count));
   }
 
   /**
@@ -152,6 +152,7 @@ export class Consumer implements Pick<
       () => new NativeConsumer(properties, settings, (batch, event) => this.#signal(native, batch, event)),
     );
     this.#native = native;
+    this.#latest = native;
     this.#made = made;
     this.#internals.created?.(native);
     const failure = await native.connect(this.#settings.connectTimeoutMs);
@@ -251,7 +252,6 @@ export class Consumer implements Pick<
     return new Runner({
       handle,
       marks: this.#internals.marks ?? (() => this.#ownMarks),
-      released: (slots) => this.#releasing?.released(slots),
       concurrency: partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
       retry: this.#settings.retry,
       isPaused: (topic, partition) => this.#paused.has(topic, partition),
@@ -282,8 +282,8 @@ export class Consumer implements Pick<
     else this.#joined = undefined;
   }
 
-  /** The handle that a release belongs to: also the one that is closing. */
-  #releasing: NativeConsumer | undefined;
+  /** The native consumer that marks belong to: also while it is closing. */
+  #latest: NativeConsumer | undefined;
 
   #signal(native: NativeConsumer, packed: Buffer | null | undefined, event: string | null | undefined): void {
     if (packed) {
@@ -292,7 +292,6 @@ export class Consumer implements Pick<
       if (onReplies) onReplies(batch);
       else this.#runner?.accept(batch);
     } else if (event) {
-      this.#releasing = native;
       this.#event(JSON.parse(event) as CoreEvent);
     }
   }

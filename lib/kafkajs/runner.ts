@@ -18,8 +18,6 @@ export interface RunnerOptions {
   readonly handle: RecordHandler;
   /** Takes the marks about handled records. */
   readonly marks: () => OutgoingBuffer;
-  /** Tells the core that no handler of a slot runs any more. */
-  readonly released: (slots: number[]) => void;
   /** Partitions worked on at once. */
   readonly concurrency: number;
   readonly retry: ResolvedRetry;
@@ -227,8 +225,8 @@ export class Runner {
 
   #release(slots: number[]): void {
     if (slots.length === 0) return;
-    // The marks of the last records go first: the offsets are committed after this.
-    this.#options.marks().flush();
-    this.#options.released(slots);
+    const marks = this.#options.marks();
+    for (const slot of slots) marks.released(slot);
+    marks.flush();
   }
 }

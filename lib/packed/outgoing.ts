@@ -6,6 +6,7 @@ const REQUEST = 2;
 const REPLY = 3;
 const SETTLED = 4;
 const CANCEL = 5;
+const RELEASED = 6;
 const NULL_LENGTH = 0xffffffff;
 const NO_PARTITION = 0xffffffff;
 
@@ -121,6 +122,12 @@ export class OutgoingBuffer {
     const at = this.#entry(CANCEL, 2);
     this.#words[at] = slot;
     this.#words[at + 1] = generation;
+    this.#schedule();
+  }
+
+  /** No handler of a slot runs any more: its partition may be given up. Goes behind the marks and replies of its last records. */
+  released(slot: number): void {
+    this.#words[this.#entry(RELEASED, 1)] = slot;
     this.#schedule();
   }
 

@@ -210,16 +210,14 @@ impl NativeConsumer {
     pub fn settle(&self, words: &[u32], word_count: u32) {
         let words = words.get(..word_count as usize).unwrap_or(words);
         for entry in Reader::new(words, &[]).flatten() {
-            if let Outgoing::Settled { slot, sequence, flags } = entry {
-                self.consumer.slots().settle(slot, sequence, flags);
+            match entry {
+                Outgoing::Settled { slot, sequence, flags } => {
+                    self.consumer.slots().settle(slot, sequence, flags);
+                }
+                Outgoing::Released { slot } => self.consumer.slots().released(slot),
+                _ => {}
             }
         }
-    }
-
-    /// Says that no handler of these slots runs any more, so that their partitions may be given up.
-    #[napi]
-    pub fn released(&self, slots: Vec<u32>) {
-        self.consumer.released(slots);
     }
 
     /// Requests that wait for a reply.

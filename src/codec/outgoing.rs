@@ -11,6 +11,7 @@
 //! | [`REPLY`] | slot, sequence, flags, partition override, *payload* |
 //! | [`SETTLED`] | slot, sequence, flags |
 //! | [`CANCEL`] | request slot, generation |
+//! | [`RELEASED`] | slot |
 //!
 //! *payload* is: timestamp (ms, 0 for "now") low, high, key length, value length ([`NULL_LENGTH`] for null),
 //! header count, then per header the lengths of its name and value. The bytes are: key, value, then name and
@@ -28,6 +29,9 @@ pub const REPLY: u32 = 3;
 pub const SETTLED: u32 = 4;
 /// Nobody waits for a request's replies any more.
 pub const CANCEL: u32 = 5;
+
+/// No handler of a slot runs any more: its partition may be given up.
+pub const RELEASED: u32 = 6;
 
 /// Length that stands for null.
 pub const NULL_LENGTH: u32 = u32::MAX;
@@ -143,6 +147,11 @@ pub enum Outgoing<'a> {
         /// Its generation.
         generation: u32,
     },
+    /// See [`RELEASED`].
+    Released {
+        /// Slot that has come to rest.
+        slot: u32,
+    },
 }
 
 /// Reads entries in order; ends after the first malformed one, which it reports.
@@ -229,6 +238,7 @@ impl<'a> Reader<'a> {
                 let [slot, generation] = self.words::<2>()?;
                 Ok(Outgoing::Cancel { slot, generation })
             }
+            RELEASED => Ok(Outgoing::Released { slot: self.word()? }),
             _ => Err(malformed()),
         }
     }

@@ -20,8 +20,6 @@ pub enum Command {
     Commit(Vec<Partition>, oneshot::Sender<Result<()>>),
     /// Move the position of an assigned partition; records handed out before are void.
     Seek(Partition),
-    /// The handlers of these slots have come to rest; their partitions may be given up.
-    Released(Vec<u32>),
     /// Drain, commit, leave the group and stop.
     Close {
         /// Time for running handlers to finish.

@@ -128,11 +128,6 @@ impl Consumer {
         self.inbox.send(Command::Seek(partition));
     }
 
-    /// Says that no handler of these slots runs any more.
-    pub fn released(&self, slots: Vec<u32>) {
-        self.inbox.send(Command::Released(slots));
-    }
-
     /// Drains, commits, leaves the group and waits for the thread to end. A second call returns at once.
     pub async fn close(&self, drain: Duration) {
         self.release_handle();

@@ -149,7 +149,6 @@ impl PollLoop {
                 }
             }
             Command::Seek(partition) => self.seek(&partition),
-            Command::Released(slots) => self.slots.released(&slots),
             Command::Close { drain, done } => self.start_closing(drain, done),
         }
     }

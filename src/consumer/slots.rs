@@ -295,14 +295,14 @@ impl Slots {
         slots
     }
 
-    /// JavaScript has no handler of these slots running any more.
-    pub fn released(&self, slots: &[u32]) {
-        let mut state = self.lock();
-        for slot in slots {
-            if let Some(slot) = state.slots.get_mut(slot) {
-                slot.phase = Phase::Released;
-            }
+    /// JavaScript has no handler of this slot running any more.
+    pub fn released(&self, slot: u32) {
+        {
+            let mut state = self.lock();
+            let Some(slot) = state.slots.get_mut(&slot) else { return };
+            slot.phase = Phase::Released;
         }
+        self.inbox.nudge();
     }
 
     /// Whether every slot that is being given up has come to rest.

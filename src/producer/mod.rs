@@ -1,7 +1,9 @@
 //! The producer: takes packed records on JavaScript's thread, and a poll thread that gathers delivery
 //! reports and settles what they are about.
 
+mod dispatch;
 pub mod opaque;
+mod outbox;
 mod poll_loop;
 pub mod reports;
 
@@ -12,15 +14,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::binding::librdkafka::{Handle, PARTITION_UNASSIGNED, Record, RecordHeaders, Topic};
-use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
+use crate::binding::librdkafka::{Handle, Topic};
 use crate::consumer::slots::Slots;
-use crate::error::{CODE_INVALID_ARG, Error, Result};
+use crate::error::{Error, Result};
 use crate::rpc::correlation::CorrelationTable;
-use crate::rpc::headers;
-use crate::rpc::reply::ReplyAddress;
-use opaque::Opaque;
-use poll_loop::{Closing, PollLoop};
+use outbox::{Chunk, Outbox};
+use poll_loop::PollLoop;
 use reports::{Reports, SendTable};
 
 /// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
@@ -48,6 +47,7 @@ pub(crate) struct Shared {
     slots: Attached<Slots>,
     /// The pending requests of this producer's client.
     requests: Attached<Mutex<CorrelationTable>>,
+    outbox: Arc<Outbox>,
 }
 
 /// Something that is attached later, and may be replaced.
@@ -74,27 +74,28 @@ pub struct Producer {
     /// Given up when closing, so that the poll thread is the last owner and destroys the handle: destroying
     /// waits for librdkafka's threads, which JavaScript's thread must not.
     shared: Mutex<Option<Arc<Shared>>>,
-    closing: Arc<Closing>,
+    outbox: Arc<Outbox>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Producer {
     /// Starts the poll thread of a fresh handle.
     pub fn start(handle: Arc<Handle>, sink: Box<dyn Sink>) -> Result<Self> {
+        let outbox = Arc::new(Outbox::default());
         let shared = Arc::new(Shared {
             topics: Mutex::default(),
             handle,
             sends: Mutex::default(),
             slots: Attached::default(),
             requests: Attached::default(),
+            outbox: Arc::clone(&outbox),
         });
-        let closing = Arc::new(Closing::new(shared.handle.main_queue()));
-        let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&closing), sink);
+        let poll_loop = PollLoop::new(Arc::clone(&shared), sink);
         let thread = std::thread::Builder::new()
             .name("kafka-producer".into())
             .spawn(move || poll_loop.run())
             .map_err(|e| Error::state("start the producer", format!("no thread: {e}")))?;
-        Ok(Self { shared: Mutex::new(Some(shared)), closing, thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared: Mutex::new(Some(shared)), outbox, thread: Mutex::new(Some(thread)) })
     }
 
     fn shared(&self) -> Result<Arc<Shared>> {
@@ -128,21 +129,25 @@ impl Producer {
         self.shared()?.topic_number(name)
     }
 
-    /// Produces, settles and cancels what the buffers say, in order. Returns what failed at once.
+    /// Takes what the buffers say: at once when nothing is under way, else behind what is. Returns what failed
+    /// at once; the rest is reported to the sink.
     pub fn flush(&self, words: &[u32], bytes: &[u8]) -> Result<Reports> {
         let shared = self.shared()?;
         let mut reports = Reports::default();
-        for entry in Reader::new(words, bytes) {
-            shared.handle_entry(entry?, &mut reports);
+        if !self.outbox.try_bypass() {
+            self.outbox.push(Chunk { words: words.to_vec(), bytes: bytes.to_vec() });
+            return Ok(reports);
         }
-        Ok(reports)
+        let (produced, result) = shared.handle_all(words, bytes, &mut reports);
+        self.outbox.produced(produced);
+        result.map(|()| reports)
     }
 
     /// Waits until everything is delivered, at most so long; then drops the rest, ends the thread and closes.
     pub async fn close(&self, timeout: Duration) {
         self.release_handle();
         let (done, closed) = oneshot::channel();
-        self.closing.ask(timeout, done);
+        self.outbox.close(timeout, done);
         // An error means that the thread had ended before.
         let _ = closed.await;
     }
@@ -152,269 +157,7 @@ impl Drop for Producer {
     fn drop(&mut self) {
         self.release_handle();
         let (done, _) = oneshot::channel();
-        self.closing.ask(Duration::ZERO, done);
+        self.outbox.close(Duration::ZERO, done);
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
-}
-
-impl Shared {
-    fn topic_number(&self, name: &str) -> Result<u32> {
-        let known = |topics: &Topics| topics.numbers.get(name).copied();
-        if let Some(number) = known(&self.topics.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(number);
-        }
-        let topic = Arc::new(self.handle.topic_handle(name)?);
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = known(&topics) {
-            return Ok(number);
-        }
-        let number = topics.list.len() as u32;
-        topics.list.push((topic, name.as_bytes().into()));
-        topics.numbers.insert(name.to_owned(), number);
-        Ok(number)
-    }
-
-    fn topic_at(&self, number: u32) -> Result<Arc<Topic>> {
-        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let (topic, _) = topics.list.get(number as usize).ok_or_else(|| unknown_topic(number))?;
-        Ok(Arc::clone(topic))
-    }
-
-    fn handle_entry(&self, entry: Outgoing<'_>, reports: &mut Reports) {
-        match entry {
-            Outgoing::Send { topic, partition, send, group, payload } => {
-                let opaque = if group > 1 {
-                    self.sends.lock().unwrap_or_else(PoisonError::into_inner).open(send, group);
-                    Opaque::Group { send }
-                } else {
-                    Opaque::Single { send }
-                };
-                let mut headers = RecordHeaders::with_capacity(payload.header_count());
-                append(&mut headers, &payload);
-                let result = self
-                    .topic_at(topic)
-                    .and_then(|topic| self.produce(&topic, partition, &payload, headers, opaque));
-                if let Err(error) = result {
-                    self.settle(opaque, error.code, -1, -1, reports);
-                }
-            }
-            Outgoing::Request {
-                topic,
-                partition,
-                slot,
-                generation,
-                reply_topic,
-                reply_partition,
-                payload,
-            } => {
-                let result = self.request(
-                    topic,
-                    partition,
-                    (slot, generation),
-                    (reply_topic, reply_partition),
-                    &payload,
-                );
-                if let Err(error) = result {
-                    self.settle(Opaque::Request { slot, generation }, error.code, -1, -1, reports);
-                }
-            }
-            Outgoing::Reply { slot, sequence, flags, partition, payload } => {
-                self.reply(slot, sequence, flags, partition, &payload, reports);
-            }
-            Outgoing::Settled { slot, sequence, flags } => {
-                if let Some(slots) = self.slots.get() {
-                    slots.settle(slot, sequence, flags);
-                }
-            }
-            Outgoing::Cancel { slot, generation } => {
-                if let Some(requests) = self.requests.get() {
-                    requests.lock().unwrap_or_else(PoisonError::into_inner).remove(slot, generation);
-                }
-            }
-        }
-    }
-
-    fn produce(
-        &self,
-        topic: &Topic,
-        partition: Option<i32>,
-        payload: &Payload<'_>,
-        headers: RecordHeaders,
-        opaque: Opaque,
-    ) -> Result<()> {
-        self.handle.produce(
-            topic,
-            Record {
-                partition: partition.unwrap_or(PARTITION_UNASSIGNED),
-                key: payload.key,
-                value: payload.value,
-                timestamp: payload.timestamp,
-                headers: Some(headers),
-                opaque: opaque.into(),
-            },
-        )
-    }
-
-    /// A request: its payload, and the three headers that stock writes.
-    fn request(
-        &self,
-        topic: u32,
-        partition: Option<i32>,
-        (slot, generation): (u32, u32),
-        (reply_topic, reply_partition): (u32, i32),
-        payload: &Payload<'_>,
-    ) -> Result<()> {
-        let requests = self
-            .requests
-            .get()
-            .ok_or_else(|| Error::state("send a request", "this producer has no reply consumer"))?;
-        let topic = self.topic_at(topic)?;
-        let reply_topic = {
-            let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-            topics.list.get(reply_topic as usize).ok_or_else(|| unknown_topic(reply_topic))?.1.clone()
-        };
-        let id = {
-            let mut requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
-            // Before the record is out: its reply may come before this thread goes on.
-            requests.insert(slot, generation);
-            requests.id(slot, generation)
-        };
-        let mut headers = RecordHeaders::with_capacity(payload.header_count() + 3);
-        append(&mut headers, payload);
-        headers.push(headers::CORRELATION_ID, Some(id.as_bytes()));
-        headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
-        headers.push(headers::REPLY_PARTITION, Some(reply_partition.to_string().as_bytes()));
-        self.produce(&topic, partition, payload, headers, Opaque::Request { slot, generation })
-    }
-
-    fn reply(
-        &self,
-        slot: u32,
-        sequence: u32,
-        flags: u32,
-        partition: Option<i32>,
-        payload: &Payload<'_>,
-        reports: &mut Reports,
-    ) {
-        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
-        let Some(address) = self.slots.get().and_then(|slots| slots.begin_reply(slot, sequence)) else {
-            return;
-        };
-        let opaque = Opaque::Reply { slot, sequence, substitute: false };
-        let result =
-            self.topic_number(&address.topic).and_then(|number| self.topic_at(number)).and_then(|topic| {
-                let headers = reply_headers(&address, flags, payload);
-                self.produce(&topic, address.partition.or(partition), payload, headers, opaque)
-            });
-        if let Err(error) = result {
-            self.settle(opaque, error.code, -1, -1, reports);
-        }
-    }
-
-    /// A record has come to an end, delivered or not. Returns what the log should say of it.
-    fn settle(
-        &self,
-        opaque: Opaque,
-        error: i32,
-        partition: i32,
-        offset: i64,
-        reports: &mut Reports,
-    ) -> Option<serde_json::Value> {
-        match opaque {
-            Opaque::Single { send } if error == 0 => reports.sent(send, 0, &[(partition, offset)]),
-            Opaque::Single { send } => reports.sent(send, error, &[]),
-            Opaque::Group { send } => {
-                let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
-                sends.settle(send, error, partition, offset, reports);
-            }
-            Opaque::Request { slot, generation } => {
-                if error != 0
-                    && let Some(requests) = self.requests.get()
-                    && requests.lock().unwrap_or_else(PoisonError::into_inner).remove(slot, generation)
-                {
-                    reports.request_failed(slot, generation, error);
-                }
-            }
-            Opaque::Reply { slot, sequence, substitute } => {
-                return self.reply_settled(slot, sequence, substitute, error);
-            }
-        }
-        None
-    }
-
-    fn reply_settled(
-        &self,
-        slot: u32,
-        sequence: u32,
-        substitute: bool,
-        error: i32,
-    ) -> Option<serde_json::Value> {
-        let slots = self.slots.get()?;
-        let mut failure = None;
-        if error != 0
-            && let Some(address) = slots.reply_address(slot, sequence)
-        {
-            let text = crate::binding::librdkafka::describe_code(error);
-            failure = Some(serde_json::json!({
-                "type": "replyFailed", "code": error, "message": text,
-                "topic": address.topic, "partition": address.partition,
-            }));
-            if !substitute && self.send_substitute(slot, sequence, &address, &text).is_ok() {
-                return failure;
-            }
-        }
-        slots.reply_settled(slot, sequence);
-        failure
-    }
-
-    /// Tells the client that its reply could not be sent, where stock would leave it waiting (row R3).
-    fn send_substitute(&self, slot: u32, sequence: u32, address: &ReplyAddress, reason: &str) -> Result<()> {
-        let topic = self.topic_number(&address.topic).and_then(|number| self.topic_at(number))?;
-        let error = serde_json::json!({
-            "status": "error", "message": format!("The reply could not be sent: {reason}"),
-        });
-        let mut headers = RecordHeaders::with_capacity(3);
-        headers.push(headers::CORRELATION_ID, Some(&address.correlation_id));
-        headers.push(headers::NEST_ERR, Some(error.to_string().as_bytes()));
-        headers.push(headers::NEST_IS_DISPOSED, Some(headers::DISPOSED_VALUE));
-        self.handle.produce(
-            &topic,
-            Record {
-                partition: address.partition.unwrap_or(PARTITION_UNASSIGNED),
-                key: None,
-                value: None,
-                timestamp: 0,
-                headers: Some(headers),
-                opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
-            },
-        )
-    }
-}
-
-fn append(headers: &mut RecordHeaders, payload: &Payload<'_>) {
-    for (name, value) in payload.headers() {
-        headers.push(name, value);
-    }
-}
-
-/// The handler's own headers and those that stock adds, in stock's order.
-fn reply_headers(address: &ReplyAddress, flags: u32, payload: &Payload<'_>) -> RecordHeaders {
-    let mut headers = RecordHeaders::with_capacity(payload.header_count() + 3);
-    let mut own = payload.headers();
-    let error = if flags & REPLY_ERROR == 0 { None } else { own.next() };
-    for (name, value) in own {
-        headers.push(name, value);
-    }
-    headers.push(headers::CORRELATION_ID, Some(&address.correlation_id));
-    if let Some((_, error)) = error {
-        headers.push(headers::NEST_ERR, error);
-    }
-    if flags & REPLY_DISPOSED != 0 {
-        headers.push(headers::NEST_IS_DISPOSED, Some(headers::DISPOSED_VALUE));
-    }
-    headers
-}
-
-fn unknown_topic(number: u32) -> Error {
-    Error::new("produce", CODE_INVALID_ARG, format!("there is no topic number {number}"))
 }
