@@ -2,8 +2,9 @@
 //!
 //! A produce request carries one partition, so records that leave one by one drown the broker in requests
 //! as soon as they spread over partitions, while holding them back costs latency when there is little to do.
-//! So the first records leave at once; while some are unacknowledged, later ones wait for the next delivery
-//! report, at most [`LINGER`]. One request in flight is never held; a busy producer batches by itself.
+//! So the first records leave at once; while some are unacknowledged, later ones wait for those, at most for
+//! a share of the time that acknowledgements take ([`linger`]). One record in flight is never held, and a busy
+//! producer batches by itself: the slower the broker answers, the more records share a request.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,8 +14,43 @@ use tokio::sync::oneshot;
 
 use crate::binding::librdkafka::Wake;
 
-/// Longest time that records are held back.
-pub(super) const LINGER: Duration = Duration::from_micros(500);
+/// Records are held back so long at least while others are unacknowledged, however fast the broker is.
+const SHORTEST_LINGER: Duration = Duration::from_micros(500);
+/// Records are never held back longer.
+const LONGEST_LINGER: Duration = Duration::from_millis(5);
+
+/// How long records are held back when acknowledgements take `latency`: half of it. A broker that answers
+/// slowly because it drowns in small requests gets larger ones; one that is far away delays records by a
+/// fraction of what the way takes anyway.
+fn linger(latency: Duration) -> Duration {
+    (latency / 2).clamp(SHORTEST_LINGER, LONGEST_LINGER)
+}
+
+/// How long acknowledgements take: one flush at a time is timed until all of its records are reported.
+#[derive(Default)]
+struct Latency {
+    average: Duration,
+    /// When the timed flush left, and how many reports until its last one.
+    probe: Option<(Instant, usize)>,
+}
+
+impl Latency {
+    fn produced(&mut self, unacknowledged: usize) {
+        if self.probe.is_none() && unacknowledged > 0 {
+            self.probe = Some((Instant::now(), unacknowledged));
+        }
+    }
+
+    fn acknowledged(&mut self, count: usize) {
+        let Some((since, left)) = &mut self.probe else { return };
+        *left = left.saturating_sub(count);
+        if *left == 0 {
+            // An eighth of each sample: one slow answer does not change the pace.
+            self.average = (self.average * 7 + since.elapsed()) / 8;
+            self.probe = None;
+        }
+    }
+}
 
 /// One flush of JavaScript's.
 pub(super) struct Chunk {
@@ -33,6 +69,7 @@ pub(super) struct Closing {
 struct State {
     chunks: VecDeque<Chunk>,
     held_since: Option<Instant>,
+    latency: Latency,
     /// Records handed to librdkafka whose delivery reports are missing.
     unacknowledged: usize,
     /// A thread is handing records over; others must queue behind it.
@@ -79,6 +116,8 @@ impl Outbox {
         let mut state = self.lock();
         state.unacknowledged = state.unacknowledged.wrapping_add(count);
         state.producing = false;
+        let unacknowledged = state.unacknowledged;
+        state.latency.produced(unacknowledged);
         if !state.chunks.is_empty() {
             self.notify(&mut state);
         }
@@ -106,18 +145,19 @@ impl Outbox {
         let mut state = self.lock();
         // A report may come before the thread that produced the record has counted it.
         state.unacknowledged = state.unacknowledged.wrapping_sub(count);
+        state.latency.acknowledged(count);
     }
 
     /// The queued flushes, if they need not wait any longer; [`Outbox::produced`] must follow then.
-    pub(super) fn take_due(&self, reports_came: bool) -> Option<VecDeque<Chunk>> {
+    pub(super) fn take_due(&self) -> Option<VecDeque<Chunk>> {
         let mut state = self.lock();
         if state.chunks.is_empty() || state.producing {
             return None;
         }
-        let due = reports_came
-            || state.unacknowledged == 0
+        let linger = linger(state.latency.average);
+        let due = state.unacknowledged == 0
             || state.closing.is_some()
-            || state.held_since.is_none_or(|since| since.elapsed() >= LINGER);
+            || state.held_since.is_none_or(|since| since.elapsed() >= linger);
         if !due {
             return None;
         }
@@ -129,7 +169,8 @@ impl Outbox {
     /// Sleeps until something happens, held records are due, or `longest` has passed.
     pub(super) fn wait(&self, longest: Duration) -> Work {
         let mut state = self.lock();
-        let held = state.held_since.map(|since| LINGER.saturating_sub(since.elapsed()));
+        let linger = linger(state.latency.average);
+        let held = state.held_since.map(|since| linger.saturating_sub(since.elapsed()));
         let timeout = held.map_or(longest, |held| held.min(longest));
         if !state.awake {
             let waited = self.condition.wait_timeout_while(state, timeout, |state| !state.awake);
@@ -182,18 +223,20 @@ mod tests {
     }
 
     #[test]
-    fn the_first_records_bypass_and_later_ones_wait_for_a_report() {
+    fn the_first_records_bypass_and_later_ones_wait_for_them() {
         let outbox = Outbox::default();
         assert!(outbox.try_bypass());
         assert!(!outbox.try_bypass(), "another thread must not overtake the one that produces");
         outbox.produced(2);
         assert!(!outbox.try_bypass(), "records are unacknowledged");
         outbox.push(chunk());
-        assert!(outbox.take_due(false).is_none(), "held back");
+        assert!(outbox.take_due().is_none(), "held back");
         outbox.acknowledged(1);
-        assert_eq!(outbox.take_due(true).map(|c| c.len()), Some(1));
+        assert!(outbox.take_due().is_none(), "one is still unacknowledged");
+        outbox.acknowledged(1);
+        assert_eq!(outbox.take_due().map(|c| c.len()), Some(1));
         outbox.produced(1);
-        outbox.acknowledged(2);
+        outbox.acknowledged(1);
         assert!(outbox.try_bypass());
     }
 
@@ -204,13 +247,27 @@ mod tests {
         outbox.produced(1);
         outbox.push(chunk());
         let started = Instant::now();
-        while outbox.take_due(false).is_none() {
+        while outbox.take_due().is_none() {
             outbox.wait(Duration::from_secs(5));
         }
         assert!(
             started.elapsed() < Duration::from_secs(5),
             "the deadline of the held records wakes the thread"
         );
+    }
+
+    #[test]
+    fn the_linger_follows_the_latency_within_bounds() {
+        assert_eq!(linger(Duration::ZERO), SHORTEST_LINGER);
+        assert_eq!(linger(Duration::from_millis(3)), Duration::from_micros(1500));
+        assert_eq!(linger(Duration::from_secs(1)), LONGEST_LINGER);
+        let mut latency = Latency::default();
+        latency.produced(2);
+        latency.acknowledged(1);
+        assert_eq!(latency.average, Duration::ZERO, "the flush is not complete");
+        latency.acknowledged(1);
+        assert!(latency.average > Duration::ZERO);
+        latency.acknowledged(5);
     }
 
     #[test]
@@ -221,7 +278,7 @@ mod tests {
         outbox.push(chunk());
         let (done, closed) = oneshot::channel();
         outbox.close(Duration::from_secs(1), done);
-        assert!(outbox.take_due(false).is_some());
+        assert!(outbox.take_due().is_some());
         outbox.produced(0);
         assert!(outbox.is_empty());
         drop(outbox.end());

@@ -42,8 +42,8 @@ impl PollLoop {
         let mut closing = false;
         loop {
             let work = self.outbox.wait(if closing { CLOSING_SLEEP } else { LONGEST_SLEEP });
-            let reports_came = self.serve();
-            self.produce(reports_came);
+            self.serve();
+            self.produce();
             let Some(deadline) = work.deadline else { continue };
             closing = true;
             if self.outbox.is_empty() && self.shared.handle.out_queue_length() == 0 {
@@ -69,8 +69,8 @@ impl PollLoop {
     }
 
     /// Hands held records over, if their time has come.
-    fn produce(&mut self, reports_came: bool) {
-        let Some(chunks) = self.outbox.take_due(reports_came) else { return };
+    fn produce(&mut self) {
+        let Some(chunks) = self.outbox.take_due() else { return };
         let mut produced = 0;
         for chunk in chunks {
             let (count, result) = self.shared.handle_all(&chunk.words, &chunk.bytes, &mut self.reports);
@@ -85,15 +85,14 @@ impl PollLoop {
         self.tell();
     }
 
-    /// Takes all events that are there and tells JavaScript once. Returns whether records were acknowledged.
-    fn serve(&mut self) -> bool {
+    /// Takes all events that are there and tells JavaScript once.
+    fn serve(&mut self) {
         let mut acknowledged = 0;
         while let Some(event) = self.queue.poll(0) {
             acknowledged += self.event(&event);
         }
         self.outbox.acknowledged(acknowledged);
         self.tell();
-        acknowledged > 0
     }
 
     fn tell(&mut self) {
