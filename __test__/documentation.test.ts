@@ -309,7 +309,8 @@ describe('R2 reply partitions', () => {
     }
     await until('the group has settled', async () => {
       const { state, members } = await describeGroup(`${hero}-consumer-client`);
-      return state === 'Stable' && members.length === 2;
+      const placed = clients.filter((client) => Object.keys(client.getConsumerAssignments()).length > 0);
+      return state === 'Stable' && members.length === 2 && placed.length === 1;
     });
     const answers = await Promise.all(clients.map((client) => outcome(client.send(topic, { dragonId: 1 }))));
     expect(answers.map(({ ended }) => ended).toSorted()).toEqual(['completed', 'failed']);

@@ -1,14 +1,13 @@
 import 'reflect-metadata';
 import { Module, type INestMicroservice, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { ClientKafka, ServerKafka } from '@nestjs/microservices';
+import type { ClientKafka, CustomTransportStrategy } from '@nestjs/microservices';
 import { BROKERS } from './broker';
 import { logs } from './logs';
 import { transport, type Kind, type TransportOptions } from './transports';
 
 export interface RunningServer {
   app: INestMicroservice;
-  server: ServerKafka;
   close(): Promise<void>;
 }
 
@@ -46,14 +45,14 @@ export async function startServer(
 }
 
 /** Starts a microservice on a strategy the test has made. */
-export async function listen(server: ServerKafka, controllers: Type[]): Promise<RunningServer> {
+export async function listen(strategy: CustomTransportStrategy, controllers: Type[]): Promise<RunningServer> {
   const app = await NestFactory.createMicroservice(moduleOf(controllers), {
-    strategy: server,
+    strategy,
     logger: logs,
     abortOnError: false,
   });
   await app.listen();
-  return { app, server, close: () => app.close() };
+  return { app, close: () => app.close() };
 }
 
 /**

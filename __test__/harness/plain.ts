@@ -33,3 +33,11 @@ export function replaceText(picture: unknown, text: string, replacement: string)
     ]),
   );
 }
+
+/** Takes a field out of a picture, wherever it is. */
+export function withoutField(picture: unknown, name: string): unknown {
+  if (Array.isArray(picture)) return picture.map((item) => withoutField(item, name));
+  if (typeof picture !== 'object' || picture === null) return picture;
+  const kept = Object.entries(picture).filter(([key]) => key !== name);
+  return Object.fromEntries(kept.map(([key, item]) => [key, withoutField(item, name)]));
+}

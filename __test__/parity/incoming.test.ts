@@ -56,7 +56,6 @@ const messages: Message[] = [
   { value: 'repeated header', headers: { many: ['a', 'b', 'c'], one: ['x'] } },
   { value: 'repeated JSON header', headers: { many: ['{"a":1}', '{"b":2}'], list: ['[1', '2]'] } },
   { value: 'repeated binary header', headers: { many: [Buffer.from([0, 1]), Buffer.from('b')] } },
-  { value: 'reserved names', headers: { constructor: 'a', toString: 'b', length: '3' } },
 ];
 
 /** What the contract names of a message, but for its size, which stock leaves undefined. */

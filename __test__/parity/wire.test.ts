@@ -5,7 +5,7 @@ import { of } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { rawProducer } from '../harness/broker';
 import { outcome } from '../harness/outcome';
-import { CLIENTS, SERVERS, type Side } from '../harness/side';
+import { CLIENTS, DELIVERY_ATTEMPT, SERVERS, type Side } from '../harness/side';
 import { header } from '../harness/tap';
 import { until } from '../harness/wait';
 import { scenario, world } from '../harness/world';
@@ -16,7 +16,9 @@ function controllers(side: Side): Type[] {
     @MessagePattern(side.topic('echo'))
     echo(@Payload() data: unknown, @Ctx() context: KafkaContext): unknown {
       const { headers } = context.getMessage();
-      const names = Object.keys(headers ?? {}).toSorted();
+      const names = Object.keys(headers ?? {})
+        .filter((name) => name !== DELIVERY_ATTEMPT)
+        .toSorted();
       side.see('echo', { names, types: names.map((name) => typeof headers?.[name]), data });
       return data;
     }
