@@ -24,14 +24,16 @@ export declare class NativeConsumer {
   ensureTopics(topics: Array<string>, create: boolean, timeout: number): Promise<NativeEnsuredTopics | Failure>
   /** Joins the group; the assignment arrives as an event. */
   subscribe(topics: Array<NativeSubscription>): Promise<Failure | null>
+  /** Reads reply partitions from their present ends on, without joining the group. */
+  assignReplies(partitions: Array<NativePartition>): Promise<Failure | null>
+  /** Asks the group's coordinator how many members the group has. */
+  groupSize(groupId: string, timeout: number): Promise<number | Failure>
   /** Commits offsets and resolves with the broker's answer. */
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
   /** Moves the position of an assigned partition; an event tells the new slot. */
   seek(offset: NativeOffset): void
   /** Takes packed marks about handled records, for a consumer whose replies no producer sends. */
   settle(words: Uint32Array, wordCount: number): void
-  /** Says that no handler of these slots runs any more, so that their partitions may be given up. */
-  released(slots: Array<number>): void
   /** Requests that wait for a reply. */
   pendingRequests(): number
   /**
@@ -95,6 +97,8 @@ export interface NativeConsumerSettings {
    * pending requests.
    */
   correlationPrefix?: string
+  /** How long a request waits for its first reply (ms). */
+  replyTimeout?: number
   /**
    * Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
    * processes in the order in which they started.
@@ -137,6 +141,14 @@ export interface NativeOffset {
   offset: number
   /** Metadata to commit with it. */
   metadata?: string
+}
+
+/** A topic partition. */
+export interface NativePartition {
+  /** Topic name. */
+  topic: string
+  /** Partition number. */
+  partition: number
 }
 
 /** A topic to subscribe to. */

@@ -3,6 +3,7 @@ import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microser
 import { connectable, defer, mergeMap, Subject, throwError, type Observable } from 'rxjs';
 import { Consumer } from '../kafkajs/consumer.js';
 import { Kafka } from '../kafkajs/kafka.js';
+import { KafkaPendingRequestsError, KafkaReplyLostError, KafkaReplyTimeoutError } from '../kafkajs/errors.js';
 import { nestLogCreator } from '../kafkajs/nest-log.js';
 import type { Producer } from '../kafkajs/producer.js';
 import type { KafkaConfig, RecordMetadata, TopicPartitionOffsetAndMetadata } from '../kafkajs/types.js';
@@ -20,7 +21,7 @@ import { REPLY_DISPOSED, REPLY_ERROR, type IncomingBatch } from '../packed/incom
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
 import { incomingMessage } from '../server/incoming-message.js';
-import { PendingRequests, type ReplyCallback } from './pending-requests.js';
+import { PendingRequests, type ReplyCallback, type ReplyPartition } from './pending-requests.js';
 
 type Status = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
 
@@ -52,7 +53,6 @@ export class ClientKafka extends ClientProxy {
   readonly #keepBinary: boolean;
   #serializesItself = true;
   #deserializesItself = true;
-  #groupSize: number | null = null;
 
   constructor(options: NestKafkaOptions = {}) {
     super();
@@ -159,10 +159,10 @@ export class ClientKafka extends ClientProxy {
         {
           onReplies: (batch) => this.#replies(batch),
           created: (native) => producer.attach(native, this.options.send ?? {}),
-          onReplyPartitions: (partitions, members) => {
-            this.consumerAssignments = partitions;
-            this.#groupSize = members;
-          },
+          assigned: this.options.replies === 'assigned',
+          replyTimeout: this.options.replyTimeout,
+          onRequestsExpired: (requests) => this.#expired(requests),
+          onReplyPartitions: (partitions, read) => this.#assigned(partitions, read),
         },
       );
       this._consumer = attempt.consumer = consumer;
@@ -283,6 +283,24 @@ export class ClientKafka extends ClientProxy {
     });
   }
 
+  #assigned(partitions: Record<string, number>, read: readonly ReplyPartition[]): void {
+    this.consumerAssignments = partitions;
+    for (const [slot, generation] of this.#pending.elsewhere(read)) {
+      const origin = this.#pending.origin(slot, generation) as ReplyPartition;
+      const reason = 'the partition has moved to another member of the group';
+      this.#fail(slot, generation, new KafkaReplyLostError({ ...origin, reason }));
+    }
+  }
+
+  #expired(requests: readonly [slot: number, generation: number][]): void {
+    for (const [slot, generation] of requests) {
+      const origin = this.#pending.origin(slot, generation);
+      if (origin === undefined) continue;
+      const timeout = this.options.replyTimeout as number;
+      this.#fail(slot, generation, new KafkaReplyTimeoutError({ ...origin, timeout }));
+    }
+  }
+
   protected getReplyTopicPartition(topic: string): string {
     const partition = this.consumerAssignments[topic];
     if (partition === undefined) throw new InvalidKafkaClientTopicException(topic);
@@ -292,33 +310,50 @@ export class ClientKafka extends ClientProxy {
   protected publish(partialPacket: ReadPacket, callback: ReplyCallback): () => void {
     try {
       const pattern = this.normalizePattern(partialPacket.pattern);
-      const replyTopic = this.getResponsePatternName(pattern);
-      const replyPartition = Number(this.getReplyTopicPartition(replyTopic));
+      const topic = this.getResponsePatternName(pattern);
+      const partition = Number(this.getReplyTopicPartition(topic));
+      const { maxPendingRequests = Number.POSITIVE_INFINITY } = this.options;
+      if (this.#pending.size >= maxPendingRequests) throw new KafkaPendingRequestsError(maxPendingRequests);
       const record = this.#serialize(partialPacket.data, pattern);
-      const slot = this.#pending.open(callback);
+      const origin = { topic, partition };
+      const slot = this.#pending.open(callback, origin);
       const generation = this.#pending.generation(slot);
       if (record instanceof Promise) {
         record
-          .then((resolved) => this.#request(pattern, replyTopic, replyPartition, slot, generation, resolved))
+          .then((resolved) => this.#request(pattern, origin, slot, generation, resolved))
           .catch((err: unknown) => this.#fail(slot, generation, err));
       } else {
         try {
-          this.#request(pattern, replyTopic, replyPartition, slot, generation, record);
+          this.#request(pattern, origin, slot, generation, record);
         } catch (err) {
           this.#fail(slot, generation, err);
         }
       }
       return () => this.#forget(slot, generation);
     } catch (err) {
-      callback({ err });
+      if (err instanceof InvalidKafkaClientTopicException) void this.#explain(err, callback);
+      else callback({ err });
       return () => undefined;
     }
   }
 
+  /** Says why a client that did subscribe has no reply partition: there are too few of them for the group. */
+  async #explain(
+    err: InstanceType<typeof InvalidKafkaClientTopicException>,
+    callback: ReplyCallback,
+  ): Promise<void> {
+    const topic = this.responsePatterns.find((name) => err.message.includes(`(${name})`));
+    const shortage = topic === undefined ? undefined : await this._consumer?.describeShortage(topic);
+    if (shortage) {
+      const { members, partitions } = shortage;
+      err.message += ` The reply topic has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'} and the group ${this.groupId} has ${members} ${members === 1 ? 'member' : 'members'}: each needs a partition of its own. Add partitions, or set the option replies: 'assigned'.`;
+    }
+    this.#call(callback, { err });
+  }
+
   #request(
     pattern: string,
-    replyTopic: string,
-    replyPartition: number,
+    origin: ReplyPartition,
     slot: number,
     generation: number,
     record: OutgoingRecord,
@@ -327,7 +362,7 @@ export class ClientKafka extends ClientProxy {
     if (this.#pending.find(slot, generation) === undefined) return;
     const channel = this.producer.channel(this.options.send ?? {});
     const topic = channel.topic(pattern);
-    channel.outgoing.request(topic, slot, generation, channel.topic(replyTopic), replyPartition, record);
+    channel.outgoing.request(topic, slot, generation, channel.topic(origin.topic), origin.partition, record);
   }
 
   #forget(slot: number, generation: number): void {

@@ -3,9 +3,16 @@ import type { WritePacket } from '@nestjs/microservices';
 /** NestJS's callback of a request. */
 export type ReplyCallback = (packet: WritePacket) => void;
 
+/** Where a request's replies arrive. */
+export interface ReplyPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 /** The requests that wait for replies, by slot. A slot's generation tells its uses apart: the core forgets replies of earlier ones. */
 export class PendingRequests {
   readonly #callbacks: (ReplyCallback | undefined)[] = [];
+  readonly #origins: (ReplyPartition | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
   #count = 0;
@@ -16,9 +23,10 @@ export class PendingRequests {
   }
 
   /** Takes a slot for a request. */
-  open(callback: ReplyCallback): number {
+  open(callback: ReplyCallback, origin: ReplyPartition): number {
     const slot = this.#free.pop() ?? this.#callbacks.length;
     this.#callbacks[slot] = callback;
+    this.#origins[slot] = origin;
     this.#generations[slot] ??= 0;
     this.#count++;
     return slot;
@@ -27,6 +35,23 @@ export class PendingRequests {
   /** The generation that the slot is in. */
   generation(slot: number): number {
     return this.#generations[slot] as number;
+  }
+
+  /** Where the replies of a request that still waits arrive. */
+  origin(slot: number, generation: number): ReplyPartition | undefined {
+    return this.#generations[slot] === generation ? this.#origins[slot] : undefined;
+  }
+
+  /** Those that wait for replies that arrive elsewhere than there, as slots and generations. */
+  elsewhere(partitions: readonly ReplyPartition[]): [slot: number, generation: number][] {
+    const read = new Set(partitions.map(({ topic, partition }) => `${topic}:${partition}`));
+    const lost: [number, number][] = [];
+    this.#origins.forEach((origin, slot) => {
+      if (origin !== undefined && !read.has(`${origin.topic}:${origin.partition}`)) {
+        lost.push([slot, this.generation(slot)]);
+      }
+    });
+    return lost;
   }
 
   /** The callback of a request that still waits. */
@@ -38,6 +63,7 @@ export class PendingRequests {
   close(slot: number, generation: number): boolean {
     if (this.find(slot, generation) === undefined) return false;
     this.#callbacks[slot] = undefined;
+    this.#origins[slot] = undefined;
     this.#generations[slot] = (generation + 1) >>> 0;
     this.#free.push(slot);
     this.#count--;

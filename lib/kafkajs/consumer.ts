@@ -19,6 +19,7 @@ import type { CoreEvent } from './producer-handle.js';
 import { resolveBrokers } from './resolve-brokers.js';
 import { Runner, type RecordHandler } from './runner.js';
 import { offsetsToCommit, offsetToSeek } from './offsets.js';
+import { spread } from './spread.js';
 import { Subscriptions } from './subscriptions.js';
 import type {
   Consumer as ConsumerShape,
@@ -44,12 +45,18 @@ export interface ConsumerInternals {
   handleRecord?: RecordHandler;
   /** Takes the replies to pending requests instead of records. */
   onReplies?: (batch: IncomingBatch) => void;
+  /** Whether the replies' partitions are chosen here instead of by a group. */
+  assigned?: boolean;
+  /** How long a request waits for its first reply, in milliseconds. */
+  replyTimeout?: number | undefined;
+  /** Told of requests that have waited too long, as slots and generations. */
+  onRequestsExpired?: (requests: [slot: number, generation: number][]) => void;
   /** Where marks about handled records go, when a producer sends this consumer's replies. */
   marks?: () => OutgoingBuffer;
   /** Told of the binding's consumer, of each one when the consumer is started again. */
   created?: (native: NativeConsumer) => void;
-  /** The partitions that replies go to, after each assignment; `members` where this member leads the group. */
-  onReplyPartitions?: (partitions: Record<string, number>, members: number | null) => void;
+  /** The partitions that replies go to, and all that are read, after each assignment. */
+  onReplyPartitions?: (partitions: Record<string, number>, owned: readonly TopicPartition[]) => void;
 }
 
 type State = 'idle' | 'connected' | 'running';
@@ -147,6 +154,7 @@ export class Consumer implements Pick<
     await this.#close(0);
     if (replies) settings.correlationPrefix = randomBytes(PREFIX_BYTES).toString('base64url');
     settings.processUptime = process.uptime();
+    if (this.#internals.replyTimeout) settings.replyTimeout = this.#internals.replyTimeout;
     this.#lastError = undefined;
     const native = call(
       () => new NativeConsumer(properties, settings, (batch, event) => this.#signal(native, batch, event)),
@@ -273,6 +281,10 @@ export class Consumer implements Pick<
       this.#logger.warn(`Waiting for topic ${topic}: ${reasons[i]}`, { groupId: this.#config.groupId });
     });
     this.#joinStarted = Date.now();
+    if (this.#internals.assigned) {
+      await this.#assignReplies(native, names);
+      return;
+    }
     const joined = new Promise<void>((resolve, reject) => {
       this.#joined = { resolve, reject };
     });
@@ -280,6 +292,38 @@ export class Consumer implements Pick<
     // Without any topic there is nothing to join for yet; librdkafka joins when the first one appears.
     if (missing.length < topics.length) await joined;
     else this.#joined = undefined;
+  }
+
+  /** Without a group: reads one partition of each reply topic, spread over the instances. */
+  async #assignReplies(native: NativeConsumer, names: readonly string[]): Promise<void> {
+    const topics = valueOf(await native.listTopics(this.#settings.requestTimeoutMs));
+    const partitions = names.flatMap((topic) => {
+      const count = topics.find(({ name }) => name === topic)?.partitions ?? 0;
+      return count === 0 ? [] : [{ topic, partition: spread(`${this.#settings.clientId} ${topic}`, count) }];
+    });
+    valueOf(await native.assignReplies(partitions));
+  }
+
+  /**
+   * How many members the group has and how many partitions a topic has, as far as the cluster answers.
+   *
+   * @internal
+   */
+  async describeShortage(topic: string): Promise<{ members: number; partitions: number } | undefined> {
+    const native = this.#native;
+    if (native === undefined) return undefined;
+    try {
+      const timeout = this.#settings.requestTimeoutMs;
+      const [members, topics] = await Promise.all([
+        native.groupSize(this.#config.groupId, timeout),
+        native.listTopics(timeout),
+      ]);
+      const partitions = valueOf(topics).find(({ name }) => name === topic)?.partitions ?? 0;
+      return { members: valueOf(members), partitions };
+    } catch {
+      // The error that this explains is told all the same.
+      return undefined;
+    }
   }
 
   /** The native consumer that marks belong to: also while it is closing. */
@@ -308,6 +352,8 @@ export class Consumer implements Pick<
         return this.#runner?.revoked(event['slots']);
       case 'seek':
         return this.#runner?.assign(event['slot'], event['topic'], event['partition']);
+      case 'requestsExpired':
+        return this.#internals.onRequestsExpired?.(event['requests']);
       case 'commit':
         return CommitAnnouncer.announce(this.#emitter, this.#config.groupId, this.#memberId, event);
       case 'commitFailed':
@@ -339,7 +385,7 @@ export class Consumer implements Pick<
       if (seek) this.#seekNow(seek);
     }
     this.#seeks.clear();
-    this.#internals.onReplyPartitions?.(event['replyPartitions'], event['members']);
+    this.#internals.onReplyPartitions?.(event['replyPartitions'], event['partitions']);
     const { groupId } = this.#config;
     const duration = Date.now() - this.#joinStarted;
     this.#logger.info('Consumer has joined the group', {

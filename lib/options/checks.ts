@@ -106,3 +106,11 @@ function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
+
+/** One of these words. */
+export function oneOf(...words: readonly string[]): Check {
+  return {
+    text: words.map((word) => `"${word}"`).join(' or '),
+    parse: (value) => (typeof value === 'string' && words.includes(value) ? value : undefined),
+  };
+}

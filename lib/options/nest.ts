@@ -1,9 +1,10 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
 import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig, ProducerConfig } from '../kafkajs/types.js';
-import { anything, boolean, integer, isGiven, milliseconds, object, string } from './checks.js';
+import { anything, boolean, integer, isGiven, milliseconds, object, oneOf, string } from './checks.js';
 import { clientSettings, readClient } from './client.js';
 import { consumerProperties } from './consumer.js';
+import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
 import { producerProperties, readSend, type SendOptions } from './producer.js';
 import { runTable, subscribeTable } from './run.js';
 import { layer, nested, readOptions, refused, type OptionTable } from './table.js';
@@ -30,10 +31,13 @@ export interface NestKafkaOptions {
   replyTimeout?: number;
   /** Client, our extension: how many requests may wait for their replies at once. */
   maxPendingRequests?: number;
-  /** Our extension: how replies are received. */
-  replies?: unknown;
-  /** Server, our extension: where messages go that cannot be handled. */
-  deadLetter?: unknown;
+  /**
+   * Client, our extension: `'group'` (default) joins a group that divides the partitions of the reply topics among its members;
+   * `'assigned'` joins none and reads one partition of each, which it may share with others.
+   */
+  replies?: 'group' | 'assigned';
+  /** Server, our extension: retries and a dead-letter topic for messages that cannot be handled. Off by default. */
+  deadLetter?: DeadLetterOptions;
 }
 
 const parserTable: OptionTable = {
@@ -97,15 +101,17 @@ export const nestTable: OptionTable = {
     },
     {
       name: 'replies',
-      check: anything,
+      check: oneOf('group', 'assigned'),
+      default: 'group',
       handling: layer,
-      doc: 'Client: how replies are received. An extension.',
+      doc: 'Client: whether a group divides the reply partitions among its members, or each reads one of its own choice. An extension.',
     },
     {
       name: 'deadLetter',
-      check: anything,
+      check: nested(deadLetterTable),
+      defaultText: 'off',
       handling: layer,
-      doc: 'Server: where messages go that cannot be handled. An extension.',
+      doc: 'Server: retries and a dead-letter topic for messages that cannot be handled. An extension.',
     },
   ],
 };
@@ -143,9 +149,11 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
   readOptions(nestRunTable, given['run']);
   readOptions(nestSubscribeTable, given['subscribe']);
-  const { deadLetter, replyTimeout } = given;
+  const { deadLetter } = given;
   if (role === 'client' && isGiven(deadLetter)) throw wrongRole('deadLetter', 'the server');
-  if (role === 'server' && isGiven(replyTimeout)) throw wrongRole('replyTimeout', 'the client');
+  for (const name of ['replyTimeout', 'maxPendingRequests', 'replies', 'producerOnlyMode'] as const) {
+    if (role === 'server' && isGiven(given[name])) throw wrongRole(name, 'the client');
+  }
 }
 
 function wrongRole(name: string, place: string): KafkaJSInvalidOptionError {

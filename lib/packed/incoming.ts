@@ -28,6 +28,11 @@ export const REQUEST = 1 << 6;
 export const REPLY_ERROR = 1 << 7;
 /** Flag: a reply that ends its request. */
 export const REPLY_DISPOSED = 1 << 8;
+/** Flag: the broker set the timestamp when it stored the record. */
+export const LOG_APPEND_TIME = 1 << 9;
+
+/** A header as it lies on the broker. */
+export type RawHeader = readonly [name: string, value: Buffer | null];
 
 /**
  * A packed batch of consumed records. Nothing is decoded before it is asked for; what is handed out as a Buffer is a view that keeps
@@ -162,6 +167,15 @@ export class IncomingBatch {
       if (earlier === undefined) headers[name] = value;
       else if (Array.isArray(earlier)) earlier.push(value);
       else headers[name] = [earlier, value];
+    });
+    return headers;
+  }
+
+  /** The headers' bytes, each of them in its place. */
+  rawHeaders(index: number): RawHeader[] {
+    const headers: RawHeader[] = [];
+    this.#eachHeader(index, (name, start, length, kind) => {
+      headers.push([name, this.#field(start, length, kind)]);
     });
     return headers;
   }

@@ -36,6 +36,8 @@ export interface OutgoingRecord {
   key?: Field;
   value?: Field;
   headers?: IHeaders | undefined;
+  /** Headers in this order, names repeated as they come; before {@link headers}. */
+  rawHeaders?: readonly (readonly [name: string, value: Field])[];
   partition?: number | null | undefined;
   timestamp?: string | number | undefined;
 }
@@ -195,7 +197,7 @@ export class OutgoingBuffer {
     this.#bytes = grown;
   }
 
-  #payload({ key, value, headers, timestamp }: OutgoingRecord, error?: string): void {
+  #payload({ key, value, headers, rawHeaders, timestamp }: OutgoingRecord, error?: string): void {
     const at = this.#wordCount;
     this.#wordCount += 5;
     const time = timestamp === undefined ? 0 : Number(timestamp);
@@ -207,6 +209,10 @@ export class OutgoingBuffer {
     if (error !== undefined) {
       this.#header('', error);
       count++;
+    }
+    if (rawHeaders !== undefined) {
+      for (const [name, item] of rawHeaders) this.#header(name, item);
+      count += rawHeaders.length;
     }
     for (const name in headers) {
       const header = headers[name];

@@ -33,6 +33,14 @@ pub async fn metadata(handle: Arc<Handle>, topic: Option<String>, timeout: Durat
     spawn_blocking(ask).await.unwrap_or_else(|e| Err(Error::state("fetch metadata", e.to_string())))
 }
 
+/// How many members a group has.
+pub async fn group_size(handle: Arc<Handle>, group: String, timeout: Duration) -> Result<u32> {
+    let timeout_ms = millis(timeout);
+    spawn_blocking(move || handle.group_size(&group, timeout_ms))
+        .await
+        .unwrap_or_else(|e| Err(Error::state("describe the group", e.to_string())))
+}
+
 /// Whether any broker answers.
 pub async fn ping(handle: Arc<Handle>, timeout: Duration) -> Result<()> {
     let timeout_ms = millis(timeout);

@@ -3,7 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use napi::bindgen_prelude::{Either, Function};
@@ -19,7 +19,7 @@ use crate::consumer::inbox::TopicSubscription;
 use crate::consumer::slots::{AutoCommit, Slots};
 use crate::consumer::{Consumer, Mode, Settings};
 use crate::error::Result;
-use crate::rpc::correlation::CorrelationTable;
+use crate::rpc::requests::Requests;
 
 /// Events that a consumer queues instead of calling back.
 const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_REBALANCE
@@ -34,6 +34,8 @@ pub struct NativeConsumerSettings {
     /// Random prefix of this client's correlation ids. Makes the consumer hand out only the replies to
     /// pending requests.
     pub correlation_prefix: Option<String>,
+    /// How long a request waits for its first reply (ms).
+    pub reply_timeout: Option<u32>,
     /// Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
     /// processes in the order in which they started.
     pub process_uptime: f64,
@@ -80,6 +82,15 @@ impl From<NativeOffset> for Partition {
     }
 }
 
+/// A topic partition.
+#[napi(object)]
+pub struct NativePartition {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+}
+
 /// A topic of the cluster.
 #[napi(object)]
 pub struct NativeTopic {
@@ -104,7 +115,7 @@ pub struct NativeEnsuredTopics {
 #[napi]
 pub struct NativeConsumer {
     consumer: Arc<Consumer>,
-    requests: Option<Arc<Mutex<CorrelationTable>>>,
+    requests: Option<Arc<Requests>>,
 }
 
 #[napi]
@@ -121,8 +132,9 @@ impl NativeConsumer {
         on_signal: Function<'_, ConsumerArgs, ()>,
     ) -> napi::Result<Self> {
         let sink = ConsumerSink::wrap(&on_signal)?;
-        let requests =
-            settings.correlation_prefix.map(|prefix| Arc::new(Mutex::new(CorrelationTable::new(prefix))));
+        let requests = settings
+            .correlation_prefix
+            .map(|prefix| Arc::new(Requests::new(prefix, settings.reply_timeout.map(millis))));
         let assigner = Arc::new(NestReplyPartitionAssigner::new(start_time(settings.process_uptime)));
         let assignors: Vec<Arc<dyn Assignor>> = match (&requests, settings.kafkajs_assignor) {
             (_, false) => Vec::new(),
@@ -193,6 +205,20 @@ impl NativeConsumer {
         outcome(self.consumer.subscribe(topics).await)
     }
 
+    /// Reads reply partitions from their present ends on, without joining the group.
+    #[napi]
+    pub async fn assign_replies(&self, partitions: Vec<NativePartition>) -> Option<Failure> {
+        let partitions = partitions.into_iter().map(|p| Partition::at(p.topic, p.partition, 0)).collect();
+        outcome(self.consumer.assign(partitions).await)
+    }
+
+    /// Asks the group's coordinator how many members the group has.
+    #[napi]
+    pub async fn group_size(&self, group_id: String, timeout: u32) -> Either<u32, Failure> {
+        let ask = async || topics::group_size(self.consumer.handle()?, group_id, millis(timeout)).await;
+        either(ask().await)
+    }
+
     /// Commits offsets and resolves with the broker's answer.
     #[napi]
     pub async fn commit(&self, offsets: Vec<NativeOffset>) -> Option<Failure> {
@@ -224,8 +250,7 @@ impl NativeConsumer {
     #[napi]
     #[must_use]
     pub fn pending_requests(&self) -> u32 {
-        let table = self.requests.as_ref();
-        table.map_or(0, |t| t.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len() as u32)
+        self.requests.as_ref().map_or(0, |requests| requests.lock().len() as u32)
     }
 
     /// Stops fetching, waits up to `drainTimeout` ms for running handlers, commits, leaves the group and
@@ -241,7 +266,7 @@ impl NativeConsumer {
         Arc::clone(self.consumer.slots())
     }
 
-    pub(super) fn requests(&self) -> Option<Arc<Mutex<CorrelationTable>>> {
+    pub(super) fn requests(&self) -> Option<Arc<Requests>> {
         self.requests.clone()
     }
 }

@@ -34,6 +34,8 @@ pub const REQUEST: u32 = 1 << 6;
 pub const REPLY_ERROR: u32 = 1 << 7;
 /// Flag: a reply that ends its request.
 pub const REPLY_DISPOSED: u32 = 1 << 8;
+/// Flag: the broker set the timestamp when it stored the record.
+pub const LOG_APPEND_TIME: u32 = 1 << 9;
 /// The index of the error header, counted from the record's first header, starts at this bit.
 pub const ERROR_HEADER_SHIFT: u32 = 16;
 
@@ -51,7 +53,7 @@ pub struct IncomingRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// Value bytes.
     pub value: Option<&'a [u8]>,
-    /// [`REQUEST`], [`REPLY_ERROR`], [`REPLY_DISPOSED`].
+    /// [`REQUEST`], [`REPLY_ERROR`], [`REPLY_DISPOSED`], [`LOG_APPEND_TIME`].
     pub flags: u32,
     /// Slot of the pending request that a reply answers.
     pub request_slot: u32,

@@ -46,6 +46,8 @@ pub const REPLY_DISPOSED: u32 = 2;
 pub const SETTLED_ADVANCE: u32 = 1;
 /// Mark flag: nothing more will come of the record; its offset counts once its replies are acknowledged.
 pub const SETTLED_FINISHED: u32 = 2;
+/// Mark flag: what is done of the partition is to be committed now.
+pub const SETTLED_COMMIT: u32 = 4;
 
 /// Key, value and headers of an outgoing record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +139,7 @@ pub enum Outgoing<'a> {
         slot: u32,
         /// Sequence of the record.
         sequence: u32,
-        /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`].
+        /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`].
         flags: u32,
     },
     /// See [`CANCEL`].

@@ -16,6 +16,8 @@ use crate::error::Result;
 pub enum Command {
     /// Join the group for these topics.
     Subscribe(Vec<TopicSubscription>, oneshot::Sender<Result<()>>),
+    /// Read these partitions, without a group.
+    Assign(Vec<Partition>, oneshot::Sender<Result<()>>),
     /// Commit these offsets now.
     Commit(Vec<Partition>, oneshot::Sender<Result<()>>),
     /// Move the position of an assigned partition; records handed out before are void.
@@ -78,6 +80,18 @@ impl Inbox {
     /// Makes the thread look at its state again.
     pub fn nudge(&self) {
         self.with(|_| ());
+    }
+
+    /// Whether a close is asked for within this time: what blocks the thread should give way to it.
+    #[must_use]
+    pub fn close_comes_within(&self, timeout: Duration) -> bool {
+        let waits = |state: &State| state.work.commands.iter().any(|c| matches!(c, Command::Close { .. }));
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self
+            .condition
+            .wait_timeout_while(state, timeout, |state| !waits(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        waits(&state)
     }
 
     fn ready(&self, slot: u32) {

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::assignor::NestReplyPartitionAssigner;
 use crate::binding::librdkafka::{Handle, Partition};
 use crate::error::{Error, Result};
-use crate::rpc::correlation::CorrelationTable;
+use crate::rpc::requests::Requests;
 use inbox::{Command, Inbox, TopicSubscription};
 use slots::{AutoCommit, Slots};
 
@@ -44,7 +44,7 @@ pub enum Mode {
     /// Hands out the replies to pending requests and drops everything else.
     Replies {
         /// The pending requests.
-        requests: Arc<Mutex<CorrelationTable>>,
+        requests: Arc<Requests>,
         /// Knows which partition of each reply topic is this client's.
         assigner: Arc<NestReplyPartitionAssigner>,
     },
@@ -83,6 +83,9 @@ impl Consumer {
     ) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let slots = Arc::new(Slots::new(Arc::clone(&inbox), settings.auto_commit));
+        if let Mode::Replies { requests, .. } = &settings.mode {
+            requests.connect(Arc::clone(&inbox));
+        }
         let sink = sink(Arc::clone(&inbox));
         let poll_loop =
             PollLoop::new(Arc::clone(&handle), Arc::clone(&inbox), Arc::clone(&slots), settings, sink);
@@ -114,6 +117,13 @@ impl Consumer {
         let (done, answer) = oneshot::channel();
         self.inbox.send(Command::Subscribe(topics, done));
         answer.await.unwrap_or_else(|_| Err(Error::closed("subscribe")))
+    }
+
+    /// Reads these partitions without a group: they are assigned at once.
+    pub async fn assign(&self, partitions: Vec<Partition>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(Command::Assign(partitions, done));
+        answer.await.unwrap_or_else(|_| Err(Error::closed("assign partitions")))
     }
 
     /// Commits offsets and waits for the broker's answer.

@@ -119,10 +119,11 @@ impl<M> OffsetTracker<M> {
         self.window.is_empty()
     }
 
-    /// Whether replies are unacknowledged.
+    /// Whether something may still come of records that were taken up: replies are unacknowledged, or a
+    /// handler that let the partition go on streams its replies.
     #[must_use]
-    pub fn awaits_replies(&self) -> bool {
-        self.window.iter().any(|e| e.replies > 0)
+    pub fn is_working(&self) -> bool {
+        self.window.iter().any(|e| e.replies > 0 || (e.advanced && !e.finished))
     }
 
     /// Sequence of the first record that is not done (or of the next delivered one).
@@ -149,7 +150,7 @@ mod tests {
         assert_eq!(tracker.memo(a), Some(&"a"));
         assert!(!tracker.finish(b));
         assert_eq!(tracker.position(), None);
-        assert!(tracker.awaits_replies());
+        assert!(tracker.is_working());
         assert!(tracker.reply_settled(a));
         assert_eq!(tracker.position(), Some(13));
         assert!(tracker.is_empty());

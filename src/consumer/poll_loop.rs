@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::inbox::{Command, ControlWaker, Inbox, TopicSubscription};
 use super::pull::Puller;
-use super::rebalance::Revocation;
+use super::rebalance::{COMMIT_TIMEOUT, Revocation};
 use super::slots::Slots;
 use super::{Mode, Settings, Sink};
 use crate::binding::librdkafka::{EventKind, Handle, Partition, Queue};
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Sleep while the group is being left, whose end librdkafka does not announce.
 const CLOSING_SLEEP: Duration = Duration::from_millis(20);
-/// How long leaving the group may take once everything is drained and committed.
+/// How long leaving the group may take once the partitions are given up.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after a commit that failed.
 const COMMIT_RETRY: Duration = Duration::from_millis(500);
@@ -106,6 +106,7 @@ impl PollLoop {
             self.ready.extend(work.ready);
             self.serve_control();
             self.pull();
+            self.give_requests_up();
             self.commit_what_is_due();
             self.progress_revocation();
             if self.closed() {
@@ -131,7 +132,11 @@ impl PollLoop {
         let mut sleep = LONGEST_SLEEP;
         let commit_retry = (self.auto_commit_not_before > now).then_some(self.auto_commit_not_before);
         let drain = self.revocation.as_ref().map(|r| r.deadline);
-        for due in [self.interval_due, commit_retry, drain].into_iter().flatten() {
+        let request = match &self.settings.mode {
+            Mode::Replies { requests, .. } => requests.lock().next_deadline(),
+            Mode::Records => None,
+        };
+        for due in [self.interval_due, commit_retry, drain, request].into_iter().flatten() {
             sleep = sleep.min(due.saturating_duration_since(now));
         }
         sleep
@@ -141,6 +146,7 @@ impl PollLoop {
         match command {
             // The asker may have gone; its answer then goes nowhere, here and below.
             Command::Subscribe(topics, done) => drop(done.send(self.subscribe(topics))),
+            Command::Assign(partitions, done) => drop(done.send(self.assign_replies(partitions))),
             Command::Commit(offsets, done) => {
                 if let Err((commit, error)) = self.start_commit(&offsets, Commit::Asked(done))
                     && let Commit::Asked(done) = commit
@@ -166,7 +172,7 @@ impl PollLoop {
         while let Some(event) = self.control.poll(0) {
             match event.kind() {
                 EventKind::Rebalance { assigned: true, partitions } => self.assign(partitions),
-                EventKind::Rebalance { assigned: false, .. } => self.start_revocation(),
+                EventKind::Rebalance { assigned: false, partitions } => self.start_revocation(partitions),
                 EventKind::Committed { code, partitions, id } => self.committed(code, &partitions, id),
                 EventKind::Error { code, text, fatal } => {
                     self.sink.event(json!({ "type": "error", "code": code, "message": text, "fatal": fatal }));
@@ -181,7 +187,7 @@ impl PollLoop {
     }
 
     fn pull(&mut self) {
-        if self.ready.is_empty() || self.revocation.is_some() {
+        if self.ready.is_empty() {
             return;
         }
         let ready: Vec<u32> = self.ready.drain().collect();
@@ -195,6 +201,16 @@ impl PollLoop {
             self.inbox.nudge();
         }
         self.ready.extend(left.slots);
+    }
+
+    /// Tells JavaScript of the requests that have waited too long. After the pull: a reply that has arrived
+    /// counts, however busy the thread was.
+    fn give_requests_up(&self) {
+        let Mode::Replies { requests, .. } = &self.settings.mode else { return };
+        let expired = requests.lock().expire(Instant::now());
+        if !expired.is_empty() {
+            self.sink.event(json!({ "type": "requestsExpired", "requests": expired }));
+        }
     }
 
     fn start_commit(
@@ -226,7 +242,8 @@ impl PollLoop {
         if interval {
             self.interval_due = self.settings.auto_commit_interval.map(|i| now + i);
         }
-        if self.auto_commit_running || self.auto_commit_not_before > now || self.revocation.is_some() {
+        let waits = self.revocation.as_ref().is_some_and(Revocation::is_committing);
+        if self.auto_commit_running || self.auto_commit_not_before > now || waits {
             return;
         }
         let offsets = self.slots.take_uncommitted(interval);
@@ -314,7 +331,11 @@ impl PollLoop {
             return;
         }
         self.drain_timeout = drain;
-        self.closing = Some(Closing { done: vec![done], deadline: Instant::now() + drain + LEAVE_TIMEOUT });
+        let mut patience = LEAVE_TIMEOUT;
+        if self.slots.any() {
+            patience += drain + COMMIT_TIMEOUT;
+        }
+        self.closing = Some(Closing { done: vec![done], deadline: Instant::now() + patience });
         if let Some(revocation) = &mut self.revocation {
             revocation.deadline = revocation.deadline.min(Instant::now() + drain);
         }
@@ -335,8 +356,11 @@ impl PollLoop {
         self.closing.is_some()
     }
 
-    pub(super) fn forget_ready(&mut self) {
-        self.ready.clear();
+    /// The partitions are given up: a close has only to leave the group, which a lost broker never answers.
+    pub(super) fn only_leaving_is_left(&mut self) {
+        if let Some(closing) = &mut self.closing {
+            closing.deadline = closing.deadline.min(Instant::now() + LEAVE_TIMEOUT);
+        }
     }
 
     pub(super) fn mark_ready(&mut self, slot: u32) {

@@ -1,7 +1,7 @@
 //! From the partitions' queues into packed batches.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -9,11 +9,11 @@ use super::Sink;
 use super::slots::{Delivered, Slots};
 use crate::binding::librdkafka::{Message, Queue};
 use crate::codec::incoming::{
-    BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
+    BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, LOG_APPEND_TIME, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
 };
-use crate::rpc::correlation::CorrelationTable;
 use crate::rpc::headers;
 use crate::rpc::reply::{ReplyAddress, parse_partition};
+use crate::rpc::requests::Requests;
 
 /// A batch is sent when it has so many bytes; more would only add latency.
 const BATCH_BYTES: usize = 512 * 1024;
@@ -93,7 +93,7 @@ impl Puller {
         ready: &[u32],
         queues: &HashMap<u32, Queue>,
         slots: &Slots,
-        table: &Mutex<CorrelationTable>,
+        requests: &Requests,
         sink: &dyn Sink,
     ) -> Left {
         let mut left = Left { slots: Vec::new(), again: false };
@@ -115,7 +115,7 @@ impl Puller {
                     continue;
                 }
                 last = Some(message.offset());
-                let Some((flags, request)) = match_reply(&message, table) else { continue };
+                let Some((flags, request)) = match_reply(&message, requests) else { continue };
                 self.push(&message, slot, 0, flags, request);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     sink.batch(self.builder.finish());
@@ -138,14 +138,15 @@ impl Puller {
     }
 
     fn push(&mut self, message: &Message<'_>, slot: u32, sequence: u32, flags: u32, request: (u32, u32)) {
+        let (timestamp, appended) = message.timestamp();
         let record = IncomingRecord {
             slot,
             sequence,
             offset: message.offset(),
-            timestamp: message.timestamp(),
+            timestamp,
             key: message.key(),
             value: message.value(),
-            flags,
+            flags: if appended { flags | LOG_APPEND_TIME } else { flags },
             request_slot: request.0,
             request_generation: request.1,
         };
@@ -194,7 +195,7 @@ fn reply_address(message: &Message<'_>, sink: &dyn Sink) -> Option<ReplyAddress>
 }
 
 /// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.
-fn match_reply(message: &Message<'_>, table: &Mutex<CorrelationTable>) -> Option<(u32, (u32, u32))> {
+fn match_reply(message: &Message<'_>, requests: &Requests) -> Option<(u32, (u32, u32))> {
     let (mut id, mut flags) = (None, 0);
     for (index, (name, value)) in message.headers().enumerate() {
         match name {
@@ -204,10 +205,12 @@ fn match_reply(message: &Message<'_>, table: &Mutex<CorrelationTable>) -> Option
             _ => {}
         }
     }
-    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut table = requests.lock();
     let request = table.find(id?)?;
     if flags & (REPLY_ERROR | REPLY_DISPOSED) != 0 {
         table.remove(request.0, request.1);
+    } else {
+        table.answered(request.0, request.1);
     }
     Some((flags, request))
 }

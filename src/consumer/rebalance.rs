@@ -8,24 +8,64 @@ use serde_json::json;
 use super::Mode;
 use super::inbox::SlotWaker;
 use super::poll_loop::PollLoop;
-use crate::binding::librdkafka::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition};
+use crate::binding::librdkafka::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, describe_code};
+use crate::error::{Error, Result};
 
 /// How long the commit before a revocation may take.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for one answer, so that a close need not wait for the whole time limit of a request.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Pause before a request that was refused is made again.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Partitions on their way back to the group.
 pub(super) struct Revocation {
     /// When the running handlers are no longer waited for.
     pub(super) deadline: Instant,
     slots: Vec<u32>,
-    /// The group has given the partitions to others already: nothing may be committed.
-    lost: bool,
+    /// What the group wants back, if it moves single partitions.
+    partitions: Option<Vec<Partition>>,
     committing: bool,
 }
 
+impl Revocation {
+    /// Whether the last commit is under way.
+    pub(super) fn is_committing(&self) -> bool {
+        self.committing
+    }
+}
+
 impl PollLoop {
+    /// Reads reply partitions without a group; nothing takes them away.
+    pub(super) fn assign_replies(&mut self, mut partitions: Vec<Partition>) -> Result<()> {
+        if self.is_closing() {
+            return Err(Error::closed("assign partitions"));
+        }
+        self.reply_positions(&mut partitions);
+        let mut assigned = Vec::with_capacity(partitions.len());
+        let mut replies = serde_json::Map::new();
+        for p in &partitions {
+            let slot = self.slots.open(p.topic.as_str().into(), p.partition, -1);
+            self.open_queue(slot, p);
+            assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
+            replies.insert(p.topic.clone(), p.partition.into());
+        }
+        self.handle.assign(&partitions)?;
+        self.sink.event(json!({
+            "type": "assign", "memberId": "", "partitions": assigned, "replyPartitions": replies,
+        }));
+        Ok(())
+    }
+
     /// The group gave partitions: fixes where each starts, opens its slot and queue, and fetches.
     pub(super) fn assign(&mut self, mut partitions: Vec<Partition>) {
+        let incremental = self.handle.rebalances_incrementally();
+        if self.is_closing() {
+            // The answer is owed all the same; nothing is taken on any more.
+            let answer = if incremental { self.handle.assign_more(&[]) } else { self.handle.unassign() };
+            self.report(answer);
+            return;
+        }
         let initial = match self.settings.mode {
             Mode::Records => self.start_positions(&mut partitions),
             Mode::Replies { .. } => {
@@ -41,7 +81,9 @@ impl PollLoop {
                 assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
             }
         }
-        if let Err(error) = self.handle.assign(&partitions) {
+        let answer =
+            if incremental { self.handle.assign_more(&partitions) } else { self.handle.assign(&partitions) };
+        if let Err(error) = answer {
             self.sink.event(
                 json!({ "type": "error", "code": error.code, "message": error.message, "fatal": true }),
             );
@@ -74,10 +116,28 @@ impl PollLoop {
             }
             Err(error) => {
                 self.slots.close(slot);
-                self.sink.event(
-                    json!({ "type": "error", "code": error.code, "message": error.message, "fatal": false }),
-                );
+                self.report(Err(error));
                 false
+            }
+        }
+    }
+
+    fn report(&self, result: Result<()>) {
+        if let Err(error) = result {
+            self.sink.event(
+                json!({ "type": "error", "code": error.code, "message": error.message, "fatal": false }),
+            );
+        }
+    }
+
+    /// Asks until there is an answer, the time limit of requests has passed, or the consumer is to be closed.
+    fn patiently<T>(&self, mut ask: impl FnMut(i32) -> Result<T>) -> Result<T> {
+        let deadline = Instant::now() + self.settings.request_timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let answer = ask(i32::try_from(left.min(PATIENCE).as_millis()).unwrap_or(i32::MAX).max(1));
+            if answer.is_ok() || left <= PATIENCE || self.inbox.close_comes_within(REFUSED_PAUSE) {
+                return answer;
             }
         }
     }
@@ -92,8 +152,16 @@ impl PollLoop {
         for p in partitions.iter_mut() {
             p.offset = OFFSET_INVALID;
         }
-        let timeout = self.request_timeout_ms();
-        match self.handle.committed(partitions, timeout) {
+        let answer = self.patiently(|timeout| {
+            let committed = self.handle.committed(partitions, timeout)?;
+            // An error is not "nothing committed": starting at the end or the beginning would skip or repeat.
+            let failed = committed.iter().find(|c| c.error != 0);
+            failed.map_or(Ok(()), |c| {
+                Err(Error::new("fetch committed offsets", c.error, describe_code(c.error)))
+            })?;
+            Ok(committed)
+        });
+        match answer {
             Ok(committed) => {
                 for (p, c) in partitions.iter_mut().zip(committed) {
                     p.offset = c.offset;
@@ -129,7 +197,7 @@ impl PollLoop {
         if ends.is_empty() {
             return ends;
         }
-        match self.handle.resolve_offsets(&ends, self.request_timeout_ms()) {
+        match self.patiently(|timeout| self.handle.resolve_offsets(&ends, timeout)) {
             Ok(resolved) => {
                 let resolved: Vec<Partition> =
                     resolved.into_iter().filter(|r| r.error == 0 && r.offset >= 0).collect();
@@ -154,27 +222,33 @@ impl PollLoop {
     }
 
     /// The group wants the partitions back: lets the running handlers finish first.
-    pub(super) fn start_revocation(&mut self) {
+    pub(super) fn start_revocation(&mut self, partitions: Vec<Partition>) {
+        let partitions = self.handle.rebalances_incrementally().then_some(partitions);
+        let slots = self.slots.start_revoking(partitions.as_deref());
+        let deadline = Instant::now() + self.drain_timeout;
+        let revocation = Revocation { deadline, slots, partitions, committing: false };
+        let replies = matches!(self.settings.mode, Mode::Replies { .. });
+        // Others have lost partitions already: nothing can be committed, so there is nothing to wait for.
         let lost = self.handle.assignment_lost();
-        self.forget_ready();
-        let slots = self.slots.start_revoking();
-        if matches!(self.settings.mode, Mode::Replies { .. }) || slots.is_empty() {
-            self.give_up(&slots, lost);
+        if !self.is_closing() {
+            self.sink.event(json!({ "type": "rebalancing" }));
+        }
+        if replies || lost || revocation.slots.is_empty() {
+            self.give_up(&revocation, lost);
             return;
         }
-        self.sink
-            .event(json!({ "type": "revoke", "slots": slots, "lost": lost, "closing": self.is_closing() }));
-        let deadline = Instant::now() + self.drain_timeout;
-        self.revocation = Some(Revocation { deadline, slots, lost, committing: false });
+        self.sink.event(json!({ "type": "revoke", "slots": revocation.slots }));
+        self.revocation = Some(revocation);
     }
 
     /// Goes on with a revocation once the handlers are at rest, or are no longer waited for.
     pub(super) fn progress_revocation(&mut self) {
         let Some(revocation) = &self.revocation else { return };
         let due = revocation.deadline <= Instant::now();
-        if revocation.committing {
-            if due {
-                self.revocation_committed();
+        let lost = self.handle.assignment_lost();
+        if revocation.committing || lost {
+            if due || lost {
+                self.finish_revocation(lost);
             }
             return;
         }
@@ -192,42 +266,39 @@ impl PollLoop {
                 self.sink.event(json!({ "type": "drainTimeout", "partitions": unfinished }));
             }
         }
-        let lost = revocation.lost || self.handle.assignment_lost();
-        if !lost && self.commit_before_revocation() {
+        if self.commit_before_revocation() {
             if let Some(revocation) = &mut self.revocation {
                 revocation.committing = true;
                 revocation.deadline = Instant::now() + COMMIT_TIMEOUT;
             }
             return;
         }
-        self.finish_revocation();
+        self.finish_revocation(false);
     }
 
     /// The last commit was answered (or took too long).
     pub(super) fn revocation_committed(&mut self) {
         if self.revocation.as_ref().is_some_and(|r| r.committing) {
-            self.finish_revocation();
+            self.finish_revocation(false);
         }
     }
 
-    fn finish_revocation(&mut self) {
-        if let Some(Revocation { slots, lost, .. }) = self.revocation.take() {
-            self.give_up(&slots, lost);
+    fn finish_revocation(&mut self, lost: bool) {
+        if let Some(revocation) = self.revocation.take() {
+            self.give_up(&revocation, lost);
         }
     }
 
-    fn give_up(&mut self, slots: &[u32], lost: bool) {
+    fn give_up(&mut self, Revocation { slots, partitions, .. }: &Revocation, lost: bool) {
         for slot in slots {
             self.queues.remove(slot);
             self.slots.close(*slot);
         }
-        if let Err(error) = self.handle.unassign() {
-            self.sink.event(
-                json!({ "type": "error", "code": error.code, "message": error.message, "fatal": false }),
-            );
-        }
-        self.sink
-            .event(json!({ "type": "revoked", "slots": slots, "lost": lost, "closing": self.is_closing() }));
+        let answer =
+            partitions.as_ref().map_or_else(|| self.handle.unassign(), |p| self.handle.unassign_some(p));
+        self.report(answer);
+        self.only_leaving_is_left();
+        self.sink.event(json!({ "type": "revoked", "slots": slots, "lost": lost }));
     }
 
     /// Moves an assigned partition: its old slot is void from here on, a new one starts at the offset.

@@ -6,12 +6,13 @@
 //! acknowledgements that arrive late for an old one find nothing and do no harm.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::inbox::Inbox;
 use super::offset_tracker::OffsetTracker;
 use crate::binding::librdkafka::Partition;
-use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_FINISHED};
+use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED};
 use crate::rpc::reply::ReplyAddress;
 
 /// Records of one partition that JavaScript may hold unhandled.
@@ -99,7 +100,7 @@ impl Slot {
     }
 
     fn at_rest(&self) -> bool {
-        self.phase == Phase::Released && !self.tracker.awaits_replies()
+        self.phase == Phase::Released && !self.tracker.is_working()
     }
 }
 
@@ -115,8 +116,11 @@ pub struct AutoCommit {
 #[derive(Default)]
 struct State {
     slots: HashMap<u32, Slot>,
-    next_slot: u32,
 }
+
+/// Slots are numbered across all consumers of the process: a mark that a handler leaves behind long after its
+/// consumer was closed and another one started must not meet a slot of that one.
+static NEXT_SLOT: AtomicU32 = AtomicU32::new(0);
 
 /// The table of slots.
 pub struct Slots {
@@ -141,10 +145,8 @@ impl Slots {
 
     /// Opens a slot; `committed` is the offset that the group has for the partition (-1: none).
     pub fn open(&self, topic: Arc<str>, partition: i32, committed: i64) -> u32 {
-        let mut state = self.lock();
-        let slot = state.next_slot;
-        state.next_slot = if slot == MAX_SLOT { 0 } else { slot + 1 };
-        state.slots.insert(slot, Slot::new(topic, partition, committed));
+        let slot = NEXT_SLOT.fetch_add(1, Ordering::Relaxed) & MAX_SLOT;
+        self.lock().slots.insert(slot, Slot::new(topic, partition, committed));
         slot
     }
 
@@ -187,7 +189,7 @@ impl Slots {
         Some(first)
     }
 
-    /// A mark from JavaScript; see [`SETTLED_ADVANCE`] and [`SETTLED_FINISHED`].
+    /// A mark from JavaScript; see [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`] and [`SETTLED_COMMIT`].
     pub fn settle(&self, slot: u32, sequence: u32, flags: u32) {
         let wake = {
             let mut state = self.lock();
@@ -202,6 +204,9 @@ impl Slots {
                 let before = slot.tracker.first_sequence();
                 slot.tracker.finish(sequence);
                 slot.moved(before);
+            }
+            if flags & SETTLED_COMMIT != 0 && slot.uncommitted().is_some() {
+                slot.commit_due = true;
             }
             self.concerns_poll_thread(slot)
         };
@@ -280,14 +285,22 @@ impl Slots {
         }
     }
 
-    /// Starts giving slots up: nothing more is handed out. Returns all open slots.
-    pub fn start_revoking(&self) -> Vec<u32> {
+    /// Starts giving up the slots of these partitions, without any those of all: nothing more is handed out.
+    pub fn start_revoking(&self, partitions: Option<&[Partition]>) -> Vec<u32> {
         let mut state = self.lock();
+        let concerned = |slot: &Slot| {
+            partitions.is_none_or(|list| {
+                list.iter().any(|p| p.partition == slot.partition && p.topic == *slot.topic)
+            })
+        };
         let mut slots: Vec<u32> = state
             .slots
             .iter_mut()
+            .filter(|(_, slot)| concerned(slot))
             .map(|(&number, slot)| {
-                slot.phase = Phase::Revoking;
+                if slot.phase == Phase::Open {
+                    slot.phase = Phase::Revoking;
+                }
                 number
             })
             .collect();
@@ -317,6 +330,12 @@ impl Slots {
         let state = self.lock();
         let unfinished = state.slots.values().filter(|s| s.phase != Phase::Open && !s.at_rest());
         unfinished.map(|s| (Arc::clone(&s.topic), s.partition, s.tracker.len())).collect()
+    }
+
+    /// Whether any partition is assigned.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.lock().slots.is_empty()
     }
 
     /// Topic name of a slot.

@@ -104,7 +104,7 @@ impl Shared {
             }
             Outgoing::Cancel { slot, generation } => {
                 if let Some(requests) = self.requests.get() {
-                    requests.lock().unwrap_or_else(PoisonError::into_inner).remove(slot, generation);
+                    requests.close(slot, generation);
                 }
                 false
             }
@@ -156,12 +156,8 @@ impl Shared {
             let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
             topics.list.get(reply_topic as usize).ok_or_else(|| unknown_topic(reply_topic))?.1.clone()
         };
-        let id = {
-            let mut requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
-            // Before the record is out: its reply may come before this thread goes on.
-            requests.insert(slot, generation);
-            requests.id(slot, generation)
-        };
+        // Before the record is out: its reply may come before this thread goes on.
+        let id = requests.open(slot, generation);
         let mut headers = RecordHeaders::with_capacity(payload.header_count() + 3);
         append(&mut headers, payload);
         headers.push(headers::CORRELATION_ID, Some(id.as_bytes()));
@@ -211,7 +207,7 @@ impl Shared {
             Opaque::Request { slot, generation } => {
                 if error != 0
                     && let Some(requests) = self.requests.get()
-                    && requests.lock().unwrap_or_else(PoisonError::into_inner).remove(slot, generation)
+                    && requests.close(slot, generation)
                 {
                     reports.request_failed(slot, generation, error);
                 }

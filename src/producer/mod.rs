@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::binding::librdkafka::{Handle, Topic};
 use crate::consumer::slots::Slots;
 use crate::error::{Error, Result};
-use crate::rpc::correlation::CorrelationTable;
+use crate::rpc::requests::Requests;
 use outbox::{Chunk, Outbox};
 use poll_loop::PollLoop;
 use reports::{Reports, SendTable};
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     /// The consumer whose requests this producer answers; a restarted consumer takes the place of the last.
     slots: Attached<Slots>,
     /// The pending requests of this producer's client.
-    requests: Attached<Mutex<CorrelationTable>>,
+    requests: Attached<Requests>,
     outbox: Arc<Outbox>,
 }
 
@@ -119,7 +119,7 @@ impl Producer {
     }
 
     /// Lets this producer send requests whose replies that table awaits, in place of an earlier one.
-    pub fn ask_through(&self, requests: Arc<Mutex<CorrelationTable>>) -> Result<()> {
+    pub fn ask_through(&self, requests: Arc<Requests>) -> Result<()> {
         self.shared()?.requests.set(requests);
         Ok(())
     }

@@ -4,7 +4,9 @@
 //! request by reading two numbers instead of hashing text, and a reply to another client is recognised by
 //! its prefix alone.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 /// Length of the random part of an id.
 pub const PREFIX_LENGTH: usize = 22;
@@ -12,15 +14,26 @@ pub const PREFIX_LENGTH: usize = 22;
 /// Pending requests of one client.
 pub struct CorrelationTable {
     prefix: String,
-    pending: Vec<Option<u32>>,
+    pending: Vec<Option<Pending>>,
     count: usize,
+    timeout: Option<Duration>,
+    /// When requests give up, in the order in which they were made: all wait equally long.
+    deadlines: VecDeque<(Instant, u32, u32)>,
+}
+
+#[derive(Clone, Copy)]
+struct Pending {
+    generation: u32,
+    /// A reply has come: others may follow at any pace.
+    answered: bool,
 }
 
 impl CorrelationTable {
-    /// A table for the client with this prefix; the prefix must be the client's alone.
+    /// A table for the client with this prefix, which must be the client's alone; `timeout` is how long a request
+    /// waits for its first reply.
     #[must_use]
-    pub fn new(prefix: String) -> Self {
-        Self { prefix, pending: Vec::new(), count: 0 }
+    pub fn new(prefix: String, timeout: Option<Duration>) -> Self {
+        Self { prefix, pending: Vec::new(), count: 0, timeout, deadlines: VecDeque::new() }
     }
 
     /// The id of a request: `<prefix>-<slot>-<generation>`.
@@ -32,24 +45,60 @@ impl CorrelationTable {
         id
     }
 
-    /// Registers a request.
-    pub fn insert(&mut self, slot: u32, generation: u32) {
+    /// Registers a request. Returns whether it is the first with a deadline.
+    pub fn insert(&mut self, slot: u32, generation: u32, now: Instant) -> bool {
         let index = slot as usize;
         if index >= self.pending.len() {
             self.pending.resize(index + 1, None);
         }
-        if self.pending[index].replace(generation).is_none() {
+        if self.pending[index].replace(Pending { generation, answered: false }).is_none() {
             self.count += 1;
         }
+        let Some(timeout) = self.timeout else { return false };
+        self.deadlines.push_back((now + timeout, slot, generation));
+        self.deadlines.len() == 1
+    }
+
+    fn is_pending(&self, slot: u32, generation: u32) -> Option<Pending> {
+        let entry = (*self.pending.get(slot as usize)?)?;
+        (entry.generation == generation).then_some(entry)
+    }
+
+    /// A reply that is not the last has come: the request no longer gives up.
+    pub fn answered(&mut self, slot: u32, generation: u32) {
+        if self.is_pending(slot, generation).is_some() {
+            self.pending[slot as usize] = Some(Pending { generation, answered: true });
+        }
+    }
+
+    /// Forgets the requests whose time is up and returns them as slot and generation.
+    pub fn expire(&mut self, now: Instant) -> Vec<(u32, u32)> {
+        let mut expired = Vec::new();
+        while let Some(&(deadline, slot, generation)) = self.deadlines.front() {
+            let waits = self.is_pending(slot, generation).is_some_and(|p| !p.answered);
+            if waits && deadline > now {
+                break;
+            }
+            self.deadlines.pop_front();
+            if waits && self.remove(slot, generation) {
+                expired.push((slot, generation));
+            }
+        }
+        expired
+    }
+
+    /// When the next request gives up, if one may.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.front().map(|&(deadline, _, _)| deadline)
     }
 
     /// Forgets a request; false when it was not pending.
     pub fn remove(&mut self, slot: u32, generation: u32) -> bool {
-        let Some(entry) = self.pending.get_mut(slot as usize) else { return false };
-        if *entry != Some(generation) {
+        if self.is_pending(slot, generation).is_none() {
             return false;
         }
-        *entry = None;
+        self.pending[slot as usize] = None;
         self.count -= 1;
         true
     }
@@ -75,7 +124,7 @@ impl CorrelationTable {
         let (slot, generation) = rest.split_once('-')?;
         let slot = u32::from_str_radix(slot, 16).ok()?;
         let generation = u32::from_str_radix(generation, 16).ok()?;
-        (*self.pending.get(slot as usize)? == Some(generation)).then_some((slot, generation))
+        self.is_pending(slot, generation).map(|_| (slot, generation))
     }
 }
 
@@ -86,8 +135,8 @@ mod tests {
 
     #[test]
     fn finds_only_what_is_pending() {
-        let mut table = CorrelationTable::new("abc".into());
-        table.insert(0x1f, 2);
+        let mut table = CorrelationTable::new("abc".into(), None);
+        assert!(!table.insert(0x1f, 2, Instant::now()), "without a time-out there is no deadline");
         let id = table.id(0x1f, 2);
         assert_eq!(id, "abc-1f-2");
         assert_eq!(table.find(id.as_bytes()), Some((0x1f, 2)));
@@ -101,12 +150,35 @@ mod tests {
         assert!(table.is_empty());
     }
 
+    #[test]
+    fn only_unanswered_requests_expire() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut table = CorrelationTable::new("p".into(), Some(second));
+        assert!(table.insert(0, 0, start));
+        assert!(!table.insert(1, 0, start));
+        table.insert(2, 0, start);
+        table.insert(3, 0, start + second);
+        table.answered(1, 0);
+        table.remove(2, 0);
+        assert_eq!(table.next_deadline(), Some(start + second));
+        assert_eq!(table.expire(start), []);
+        assert_eq!(table.expire(start + second), [(0, 0)]);
+        assert_eq!(table.next_deadline(), Some(start + second * 2));
+        assert_eq!(table.len(), 2, "the answered one and the later one wait");
+        // The slot's next use is another request.
+        table.insert(0, 1, start + second);
+        table.remove(0, 1);
+        assert_eq!(table.expire(start + second * 3), [(3, 0)]);
+        assert_eq!(table.next_deadline(), None);
+    }
+
     proptest! {
         #[test]
         fn every_pending_id_leads_back(requests in prop::collection::hash_map(0u32..5000, any::<u32>(), 0..50)) {
-            let mut table = CorrelationTable::new("prefix".into());
+            let mut table = CorrelationTable::new("prefix".into(), None);
             for (&slot, &generation) in &requests {
-                table.insert(slot, generation);
+                table.insert(slot, generation, Instant::now());
             }
             prop_assert_eq!(table.len(), requests.len());
             for (&slot, &generation) in &requests {
@@ -116,8 +188,8 @@ mod tests {
 
         #[test]
         fn junk_never_panics(id in prop::collection::vec(any::<u8>(), 0..60)) {
-            let mut table = CorrelationTable::new("p".into());
-            table.insert(0, 0);
+            let mut table = CorrelationTable::new("p".into(), None);
+            table.insert(0, 0, Instant::now());
             let _ = table.find(&id);
             let _ = table.find(&[b"p-", id.as_slice()].concat());
         }

@@ -3,3 +3,4 @@
 pub mod correlation;
 pub mod headers;
 pub mod reply;
+pub mod requests;

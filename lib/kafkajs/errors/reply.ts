@@ -54,3 +54,16 @@ export class KafkaReplyLostError extends KafkaJSError {
     this.reason = reason;
   }
 }
+
+/** So many requests wait for replies that `maxPendingRequests` allows no more. The request was not sent; a later one may be. */
+export class KafkaPendingRequestsError extends KafkaJSError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaPendingRequestsError';
+  /** The limit. */
+  readonly limit: number;
+
+  constructor(limit: number) {
+    super(`${limit} requests wait for their replies already, as many as maxPendingRequests allows`);
+    this.limit = limit;
+  }
+}

@@ -149,6 +149,30 @@ impl Handle {
         check("give partitions up", unsafe { sys::rd_kafka_assign(self.raw, std::ptr::null()) })
     }
 
+    /// Whether the group moves single partitions (KIP-429, KIP-848), whose rebalance events are answered with
+    /// [`Handle::assign_more`] and [`Handle::unassign_some`], or always all of them.
+    #[must_use]
+    pub fn rebalances_incrementally(&self) -> bool {
+        // SAFETY: the handle is alive; the string is static, or null while there is no group.
+        unsafe { super::owned_text(sys::rd_kafka_rebalance_protocol(self.raw)) == "COOPERATIVE" }
+    }
+
+    /// Starts fetching these partitions too; answers an incremental rebalance event.
+    pub fn assign_more(&self, partitions: &[Partition]) -> Result<()> {
+        let list = PartitionList::new(partitions);
+        // SAFETY: handle and list are alive; the list is copied; the error object is owned by the caller.
+        unsafe { take_error("assign partitions", sys::rd_kafka_incremental_assign(self.raw, list.as_ptr())) }
+    }
+
+    /// Gives these partitions up; answers an incremental rebalance event.
+    pub fn unassign_some(&self, partitions: &[Partition]) -> Result<()> {
+        let list = PartitionList::new(partitions);
+        // SAFETY: as above.
+        unsafe {
+            take_error("give partitions up", sys::rd_kafka_incremental_unassign(self.raw, list.as_ptr()))
+        }
+    }
+
     /// Whether the group has already given this member's partitions to others.
     #[must_use]
     pub fn assignment_lost(&self) -> bool {
@@ -221,6 +245,21 @@ impl Handle {
                 sys::rd_kafka_mem_free(self.raw, raw.cast());
             }
             id
+        }
+    }
+
+    /// Asks the coordinator of a group how many members it has.
+    pub fn group_size(&self, group: &str, timeout_ms: i32) -> Result<u32> {
+        let name = c_name("describe the group", group)?;
+        let mut list: *const sys::rd_kafka_group_list = std::ptr::null();
+        // SAFETY: the handle is alive, the name NUL-terminated, the out parameter writable; on success the
+        // list is owned by the caller, holds `group_cnt` groups, and is freed once.
+        unsafe {
+            let code = sys::rd_kafka_list_groups(self.raw, name.as_ptr(), &raw mut list, timeout_ms);
+            check("describe the group", code)?;
+            let members = if (*list).group_cnt > 0 { (*(*list).groups).member_cnt.max(0) as u32 } else { 0 };
+            sys::rd_kafka_group_list_destroy(list);
+            Ok(members)
         }
     }
 

@@ -86,12 +86,13 @@ impl<'a> Message<'a> {
         self.inner.offset
     }
 
-    /// The record's timestamp in ms since the epoch, -1 without one.
+    /// The record's timestamp in ms since the epoch, -1 without one, and whether the broker set it when it stored the record.
     #[must_use]
-    pub fn timestamp(&self) -> i64 {
+    pub fn timestamp(&self) -> (i64, bool) {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive and `kind` is writable.
-        unsafe { sys::rd_kafka_message_timestamp(self.raw, &raw mut kind) }
+        let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.raw, &raw mut kind) };
+        (timestamp, kind == sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
     }
 
     /// The key, `None` when it is null.
