@@ -151,7 +151,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   readOptions(nestSubscribeTable, given['subscribe']);
   const { deadLetter } = given;
   if (role === 'client' && isGiven(deadLetter)) throw wrongRole('deadLetter', 'the server');
-  for (const name of ['replyTimeout', 'maxPendingRequests', 'replies', 'producerOnlyMode'] as const) {
+  for (const name of ['replyTimeout', 'maxPendingRequests', 'replies'] as const) {
     if (role === 'server' && isGiven(given[name])) throw wrongRole(name, 'the client');
   }
 }
