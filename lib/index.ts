@@ -13,5 +13,5 @@ export { MockKafka } from './mock-kafka.js';
 export * from './kafkajs/errors.js';
 export { CompressionTypes, logLevel } from './kafkajs/types.js';
 export type * from './kafkajs/shapes.js';
-export type { NestKafkaOptions } from './options/index.js';
+export type { DeadLetterOptions, NestKafkaOptions } from './options/index.js';
 export { KafkaContext, KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';

@@ -10,6 +10,7 @@ import * as requestDeserializer from '@nestjs/microservices/deserializers/kafka-
 import * as responseDeserializer from '@nestjs/microservices/deserializers/kafka-response.deserializer.js';
 import * as invalidTopic from '@nestjs/microservices/errors/invalid-kafka-client-topic.exception.js';
 import * as invalidMessage from '@nestjs/microservices/errors/invalid-message.exception.js';
+import * as rpcExceptionsHandler from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import * as requestSerializer from '@nestjs/microservices/serializers/kafka-request.serializer.js';
 
 export const { KafkaRequestDeserializer } = requestDeserializer;
@@ -17,6 +18,7 @@ export const { KafkaResponseDeserializer } = responseDeserializer;
 export const { InvalidKafkaClientTopicException } = invalidTopic;
 export const { InvalidMessageException } = invalidMessage;
 export const { KafkaRequestSerializer } = requestSerializer;
+export const { RpcExceptionsHandler } = rpcExceptionsHandler;
 
 // Constants of @nestjs/microservices/constants.js; they are part of its wire and option contract and have not changed since 7.
 /** Broker of a client without `brokers`. */

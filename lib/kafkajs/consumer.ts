@@ -17,7 +17,8 @@ import { Lane } from './lane.js';
 import { PausedPartitions, checkTopicPartitions } from './paused-partitions.js';
 import type { CoreEvent } from './producer-handle.js';
 import { resolveBrokers } from './resolve-brokers.js';
-import { Runner, type RecordHandler } from './runner.js';
+import type { ResolvedRetry } from './retry.js';
+import { Runner, type RecordHandler, type RunnerOptions } from './runner.js';
 import { offsetsToCommit, offsetToSeek } from './offsets.js';
 import { spread } from './spread.js';
 import { Subscriptions } from './subscriptions.js';
@@ -43,6 +44,10 @@ const PREFIX_BYTES = 16;
 export interface ConsumerInternals {
   /** Handles packed records instead of `eachMessage`. */
   handleRecord?: RecordHandler;
+  /** Asked about each failed delivery; true when the record has been taken care of. */
+  recover?: RunnerOptions['recover'];
+  /** Waits between the deliveries of a record, instead of those of the options' `retry`. */
+  retry?: ResolvedRetry;
   /** Takes the replies to pending requests instead of records. */
   onReplies?: (batch: IncomingBatch) => void;
   /** Whether the replies' partitions are chosen here instead of by a group. */
@@ -261,7 +266,8 @@ export class Consumer implements Pick<
       handle,
       marks: this.#internals.marks ?? (() => this.#ownMarks),
       concurrency: partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
-      retry: this.#settings.retry,
+      retry: this.#internals.retry ?? this.#settings.retry,
+      recover: this.#internals.recover,
       isPaused: (topic, partition) => this.#paused.has(topic, partition),
       onFailure: (error, lane, offset) => this.#handlerFailed(error, lane, offset),
       onGiveUp: (error, lane) => void this.#crash(error, lane),

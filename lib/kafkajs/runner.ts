@@ -22,6 +22,8 @@ export interface RunnerOptions {
   readonly concurrency: number;
   readonly retry: ResolvedRetry;
   readonly isPaused: (topic: string, partition: number) => boolean;
+  /** Asked about each failed delivery; true when the record has been taken care of and the partition may go on. */
+  readonly recover?: (error: unknown, lane: Lane, batch: IncomingBatch, index: number) => Promise<boolean>;
   /** Told of each failed delivery. */
   readonly onFailure: (error: unknown, lane: Lane, offset: string) => void;
   /** A record has failed more often than `retry` allows. */
@@ -184,8 +186,8 @@ export class Runner {
         const running = handle(lane, batch, index);
         outcome = running instanceof Promise ? await running : running;
       } catch (error) {
-        await this.#failed(error, lane, batch.offset(index));
-        continue;
+        if (!(await this.#failed(error, lane, batch, index))) continue;
+        outcome = undefined;
       }
       lane.failures = 0;
       segment.index = index + 1;
@@ -198,24 +200,30 @@ export class Runner {
     }
   }
 
-  async #failed(error: unknown, lane: Lane, offset: string): Promise<void> {
-    const { retry, onFailure, onGiveUp } = this.#options;
+  /** Waits for the next delivery; true when there is to be none, for the record has been taken care of. */
+  async #failed(error: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<boolean> {
+    const { retry, recover, onFailure, onGiveUp } = this.#options;
+    const offset = batch.offset(index);
     onFailure(error, lane, offset);
-    if (lane.halted) return;
+    if (lane.halted) return false;
     if (this.#isPaused(lane)) {
       // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
       while (!lane.halted && this.#isPaused(lane)) await lane.pause();
-      return;
+      return false;
     }
+    if (recover !== undefined && (await recover(error, lane, batch, index))) return true;
+    if (lane.halted) return false;
     if (!shouldRetry(retry, lane.failures)) {
       lane.failures++;
       onGiveUp(error, lane, offset);
-      return lane.pause();
+      await lane.pause();
+      return false;
     }
     lane.retryTime = lane.failures === 0 ? firstRetryTime(retry) : nextRetryTime(retry, lane.retryTime);
     lane.failures++;
     await lane.pause(lane.retryTime);
     while (!lane.halted && this.#isPaused(lane)) await lane.pause();
+    return false;
   }
 
   #ended(lane: Lane): void {

@@ -27,6 +27,7 @@ import {
 import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
 import { REQUEST, type IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
+import { DeadLetterWriter } from './dead-letter-writer.js';
 import { PackedKafkaContext } from './kafka-context.js';
 import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 
@@ -56,6 +57,7 @@ export class ServerKafka extends Server<any, any> implements CustomTransportStra
   protected brokers: KafkaConfig['brokers'];
   protected clientId: string;
   protected groupId: string;
+  readonly #deadLetters: DeadLetterWriter | undefined;
   #replies: ReplyWriter | undefined;
   #keepBinary = false;
   #decodesItself = true;
@@ -70,6 +72,21 @@ export class ServerKafka extends Server<any, any> implements CustomTransportStra
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
     this.initializeSerializer(options as any);
     this.initializeDeserializer(options as any);
+    if (options.deadLetter) this.#deadLetters = this.#makeDeadLetters();
+  }
+
+  #makeDeadLetters(): DeadLetterWriter {
+    // Whatever the options say of `acks`: a message is given up here only once it is safe there.
+    const sendOptions = { ...this.options.send, acks: -1 };
+    return new DeadLetterWriter(this.options, {
+      send: (topic, record) =>
+        new Promise((resolve, reject) => {
+          const done = (error: Error | null): void => (error ? reject(error) : resolve());
+          (this.producer as Producer).dispatch(topic, [record], sendOptions, done);
+        }),
+      reply: (slot, sequence, packet) => this.#replies?.write(slot, sequence, packet),
+      logger: this.logger,
+    });
   }
 
   /** Registers a handler. Patterns may be expressions, with any flags, on Nest 11 too. */
@@ -135,6 +152,10 @@ export class ServerKafka extends Server<any, any> implements CustomTransportStra
       { ...this.options.consumer, groupId: this.groupId },
       {
         handleRecord: (lane, batch, index) => this.handleRecord(lane, batch, index),
+        ...(this.#deadLetters && {
+          recover: this.#deadLetters.take.bind(this.#deadLetters),
+          retry: this.#deadLetters.retry,
+        }),
         marks: channel,
         created: (native) => producer.attach(native, sendOptions),
       },

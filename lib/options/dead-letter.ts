@@ -1,0 +1,102 @@
+import type { RetryOptions } from '../kafkajs/types.js';
+import type { IncomingMessage } from '../server/incoming-message.js';
+import { integer, type Check } from './checks.js';
+import { retryTable } from './retry.js';
+import { layer, nested, refused, type OptionTable } from './table.js';
+
+/** An error's class, for {@link DeadLetterOptions.notRetried}. */
+export type ErrorClass = abstract new (...args: any[]) => unknown;
+
+/** What happens to a message whose handler keeps failing. */
+export interface DeadLetterOptions {
+  /**
+   * The topic that such messages go to, or what names it; `<topic>.DLT` by default.
+   *
+   * A function gets the message as `KafkaContext.getMessage()` answers it, and the error that the handler threw.
+   */
+  topic?: string | ((message: IncomingMessage, error: any) => string);
+  /** Deliveries in all, the first included, before a message goes there. Default 3. */
+  maxAttempts?: number;
+  /** The waits between deliveries; `consumer.retry`'s by default. */
+  backoff?: Pick<RetryOptions, 'initialRetryTime' | 'maxRetryTime' | 'factor' | 'multiplier'>;
+  /**
+   * Errors after which a message goes there at once: their classes or names, subclasses included, or a function that says so.
+   *
+   * Replaces the default: `HttpException`s with a status of 400 to 499, such as those of `ValidationPipe`, validation errors, and
+   * `RpcException`s around one of these.
+   */
+  notRetried?: readonly (ErrorClass | string)[] | ((error: any) => boolean);
+}
+
+const LEGAL_TOPIC = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
+
+const topic: Check = {
+  text: 'a topic name (at most 249 of a-z, A-Z, 0-9, ".", "_" and "-"), or a function (message, error) => topic',
+  parse: (value) =>
+    typeof value === 'function' || (typeof value === 'string' && LEGAL_TOPIC.test(value)) ? value : undefined,
+};
+
+const notRetried: Check = {
+  text: 'an array of error classes and names of them, or a function (error) => boolean (of a single class: [TheClass])',
+  parse: (value) => {
+    if (Array.isArray(value)) return value.every(isErrorKind) ? value : undefined;
+    return typeof value === 'function' && !isErrorClass(value) ? value : undefined;
+  },
+};
+
+function isErrorKind(value: unknown): boolean {
+  return typeof value === 'string' ? value !== '' : typeof value === 'function' && 'prototype' in value;
+}
+
+function isErrorClass(value: object): boolean {
+  return value === Error || (value as { prototype?: unknown }).prototype instanceof Error;
+}
+
+const backoffTable: OptionTable = {
+  path: 'backoff',
+  rows: retryTable.rows.map((row) => {
+    if (row.name === 'retries') {
+      return { ...row, handling: refused('messages are not given up after retries', 'use maxAttempts') };
+    }
+    if (row.name !== 'restartOnFailure') return row;
+    return {
+      ...row,
+      handling: refused('a message that fails does not stop the consumer here', 'leave it out'),
+    };
+  }),
+};
+
+/** `deadLetter` of the server. */
+export const deadLetterTable: OptionTable = {
+  path: 'deadLetter',
+  rows: [
+    {
+      name: 'topic',
+      check: topic,
+      defaultText: '`<topic>.DLT`',
+      handling: layer,
+      doc: 'Where messages go that cannot be handled.',
+    },
+    {
+      name: 'maxAttempts',
+      check: integer(1),
+      default: 3,
+      handling: layer,
+      doc: 'Deliveries in all before a message goes there.',
+    },
+    {
+      name: 'backoff',
+      check: nested(backoffTable),
+      defaultText: '`consumer.retry`',
+      handling: layer,
+      doc: 'The waits between deliveries.',
+    },
+    {
+      name: 'notRetried',
+      check: notRetried,
+      defaultText: 'validation errors and HTTP exceptions with status 400 to 499',
+      handling: layer,
+      doc: 'Errors after which a message goes there at once.',
+    },
+  ],
+};

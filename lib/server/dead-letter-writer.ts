@@ -1,0 +1,110 @@
+import type { Logger } from '@nestjs/common';
+import type { Lane } from '../kafkajs/lane.js';
+import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
+import type { DeadLetterOptions, NestKafkaOptions } from '../options/index.js';
+import { LOG_APPEND_TIME, REQUEST, type IncomingBatch } from '../packed/incoming.js';
+import type { OutgoingRecord } from '../packed/outgoing.js';
+import {
+  deadLetterHeaders,
+  deadLetterTopic,
+  describeError,
+  errorReply,
+  isFinal,
+  withoutTexts,
+  type Origin,
+} from './dead-letter.js';
+import { incomingMessage } from './incoming-message.js';
+import { originalError, rememberOriginalErrors } from './original-errors.js';
+import type { ReplyPacket } from './reply-writer.js';
+
+/** What the writer needs of the server. */
+export interface DeadLetterPorts {
+  /** Resolves when the broker has acknowledged the record. */
+  readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
+  readonly reply: (slot: number, sequence: number, packet: ReplyPacket) => Promise<void> | void;
+  readonly logger: Logger;
+}
+
+/** Moves messages that have failed for good to their dead-letter topic. */
+export class DeadLetterWriter {
+  /** Waits between deliveries; there is no end of them: the policy gives messages up, not the consumer. */
+  readonly retry: ResolvedRetry;
+  readonly #options: DeadLetterOptions;
+  readonly #keepBinary: boolean;
+  readonly #ports: DeadLetterPorts;
+
+  constructor(options: NestKafkaOptions, ports: DeadLetterPorts) {
+    const { client, consumer, deadLetter = {}, parser } = options;
+    this.#options = deadLetter;
+    this.#keepBinary = parser?.keepBinary ?? false;
+    this.#ports = ports;
+    this.retry = {
+      ...resolveRetry(client?.retry, consumer?.retry, deadLetter.backoff),
+      retries: Number.POSITIVE_INFINITY,
+    };
+    rememberOriginalErrors();
+  }
+
+  /**
+   * Looks at a failed delivery. `true`: the message is in its dead-letter topic and its partition may go on. `false`: it is to be
+   * delivered again, also when the dead-letter topic could not be written.
+   */
+  async take(outcome: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<boolean> {
+    const { topic, partition, failures } = lane;
+    const { logger } = this.#ports;
+    const where = `Message ${batch.offset(index)} of ${topic} [${partition}]`;
+    const failure = { error: originalError(outcome), outcome, attempt: failures + 1 };
+    try {
+      if (!isFinal(this.#options, failure)) return false;
+      const target = deadLetterTopic(
+        this.#options.topic,
+        () => incomingMessage(batch, index, topic, partition, this.#keepBinary),
+        topic,
+        failure.error,
+      );
+      await this.#write(target, lane, batch, index, failure.error);
+      const { name, message } = describeError(failure.error);
+      const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
+      logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error(
+        `${where} could not be moved to its dead-letter topic and will be delivered again: ${reason}`,
+      );
+      return false;
+    }
+    if (batch.flags(index) & REQUEST) {
+      const packet = { err: errorReply(outcome), isDisposed: true };
+      await this.#ports.reply(lane.slot, batch.sequence(index), packet);
+    }
+    return true;
+  }
+
+  async #write(
+    target: string,
+    { topic, partition }: Lane,
+    batch: IncomingBatch,
+    index: number,
+    error: unknown,
+  ): Promise<void> {
+    const origin: Origin = {
+      topic,
+      partition,
+      offset: batch.offset(index),
+      timestamp: batch.timestamp(index),
+      appended: (batch.flags(index) & LOG_APPEND_TIME) !== 0,
+    };
+    const rawHeaders = deadLetterHeaders(batch.rawHeaders(index), origin, error);
+    const record = { key: batch.key(index), value: batch.value(index), rawHeaders };
+    try {
+      await this.#ports.send(target, record);
+    } catch (failure) {
+      if (!isTooLarge(failure)) throw failure;
+      await this.#ports.send(target, { ...record, rawHeaders: withoutTexts(rawHeaders) });
+    }
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (error as { type?: unknown } | null)?.type === 'MESSAGE_TOO_LARGE';
+}
