@@ -26,8 +26,8 @@ export declare class NativeConsumer {
   subscribe(topics: Array<NativeSubscription>): Promise<Failure | null>
   /** Reads reply partitions from their present ends on, without joining the group. */
   assignReplies(partitions: Array<NativePartition>): Promise<Failure | null>
-  /** Asks the group's coordinator how many members the group has. */
-  groupSize(groupId: string, timeout: number): Promise<number | Failure>
+  /** Asks a group's coordinator to describe it. */
+  describeGroup(groupId: string, timeout: number): Promise<NativeGroup | Failure>
   /** Commits offsets and resolves with the broker's answer. */
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
   /** Moves the position of an assigned partition; an event tells the new slot. */
@@ -129,6 +129,32 @@ export interface NativeEnsuredTopics {
   reasons: Array<string>
   /** Topics that were created. */
   created: Array<string>
+}
+
+/** A consumer group. */
+export interface NativeGroup {
+  /** `Stable`, `PreparingRebalance`, `Empty`, … */
+  state: string
+  /** `consumer`, or empty for a group without members. */
+  protocolType: string
+  /** Name of the assignor that the members agreed on. */
+  protocol: string
+  /** Its members. */
+  members: Array<NativeGroupMember>
+}
+
+/** A member of a group. */
+export interface NativeGroupMember {
+  /** Member id. */
+  memberId: string
+  /** Client id. */
+  clientId: string
+  /** Host that it connects from. */
+  clientHost: string
+  /** Subscription, as the group's protocol encodes it. */
+  memberMetadata: Buffer
+  /** Assignment, as the group's protocol encodes it. */
+  memberAssignment: Buffer
 }
 
 /** A topic partition and an offset. */

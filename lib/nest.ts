@@ -13,6 +13,8 @@ import * as invalidMessage from '@nestjs/microservices/errors/invalid-message.ex
 import * as rpcExceptionsHandler from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import * as requestSerializer from '@nestjs/microservices/serializers/kafka-request.serializer.js';
 
+export type { KafkaStatus } from '@nestjs/microservices/events/kafka.events.js';
+
 export const { KafkaRequestDeserializer } = requestDeserializer;
 export const { KafkaResponseDeserializer } = responseDeserializer;
 export const { InvalidKafkaClientTopicException } = invalidTopic;

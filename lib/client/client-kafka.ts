@@ -15,6 +15,7 @@ import {
   KAFKA_DEFAULT_GROUP,
   KafkaRequestSerializer,
   KafkaResponseDeserializer,
+  type KafkaStatus,
 } from '../nest.js';
 import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
 import { REPLY_DISPOSED, REPLY_ERROR, type IncomingBatch } from '../packed/incoming.js';
@@ -23,7 +24,7 @@ import { serialize } from '../packed/serialize.js';
 import { incomingMessage } from '../server/incoming-message.js';
 import { PendingRequests, type ReplyCallback, type ReplyPartition } from './pending-requests.js';
 
-type Status = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
+type Status = `${KafkaStatus}`;
 
 /**
  * NestJS's Kafka client over the Rust core:
@@ -36,7 +37,7 @@ type Status = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stoppe
  *
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
-export class ClientKafka extends ClientProxy {
+export class ClientKafka extends ClientProxy<any, KafkaStatus> {
   protected logger: Logger = new Logger(ClientKafka.name);
   protected readonly options: NestKafkaOptions;
   protected client: Kafka | null = null;
@@ -252,7 +253,7 @@ export class ClientKafka extends ClientProxy {
   }
 
   #status(status: Status): void {
-    this._status$.next(status);
+    this._status$.next(status as KafkaStatus);
   }
 
   #serialize(data: unknown, pattern: string): OutgoingRecord | Promise<OutgoingRecord> {

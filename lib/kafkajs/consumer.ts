@@ -26,6 +26,7 @@ import type {
   Consumer as ConsumerShape,
   ConsumerConfig,
   ConsumerRunConfig,
+  GroupDescription,
   KafkaConfig,
   Logger,
   SubscribeConfig,
@@ -75,6 +76,7 @@ export class Consumer implements Pick<
   | 'stop'
   | 'run'
   | 'commitOffsets'
+  | 'describeGroup'
   | 'seek'
   | 'pause'
   | 'paused'
@@ -320,12 +322,9 @@ export class Consumer implements Pick<
     if (native === undefined) return undefined;
     try {
       const timeout = this.#settings.requestTimeoutMs;
-      const [members, topics] = await Promise.all([
-        native.groupSize(this.#config.groupId, timeout),
-        native.listTopics(timeout),
-      ]);
+      const [{ members }, topics] = await Promise.all([this.describeGroup(), native.listTopics(timeout)]);
       const partitions = valueOf(topics).find(({ name }) => name === topic)?.partitions ?? 0;
-      return { members: valueOf(members), partitions };
+      return { members: members.length, partitions };
     } catch {
       // The error that this explains is told all the same.
       return undefined;
@@ -518,6 +517,14 @@ export class Consumer implements Pick<
     const native = this.#running();
     if (offsets.length === 0) return;
     valueOf(await native.commit(offsets));
+  }
+
+  /** Asks the coordinator to describe this consumer's group. */
+  async describeGroup(): Promise<GroupDescription> {
+    const { groupId } = this.#config;
+    if (this.#native === undefined) throw new KafkaJSNonRetriableError('The consumer is not connected');
+    const group = valueOf(await this.#native.describeGroup(groupId, this.#settings.requestTimeoutMs));
+    return { ...group, groupId } as GroupDescription;
   }
 
   /** Moves the position of a partition; messages of it that wait are dropped. */

@@ -9,6 +9,8 @@ export type {
   ConsumerSubscribeTopics,
   EachMessageHandler,
   EachMessagePayload,
+  GroupDescription,
+  MemberDescription,
   RunConfig,
   SubscribeConfig,
 } from './types/consumer.js';

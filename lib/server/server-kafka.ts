@@ -23,6 +23,7 @@ import {
   KafkaRequestSerializer,
   NO_MESSAGE_HANDLER,
   noEventHandler,
+  type KafkaStatus,
 } from '../nest.js';
 import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
 import { REQUEST, type IncomingBatch } from '../packed/incoming.js';
@@ -32,7 +33,7 @@ import { PackedKafkaContext } from './kafka-context.js';
 import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
-type Status = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
+type Status = `${KafkaStatus}`;
 
 /**
  * NestJS's Kafka server over the Rust core, as a custom transport strategy:
@@ -45,7 +46,7 @@ type Status = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stoppe
  *
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
-export class ServerKafka extends Server<any, any> implements CustomTransportStrategy {
+export class ServerKafka extends Server<any, KafkaStatus> implements CustomTransportStrategy {
   // An event handler's failure reaches the runner, which logs it: Nest 12 must not report it a second time.
   override readonly propagatesEventHandlerErrors: boolean = true;
   override transportId: any = Transport.KAFKA;
@@ -197,7 +198,7 @@ export class ServerKafka extends Server<any, any> implements CustomTransportStra
   }
 
   #status(status: Status): void {
-    this._status$.next(status);
+    this._status$.next(status as KafkaStatus);
   }
 
   protected async bindEvents(consumer: Consumer): Promise<void> {

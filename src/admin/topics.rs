@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 
+use super::millis;
 use crate::binding::librdkafka::{Handle, Metadata, Scope};
 use crate::error::{CODE_TIMED_OUT, Error, Result};
 
@@ -31,14 +32,6 @@ pub async fn metadata(handle: Arc<Handle>, topic: Option<String>, timeout: Durat
         handle.metadata(scope, timeout_ms)
     };
     spawn_blocking(ask).await.unwrap_or_else(|e| Err(Error::state("fetch metadata", e.to_string())))
-}
-
-/// How many members a group has.
-pub async fn group_size(handle: Arc<Handle>, group: String, timeout: Duration) -> Result<u32> {
-    let timeout_ms = millis(timeout);
-    spawn_blocking(move || handle.group_size(&group, timeout_ms))
-        .await
-        .unwrap_or_else(|e| Err(Error::state("describe the group", e.to_string())))
 }
 
 /// Whether any broker answers.
@@ -109,8 +102,4 @@ async fn await_leaders(handle: &Arc<Handle>, topic: &str, deadline: Instant) -> 
 
 fn exists(metadata: &Metadata) -> bool {
     metadata.topics.iter().any(|t| t.error == 0 && t.partitions > 0)
-}
-
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

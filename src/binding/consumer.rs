@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use napi::bindgen_prelude::{Either, Function};
+use napi::bindgen_prelude::{Buffer, Either, Function};
 use napi_derive::napi;
 
 use super::failure::{Failure, outcome, thrown};
-use super::librdkafka::{Conf, Handle, Partition};
+use super::librdkafka::{Conf, Group, Handle, Partition};
 use super::signal::{ConsumerArgs, ConsumerSink};
-use crate::admin::topics;
+use crate::admin::{groups, topics};
 use crate::assignor::{Assignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime};
 use crate::codec::outgoing::{Outgoing, Reader};
 use crate::consumer::inbox::TopicSubscription;
@@ -79,6 +79,52 @@ pub struct NativeOffset {
 impl From<NativeOffset> for Partition {
     fn from(o: NativeOffset) -> Self {
         Self { metadata: o.metadata.map(String::into_bytes), ..Self::at(o.topic, o.partition, o.offset) }
+    }
+}
+
+/// A consumer group.
+#[napi(object)]
+pub struct NativeGroup {
+    /// `Stable`, `PreparingRebalance`, `Empty`, …
+    pub state: String,
+    /// `consumer`, or empty for a group without members.
+    pub protocol_type: String,
+    /// Name of the assignor that the members agreed on.
+    pub protocol: String,
+    /// Its members.
+    pub members: Vec<NativeGroupMember>,
+}
+
+/// A member of a group.
+#[napi(object)]
+pub struct NativeGroupMember {
+    /// Member id.
+    pub member_id: String,
+    /// Client id.
+    pub client_id: String,
+    /// Host that it connects from.
+    pub client_host: String,
+    /// Subscription, as the group's protocol encodes it.
+    pub member_metadata: Buffer,
+    /// Assignment, as the group's protocol encodes it.
+    pub member_assignment: Buffer,
+}
+
+impl From<Group> for NativeGroup {
+    fn from(group: Group) -> Self {
+        let members = group.members.into_iter().map(|m| NativeGroupMember {
+            member_id: m.id,
+            client_id: m.client_id,
+            client_host: m.client_host,
+            member_metadata: m.metadata.into(),
+            member_assignment: m.assignment.into(),
+        });
+        Self {
+            members: members.collect(),
+            state: group.state,
+            protocol_type: group.protocol_type,
+            protocol: group.protocol,
+        }
     }
 }
 
@@ -212,11 +258,11 @@ impl NativeConsumer {
         outcome(self.consumer.assign(partitions).await)
     }
 
-    /// Asks the group's coordinator how many members the group has.
+    /// Asks a group's coordinator to describe it.
     #[napi]
-    pub async fn group_size(&self, group_id: String, timeout: u32) -> Either<u32, Failure> {
-        let ask = async || topics::group_size(self.consumer.handle()?, group_id, millis(timeout)).await;
-        either(ask().await)
+    pub async fn describe_group(&self, group_id: String, timeout: u32) -> Either<NativeGroup, Failure> {
+        let ask = async || groups::describe(self.consumer.handle()?, group_id, millis(timeout)).await;
+        either(ask().await.map(NativeGroup::from))
     }
 
     /// Commits offsets and resolves with the broker's answer.

@@ -59,6 +59,10 @@ impl NativeMockCluster {
     /// The brokers' addresses, separated by commas.
     #[napi]
     pub fn brokers(&self) -> napi::Result<String> {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the path is not general enough over lifetimes"
+        )]
         self.with_cluster(|cluster| cluster.bootstrap_servers())
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rdkafka_sys as sys;
 
 use super::conf::{Conf, ERROR_TEXT_SIZE};
+use super::group::Group;
 use super::metadata::{Metadata, Scope};
 use super::partitions::{Partition, PartitionList};
 use super::{Queue, check, take_error};
@@ -248,18 +249,18 @@ impl Handle {
         }
     }
 
-    /// Asks the coordinator of a group how many members it has.
-    pub fn group_size(&self, group: &str, timeout_ms: i32) -> Result<u32> {
-        let name = c_name("describe the group", group)?;
+    /// Asks the coordinator of a group to describe it.
+    pub fn describe_group(&self, group: &str, timeout_ms: i32) -> Result<Group> {
+        const OPERATION: &str = "describe the group";
+        let name = c_name(OPERATION, group)?;
         let mut list: *const sys::rd_kafka_group_list = std::ptr::null();
         // SAFETY: the handle is alive, the name NUL-terminated, the out parameter writable; on success the
-        // list is owned by the caller, holds `group_cnt` groups, and is freed once.
+        // list is owned by the caller, who copies and frees it.
         unsafe {
             let code = sys::rd_kafka_list_groups(self.raw, name.as_ptr(), &raw mut list, timeout_ms);
-            check("describe the group", code)?;
-            let members = if (*list).group_cnt > 0 { (*(*list).groups).member_cnt.max(0) as u32 } else { 0 };
-            sys::rd_kafka_group_list_destroy(list);
-            Ok(members)
+            check(OPERATION, code)?;
+            Group::take(list)
+                .ok_or_else(|| Error::state(OPERATION, format!("no broker knows the group {group}")))?
         }
     }
 

@@ -8,6 +8,7 @@
 mod admin;
 mod conf;
 mod event;
+mod group;
 mod handle;
 mod message;
 mod metadata;
@@ -17,6 +18,7 @@ mod queue;
 
 pub use conf::Conf;
 pub use event::{DeliveryReport, Event, EventKind, LogLine};
+pub use group::{Group, GroupMember};
 pub use handle::Handle;
 pub use message::{HeaderIter, Message, Messages};
 pub use metadata::{Metadata, Scope, TopicMetadata};

@@ -1,0 +1,90 @@
+//! A consumer group as its coordinator describes it.
+
+use std::ffi::c_void;
+
+use rdkafka_sys as sys;
+
+use super::check;
+use crate::error::Result;
+
+/// A group.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// `Stable`, `PreparingRebalance`, `Empty`, …
+    pub state: String,
+    /// `consumer`, or empty for a group without members.
+    pub protocol_type: String,
+    /// Name of the assignor that the members agreed on.
+    pub protocol: String,
+    /// Its members.
+    pub members: Vec<GroupMember>,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone)]
+pub struct GroupMember {
+    /// Member id.
+    pub id: String,
+    /// Client id.
+    pub client_id: String,
+    /// Host that it connects from.
+    pub client_host: String,
+    /// Subscription, as the group's protocol encodes it.
+    pub metadata: Vec<u8>,
+    /// Assignment, as the group's protocol encodes it.
+    pub assignment: Vec<u8>,
+}
+
+impl Group {
+    /// Copies the only group of a list and frees the list; `None` when there is no group in it.
+    ///
+    /// # Safety
+    /// `list` came from `rd_kafka_list_groups` and is not used afterwards.
+    pub(super) unsafe fn take(list: *const sys::rd_kafka_group_list) -> Option<Result<Self>> {
+        // SAFETY: valid until destroyed at the end; the arrays have the lengths beside them.
+        unsafe {
+            let group = ((*list).group_cnt > 0).then(|| {
+                let info = &*(*list).groups;
+                check("describe the group", info.err).map(|()| Self::copy(info))
+            });
+            sys::rd_kafka_group_list_destroy(list);
+            group
+        }
+    }
+
+    /// # Safety
+    /// `info` is a group of a list that lives during the call.
+    unsafe fn copy(info: &sys::rd_kafka_group_info) -> Self {
+        let count = info.member_cnt.max(0) as usize;
+        // SAFETY: `member_cnt` members, whose strings are NUL-terminated and whose bytes have the sizes beside
+        // them. An empty array may be null, which a slice may not.
+        unsafe {
+            let members = if count == 0 { &[] } else { std::slice::from_raw_parts(info.members, count) };
+            Self {
+                state: super::owned_text(info.state),
+                protocol_type: super::owned_text(info.protocol_type),
+                protocol: super::owned_text(info.protocol),
+                members: members
+                    .iter()
+                    .map(|m| GroupMember {
+                        id: super::owned_text(m.member_id),
+                        client_id: super::owned_text(m.client_id),
+                        client_host: super::owned_text(m.client_host),
+                        metadata: bytes(m.member_metadata, m.member_metadata_size),
+                        assignment: bytes(m.member_assignment, m.member_assignment_size),
+                    })
+                    .collect(),
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `pointer` is null or points to `size` bytes.
+unsafe fn bytes(pointer: *const c_void, size: i32) -> Vec<u8> {
+    if pointer.is_null() || size <= 0 {
+        return Vec::new();
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), size as usize) }.to_vec()
+}
