@@ -27,6 +27,10 @@ const SUFFIX = '.DLT';
 const DEFAULT_ATTEMPTS = 3;
 /** Longest exception text in a header, in characters. */
 const MAX_TEXT = 8192;
+const TEXTS: ReadonlySet<string> = new Set([
+  KafkaHeaders.DLT_EXCEPTION_MESSAGE,
+  KafkaHeaders.DLT_EXCEPTION_STACKTRACE,
+]);
 /** Causes of an error that its stack trace lists. */
 const MAX_CAUSES = 5;
 
@@ -145,8 +149,7 @@ export function deadLetterHeaders(
 export function withoutTexts<Header extends readonly [string, unknown]>(
   headers: readonly Header[],
 ): Header[] {
-  const texts: string[] = [KafkaHeaders.DLT_EXCEPTION_MESSAGE, KafkaHeaders.DLT_EXCEPTION_STACKTRACE];
-  return headers.filter(([name]) => !texts.includes(name));
+  return headers.filter(([name]) => !TEXTS.has(name));
 }
 
 function cut(text: string): string {
