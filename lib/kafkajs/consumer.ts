@@ -14,6 +14,7 @@ import {
 import { consumerEvents, InstrumentationEmitter } from './events.js';
 import { eachMessageHandler } from './each-message.js';
 import { Lane } from './lane.js';
+import { refuseInConsumer } from './not-yet.js';
 import { PausedPartitions, checkTopicPartitions } from './paused-partitions.js';
 import type { CoreEvent } from './producer-handle.js';
 import { resolveBrokers } from './resolve-brokers.js';
@@ -114,6 +115,7 @@ export class Consumer implements Pick<
     this.#kafka = kafka;
     this.#config = config;
     this.#settings = consumerProperties(kafka, config).settings;
+    refuseInConsumer(this.#settings);
     this.#logger = logger.namespace('Consumer');
     this.#emitter = new InstrumentationEmitter('consumer', this.#logger);
     this.#internals = internals;

@@ -9,6 +9,7 @@ import type { NativeConsumer } from '../native.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
+import { refuseInProducer } from './not-yet.js';
 import { ProducerHandle, type CoreEvent, type SendCallback } from './producer-handle.js';
 import { resolveBrokers } from './resolve-brokers.js';
 import type {
@@ -22,7 +23,7 @@ import type {
   RecordMetadata,
 } from './types.js';
 
-/** Longest wait for deliveries at `disconnect()`, in milliseconds, unless messages may take longer. */
+/** Longest wait for deliveries at `disconnect()`, in milliseconds. */
 const FLUSH_TIMEOUT = 30_000;
 
 /** What a client listens to besides the deliveries of its own sends. */
@@ -55,6 +56,7 @@ export class Producer implements Pick<
     this.#kafka = kafka;
     this.#config = config;
     this.#settings = producerProperties(kafka, config).settings;
+    refuseInProducer(this.#settings);
     this.#logger = logger.namespace('Producer');
     this.#emitter = new InstrumentationEmitter('producer', this.#logger);
     this.#internals = internals;
@@ -84,7 +86,7 @@ export class Producer implements Pick<
   async disconnect(): Promise<void> {
     if (!this.#connected) return;
     this.#connected = false;
-    const timeout = Math.max(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs);
+    const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
     const handles = [...this.#handles.values()];
     this.#handles.clear();
     await Promise.all(handles.map((handle) => handle.close(timeout)));

@@ -1,5 +1,6 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { refuseInConsumer, refuseInProducer } from '../kafkajs/not-yet.js';
 import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig, ProducerConfig } from '../kafkajs/types.js';
 import { anything, boolean, integer, isGiven, milliseconds, object, oneOf, string } from './checks.js';
 import { clientSettings, readClient } from './client.js';
@@ -144,15 +145,23 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   } as KafkaConfig;
   clientSettings({ ...client, brokers: kafka.brokers });
   const consumer = given['consumer'] as Partial<ConsumerConfig> | undefined;
-  consumerProperties(kafka, { ...consumer, groupId: consumer?.groupId || 'nestjs-group' });
+  const group = consumerProperties(kafka, { ...consumer, groupId: consumer?.groupId || 'nestjs-group' });
+  refuseInConsumer(group.settings);
   const send = readSend(given['send']);
-  producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
+  refuseInProducer(producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send).settings);
   readOptions(nestRunTable, given['run']);
   readOptions(nestSubscribeTable, given['subscribe']);
   const { deadLetter } = given;
   if (role === 'client' && isGiven(deadLetter)) throw wrongRole('deadLetter', 'the server');
   for (const name of ['replyTimeout', 'maxPendingRequests', 'replies'] as const) {
     if (role === 'server' && isGiven(given[name])) throw wrongRole(name, 'the client');
+  }
+  if (role === 'client' && given['replies'] !== 'assigned' && group.settings.groupProtocol === 'consumer') {
+    const option = 'consumer.librdkafka["group.protocol"]';
+    throw new KafkaJSInvalidOptionError(
+      `Option ${option} cannot be "consumer" here: the group's members divide the reply partitions themselves. Leave it out, or set options.replies to "assigned"`,
+      { option },
+    );
   }
 }
 
