@@ -29,7 +29,8 @@ afterAll(async () => {
 });
 
 async function connected(group: string): Promise<ClientKafka> {
-  const client = new ClientKafka(optionsFor(group));
+  // A heartbeat tells a member of a rebalance: often, so that the group settles soon.
+  const client = new ClientKafka(optionsFor(group, { consumer: { groupId: group, heartbeatInterval: 200 } }));
   client.subscribeToResponseOf(topic);
   await client.connect();
   return client;
@@ -56,11 +57,11 @@ describe('A2 clients that join a group', () => {
   test('requests go on being answered while others come and go', async () => {
     const group = unique('joining');
     const first = await connected(group);
-    let going = true;
+    const stop = new AbortController();
     let sent = 0;
     const failed: unknown[] = [];
     const sending = (async () => {
-      while (going) {
+      while (!stop.signal.aborted) {
         const answer = await outcome(first.send(topic, { sent }), 10_000);
         if (answer.ended !== 'completed') failed.push(answer);
         sent += 1;
@@ -71,7 +72,7 @@ describe('A2 clients that join a group', () => {
       expect((await outcome(other.send(topic, 'other'))).ended).toBe('completed');
       await other.close();
     }
-    going = false;
+    stop.abort();
     await sending;
     await first.close();
     expect(failed).toEqual([]);
