@@ -11,10 +11,14 @@ import {
   KafkaJSNonRetriableError,
   KafkaJSNumberOfRetriesExceeded,
 } from './errors.js';
-import { consumerEvents, InstrumentationEmitter } from './events.js';
+import { consumerSetup } from './consumer-setup.js';
+import { consumerEvents, HANDLER_TIMEOUT, InstrumentationEmitter } from './events.js';
+import { connectionError, GroupLog } from './group-log.js';
+import { HandlerWatch } from './handler-watch.js';
 import { eachMessageHandler } from './each-message.js';
 import { Lane } from './lane.js';
 import { refuseInConsumer } from './not-yet.js';
+import { PartitionMemory } from './partition-memory.js';
 import { PausedPartitions, checkTopicPartitions } from './paused-partitions.js';
 import type { CoreEvent } from './producer-handle.js';
 import { resolveBrokers } from './resolve-brokers.js';
@@ -23,6 +27,7 @@ import { Runner, type RecordHandler, type RunnerOptions } from './runner.js';
 import { offsetsToCommit, offsetToSeek } from './offsets.js';
 import { spread } from './spread.js';
 import { Subscriptions } from './subscriptions.js';
+import { watchForTopics } from './topic-watch.js';
 import type {
   Consumer as ConsumerShape,
   ConsumerConfig,
@@ -37,8 +42,6 @@ import type {
   TopicPartitions,
 } from './types.js';
 
-/** How long running handlers may take at a close or when partitions are given up, in milliseconds. */
-const DRAIN_TIMEOUT = 30_000;
 /** Random bytes of a client's correlation ids. */
 const PREFIX_BYTES = 16;
 
@@ -108,6 +111,12 @@ export class Consumer implements Pick<
   #lastError: string | undefined;
   #closing: Promise<void> | undefined;
   #restart: NodeJS.Timeout | undefined;
+  /** Changes whenever the consumer is started or stopped: what began before then must not go on. */
+  #epoch = 0;
+  /** A start under way; never rejects. */
+  #starting: Promise<unknown> | undefined;
+  readonly #memory = new PartitionMemory();
+  readonly #log: GroupLog;
   #memberId = '';
 
   /** @internal */
@@ -117,6 +126,7 @@ export class Consumer implements Pick<
     this.#settings = consumerProperties(kafka, config).settings;
     refuseInConsumer(this.#settings);
     this.#logger = logger.namespace('Consumer');
+    this.#log = new GroupLog(this.#logger, config.groupId);
     this.#emitter = new InstrumentationEmitter('consumer', this.#logger);
     this.#internals = internals;
     this.#ownMarks = new OutgoingBuffer((words, count) => this.#latest?.settle(words, count));
@@ -129,41 +139,30 @@ export class Consumer implements Pick<
    */
   async connect(): Promise<void> {
     if (this.#state !== 'idle') return;
+    const epoch = ++this.#epoch;
     await this.#closing;
-    await this.#create();
+    await this.#started(this.#create());
+    await this.#expect(epoch);
     this.#state = 'connected';
     this.#emitter.emit(consumerEvents.CONNECT);
   }
 
   /** Makes the native consumer, unless there is one already that was made with the same properties and settings. */
   async #create(): Promise<void> {
-    const { properties } = consumerProperties(this.#kafka, this.#config, {
-      fromBeginning: this.#subscriptions.allFromBeginning,
+    const { onReplies, replyTimeout } = this.#internals;
+    const replies = onReplies !== undefined;
+    const fromBeginning = this.#subscriptions.allFromBeginning;
+    const { properties, settings } = consumerSetup(this.#kafka, this.#config, this.#runConfig, {
+      fromBeginning,
+      replies,
     });
     properties['bootstrap.servers'] = await resolveBrokers(this.#kafka);
-    const { autoCommit = true, autoCommitInterval, autoCommitThreshold } = this.#runConfig;
-    const replies = this.#internals.onReplies !== undefined;
-    if (replies && autoCommit) {
-      // Replies are not tracked: what was read is committed now and then, for whoever watches the group's lag.
-      properties['enable.auto.commit'] = 'true';
-      properties['enable.auto.offset.store'] = 'true';
-    }
-    const settings: NativeConsumerSettings = {
-      processUptime: 0,
-      kafkajsAssignor:
-        this.#settings.groupProtocol === 'classic' && !('partition.assignment.strategy' in properties),
-      autoCommit: autoCommit && !replies,
-      drainTimeout: DRAIN_TIMEOUT,
-      requestTimeout: this.#settings.requestTimeoutMs,
-    };
-    if (autoCommitInterval) settings.autoCommitInterval = autoCommitInterval;
-    if (autoCommitThreshold) settings.autoCommitThreshold = autoCommitThreshold;
     const made = JSON.stringify([properties, settings]);
     if (this.#native !== undefined && this.#made === made) return;
     await this.#close(0);
     if (replies) settings.correlationPrefix = randomBytes(PREFIX_BYTES).toString('base64url');
     settings.processUptime = process.uptime();
-    if (this.#internals.replyTimeout) settings.replyTimeout = this.#internals.replyTimeout;
+    if (replyTimeout) settings.replyTimeout = replyTimeout;
     this.#lastError = undefined;
     const native = call(
       () => new NativeConsumer(properties, settings, (batch, event) => this.#signal(native, batch, event)),
@@ -172,16 +171,26 @@ export class Consumer implements Pick<
     this.#latest = native;
     this.#made = made;
     this.#internals.created?.(native);
-    const failure = await native.connect(this.#settings.connectTimeoutMs);
+    const timeout = this.#settings.connectTimeoutMs;
+    const failure = await native.connect(timeout);
     if (failure) {
       this.#native = undefined;
       await native.close(0);
-      const reason = this.#lastError === undefined ? '' : ` (${this.#lastError})`;
-      throw errorOf({
-        ...failure,
-        message: `no broker of ${properties['bootstrap.servers']} answered within ${this.#settings.connectTimeoutMs} ms${reason}`,
-      });
+      throw connectionError(failure, properties['bootstrap.servers'], timeout, this.#lastError);
     }
+  }
+
+  /** Lets {@link stop} wait for a start that it interrupts. */
+  #started<T>(start: Promise<T>): Promise<T> {
+    this.#starting = start.catch(() => undefined);
+    return start;
+  }
+
+  /** Fails when the consumer was stopped meanwhile. */
+  async #expect(epoch: number): Promise<void> {
+    if (this.#epoch === epoch) return;
+    await this.#close(0);
+    throw new KafkaJSNonRetriableError('The consumer was stopped while it was starting');
   }
 
   /** Leaves the group once the running handlers have finished and their offsets are committed, and disconnects. */
@@ -195,24 +204,24 @@ export class Consumer implements Pick<
 
   /** Stops consuming; the consumer stays connected and may run again. */
   async stop(): Promise<void> {
+    this.#epoch++;
     clearTimeout(this.#restart);
-    if (this.#state !== 'running') {
-      await this.#closing;
-      return;
-    }
-    this.#state = 'connected';
-    await this.#close();
-    this.#emitter.emit(consumerEvents.STOP);
+    const running = this.#state === 'running';
+    if (running) this.#state = 'connected';
+    if (running || this.#starting !== undefined) await this.#close();
+    await this.#starting;
+    await this.#closing;
+    if (running) this.#emitter.emit(consumerEvents.STOP);
   }
 
-  async #close(drainTimeout = DRAIN_TIMEOUT): Promise<void> {
-    const native = this.#native;
+  async #close(drainTimeout = this.#settings.drainTimeoutMs): Promise<void> {
+    const [native, runner] = [this.#native, this.#runner];
     this.#native = undefined;
     if (native !== undefined) {
-      const closing = native.close(drainTimeout).then(() => {
-        this.#runner = undefined;
+      this.#closing = native.close(drainTimeout).then(() => {
+        runner?.close();
+        if (this.#runner === runner) this.#runner = undefined;
       });
-      this.#closing = closing;
     }
     await this.#closing;
     this.#joined?.reject(
@@ -250,30 +259,41 @@ export class Consumer implements Pick<
   }
 
   async #start(): Promise<void> {
+    const epoch = ++this.#epoch;
     this.#state = 'running';
     this.#logger.info('Starting', { groupId: this.#config.groupId });
     try {
-      await this.#create();
+      await this.#started(this.#create());
+      await this.#expect(epoch);
       this.#runner = this.#makeRunner();
       await this.#join();
     } catch (error) {
-      this.#state = 'connected';
-      await this.#close(0);
+      if (this.#epoch === epoch) {
+        this.#state = 'connected';
+        await this.#close(0);
+      }
       throw error;
     }
   }
 
   #makeRunner(): Runner {
     const { partitionsConsumedConcurrently } = this.#runConfig;
-    const handle = this.#internals.handleRecord ?? eachMessageHandler(this, this.#runConfig);
+    const { handlerTimeoutMs, retry } = this.#settings;
     return new Runner({
-      handle,
+      handle: this.#internals.handleRecord ?? eachMessageHandler(this, this.#runConfig),
       marks: this.#internals.marks ?? (() => this.#ownMarks),
       concurrency: partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
-      retry: this.#internals.retry ?? this.#settings.retry,
+      retry: this.#internals.retry ?? retry,
       recover: this.#internals.recover,
+      memory: this.#memory,
+      watch: handlerTimeoutMs
+        ? new HandlerWatch(handlerTimeoutMs, (slow) => {
+            this.#log.handlerSlow(slow);
+            this.#emitter.emit(HANDLER_TIMEOUT, { groupId: this.#config.groupId, ...slow });
+          })
+        : undefined,
       isPaused: (topic, partition) => this.#paused.has(topic, partition),
-      onFailure: (error, lane, offset) => this.#handlerFailed(error, lane, offset),
+      onFailure: (error, lane, offset) => this.#log.handlerFailed(error, lane, offset),
       onGiveUp: (error, lane) => void this.#crash(error, lane),
     });
   }
@@ -287,21 +307,37 @@ export class Consumer implements Pick<
     const { missing, reasons } = valueOf(
       await native.ensureTopics(names, allowAutoTopicCreation, requestTimeoutMs),
     );
-    missing.forEach((topic, i) => {
-      this.#logger.warn(`Waiting for topic ${topic}: ${reasons[i]}`, { groupId: this.#config.groupId });
-    });
+    this.#log.waitsFor(missing, reasons);
     this.#joinStarted = Date.now();
     if (this.#internals.assigned) {
       await this.#assignReplies(native, names);
       return;
     }
+    const existing = topics.filter(({ topic }) => !missing.includes(topic));
+    if (missing.length > 0) void this.#watch(native, missing);
+    // Without any topic there is nothing to join for yet.
+    if (existing.length === 0) return;
     const joined = new Promise<void>((resolve, reject) => {
       this.#joined = { resolve, reject };
     });
-    valueOf(await native.subscribe(topics));
-    // Without any topic there is nothing to join for yet; librdkafka joins when the first one appears.
-    if (missing.length < topics.length) await joined;
-    else this.#joined = undefined;
+    valueOf(await native.subscribe(existing));
+    await joined;
+  }
+
+  /** Joins for topics that did not exist at the start when they have appeared. */
+  #watch(native: NativeConsumer, absent: readonly string[]): Promise<void> {
+    return watchForTopics(
+      native,
+      absent,
+      this.#settings.requestTimeoutMs,
+      () => this.#native !== native,
+      async (found, missing) => {
+        this.#log.appeared(found);
+        const topics = this.#subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
+        const failure = await native.subscribe(topics);
+        if (failure) this.#failed({ type: 'error', fatal: true, ...failure });
+      },
+    );
   }
 
   /** Without a group: reads one partition of each reply topic, spread over the instances. */
@@ -337,6 +373,8 @@ export class Consumer implements Pick<
   #latest: NativeConsumer | undefined;
 
   #signal(native: NativeConsumer, packed: Buffer | null | undefined, event: string | null | undefined): void {
+    // What an earlier one has left behind.
+    if (native !== this.#latest) return;
     if (packed) {
       const batch = new IncomingBatch(packed);
       const { onReplies } = this.#internals;
@@ -351,29 +389,23 @@ export class Consumer implements Pick<
     switch (event.type) {
       case 'assign':
         return this.#assigned(event);
+      case 'rebalancing':
+        return this.#rebalancing();
       case 'revoke':
-        this.#rebalancing(event);
         return this.#runner?.revoke(event['slots']);
       case 'revoked':
-        if (this.#internals.onReplies) this.#rebalancing(event);
         return this.#runner?.revoked(event['slots']);
       case 'seek':
-        return this.#runner?.assign(event['slot'], event['topic'], event['partition']);
+        if (event['error']) this.#log.seekFailed(event);
+        return this.#opened(event['slot'], event['topic'], event['partition']);
       case 'requestsExpired':
         return this.#internals.onRequestsExpired?.(event['requests']);
       case 'commit':
         return CommitAnnouncer.announce(this.#emitter, this.#config.groupId, this.#memberId, event);
       case 'commitFailed':
-        this.#logger.warn(
-          `Committing offsets of ${event['partitions'].join(', ')} failed: ${event['message']}`,
-          {
-            groupId: this.#config.groupId,
-            code: event['code'],
-          },
-        );
-        return;
+        return this.#log.commitFailed(event);
       case 'drainTimeout':
-        return this.#drainTimedOut(event);
+        return this.#log.drainTimedOut(event);
       case 'error':
         return this.#failed(event);
       default:
@@ -385,11 +417,9 @@ export class Consumer implements Pick<
     const memberAssignment: Record<string, number[]> = {};
     this.#memberId = event['memberId'];
     for (const { topic } of this.#subscriptions.topics()) memberAssignment[topic] = [];
-    for (const { topic, partition, slot } of event['partitions']) {
+    for (const { topic, partition, slot } of event['partitions']) this.#opened(slot, topic, partition);
+    for (const { topic, partition } of this.#runner?.lanes() ?? []) {
       (memberAssignment[topic] ??= []).push(partition);
-      this.#runner?.assign(slot, topic, partition);
-      const seek = this.#seeks.get(`${topic}:${partition}`);
-      if (seek) this.#seekNow(seek);
     }
     this.#seeks.clear();
     this.#internals.onReplyPartitions?.(event['replyPartitions'], event['partitions']);
@@ -414,25 +444,19 @@ export class Consumer implements Pick<
     this.#joined = undefined;
   }
 
-  #rebalancing(event: CoreEvent): void {
-    if (event['closing']) return;
+  #opened(slot: number, topic: string, partition: number): void {
+    this.#runner?.assign(slot, topic, partition);
+    const key = `${topic}:${partition}`;
+    const seek = this.#seeks.get(key);
+    this.#seeks.delete(key);
+    if (seek) this.#seekNow(seek);
+  }
+
+  #rebalancing(): void {
     this.#joinStarted = Date.now();
     const { groupId } = this.#config;
     this.#logger.warn('The group is rebalancing, re-joining', { groupId, memberId: this.#memberId });
     this.#emitter.emit(consumerEvents.REBALANCING, { groupId, memberId: this.#memberId });
-  }
-
-  #drainTimedOut(event: CoreEvent): void {
-    const partitions = event['partitions']
-      .map(
-        (p: { topic: string; partition: number; records: number }) =>
-          `${p.topic} [${p.partition}] (${p.records})`,
-      )
-      .join(', ');
-    this.#logger.error(
-      `Handlers did not finish within ${DRAIN_TIMEOUT} ms; their messages will come again. Unfinished messages: ${partitions}`,
-      { groupId: this.#config.groupId },
-    );
   }
 
   #failed(event: CoreEvent): void {
@@ -452,48 +476,41 @@ export class Consumer implements Pick<
     if (event['fatal']) void this.#crash(error);
   }
 
-  #handlerFailed(error: unknown, { topic, partition }: Lane, offset: string): void {
-    if (isKafkaError(error)) return;
-    const stack = error instanceof Error ? error.stack : undefined;
-    this.#logger.error('Error when calling eachMessage', { topic, partition, offset, stack, error });
-  }
-
   /** kafkajs's crash: stops, tells, and starts again unless `restartOnFailure` says no. */
   async #crash(cause: unknown, lane?: Lane): Promise<void> {
     if (this.#state !== 'running') return;
+    const epoch = ++this.#epoch;
     const { groupId } = this.#config;
-    const native = this.#native;
     const original = cause instanceof Error ? cause : new Error(String(cause));
-    const error = lane
-      ? new KafkaJSNumberOfRetriesExceeded(original, {
-          retryCount: lane.failures - 1,
-          retryTime: lane.retryTime,
-        })
-      : original;
-    this.#logger.error(`Crash: ${error.name}: ${error.message}`, { groupId, stack: error.stack });
+    let error = original;
+    if (lane) {
+      const { retries, retryTime } = lane;
+      error = new KafkaJSNumberOfRetriesExceeded(original, { retryCount: retries - 1, retryTime });
+    }
+    this.#log.crash(error);
     await this.#close();
+    if (this.#epoch !== epoch) return;
     this.#emitter.emit(consumerEvents.DISCONNECT);
-    if (this.#state !== 'running' || (native !== undefined && this.#native !== undefined)) return;
     const restart = await this.#restarts(
       error,
       lane !== undefined || (isKafkaError(error) && error.retriable),
     );
+    if (this.#epoch !== epoch) return;
+    if (!restart) this.#state = 'idle';
     this.#emitter.emit(consumerEvents.CRASH, { error, groupId, restart });
-    if (!restart) {
-      this.#state = 'idle';
-      return;
-    }
+    if (!restart) return;
     const wait = lane?.retryTime || this.#settings.retry.initialRetryTime;
     this.#logger.error(`Restarting the consumer in ${wait}ms`, { groupId });
     this.#restart = setTimeout(() => void this.#startAgain(), wait);
   }
 
   async #startAgain(): Promise<void> {
-    if (this.#state !== 'running') return;
+    const epoch = this.#epoch + 1;
     try {
       await this.#start();
       this.#emitter.emit(consumerEvents.CONNECT);
     } catch (error) {
+      if (this.#epoch !== epoch) return;
       this.#state = 'running';
       await this.#crash(error);
     }
@@ -506,9 +523,7 @@ export class Consumer implements Pick<
     try {
       return await restartOnFailure(error);
     } catch (e) {
-      const message =
-        'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.';
-      this.#logger.error(message, { error: e instanceof Error ? e.message : e, cause: error.message });
+      this.#log.restartCallbackFailed(e, error);
       return true;
     }
   }

@@ -29,6 +29,12 @@ export const consumerEvents: ConsumerEvents = {
   REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size',
 };
 
+/**
+ * An event of a consumer that kafkajs does not have: a handler runs longer than `consumer.handlerTimeout`. It is not in
+ * `consumer.events`, which is kafkajs's list.
+ */
+export const HANDLER_TIMEOUT = 'consumer.handler_timeout';
+
 /** Names of a producer's events; `producer.events`. */
 export const producerEvents: ProducerEvents = {
   CONNECT: 'producer.connect',
@@ -94,7 +100,8 @@ export class InstrumentationEmitter {
   /** kafkajs's `on()`: returns the function that removes the listener, and refuses names that do not exist. */
   on(eventName: string, listener: Listener): RemoveInstrumentationEventListener<string> {
     const events = EVENTS[this.#role];
-    if (!Object.values(events).includes(eventName)) {
+    const isExtension = this.#role === 'consumer' && eventName === HANDLER_TIMEOUT;
+    if (!isExtension && !Object.values(events).includes(eventName)) {
       const keys = Object.keys(events).map((key) => `${this.#role}.events.${key}`);
       throw new KafkaJSNonRetriableError(`Event name should be one of ${keys.join(', ')}`);
     }

@@ -7,33 +7,45 @@ export interface Segment {
   readonly end: number;
 }
 
+/**
+ * Where a lane stands: it has nothing to do (or is paused); it waits for its turn; its handler runs; it rests after a failure.
+ */
+export type LaneState = 'idle' | 'waiting' | 'running' | 'resting';
+
 /** One assigned partition: its records that wait, and where its handler stands. */
 export class Lane {
   /** Number of this assignment of the partition. */
   readonly slot: number;
   readonly topic: string;
   readonly partition: number;
+  /** Names the partition, whichever its assignment. */
+  readonly key: string;
+  state: LaneState = 'idle';
   /** Deliveries of the record in hand that have failed. */
   failures = 0;
+  /** Those of them since the consumer was last started. */
+  retries = 0;
   /** Wait before the next attempt, in milliseconds. */
   retryTime = 0;
-  /** A handler is running, or about to. */
-  running = false;
+  /** No record of this assignment has been taken up. */
+  fresh = true;
   /** The partition is on its way back to the group, or its position has moved: nothing more is handled. */
   halted = false;
-  /** The group has taken the partition: the handler in hand is told by its heartbeat. */
+  /** The core waits to be told that the last handler has ended. */
+  draining = false;
+  /** The group has taken the partition: the handler in hand is told by its heartbeat, and its marks are void. */
   revoked = false;
-  /** Ends a wait for a back-off or for a resume. */
-  wake: (() => void) | undefined;
   /** What the handler remembers of the topic. */
   route: unknown;
   readonly #segments: Segment[] = [];
   #next = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(slot: number, topic: string, partition: number) {
     this.slot = slot;
     this.topic = topic;
     this.partition = partition;
+    this.key = `${topic}:${partition}`;
   }
 
   /** Adds records behind those that wait. */
@@ -58,23 +70,22 @@ export class Lane {
     return segment;
   }
 
+  /** Rests so many milliseconds, for ever without a number, and then calls. */
+  rest(milliseconds?: number, then?: () => void): void {
+    this.state = 'resting';
+    if (milliseconds === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.state = 'idle';
+      then?.();
+    }, milliseconds);
+  }
+
   /** Drops what waits and lets the handler in hand be the last. */
   halt(): void {
     this.halted = true;
     this.#segments.length = 0;
     this.#next = 0;
-    this.wake?.();
-  }
-
-  /** Waits so many milliseconds (for ever without a number), or until {@link wake}. */
-  async pause(milliseconds?: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.wake = undefined;
+    clearTimeout(this.#timer);
+    if (this.state === 'resting') this.state = 'idle';
   }
 }

@@ -8,6 +8,11 @@ import { errorCode, localErrorCodes } from './error-codes.js';
 const SENT = 1;
 const REQUEST_FAILED = 2;
 
+/** What Kafka allows as a topic's name. librdkafka would wait for a topic of any name to appear. */
+const LEGAL_TOPIC = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
+/** The protocol's code for another name. */
+const INVALID_TOPIC = 17;
+
 /** Called when a send is complete: once, for all of its records. */
 export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata[]) => void;
 
@@ -66,6 +71,7 @@ export class ProducerHandle {
   topic(name: string): number {
     let number = this.#topics.get(name);
     if (number === undefined) {
+      if (!LEGAL_TOPIC.test(name)) throw invalidTopic(name);
       number = call(() => this.#native.topic(name));
       this.#topics.set(name, number);
     }
@@ -154,6 +160,11 @@ export class ProducerHandle {
 function checkFields(messages: readonly OutgoingRecord[]): void {
   const scratch = new OutgoingBuffer(() => undefined);
   for (const message of messages) scratch.send(0, 0, 1, message);
+}
+
+function invalidTopic(name: string): KafkaJSError {
+  const message = `${JSON.stringify(name)} is no legal topic name: at most 249 of a-z, A-Z, 0-9, ".", "_" and "-"`;
+  return kafkaErrorFromNative({ code: INVALID_TOPIC, message, topic: name });
 }
 
 /** The error of a delivery report. */

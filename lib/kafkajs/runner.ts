@@ -1,6 +1,8 @@
 import type { IncomingBatch } from '../packed/incoming.js';
-import { ADVANCE, FINISHED, type OutgoingBuffer } from '../packed/outgoing.js';
+import { ADVANCE, COMMIT, FINISHED, type OutgoingBuffer } from '../packed/outgoing.js';
+import type { HandlerWatch } from './handler-watch.js';
 import { Lane, type Segment } from './lane.js';
+import type { PartitionMemory } from './partition-memory.js';
 import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from './retry.js';
 
 /** What a handler answers when the record's replies are not all there yet: it calls {@link Runner.finish} itself. */
@@ -21,24 +23,33 @@ export interface RunnerOptions {
   /** Partitions worked on at once. */
   readonly concurrency: number;
   readonly retry: ResolvedRetry;
+  /** Outlasts the runner. */
+  readonly memory: PartitionMemory;
+  readonly watch?: HandlerWatch | undefined;
   readonly isPaused: (topic: string, partition: number) => boolean;
   /** Asked about each failed delivery; true when the record has been taken care of and the partition may go on. */
-  readonly recover?: (error: unknown, lane: Lane, batch: IncomingBatch, index: number) => Promise<boolean>;
+  readonly recover?:
+    ((error: unknown, lane: Lane, batch: IncomingBatch, index: number) => Promise<boolean>) | undefined;
   /** Told of each failed delivery. */
   readonly onFailure: (error: unknown, lane: Lane, offset: string) => void;
   /** A record has failed more often than `retry` allows. */
   readonly onGiveUp: (error: unknown, lane: Lane, offset: string) => void;
 }
 
+/** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their marks go out. */
+const LONGEST_SLICE = 10;
+
 /**
- * Runs the handler over the partitions: each in order, up to `concurrency` of them at once, a failing one waiting while the others go
+ * Runs the handler over the partitions: each in order, up to `concurrency` of them at once, a failing one resting while the others go
  * on.
  */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #lanes = new Map<number, Lane>();
-  readonly #waiting: Lane[] = [];
+  #waiting: Lane[] = [];
   #active = 0;
+  #sliceStarted = 0;
+  #breath: Promise<void> | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -83,44 +94,44 @@ export class Runner {
     for (const lane of this.#lanes.values()) if (!lane.halted) yield lane;
   }
 
-  /** Lets the handlers in hand be the last of these slots; each slot is released when its handler has ended. */
+  /** Lets the handlers in hand be the last of these slots; the core is told when they have ended. */
   revoke(slots: number[]): void {
-    const idle: number[] = [];
     for (const slot of slots) {
       const lane = this.#lanes.get(slot);
       if (lane !== undefined) {
-        lane.revoked = true;
-        lane.halt();
+        lane.draining = true;
+        this.#halt(lane);
       }
-      if (lane === undefined || !lane.running) idle.push(slot);
+      if (lane?.state !== 'running') this.#released(slot);
     }
-    this.#release(idle);
   }
 
   /** The partitions are gone. */
-  revoked(slots: number[]): void {
+  revoked(slots: Iterable<number>): void {
     for (const slot of slots) {
       const lane = this.#lanes.get(slot);
       if (lane === undefined) continue;
       lane.revoked = true;
-      lane.halt();
+      this.#halt(lane);
       this.#lanes.delete(slot);
     }
   }
 
+  /** The consumer has stopped: handlers that still run come to nothing. */
+  close(): void {
+    this.revoked([...this.#lanes.keys()]);
+    this.#options.watch?.close();
+  }
+
   /** A position has moved: what waits in the lane is void. */
   abandon(lane: Lane): void {
-    lane.halt();
-    if (!lane.running) this.#lanes.delete(lane.slot);
+    this.#halt(lane);
+    if (lane.state !== 'running') this.#lanes.delete(lane.slot);
   }
 
   /** Goes on with partitions that are no longer paused. */
   resume(): void {
-    for (const lane of this.#lanes.values()) {
-      if (lane.halted || this.#options.isPaused(lane.topic, lane.partition)) continue;
-      if (lane.running) lane.wake?.();
-      else this.#start(lane);
-    }
+    for (const lane of this.#lanes.values()) this.#start(lane);
   }
 
   /** Nothing more will come of a record whose handler answered {@link UNFINISHED}. */
@@ -128,19 +139,36 @@ export class Runner {
     this.#options.marks().settled(slot, sequence, FINISHED);
   }
 
-  #start(lane: Lane): void {
-    if (lane.running || lane.segment() === undefined || this.#isPaused(lane)) return;
-    lane.running = true;
-    if (this.#active >= this.#options.concurrency) {
-      this.#waiting.push(lane);
-      return;
-    }
-    this.#active++;
-    void this.#run(lane);
+  #halt(lane: Lane): void {
+    lane.halt();
+    if (lane.state !== 'waiting') return;
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== lane);
+    lane.state = 'idle';
   }
 
   #isPaused(lane: Lane): boolean {
     return this.#options.isPaused(lane.topic, lane.partition);
+  }
+
+  #ready(lane: Lane): boolean {
+    return lane.state === 'idle' && !lane.halted && lane.segment() !== undefined && !this.#isPaused(lane);
+  }
+
+  #start(lane: Lane): void {
+    if (!this.#ready(lane)) return;
+    if (this.#active < this.#options.concurrency) {
+      this.#begin(lane);
+      return;
+    }
+    lane.state = 'waiting';
+    this.#waiting.push(lane);
+  }
+
+  #begin(lane: Lane): void {
+    if (!this.#options.memory.enter(lane, () => this.#start(lane))) return;
+    this.#active++;
+    lane.state = 'running';
+    void this.#run(lane);
   }
 
   /** Works on one segment after the other; between them a lane that waits for its turn gets it. */
@@ -148,93 +176,113 @@ export class Runner {
     let segment: Segment | undefined;
     while (!lane.halted && !this.#isPaused(lane) && (segment = lane.segment()) !== undefined) {
       await this.#segment(lane, segment);
-      if (this.#waiting.length > 0) {
-        this.#waiting.push(lane);
-        this.#yield();
-        return;
-      }
+      if (lane.state !== 'running' || this.#waiting.length > 0) break;
     }
-    lane.running = false;
+    this.#active--;
+    if (lane.state === 'running') lane.state = 'idle';
     if (lane.halted) this.#ended(lane);
-    this.#yield();
+    this.#options.memory.leave(lane);
+    if (this.#waiting.length > 0 && this.#ready(lane)) {
+      lane.state = 'waiting';
+      this.#waiting.push(lane);
+    }
+    let next: Lane | undefined;
+    while (this.#active < this.#options.concurrency && (next = this.#waiting.shift()) !== undefined) {
+      next.state = 'idle';
+      if (this.#ready(next)) this.#begin(next);
+    }
     // Records that came while the last handler was ending.
     this.#start(lane);
   }
 
-  /** Gives this lane's turn to the next one. */
-  #yield(): void {
-    this.#active--;
-    let next: Lane | undefined;
-    while (this.#active < this.#options.concurrency && (next = this.#waiting.shift()) !== undefined) {
-      if (next.halted) {
-        next.running = false;
-        this.#ended(next);
-        continue;
-      }
-      this.#active++;
-      void this.#run(next);
-    }
-  }
-
   async #segment(lane: Lane, segment: Segment): Promise<void> {
     const { batch, end } = segment;
-    const { handle, marks } = this.#options;
+    const { handle, marks, memory, watch } = this.#options;
+    if (lane.fresh) {
+      lane.fresh = false;
+      lane.failures = memory.failures(lane, batch.offset(segment.index));
+    }
     while (segment.index < end && !lane.halted) {
       const index = segment.index;
       let outcome: void | typeof UNFINISHED;
+      watch?.begin(lane, batch, index);
       try {
         const running = handle(lane, batch, index);
         outcome = running instanceof Promise ? await running : running;
+        watch?.end(lane);
       } catch (error) {
-        if (!(await this.#failed(error, lane, batch, index))) continue;
+        watch?.end(lane);
+        if (!(await this.#failed(error, lane, batch, index))) return;
         outcome = undefined;
       }
-      lane.failures = 0;
+      if (lane.failures > 0) {
+        lane.failures = 0;
+        lane.retries = 0;
+        memory.handled(lane);
+      }
       segment.index = index + 1;
-      marks().settled(
-        lane.slot,
-        batch.sequence(index),
-        outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED,
-      );
+      // Of a partition that is gone, nobody waits for the mark.
+      if (lane.revoked) return;
+      const flags = outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED;
+      marks().settled(lane.slot, batch.sequence(index), flags);
       if (this.#isPaused(lane)) return;
+      if (this.#isOvertime()) await this.#breathe();
     }
   }
 
-  /** Waits for the next delivery; true when there is to be none, for the record has been taken care of. */
+  /** Lets the lane rest before the next delivery; true when there is to be none, for the record has been taken care of. */
   async #failed(error: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<boolean> {
-    const { retry, recover, onFailure, onGiveUp } = this.#options;
+    const { retry, recover, marks, memory, onFailure, onGiveUp } = this.#options;
     const offset = batch.offset(index);
     onFailure(error, lane, offset);
-    if (lane.halted) return false;
-    if (this.#isPaused(lane)) {
-      // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
-      while (!lane.halted && this.#isPaused(lane)) await lane.pause();
-      return false;
-    }
-    if (recover !== undefined && (await recover(error, lane, batch, index))) return true;
-    if (lane.halted) return false;
-    if (!shouldRetry(retry, lane.failures)) {
-      lane.failures++;
-      onGiveUp(error, lane, offset);
-      await lane.pause();
-      return false;
-    }
-    lane.retryTime = lane.failures === 0 ? firstRetryTime(retry) : nextRetryTime(retry, lane.retryTime);
+    // What was handled before is committed now: the failing record may take long.
+    if (!lane.revoked) marks().settled(lane.slot, batch.sequence(index), COMMIT);
+    // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
+    if (this.#isPaused(lane)) return false;
+    if (recover !== undefined && !lane.revoked && (await recover(error, lane, batch, index))) return true;
+    const first = lane.retries === 0;
+    const again = shouldRetry(retry, lane.retries);
+    lane.retries++;
     lane.failures++;
-    await lane.pause(lane.retryTime);
-    while (!lane.halted && this.#isPaused(lane)) await lane.pause();
+    memory.failed(lane, offset);
+    if (lane.halted) return false;
+    if (!again) {
+      lane.rest();
+      onGiveUp(error, lane, offset);
+      return false;
+    }
+    lane.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, lane.retryTime);
+    lane.rest(lane.retryTime, () => this.#start(lane));
     return false;
   }
 
-  #ended(lane: Lane): void {
-    if (!lane.revoked) this.#lanes.delete(lane.slot);
-    else this.#release([lane.slot]);
+  #isOvertime(): boolean {
+    const now = performance.now();
+    if (this.#breath === undefined) {
+      this.#sliceStarted = now;
+      this.#breath = new Promise((resolve) => {
+        setImmediate(() => {
+          this.#breath = undefined;
+          resolve();
+        });
+      });
+    }
+    return now - this.#sliceStarted > LONGEST_SLICE;
   }
 
-  #release(slots: number[]): void {
-    if (slots.length === 0) return;
+  /** Waits for the event loop's next turn. */
+  #breathe(): Promise<void> | undefined {
+    return this.#breath;
+  }
+
+  #ended(lane: Lane): void {
+    if (lane.draining && !lane.revoked) this.#released(lane.slot);
+    else this.#lanes.delete(lane.slot);
+  }
+
+  #released(slot: number): void {
     const marks = this.#options.marks();
-    for (const slot of slots) marks.released(slot);
+    marks.released(slot);
     marks.flush();
   }
 }

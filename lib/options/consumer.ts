@@ -28,6 +28,7 @@ import { clamp, translate, type FixedProperty, type Translated } from './transla
 
 const DEFAULT_SESSION_TIMEOUT = 30_000;
 const DEFAULT_HEARTBEAT_INTERVAL = 3000;
+const DEFAULT_DRAIN_TIMEOUT = 30_000;
 const METADATA_PROPERTY = 'topic.metadata.refresh.interval.ms';
 const GROUP_TIMEOUTS = ['session.timeout.ms', 'heartbeat.interval.ms'];
 
@@ -195,6 +196,13 @@ export const consumerTable: OptionTable = {
       doc: 'A handler that runs longer is reported. An extension of this package.',
     },
     {
+      name: 'drainTimeout',
+      check: milliseconds(0),
+      default: DEFAULT_DRAIN_TIMEOUT,
+      handling: layer,
+      doc: 'How long a close waits for running handlers, and a revocation, this at most as long as rebalanceTimeout allows. An extension of this package.',
+    },
+    {
       name: 'librdkafka',
       check: rawProperties,
       handling: layer,
@@ -215,6 +223,7 @@ export interface ConsumerSettings extends ClientSettings {
   readonly heartbeatIntervalMs: number;
   readonly metadataMaxAgeMs: number;
   readonly handlerTimeoutMs?: number;
+  readonly drainTimeoutMs: number;
   /** `consumer` when the raw property `group.protocol` chooses the protocol of KIP-848, which has no client-side assigners. */
   readonly groupProtocol: 'classic' | 'consumer';
 }
@@ -268,6 +277,7 @@ export function consumerProperties(
     heartbeatIntervalMs: (consumer['heartbeatInterval'] as number | undefined) ?? DEFAULT_HEARTBEAT_INTERVAL,
     metadataMaxAgeMs: Number(properties[METADATA_PROPERTY]),
     handlerTimeoutMs: consumer['handlerTimeout'] as number | undefined,
+    drainTimeoutMs: (consumer['drainTimeout'] as number | undefined) ?? DEFAULT_DRAIN_TIMEOUT,
     groupProtocol,
   };
   return { properties: withRootCertificates(properties), settings };

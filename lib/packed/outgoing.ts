@@ -18,6 +18,8 @@ export const REPLY_DISPOSED = 2;
 export const ADVANCE = 1;
 /** Mark: nothing more will come of the record. */
 export const FINISHED = 2;
+/** Mark: what is done of the partition is to be committed now. */
+export const COMMIT = 4;
 
 const INITIAL_WORDS = 4096;
 const INITIAL_BYTES = 64 * 1024;

@@ -148,7 +148,9 @@ export class ServerKafka extends Server<any, KafkaStatus> implements CustomTrans
     const client = this.client as Kafka;
     const producer = client.producer(this.options.producer);
     const sendOptions = this.options.send ?? {};
-    const channel = (): OutgoingBuffer => producer.channel(sendOptions).outgoing;
+    // Kept: a handler that outlives close() still writes its marks, which then go nowhere.
+    let outgoing: OutgoingBuffer | undefined;
+    const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);
     const consumer = client.consumer(
       { ...this.options.consumer, groupId: this.groupId },
       {
@@ -172,9 +174,17 @@ export class ServerKafka extends Server<any, KafkaStatus> implements CustomTrans
     this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;
     this.registerConsumerEventListeners();
     this.registerProducerEventListeners();
-    await producer.connect();
-    await consumer.connect();
-    await this.bindEvents(consumer);
+    try {
+      await producer.connect();
+      await consumer.connect();
+      await this.bindEvents(consumer);
+      // close() while this was starting found nothing to close yet.
+      if (this.consumer !== consumer) throw new Error('The server was closed while it was starting');
+    } catch (error) {
+      await consumer.disconnect();
+      await producer.disconnect();
+      throw error;
+    }
     callback();
   }
 

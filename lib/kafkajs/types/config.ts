@@ -133,6 +133,8 @@ export interface ConsumerConfig {
   rackId?: string;
   /** Our extension: milliseconds after which a handler still running is reported. Off by default. */
   handlerTimeout?: number;
+  /** Our extension: milliseconds that a close waits for running handlers. Default 30000. */
+  drainTimeout?: number;
   /** Our extension: raw librdkafka properties of the consumer. */
   librdkafka?: LibrdkafkaProperties;
 }

@@ -145,6 +145,17 @@ export type ConsumerEndBatchProcessEvent = InstrumentationEvent<IBatchProcessEve
 export type ConsumerCrashEvent = InstrumentationEvent<{ error: Error; groupId: string; restart: boolean }>;
 /** The group begins to rebalance. */
 export type ConsumerRebalancingEvent = InstrumentationEvent<{ groupId: string; memberId: string }>;
+/** A handler runs (or, having blocked the event loop, ran) longer than `consumer.handlerTimeout`. Our extension. */
+export type ConsumerHandlerTimeoutEvent = InstrumentationEvent<{
+  groupId: string;
+  topic: string;
+  partition: number;
+  offset: string;
+  /** Milliseconds that it has run. */
+  duration: number;
+  /** It has ended by now. */
+  ended: boolean;
+}>;
 /** Topics were assigned that the consumer did not subscribe to. */
 export type ConsumerReceivedUnsubcribedTopicsEvent = InstrumentationEvent<{
   groupId: string;
@@ -169,6 +180,7 @@ export interface ConsumerEventMap {
   'consumer.stop': InstrumentationEvent<null>;
   'consumer.crash': ConsumerCrashEvent;
   'consumer.rebalancing': ConsumerRebalancingEvent;
+  'consumer.handler_timeout': ConsumerHandlerTimeoutEvent;
   'consumer.received_unsubscribed_topics': ConsumerReceivedUnsubcribedTopicsEvent;
   'consumer.network.request': RequestEvent;
   'consumer.network.request_timeout': RequestTimeoutEvent;

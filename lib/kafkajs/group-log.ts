@@ -1,0 +1,103 @@
+import { errorOf } from '../native.js';
+import { isKafkaError, type KafkaJSError } from './errors.js';
+import type { SlowHandler } from './handler-watch.js';
+import type { Lane } from './lane.js';
+import type { CoreEvent } from './producer-handle.js';
+import type { Failure } from '../native.js';
+import type { Logger } from './types.js';
+
+interface Unfinished {
+  topic: string;
+  partition: number;
+  records: number;
+}
+
+/** What a consumer's log says of its group and its handlers. */
+export class GroupLog {
+  readonly #logger: Logger;
+  readonly #groupId: string;
+
+  constructor(logger: Logger, groupId: string) {
+    this.#logger = logger;
+    this.#groupId = groupId;
+  }
+
+  commitFailed(event: CoreEvent): void {
+    const partitions = (event['partitions'] as string[]).join(', ');
+    this.#logger.warn(`Committing offsets of ${partitions} failed: ${event['message']}`, {
+      groupId: this.#groupId,
+      code: event['code'],
+    });
+  }
+
+  drainTimedOut(event: CoreEvent): void {
+    const unfinished = (event['partitions'] as Unfinished[])
+      .map(({ topic, partition, records }) => `${topic} [${partition}] (${records})`)
+      .join(', ');
+    this.#logger.error(
+      `Handlers did not finish in time (consumer.drainTimeout); their messages will come again. Unfinished messages: ${unfinished}`,
+      { groupId: this.#groupId },
+    );
+  }
+
+  handlerFailed(error: unknown, { topic, partition }: Lane, offset: string): void {
+    if (isKafkaError(error)) return;
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#logger.error('Error when calling eachMessage', { topic, partition, offset, stack, error });
+  }
+
+  handlerSlow({ topic, partition, offset, duration, ended }: SlowHandler): void {
+    const state = ended ? `took ${duration} ms` : `has been running for ${duration} ms`;
+    this.#logger.error(`The handler of message ${offset} of ${topic} [${partition}] ${state}`, {
+      groupId: this.#groupId,
+      topic,
+      partition,
+      offset,
+      duration,
+    });
+  }
+
+  seekFailed({ topic, partition, error }: CoreEvent): void {
+    this.#logger.error(`Seeking in ${topic} [${partition}] failed`, {
+      groupId: this.#groupId,
+      code: error,
+    });
+  }
+
+  waitsFor(topics: readonly string[], reasons: readonly string[]): void {
+    topics.forEach((topic, i) => {
+      this.#logger.warn(`Waiting for topic ${topic}: ${reasons[i]}`, { groupId: this.#groupId });
+    });
+  }
+
+  appeared(topics: readonly string[]): void {
+    this.#logger.info(`Topics have appeared: ${topics.join(', ')}`, { groupId: this.#groupId });
+  }
+
+  crash(error: Error): void {
+    this.#logger.error(`Crash: ${error.name}: ${error.message}`, {
+      groupId: this.#groupId,
+      stack: error.stack,
+    });
+  }
+
+  restartCallbackFailed(e: unknown, cause: Error): void {
+    const message =
+      'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.';
+    this.#logger.error(message, { error: e instanceof Error ? e.message : e, cause: cause.message });
+  }
+}
+
+/** The error of a connection that was not made in time; librdkafka's last error says why. */
+export function connectionError(
+  failure: Failure,
+  brokers: string | undefined,
+  timeout: number,
+  lastError: string | undefined,
+): KafkaJSError {
+  const reason = lastError === undefined ? '' : ` (${lastError})`;
+  return errorOf({
+    ...failure,
+    message: `no broker of ${brokers} answered within ${timeout} ms${reason}`,
+  });
+}
