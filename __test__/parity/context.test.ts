@@ -15,16 +15,7 @@ const CONSUMER = [
   'describeGroup',
 ];
 const MORE_OF_CONSUMER = ['pause', 'paused', 'resume', 'on', 'logger'];
-const PRODUCER = [
-  'connect',
-  'disconnect',
-  'isIdempotent',
-  'on',
-  'send',
-  'sendBatch',
-  'transaction',
-  'logger',
-];
+const PRODUCER = ['connect', 'disconnect', 'isIdempotent', 'on', 'send', 'sendBatch', 'logger'];
 
 function methods(value: unknown, names: string[]): unknown {
   const found = names.map((name) => [name, typeof (value as Record<string, unknown>)[name]]);

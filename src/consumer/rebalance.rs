@@ -183,13 +183,22 @@ impl PollLoop {
         self.resolve_ends(partitions)
     }
 
-    /// Goes on where the partition was last read, else at its present end.
+    /// Goes on where the partition was last read, else at its present end; remembers both. A partition that
+    /// is kept over a rebalance starts where it stood even if nothing was read of it yet: a reply may have
+    /// arrived since.
     fn reply_positions(&mut self, partitions: &mut [Partition]) {
+        let known = std::mem::take(&mut self.puller.positions);
         for p in partitions.iter_mut() {
-            let position = self.puller.positions.get(&(p.topic.clone(), p.partition));
+            let position = known.get(&(p.topic.clone(), p.partition));
             p.offset = position.copied().unwrap_or(OFFSET_END);
         }
         self.resolve_ends(partitions);
+        // What has moved away is forgotten: should it come back, its replies will be those of others.
+        self.puller.positions = partitions
+            .iter()
+            .filter(|p| p.offset >= 0)
+            .map(|p| ((p.topic.clone(), p.partition), p.offset))
+            .collect();
     }
 
     fn resolve_ends(&mut self, partitions: &mut [Partition]) -> Vec<Partition> {
