@@ -54,9 +54,10 @@ export class DeadLetterWriter {
     const { logger } = this.#ports;
     const where = `Message ${batch.offset(index)} of ${topic} [${partition}]`;
     const failure = { error: originalError(outcome), outcome, attempt: failures + 1 };
+    let target = '';
     try {
       if (!isFinal(this.#options, failure)) return false;
-      const target = deadLetterTopic(
+      target = deadLetterTopic(
         this.#options.topic,
         () => incomingMessage(batch, index, topic, partition, this.#keepBinary),
         topic,
@@ -69,7 +70,7 @@ export class DeadLetterWriter {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       logger.error(
-        `${where} could not be moved to its dead-letter topic and will be delivered again: ${reason}`,
+        `${where} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${reason}`,
       );
       return false;
     }
