@@ -23,7 +23,7 @@ import {
   type MicroserviceOptions,
   Payload,
 } from '@nestjs/microservices';
-import { ClientKafka, ServerKafka } from 'nestjs-kafka-native';
+import { ClientKafka, ServerKafka, type Kafka } from 'nestjs-kafka-native';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BROKERS, closeBroker, createTopics, describeGroup, unique } from './harness/broker';
@@ -358,12 +358,10 @@ describe('S1 and S2 status and drivers', () => {
       state: 'Stable',
     });
 
-    const kafka = client.unwrap<{
-      admin(): { connect(): Promise<void>; listTopics(): Promise<string[]>; disconnect(): Promise<void> };
-    }>();
-    const admin = kafka.admin();
-    await admin.connect();
-    expect(await admin.listTopics()).toContain(killDragon);
-    await admin.disconnect();
+    const another = client.unwrap<Kafka>().producer();
+    await another.connect();
+    const [second] = await another.send({ topic: killDragon, messages: [{ key: 'k', value: 'w' }] });
+    expect(second).toMatchObject({ topicName: killDragon, baseOffset: '1' });
+    await another.disconnect();
   });
 });

@@ -37,7 +37,7 @@ type Status = `${KafkaStatus}`;
  *
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
-export class ClientKafka extends ClientProxy<any, KafkaStatus> {
+export class ClientKafka extends ClientProxy {
   protected logger: Logger = new Logger(ClientKafka.name);
   protected readonly options: NestKafkaOptions;
   protected client: Kafka | null = null;
@@ -67,6 +67,11 @@ export class ClientKafka extends ClientProxy<any, KafkaStatus> {
     this.#keepBinary = options.parser?.keepBinary ?? false;
     this.initializeSerializer(options as any);
     this.initializeDeserializer(options as any);
+  }
+
+  /** `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`, as they come; a subscriber gets the last one at once. */
+  override get status(): Observable<KafkaStatus> {
+    return super.status as Observable<KafkaStatus>;
   }
 
   /** kafkajs's consumer of the replies. */
@@ -253,7 +258,7 @@ export class ClientKafka extends ClientProxy<any, KafkaStatus> {
   }
 
   #status(status: Status): void {
-    this._status$.next(status as KafkaStatus);
+    this._status$.next(status);
   }
 
   #serialize(data: unknown, pattern: string): OutgoingRecord | Promise<OutgoingRecord> {

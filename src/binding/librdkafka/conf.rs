@@ -19,6 +19,8 @@ impl Conf {
     pub fn new<'a>(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         // SAFETY: allocates; never null.
         let conf = Self { raw: unsafe { sys::rd_kafka_conf_new() } };
+        // The log is an event like others, instead of librdkafka's lines on the error output.
+        conf.set("log.queue", "true")?;
         for (name, value) in properties {
             conf.set(name, value)?;
         }
