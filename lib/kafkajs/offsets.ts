@@ -3,7 +3,7 @@ import { KafkaJSNonRetriableError } from './errors.js';
 import type { TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './types.js';
 
 /** kafkajs's special offsets: the end and the beginning of a partition. */
-const SPECIAL_OFFSETS: readonly number[] = [-1, -2];
+const SPECIAL_OFFSETS: ReadonlySet<number> = new Set([-1, -2]);
 
 function checked({ topic, partition, offset }: TopicPartitionOffset, special: boolean): NativeOffset {
   if (!topic) throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`);
@@ -14,7 +14,7 @@ function checked({ topic, partition, offset }: TopicPartitionOffset, special: bo
   if (!Number.isSafeInteger(number)) {
     throw new KafkaJSNonRetriableError(`Invalid offset, expected a long received ${offset}`);
   }
-  if (number < 0 && !(special && SPECIAL_OFFSETS.includes(number))) {
+  if (number < 0 && !(special && SPECIAL_OFFSETS.has(number))) {
     throw new KafkaJSNonRetriableError('Offset must not be a negative number');
   }
   return { topic, partition: Number(partition), offset: number };

@@ -58,6 +58,6 @@ export class PausedPartitions {
       if (list) list.push(partition);
       else paused.set(topic, [partition]);
     }
-    return [...paused].map(([topic, list]) => ({ topic, partitions: list.sort((a, b) => a - b) }));
+    return [...paused].map(([topic, list]) => ({ topic, partitions: list.toSorted((a, b) => a - b) }));
   }
 }

@@ -163,7 +163,7 @@ export class IncomingBatch {
     const headers: Record<string, any> = {};
     this.#eachHeader(index, (name, start, length, kind) => {
       const value = this.#field(start, length, kind);
-      const earlier = headers[name];
+      const earlier = Object.hasOwn(headers, name) ? headers[name] : undefined;
       if (earlier === undefined) headers[name] = value;
       else if (Array.isArray(earlier)) earlier.push(value);
       else headers[name] = [earlier, value];
