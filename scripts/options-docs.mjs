@@ -19,7 +19,8 @@ const INTRO = `# Options
 \`new ServerKafka(options)\` and \`new ClientKafka(options)\` take what NestJS's \`KafkaOptions['options']\` holds: an object
 with the groups below. All of it is checked at construction, and nothing is dropped in silence: an option that is
 unknown, of a wrong kind, or impossible here throws a \`KafkaJSInvalidOptionError\` whose message names the option and, where
-there is one, the replacement. \`null\` and \`undefined\` count as not given; numbers may be given as text.
+there is one, the replacement (\`KafkaJSNotImplemented\` for the few that are only not supported yet). \`null\` and
+\`undefined\` count as not given; numbers may be given as text.
 
 This page is generated from the tables that do the checking.
 
