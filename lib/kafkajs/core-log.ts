@@ -6,6 +6,11 @@ const ERROR = 3;
 const WARNING = 4;
 const INFO = 6;
 
+/** librdkafka's `_TRANSPORT`: its log tells of a lost connection too, with more detail. */
+const TRANSPORT = -195;
+/** librdkafka's `_ALL_BROKERS_DOWN`: repeated with every attempt to connect, twenty times a second during `connect()`. */
+const ALL_BROKERS_DOWN = -187;
+
 /** Writes the core's `log` and `error` events to kafkajs's logger. */
 export function consumeLog(logger: Logger, event: CoreEvent): void {
   if (event.type === 'log') {
@@ -19,6 +24,7 @@ export function consumeLog(logger: Logger, event: CoreEvent): void {
     const { message, code, fatal, topic, partition } = event;
     const extra = { code, ...(topic ? { topic, partition } : {}) };
     if (fatal) logger.error(message, extra);
+    else if (code === TRANSPORT || code === ALL_BROKERS_DOWN) logger.debug(message, extra);
     else logger.warn(message, extra);
   }
 }
