@@ -101,7 +101,11 @@ async function page(options) {
       'In `client`, `consumer` and `producer`. The more specific one wins, option by option.',
     ),
     deadLetterTable &&
-      section('`deadLetter`', deadLetterTable, 'Of the server. [Delivery](delivery.md) tells when it acts.'),
+      section(
+        '`deadLetter`',
+        deadLetterTable,
+        'Of the server. [Dead letters](dead-letter.md) tells when it acts.',
+      ),
     `## Properties set without an option
 
 librdkafka's defaults that this package changes. A raw property replaces them, unless the core owns it.
