@@ -36,6 +36,11 @@ const CHECKS = [
     run: () => run(process.execPath, ['scripts/third-party-notices.mjs', '--check']),
     fix: 'node scripts/third-party-notices.mjs',
   },
+  {
+    name: 'docs/options.md',
+    run: () => run(process.execPath, ['scripts/options-docs.mjs', '--check']),
+    fix: 'node scripts/options-docs.mjs',
+  },
   { name: 'package.json', run: packageMetadata },
 ];
 

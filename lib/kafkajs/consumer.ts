@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { consumerProperties, type ConsumerSettings } from '../options/consumer.js';
-import { call, errorOf, NativeConsumer, valueOf, type NativeConsumerSettings } from '../native.js';
+import { call, NativeConsumer, valueOf } from '../native.js';
 import { IncomingBatch } from '../packed/incoming.js';
 import { OutgoingBuffer } from '../packed/outgoing.js';
 import { CommitAnnouncer } from './commit-events.js';
+import { ConnectionTrouble } from './connection-error.js';
 import { consumeLog } from './core-log.js';
 import {
   isKafkaError,
@@ -13,7 +14,7 @@ import {
 } from './errors.js';
 import { consumerSetup } from './consumer-setup.js';
 import { consumerEvents, HANDLER_TIMEOUT, InstrumentationEmitter } from './events.js';
-import { connectionError, GroupLog } from './group-log.js';
+import { GroupLog } from './group-log.js';
 import { HandlerWatch } from './handler-watch.js';
 import { eachMessageHandler } from './each-message.js';
 import { Lane } from './lane.js';
@@ -108,7 +109,7 @@ export class Consumer implements Pick<
   #runConfig: ConsumerRunConfig = {};
   #joined: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #joinStarted = 0;
-  #lastError: string | undefined;
+  #trouble = new ConnectionTrouble();
   #closing: Promise<void> | undefined;
   #restart: NodeJS.Timeout | undefined;
   /** Changes whenever the consumer is started or stopped: what began before then must not go on. */
@@ -163,7 +164,7 @@ export class Consumer implements Pick<
     if (replies) settings.correlationPrefix = randomBytes(PREFIX_BYTES).toString('base64url');
     settings.processUptime = process.uptime();
     if (replyTimeout) settings.replyTimeout = replyTimeout;
-    this.#lastError = undefined;
+    this.#trouble = new ConnectionTrouble();
     const native = call(
       () => new NativeConsumer(properties, settings, (batch, event) => this.#signal(native, batch, event)),
     );
@@ -176,7 +177,7 @@ export class Consumer implements Pick<
     if (failure) {
       this.#native = undefined;
       await native.close(0);
-      throw connectionError(failure, properties['bootstrap.servers'], timeout, this.#lastError);
+      throw this.#trouble.error(failure, properties['bootstrap.servers'], timeout);
     }
   }
 
@@ -460,7 +461,7 @@ export class Consumer implements Pick<
   }
 
   #failed(event: CoreEvent): void {
-    this.#lastError = event['message'];
+    this.#trouble.note(event);
     const error = kafkaErrorFromNative({
       code: event['code'],
       message: event['message'],

@@ -1,9 +1,7 @@
-import { errorOf } from '../native.js';
-import { isKafkaError, type KafkaJSError } from './errors.js';
+import { isKafkaError } from './errors.js';
 import type { SlowHandler } from './handler-watch.js';
 import type { Lane } from './lane.js';
 import type { CoreEvent } from './producer-handle.js';
-import type { Failure } from '../native.js';
 import type { Logger } from './types.js';
 
 interface Unfinished {
@@ -86,18 +84,4 @@ export class GroupLog {
       'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.';
     this.#logger.error(message, { error: e instanceof Error ? e.message : e, cause: cause.message });
   }
-}
-
-/** The error of a connection that was not made in time; librdkafka's last error says why. */
-export function connectionError(
-  failure: Failure,
-  brokers: string | undefined,
-  timeout: number,
-  lastError: string | undefined,
-): KafkaJSError {
-  const reason = lastError === undefined ? '' : ` (${lastError})`;
-  return errorOf({
-    ...failure,
-    message: `no broker of ${brokers} answered within ${timeout} ms${reason}`,
-  });
 }

@@ -1,5 +1,6 @@
-import { call, errorOf, NativeProducer, valueOf, type NativeConsumer } from '../native.js';
+import { call, NativeProducer, type NativeConsumer } from '../native.js';
 import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
+import { ConnectionTrouble } from './connection-error.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import type { RecordMetadata } from './types.js';
 import { errorCode, localErrorCodes } from './error-codes.js';
@@ -38,16 +39,19 @@ export class ProducerHandle {
   readonly #events: ProducerHandleEvents;
   readonly #topics = new Map<string, number>();
   readonly #sends = new Map<number, { topic: string; done: SendCallback }>();
+  readonly #brokers: string | undefined;
+  readonly #trouble = new ConnectionTrouble();
   #nextSend = 0;
   #closed = false;
 
   constructor(properties: Record<string, string>, events: ProducerHandleEvents) {
     this.#events = events;
+    this.#brokers = properties['bootstrap.servers'];
     this.#native = call(
       () =>
         new NativeProducer(properties, (reports, event) => {
           if (reports) this.#reports(reports);
-          else if (event) events.event(JSON.parse(event) as CoreEvent);
+          else if (event) this.#event(JSON.parse(event) as CoreEvent);
         }),
     );
     this.outgoing = new OutgoingBuffer((words, wordCount, bytes, byteCount) => {
@@ -59,7 +63,8 @@ export class ProducerHandle {
 
   /** Resolves once a broker has answered. */
   async connect(timeout: number): Promise<void> {
-    valueOf(await this.#native.connect(timeout));
+    const failure = await this.#native.connect(timeout);
+    if (failure) throw this.#trouble.error(failure, this.#brokers, timeout);
   }
 
   /** Lets this producer answer a consumer's requests, or send the requests whose replies it awaits. */
@@ -94,6 +99,11 @@ export class ProducerHandle {
     if (messages.length > 1) checkFields(messages);
     for (const message of messages) this.outgoing.send(number, send, messages.length, message);
     this.#sends.set(send, { topic, done });
+  }
+
+  #event(event: CoreEvent): void {
+    this.#trouble.note(event);
+    this.#events.event(event);
   }
 
   #reports(words: Uint32Array): void {
@@ -179,5 +189,3 @@ function deliveryError(code: number, topic?: string): KafkaJSError {
     ...(topic === undefined ? {} : { topic }),
   });
 }
-
-export { errorOf };
