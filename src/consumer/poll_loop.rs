@@ -113,14 +113,30 @@ impl PollLoop {
                 break;
             }
         }
-        // Queues before the handle; the handle is destroyed here when nobody else holds it.
-        self.queues.clear();
-        let done = self.closing.take().map(|c| c.done).unwrap_or_default();
-        self.sink.event(json!({ "type": "closed" }));
-        drop(self);
-        for done in done {
-            // Nobody waits any more when the object was collected.
-            let _ = done.send(());
+        self.end();
+    }
+
+    fn end(self) {
+        let Self { handle, control, queues, sink, commits, closing, .. } = self;
+        // Nobody waits any more when the object was collected.
+        let answer = || {
+            for done in closing.into_iter().flat_map(|c| c.done) {
+                let _ = done.send(());
+            }
+        };
+        sink.event(json!({ "type": "closed" }));
+        // JavaScript is let go, and those who wait for commits are answered, before anything here can take long.
+        drop((sink, commits));
+        let left = handle.closed();
+        // Queues before the handle, which is destroyed here when nobody else holds it.
+        let destroy = || drop((queues, control, handle));
+        if left {
+            destroy();
+            answer();
+        } else {
+            // Without a broker, librdkafka waits for the answers to its last requests: up to a session time-out.
+            answer();
+            destroy();
         }
     }
 
