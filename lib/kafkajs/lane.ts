@@ -37,7 +37,8 @@ export class Lane {
   revoked = false;
   /** What the handler remembers of the topic. */
   route: unknown;
-  readonly #segments: Segment[] = [];
+  /** Those before {@link #next} are done, and gone: each would keep its whole batch in memory. */
+  readonly #segments: (Segment | undefined)[] = [];
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -57,6 +58,7 @@ export class Lane {
   segment(): Segment | undefined {
     let segment = this.#segments[this.#next];
     while (segment !== undefined && segment.index >= segment.end) {
+      this.#segments[this.#next] = undefined;
       this.#next++;
       segment = this.#segments[this.#next];
     }
