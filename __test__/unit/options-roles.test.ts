@@ -80,7 +80,7 @@ describe('a consumer', () => {
       'fetch.max.bytes': '10485760',
       'message.max.bytes': '1000000',
       'max.partition.fetch.bytes': '1048576',
-      'queued.max.messages.kbytes': '4096',
+      'queued.max.messages.kbytes': '2048',
       'isolation.level': 'read_committed',
       'allow.auto.create.topics': 'true',
       'topic.metadata.refresh.interval.ms': '300000',

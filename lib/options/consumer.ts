@@ -49,7 +49,7 @@ export const consumerFixed: readonly FixedProperty[] = [
   },
   {
     property: 'queued.max.messages.kbytes',
-    value: '4096',
+    value: '2048',
     doc: 'How much is fetched ahead of each partition; librdkafka’s 64 MB are too many for hundreds of partitions.',
   },
   {
