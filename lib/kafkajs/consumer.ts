@@ -419,11 +419,11 @@ export class Consumer implements Pick<
     this.#memberId = event['memberId'];
     for (const { topic } of this.#subscriptions.topics()) memberAssignment[topic] = [];
     for (const { topic, partition, slot } of event['partitions']) this.#opened(slot, topic, partition);
-    for (const { topic, partition } of this.#runner?.lanes() ?? []) {
-      (memberAssignment[topic] ??= []).push(partition);
-    }
+    // The event has only what is new when a group moves single partitions.
+    const owned = [...(this.#runner?.lanes() ?? [])];
+    for (const { topic, partition } of owned) (memberAssignment[topic] ??= []).push(partition);
     this.#seeks.clear();
-    this.#internals.onReplyPartitions?.(event['replyPartitions'], event['partitions']);
+    this.#internals.onReplyPartitions?.(event['replyPartitions'], owned);
     const { groupId } = this.#config;
     const duration = Date.now() - this.#joinStarted;
     this.#logger.info('Consumer has joined the group', {

@@ -97,6 +97,7 @@ struct Entry {
         usize,
     ) -> c_int,
     on_assignment: unsafe extern "C" fn(*const Entry, *const sys::rd_kafka_topic_partition_list_t),
+    keeps: c_int,
     assignor: Arc<dyn Assignor>,
 }
 
@@ -226,7 +227,8 @@ fn wire_name(name: &str) -> Result<CString, AssignorError> {
 
 impl Entry {
     fn new(assignor: Arc<dyn Assignor>) -> Self {
-        Self { user_data, assign, on_assignment, assignor }
+        let keeps = c_int::from(assignor.keeps_during_rebalance());
+        Self { user_data, assign, on_assignment, keeps, assignor }
     }
 }
 

@@ -56,6 +56,13 @@ pub trait Assignor: Send + Sync {
     /// The strategy's name on the wire. Members share a group only when they have a strategy of one name.
     fn protocol_name(&self) -> &str;
 
+    /// Whether a member goes on reading what it owns while the group rebalances, and then gives up only what has
+    /// moved (librdkafka's cooperative protocol), instead of giving everything up first. A partition that moves
+    /// may have two readers for a moment. All assignors of a client answer the same.
+    fn keeps_during_rebalance(&self) -> bool {
+        false
+    }
+
     /// What the leader is to know about this member. Asked for whenever the member joins, so at every rebalance.
     fn user_data(&self) -> Vec<u8>;
 

@@ -68,6 +68,12 @@ impl Assignor for NestReplyPartitionAssigner {
         PROTOCOL_NAME
     }
 
+    /// A rebalance takes as long as its slowest member, up to the session time-out of one that was killed: replies
+    /// must not wait for it. A second reader does no harm, for a reply concerns only the client that asked.
+    fn keeps_during_rebalance(&self) -> bool {
+        true
+    }
+
     fn user_data(&self) -> Vec<u8> {
         let mut state = self.state();
         // A new round begins: what was divided in one that never came to its end counts no more.

@@ -13,6 +13,7 @@
  *    through on the main thread, and so only after subscribe();
  *  - rd_kafka_group_member_t, rd_kafka_assignor_topic_t and
  *    rd_kafka_consumer_protocol_member_metadata_new();
+ *  - that the leader adjusts a cooperative assignment by the members' rkgm_owned after the assignor has run;
  *  - for the repair of JoinGroup responses: rd_kafka_curr_transport, rktrans_rkb, rkb_outbufs and of a
  *    request rkbuf_corrid, rkbuf_reqhdr, rkbuf_cb, rkbuf_opaque and rkbuf_reader; that rd_kafka_send() calls
  *    the on_request_sent interceptors while the request is still in rkb_outbufs; and that a response lies in
@@ -72,6 +73,8 @@ typedef struct nka_assignor_s {
                       size_t errstr_size);
         void (*on_assignment)(const struct nka_assignor_s *self,
                               const rd_kafka_topic_partition_list_t *assignment);
+        /* Members keep what they own during a rebalance. */
+        int keeps;
         /* Rust's fields follow. */
 } nka_assignor_t;
 
@@ -214,9 +217,16 @@ static rd_kafka_resp_err_t nka_assign_cb(rd_kafka_t *rk,
         int failed;
 
         for (i = 0; i < member_cnt; i++) {
-                const rd_kafka_group_member_t *member = &members[i];
-                nka_member_t *view                    = &views[i];
+                rd_kafka_group_member_t *member = &members[i];
+                nka_member_t *view              = &views[i];
 
+                /* librdkafka would give a partition that moves to nobody for one round, so that its old owner
+                 * can stop reading it first. A member then waits for a second round, in which stock's leader
+                 * takes no part; and two readers of a partition do no harm to assignors that keep. */
+                if (assignor->keeps && member->rkgm_owned->cnt > 0) {
+                        rd_kafka_topic_partition_list_destroy(member->rkgm_owned);
+                        member->rkgm_owned = rd_kafka_topic_partition_list_new(0);
+                }
                 view->id     = member->rkgm_member_id->str;
                 view->id_len = RD_KAFKAP_STR_LEN(member->rkgm_member_id);
                 if (member->rkgm_userdata && !RD_KAFKAP_BYTES_IS_NULL(member->rkgm_userdata)) {
@@ -319,8 +329,10 @@ rd_kafka_resp_err_t nka_add(rd_kafka_t *rk, const char *name, nka_assignor_t *as
         rd_kafka_resp_err_t err;
 
         err = rd_kafka_assignor_add(rk, rk->rk_conf.group_protocol_type->str, name,
-                                    RD_KAFKA_REBALANCE_PROTOCOL_EAGER, nka_assign_cb, nka_get_metadata_cb,
-                                    nka_on_assignment_cb, NULL, NULL, assignor);
+                                    assignor->keeps ? RD_KAFKA_REBALANCE_PROTOCOL_COOPERATIVE
+                                                    : RD_KAFKA_REBALANCE_PROTOCOL_EAGER,
+                                    nka_assign_cb, nka_get_metadata_cb, nka_on_assignment_cb, NULL, NULL,
+                                    assignor);
         if (err)
                 return err;
         rkas = rd_kafka_assignor_find(rk, name);

@@ -37,6 +37,8 @@ pub struct PollLoop {
     pub(super) from_beginning: HashMap<String, bool>,
     pub(super) puller: Puller,
     pub(super) revocation: Option<Revocation>,
+    /// JavaScript knows that the group is rebalancing. The first join is none.
+    pub(super) announced: bool,
     pub(super) drain_timeout: Duration,
     ready: HashSet<u32>,
     next_commit: u64,
@@ -84,6 +86,7 @@ impl PollLoop {
             from_beginning: HashMap::new(),
             puller: Puller::default(),
             revocation: None,
+            announced: true,
             drain_timeout: settings.drain_timeout,
             ready: HashSet::new(),
             next_commit: 1,

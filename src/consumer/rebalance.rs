@@ -69,10 +69,15 @@ impl PollLoop {
         let initial = match self.settings.mode {
             Mode::Records => self.start_positions(&mut partitions),
             Mode::Replies { .. } => {
+                if !self.announced {
+                    // An incremental rebalance that takes nothing away comes without notice.
+                    self.sink.event(json!({ "type": "rebalancing" }));
+                }
                 self.reply_positions(&mut partitions);
                 Vec::new()
             }
         };
+        self.announced = false;
         let mut assigned = Vec::with_capacity(partitions.len());
         for p in &partitions {
             let committed = if p.offset >= 0 { p.offset } else { -1 };
@@ -194,11 +199,10 @@ impl PollLoop {
         }
         self.resolve_ends(partitions);
         // What has moved away is forgotten: should it come back, its replies will be those of others.
-        self.puller.positions = partitions
-            .iter()
-            .filter(|p| p.offset >= 0)
-            .map(|p| ((p.topic.clone(), p.partition), p.offset))
-            .collect();
+        let kept = self.slots.partitions();
+        self.puller.positions = known.into_iter().filter(|(partition, _)| kept.contains(partition)).collect();
+        let started = partitions.iter().filter(|p| p.offset >= 0);
+        self.puller.positions.extend(started.map(|p| ((p.topic.clone(), p.partition), p.offset)));
     }
 
     fn resolve_ends(&mut self, partitions: &mut [Partition]) -> Vec<Partition> {
@@ -240,6 +244,7 @@ impl PollLoop {
         // Others have lost partitions already: nothing can be committed, so there is nothing to wait for.
         let lost = self.handle.assignment_lost();
         if !self.is_closing() {
+            self.announced = true;
             self.sink.event(json!({ "type": "rebalancing" }));
         }
         if replies || lost || revocation.slots.is_empty() {

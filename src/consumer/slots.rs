@@ -5,7 +5,7 @@
 //! A *slot* is one assignment of one partition. A new assignment (and a seek) makes a new slot, so marks and
 //! acknowledgements that arrive late for an old one find nothing and do no harm.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -330,6 +330,11 @@ impl Slots {
         let state = self.lock();
         let unfinished = state.slots.values().filter(|s| s.phase != Phase::Open && !s.at_rest());
         unfinished.map(|s| (Arc::clone(&s.topic), s.partition, s.tracker.len())).collect()
+    }
+
+    /// The partitions that are assigned.
+    pub fn partitions(&self) -> HashSet<(String, i32)> {
+        self.lock().slots.values().map(|s| (s.topic.to_string(), s.partition)).collect()
     }
 
     /// Whether any partition is assigned.
