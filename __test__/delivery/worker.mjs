@@ -13,6 +13,9 @@ const file = openSync(log, 'a');
 
 class Events {
   async handle(data, context) {
+    // `block 3000` does so for three seconds.
+    const end = performance.now() + Number(/block (\d+)/.exec(String(data))?.[1] ?? 0);
+    while (performance.now() < end);
     await delay(typeof milliseconds === 'number' ? milliseconds : Math.random() * milliseconds.upTo);
     const { offset } = context.getMessage();
     writeSync(file, `${JSON.stringify([name, context.getPartition(), offset, Date.now()])}\n`);
