@@ -4,7 +4,7 @@ import { BROKERS, committed, createTopics, describeGroup, untilCommitted } from 
 import { logs } from '../harness/logs';
 import { Gate, pause, until, within } from '../harness/wait';
 import { Instances } from './instances';
-import { nextEvent, numbered, Rig } from './rig';
+import { consumerOf, nextEvent, numbered, Rig } from './rig';
 
 const rig = new Rig('shutdown');
 
@@ -96,6 +96,38 @@ describe('E6 drainTimeout', () => {
     await within('the server to close', running.close());
     gate.open();
   });
+});
+
+test('E6 a handler that commits by itself may do so while the server closes', async () => {
+  await createTopics({ [rig.topic]: 1 });
+  const gate = new Gate();
+  let started = false;
+  const failed: unknown[] = [];
+  const running = await rig.serve(
+    async (_: string, context) => {
+      started = true;
+      await gate.pass();
+      const { offset } = context.getMessage();
+      const next = [{ topic: rig.topic, partition: 0, offset: String(Number(offset) + 1) }];
+      await context
+        .getConsumer()
+        .commitOffsets(next)
+        .catch((error: unknown) => failed.push(error));
+    },
+    { run: { autoCommit: false } },
+  );
+  await rig.write('0:0');
+  await until('the handler runs', () => started);
+  const consumer = consumerOf(running);
+  const closed = running.close();
+  await pause(200);
+  gate.open();
+  await closed;
+  expect(failed).toEqual([]);
+  expect(await rig.committed()).toEqual({ 0: 1 });
+  await expect(
+    within('a late commit', consumer.commitOffsets([{ topic: rig.topic, partition: 0, offset: '1' }])),
+  ).rejects.toThrow('consumer#run must be called first');
 });
 
 describe('E6 a revocation', () => {

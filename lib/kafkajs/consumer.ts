@@ -584,12 +584,13 @@ export class Consumer implements Pick<
   }
 
   #running(): NativeConsumer {
-    if (this.#state !== 'running' || this.#native === undefined) {
+    // The runner outlasts the consumer's state: handlers that finish during a close may still commit.
+    if (this.#runner === undefined || this.#latest === undefined) {
       throw new KafkaJSNonRetriableError(
         'Consumer group was not initialized, consumer#run must be called first',
       );
     }
-    return this.#native;
+    return this.#latest;
   }
 
   /** Nothing more will come of a record whose handler answered `UNFINISHED`. @internal */

@@ -53,6 +53,7 @@ pub struct Work {
 struct State {
     work: Work,
     awake: bool,
+    closed: bool,
 }
 
 /// The mailbox of one poll thread.
@@ -72,9 +73,21 @@ impl Inbox {
         result
     }
 
-    /// Adds a command.
+    /// Adds a command. After [`Inbox::close`] it is dropped, which tells those who wait for its answer.
     pub fn send(&self, command: Command) {
-        self.with(|state| state.work.commands.push_back(command));
+        self.with(|state| {
+            if !state.closed {
+                state.work.commands.push_back(command);
+            }
+        });
+    }
+
+    /// The thread ends: what it did not get to, and all that follows, is dropped.
+    pub fn close(&self) {
+        self.with(|state| {
+            state.closed = true;
+            state.work.commands.clear();
+        });
     }
 
     /// Makes the thread look at its state again.
@@ -130,5 +143,34 @@ pub struct SlotWaker {
 impl Wake for SlotWaker {
     fn wake(&self) {
         self.inbox.ready(self.slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_too_late_is_told() {
+        let inbox = Inbox::default();
+        let (done, mut early) = oneshot::channel();
+        inbox.send(Command::Commit(Vec::new(), done));
+        assert!(early.try_recv().is_err_and(|e| e == oneshot::error::TryRecvError::Empty));
+        inbox.close();
+        assert!(early.blocking_recv().is_err());
+        let (done, late) = oneshot::channel();
+        inbox.send(Command::Commit(Vec::new(), done));
+        assert!(late.blocking_recv().is_err());
+    }
+
+    #[test]
+    fn a_close_is_seen_before_it_is_taken_up() {
+        let inbox = Inbox::default();
+        assert!(!inbox.close_comes_within(Duration::from_millis(1)));
+        let (done, _closed) = oneshot::channel();
+        inbox.send(Command::Close { drain: Duration::ZERO, done });
+        assert!(inbox.close_comes_within(Duration::ZERO));
+        assert_eq!(inbox.wait(Duration::ZERO).commands.len(), 1);
+        assert!(!inbox.close_comes_within(Duration::ZERO));
     }
 }

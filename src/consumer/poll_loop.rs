@@ -120,7 +120,8 @@ impl PollLoop {
     }
 
     fn end(self) {
-        let Self { handle, control, queues, sink, commits, closing, .. } = self;
+        let Self { handle, control, inbox, queues, sink, commits, closing, .. } = self;
+        inbox.close();
         // Nobody waits any more when the object was collected.
         let answer = || {
             for done in closing.into_iter().flat_map(|c| c.done) {
