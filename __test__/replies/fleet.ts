@@ -178,5 +178,9 @@ export class Fleet {
 
 /** Waits until a client has sent so many requests. */
 export function untilSent(client: Process<ClientReport>, count: number): Promise<true> {
-  return until(`${client.name} has sent ${count}`, async () => (await client.report()).sent >= count, 300_000);
+  return until(
+    `${client.name} has sent ${count}`,
+    async () => (await client.report()).sent >= count,
+    300_000,
+  );
 }

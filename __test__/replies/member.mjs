@@ -112,7 +112,8 @@ async function client() {
         end(() => {
           const took = performance.now() - started;
           const expected = stream ? 3 : 1;
-          const right = parts.length === expected && parts.every((part) => part.id === id && part.client === name);
+          const right =
+            parts.length === expected && parts.every((part) => part.id === id && part.client === name);
           if (right) outcomes.answered += 1;
           else outcomes.wrong += 1;
           outcomes.slowest = Math.max(outcomes.slowest, took);

@@ -87,10 +87,14 @@ export async function killed(fleet: Fleet, { requests }: Movement): Promise<Clie
   const [fresh] = await working(fleet, ['c5']);
   const joins = async (): Promise<number[]> =>
     (await Promise.all(others.map((other) => other.report()))).map(({ assignments }) => assignments.length);
-  await until('the new one has a partition', async () => {
-    const { assignments } = await (fresh as Process<ClientReport>).report();
-    return assignments.at(-1)?.[fleet.replyTopic] !== undefined;
-  }, 60_000);
+  await until(
+    'the new one has a partition',
+    async () => {
+      const { assignments } = await (fresh as Process<ClientReport>).report();
+      return assignments.at(-1)?.[fleet.replyTopic] !== undefined;
+    },
+    60_000,
+  );
   expect(Math.min(...(await joins()))).toBeGreaterThan(1);
   await pause(0);
   await (fresh as Process<ClientReport>).finish();

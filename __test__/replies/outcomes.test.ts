@@ -32,7 +32,12 @@ const answers: Record<string, () => unknown> = {
 };
 
 beforeAll(async () => {
-  const topics = Object.fromEntries([answered, silent].flatMap((t) => [[t, 6], [`${t}.reply`, 1]]));
+  const topics = Object.fromEntries(
+    [answered, silent].flatMap((t) => [
+      [t, 6],
+      [`${t}.reply`, 1],
+    ]),
+  );
   await createTopics(topics);
   server = await answering([answered], (name: string) => answers[name]?.());
 });
@@ -115,7 +120,9 @@ describe('R5 replyTimeout', () => {
       client.subscribeToResponseOf(topic);
       open.push(client);
       await client.connect();
-      expect(await outcome(client.send(topic, { id: 0, client: 'warm' }))).toMatchObject({ ended: 'completed' });
+      expect(await outcome(client.send(topic, { id: 0, client: 'warm' }))).toMatchObject({
+        ended: 'completed',
+      });
       const answer = outcome(client.send(topic, { id: 1, client: 'blocked', delay: 300 }));
       await until('the request is on the broker', async () => {
         const ends = Object.values(await endOffsets(topic));

@@ -156,8 +156,14 @@ describe('R2 more clients than partitions', () => {
     );
     expect(await outcome(first.send(scarce, 'mine'))).toMatchObject({ values: ['mine'], ended: 'completed' });
     await first.close();
-    await until('the partition is the second one’s', () => `${scarce}.reply` in second.getConsumerAssignments());
-    expect(await outcome(second.send(scarce, 'at last'))).toEqual({ values: ['at last'], ended: 'completed' });
+    await until(
+      'the partition is the second one’s',
+      () => `${scarce}.reply` in second.getConsumerAssignments(),
+    );
+    expect(await outcome(second.send(scarce, 'at last'))).toEqual({
+      values: ['at last'],
+      ended: 'completed',
+    });
   });
 
   test('a topic that was not subscribed to is told as before', async () => {

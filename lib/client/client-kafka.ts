@@ -349,7 +349,8 @@ export class ClientKafka extends ClientProxy {
     callback: ReplyCallback,
   ): Promise<void> {
     const topic = this.responsePatterns.find((name) => err.message.includes(`(${name})`));
-    const shortage = topic === undefined ? undefined : await this._consumer?.describeShortage(topic);
+    const explainable = topic !== undefined && this.options.replies !== 'assigned';
+    const shortage = explainable ? await this._consumer?.describeShortage(topic) : undefined;
     if (shortage) {
       const { members, partitions } = shortage;
       err.message += ` The reply topic has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'} and the group ${this.groupId} has ${members} ${members === 1 ? 'member' : 'members'}: each needs a partition of its own. Add partitions, or set the option replies: 'assigned'.`;

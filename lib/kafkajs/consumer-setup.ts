@@ -19,10 +19,10 @@ export function consumerSetup(
   kafka: KafkaConfig,
   config: ConsumerConfig,
   { autoCommit = true, autoCommitInterval, autoCommitThreshold }: ConsumerRunConfig,
-  { fromBeginning, replies }: { fromBeginning: boolean; replies: boolean },
+  { fromBeginning, replies, assigned }: { fromBeginning: boolean; replies: boolean; assigned: boolean },
 ): ConsumerSetup {
   const { properties, settings } = consumerProperties(kafka, config, { fromBeginning });
-  if (replies && autoCommit) {
+  if (replies && autoCommit && !assigned) {
     // Replies are not tracked: what was read is committed now and then, for whoever watches the group's lag.
     properties['enable.auto.commit'] = 'true';
     properties['enable.auto.offset.store'] = 'true';

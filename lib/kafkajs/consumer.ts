@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { consumerProperties, type ConsumerSettings } from '../options/consumer.js';
 import { call, NativeConsumer, valueOf } from '../native.js';
 import { IncomingBatch } from '../packed/incoming.js';
@@ -43,6 +44,9 @@ import type {
   TopicPartitions,
 } from './types.js';
 
+/** Pauses before looking again for a topic that was just created, and for one that is missing, in milliseconds. */
+const CREATED_TOPIC_PAUSE = 50;
+const MISSING_TOPIC_PAUSE = 2000;
 /** Random bytes of a client's correlation ids. */
 const PREFIX_BYTES = 16;
 
@@ -156,6 +160,7 @@ export class Consumer implements Pick<
     const { properties, settings } = consumerSetup(this.#kafka, this.#config, this.#runConfig, {
       fromBeginning,
       replies,
+      assigned: this.#internals.assigned ?? false,
     });
     properties['bootstrap.servers'] = await resolveBrokers(this.#kafka);
     const made = JSON.stringify([properties, settings]);
@@ -311,7 +316,7 @@ export class Consumer implements Pick<
     this.#log.waitsFor(missing, reasons);
     this.#joinStarted = Date.now();
     if (this.#internals.assigned) {
-      await this.#assignReplies(native, names);
+      await this.#assignReplies(native, names, missing);
       return;
     }
     const existing = topics.filter(({ topic }) => !missing.includes(topic));
@@ -341,14 +346,41 @@ export class Consumer implements Pick<
     );
   }
 
-  /** Without a group: reads one partition of each reply topic, spread over the instances. */
-  async #assignReplies(native: NativeConsumer, names: readonly string[]): Promise<void> {
-    const topics = valueOf(await native.listTopics(this.#settings.requestTimeoutMs));
-    const partitions = names.flatMap((topic) => {
-      const count = topics.find(({ name }) => name === topic)?.partitions ?? 0;
-      return count === 0 ? [] : [{ topic, partition: spread(`${this.#settings.clientId} ${topic}`, count) }];
-    });
-    valueOf(await native.assignReplies(partitions));
+  /** Without a group: reads one partition of each reply topic, spread over the instances, those of missing topics once they exist. */
+  async #assignReplies(
+    native: NativeConsumer,
+    names: readonly string[],
+    missing: readonly string[],
+  ): Promise<void> {
+    const { clientId, requestTimeoutMs } = this.#settings;
+    const deadline = Date.now() + requestTimeoutMs;
+    for (let left = names; left.length > 0;) {
+      const topics = new Map(
+        valueOf(await native.listTopics(requestTimeoutMs)).map((t) => [t.name, t.partitions]),
+      );
+      const found = left.filter((topic) => topics.get(topic));
+      left = left.filter((topic) => !topics.get(topic));
+      if (found.length > 0) {
+        const partitions = found.map((topic) => ({
+          topic,
+          partition: spread(`${clientId} ${topic}`, topics.get(topic) as number),
+        }));
+        valueOf(await native.assignReplies(partitions));
+      }
+      if (left.every((topic) => missing.includes(topic)) || Date.now() > deadline) {
+        if (left.length > 0) this.#assignRepliesLater(native, left);
+        return;
+      }
+      // Created just now, and not yet known to the broker that was asked.
+      await setTimeoutPromise(CREATED_TOPIC_PAUSE);
+    }
+  }
+
+  #assignRepliesLater(native: NativeConsumer, names: readonly string[]): void {
+    setTimeout(() => {
+      if (native !== this.#native) return;
+      this.#assignReplies(native, names, names).catch(() => this.#assignRepliesLater(native, names));
+    }, MISSING_TOPIC_PAUSE).unref();
   }
 
   /**

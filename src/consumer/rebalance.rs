@@ -1,5 +1,6 @@
 //! Taking partitions on and giving them up.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,21 +37,20 @@ impl Revocation {
 }
 
 impl PollLoop {
-    /// Reads reply partitions without a group; nothing takes them away.
+    /// Reads these reply partitions too, without a group; nothing takes them away.
     pub(super) fn assign_replies(&mut self, mut partitions: Vec<Partition>) -> Result<()> {
         if self.is_closing() {
             return Err(Error::closed("assign partitions"));
         }
         self.reply_positions(&mut partitions);
         let mut assigned = Vec::with_capacity(partitions.len());
-        let mut replies = serde_json::Map::new();
         for p in &partitions {
             let slot = self.slots.open(p.topic.as_str().into(), p.partition, -1);
             self.open_queue(slot, p);
             assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
-            replies.insert(p.topic.clone(), p.partition.into());
         }
-        self.handle.assign(&partitions)?;
+        self.handle.assign_more(&partitions)?;
+        let replies: BTreeMap<String, i32> = self.slots.partitions().into_iter().collect();
         self.sink.event(json!({
             "type": "assign", "memberId": "", "partitions": assigned, "replyPartitions": replies,
         }));
