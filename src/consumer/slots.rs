@@ -359,3 +359,6 @@ pub struct Delivered {
     /// Where its replies go, if it asks for one.
     pub reply: Option<Arc<ReplyAddress>>,
 }
+
+#[cfg(test)]
+mod tests;
