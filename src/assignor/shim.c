@@ -220,11 +220,13 @@ static rd_kafka_resp_err_t nka_assign_cb(rd_kafka_t *rk,
                 rd_kafka_group_member_t *member = &members[i];
                 nka_member_t *view              = &views[i];
 
-                /* librdkafka would give a partition that moves to nobody for one round, so that its old owner
-                 * can stop reading it first. A member then waits for a second round, in which stock's leader
-                 * takes no part; and two readers of a partition do no harm to assignors that keep. */
-                if (assignor->keeps && member->rkgm_owned->cnt > 0) {
-                        rd_kafka_topic_partition_list_destroy(member->rkgm_owned);
+                /* librdkafka's leader would give a partition that moves to nobody for one round, so that its old
+                 * owner can stop reading it first: the new owner would wait for a second round. Two readers do
+                 * no harm where members keep, so nobody is said to own anything. A list it must be: librdkafka
+                 * goes through it, and a member whose metadata has no owned partitions, as stock's, has none. */
+                if (assignor->keeps) {
+                        if (member->rkgm_owned)
+                                rd_kafka_topic_partition_list_destroy(member->rkgm_owned);
                         member->rkgm_owned = rd_kafka_topic_partition_list_new(0);
                 }
                 view->id     = member->rkgm_member_id->str;
