@@ -73,8 +73,10 @@ test('KIP-848: a running handler keeps its partition until it has ended, and is 
   await rebalancing;
   gate.open();
   const second = await joining;
-  const owned = (running: Running): number => [...partitionsOf(running)].length;
-  await until('both have one', () => owned(first) === 1 && owned(second) === 1);
+  await until(
+    'both have one',
+    () => [...partitionsOf(first)].length === 1 && [...partitionsOf(second)].length === 1,
+  );
   await rig.write('0:1', '1:1');
   await untilCommitted(rig.group, rig.topic, 2, 0);
   await untilCommitted(rig.group, rig.topic, 2, 1);

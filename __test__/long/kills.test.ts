@@ -78,7 +78,9 @@ test(
         repeated.set(earlier.name, [...(repeated.get(earlier.name) ?? []), end - earlier.at]);
         first.set(key, { name, at });
       }
-      const perKill = [...killed.keys()].map((name) => repeated.get(name)?.length ?? 0).sort((a, b) => a - b);
+      const perKill = [...killed.keys()]
+        .map((name) => repeated.get(name)?.length ?? 0)
+        .toSorted((a, b) => a - b);
       const total = perKill.reduce((sum, count) => sum + count, 0);
       const ages = [...repeated.values()].flat();
       process.stdout.write(

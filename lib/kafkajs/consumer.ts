@@ -224,10 +224,12 @@ export class Consumer implements Pick<
     const [native, runner] = [this.#native, this.#runner];
     this.#native = undefined;
     if (native !== undefined) {
-      this.#closing = native.close(drainTimeout).then(() => {
+      const close = async (): Promise<void> => {
+        await native.close(drainTimeout);
         runner?.close();
         if (this.#runner === runner) this.#runner = undefined;
-      });
+      };
+      this.#closing = close();
     }
     await this.#closing;
     this.#joined?.reject(
