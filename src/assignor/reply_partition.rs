@@ -114,7 +114,8 @@ impl Assignor for NestReplyPartitionAssigner {
 ///
 /// 1. Who had a partition keeps it. When two claim the same one, the first in rank keeps it.
 /// 2. Who has none yet takes the first free one, in that order.
-/// 3. The rest is dealt round robin, in that order, over the ends of topics.
+/// 3. The rest is dealt round robin, in that order, over the ends of topics. A stock client is passed over where
+///    a partition is lower than its own: it would move there, and lose the replies to its requests in flight.
 ///
 /// The algorithm is that of NestJS 12 (`helpers/kafka-reply-partition-assigner`), apart from the rank, which is
 /// by member id alone there, and from what stock gets wrong: it gives a partition that two members claim to both,
@@ -153,7 +154,12 @@ pub fn assign_reply_partitions(members: &[Member], topics: &[(String, i32)]) -> 
             give(&mut assignments[index], topic, partition);
         }
         for partition in free {
-            if let Some(rank) = rotation.take(subscribers) {
+            let would_move = |rank| {
+                let index: usize = roster.index(rank);
+                let replies = assignments[index].get(topic).and_then(|owned| owned.first());
+                user_data[index].is_stock() && replies.is_some_and(|&reply| partition < reply)
+            };
+            if let Some(rank) = rotation.take_sparing(subscribers, would_move) {
                 give(&mut assignments[roster.index(rank)], topic, partition);
             }
         }

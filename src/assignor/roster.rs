@@ -59,8 +59,19 @@ pub(super) struct Rotation {
 impl Rotation {
     /// The next of `subscribers` (ascending), which the rotation then stands behind. Nobody when there are none.
     pub(super) fn take(&mut self, subscribers: &[usize]) -> Option<usize> {
-        let following = subscribers.partition_point(|&rank| rank < self.next);
-        let rank = *subscribers.get(following).or(subscribers.first())?;
+        self.take_sparing(subscribers, |_| false)
+    }
+
+    /// The next of `subscribers` that is not to be spared; when all of them are, the next one.
+    pub(super) fn take_sparing(
+        &mut self,
+        subscribers: &[usize],
+        spare: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let (before, following) = subscribers.split_at(subscribers.partition_point(|&rank| rank < self.next));
+        let mut turn = following.iter().chain(before).copied();
+        let first = turn.clone().next()?;
+        let rank = turn.find(|&rank| !spare(rank)).unwrap_or(first);
         self.next = rank + 1;
         Some(rank)
     }

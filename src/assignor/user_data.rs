@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+/// Seconds that no host has been up, and that have passed since the Unix epoch: thirty years.
+const LONGEST_UPTIME: u64 = 1_000_000_000;
 
 /// When a process started, in wall-clock time, so that the starts of processes on several hosts compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +58,12 @@ impl UserData {
             _ => Map::new(),
         };
         Self { time, previous }
+    }
+
+    /// Whether the member is a stock NestJS client: those send no time, or, in earlier versions, `process.hrtime()`,
+    /// which counts from the boot of the host.
+    pub(super) fn is_stock(&self) -> bool {
+        self.time.is_none_or(|time| time.seconds < LONGEST_UPTIME)
     }
 
     /// The partition of `topic` the member had; none when it names none of `0..partitions`.

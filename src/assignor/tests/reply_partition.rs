@@ -69,6 +69,23 @@ mod algorithm {
     }
 
     #[test]
+    fn deals_a_stock_client_nothing_below_its_reply_partition() {
+        const WALL_CLOCK: u64 = 1_700_000_000;
+        for stock in
+            [r#"{"previousAssignment":{"t":3}}"#, r#"{"previousAssignment":{"t":3},"time":[4000,1]}"#]
+        {
+            let native = user_data(&json!({"t": 1}), &json!([WALL_CLOCK, 0]));
+            let members = [member("stock", stock, &["t"]), member("native", &native, &["t"])];
+            let assignments = assign_reply_partitions(&members, &topics(&[("t", 5)]));
+            assert_eq!(partitions(&assignments[0], "t"), [3, 4]);
+            assert_eq!(partitions(&assignments[1], "t"), [1, 0, 2]);
+            // Alone it gets all the same, rather than that nobody does.
+            let alone = assign_reply_partitions(&members[..1], &topics(&[("t", 5)]));
+            assert_eq!(partitions(&alone[0], "t"), [3, 0, 1, 2, 4]);
+        }
+    }
+
+    #[test]
     fn lets_the_first_started_of_two_claimants_keep_the_partition() {
         let members = [
             member("a", &user_data(&json!({"t": 1}), &json!([2, 0])), &["t"]),
