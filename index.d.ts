@@ -34,6 +34,10 @@ export declare class NativeConsumer {
   seek(offset: NativeOffset): void
   /** Takes packed marks about handled records, for a consumer whose replies no producer sends. */
   settle(words: Uint32Array, wordCount: number): void
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
   /** Requests that wait for a reply. */
   pendingRequests(): number
   /**
@@ -69,13 +73,35 @@ export declare class NativeProducer {
    * replies it awaits.
    */
   attach(consumer: NativeConsumer): void
-  /** The number of a topic in packed records. Throws for an illegal name. */
-  topic(name: string): number
+  /**
+   * The number of a topic in packed records, whose first use decides its compression. Throws for an illegal
+   * name.
+   */
+  topic(name: string, codec?: string | undefined | null): number
   /**
    * Takes packed records and marks: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
    * what failed at once.
    */
   flush(words: Uint32Array, wordCount: number, bytes: Uint8Array, byteCount: number): Uint32Array | null
+  /**
+   * Asks for a topic's partitions, waiting up to `timeout` ms until all have leaders. A topic that does not
+   * exist is created if the properties allow it and `create` says so.
+   */
+  partitions(topic: string, create: boolean, timeout: number): Promise<Array<NativePartitionMetadata> | Failure>
+  /** Makes this the only producer of its `transactional.id`; may be called again after a time-out. */
+  initTransactions(timeout: number): Promise<Failure | null>
+  /** Begins a transaction. */
+  beginTransaction(): Promise<Failure | null>
+  /** Adds a group's offsets to the transaction. */
+  sendOffsets(groupId: string, offsets: Array<NativeOffset>, timeout: number): Promise<Failure | null>
+  /** Commits the transaction, within what is left of the transaction's own time. */
+  commitTransaction(): Promise<Failure | null>
+  /** Aborts the transaction, within the transaction's own time unless `timeout` (ms) is given. */
+  abortTransaction(timeout?: number | undefined | null): Promise<Failure | null>
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
   /** Waits up to `timeout` ms for everything to be delivered, then closes. */
   close(timeout: number): Promise<void>
 }
@@ -88,6 +114,20 @@ export interface Failure {
   operation: string
   /** librdkafka's text, or the reason in words. */
   message: string
+  /** Whether the client is of no more use. */
+  fatal: boolean
+}
+
+/** A token of SASL OAUTHBEARER. */
+export interface NativeBearerToken {
+  /** The token itself. */
+  value: string
+  /** Until when it is good, in ms since the epoch. */
+  lifetime: number
+  /** Whom it stands for. */
+  principal: string
+  /** SASL extensions: names and values in turn. */
+  extensions: Array<string>
 }
 
 /** How a native consumer behaves. */
@@ -175,6 +215,20 @@ export interface NativePartition {
   topic: string
   /** Partition number. */
   partition: number
+}
+
+/** A partition, as a partitioner is told of it. */
+export interface NativePartitionMetadata {
+  /** Partition number. */
+  partitionId: number
+  /** 0, or the code of its error. */
+  partitionErrorCode: number
+  /** The leader's node, or -1. */
+  leader: number
+  /** Nodes that hold it. */
+  replicas: Array<number>
+  /** Those of them that are in sync. */
+  isr: Array<number>
 }
 
 /** A topic to subscribe to. */

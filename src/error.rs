@@ -13,6 +13,10 @@ pub const CODE_TIMED_OUT: i32 = -185;
 pub const CODE_INVALID_ARG: i32 = -186;
 /// librdkafka's code for "Local: Broker handle destroyed".
 pub const CODE_DESTROY: i32 = -197;
+/// Kafka's code for a topic or partition that does not exist.
+pub const CODE_UNKNOWN_TOPIC: i32 = 3;
+/// Kafka's code for a partition whose leader is being elected.
+pub const CODE_LEADER_NOT_AVAILABLE: i32 = 5;
 /// Kafka's code for a record above the broker's or the topic's limit.
 pub const CODE_MESSAGE_TOO_LARGE: i32 = 10;
 
@@ -25,12 +29,14 @@ pub struct Error {
     pub operation: &'static str,
     /// librdkafka's text, or the reason in words.
     pub message: String,
+    /// Whether the client is of no more use, as a transactional producer that another has taken the place of.
+    pub fatal: bool,
 }
 
 impl Error {
     /// A failure with a code and librdkafka's own text.
     pub fn new(operation: &'static str, code: i32, message: impl Into<String>) -> Self {
-        Self { code, operation, message: message.into() }
+        Self { code, operation, message: message.into(), fatal: false }
     }
 
     /// A call that the object's state does not allow.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
 use super::millis;
-use crate::binding::librdkafka::{Handle, Metadata, Scope};
-use crate::error::{CODE_TIMED_OUT, Error, Result};
+use crate::binding::librdkafka::{Handle, Metadata, PartitionMetadata, Scope, describe_code};
+use crate::error::{CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_UNKNOWN_TOPIC, Error, Result};
 
 /// Pause between two looks at a topic whose leaders are being elected.
 const ELECTION_PAUSE: Duration = Duration::from_millis(25);
@@ -82,6 +82,40 @@ pub async fn ensure(
         }
     }
     Ok(ensured)
+}
+
+/// A topic's partitions, once all of them have leaders. Asking for them creates the topic where both the handle
+/// and the broker allow it; `create` says whether to wait for that.
+pub async fn partitions(
+    handle: Arc<Handle>,
+    topic: String,
+    create: bool,
+    timeout: Duration,
+) -> Result<Vec<PartitionMetadata>> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now()).max(ELECTION_PAUSE);
+        let metadata = metadata(Arc::clone(&handle), Some(topic.clone()), left).await?;
+        let late = deadline <= Instant::now();
+        if let Some(found) = metadata.topics.into_iter().next() {
+            if found.error == 0 && (found.has_leaders || (late && found.partitions > 0)) {
+                return Ok(found.details);
+            }
+            let waits = match found.error {
+                0 | CODE_LEADER_NOT_AVAILABLE => true,
+                CODE_UNKNOWN_TOPIC => create,
+                _ => false,
+            };
+            if !waits || (late && found.error != 0) {
+                return Err(Error::new("choose a partition", found.error, describe_code(found.error)));
+            }
+        }
+        if late {
+            let text = format!("topic {topic} has no partitions in time");
+            return Err(Error::new("choose a partition", CODE_TIMED_OUT, text));
+        }
+        tokio::time::sleep(ELECTION_PAUSE).await;
+    }
 }
 
 /// The broker answers a creation before the partitions have leaders.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use napi::bindgen_prelude::{Buffer, Either, Function};
 use napi_derive::napi;
 
+use super::bearer::NativeBearerToken;
 use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Group, Handle, Partition};
 use super::signal::{ConsumerArgs, ConsumerSink};
@@ -26,6 +27,7 @@ const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_REBALANCE
     | rdkafka_sys::RD_KAFKA_EVENT_OFFSET_COMMIT
     | rdkafka_sys::RD_KAFKA_EVENT_ERROR
     | rdkafka_sys::RD_KAFKA_EVENT_LOG
+    | rdkafka_sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH
     | rdkafka_sys::RD_KAFKA_EVENT_STATS;
 
 /// How a native consumer behaves.
@@ -292,6 +294,18 @@ impl NativeConsumer {
         }
     }
 
+    /// Answers the event `tokenWanted`.
+    #[napi]
+    pub fn set_bearer_token(&self, token: NativeBearerToken) -> napi::Result<()> {
+        self.consumer.handle().and_then(|handle| handle.set_bearer_token(token.into())).map_err(thrown)
+    }
+
+    /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
+    #[napi]
+    pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
+        self.consumer.handle().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
+    }
+
     /// Requests that wait for a reply.
     #[napi]
     #[must_use]
@@ -331,7 +345,7 @@ pub(super) fn millis(ms: u32) -> Duration {
     Duration::from_millis(u64::from(ms))
 }
 
-fn either<T>(result: Result<T>) -> Either<T, Failure> {
+pub(super) fn either<T>(result: Result<T>) -> Either<T, Failure> {
     match result {
         Ok(value) => Either::A(value),
         Err(error) => Either::B(error.into()),

@@ -13,11 +13,18 @@ pub struct Failure {
     pub operation: String,
     /// librdkafka's text, or the reason in words.
     pub message: String,
+    /// Whether the client is of no more use.
+    pub fatal: bool,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { code: error.code, operation: error.operation.to_owned(), message: error.message }
+        Self {
+            code: error.code,
+            operation: error.operation.to_owned(),
+            message: error.message,
+            fatal: error.fatal,
+        }
     }
 }
 
@@ -31,6 +38,7 @@ pub(super) fn outcome(result: Result<()>) -> Option<Failure> {
 pub(super) fn thrown(error: Error) -> napi::Error {
     let failure = serde_json::json!({
         "code": error.code, "operation": error.operation, "message": error.message,
+        "fatal": error.fatal,
     });
     napi::Error::from_reason(failure.to_string())
 }

@@ -2,6 +2,7 @@
 //!
 //! With `assignor/ffi.rs` this is the only place that holds `unsafe`.
 
+mod bearer;
 pub mod consumer;
 pub mod failure;
 pub mod librdkafka;

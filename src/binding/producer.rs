@@ -4,21 +4,50 @@
 
 use std::collections::HashMap;
 
-use napi::bindgen_prelude::{Function, Uint32Array};
+use napi::bindgen_prelude::{Either, Function, Uint32Array};
 use napi_derive::napi;
 
-use super::consumer::{NativeConsumer, millis};
+use super::bearer::NativeBearerToken;
+use super::consumer::{NativeConsumer, NativeOffset, either, millis};
 use super::failure::{Failure, outcome, thrown};
-use super::librdkafka::{Conf, Handle};
+use super::librdkafka::{Conf, Handle, Partition, PartitionMetadata};
 use super::signal::{ProducerArgs, ProducerSink};
 use crate::admin::topics;
-use crate::producer::Producer;
+use crate::producer::{Producer, Step};
 
 /// Events that a producer queues instead of calling back.
 const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_DR
     | rdkafka_sys::RD_KAFKA_EVENT_ERROR
     | rdkafka_sys::RD_KAFKA_EVENT_LOG
+    | rdkafka_sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH
     | rdkafka_sys::RD_KAFKA_EVENT_STATS;
+
+/// A partition, as a partitioner is told of it.
+#[napi(object)]
+pub struct NativePartitionMetadata {
+    /// Partition number.
+    pub partition_id: i32,
+    /// 0, or the code of its error.
+    pub partition_error_code: i32,
+    /// The leader's node, or -1.
+    pub leader: i32,
+    /// Nodes that hold it.
+    pub replicas: Vec<i32>,
+    /// Those of them that are in sync.
+    pub isr: Vec<i32>,
+}
+
+impl From<PartitionMetadata> for NativePartitionMetadata {
+    fn from(p: PartitionMetadata) -> Self {
+        Self {
+            partition_id: p.partition,
+            partition_error_code: p.error,
+            leader: p.leader,
+            replicas: p.replicas,
+            isr: p.in_sync,
+        }
+    }
+}
 
 /// A librdkafka producer with its poll thread.
 #[napi]
@@ -65,10 +94,11 @@ impl NativeProducer {
         Ok(())
     }
 
-    /// The number of a topic in packed records. Throws for an illegal name.
+    /// The number of a topic in packed records, whose first use decides its compression. Throws for an illegal
+    /// name.
     #[napi]
-    pub fn topic(&self, name: String) -> napi::Result<u32> {
-        self.producer.topic(&name).map_err(thrown)
+    pub fn topic(&self, name: String, codec: Option<String>) -> napi::Result<u32> {
+        self.producer.topic(&name, codec.as_deref()).map_err(thrown)
     }
 
     /// Takes packed records and marks: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
@@ -85,6 +115,67 @@ impl NativeProducer {
         let bytes = bytes.get(..byte_count as usize).unwrap_or(bytes);
         let mut reports = self.producer.flush(words, bytes).map_err(thrown)?;
         Ok((!reports.is_empty()).then(|| Uint32Array::new(reports.take())))
+    }
+
+    /// Asks for a topic's partitions, waiting up to `timeout` ms until all have leaders. A topic that does not
+    /// exist is created if the properties allow it and `create` says so.
+    #[napi]
+    pub async fn partitions(
+        &self,
+        topic: String,
+        create: bool,
+        timeout: u32,
+    ) -> Either<Vec<NativePartitionMetadata>, Failure> {
+        let ask = async || topics::partitions(self.producer.handle()?, topic, create, millis(timeout)).await;
+        either(ask().await.map(|p| p.into_iter().map(NativePartitionMetadata::from).collect()))
+    }
+
+    /// Makes this the only producer of its `transactional.id`; may be called again after a time-out.
+    #[napi]
+    pub async fn init_transactions(&self, timeout: u32) -> Option<Failure> {
+        outcome(self.producer.transaction(Step::Init, Some(millis(timeout))).await)
+    }
+
+    /// Begins a transaction.
+    #[napi]
+    pub async fn begin_transaction(&self) -> Option<Failure> {
+        outcome(self.producer.transaction(Step::Begin, None).await)
+    }
+
+    /// Adds a group's offsets to the transaction.
+    #[napi]
+    pub async fn send_offsets(
+        &self,
+        group_id: String,
+        offsets: Vec<NativeOffset>,
+        timeout: u32,
+    ) -> Option<Failure> {
+        let offsets = offsets.into_iter().map(Partition::from).collect();
+        outcome(self.producer.transaction(Step::Offsets(group_id, offsets), Some(millis(timeout))).await)
+    }
+
+    /// Commits the transaction, within what is left of the transaction's own time.
+    #[napi]
+    pub async fn commit_transaction(&self) -> Option<Failure> {
+        outcome(self.producer.transaction(Step::Commit, None).await)
+    }
+
+    /// Aborts the transaction, within the transaction's own time unless `timeout` (ms) is given.
+    #[napi]
+    pub async fn abort_transaction(&self, timeout: Option<u32>) -> Option<Failure> {
+        outcome(self.producer.transaction(Step::Abort, timeout.map(millis)).await)
+    }
+
+    /// Answers the event `tokenWanted`.
+    #[napi]
+    pub fn set_bearer_token(&self, token: NativeBearerToken) -> napi::Result<()> {
+        self.producer.handle().and_then(|handle| handle.set_bearer_token(token.into())).map_err(thrown)
+    }
+
+    /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
+    #[napi]
+    pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
+        self.producer.handle().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
     }
 
     /// Waits up to `timeout` ms for everything to be delivered, then closes.

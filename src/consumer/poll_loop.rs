@@ -75,6 +75,8 @@ impl PollLoop {
     ) -> Self {
         let mut control = handle.consumer_queue();
         control.on_ready(Arc::new(ControlWaker(Arc::clone(&inbox))));
+        // What came before (the wish for a bearer token) has woken nobody.
+        inbox.nudge();
         let now = Instant::now();
         Self {
             handle,
@@ -200,6 +202,7 @@ impl PollLoop {
                 EventKind::Log(line) => self.sink.event(
                     json!({ "type": "log", "level": line.level, "facility": line.facility, "message": line.text }),
                 ),
+                EventKind::TokenWanted => self.sink.event(json!({ "type": "tokenWanted" })),
                 EventKind::Statistics(text) => self.sink.event(json!({ "type": "statistics", "json": text })),
                 EventKind::Delivery | EventKind::Other => {}
             }

@@ -30,12 +30,15 @@ impl Shared {
         (produced, Ok(()))
     }
 
-    pub(super) fn topic_number(&self, name: &str) -> Result<u32> {
+    pub(super) fn topic_number(&self, name: &str, codec: Option<&str>) -> Result<u32> {
         let known = |topics: &Topics| topics.numbers.get(name).copied();
         if let Some(number) = known(&self.topics.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(number);
         }
-        let topic = Arc::new(self.handle.topic_handle(name)?);
+        let topic = Arc::new(match codec {
+            Some(codec) => self.handle.compressed_topic_handle(name, codec)?,
+            None => self.handle.topic_handle(name)?,
+        });
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(number) = known(&topics) {
             return Ok(number);
@@ -180,8 +183,10 @@ impl Shared {
             return false;
         };
         let opaque = Opaque::Reply { slot, sequence, substitute: false };
-        let result =
-            self.topic_number(&address.topic).and_then(|number| self.topic_at(number)).and_then(|topic| {
+        let result = self
+            .topic_number(&address.topic, None)
+            .and_then(|number| self.topic_at(number))
+            .and_then(|topic| {
                 let headers = reply_headers(&address, flags, payload);
                 self.produce(&topic, address.partition.or(partition), payload, headers, opaque)
             });
@@ -246,7 +251,7 @@ impl Shared {
 
     /// Tells the client that its reply could not be sent, where stock would leave it waiting (row R3).
     fn send_substitute(&self, slot: u32, sequence: u32, address: &ReplyAddress, reason: &str) -> Result<()> {
-        let topic = self.topic_number(&address.topic).and_then(|number| self.topic_at(number))?;
+        let topic = self.topic_number(&address.topic, None).and_then(|number| self.topic_at(number))?;
         let error = serde_json::json!({
             "status": "error", "message": format!("The reply could not be sent: {reason}"),
         });

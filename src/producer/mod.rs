@@ -6,6 +6,7 @@ pub mod opaque;
 mod outbox;
 mod poll_loop;
 pub mod reports;
+mod transactions;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -21,6 +22,8 @@ use crate::rpc::requests::Requests;
 use outbox::{Chunk, Outbox};
 use poll_loop::PollLoop;
 use reports::{Reports, SendTable};
+
+pub use transactions::Step;
 
 /// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
 pub trait Sink: Send {
@@ -124,9 +127,9 @@ impl Producer {
         Ok(())
     }
 
-    /// The number of a topic in packed records.
-    pub fn topic(&self, name: &str) -> Result<u32> {
-        self.shared()?.topic_number(name)
+    /// The number of a topic in packed records. The first use of a topic decides its compression.
+    pub fn topic(&self, name: &str, codec: Option<&str>) -> Result<u32> {
+        self.shared()?.topic_number(name, codec)
     }
 
     /// Takes what the buffers say: at once when nothing is under way, else behind what is. Returns what failed

@@ -9,7 +9,7 @@ use super::opaque::Opaque;
 use super::outbox::Outbox;
 use super::reports::Reports;
 use super::{Shared, Sink};
-use crate::binding::librdkafka::{Event, EventKind, Queue};
+use crate::binding::librdkafka::{Event, EventKind, Queue, Wake};
 
 /// Longest sleep: a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -33,6 +33,8 @@ impl PollLoop {
         let outbox = Arc::clone(&shared.outbox);
         let mut queue = shared.handle.main_queue();
         queue.on_ready(Arc::<Outbox>::clone(&outbox));
+        // What came before (the wish for a bearer token) has woken nobody.
+        outbox.wake();
         Self { queue, shared, outbox, sink, reports: Reports::default() }
     }
 
@@ -117,11 +119,15 @@ impl PollLoop {
                 });
             }
             EventKind::Error { code, text, fatal } => {
+                // The event of a fatal error says no more than that it is one.
+                let (code, text) =
+                    if fatal { self.shared.handle.fatal_error().unwrap_or((code, text)) } else { (code, text) };
                 self.sink.event(json!({ "type": "error", "code": code, "message": text, "fatal": fatal }));
             }
             EventKind::Log(line) => self.sink.event(
                 json!({ "type": "log", "level": line.level, "facility": line.facility, "message": line.text }),
             ),
+            EventKind::TokenWanted => self.sink.event(json!({ "type": "tokenWanted" })),
             EventKind::Statistics(text) => self.sink.event(json!({ "type": "statistics", "json": text })),
             _ => {}
         }

@@ -42,6 +42,8 @@ pub enum EventKind {
     },
     /// A log line.
     Log(LogLine),
+    /// A bearer token is wanted: there is none yet, or it will expire.
+    TokenWanted,
     /// Statistics, as JSON text.
     Statistics(String),
     /// Something this crate has no use for.
@@ -110,6 +112,7 @@ impl Event {
                 sys::RD_KAFKA_EVENT_STATS => {
                     EventKind::Statistics(super::owned_text(sys::rd_kafka_event_stats(self.raw)))
                 }
+                sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH => EventKind::TokenWanted,
                 _ => EventKind::Other,
             }
         }

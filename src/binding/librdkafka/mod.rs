@@ -6,6 +6,7 @@
 //! object belongs to.
 
 mod admin;
+mod bearer;
 mod conf;
 mod event;
 mod group;
@@ -15,13 +16,15 @@ mod metadata;
 mod partitions;
 mod produce;
 mod queue;
+mod transactions;
 
+pub use bearer::BearerToken;
 pub use conf::Conf;
 pub use event::{DeliveryReport, Event, EventKind, LogLine};
 pub use group::{Group, GroupMember};
 pub use handle::Handle;
 pub use message::{HeaderIter, Message, Messages};
-pub use metadata::{Metadata, Scope, TopicMetadata};
+pub use metadata::{Metadata, PartitionMetadata, Scope, TopicMetadata};
 pub use partitions::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, PartitionList};
 pub use produce::{PARTITION_UNASSIGNED, Record, RecordHeaders, Topic};
 pub use queue::{Queue, Wake};
@@ -87,7 +90,8 @@ unsafe fn take_error(operation: &'static str, error: *mut sys::rd_kafka_error_t)
     unsafe {
         let code = sys::rd_kafka_error_code(error) as i32;
         let message = owned_text(sys::rd_kafka_error_string(error));
+        let fatal = sys::rd_kafka_error_is_fatal(error) != 0;
         sys::rd_kafka_error_destroy(error);
-        Err(Error::new(operation, code, message))
+        Err(Error { fatal, ..Error::new(operation, code, message) })
     }
 }

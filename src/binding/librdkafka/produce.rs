@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rdkafka_sys as sys;
 
+use super::conf::ERROR_TEXT_SIZE;
 use super::handle::{Handle, c_name};
 use super::{describe, take_error};
 use crate::error::{CODE_INVALID_ARG, Error, Result};
@@ -100,9 +101,35 @@ pub struct Record<'a> {
 impl Handle {
     /// A topic object with the handle's settings. Fails for an illegal name.
     pub fn topic_handle(&self, topic: &str) -> Result<Topic> {
+        self.open_topic(topic, std::ptr::null_mut())
+    }
+
+    /// A topic object with a compression of its own. When the topic was used before, that use decides.
+    pub fn compressed_topic_handle(&self, topic: &str, codec: &str) -> Result<Topic> {
+        const OPERATION: &str = "choose a topic's compression";
+        let codec = c_name(OPERATION, codec)?;
+        let mut text = [0 as c_char; ERROR_TEXT_SIZE];
+        // SAFETY: the handle is alive; the copy of its settings is owned by this call until the topic takes it
+        // over; the strings are NUL-terminated and copied, the buffer's size is passed along.
+        let conf = unsafe {
+            let conf = sys::rd_kafka_default_topic_conf_dup(self.as_ptr());
+            let name = c"compression.codec".as_ptr();
+            let result =
+                sys::rd_kafka_topic_conf_set(conf, name, codec.as_ptr(), text.as_mut_ptr(), ERROR_TEXT_SIZE);
+            if result != sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
+                sys::rd_kafka_topic_conf_destroy(conf);
+                return Err(Error::new(OPERATION, CODE_INVALID_ARG, super::owned_text(text.as_ptr())));
+            }
+            conf
+        };
+        self.open_topic(topic, conf)
+    }
+
+    /// `conf` is null or owned by the caller, who gives it away.
+    fn open_topic(&self, topic: &str, conf: *mut sys::rd_kafka_topic_conf_t) -> Result<Topic> {
         let name = c_name("open a topic", topic)?;
-        // SAFETY: the handle is alive, the name NUL-terminated and copied.
-        let raw = unsafe { sys::rd_kafka_topic_new(self.as_ptr(), name.as_ptr(), std::ptr::null_mut()) };
+        // SAFETY: the handle is alive, the name NUL-terminated and copied; the settings are taken over.
+        let raw = unsafe { sys::rd_kafka_topic_new(self.as_ptr(), name.as_ptr(), conf) };
         if raw.is_null() {
             // SAFETY: reads the thread's last error.
             let code = unsafe { sys::rd_kafka_last_error() };

@@ -1,0 +1,29 @@
+//! The bearer token that JavaScript hands over.
+
+use napi_derive::napi;
+
+use super::librdkafka::BearerToken;
+
+/// A token of SASL OAUTHBEARER.
+#[napi(object)]
+pub struct NativeBearerToken {
+    /// The token itself.
+    pub value: String,
+    /// Until when it is good, in ms since the epoch.
+    pub lifetime: i64,
+    /// Whom it stands for.
+    pub principal: String,
+    /// SASL extensions: names and values in turn.
+    pub extensions: Vec<String>,
+}
+
+impl From<NativeBearerToken> for BearerToken {
+    fn from(token: NativeBearerToken) -> Self {
+        Self {
+            value: token.value,
+            lifetime_ms: token.lifetime,
+            principal: token.principal,
+            extensions: token.extensions,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The steps of a transaction. They wait for the coordinator, each on a thread that may.
+
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+
+use super::Producer;
+use crate::binding::librdkafka::Partition;
+use crate::error::{Error, Result};
+
+/// How often to look whether held records have been handed over; they are held for 5 ms at most.
+const LOOK: Duration = Duration::from_millis(1);
+/// librdkafka's "as long as the transaction itself may take".
+const TRANSACTION_TIMEOUT: i32 = -1;
+
+/// One call of librdkafka's.
+pub enum Step {
+    /// Become the only producer of the name.
+    Init,
+    /// Begin.
+    Begin,
+    /// Add a group's offsets.
+    Offsets(String, Vec<Partition>),
+    /// Commit.
+    Commit,
+    /// Abort.
+    Abort,
+}
+
+impl Producer {
+    /// Takes a step, waiting at most so long, or as long as the transaction may take.
+    pub async fn transaction(&self, step: Step, timeout: Option<Duration>) -> Result<()> {
+        let handle = self.handle()?;
+        // Records that are still held belong to the transaction that ends, not to the next.
+        if matches!(step, Step::Commit | Step::Abort) {
+            while !self.outbox.is_empty() {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        let timeout_ms = timeout
+            .map_or(TRANSACTION_TIMEOUT, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
+        let take = move || match step {
+            Step::Init => handle.init_transactions(timeout_ms),
+            Step::Begin => handle.begin_transaction(),
+            Step::Offsets(group, offsets) => handle.send_offsets(&group, &offsets, timeout_ms),
+            Step::Commit => handle.commit_transaction(timeout_ms),
+            Step::Abort => handle.abort_transaction(timeout_ms),
+        };
+        spawn_blocking(take).await.unwrap_or_else(|e| Err(Error::state("use a transaction", e.to_string())))
+    }
+}
