@@ -9,6 +9,7 @@ export type { IncomingMessage } from './server/incoming-message.js';
 export { Kafka } from './kafkajs/kafka.js';
 export { Consumer } from './kafkajs/consumer.js';
 export { Producer } from './kafkajs/producer.js';
+export { Partitioners } from './kafkajs/partitioners.js';
 export { MockKafka } from './mock-kafka.js';
 export * from './kafkajs/errors.js';
 export { CompressionTypes, logLevel } from './kafkajs/types.js';

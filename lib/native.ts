@@ -33,6 +33,7 @@ export function errorOf(failure: Failure): KafkaJSError {
   return kafkaErrorFromNative({
     code: failure.code,
     message: `${failure.operation}: ${failure.message}`,
+    ...(failure.fatal ? { fatal: true } : {}),
   });
 }
 

@@ -365,11 +365,14 @@ export class ClientKafka extends ClientProxy {
     generation: number,
     record: OutgoingRecord,
   ): void {
-    // Unsubscribed while a serializer was at work.
-    if (this.#pending.find(slot, generation) === undefined) return;
-    const channel = this.producer.channel(this.options.send ?? {});
-    const topic = channel.topic(pattern);
-    channel.outgoing.request(topic, slot, generation, channel.topic(origin.topic), origin.partition, record);
+    const write = ([placed]: readonly OutgoingRecord[]): void => {
+      // Unsubscribed while the topic's partitions were asked for.
+      if (this.#pending.find(slot, generation) === undefined) return;
+      const channel = this.producer.channel(this.options.send ?? {});
+      const [topic, reply] = [channel.topic(pattern), channel.topic(origin.topic)];
+      channel.outgoing.request(topic, slot, generation, reply, origin.partition, placed as OutgoingRecord);
+    };
+    this.producer.place(pattern, [record], write, (err) => this.#fail(slot, generation, err));
   }
 
   #forget(slot: number, generation: number): void {

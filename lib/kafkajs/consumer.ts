@@ -4,6 +4,7 @@ import { consumerProperties, type ConsumerSettings } from '../options/consumer.j
 import { call, NativeConsumer, valueOf } from '../native.js';
 import { IncomingBatch } from '../packed/incoming.js';
 import { OutgoingBuffer } from '../packed/outgoing.js';
+import { supplyToken } from './bearer-token.js';
 import { CommitAnnouncer } from './commit-events.js';
 import { ConnectionTrouble } from './connection-error.js';
 import { consumeLog } from './core-log.js';
@@ -343,7 +344,7 @@ export class Consumer implements Pick<
         this.#log.appeared(found);
         const topics = this.#subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
         const failure = await native.subscribe(topics);
-        if (failure) this.#failed({ type: 'error', fatal: true, ...failure });
+        if (failure) this.#failed({ type: 'error', ...failure, fatal: true });
       },
     );
   }
@@ -441,6 +442,12 @@ export class Consumer implements Pick<
         return this.#log.commitFailed(event);
       case 'drainTimeout':
         return this.#log.drainTimedOut(event);
+      case 'tokenWanted':
+        return void supplyToken(
+          this.#settings.oauthBearerProvider,
+          this.#latest as NativeConsumer,
+          this.#logger,
+        );
       case 'error':
         return this.#failed(event);
       default:

@@ -1,8 +1,8 @@
-import { call, NativeProducer, type NativeConsumer } from '../native.js';
+import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
 import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
-import type { RecordMetadata } from './types.js';
+import type { PartitionMetadata, RecordMetadata } from './types.js';
 import { errorCode, localErrorCodes } from './error-codes.js';
 
 // The layout of src/producer/reports.rs.
@@ -21,6 +21,8 @@ export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata
 export interface ProducerHandleEvents {
   /** An event of the core. */
   event(event: CoreEvent): void;
+  /** A bearer token is wanted. */
+  tokenWanted(native: NativeProducer): void;
   /** A request did not reach the broker. */
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
 }
@@ -38,6 +40,8 @@ export class ProducerHandle {
   readonly #native: NativeProducer;
   readonly #events: ProducerHandleEvents;
   readonly #topics = new Map<string, number>();
+  /** The compression of topics that are used in transactions. */
+  readonly #codecs = new Map<string, string>();
   readonly #sends = new Map<number, { topic: string; done: SendCallback }>();
   readonly #brokers: string | undefined;
   readonly #trouble = new ConnectionTrouble();
@@ -72,19 +76,35 @@ export class ProducerHandle {
     call(() => this.#native.attach(consumer));
   }
 
-  /** The number that stands for a topic in packed records. */
-  topic(name: string): number {
+  /** Takes a step of a transaction, behind what was sent before. */
+  async step(take: (native: NativeProducer) => Promise<Failure | null | undefined>): Promise<void> {
+    this.outgoing.flush();
+    valueOf(await take(this.#native));
+  }
+
+  /** Asks for a topic's partitions. */
+  async partitions(topic: string, create: boolean, timeout: number): Promise<PartitionMetadata[]> {
+    return valueOf(await this.#native.partitions(topic, create, timeout));
+  }
+
+  /** The number that stands for a topic in packed records. `codec` is the compression, where the handle serves several. */
+  topic(name: string, codec?: string): number {
     let number = this.#topics.get(name);
     if (number === undefined) {
       if (!LEGAL_TOPIC.test(name)) throw invalidTopic(name);
-      number = call(() => this.#native.topic(name));
+      number = call(() => this.#native.topic(name, codec));
       this.#topics.set(name, number);
+      if (codec !== undefined) this.#codecs.set(name, codec);
+    } else if (codec !== undefined && this.#codecs.get(name) !== codec) {
+      throw new KafkaJSNonRetriableError(
+        `A transactional producer compresses each topic in one way: ${name} was sent to with ${this.#codecs.get(name) ?? 'none'} before, not with ${codec}`,
+      );
     }
     return number;
   }
 
   /** Sends the messages of one topic; `done` is called when the last of them is delivered or has failed. */
-  send(topic: string, messages: readonly OutgoingRecord[], done: SendCallback): void {
+  send(topic: string, messages: readonly OutgoingRecord[], done: SendCallback, codec?: string): void {
     if (this.#closed) {
       done(new KafkaJSNonRetriableError('The producer is disconnected'), []);
       return;
@@ -95,13 +115,17 @@ export class ProducerHandle {
     }
     const send = this.#nextSend;
     this.#nextSend = (send + 1) >>> 0;
-    const number = this.topic(topic);
+    const number = this.topic(topic, codec);
     if (messages.length > 1) checkFields(messages);
     for (const message of messages) this.outgoing.send(number, send, messages.length, message);
     this.#sends.set(send, { topic, done });
   }
 
   #event(event: CoreEvent): void {
+    if (event.type === 'tokenWanted') {
+      this.#events.tokenWanted(this.#native);
+      return;
+    }
     this.#trouble.note(event);
     this.#events.event(event);
   }

@@ -1,30 +1,40 @@
 import {
   producerProperties,
+  compressionCodec,
+  checkEosAcks,
   readProducer,
+  readSend,
   type ProducerSettings,
   type SendOptions,
 } from '../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
 import type { NativeConsumer } from '../native.js';
+import { supplyToken } from './bearer-token.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
-import { refuseInProducer } from './not-yet.js';
+import { isNative } from './partitioners.js';
+import { Partitioning } from './partitioning.js';
 import { ProducerHandle, type CoreEvent, type SendCallback } from './producer-handle.js';
 import { resolveBrokers } from './resolve-brokers.js';
+import { Transactions } from './transaction.js';
 import type {
   KafkaConfig,
   Logger,
   Message,
   Producer as ProducerShape,
+  PartitionMetadata,
   ProducerBatch,
   ProducerConfig,
   ProducerRecord,
   RecordMetadata,
+  Transaction,
 } from './types.js';
 
 /** Longest wait for deliveries at `disconnect()`, in milliseconds. */
 const FLUSH_TIMEOUT = 30_000;
+/** Longest wait for a topic's partitions, in milliseconds: about what kafkajs's retries come to. */
+const PARTITIONS_TIMEOUT = 10_000;
 
 /** What a client listens to besides the deliveries of its own sends. */
 export interface ProducerInternals {
@@ -37,7 +47,15 @@ export interface ProducerInternals {
  */
 export class Producer implements Pick<
   ProducerShape,
-  'connect' | 'disconnect' | 'send' | 'sendBatch' | 'isIdempotent' | 'on' | 'logger' | 'events'
+  | 'connect'
+  | 'disconnect'
+  | 'send'
+  | 'sendBatch'
+  | 'transaction'
+  | 'isIdempotent'
+  | 'on'
+  | 'logger'
+  | 'events'
 > {
   readonly events = producerEvents;
   readonly #kafka: KafkaConfig;
@@ -47,6 +65,8 @@ export class Producer implements Pick<
   readonly #emitter: InstrumentationEmitter;
   readonly #internals: ProducerInternals;
   readonly #handles = new Map<string, ProducerHandle>();
+  readonly #partitioning: Partitioning | undefined;
+  #transactions: Transactions | undefined;
   #brokers: string | undefined;
   #connected = false;
 
@@ -56,7 +76,12 @@ export class Producer implements Pick<
     this.#kafka = kafka;
     this.#config = config;
     this.#settings = producerProperties(kafka, config).settings;
-    refuseInProducer(this.#settings);
+    const { createPartitioner, metadataMaxAgeMs } = this.#settings;
+    if (createPartitioner && !isNative(createPartitioner)) {
+      this.#partitioning = new Partitioning(createPartitioner, metadataMaxAgeMs, (topic) =>
+        this.#partitions(topic),
+      );
+    }
     this.#logger = logger.namespace('Producer');
     this.#emitter = new InstrumentationEmitter('producer', this.#logger);
     this.#internals = internals;
@@ -87,9 +112,10 @@ export class Producer implements Pick<
     if (!this.#connected) return;
     this.#connected = false;
     const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
-    const handles = [...this.#handles.values()];
+    const open = [...this.#handles.values(), ...(this.#transactions ? [this.#transactions] : [])];
     this.#handles.clear();
-    await Promise.all(handles.map((handle) => handle.close(timeout)));
+    this.#transactions = undefined;
+    await Promise.all(open.map((one) => one.close(timeout)));
     this.#emitter.emit(producerEvents.DISCONNECT);
   }
 
@@ -102,13 +128,69 @@ export class Producer implements Pick<
   async sendBatch({ topicMessages = [], ...options }: ProducerBatch): Promise<RecordMetadata[]> {
     checkMessages(topicMessages);
     const handle = this.#handle(options);
+    return this.#sendAll(topicMessages, (topic, messages, done) => handle.send(topic, messages, done));
+  }
+
+  /** Begins a transaction: what is sent through it becomes visible when it is committed, or never. One at a time. */
+  async transaction(): Promise<Transaction> {
+    if (!this.#settings.transactionalId) {
+      throw new KafkaJSNonRetriableError('Must provide transactional id for transactional producer');
+    }
+    if (!this.#connected) throw new KafkaJSNonRetriableError('The producer is disconnected');
+    this.#transactions ??= this.#makeTransactions();
+    return this.#transactions.begin();
+  }
+
+  #makeTransactions(): Transactions {
+    return new Transactions({
+      requestTimeout: this.#settings.requestTimeoutMs,
+      makeHandle: () => this.#makeHandle({}, true),
+      send: async (handle, { topicMessages = [], ...options }, check) => {
+        checkMessages(topicMessages);
+        checkEosAcks(readSend(options)['acks'] as number | undefined);
+        const codec = compressionCodec(options.compression);
+        return this.#sendAll(topicMessages, (topic, messages, done) => {
+          check();
+          handle.send(topic, messages, done, codec);
+        });
+      },
+    });
+  }
+
+  async #sendAll(
+    topicMessages: readonly { topic: string; messages: Message[] }[],
+    send: (topic: string, messages: readonly OutgoingRecord[], done: SendCallback) => void,
+  ): Promise<RecordMetadata[]> {
     const sends = topicMessages.map(
       ({ topic, messages }) =>
         new Promise<RecordMetadata[]>((resolve, reject) => {
-          handle.send(topic, messages, (error, metadata) => (error ? reject(error) : resolve(metadata)));
+          const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
+          this.place(topic, messages, (placed) => send(topic, placed, done), reject);
         }),
     );
     return (await Promise.all(sends)).flat();
+  }
+
+  /**
+   * Calls `next` with the messages on the partitions that a custom partitioner chooses; later, if the topic's partitions are not known.
+   *
+   * @internal
+   */
+  place(
+    topic: string,
+    messages: readonly OutgoingRecord[],
+    next: (placed: readonly OutgoingRecord[]) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const placed = this.#partitioning?.place(topic, messages) ?? messages;
+    if (placed instanceof Promise) void later(placed, next, fail);
+    else next(placed);
+  }
+
+  #partitions(topic: string): Promise<PartitionMetadata[]> {
+    const { allowAutoTopicCreation, requestTimeoutMs } = this.#settings;
+    const timeout = Math.min(requestTimeoutMs, PARTITIONS_TIMEOUT);
+    return this.#handle({}).partitions(topic, allowAutoTopicCreation, timeout);
   }
 
   /**
@@ -122,7 +204,13 @@ export class Producer implements Pick<
     options: SendOptions,
     done: SendCallback,
   ): void {
-    this.#handle(options).send(topic, messages, done);
+    const handle = this.#handle(options);
+    this.place(
+      topic,
+      messages,
+      (placed) => handle.send(topic, placed, done),
+      (error) => done(error as KafkaJSError, []),
+    );
   }
 
   /**
@@ -161,16 +249,26 @@ export class Producer implements Pick<
     if (this.#brokers === undefined || (!this.#connected && this.#handles.size > 0)) {
       throw new KafkaJSNonRetriableError('The producer is disconnected');
     }
-    const { properties } = producerProperties(this.#kafka, this.#config, { acks, timeout, compression });
-    const handle = new ProducerHandle(
-      { ...properties, 'bootstrap.servers': this.#brokers },
+    const handle = this.#makeHandle({ acks, timeout, compression }, false);
+    this.#handles.set(key, handle);
+    return handle;
+  }
+
+  #makeHandle(options: SendOptions, transactional: boolean): ProducerHandle {
+    const { properties } = producerProperties(this.#kafka, this.#config, options);
+    if (!transactional) {
+      // As in kafkajs, what is sent outside of transactions belongs to none. librdkafka's transactional handles cannot do that.
+      delete properties['transactional.id'];
+      delete properties['transaction.timeout.ms'];
+    }
+    return new ProducerHandle(
+      { ...properties, 'bootstrap.servers': this.#brokers as string },
       {
         event: (event) => this.#event(event),
+        tokenWanted: (native) => void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
       },
     );
-    this.#handles.set(key, handle);
-    return handle;
   }
 
   #event(event: CoreEvent): void {
@@ -182,6 +280,19 @@ export class Producer implements Pick<
       return;
     }
     consumeLog(this.#logger, event);
+  }
+}
+
+/** Goes on when the partitions are known. */
+async function later<T>(
+  placed: Promise<T>,
+  next: (placed: T) => void,
+  fail: (error: unknown) => void,
+): Promise<void> {
+  try {
+    next(await placed);
+  } catch (error) {
+    fail(error);
   }
 }
 

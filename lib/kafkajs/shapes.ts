@@ -14,4 +14,4 @@ export type {
   RunConfig,
   SubscribeConfig,
 } from './types/consumer.js';
-export type { ICustomPartitioner } from './types/producer.js';
+export type { ICustomPartitioner, Transaction } from './types/producer.js';

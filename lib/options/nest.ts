@@ -1,6 +1,6 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
-import { refuseInConsumer, refuseInProducer } from '../kafkajs/not-yet.js';
+import { refuseInConsumer } from '../kafkajs/not-yet.js';
 import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig, ProducerConfig } from '../kafkajs/types.js';
 import { anything, boolean, integer, isGiven, milliseconds, object, oneOf, string } from './checks.js';
 import { clientSettings, readClient } from './client.js';
@@ -148,7 +148,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   const group = consumerProperties(kafka, { ...consumer, groupId: consumer?.groupId || 'nestjs-group' });
   refuseInConsumer(group.settings);
   const send = readSend(given['send']);
-  refuseInProducer(producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send).settings);
+  producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
   readOptions(nestRunTable, given['run']);
   readOptions(nestSubscribeTable, given['subscribe']);
   const { deadLetter } = given;

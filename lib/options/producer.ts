@@ -120,7 +120,7 @@ export const producerTable: OptionTable = {
       check: callback,
       defaultText: '`Partitioners.DefaultPartitioner`',
       handling: layer,
-      doc: 'Chooses partitions; the default one runs in the core.',
+      doc: 'Chooses partitions; the default one runs in the core, and always for replies whose request names no partition.',
     },
     {
       name: 'retry',
@@ -159,7 +159,7 @@ export const producerTable: OptionTable = {
       name: 'transactionalId',
       check: string,
       handling: setsAsIs('transactional.id'),
-      doc: 'The name of a transactional producer.',
+      doc: 'The name of a transactional producer, for `transaction()`; what is sent outside of one belongs to none.',
     },
     {
       name: 'transactionTimeout',
@@ -207,6 +207,10 @@ const CODECS: ReadonlyMap<number, string> = new Map([
   [CompressionTypes.LZ4, 'lz4'],
   [CompressionTypes.ZSTD, 'zstd'],
 ]);
+
+/** librdkafka's name of a compression. */
+export const compressionCodec = (compression: CompressionTypes | undefined): string | undefined =>
+  compression === undefined ? undefined : CODECS.get(compression);
 
 const perCall = refused('it differs from call to call', 'give it to send() or emit()');
 
@@ -278,6 +282,14 @@ export function readProducer(config: unknown): Given {
   return producer;
 }
 
+/** kafkajs's check of an idempotent producer's `acks`. */
+export function checkEosAcks(acks = -1): void {
+  if (acks === -1) return;
+  throw new KafkaJSNonRetriableError(
+    `Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees`,
+  );
+}
+
 /** Checks `send`'s options. */
 export const readSend = (config: unknown): Given => readOptions(sendTable, config);
 
@@ -292,11 +304,7 @@ export function producerProperties(
   const producer = readProducer(producerConfig);
   const send = readSend(sendOptions);
   const context: Context = { role: 'producer', client, own: producer, call: send };
-  if (isIdempotent(context) && (send['acks'] ?? -1) !== -1) {
-    throw new KafkaJSNonRetriableError(
-      `Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees`,
-    );
-  }
+  if (isIdempotent(context)) checkEosAcks(send['acks'] as number | undefined);
   const properties = translate(context, producerFixed, [
     { table: clientTable, given: client },
     { table: producerTable, given: producer },

@@ -1,0 +1,61 @@
+import { call, type NativeConsumer, type NativeProducer } from '../native.js';
+import { KafkaJSSASLAuthenticationError } from './errors.js';
+import type { Logger, OauthbearerProviderResponse } from './types.js';
+
+/** What the application answers tokens with. */
+export type BearerProvider = () => Promise<OauthbearerProviderResponse>;
+
+/** Answers the core's wish for a token. A failure is the reason that `connect()` gives; the core asks again after ten seconds. */
+export async function supplyToken(
+  provider: BearerProvider | undefined,
+  native: Pick<NativeProducer | NativeConsumer, 'setBearerToken' | 'setBearerTokenFailure'>,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const answer: unknown = await provider?.();
+    call(() => native.setBearerToken(tokenOf(answer)));
+  } catch (e) {
+    const reason = e instanceof Error ? e.message : String(e);
+    logger.error(`No token for SASL OAUTHBEARER: ${reason}`);
+    try {
+      call(() => native.setBearerTokenFailure(reason));
+    } catch {
+      // Closed meanwhile: nobody needs the token any more.
+    }
+  }
+}
+
+/** What librdkafka wants to know of a token; of a JWT the token itself tells it. */
+export function tokenOf(answer: unknown): Parameters<NativeProducer['setBearerToken']>[0] {
+  const { value, lifetime, principal, extensions } = (answer ?? {}) as Partial<OauthbearerProviderResponse>;
+  if (typeof value !== 'string' || value === '') {
+    throw new KafkaJSSASLAuthenticationError('sasl.oauthBearerProvider must answer { value }, the token');
+  }
+  const claims = lifetime === undefined || principal === undefined ? claimsOf(value) : undefined;
+  const until = lifetime ?? Number(claims?.['exp']) * 1000;
+  if (!Number.isFinite(until)) {
+    const what = claims === undefined ? 'is no JWT' : 'is a JWT without "exp"';
+    throw new KafkaJSSASLAuthenticationError(
+      `The token of sasl.oauthBearerProvider ${what}: answer { value, lifetime } with the time until which it is good, in milliseconds since the epoch`,
+    );
+  }
+  const subject = principal ?? claims?.['sub'];
+  return {
+    value,
+    lifetime: Math.floor(until),
+    principal: typeof subject === 'string' ? subject : '',
+    extensions: Object.entries(extensions ?? {}).flat(),
+  };
+}
+
+/** The claims of a JWT; undefined for another token. */
+function claimsOf(token: string): Record<string, unknown> | undefined {
+  const [, payload, ...rest] = token.split('.');
+  if (payload === undefined || rest.length !== 1) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
