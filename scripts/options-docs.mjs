@@ -44,10 +44,7 @@ new ServerKafka({
 
 /** Options that are refused only for now (lib/kafkajs/not-yet.ts), or have no effect yet. */
 const NOT_YET = {
-  'client.sasl': 'Not yet: `oauthbearer` is refused for now.',
   'consumer.partitionAssigners': 'Not yet: refused for now.',
-  'producer.createPartitioner': 'Not yet: refused for now.',
-  'producer.transactionalId': 'Not yet: refused for now.',
   'run.eachBatchAutoResolve': 'Not yet: there is no `eachBatch`.',
   'run.eachBatch': 'Not yet: refused for now.',
 };
