@@ -1,6 +1,17 @@
+import { Controller } from '@nestjs/common';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { type EachMessagePayload, Kafka as KafkaJs, logLevel as stockLevel } from 'kafkajs';
-import { Kafka, logLevel, type Producer, type Transaction } from 'nestjs-kafka-native';
+import {
+  Kafka,
+  KafkaContext,
+  logLevel,
+  type NestKafkaOptions,
+  type Producer,
+  ServerKafka,
+  type Transaction,
+} from 'nestjs-kafka-native';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { listen, optionsFor } from './harness/apps';
 import { BROKERS, closeBroker, committed, createTopics, endOffsets, unique } from './harness/broker';
 import { pause, until } from './harness/wait';
 
@@ -256,4 +267,58 @@ describe('a transactional producer', () => {
       'Must provide transactional id for transactional producer',
     );
   });
+});
+
+test('a NestJS handler writes its result and its offset together, once for each message', async () => {
+  const [name, input, output] = [unique('eos'), unique('eos-in'), unique('eos-out')];
+  await createTopics({ [input]: 2, [output]: 1 });
+  const inputs = Array.from({ length: 20 }, (_, n) => `in-${n}`);
+  let failures = 0;
+
+  @Controller()
+  class Work {
+    @EventPattern<string>(input)
+    async work(@Payload() data: string, @Ctx() context: KafkaContext): Promise<void> {
+      const transaction = await (context.getProducer() as unknown as Producer).transaction();
+      try {
+        await transaction.send({ topic: output, messages: messages(data.replace('in', 'out')) });
+        const { offset } = context.getMessage();
+        const next = { partition: context.getPartition(), offset: String(BigInt(offset) + 1n) };
+        await transaction.sendOffsets({
+          consumerGroupId: `${name}-server`,
+          topics: [{ topic: context.getTopic(), partitions: [next] }],
+        });
+        // Now and then all of it was in vain.
+        if (data.endsWith('5') && failures++ % 2 === 0) throw new Error('no');
+        await transaction.commit();
+      } catch (error) {
+        await transaction.abort();
+        throw error;
+      }
+    }
+  }
+
+  const options = {
+    ...optionsFor(name),
+    producer: { transactionalId: name, maxInFlightRequests: 1, idempotent: true },
+    run: { autoCommit: false, partitionsConsumedConcurrently: 1 },
+    subscribe: { fromBeginning: true },
+  };
+  const server = await listen(new ServerKafka(options as NestKafkaOptions), [Work]);
+  try {
+    const source = kafka.producer();
+    opened.push(source);
+    await source.connect();
+    await source.send({ topic: input, messages: inputs.map((value) => ({ value, key: value })) });
+    const seen = await readers(output);
+    await until('all is written', () => seen.ours.length >= 20 && seen.stock.length >= 20);
+    await pause(300);
+    const expected = inputs.map((value) => value.replace('in', 'out')).toSorted();
+    expect(seen.ours.toSorted()).toEqual(expected);
+    expect(seen.stock.toSorted()).toEqual(expected);
+    expect(seen.dirty.length).toBe(22);
+    expect(await committed(`${name}-server`, input)).toEqual(await endOffsets(input));
+  } finally {
+    await server.close();
+  }
 });
