@@ -35,6 +35,17 @@ import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 type Handler = MessageHandler & { isEventHandler?: boolean };
 type Status = `${KafkaStatus}`;
 
+/** Waits for what a hook returned, whose outcome counts, and then for a handling that the hook did not wait for. */
+async function processed(returned: unknown, handled: Promise<void> | undefined): Promise<void> {
+  let isUnderWay = handled !== undefined;
+  const settle = (): void => {
+    isUnderWay = false;
+  };
+  handled?.then(settle, settle);
+  await returned;
+  if (isUnderWay) await handled;
+}
+
 /**
  * NestJS's Kafka server over the Rust core, as a custom transport strategy:
  *
@@ -295,8 +306,20 @@ export class ServerKafka extends Server<any, KafkaStatus> implements CustomTrans
     return this.#request(handler, data, context, lane.slot, sequence);
   }
 
+  /**
+   * Handles a message within NestJS's hook. The hook's type lets it return nothing, and some start the handling without waiting for it:
+   * then the message waits all the same, or its offset would count too early. NestJS before 11.1.4 has no hooks.
+   */
+  #process(context: PackedKafkaContext, handle: () => Promise<void>): unknown {
+    const hook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
+    if (hook === undefined) return handle();
+    let handled = undefined as Promise<void> | undefined;
+    const returned: unknown = hook.call(this, this.transportId, context, () => (handled = handle()));
+    return returned === undefined || returned === handled ? handled : processed(returned, handled);
+  }
+
   async #event(handler: Handler, data: unknown, context: PackedKafkaContext): Promise<void> {
-    await this.onProcessingStartHook(this.transportId, context, async () => {
+    await this.#process(context, async () => {
       try {
         const result: unknown = await handler(data, context);
         // Stock's lastValueFrom() without a default fails on a stream that completes empty, and so redelivers it for ever.
@@ -315,7 +338,7 @@ export class ServerKafka extends Server<any, KafkaStatus> implements CustomTrans
     sequence: number,
   ): Promise<void | typeof UNFINISHED> {
     let outcome: typeof UNFINISHED | undefined;
-    await this.onProcessingStartHook(this.transportId, context, async () => {
+    await this.#process(context, async () => {
       const end = (): void => this.onProcessingEndHook?.(this.transportId, context);
       let result: unknown;
       try {
