@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['__test__/**/*.test.ts'],
-          exclude: ['__test__/{unit,long,package-consumers}/**', '**/node_modules/**'],
+          exclude: ['__test__/{unit,long}/**', '**/node_modules/**'],
           ...broker,
         },
       },
