@@ -22,6 +22,10 @@ export interface ClientReport {
   slowestFast: number;
   /** Reply partitions after each join: topic → partition. */
   assignments: Record<string, number>[];
+  /** Those joins: when, and whether the member led the group (only stock tells). */
+  joins: { at: number; leads: boolean }[];
+  /** The lost requests: when they were sent, and where the reply was expected. */
+  losses: { sentAt: number; partition: number }[];
   warnings: string[];
 }
 

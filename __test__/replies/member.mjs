@@ -11,7 +11,7 @@ import { NestFactory } from '@nestjs/core';
 import * as stock from '@nestjs/microservices';
 
 /** A request without a reply for so long is lost. */
-const LOST_AFTER_MS = 60_000;
+const LOST_AFTER_MS = 30_000;
 const TICK_MS = 20;
 /** One request in so many is slow, and one a stream. */
 const SLOW_EVERY = 25;
@@ -69,11 +69,18 @@ async function client() {
   const made = new ClientKafka(options);
   for (const topic of topics) made.subscribeToResponseOf(topic);
   const assignments = [];
+  // For the story of a loss: each join, and where the lost replies were expected and since when.
+  const joins = [];
+  const losses = [];
+  const note = (leads) => {
+    assignments.push({ ...made.getConsumerAssignments() });
+    joins.push({ at: Date.now(), leads });
+  };
   await made.connect();
-  assignments.push({ ...made.getConsumerAssignments() });
-  made.consumer.on(made.consumer.events.GROUP_JOIN, () => {
+  note(false);
+  made.consumer.on(made.consumer.events.GROUP_JOIN, ({ payload }) => {
     // After every listener of the transport itself.
-    setImmediate(() => assignments.push({ ...made.getConsumerAssignments() }));
+    setImmediate(note, payload.isLeader);
   });
 
   const [fast, slow] = topics;
@@ -89,6 +96,8 @@ async function client() {
     const stream = !isSlow && id % STREAM_EVERY === 0;
     const name = options.client.clientId;
     const started = performance.now();
+    const sentAt = Date.now();
+    const partition = made.getConsumerAssignments()[`${isSlow ? slow : fast}.reply`];
     const parts = [];
     pending += 1;
     let timer;
@@ -122,7 +131,10 @@ async function client() {
     });
     timer = setTimeout(() => {
       subscription.unsubscribe();
-      end(() => (outcomes.lost += 1));
+      end(() => {
+        outcomes.lost += 1;
+        losses.push({ sentAt, partition });
+      });
     }, LOST_AFTER_MS);
   };
 
@@ -137,7 +149,7 @@ async function client() {
       clearInterval(ticks);
       if (pending > 0) await new Promise((resolve) => (drained = resolve));
     },
-    report: async () => ({ ...outcomes, pending, assignments, warnings }),
+    report: async () => ({ ...outcomes, pending, assignments, joins, losses, warnings }),
     close: () => made.close(),
   };
 }

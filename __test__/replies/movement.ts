@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { pause, until } from '../harness/wait';
+import { until } from '../harness/wait';
 import { untilSent, type ClientReport, type Fleet, type Process } from './fleet';
 
 /** Requests a second, of each client. */
@@ -11,13 +11,24 @@ export interface Movement {
 }
 
 /** What was seen, for the log of a long run. */
-function show(title: string, reports: ClientReport[]): void {
+export function show(title: string, reports: ClientReport[]): void {
   const lines = reports.map(
     ({ sent, answered, lost, failed, slowest, slowestFast, assignments }) =>
       `  sent ${sent}, answered ${answered}, lost ${lost}, failed ${JSON.stringify(failed)}, ` +
       `slowest ${Math.round(slowest)} ms, of the fast ones ${Math.round(slowestFast)} ms, joins ${assignments.length}`,
   );
-  process.stderr.write(`${title}\n${lines.join('\n')}\n`);
+  const stories = reports
+    .filter(({ lost }) => lost > 0)
+    .map(({ assignments, joins, losses }) => {
+      const start = joins[0]?.at ?? 0;
+      const moves = assignments.map((each, index) => {
+        const { at = 0, leads = false } = joins[index] ?? {};
+        return `${at - start} → ${Object.values(each).join('/')}${leads ? ' (leads)' : ''}`;
+      });
+      const lost = losses.map(({ sentAt, partition }) => `${sentAt - start} → ${partition}`);
+      return `  joins ${moves.join(', ')}; lost ${lost.join(', ')}`;
+    });
+  process.stderr.write(`${[title, ...lines, ...stories].join('\n')}\n`);
 }
 
 /** Nothing was lost, and no reply partition has moved. */
@@ -96,7 +107,6 @@ export async function killed(fleet: Fleet, { requests }: Movement): Promise<Clie
     60_000,
   );
   expect(Math.min(...(await joins()))).toBeGreaterThan(1);
-  await pause(0);
   await (fresh as Process<ClientReport>).finish();
   return finish(others, requests);
 }

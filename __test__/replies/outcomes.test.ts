@@ -219,7 +219,9 @@ describe('R5 a reply partition that moves', () => {
         return isOurs ? { [topics[0]]: [partition], [topics[1]]: [0] } : {};
       });
     await member(`${group}-client`, [...topics], leader);
-    const client = new ClientKafka(optionsFor(group, { consumer: { groupId: group, heartbeatInterval: 200 } }));
+    const client = new ClientKafka(
+      optionsFor(group, { consumer: { groupId: group, heartbeatInterval: 200 } }),
+    );
     client.subscribeToResponseOf(moving);
     client.subscribeToResponseOf(staying);
     open.push(client);

@@ -1,0 +1,161 @@
+import { expect } from 'vitest';
+import { committed, endOffsets } from '../harness/broker';
+import type { Kind } from '../harness/transports';
+import { until } from '../harness/wait';
+import { expectUnharmed, show } from './movement';
+import { untilSent, type ClientReport, type Fleet, type Process, type ServerReport } from './fleet';
+
+/** Requests a second, of each client. */
+const RATE = 40;
+
+/** What an instance is replaced by, in the order of the steps. */
+export interface Migration {
+  from: Kind;
+  to: Kind;
+  /** Instances that are replaced. */
+  instances: number;
+  /** Requests that the observing client, or each of the last clients, sends at least. */
+  requests: number;
+}
+
+/**
+ * The servers of one group are replaced one by one, by instances of the other kind, under the load of a client. Whoever was there
+ * first leads, until it goes: so both kinds lead in turn.
+ */
+export async function migrateServers(
+  fleet: Fleet,
+  { from, to, instances, requests }: Migration,
+): Promise<{ client: ClientReport; servers: ServerReport[] }> {
+  const running: Process<ServerReport>[] = [];
+  for (let index = 1; index <= instances; index += 1) running.push(await fleet.server(`s${index}`, from));
+  const client = await fleet.client('observer');
+  await client.load(RATE);
+  const reports: ServerReport[] = [];
+  for (const [index, old] of running.entries()) {
+    // The new instance joins before the old one leaves, as in a rolling update.
+    const fresh = await fleet.server(`s${index + 1}-${to}`, to);
+    const sent = (await client.report()).sent;
+    await untilSent(client, sent + RATE);
+    reports.push(await old.report());
+    await old.close();
+    running[index] = fresh;
+    await everybodyHandles(running);
+  }
+  await untilSent(client, requests);
+  await client.stop();
+  const report = await client.report();
+  await client.close();
+  await untilAllCommitted(fleet);
+  for (const server of running) {
+    reports.push(await server.report());
+    await server.close();
+  }
+  return { client: report, servers: reports };
+}
+
+/** Every server gets new requests: the group has given each its share. */
+async function everybodyHandles(servers: Process<ServerReport>[]): Promise<void> {
+  const count = async (server: Process<ServerReport>): Promise<number> =>
+    Object.values((await server.report()).handled).reduce((sum, each) => sum + each, 0);
+  const before = await Promise.all(servers.map(count));
+  await until(
+    'every server handles requests',
+    async () => {
+      const now = await Promise.all(servers.map(count));
+      return now.every((handled, index) => handled > (before[index] as number));
+    },
+    60_000,
+  );
+}
+
+async function untilAllCommitted(fleet: Fleet): Promise<void> {
+  for (const topic of fleet.topics) {
+    const ends = await endOffsets(topic);
+    await until(`everything on ${topic} is committed`, async () => {
+      const offsets = await committed(`${fleet.name}-server`, topic);
+      return Object.entries(ends).every(
+        ([partition, end]) => end === 0 || offsets[Number(partition)] === end,
+      );
+    });
+  }
+}
+
+/**
+ * The clients of one group are replaced one by one, by instances of the other kind, while all of them send requests. Each is told to
+ * send no more before it is closed, as an application's own shutdown does.
+ */
+export async function migrateClients(
+  fleet: Fleet,
+  { from, to, instances, requests }: Migration,
+): Promise<Record<Kind, ClientReport[]>> {
+  await fleet.server();
+  const reports: Record<Kind, ClientReport[]> = { stock: [], native: [] };
+  const running: Process<ClientReport>[] = [];
+  const start = async (name: string, kind: Kind): Promise<Process<ClientReport>> => {
+    const client = await fleet.client(name, kind);
+    await until(
+      `${name} has a reply partition`,
+      async () => (await client.report()).assignments.at(-1)?.[fleet.replyTopic] !== undefined,
+      60_000,
+    );
+    await client.load(RATE);
+    return client;
+  };
+  for (let index = 1; index <= instances; index += 1) running.push(await start(`c${index}`, from));
+  for (const [index, old] of running.entries()) {
+    const fresh = await start(`c${index + 1}-${to}`, to);
+    const sent = (await fresh.report()).sent;
+    await untilSent(fresh, sent + RATE);
+    reports[from].push(await old.finish());
+    running[index] = fresh;
+  }
+  await Promise.all(running.map((client) => untilSent(client, requests)));
+  reports[to].push(...(await Promise.all(running.map((client) => client.finish()))));
+  return reports;
+}
+
+const perServer = ({ handled }: ServerReport): number =>
+  Object.values(handled).reduce((sum, each) => sum + each, 0);
+
+function showServers(
+  title: string,
+  { client, servers }: { client: ClientReport; servers: ServerReport[] },
+): void {
+  const { sent, answered, lost, failed, slowestFast } = client;
+  const handled = servers.map(perServer);
+  process.stderr.write(
+    `${title}\n  sent ${sent}, answered ${answered}, lost ${lost}, failed ${JSON.stringify(failed)}, ` +
+      `slowest fast one ${Math.round(slowestFast)} ms; handled ${handled.join(' + ')} = ` +
+      `${handled.reduce((sum, each) => sum + each, 0)}\n`,
+  );
+}
+
+/** Every request has exactly one answer, and every server had its share. */
+export function expectServersMigrated(
+  title: string,
+  seen: { client: ClientReport; servers: ServerReport[] },
+): void {
+  showServers(title, seen);
+  const { sent, answered, lost, wrong, failed } = seen.client;
+  expect({ lost, wrong, failed, answered }).toEqual({ lost: 0, wrong: 0, failed: {}, answered: sent });
+  for (const server of seen.servers) expect(perServer(server)).toBeGreaterThan(0);
+}
+
+/**
+ * No native client has lost a request or moved. A stock client has lost only what it had asked for before it moved to another reply
+ * partition, and it moves only while a stock client leads the group: that is what stock does among its own.
+ */
+export function expectClientsMigrated(title: string, { stock, native }: Record<Kind, ClientReport[]>): void {
+  show(`${title}: stock`, stock);
+  expectUnharmed(`${title}: native`, native);
+  const led = stock.flatMap(({ joins }) => joins.filter(({ leads }) => leads).map(({ at }) => at));
+  for (const { sent, answered, lost, wrong, failed, assignments, joins, losses } of stock) {
+    expect({ wrong, failed, answered }).toEqual({ wrong: 0, failed: {}, answered: sent - lost });
+    const partitions = assignments.map((each) => Object.values(each)[0]);
+    const moves = joins.filter((_, index) => index > 0 && partitions[index] !== partitions[index - 1]);
+    for (const { at } of moves) expect(led.some((time) => Math.abs(time - at) < 2000)).toBe(true);
+    for (const { sentAt, partition } of losses) {
+      expect(joins.some(({ at }, index) => at > sentAt && partitions[index] !== partition)).toBe(true);
+    }
+  }
+}
