@@ -127,7 +127,7 @@ registry does not have; use one that has the packages of all platforms`);
     }
   }
   // npm leaves out a missing file in silence; dist is built.
-  for (const file of files.filter((name) => !name.startsWith('!')))
+  for (const file of files.filter((entry) => !entry.startsWith('!')))
     expect(file === 'dist' || existsSync(join(ROOT, file)), `files names ${file}: not there`);
   return { code: problems.length, output: problems.join('\n') };
 }

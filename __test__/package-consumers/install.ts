@@ -36,7 +36,7 @@ const CACHE = join(
   'nestjs-kafka-native',
   'package-consumers',
 );
-const UNUSED_AFTER = 60 * 60_000;
+const UNUSED_AFTER = 15 * 60_000;
 
 const execute = promisify(execFile);
 
