@@ -9,6 +9,55 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A librdkafka client for admin requests, with its poll thread. */
+export declare class NativeAdmin {
+  /**
+   * Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
+   * argument. Throws what librdkafka has against the properties.
+   */
+  constructor(properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void)
+  /** Resolves once a broker has answered, at most after `timeout` ms. */
+  connect(timeout: number): Promise<Failure | null>
+  /** Asks about topics; about all without names. One that does not exist comes with its error. */
+  metadata(topics: Array<string> | undefined | null, options: NativeAdminOptions): Promise<NativeMetadata | Failure>
+  /** Asks about the cluster. */
+  cluster(options: NativeAdminOptions): Promise<NativeCluster | Failure>
+  /** Creates topics. */
+  createTopics(topics: Array<NativeNewTopic>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
+  /** Deletes topics. */
+  deleteTopics(topics: Array<string>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
+  /** Gives topics more partitions. */
+  createPartitions(topics: Array<NativeNewPartitions>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
+  /** Finds offsets: each `offset` is a timestamp, -1 (end) or -2 (beginning). */
+  listOffsets(partitions: Array<NativeOffset>, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
+  /** Deletes the records before these offsets; -1 deletes all. */
+  deleteRecords(before: Array<NativeOffset>, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
+  /** The committed offsets of a group: of these partitions, or of all that have one. */
+  groupOffsets(groupId: string, partitions: Array<NativePartition> | undefined | null, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
+  /** Sets the committed offsets of a group without members. */
+  setGroupOffsets(groupId: string, offsets: Array<NativeOffset>, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
+  /** Finds groups: all, or one, which is not among them when it does not exist. */
+  groups(groupId: string | undefined | null, options: NativeAdminOptions): Promise<Array<NativeFoundGroup> | Failure>
+  /** Deletes groups. */
+  deleteGroups(groupIds: Array<string>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
+  /** Describes the configuration of topics, or of a single broker. */
+  describeConfigs(resources: Array<NativeConfigResource>, options: NativeAdminOptions): Promise<Array<NativeDescribedConfig> | Failure>
+  /** Replaces the whole configuration of topics, or of a single broker. */
+  alterConfigs(resources: Array<NativeConfigResource>, options: NativeAdminOptions): Promise<Array<NativeAlteredConfig> | Failure>
+  /** Creates access rules; the outcomes are in their order. */
+  createAcls(acls: Array<NativeAcl>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
+  /** Finds access rules. */
+  describeAcls(filter: NativeAclFilter, options: NativeAdminOptions): Promise<Array<NativeAcl> | Failure>
+  /** Deletes access rules; the outcomes are in the filters' order. */
+  deleteAcls(filters: Array<NativeAclFilter>, options: NativeAdminOptions): Promise<Array<NativeDeletedAcls> | Failure>
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
+  /** Disconnects. */
+  close(): Promise<void>
+}
+
 /** A librdkafka consumer with its poll thread. */
 export declare class NativeConsumer {
   /**
@@ -118,6 +167,60 @@ export interface Failure {
   fatal: boolean
 }
 
+/** An access rule; its numbers are the protocol's. */
+export interface NativeAcl {
+  /** Kind of resource. */
+  resourceType: number
+  /** Name of the resource. */
+  resourceName: string
+  /** How the resource is named. */
+  resourcePatternType: number
+  /** Whom it is about. */
+  principal: string
+  /** Where they connect from. */
+  host: string
+  /** What is allowed or denied. */
+  operation: number
+  /** Whether it is allowed or denied. */
+  permissionType: number
+}
+
+/** Which access rules are meant; what is left out is any. */
+export interface NativeAclFilter {
+  /** Kind of resource. */
+  resourceType: number
+  /** Name of the resource. */
+  resourceName?: string
+  /** How the resource is named. */
+  resourcePatternType: number
+  /** Whom the rule is about. */
+  principal?: string
+  /** Where they connect from. */
+  host?: string
+  /** What is allowed or denied. */
+  operation: number
+  /** Whether it is allowed or denied. */
+  permissionType: number
+}
+
+/** How an admin request is made. */
+export interface NativeAdminOptions {
+  /** Time limit of the request (ms). */
+  requestTimeout: number
+  /** How long the broker may wait until what was asked for has happened (ms). */
+  operationTimeout?: number
+  /** Whether the broker shall only say whether it would do it. */
+  validateOnly?: boolean
+}
+
+/** What became of a resource's new configuration. */
+export interface NativeAlteredConfig {
+  /** The resource, or why it could not be changed. */
+  outcome: NativeOutcome
+  /** The protocol's number of its kind. */
+  kind: number
+}
+
 /** A token of SASL OAUTHBEARER. */
 export interface NativeBearerToken {
   /** The token itself. */
@@ -128,6 +231,70 @@ export interface NativeBearerToken {
   principal: string
   /** SASL extensions: names and values in turn. */
   extensions: Array<string>
+}
+
+/** A broker. */
+export interface NativeBroker {
+  /** Its id. */
+  nodeId: number
+  /** Host that it is reached at. */
+  host: string
+  /** Port that it is reached at. */
+  port: number
+}
+
+/** The cluster. */
+export interface NativeCluster {
+  /** Its brokers. */
+  brokers: Array<NativeBroker>
+  /** Id of the controller. */
+  controllerId?: number
+  /** Its id. */
+  clusterId?: string
+}
+
+/** A configuration value in force. */
+export interface NativeConfigEntry {
+  /** Name. */
+  name: string
+  /** Value, unless it is not told. */
+  value: string | null
+  /** The protocol's number of the place that sets it. */
+  source: number
+  /** Whether it cannot be changed. */
+  readOnly: boolean
+  /** Whether its value is secret. */
+  sensitive: boolean
+  /** Where else it is set. */
+  synonyms: Array<NativeConfigSynonym>
+}
+
+/** A topic or broker, and names or values of its configuration. */
+export interface NativeConfigResource {
+  /** The protocol's number: 2 for a topic, 4 for a broker. */
+  kind: number
+  /** Topic name or broker id. */
+  name: string
+  /** What to set it to, or the names to describe; none for all. */
+  config: Array<NativeConfigValue>
+}
+
+/** A configuration value at one of the places that set it. */
+export interface NativeConfigSynonym {
+  /** Name. */
+  name: string
+  /** Value, unless it is not told. */
+  value: string | null
+  /** The protocol's number of the place. */
+  source: number
+}
+
+/** A configuration value to set. */
+export interface NativeConfigValue {
+  /** Name. */
+  name: string
+  /** Value. */
+  value: string
 }
 
 /** How a native consumer behaves. */
@@ -161,6 +328,32 @@ export interface NativeConsumerSettings {
   requestTimeout: number
 }
 
+/** An access rule that was deleted. */
+export interface NativeDeletedAcl {
+  /** The rule. */
+  acl: NativeAcl
+  /** Whether it was deleted. */
+  outcome: NativeOutcome
+}
+
+/** What a filter deleted. */
+export interface NativeDeletedAcls {
+  /** Whether it could be done. */
+  outcome: NativeOutcome
+  /** The rules. */
+  matching: Array<NativeDeletedAcl>
+}
+
+/** The configuration of a resource. */
+export interface NativeDescribedConfig {
+  /** The resource, or why it could not be described. */
+  outcome: NativeOutcome
+  /** The protocol's number of its kind. */
+  kind: number
+  /** Its configuration. */
+  entries: Array<NativeConfigEntry>
+}
+
 /** What became of the topics to subscribe to. */
 export interface NativeEnsuredTopics {
   /** Topics that do not exist. */
@@ -169,6 +362,22 @@ export interface NativeEnsuredTopics {
   reasons: Array<string>
   /** Topics that were created. */
   created: Array<string>
+}
+
+/** A consumer group that was found. */
+export interface NativeFoundGroup {
+  /** Group id. */
+  groupId: string
+  /** librdkafka's code, 0 without an error. */
+  code: number
+  /** `Stable`, `PreparingRebalance`, `Empty`, … */
+  state: string
+  /** `consumer`, or empty for a group that never had members. */
+  protocolType: string
+  /** Name of the assignor that the members agreed on. */
+  protocol: string
+  /** Its members. */
+  members: Array<NativeGroupMember>
 }
 
 /** A consumer group. */
@@ -197,6 +406,38 @@ export interface NativeGroupMember {
   memberAssignment: Buffer
 }
 
+/** The brokers, and the topics asked for. */
+export interface NativeMetadata {
+  /** The brokers. */
+  brokers: Array<NativeBroker>
+  /** The topics. */
+  topics: Array<NativeTopicMetadata>
+}
+
+/** A topic to extend. */
+export interface NativeNewPartitions {
+  /** Name. */
+  topic: string
+  /** Number of partitions that it shall have. */
+  count: number
+  /** Replicas of each partition that is new; none to let the cluster choose. */
+  assignment: Array<Array<number>>
+}
+
+/** A topic to create. */
+export interface NativeNewTopic {
+  /** Name. */
+  name: string
+  /** Number of partitions; -1 for the broker's default. */
+  partitions: number
+  /** Replicas of each partition; -1 for the broker's default. */
+  replication: number
+  /** The partitions in order, each with its replicas, instead of the two numbers. */
+  assignment: Array<NativeReplicas>
+  /** Configuration. */
+  config: Array<NativeConfigValue>
+}
+
 /** A topic partition and an offset. */
 export interface NativeOffset {
   /** Topic name. */
@@ -209,6 +450,16 @@ export interface NativeOffset {
   metadata?: string
 }
 
+/** What became of one of the things asked for. */
+export interface NativeOutcome {
+  /** Topic, group or resource; empty for an access rule. */
+  name: string
+  /** librdkafka's code, 0 for success. */
+  code: number
+  /** The broker's text, or librdkafka's. */
+  message: string
+}
+
 /** A topic partition. */
 export interface NativePartition {
   /** Topic name. */
@@ -217,7 +468,7 @@ export interface NativePartition {
   partition: number
 }
 
-/** A partition, as a partitioner is told of it. */
+/** A partition, as the metadata describes it. */
 export interface NativePartitionMetadata {
   /** Partition number. */
   partitionId: number
@@ -229,6 +480,28 @@ export interface NativePartitionMetadata {
   replicas: Array<number>
   /** Those of them that are in sync. */
   isr: Array<number>
+}
+
+/** A partition with an offset, or why it has none. */
+export interface NativePartitionOffset {
+  /** Topic name. */
+  topic: string
+  /** Partition number. */
+  partition: number
+  /** Offset. */
+  offset: number
+  /** librdkafka's code, 0 without an error. */
+  code: number
+  /** Metadata committed with the offset. */
+  metadata?: string
+}
+
+/** The replicas of a partition. */
+export interface NativeReplicas {
+  /** Partition number. */
+  partition: number
+  /** Ids of brokers. */
+  replicas: Array<number>
 }
 
 /** A topic to subscribe to. */
@@ -245,4 +518,14 @@ export interface NativeTopic {
   name: string
   /** Number of partitions. */
   partitions: number
+}
+
+/** A topic as the metadata describes it. */
+export interface NativeTopicMetadata {
+  /** Name. */
+  name: string
+  /** librdkafka's code, 0 without an error. */
+  code: number
+  /** Its partitions. */
+  partitions: Array<NativePartitionMetadata>
 }

@@ -4,23 +4,33 @@
  *
  * @packageDocumentation
  */
-import { NativeConsumer, NativeMockCluster, NativeProducer } from 'nestjs-kafka-native/native';
+import { NativeAdmin, NativeConsumer, NativeMockCluster, NativeProducer } from 'nestjs-kafka-native/native';
 import type {
   Failure,
+  NativeAclFilter,
+  NativeAdminOptions,
+  NativeConfigResource,
   NativeConsumerSettings,
   NativeEnsuredTopics,
   NativeOffset,
+  NativeOutcome,
+  NativePartitionOffset,
   NativeSubscription,
   NativeTopic,
 } from 'nestjs-kafka-native/native';
 import { kafkaErrorFromNative, type KafkaJSError } from './kafkajs/errors.js';
 
-export { NativeConsumer, NativeMockCluster, NativeProducer };
+export { NativeAdmin, NativeConsumer, NativeMockCluster, NativeProducer };
 export type {
   Failure,
+  NativeAclFilter,
+  NativeAdminOptions,
+  NativeConfigResource,
   NativeConsumerSettings,
   NativeEnsuredTopics,
   NativeOffset,
+  NativeOutcome,
+  NativePartitionOffset,
   NativeSubscription,
   NativeTopic,
 };

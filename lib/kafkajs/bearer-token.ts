@@ -1,4 +1,4 @@
-import { call, type NativeConsumer, type NativeProducer } from '../native.js';
+import { call, type NativeAdmin, type NativeConsumer, type NativeProducer } from '../native.js';
 import { KafkaJSSASLAuthenticationError } from './errors.js';
 import type { Logger, OauthbearerProviderResponse } from './types.js';
 
@@ -8,7 +8,7 @@ export type BearerProvider = () => Promise<OauthbearerProviderResponse>;
 /** Answers the core's wish for a token. A failure is the reason that `connect()` gives; the core asks again after ten seconds. */
 export async function supplyToken(
   provider: BearerProvider | undefined,
-  native: Pick<NativeProducer | NativeConsumer, 'setBearerToken' | 'setBearerTokenFailure'>,
+  native: Pick<NativeProducer | NativeConsumer | NativeAdmin, 'setBearerToken' | 'setBearerTokenFailure'>,
   logger: Logger,
 ): Promise<void> {
   try {

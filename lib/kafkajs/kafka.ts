@@ -1,11 +1,12 @@
 import { readClient, clientSettings } from '../options/client.js';
+import { Admin } from './admin.js';
 import { Consumer, type ConsumerInternals } from './consumer.js';
 import { createLogger } from './logger.js';
 import { Producer, type ProducerInternals } from './producer.js';
-import type { ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types.js';
+import type { AdminConfig, ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types.js';
 
 /**
- * kafkajs's entry point: makes producers and consumers of one cluster.
+ * kafkajs's entry point: makes producers, consumers and admin clients of one cluster.
  *
  * @throws KafkaJSNonRetriableError at construction, for an option that is unknown, wrong, or not supported.
  */
@@ -27,6 +28,11 @@ export class Kafka {
   /** Makes a consumer. */
   consumer(config: ConsumerConfig, internals?: ConsumerInternals): Consumer {
     return new Consumer(this.#config, config, this.#logger, internals);
+  }
+
+  /** Makes an admin client. */
+  admin(config: AdminConfig = {}): Admin {
+    return new Admin(this.#config, config, this.#logger);
   }
 
   /** kafkajs's root logger of this client. */

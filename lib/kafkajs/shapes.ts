@@ -1,4 +1,33 @@
 /** kafkajs's types, but for the names that this package exports as classes. */
+export type {
+  Acl,
+  AclEntry,
+  AclFilter,
+  AclResource,
+  ConfigEntries,
+  ConfigSynonyms,
+  DeleteAclFilterResponses,
+  DeleteAclResponse,
+  DeleteGroupsResult,
+  DescribeAclResource,
+  DescribeAclResponse,
+  DescribeConfigResponse,
+  FetchOffsetsPartition,
+  GroupOverview,
+  IResourceConfig,
+  IResourceConfigEntry,
+  ITopicConfig,
+  ITopicMetadata,
+  ITopicPartitionConfig,
+  ListPartitionReassignmentsResponse,
+  MatchingAcl,
+  OngoingPartitionReassignment,
+  OngoingTopicReassignment,
+  PartitionReassignment,
+  ReplicaAssignment,
+  ResourceConfigQuery,
+  SeekEntry,
+} from './types/admin.js';
 export type * from './types/cluster.js';
 export type * from './types/config.js';
 export type * from './types/logger.js';
@@ -10,6 +39,7 @@ export type {
   EachMessageHandler,
   EachMessagePayload,
   GroupDescription,
+  GroupDescriptions,
   MemberDescription,
   RunConfig,
   SubscribeConfig,

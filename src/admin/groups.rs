@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-
+use super::{blocking, millis};
 use crate::binding::librdkafka::{Group, Handle};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Asks the coordinator of a group to describe it.
 pub async fn describe(handle: Arc<Handle>, group: String, timeout: Duration) -> Result<Group> {
-    let timeout_ms = super::millis(timeout);
-    spawn_blocking(move || handle.describe_group(&group, timeout_ms))
-        .await
-        .unwrap_or_else(|e| Err(Error::state("describe the group", e.to_string())))
+    let timeout_ms = millis(timeout);
+    blocking("describe the group", move || handle.describe_group(&group, timeout_ms)).await
 }

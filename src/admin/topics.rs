@@ -6,11 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::spawn_blocking;
-
-use super::millis;
-use crate::binding::librdkafka::{Handle, Metadata, PartitionMetadata, Scope, describe_code};
-use crate::error::{CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_UNKNOWN_TOPIC, Error, Result};
+use super::{blocking, millis};
+use crate::binding::librdkafka::{
+    AdminOptions, Handle, Metadata, NewTopic, Outcome, PartitionMetadata, Scope, describe_code,
+};
+use crate::error::{
+    CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_TOPIC_ALREADY_EXISTS, CODE_UNKNOWN_TOPIC, Error, Result,
+};
 
 /// Pause between two looks at a topic whose leaders are being elected.
 const ELECTION_PAUSE: Duration = Duration::from_millis(25);
@@ -27,18 +29,17 @@ pub struct Ensured {
 /// Asks for metadata without blocking the runtime.
 pub async fn metadata(handle: Arc<Handle>, topic: Option<String>, timeout: Duration) -> Result<Metadata> {
     let timeout_ms = millis(timeout);
-    let ask = move || {
+    blocking("fetch metadata", move || {
         let scope = topic.as_deref().map_or(Scope::Everything, Scope::Topic);
         handle.metadata(scope, timeout_ms)
-    };
-    spawn_blocking(ask).await.unwrap_or_else(|e| Err(Error::state("fetch metadata", e.to_string())))
+    })
+    .await
 }
 
 /// Whether any broker answers.
 pub async fn ping(handle: Arc<Handle>, timeout: Duration) -> Result<()> {
     let timeout_ms = millis(timeout);
-    let ask = move || handle.metadata(Scope::Brokers, timeout_ms).map(drop);
-    spawn_blocking(ask).await.unwrap_or_else(|e| Err(Error::state("connect", e.to_string())))
+    blocking("connect", move || handle.metadata(Scope::Brokers, timeout_ms).map(drop)).await
 }
 
 /// Makes sure that topics exist and have leaders, creating missing ones if `create` says so.
@@ -66,16 +67,17 @@ pub async fn ensure(
         ensured.missing = absent.into_iter().map(|topic| (topic, reason())).collect();
         return Ok(ensured);
     }
-    let failed = {
+    let outcomes = {
         let (handle, absent) = (Arc::clone(&handle), absent.clone());
         let left = millis(deadline.saturating_duration_since(Instant::now()));
-        spawn_blocking(move || handle.create_topics(&absent, left))
-            .await
-            .unwrap_or_else(|e| Err(Error::state("create topics", e.to_string())))?
+        let topics: Vec<_> = absent.into_iter().map(NewTopic::with_defaults).collect();
+        blocking("create topics", move || handle.create_topics(&topics, AdminOptions::within(left))).await?
     };
     for topic in absent {
-        if let Some((_, _, reason)) = failed.iter().find(|(name, _, _)| *name == topic) {
-            ensured.missing.push((topic, format!("creating it failed: {reason}")));
+        let failure =
+            outcomes.iter().find(|o| o.name == topic && o.error != 0 && o.error != CODE_TOPIC_ALREADY_EXISTS);
+        if let Some(Outcome { message, .. }) = failure {
+            ensured.missing.push((topic, format!("creating it failed: {message}")));
         } else {
             await_leaders(&handle, &topic, deadline).await?;
             ensured.created.push(topic);
@@ -98,8 +100,8 @@ pub async fn partitions(
         let metadata = metadata(Arc::clone(&handle), Some(topic.clone()), left).await?;
         let late = deadline <= Instant::now();
         if let Some(found) = metadata.topics.into_iter().next() {
-            if found.error == 0 && (found.has_leaders || (late && found.partitions > 0)) {
-                return Ok(found.details);
+            if found.error == 0 && (found.has_leaders() || (late && !found.partitions.is_empty())) {
+                return Ok(found.partitions);
             }
             let waits = match found.error {
                 0 | CODE_LEADER_NOT_AVAILABLE => true,
@@ -127,7 +129,7 @@ async fn await_leaders(handle: &Arc<Handle>, topic: &str, deadline: Instant) -> 
             return Err(Error::new("create topics", CODE_TIMED_OUT, text));
         }
         let metadata = metadata(Arc::clone(handle), Some(topic.to_owned()), left).await?;
-        if metadata.topics.iter().all(|t| t.error == 0 && t.has_leaders) {
+        if metadata.topics.iter().all(|t| t.error == 0 && t.has_leaders()) {
             return Ok(());
         }
         tokio::time::sleep(ELECTION_PAUSE).await;
@@ -135,5 +137,5 @@ async fn await_leaders(handle: &Arc<Handle>, topic: &str, deadline: Instant) -> 
 }
 
 fn exists(metadata: &Metadata) -> bool {
-    metadata.topics.iter().any(|t| t.error == 0 && t.partitions > 0)
+    metadata.topics.iter().any(|t| t.error == 0 && !t.partitions.is_empty())
 }

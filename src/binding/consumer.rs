@@ -222,7 +222,7 @@ impl NativeConsumer {
         let list = async || {
             let metadata = topics::metadata(self.consumer.handle()?, None, millis(timeout)).await?;
             let exist = metadata.topics.into_iter().filter(|t| t.error == 0);
-            Ok(exist.map(|t| NativeTopic { name: t.name, partitions: t.partitions as u32 }).collect())
+            Ok(exist.map(|t| NativeTopic { name: t.name, partitions: t.partitions.len() as u32 }).collect())
         };
         either(list().await)
     }

@@ -2,6 +2,9 @@
 //!
 //! With `assignor/ffi.rs` this is the only place that holds `unsafe`.
 
+pub mod admin;
+mod admin_acls;
+mod admin_types;
 mod bearer;
 pub mod consumer;
 pub mod failure;

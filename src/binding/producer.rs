@@ -22,7 +22,7 @@ const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_DR
     | rdkafka_sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH
     | rdkafka_sys::RD_KAFKA_EVENT_STATS;
 
-/// A partition, as a partitioner is told of it.
+/// A partition, as the metadata describes it.
 #[napi(object)]
 pub struct NativePartitionMetadata {
     /// Partition number.

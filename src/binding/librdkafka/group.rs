@@ -4,12 +4,13 @@ use std::ffi::c_void;
 
 use rdkafka_sys as sys;
 
-use super::check;
-use crate::error::Result;
-
 /// A group.
 #[derive(Debug, Clone)]
 pub struct Group {
+    /// Its id.
+    pub id: String,
+    /// librdkafka's code, 0 without an error.
+    pub error: i32,
     /// `Stable`, `PreparingRebalance`, `Empty`, …
     pub state: String,
     /// `consumer`, or empty for a group without members.
@@ -36,19 +37,18 @@ pub struct GroupMember {
 }
 
 impl Group {
-    /// Copies the only group of a list and frees the list; `None` when there is no group in it.
+    /// Copies the groups of a list and frees the list.
     ///
     /// # Safety
     /// `list` came from `rd_kafka_list_groups` and is not used afterwards.
-    pub(super) unsafe fn take(list: *const sys::rd_kafka_group_list) -> Option<Result<Self>> {
+    pub(super) unsafe fn take(list: *const sys::rd_kafka_group_list) -> Vec<Self> {
         // SAFETY: valid until destroyed at the end; the arrays have the lengths beside them.
         unsafe {
-            let group = ((*list).group_cnt > 0).then(|| {
-                let info = &*(*list).groups;
-                check("describe the group", info.err).map(|()| Self::copy(info))
-            });
+            let count = (*list).group_cnt.max(0) as usize;
+            let infos = if count == 0 { &[] } else { std::slice::from_raw_parts((*list).groups, count) };
+            let groups = infos.iter().map(|info| Self::copy(info)).collect();
             sys::rd_kafka_group_list_destroy(list);
-            group
+            groups
         }
     }
 
@@ -61,6 +61,8 @@ impl Group {
         unsafe {
             let members = if count == 0 { &[] } else { std::slice::from_raw_parts(info.members, count) };
             Self {
+                id: super::owned_text(info.group),
+                error: info.err as i32,
                 state: super::owned_text(info.state),
                 protocol_type: super::owned_text(info.protocol_type),
                 protocol: super::owned_text(info.protocol),

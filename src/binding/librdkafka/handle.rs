@@ -237,30 +237,69 @@ impl Handle {
     /// The id that the group's coordinator gave this member; empty before the join.
     #[must_use]
     pub fn member_id(&self) -> String {
-        // SAFETY: the handle is alive; the string is allocated for the caller and freed with librdkafka's
-        // allocator.
-        unsafe {
-            let raw = sys::rd_kafka_memberid(self.raw);
-            let id = super::owned_text(raw);
-            if !raw.is_null() {
-                sys::rd_kafka_mem_free(self.raw, raw.cast());
-            }
-            id
-        }
+        // SAFETY: the handle is alive; the string is allocated for the caller.
+        unsafe { self.take_text(sys::rd_kafka_memberid(self.raw)) }.unwrap_or_default()
     }
 
     /// Asks the coordinator of a group to describe it.
     pub fn describe_group(&self, group: &str, timeout_ms: i32) -> Result<Group> {
         const OPERATION: &str = "describe the group";
-        let name = c_name(OPERATION, group)?;
+        let found = self.groups(OPERATION, Some(group), timeout_ms)?.into_iter().next();
+        let unknown = || Error::state(OPERATION, format!("no broker knows the group {group}"));
+        let found = found.ok_or_else(unknown)?;
+        if found.error == 0 {
+            Ok(found)
+        } else {
+            Err(Error::new(OPERATION, found.error, super::describe_code(found.error)))
+        }
+    }
+
+    /// Asks every broker for the groups that it coordinates: for all of them, or for one.
+    pub fn groups(
+        &self,
+        operation: &'static str,
+        group: Option<&str>,
+        timeout_ms: i32,
+    ) -> Result<Vec<Group>> {
+        let name = group.map(|group| c_name(operation, group)).transpose()?;
+        let name = name.as_ref().map_or(std::ptr::null(), |name| name.as_ptr());
         let mut list: *const sys::rd_kafka_group_list = std::ptr::null();
-        // SAFETY: the handle is alive, the name NUL-terminated, the out parameter writable; on success the
-        // list is owned by the caller, who copies and frees it.
+        // SAFETY: the handle is alive, the name null or NUL-terminated and alive, the out parameter writable;
+        // on success the list is owned by the caller, who copies and frees it.
         unsafe {
-            let code = sys::rd_kafka_list_groups(self.raw, name.as_ptr(), &raw mut list, timeout_ms);
-            check(OPERATION, code)?;
-            Group::take(list)
-                .ok_or_else(|| Error::state(OPERATION, format!("no broker knows the group {group}")))?
+            check(operation, sys::rd_kafka_list_groups(self.raw, name, &raw mut list, timeout_ms))?;
+            Ok(Group::take(list))
+        }
+    }
+
+    /// The cluster's id, if it is known within the time limit.
+    #[must_use]
+    pub fn cluster_id(&self, timeout_ms: i32) -> Option<String> {
+        // SAFETY: the handle is alive; the string is allocated for the caller.
+        unsafe { self.take_text(sys::rd_kafka_clusterid(self.raw, timeout_ms)) }
+    }
+
+    /// The controller's id, if it is known within the time limit.
+    #[must_use]
+    pub fn controller_id(&self, timeout_ms: i32) -> Option<i32> {
+        // SAFETY: the handle is alive.
+        let id = unsafe { sys::rd_kafka_controllerid(self.raw, timeout_ms) };
+        (id >= 0).then_some(id)
+    }
+
+    /// Copies and frees a text that librdkafka allocated.
+    ///
+    /// # Safety
+    /// `raw` is null, or owned by the caller and from librdkafka's allocator.
+    unsafe fn take_text(&self, raw: *mut c_char) -> Option<String> {
+        if raw.is_null() {
+            return None;
+        }
+        // SAFETY: not null, NUL-terminated, and not used afterwards.
+        unsafe {
+            let text = super::owned_text(raw);
+            sys::rd_kafka_mem_free(self.raw, raw.cast());
+            Some(text)
         }
     }
 

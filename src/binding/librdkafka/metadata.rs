@@ -16,8 +16,36 @@ pub enum Scope<'a> {
 /// What the cluster said about itself.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata {
+    /// The brokers.
+    pub brokers: Vec<BrokerMetadata>,
     /// Topics asked for, or all of them.
     pub topics: Vec<TopicMetadata>,
+}
+
+/// One broker of the metadata.
+#[derive(Debug, Clone)]
+pub struct BrokerMetadata {
+    /// Its id.
+    pub id: i32,
+    /// Host that it is reached at.
+    pub host: String,
+    /// Port that it is reached at.
+    pub port: i32,
+}
+
+/// One partition of the metadata.
+#[derive(Debug, Clone)]
+pub struct PartitionMetadata {
+    /// Its number.
+    pub partition: i32,
+    /// librdkafka's code, 0 without an error.
+    pub error: i32,
+    /// Id of the leading broker; negative when there is none.
+    pub leader: i32,
+    /// Ids of the brokers that have it.
+    pub replicas: Vec<i32>,
+    /// Of these, the ones in sync.
+    pub in_sync: Vec<i32>,
 }
 
 /// One topic of the metadata.
@@ -27,27 +55,16 @@ pub struct TopicMetadata {
     pub name: String,
     /// librdkafka's code, 0 without an error.
     pub error: i32,
-    /// Number of partitions.
-    pub partitions: usize,
-    /// Whether every partition has a leader.
-    pub has_leaders: bool,
-    /// The partitions, when one topic was asked for.
-    pub details: Vec<PartitionMetadata>,
+    /// Its partitions.
+    pub partitions: Vec<PartitionMetadata>,
 }
 
-/// One partition of a topic.
-#[derive(Debug, Clone)]
-pub struct PartitionMetadata {
-    /// Its number.
-    pub partition: i32,
-    /// librdkafka's code, 0 without an error.
-    pub error: i32,
-    /// The leader's node, or -1.
-    pub leader: i32,
-    /// Nodes that hold it.
-    pub replicas: Vec<i32>,
-    /// Those of them that are in sync.
-    pub in_sync: Vec<i32>,
+impl TopicMetadata {
+    /// Whether every partition has a leader.
+    #[must_use]
+    pub fn has_leaders(&self) -> bool {
+        !self.partitions.is_empty() && self.partitions.iter().all(|p| p.leader >= 0)
+    }
 }
 
 impl Metadata {
@@ -59,48 +76,39 @@ impl Metadata {
         // SAFETY: valid until destroyed at the end; the arrays have the lengths beside them.
         unsafe {
             let metadata = &*raw;
-            let topics = slice(metadata.topics, metadata.topic_cnt);
-            let topics = topics
+            let brokers = array(metadata.brokers, metadata.broker_cnt)
                 .iter()
-                .map(|t| {
-                    let partitions = slice(t.partitions, t.partition_cnt);
-                    TopicMetadata {
-                        name: super::owned_text(t.topic),
-                        error: t.err as i32,
-                        partitions: partitions.len(),
-                        has_leaders: !partitions.is_empty() && partitions.iter().all(|p| p.leader >= 0),
-                        details: if topics.len() == 1 { details(partitions) } else { Vec::new() },
-                    }
+                .map(|b| BrokerMetadata { id: b.id, host: super::owned_text(b.host), port: b.port })
+                .collect();
+            let topics = array(metadata.topics, metadata.topic_cnt)
+                .iter()
+                .map(|t| TopicMetadata {
+                    name: super::owned_text(t.topic),
+                    error: t.err as i32,
+                    partitions: array(t.partitions, t.partition_cnt)
+                        .iter()
+                        .map(|p| PartitionMetadata {
+                            partition: p.id,
+                            error: p.err as i32,
+                            leader: p.leader,
+                            replicas: array(p.replicas, p.replica_cnt).to_vec(),
+                            in_sync: array(p.isrs, p.isr_cnt).to_vec(),
+                        })
+                        .collect(),
                 })
                 .collect();
             sys::rd_kafka_metadata_destroy(raw);
-            Self { topics }
+            Self { brokers, topics }
         }
     }
 }
 
-/// Copies what is known of partitions.
-///
 /// # Safety
-/// The arrays of each have the lengths beside them.
-unsafe fn details(partitions: &[sys::rd_kafka_metadata_partition]) -> Vec<PartitionMetadata> {
-    let copy = |p: &sys::rd_kafka_metadata_partition| PartitionMetadata {
-        partition: p.id,
-        error: p.err as i32,
-        leader: p.leader,
-        // SAFETY: by the caller's promise.
-        replicas: unsafe { slice(p.replicas, p.replica_cnt) }.to_vec(),
-        // SAFETY: as above.
-        in_sync: unsafe { slice(p.isrs, p.isr_cnt) }.to_vec(),
-    };
-    partitions.iter().map(copy).collect()
-}
-
-/// An array of C; its pointer may be null when it is empty.
-///
-/// # Safety
-/// `array` has `count` elements that live and do not change as long as the result.
-unsafe fn slice<'a, T>(array: *const T, count: std::ffi::c_int) -> &'a [T] {
-    // SAFETY: not empty, so valid by the caller's promise.
-    if count > 0 { unsafe { std::slice::from_raw_parts(array, count as usize) } } else { &[] }
+/// `items` is null or points to `count` items that live for `'a`.
+unsafe fn array<'a, T>(items: *const T, count: i32) -> &'a [T] {
+    if items.is_null() || count <= 0 {
+        return &[];
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { std::slice::from_raw_parts(items, count as usize) }
 }

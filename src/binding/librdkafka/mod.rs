@@ -1,4 +1,4 @@
-//! Safe wrappers of the parts of librdkafka's C API that the hot paths use.
+//! Safe wrappers of the parts of librdkafka's C API that this package uses.
 //!
 //! The `rdkafka` crate hands out one record per call and owns its poll loops; the core needs whole
 //! batches, one queue per partition and rebalance events that it may answer later. These wrappers are
@@ -18,13 +18,17 @@ mod produce;
 mod queue;
 mod transactions;
 
+pub use admin::{
+    Acl, AclFilter, AclNumbers, AdminOptions, ConfigEntry, ConfigResource, ConfigSynonym, DeletedAcls,
+    DescribedConfig, NewPartitions, NewTopic, Outcome,
+};
 pub use bearer::BearerToken;
 pub use conf::Conf;
 pub use event::{DeliveryReport, Event, EventKind, LogLine};
 pub use group::{Group, GroupMember};
 pub use handle::Handle;
 pub use message::{HeaderIter, Message, Messages};
-pub use metadata::{Metadata, PartitionMetadata, Scope, TopicMetadata};
+pub use metadata::{BrokerMetadata, Metadata, PartitionMetadata, Scope, TopicMetadata};
 pub use partitions::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, PartitionList};
 pub use produce::{PARTITION_UNASSIGNED, Record, RecordHeaders, Topic};
 pub use queue::{Queue, Wake};

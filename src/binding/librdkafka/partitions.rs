@@ -100,14 +100,26 @@ pub(super) unsafe fn copy_list(list: *const sys::rd_kafka_topic_partition_list_t
         }
         std::slice::from_raw_parts(list.elems, list.cnt as usize)
             .iter()
-            .map(|e| Partition {
-                topic: super::owned_text(e.topic),
-                partition: e.partition,
-                offset: e.offset,
-                error: e.err as i32,
-                metadata: (!e.metadata.is_null())
-                    .then(|| std::slice::from_raw_parts(e.metadata.cast::<u8>(), e.metadata_size).to_vec()),
-            })
+            .map(|element| copy_element(element))
             .collect()
+    }
+}
+
+/// Copies one element of a list, or one that stands alone.
+///
+/// # Safety
+/// `element` is initialised: its texts and bytes live during the call.
+pub(super) unsafe fn copy_element(element: &sys::rd_kafka_topic_partition_t) -> Partition {
+    // SAFETY: by the caller's promise; the metadata has the size beside it.
+    unsafe {
+        Partition {
+            topic: super::owned_text(element.topic),
+            partition: element.partition,
+            offset: element.offset,
+            error: element.err as i32,
+            metadata: (!element.metadata.is_null()).then(|| {
+                std::slice::from_raw_parts(element.metadata.cast::<u8>(), element.metadata_size).to_vec()
+            }),
+        }
     }
 }

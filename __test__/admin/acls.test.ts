@@ -1,0 +1,80 @@
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ResourcePatternTypes,
+  type AclEntry,
+} from 'kafkajs';
+import * as native from 'nestjs-kafka-native';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startBroker, type Broker } from '../broker/start.mjs';
+import { unique } from '../harness/broker';
+import { connected, same } from './pair';
+
+let broker: Broker | undefined;
+
+// A broker of its own: the shared one has no authorizer.
+beforeAll(async () => {
+  broker = await startBroker({
+    properties: {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'super.users': 'User:ANONYMOUS',
+      'allow.everyone.if.no.acl.found': true,
+    },
+  });
+});
+const pair = connected(() => [broker?.brokers ?? '']);
+afterAll(async () => {
+  await broker?.dispose();
+});
+
+const rule = (resourceName: string, principal: string): AclEntry => ({
+  resourceType: AclResourceTypes.TOPIC,
+  resourceName,
+  resourcePatternType: ResourcePatternTypes.LITERAL,
+  principal,
+  host: '*',
+  operation: AclOperationTypes.READ,
+  permissionType: AclPermissionTypes.ALLOW,
+});
+
+const about = (resourceName: string) => ({
+  resourceType: AclResourceTypes.TOPIC,
+  resourceName,
+  resourcePatternType: ResourcePatternTypes.LITERAL,
+  operation: AclOperationTypes.ANY,
+  permissionType: AclPermissionTypes.ANY,
+});
+
+describe('access rules', () => {
+  it('are created, described and deleted as kafkajs does', async () => {
+    const name = unique('admin');
+    expect(await pair.ours.createAcls({ acl: [rule(name, 'User:bob'), rule(name, 'User:eve')] })).toBe(true);
+    const described = await same(pair, async (admin) => {
+      const { resources } = await admin.describeAcls(about(name));
+      for (const { acls } of resources) acls.sort((a, b) => a.principal.localeCompare(b.principal));
+      return resources;
+    });
+    expect(described).toMatchObject([
+      { resourceName: name, acls: [{ principal: 'User:bob' }, { principal: 'User:eve' }] },
+    ]);
+    // What one has deleted the other does not find: each deletes the rules of one principal.
+    const filter = (principal: string) => ({ ...about(name), principal });
+    const ours = await pair.ours.deleteAcls({ filters: [filter('User:bob')] });
+    const stock = await pair.stock.deleteAcls({ filters: [filter('User:eve')] });
+    const named = JSON.parse(JSON.stringify(stock).replace('User:eve', 'User:bob')) as unknown;
+    expect(ours).toEqual(named);
+    expect(ours.filterResponses[0]?.matchingAcls).toHaveLength(1);
+    expect(await same(pair, (admin) => admin.describeAcls(about(name)))).toEqual({ resources: [] });
+  });
+
+  it('are refused as the broker refuses them', async () => {
+    const bad = rule(unique('admin'), 'nobody');
+    await same(pair, (admin) => admin.createAcls({ acl: [bad] }));
+  });
+
+  it('about delegation tokens are not supported', async () => {
+    const acl = { ...rule('token', 'User:bob'), resourceType: AclResourceTypes.DELEGATION_TOKEN };
+    await expect(pair.ours.createAcls({ acl: [acl] })).rejects.toThrow(native.KafkaJSNotImplemented);
+  });
+});

@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { closeBroker, createTopics, kafka, rawProducer, unique } from '../harness/broker';
+import { until } from '../harness/wait';
+import { connected, same } from './pair';
+
+afterAll(closeBroker);
+const pair = connected();
+
+async function topicOf(partitions: number): Promise<string> {
+  const topic = unique('admin');
+  await createTopics({ [topic]: partitions });
+  return topic;
+}
+
+describe('offsets of a group', () => {
+  it('are set and fetched as kafkajs does', async () => {
+    const [topic, other, groupId] = [await topicOf(2), await topicOf(1), unique('group')];
+    await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [topic, other] }));
+    const partitions = [{ partition: 1, offset: '0' }];
+    await pair.ours.setOffsets({ groupId, topic, partitions });
+    await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [topic, other] }));
+    expect(await same(pair, (admin) => admin.fetchOffsets({ groupId }))).toEqual([
+      { topic, partitions: [{ partition: 1, offset: '0', metadata: null }] },
+    ]);
+    await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [unique('missing')] }));
+  });
+
+  it('carry metadata', async () => {
+    const [topic, groupId] = [await topicOf(1), unique('group')];
+    const consumer = kafka.consumer({ groupId });
+    await consumer.connect();
+    await consumer.subscribe({ topic });
+    await consumer.run({ autoCommit: false, eachMessage: () => Promise.resolve() });
+    await until('the group is stable', async () => {
+      const { groups } = await pair.ours.describeGroups([groupId]);
+      return groups[0]?.state === 'Stable';
+    });
+    await consumer.commitOffsets([{ topic, partition: 0, offset: '7', metadata: 'a note' }]);
+    await consumer.disconnect();
+    expect(await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [topic] }))).toEqual([
+      { topic, partitions: [{ partition: 0, offset: '7', metadata: 'a note' }] },
+    ]);
+  });
+
+  it('are reset to the ends, and a consumer goes on from there', async () => {
+    const [topic, groupId] = [await topicOf(1), unique('group')];
+    const messages = ['a', 'b', 'c'].map((value) => ({ value }));
+    await (await rawProducer()).send({ topic, messages });
+    await pair.ours.resetOffsets({ groupId, topic, earliest: false });
+    expect((await pair.stock.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions[0]?.offset).toBe('3');
+    await pair.ours.resetOffsets({ groupId, topic, earliest: true });
+    expect((await pair.stock.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions[0]?.offset).toBe('0');
+  });
+
+  it('that kafkajs has reset are resolved', async () => {
+    const [topic, groupId] = [await topicOf(1), unique('group')];
+    await (await rawProducer()).send({ topic, messages: [{ value: 'a' }] });
+    await pair.stock.resetOffsets({ groupId, topic, earliest: true });
+    await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [topic] }));
+    const resolved = await pair.ours.fetchOffsets({ groupId, topics: [topic], resolveOffsets: true });
+    expect(resolved[0]?.partitions).toEqual([{ partition: 0, offset: '0', metadata: null }]);
+    await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [topic] }));
+    // Where nothing is committed it is the end.
+    const fresh = unique('group');
+    const ends = await pair.ours.fetchOffsets({ groupId: fresh, topics: [topic], resolveOffsets: true });
+    expect(ends[0]?.partitions[0]?.offset).toBe('1');
+  });
+});
+
+describe('a group with members', () => {
+  it('is described as kafkajs describes it, keeps its offsets, and is not deleted', async () => {
+    const [topic, groupId] = [await topicOf(1), unique('group')];
+    const consumer = kafka.consumer({ groupId });
+    await consumer.connect();
+    await consumer.subscribe({ topic });
+    await consumer.run({ eachMessage: () => Promise.resolve() });
+    try {
+      await until('the group is stable', async () => {
+        const { groups } = await pair.stock.describeGroups([groupId]);
+        return groups[0]?.state === 'Stable';
+      });
+      await same(pair, (admin) => admin.describeGroups([groupId]));
+      const partitions = [{ partition: 0, offset: '0' }];
+      expect(await same(pair, (admin) => admin.setOffsets({ groupId, topic, partitions }))).toMatchObject({
+        rejected: {
+          message: 'The consumer group must have no running instances, current state: Stable',
+        },
+      });
+      await same(pair, (admin) => admin.resetOffsets({ groupId, topic, earliest: true }));
+      await same(pair, (admin) => admin.deleteGroups([groupId]));
+    } finally {
+      await consumer.disconnect();
+    }
+  });
+});
+
+describe('groups', () => {
+  it('are listed, described and deleted as kafkajs does', async () => {
+    const [topic, groupId] = [await topicOf(1), unique('group')];
+    await same(pair, (admin) => admin.describeGroups([groupId]));
+    await pair.ours.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '0' }] });
+    await same(pair, (admin) => admin.describeGroups([groupId]));
+    expect(
+      await same(pair, async (admin) => {
+        const { groups } = await admin.listGroups();
+        return groups.filter((group) => group.groupId === groupId);
+      }),
+    ).toHaveLength(1);
+    expect(await pair.ours.deleteGroups([groupId])).toEqual([{ groupId, errorCode: 0 }]);
+    await same(pair, (admin) => admin.deleteGroups([groupId]));
+    expect(await same(pair, (admin) => admin.deleteGroups([]))).toEqual([]);
+  });
+});

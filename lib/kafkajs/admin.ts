@@ -1,0 +1,204 @@
+import { call, NativeAdmin } from '../native.js';
+import { adminProperties } from '../options/admin.js';
+import type { ClientSettings } from '../options/client.js';
+import { createAcls, deleteAcls, describeAcls } from './admin/acls.js';
+import { alterConfigs, describeConfigs } from './admin/configs.js';
+import { ask, asking, type AdminContext } from './admin/context.js';
+import { deleteGroups, describeGroups, listGroups } from './admin/groups.js';
+import {
+  deleteTopicRecords,
+  fetchOffsets,
+  fetchTopicOffsets,
+  fetchTopicOffsetsByTimestamp,
+  resetOffsets,
+  setOffsets,
+} from './admin/offsets.js';
+import {
+  createPartitions,
+  createTopics,
+  deleteTopics,
+  fetchTopicMetadata,
+  listTopics,
+} from './admin/topics.js';
+import { supplyToken } from './bearer-token.js';
+import { ConnectionTrouble } from './connection-error.js';
+import { consumeLog } from './core-log.js';
+import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.js';
+import { adminEvents, InstrumentationEmitter } from './events.js';
+import type { CoreEvent } from './producer-handle.js';
+import { resolveBrokers } from './resolve-brokers.js';
+import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from './types.js';
+
+const reassignment = (method: string): KafkaJSNotImplemented =>
+  new KafkaJSNotImplemented(
+    `admin.${method}() is not supported by librdkafka: use kafka-reassign-partitions.sh, or kafkajs's own admin client`,
+  );
+
+/** kafkajs's admin client. Its methods do not need `this`: they may be taken off the object, as kafkajs's may. */
+export class Admin implements AdminShape {
+  readonly events = adminEvents;
+  readonly #kafka: KafkaConfig;
+  readonly #properties: Record<string, string>;
+  readonly #settings: ClientSettings;
+  readonly #logger: Logger;
+  readonly #emitter: InstrumentationEmitter;
+  readonly #context: AdminContext;
+  #native: NativeAdmin | undefined;
+  #connecting: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(kafka: KafkaConfig, config: AdminConfig, logger: Logger) {
+    const { properties, settings } = adminProperties(kafka, config);
+    this.#kafka = kafka;
+    this.#properties = properties;
+    this.#settings = settings;
+    this.#logger = logger.namespace('Admin');
+    this.#emitter = new InstrumentationEmitter('admin', this.#logger);
+    this.#context = {
+      native: () => {
+        if (this.#native) return this.#native;
+        throw new KafkaJSNonRetriableError('The admin client is not connected: call connect() first');
+      },
+      logger: this.#logger,
+      retry: settings.retry,
+      requestTimeoutMs: settings.requestTimeoutMs,
+    };
+  }
+
+  /**
+   * Connects to the cluster.
+   *
+   * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
+   */
+  readonly connect = async (): Promise<void> => {
+    if (this.#native) return;
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    await this.#connecting;
+  };
+
+  async #connect(): Promise<void> {
+    const brokers = await resolveBrokers(this.#kafka);
+    const trouble = new ConnectionTrouble();
+    const properties = { ...this.#properties, 'bootstrap.servers': brokers };
+    const native: NativeAdmin = call(
+      () =>
+        new NativeAdmin(properties, (_, text) => {
+          if (!text) return;
+          const event = JSON.parse(text) as CoreEvent;
+          if (event.type === 'tokenWanted') {
+            void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger);
+            return;
+          }
+          trouble.note(event);
+          consumeLog(this.#logger, event);
+        }),
+    );
+    const timeout = this.#settings.connectTimeoutMs;
+    const failure = await native.connect(timeout);
+    if (failure) {
+      await native.close();
+      throw trouble.error(failure, brokers, timeout);
+    }
+    this.#native = native;
+    this.#emitter.emit(adminEvents.CONNECT);
+  }
+
+  /** Disconnects. */
+  readonly disconnect = async (): Promise<void> => {
+    await this.#connecting?.catch(() => undefined);
+    const native = this.#native;
+    if (native === undefined) return;
+    this.#native = undefined;
+    await native.close();
+    this.#emitter.emit(adminEvents.DISCONNECT);
+  };
+
+  /** Names of all topics. */
+  readonly listTopics: AdminShape['listTopics'] = () => listTopics(this.#context);
+
+  /** Creates topics; resolves with false when they exist already. */
+  readonly createTopics: AdminShape['createTopics'] = (options) => createTopics(this.#context, options);
+
+  /** Deletes topics. */
+  readonly deleteTopics: AdminShape['deleteTopics'] = (options) => deleteTopics(this.#context, options);
+
+  /** Gives topics more partitions. */
+  readonly createPartitions: AdminShape['createPartitions'] = (options) =>
+    createPartitions(this.#context, options);
+
+  /** Describes topics, or all of them. */
+  readonly fetchTopicMetadata: AdminShape['fetchTopicMetadata'] = (options) =>
+    fetchTopicMetadata(this.#context, options);
+
+  /** The committed offsets of a group; -1 where nothing is committed. */
+  readonly fetchOffsets: AdminShape['fetchOffsets'] = (options) => fetchOffsets(this.#context, options);
+
+  /** The first and the next offset of each partition. */
+  readonly fetchTopicOffsets: AdminShape['fetchTopicOffsets'] = (topic) =>
+    fetchTopicOffsets(this.#context, topic);
+
+  /** The first offset of each partition at or after a time. */
+  readonly fetchTopicOffsetsByTimestamp: AdminShape['fetchTopicOffsetsByTimestamp'] = (topic, timestamp) =>
+    fetchTopicOffsetsByTimestamp(this.#context, topic, timestamp);
+
+  /** The brokers, the controller and the cluster's id. */
+  readonly describeCluster: AdminShape['describeCluster'] = async () => {
+    const context = this.#context;
+    const cluster = await ask(context, (native) => native.cluster(asking(context)));
+    const { brokers, controllerId, clusterId } = cluster;
+    return { brokers, controller: controllerId ?? null, clusterId: clusterId ?? '' };
+  };
+
+  /** Commits offsets of a group that has no members. */
+  readonly setOffsets: AdminShape['setOffsets'] = (options) => setOffsets(this.#context, options);
+
+  /** Commits the ends, or the beginnings, of a topic for a group that has no members. */
+  readonly resetOffsets: AdminShape['resetOffsets'] = (options) => resetOffsets(this.#context, options);
+
+  /** Describes the configuration of topics and brokers. */
+  readonly describeConfigs: AdminShape['describeConfigs'] = (configs) =>
+    describeConfigs(this.#context, configs);
+
+  /** Replaces the configuration of topics and brokers: what is not named returns to its default. */
+  readonly alterConfigs: AdminShape['alterConfigs'] = (configs) => alterConfigs(this.#context, configs);
+
+  /** All groups. */
+  readonly listGroups: AdminShape['listGroups'] = () => listGroups(this.#context);
+
+  /** Deletes groups that have no members. */
+  readonly deleteGroups: AdminShape['deleteGroups'] = (groupIds) => deleteGroups(this.#context, groupIds);
+
+  /** Describes groups. */
+  readonly describeGroups: AdminShape['describeGroups'] = (groupIds) =>
+    describeGroups(this.#context, groupIds);
+
+  /** Finds access rules. */
+  readonly describeAcls: AdminShape['describeAcls'] = (filter) => describeAcls(this.#context, filter);
+
+  /** Deletes access rules. */
+  readonly deleteAcls: AdminShape['deleteAcls'] = (options) => deleteAcls(this.#context, options);
+
+  /** Creates access rules. */
+  readonly createAcls: AdminShape['createAcls'] = (options) => createAcls(this.#context, options);
+
+  /** Deletes the records before offsets; -1 deletes all. */
+  readonly deleteTopicRecords: AdminShape['deleteTopicRecords'] = (options) =>
+    deleteTopicRecords(this.#context, options);
+
+  /** @throws KafkaJSNotImplemented */
+  readonly alterPartitionReassignments: AdminShape['alterPartitionReassignments'] = () =>
+    Promise.reject(reassignment('alterPartitionReassignments'));
+
+  /** @throws KafkaJSNotImplemented */
+  readonly listPartitionReassignments: AdminShape['listPartitionReassignments'] = () =>
+    Promise.reject(reassignment('listPartitionReassignments'));
+
+  /** Listens to an event of {@link events}; returns the function that stops it. Only CONNECT and DISCONNECT come. */
+  readonly on: AdminShape['on'] = (eventName, listener) =>
+    this.#emitter.on(eventName, listener as (event: unknown) => void) as never;
+
+  /** kafkajs's logger of this admin client. */
+  readonly logger = (): Logger => this.#logger;
+}

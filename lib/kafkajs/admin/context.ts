@@ -1,0 +1,92 @@
+import { valueOf, type Failure, type NativeAdmin, type NativeAdminOptions } from '../../native.js';
+import { KafkaJSNumberOfRetriesExceeded, kafkaErrorFromNative, type KafkaJSError } from '../errors.js';
+import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from '../retry.js';
+import type { Logger } from '../types.js';
+
+/** What an admin call works with. */
+export interface AdminContext {
+  /** The connected client; throws when there is none. */
+  readonly native: () => NativeAdmin;
+  readonly logger: Logger;
+  readonly retry: ResolvedRetry;
+  readonly requestTimeoutMs: number;
+}
+
+/** kafkajs's default for how long the broker may take to do what it is asked. */
+const OPERATION_TIMEOUT = 5000;
+
+/** Options of a request that asks. */
+export function asking({ requestTimeoutMs }: AdminContext): NativeAdminOptions {
+  return { requestTimeout: requestTimeoutMs };
+}
+
+/** Options of a request that changes something. The answer is awaited for longer than the broker may take. */
+export function changing(
+  { requestTimeoutMs }: AdminContext,
+  { timeout, validateOnly }: { timeout?: number; validateOnly?: boolean },
+): NativeAdminOptions {
+  const operationTimeout = timeout ?? OPERATION_TIMEOUT;
+  return {
+    requestTimeout: requestTimeoutMs + operationTimeout,
+    operationTimeout,
+    validateOnly: Boolean(validateOnly),
+  };
+}
+
+/** Makes a request. */
+export async function ask<T>(
+  { native }: AdminContext,
+  request: (client: NativeAdmin) => Promise<T | Failure>,
+): Promise<T> {
+  return valueOf<T>(await request(native()));
+}
+
+/** The error of a code that a broker gave for one of the things asked for. */
+export function errorOfCode(code: number, message = ''): KafkaJSError {
+  return kafkaErrorFromNative({ code, message });
+}
+
+/** Throws the first error, of the names in kafkajs's order. */
+export function throwFirst(outcomes: readonly { name: string; code: number; message: string }[]): void {
+  const failed = outcomes.filter(({ code }) => code !== 0);
+  const [first] = failed.toSorted((a, b) => a.name.localeCompare(b.name));
+  if (first) throw errorOfCode(first.code, first.message);
+}
+
+/** Resolves after `ms`. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** The type of a protocol error. */
+export function typeOf(error: unknown): string | undefined {
+  return (error as { type?: string } | undefined)?.type;
+}
+
+/**
+ * Calls again, with kafkajs's waits, while the error is one of `types`. Errors of connections and coordinators are librdkafka's to
+ * retry.
+ */
+export async function retrying<T>(
+  { retry }: AdminContext,
+  types: readonly string[],
+  call: () => Promise<T>,
+  onFailure?: (error: KafkaJSError, retryCount: number, retryTime: number) => void,
+): Promise<T> {
+  let retryTime = firstRetryTime(retry);
+  for (let retryCount = 0; ; retryCount++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!types.includes(typeOf(error) ?? '')) throw error;
+      onFailure?.(error as KafkaJSError, retryCount, retryTime);
+      if (!shouldRetry(retry, retryCount)) {
+        throw new KafkaJSNumberOfRetriesExceeded(error as Error, { retryCount, retryTime });
+      }
+      await pause(retryTime);
+      retryTime = nextRetryTime(retry, retryTime);
+    }
+  }
+}

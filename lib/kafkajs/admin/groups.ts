@@ -1,0 +1,58 @@
+import { KafkaJSDeleteGroupsError, KafkaJSNonRetriableError, type KafkaJSProtocolError } from '../errors.js';
+import type { DeleteGroupsResult, GroupDescription, GroupDescriptions, GroupOverview } from '../types.js';
+import { ask, asking, changing, errorOfCode, type AdminContext } from './context.js';
+
+/** Kafka's answer for a group of the newer protocol (KIP-848) to the request that describes those of the classic one. */
+const GROUP_ID_NOT_FOUND = 69;
+
+/** kafkajs's `listGroups()`. */
+export async function listGroups(context: AdminContext): Promise<{ groups: GroupOverview[] }> {
+  const found = await ask(context, (native) => native.groups(null, asking(context)));
+  return { groups: found.map(({ groupId, protocolType }) => ({ groupId, protocolType })) };
+}
+
+/** kafkajs's `describeGroups()`; a group that does not exist is `Dead`, as brokers say. */
+export async function describeGroups(
+  context: AdminContext,
+  groupIds: readonly string[],
+): Promise<GroupDescriptions> {
+  return { groups: await Promise.all(groupIds.map((groupId) => describe(context, groupId))) };
+}
+
+async function describe(context: AdminContext, groupId: string): Promise<GroupDescription> {
+  const [found] = await ask(context, (native) => native.groups(groupId, asking(context)));
+  if (found !== undefined && found.code !== 0 && found.code !== GROUP_ID_NOT_FOUND) {
+    throw errorOfCode(found.code);
+  }
+  const { state = 'Dead', protocolType = '', protocol = '', members = [] } = found ?? {};
+  const description = { errorCode: 0, groupId, state, protocolType, protocol, members };
+  return description as GroupDescription;
+}
+
+/** A group's state. */
+export async function groupState(context: AdminContext, groupId: string): Promise<string> {
+  return (await describe(context, groupId)).state;
+}
+
+/** kafkajs's `deleteGroups()`. */
+export async function deleteGroups(context: AdminContext, groupIds: string[]): Promise<DeleteGroupsResult[]> {
+  if (!groupIds || !Array.isArray(groupIds)) {
+    throw new KafkaJSNonRetriableError(`Invalid groupIds array ${groupIds as unknown as string}`);
+  }
+  const isInvalid = groupIds.some((groupId) => typeof groupId !== 'string');
+  // kafkajs prints whether there is an invalid name, not which.
+  if (isInvalid) throw new KafkaJSNonRetriableError(`Invalid groupId name: ${JSON.stringify(isInvalid)}`);
+  if (groupIds.length === 0) return [];
+  const names = [...new Set(groupIds)];
+  const outcomes = await ask(context, (native) => native.deleteGroups(names, changing(context, {})));
+  const failed = outcomes.filter(({ code }) => code !== 0);
+  if (failed.length > 0) {
+    const groups = failed.map(({ name, code, message }) => ({
+      groupId: name,
+      errorCode: code,
+      error: errorOfCode(code, message) as KafkaJSProtocolError,
+    }));
+    throw new KafkaJSDeleteGroupsError('Error in DeleteGroups', groups);
+  }
+  return outcomes.map(({ name }) => ({ groupId: name, errorCode: 0 }));
+}

@@ -1,0 +1,269 @@
+import type { NativeOffset, NativePartitionOffset } from '../../native.js';
+import {
+  KafkaJSBrokerNotFound,
+  KafkaJSDeleteTopicRecordsError,
+  KafkaJSError,
+  KafkaJSNonRetriableError,
+} from '../errors.js';
+import { offsetToSeek } from '../offsets.js';
+import type { FetchOffsetsPartition, SeekEntry } from '../types.js';
+import { ask, asking, changing, errorOfCode, retrying, type AdminContext } from './context.js';
+import { groupState } from './groups.js';
+import { checkTopic, partitionsOf } from './topics.js';
+
+/** kafkajs's special offsets, which Kafka takes instead of a timestamp. */
+const LATEST = -1;
+const EARLIEST = -2;
+/** What Kafka gives as committed where nothing is; librdkafka has a number of its own for it. */
+const NONE = '-1';
+const OFFSET_INVALID = -1001;
+
+/** An offset with the ends of its partition. */
+export interface TopicOffset extends SeekEntry {
+  high: string;
+  low: string;
+}
+
+/** Offsets of a topic's partitions at a timestamp or at one of the special offsets. */
+async function offsetsAt(
+  context: AdminContext,
+  topic: string,
+  partitions: readonly number[],
+  at: number,
+): Promise<Map<number, number>> {
+  const request = partitions.map((partition) => ({ topic, partition, offset: at }));
+  const found = await ask(context, (native) => native.listOffsets(request, asking(context)));
+  throwFirstOf(found);
+  return new Map(found.map(({ partition, offset }) => [partition, offset]));
+}
+
+function throwFirstOf(found: readonly NativePartitionOffset[]): void {
+  const failed = found.find(({ code }) => code !== 0);
+  if (failed) throw errorOfCode(failed.code);
+}
+
+/** The same with the topic's partitions looked up, and with kafkajs's retries for a topic that does not exist yet. */
+function onTopic<T>(
+  context: AdminContext,
+  topic: string,
+  use: (partitions: number[]) => Promise<T>,
+): Promise<T> {
+  const types = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION'];
+  return retrying(context, types, async () => use(await partitionsOf(context, topic)));
+}
+
+/** kafkajs's `fetchTopicOffsets()`. */
+export async function fetchTopicOffsets(context: AdminContext, topic: string): Promise<TopicOffset[]> {
+  checkTopic(topic);
+  return onTopic(context, topic, async (partitions) => {
+    const [high, low] = await Promise.all([
+      offsetsAt(context, topic, partitions, LATEST),
+      offsetsAt(context, topic, partitions, EARLIEST),
+    ]);
+    return partitions.map((partition) => {
+      const end = String(high.get(partition));
+      return { partition, offset: end, high: end, low: String(low.get(partition)) };
+    });
+  });
+}
+
+/** kafkajs's `fetchTopicOffsetsByTimestamp()`: where no record is as late, the partition's end. */
+export async function fetchTopicOffsetsByTimestamp(
+  context: AdminContext,
+  topic: string,
+  timestamp?: number,
+): Promise<SeekEntry[]> {
+  checkTopic(topic);
+  return onTopic(context, topic, async (partitions) => {
+    const high = await offsetsAt(context, topic, partitions, LATEST);
+    const found = await offsetsAt(context, topic, partitions, timestamp ?? LATEST);
+    return partitions.map((partition) => {
+      const offset = found.get(partition) ?? LATEST;
+      return { partition, offset: String(offset >= 0 ? offset : high.get(partition)) };
+    });
+  });
+}
+
+/** What `fetchOffsets()` takes. */
+export interface FetchOffsetsOptions {
+  groupId: string;
+  topics?: string[];
+  resolveOffsets?: boolean;
+}
+
+/** A topic's committed offsets. */
+export interface FetchedOffsets {
+  topic: string;
+  partitions: FetchOffsetsPartition[];
+}
+
+/** kafkajs's `fetchOffsets()`. */
+export async function fetchOffsets(
+  context: AdminContext,
+  { groupId, topics, resolveOffsets = false }: FetchOffsetsOptions,
+): Promise<FetchedOffsets[]> {
+  checkGroup(groupId);
+  const names = topics ?? [];
+  if (!Array.isArray(names)) throw new KafkaJSNonRetriableError('Expected topics array to be set');
+  const asked = await Promise.all(
+    names.map(async (topic) => {
+      const partitions = await partitionsOf(context, topic);
+      return partitions.map((partition) => ({ topic, partition }));
+    }),
+  );
+  const request = names.length > 0 ? asked.flat() : null;
+  const found = await ask(context, (native) => native.groupOffsets(groupId, request, asking(context)));
+  throwFirstOf(found);
+  const fetched = byTopic(found, names);
+  return resolveOffsets ? Promise.all(fetched.map((entry) => resolved(context, groupId, entry))) : fetched;
+}
+
+function byTopic(found: readonly NativePartitionOffset[], order: readonly string[]): FetchedOffsets[] {
+  const topics = new Map<string, FetchOffsetsPartition[]>(order.map((topic) => [topic, []]));
+  for (const { topic, partition, offset, metadata } of found) {
+    const partitions = topics.get(topic) ?? [];
+    topics.set(topic, partitions);
+    partitions.push({
+      partition,
+      offset: offset === OFFSET_INVALID ? NONE : String(offset),
+      metadata: metadata || null,
+    });
+  }
+  return [...topics].map(([topic, partitions]) => ({
+    topic,
+    partitions: partitions.toSorted((a, b) => a.partition - b.partition),
+  }));
+}
+
+/** kafkajs's `resolveOffsets`: the ends of partitions in place of special offsets; they are committed, too. */
+async function resolved(
+  context: AdminContext,
+  groupId: string,
+  { topic, partitions }: FetchedOffsets,
+): Promise<FetchedOffsets> {
+  const ends = new Map((await fetchTopicOffsets(context, topic)).map((entry) => [entry.partition, entry]));
+  const settled = partitions.map((entry) => {
+    const { high = entry.offset, low = entry.offset } = ends.get(entry.partition) ?? {};
+    const offset = { [LATEST]: high, [EARLIEST]: low }[Number(entry.offset)] ?? entry.offset;
+    return { ...entry, offset };
+  });
+  await setOffsets(context, { groupId, topic, partitions: settled });
+  return { topic, partitions: settled };
+}
+
+function checkGroup(groupId: unknown): void {
+  if (!groupId) throw new KafkaJSNonRetriableError(`Invalid groupId ${groupId as string}`);
+}
+
+/** What `setOffsets()` takes. */
+export interface SetOffsetsOptions {
+  groupId: string;
+  topic: string;
+  partitions: (SeekEntry & { metadata?: string | null })[];
+}
+
+/** kafkajs's `setOffsets()`: refused while the group has members. */
+export async function setOffsets(
+  context: AdminContext,
+  { groupId, topic, partitions }: SetOffsetsOptions,
+): Promise<void> {
+  checkGroup(groupId);
+  if (!topic) throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`);
+  if (!partitions || partitions.length === 0) throw new KafkaJSNonRetriableError(`Invalid partitions`);
+  const offsets = partitions.map(({ metadata, ...entry }) => {
+    const offset = offsetToSeek({ topic, ...entry });
+    return metadata ? { ...offset, metadata } : offset;
+  });
+  const state = await groupState(context, groupId);
+  if (!['Empty', 'Dead'].includes(state)) {
+    throw new KafkaJSNonRetriableError(
+      `The consumer group must have no running instances, current state: ${state}`,
+    );
+  }
+  const absolute = await withoutSpecial(context, offsets);
+  const options = changing(context, {});
+  throwFirstOf(await ask(context, (native) => native.setGroupOffsets(groupId, absolute, options)));
+}
+
+/** kafkajs commits -1 and -2 as they are; librdkafka commits offsets only, so they are looked up now. */
+async function withoutSpecial(context: AdminContext, offsets: NativeOffset[]): Promise<NativeOffset[]> {
+  const special = offsets.filter(({ offset }) => offset < 0);
+  if (special.length === 0) return offsets;
+  const request = special.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
+  const found = await ask(context, (native) => native.listOffsets(request, asking(context)));
+  throwFirstOf(found);
+  const ends = new Map(found.map(({ partition, offset }) => [partition, offset]));
+  return offsets.map((entry) =>
+    entry.offset < 0 ? { ...entry, offset: ends.get(entry.partition) ?? 0 } : entry,
+  );
+}
+
+/** kafkajs's `resetOffsets()`. */
+export async function resetOffsets(
+  context: AdminContext,
+  { groupId, topic, earliest = false }: { groupId: string; topic: string; earliest?: boolean },
+): Promise<void> {
+  checkGroup(groupId);
+  if (!topic) throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`);
+  const numbers = await partitionsOf(context, topic);
+  const offset = String(earliest ? EARLIEST : LATEST);
+  await setOffsets(context, {
+    groupId,
+    topic,
+    partitions: numbers.map((partition) => ({ partition, offset })),
+  });
+}
+
+/** kafkajs's `deleteTopicRecords()`. */
+export async function deleteTopicRecords(
+  context: AdminContext,
+  { topic, partitions }: { topic: string; partitions: SeekEntry[] },
+): Promise<void> {
+  if (!topic || typeof topic !== 'string') {
+    throw new KafkaJSNonRetriableError(`Invalid topic "${topic as string}"`);
+  }
+  if (!partitions || partitions.length === 0) throw new KafkaJSNonRetriableError(`Invalid partitions`);
+  const request = partitions.map((entry) => offsetToSeek({ topic, ...entry }));
+  const lows = new Map(
+    (await fetchTopicOffsets(context, topic)).map(({ partition, low }) => [partition, Number(low)]),
+  );
+  const unknown = partitions.filter(({ partition }) => !lows.has(partition));
+  if (unknown.length > 0) {
+    const error = new KafkaJSBrokerNotFound('Could not find the leader for the partition', {
+      retriable: false,
+    });
+    throw recordsError(
+      topic,
+      unknown.map(({ partition, offset }) => ({ partition, offset, error })),
+    );
+  }
+  for (const { partition, offset } of request) {
+    if (offset !== LATEST && offset < (lows.get(partition) ?? 0)) {
+      context.logger.warn(
+        'The requested offset is before the earliest offset maintained on the partition - no records will be deleted from this partition',
+        { topic, partition, offset: String(offset) },
+      );
+    }
+  }
+  const options = changing(context, {});
+  const outcomes = await ask(context, (native) => native.deleteRecords(request, options));
+  const failed = outcomes.filter(({ code }) => code !== 0);
+  if (failed.length === 0) return;
+  const error = recordsError(
+    topic,
+    failed.map(({ partition, code }) => ({
+      partition,
+      offset: partitions.find((entry) => entry.partition === partition)?.offset ?? NONE,
+      error: errorOfCode(code),
+    })),
+  );
+  // kafkajs's retries wrap what they cannot mend.
+  throw error.retriable ? error : new KafkaJSNonRetriableError(error, { cause: error });
+}
+
+function recordsError(
+  topic: string,
+  partitions: { partition: number; offset: string; error: KafkaJSError }[],
+): KafkaJSDeleteTopicRecordsError {
+  return new KafkaJSDeleteTopicRecordsError({ topic, partitions });
+}

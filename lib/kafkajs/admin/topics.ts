@@ -1,0 +1,242 @@
+import type { NativeOutcome } from '../../native.js';
+import { errorCode } from '../error-codes.js';
+import {
+  KafkaJSAggregateError,
+  KafkaJSCreateTopicError,
+  KafkaJSNonRetriableError,
+  KafkaJSProtocolError,
+  KafkaJSTimeout,
+} from '../errors.js';
+import type { Admin, ITopicConfig, ITopicMetadata } from '../types.js';
+import {
+  ask,
+  asking,
+  changing,
+  errorOfCode,
+  pause,
+  retrying,
+  throwFirst,
+  typeOf,
+  type AdminContext,
+} from './context.js';
+
+/** Pause between two looks at topics whose leaders are being elected, as in kafkajs. */
+const LEADER_PAUSE = 100;
+/** kafkajs's default for how long leaders may take. */
+const LEADER_TIMEOUT = 10_000;
+
+const TOPIC_ALREADY_EXISTS = 36;
+const INVALID_REQUEST = 42;
+
+type Options<M extends keyof Admin> = Admin[M] extends (options: infer O) => unknown ? O : never;
+
+/** A topic's name, with kafkajs's check. */
+export function checkTopic(topic: unknown): asserts topic is string {
+  if (!topic || typeof topic !== 'string') {
+    throw new KafkaJSNonRetriableError(`Invalid topic ${topic as string}`);
+  }
+}
+
+/** Asks about topics, about all without names; throws the first error of a topic or partition. */
+export async function topicMetadata(
+  context: AdminContext,
+  topics?: readonly string[],
+): Promise<ITopicMetadata[]> {
+  const names = topics && topics.length > 0 ? [...topics] : null;
+  const metadata = await ask(context, (native) => native.metadata(names, asking(context)));
+  const failed = metadata.topics.find(({ code }) => code !== 0);
+  if (failed) throw errorOfCode(failed.code);
+  const partitions = metadata.topics.flatMap((topic) => topic.partitions);
+  const failedPartition = partitions.find(({ partitionErrorCode }) => partitionErrorCode !== 0);
+  if (failedPartition) throw errorOfCode(failedPartition.partitionErrorCode);
+  const alive = new Set(metadata.brokers.map(({ nodeId }) => nodeId));
+  return metadata.topics.map((topic) => ({
+    name: topic.name,
+    partitions: topic.partitions.map(({ partitionErrorCode, partitionId, leader, replicas, isr }) => ({
+      partitionErrorCode,
+      partitionId,
+      leader,
+      replicas,
+      isr,
+      // librdkafka does not tell which replicas are offline; those of a broker that is not there are.
+      offlineReplicas: replicas.filter((replica) => !alive.has(replica)),
+    })),
+  }));
+}
+
+/** Partition numbers of a topic, in order. */
+export async function partitionsOf(context: AdminContext, topic: string): Promise<number[]> {
+  const found = await topicMetadata(context, [topic]);
+  const numbers = found.flatMap(({ partitions }) => partitions.map(({ partitionId }) => partitionId));
+  return numbers.toSorted((a, b) => a - b);
+}
+
+/** kafkajs's `listTopics()`. */
+export async function listTopics(context: AdminContext): Promise<string[]> {
+  const { topics } = await ask(context, (native) => native.metadata(null, asking(context)));
+  return topics.map(({ name }) => name);
+}
+
+/** kafkajs's `fetchTopicMetadata()`. */
+export async function fetchTopicMetadata(
+  context: AdminContext,
+  { topics = [] }: { topics?: string[] } = {},
+): Promise<{ topics: ITopicMetadata[] }> {
+  for (const topic of topics ?? []) checkTopic(topic);
+  const fetch = async () => ({ topics: await topicMetadata(context, topics ?? []) });
+  return retrying(context, ['LEADER_NOT_AVAILABLE'], fetch);
+}
+
+/** kafkajs's checks of a list of topics to create, with its texts. */
+export function checkTopicsToCreate(topics: unknown): asserts topics is ITopicConfig[] {
+  if (!topics || !Array.isArray(topics)) {
+    throw new KafkaJSNonRetriableError(`Invalid topics array ${topics as string}`);
+  }
+  checkNames(topics, 'topics');
+  for (const { topic, configEntries } of topics as ITopicConfig[]) checkEntries(topic, configEntries);
+}
+
+function checkNames(list: readonly { topic?: unknown }[], what: string): void {
+  if (list.some(({ topic }) => typeof topic !== 'string')) {
+    throw new KafkaJSNonRetriableError(`Invalid ${what} array, the topic names have to be a valid string`);
+  }
+  if (new Set(list.map(({ topic }) => topic)).size < list.length) {
+    throw new KafkaJSNonRetriableError(
+      `Invalid ${what} array, it cannot have multiple entries for the same topic`,
+    );
+  }
+}
+
+function checkEntries(topic: string, entries: unknown): void {
+  if (entries === undefined || entries === null) return;
+  const invalid = `Invalid configEntries for topic "${topic}"`;
+  if (!Array.isArray(entries)) throw new KafkaJSNonRetriableError(`${invalid}, must be an array`);
+  entries.forEach((entry: unknown, index) => {
+    if (typeof entry !== 'object' || entry === null) {
+      throw new KafkaJSNonRetriableError(`${invalid}. Entry ${index} must be an object`);
+    }
+    for (const property of ['name', 'value']) {
+      if (typeof (entry as Record<string, unknown>)[property] !== 'string') {
+        throw new KafkaJSNonRetriableError(
+          `${invalid}. Entry ${index} must have a valid "${property}" property`,
+        );
+      }
+    }
+  });
+}
+
+/** kafkajs's `createTopics()`: false when all that fails is that topics exist. */
+export async function createTopics(
+  context: AdminContext,
+  { topics, validateOnly, timeout, waitForLeaders = true }: Options<'createTopics'>,
+): Promise<boolean> {
+  checkTopicsToCreate(topics);
+  if (topics.length > 0) {
+    const request = topics.map(newTopic);
+    const options = changing(context, { timeout, validateOnly });
+    const outcomes = await ask(context, (native) => native.createTopics(request, options));
+    const failed = outcomes.filter(({ code }) => code !== 0);
+    if (failed.some(({ code }) => code !== TOPIC_ALREADY_EXISTS)) throw creationError(failed);
+    if (failed.length > 0) return false;
+  }
+  const names = topics.map(({ topic }) => topic);
+  // Topics that were only checked have no leaders; kafkajs fails when it asks for them.
+  if (waitForLeaders && !validateOnly && names.length > 0) await awaitLeaders(context, names, timeout);
+  return true;
+}
+
+function newTopic({
+  topic,
+  numPartitions,
+  replicationFactor,
+  replicaAssignment,
+  configEntries,
+}: ITopicConfig) {
+  const assignment = (replicaAssignment ?? []).toSorted((a, b) => a.partition - b.partition);
+  const partitions = numPartitions ?? -1;
+  const replication = replicationFactor ?? -1;
+  if (assignment.length > 0 && (partitions !== -1 || replication !== -1)) {
+    // The broker's answer, which librdkafka never asks for: it leaves the two numbers out.
+    throw creationError([{ name: topic, code: INVALID_REQUEST, message: '' }]);
+  }
+  return { name: topic, partitions, replication, assignment, config: configEntries ?? [] };
+}
+
+function creationError(failed: NativeOutcome[]): KafkaJSAggregateError {
+  const errors = failed
+    .toSorted((a, b) => a.name.localeCompare(b.name))
+    .map(({ name, code, message }) => {
+      const error = errorOfCode(code, message);
+      const isProtocol = error instanceof KafkaJSProtocolError;
+      return isProtocol ? new KafkaJSCreateTopicError(errorCode(code), name) : error;
+    });
+  return new KafkaJSAggregateError('Topic creation errors', errors);
+}
+
+async function awaitLeaders(context: AdminContext, topics: string[], timeout?: number): Promise<void> {
+  const deadline = Date.now() + (timeout ?? LEADER_TIMEOUT);
+  for (;;) {
+    try {
+      await topicMetadata(context, topics);
+      return;
+    } catch (error) {
+      // A broker may not have heard of the topic yet.
+      if (!['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'].includes(typeOf(error) ?? '')) throw error;
+    }
+    if (Date.now() > deadline) throw new KafkaJSTimeout('Timed out while waiting for topic leaders');
+    await pause(LEADER_PAUSE);
+  }
+}
+
+/** kafkajs's `deleteTopics()`. */
+export async function deleteTopics(
+  context: AdminContext,
+  { topics, timeout }: Options<'deleteTopics'>,
+): Promise<void> {
+  if (!topics || !Array.isArray(topics)) {
+    throw new KafkaJSNonRetriableError(`Invalid topics array ${topics as string}`);
+  }
+  if (topics.some((topic) => typeof topic !== 'string')) {
+    throw new KafkaJSNonRetriableError('Invalid topics array, the names must be a valid string');
+  }
+  if (topics.length === 0) return;
+  const options = changing(context, { timeout });
+  await retrying(
+    context,
+    ['NOT_CONTROLLER', 'UNKNOWN_TOPIC_OR_PARTITION'],
+    async () => throwFirst(await ask(context, (native) => native.deleteTopics(topics, options))),
+    (error, retryCount, retryTime) =>
+      context.logger.warn('Could not delete topics', { error: error.message, retryCount, retryTime }),
+  ).catch((error: Error) => {
+    if (typeOf(error) === 'REQUEST_TIMED_OUT') {
+      context.logger.error(
+        'Could not delete topics, check if "delete.topic.enable" is set to "true" (the default value is "false") or increase the timeout',
+        { error: error.message },
+      );
+    }
+    throw error;
+  });
+}
+
+/** kafkajs's `createPartitions()`. */
+export async function createPartitions(
+  context: AdminContext,
+  { topicPartitions, validateOnly, timeout }: Options<'createPartitions'>,
+): Promise<boolean> {
+  if (!topicPartitions || !Array.isArray(topicPartitions)) {
+    throw new KafkaJSNonRetriableError(`Invalid topic partitions array ${topicPartitions as string}`);
+  }
+  if (topicPartitions.length === 0) throw new KafkaJSNonRetriableError(`Empty topic partitions array`);
+  checkNames(topicPartitions, 'topic partitions');
+  const request = topicPartitions.map(({ topic, count, assignments }) => ({
+    topic,
+    count,
+    assignment: assignments ?? [],
+  }));
+  const options = changing(context, { timeout, validateOnly });
+  await retrying(context, ['NOT_CONTROLLER'], async () =>
+    throwFirst(await ask(context, (native) => native.createPartitions(request, options))),
+  );
+  // kafkajs resolves with nothing, against its own types.
+  return true;
+}
