@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { consumerProperties, type ConsumerSettings } from '../options/consumer.js';
 import { call, NativeConsumer, valueOf } from '../native.js';
 import { IncomingBatch } from '../packed/incoming.js';
@@ -25,10 +24,10 @@ import { PartitionMemory } from './partition-memory.js';
 import { PausedPartitions, checkTopicPartitions } from './paused-partitions.js';
 import type { CoreEvent } from './producer-handle.js';
 import { resolveBrokers } from './resolve-brokers.js';
-import type { ResolvedRetry } from './retry.js';
-import { Runner, type RecordHandler, type RunnerOptions } from './runner.js';
+import { Runner } from './runner.js';
 import { offsetsToCommit, offsetToSeek } from './offsets.js';
-import { spread } from './spread.js';
+import { assignReplies } from './assigned-replies.js';
+import type { ConsumerInternals } from './consumer-internals.js';
 import { Subscriptions } from './subscriptions.js';
 import { watchForTopics } from './topic-watch.js';
 import type {
@@ -45,35 +44,8 @@ import type {
   TopicPartitions,
 } from './types.js';
 
-/** Pauses before looking again for a topic that was just created, and for one that is missing, in milliseconds. */
-const CREATED_TOPIC_PAUSE = 50;
-const MISSING_TOPIC_PAUSE = 2000;
 /** Random bytes of a client's correlation ids. */
 const PREFIX_BYTES = 16;
-
-/** What NestJS's client and server do below kafkajs's surface. */
-export interface ConsumerInternals {
-  /** Handles packed records instead of `eachMessage`. */
-  handleRecord?: RecordHandler;
-  /** Asked about each failed delivery; true when the record has been taken care of. */
-  recover?: RunnerOptions['recover'];
-  /** Waits between the deliveries of a record, instead of those of the options' `retry`. */
-  retry?: ResolvedRetry;
-  /** Takes the replies to pending requests instead of records. */
-  onReplies?: (batch: IncomingBatch) => void;
-  /** Whether the replies' partitions are chosen here instead of by a group. */
-  assigned?: boolean;
-  /** How long a request waits for its first reply, in milliseconds. */
-  replyTimeout?: number | undefined;
-  /** Told of requests that have waited too long, as slots and generations. */
-  onRequestsExpired?: (requests: [slot: number, generation: number][]) => void;
-  /** Where marks about handled records go, when a producer sends this consumer's replies. */
-  marks?: () => OutgoingBuffer;
-  /** Told of the binding's consumer, of each one when the consumer is started again. */
-  created?: (native: NativeConsumer) => void;
-  /** The partitions that replies go to, and all that are read, after each assignment. */
-  onReplyPartitions?: (partitions: Record<string, number>, owned: readonly TopicPartition[]) => void;
-}
 
 type State = 'idle' | 'connected' | 'running';
 
@@ -319,7 +291,9 @@ export class Consumer implements Pick<
     this.#log.waitsFor(missing, reasons);
     this.#joinStarted = Date.now();
     if (this.#internals.assigned) {
-      await this.#assignReplies(native, names, missing);
+      const { clientId } = this.#settings;
+      const isCurrent = (): boolean => native === this.#native;
+      await assignReplies({ native, clientId, timeout: requestTimeoutMs, isCurrent }, names, missing);
       return;
     }
     const existing = topics.filter(({ topic }) => !missing.includes(topic));
@@ -347,43 +321,6 @@ export class Consumer implements Pick<
         if (failure) this.#failed({ type: 'error', ...failure, fatal: true });
       },
     );
-  }
-
-  /** Without a group: reads one partition of each reply topic, spread over the instances, those of missing topics once they exist. */
-  async #assignReplies(
-    native: NativeConsumer,
-    names: readonly string[],
-    missing: readonly string[],
-  ): Promise<void> {
-    const { clientId, requestTimeoutMs } = this.#settings;
-    const deadline = Date.now() + requestTimeoutMs;
-    for (let left = names; left.length > 0;) {
-      const topics = new Map(
-        valueOf(await native.listTopics(requestTimeoutMs)).map((t) => [t.name, t.partitions]),
-      );
-      const found = left.filter((topic) => topics.get(topic));
-      left = left.filter((topic) => !topics.get(topic));
-      if (found.length > 0) {
-        const partitions = found.map((topic) => ({
-          topic,
-          partition: spread(`${clientId} ${topic}`, topics.get(topic) as number),
-        }));
-        valueOf(await native.assignReplies(partitions));
-      }
-      if (left.every((topic) => missing.includes(topic)) || Date.now() > deadline) {
-        if (left.length > 0) this.#assignRepliesLater(native, left);
-        return;
-      }
-      // Created just now, and not yet known to the broker that was asked.
-      await setTimeoutPromise(CREATED_TOPIC_PAUSE);
-    }
-  }
-
-  #assignRepliesLater(native: NativeConsumer, names: readonly string[]): void {
-    setTimeout(() => {
-      if (native !== this.#native) return;
-      this.#assignReplies(native, names, names).catch(() => this.#assignRepliesLater(native, names));
-    }, MISSING_TOPIC_PAUSE).unref();
   }
 
   /**

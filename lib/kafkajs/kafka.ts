@@ -1,6 +1,7 @@
 import { readClient, clientSettings } from '../options/client.js';
 import { Admin } from './admin.js';
-import { Consumer, type ConsumerInternals } from './consumer.js';
+import type { ConsumerInternals } from './consumer-internals.js';
+import { Consumer } from './consumer.js';
 import { createLogger } from './logger.js';
 import { Producer, type ProducerInternals } from './producer.js';
 import type { AdminConfig, ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types.js';

@@ -1,0 +1,30 @@
+import type { NativeConsumer } from '../native.js';
+import type { IncomingBatch } from '../packed/incoming.js';
+import type { OutgoingBuffer } from '../packed/outgoing.js';
+import type { ResolvedRetry } from './retry.js';
+import type { RecordHandler, RunnerOptions } from './runner.js';
+import type { TopicPartition } from './types.js';
+
+/** What NestJS's client and server do below kafkajs's surface. */
+export interface ConsumerInternals {
+  /** Handles packed records instead of `eachMessage`. */
+  handleRecord?: RecordHandler;
+  /** Asked about each failed delivery; true when the record has been taken care of. */
+  recover?: RunnerOptions['recover'];
+  /** Waits between the deliveries of a record, instead of those of the options' `retry`. */
+  retry?: ResolvedRetry;
+  /** Takes the replies to pending requests instead of records. */
+  onReplies?: (batch: IncomingBatch) => void;
+  /** Whether the replies' partitions are chosen here instead of by a group. */
+  assigned?: boolean;
+  /** How long a request waits for its first reply, in milliseconds. */
+  replyTimeout?: number | undefined;
+  /** Told of requests that have waited too long, as slots and generations. */
+  onRequestsExpired?: (requests: [slot: number, generation: number][]) => void;
+  /** Where marks about handled records go, when a producer sends this consumer's replies. */
+  marks?: () => OutgoingBuffer;
+  /** Told of the binding's consumer, of each one when the consumer is started again. */
+  created?: (native: NativeConsumer) => void;
+  /** The partitions that replies go to, and all that are read, after each assignment. */
+  onReplyPartitions?: (partitions: Record<string, number>, owned: readonly TopicPartition[]) => void;
+}
