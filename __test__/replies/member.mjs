@@ -31,7 +31,7 @@ Logger.overrideLogger({
 // The parent has gone, however it ended.
 process.once('disconnect', () => process.exit(1));
 
-async function server() {
+async function makeServer() {
   const handled = {};
   class Handlers {
     async answer({ id, client, delay, stream }, context) {
@@ -65,7 +65,7 @@ async function server() {
   };
 }
 
-async function client() {
+async function makeClient() {
   const made = new ClientKafka(options);
   for (const topic of topics) made.subscribeToResponseOf(topic);
   const assignments = [];
@@ -154,7 +154,7 @@ async function client() {
   };
 }
 
-const member = await (role === 'server' ? server() : client());
+const member = await (role === 'server' ? makeServer() : makeClient());
 process.on('message', ({ id, what, args }) => {
   Promise.resolve(member[what](args ?? {})).then(
     (value) => tell({ id, value }),

@@ -53,10 +53,13 @@ export async function migrateServers(
   return { client: report, servers: reports };
 }
 
+/** How many requests a server has handled. */
+async function count(server: Process<ServerReport>): Promise<number> {
+  return perServer(await server.report());
+}
+
 /** Every server gets new requests: the group has given each its share. */
 async function everybodyHandles(servers: Process<ServerReport>[]): Promise<void> {
-  const count = async (server: Process<ServerReport>): Promise<number> =>
-    Object.values((await server.report()).handled).reduce((sum, each) => sum + each, 0);
   const before = await Promise.all(servers.map(count));
   await until(
     'every server handles requests',

@@ -128,8 +128,8 @@ describe('R5 replyTimeout', () => {
         const ends = Object.values(await endOffsets(topic));
         return ends.reduce((sum, end) => sum + end, 0) === 2;
       });
-      const until2 = performance.now() + 2500;
-      while (performance.now() < until2);
+      const unblocked = performance.now() + 2500;
+      while (performance.now() < unblocked);
       expect(await answer).toEqual({ values: [{ id: 1, client: 'blocked' }], ended: 'completed' });
     } finally {
       await fleet.dispose();
@@ -186,21 +186,21 @@ describe('R5 maxPendingRequests', () => {
 });
 
 describe('R5 a reply partition that moves', () => {
-  const members: Consumer[] = [];
+  const others: Consumer[] = [];
 
   afterEach(async () => {
-    await Promise.all(members.splice(0).map((member) => member.disconnect()));
+    await Promise.all(others.splice(0).map((member) => member.disconnect()));
   });
 
   /** A kafkajs member of the client's group, under an assigner that the test decides. */
-  async function member(groupId: string, topics: string[], divide: Division): Promise<void> {
+  async function join(groupId: string, topics: string[], divide: Division): Promise<void> {
     const consumer = kafka.consumer({
       groupId,
       partitionAssigners: [ownAssigner(divide)],
       heartbeatInterval: 200,
       maxWaitTimeInMs: 100,
     });
-    members.push(consumer);
+    others.push(consumer);
     await consumer.connect();
     await consumer.subscribe({ topics });
     await consumer.run({ autoCommit: false, eachMessage: async () => undefined });
@@ -218,7 +218,7 @@ describe('R5 a reply partition that moves', () => {
         const isOurs = !id.startsWith('tests');
         return isOurs ? { [topics[0]]: [partition], [topics[1]]: [0] } : {};
       });
-    await member(`${group}-client`, [...topics], leader);
+    await join(`${group}-client`, [...topics], leader);
     const client = new ClientKafka(
       optionsFor(group, { consumer: { groupId: group, heartbeatInterval: 200 } }),
     );
@@ -231,7 +231,7 @@ describe('R5 a reply partition that moves', () => {
     const lost = outcome(client.send(moving, 'will be lost'));
     const kept = outcome(client.send(staying, 'will be answered'));
     partition = 1;
-    await member(`${group}-client`, [...topics], leader);
+    await join(`${group}-client`, [...topics], leader);
     const { error } = await within('the loss to be told', lost);
     expect(error).toBeInstanceOf(KafkaReplyLostError);
     expect(error).toMatchObject({
