@@ -7,7 +7,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROKERS, closeBroker, createTopics, unique } from '../harness/broker';
 import { topicsOf } from './applications/topics';
-import { compilerErrors, install, type Dependencies, type Format } from './install';
+import { compilerErrors, install, removeTarballs, type Dependencies, type Format } from './install';
 
 // The packed package in applications of their own: started as processes of their own, with their own NestJS, without kafkajs.
 
@@ -15,6 +15,7 @@ const INSTALL_TIMEOUT = 300_000;
 const RUN_TIMEOUT = 60_000;
 
 afterAll(closeBroker);
+afterAll(removeTarballs);
 
 interface Ended {
   code: number | string | null;

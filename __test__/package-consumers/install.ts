@@ -79,13 +79,20 @@ async function installInto(folder: string, dependencies: Dependencies): Promise<
   for (const [format, type] of Object.entries(FORMATS)) compile(join(folder, format), type);
 }
 
+const temporary: string[] = [];
 let packed: Promise<string[]> | undefined;
+
+/** Removes the tarballs once nothing more is to be installed. */
+export function removeTarballs(): void {
+  for (const folder of temporary.splice(0)) rmSync(folder, { recursive: true, force: true });
+  packed = undefined;
+}
 
 /** The tarballs of the package and of this platform's binary, as they are published. */
 function pack(): Promise<string[]> {
   packed ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-pack-'));
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    temporary.push(folder);
     copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
     const napi = join(ROOT, 'node_modules/@napi-rs/cli/dist/cli.js');
     await execute(process.execPath, [napi, 'create-npm-dirs'], { cwd: folder });
