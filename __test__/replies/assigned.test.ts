@@ -93,7 +93,8 @@ describe("A2 replies: 'assigned'", () => {
     const own = await echo(created);
     try {
       const client = await connected(unique('first'), created);
-      expect(client.getConsumerAssignments()).toEqual({ [`${created}.reply`]: 0 });
+      // Which of its partitions depends on this process.
+      expect(client.getConsumerAssignments()).toEqual({ [`${created}.reply`]: expect.any(Number) });
       expect(await outcome(client.send(created, 'first'))).toEqual({ values: ['first'], ended: 'completed' });
     } finally {
       await own.close();
