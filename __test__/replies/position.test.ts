@@ -2,7 +2,7 @@ import { AssignerProtocol } from 'kafkajs';
 import { ClientKafka } from 'nestjs-kafka-native';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { optionsFor } from '../harness/apps';
-import { closeBroker, createTopics, describeGroup, rawProducer, unique } from '../harness/broker';
+import { closeBroker, committed, createTopics, describeGroup, rawProducer, unique } from '../harness/broker';
 import { outcome } from '../harness/outcome';
 import { until } from '../harness/wait';
 import { echo, type Echo } from './echo';
@@ -137,6 +137,23 @@ describe('A1, A2 the reply partition', () => {
     await all;
     expect(second.getConsumerAssignments()).toEqual({ [replyTopic]: 1 });
     expect(await outcome(second.send(topic, 'still here'))).toMatchObject({ values: ['still here'] });
+  });
+});
+
+describe('A3 the offsets of the group', () => {
+  test('are committed of the reply partition alone, though all are read', async () => {
+    const group = unique('lag');
+    const client = await connected(group);
+    expect(client.getConsumerAssignments()).toEqual({ [replyTopic]: 0 });
+    const producer = await rawProducer();
+    const strangers = [0, 1, 2, 3, 4, 5, 6, 7].map((partition) => ({ partition, value: 'a stranger’s' }));
+    await producer.send({ topic: replyTopic, messages: strangers });
+    expect(await outcome(client.send(topic, 'mine'))).toMatchObject({ values: ['mine'] });
+    await client.close();
+    const { 0: own, ...others } = await committed(`${group}-client`, replyTopic);
+    expect(own).toBeGreaterThan(0);
+    // A stock member that is given one of them goes on where the group says, past replies of its own.
+    expect(Object.values(others).filter((offset) => offset !== -1)).toEqual([]);
   });
 });
 

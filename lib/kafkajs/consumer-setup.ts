@@ -23,9 +23,8 @@ export function consumerSetup(
 ): ConsumerSetup {
   const { properties, settings } = consumerProperties(kafka, config, { fromBeginning });
   if (replies && autoCommit && !assigned) {
-    // Replies are not tracked: what was read is committed now and then, for whoever watches the group's lag.
+    // Replies are not tracked: what was read of the reply partitions is committed now and then, for whoever watches the group's lag.
     properties['enable.auto.commit'] = 'true';
-    properties['enable.auto.offset.store'] = 'true';
   }
   const native: NativeConsumerSettings = {
     processUptime: 0,

@@ -220,6 +220,12 @@ impl PollLoop {
                 self.puller.replies(&ready, &self.queues, &self.slots, requests, &*self.sink)
             }
         };
+        if let Mode::Replies { assigner, .. } = &self.settings.mode {
+            // Only of the reply partitions: a member reads on until it hears that a partition has moved, and what it
+            // commits then, a stock member that has the partition by now would skip at its next rebalance.
+            let own = |p: &Partition| assigner.reply_partition(&p.topic) == Some(p.partition);
+            self.handle.store_offsets(&left.read.into_iter().filter(own).collect::<Vec<_>>());
+        }
         if left.again {
             self.inbox.nudge();
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Sink;
 use super::slots::{Delivered, Slots};
-use crate::binding::librdkafka::{Message, Queue};
+use crate::binding::librdkafka::{Message, Partition, Queue};
 use crate::codec::incoming::{
     BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, LOG_APPEND_TIME, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
 };
@@ -36,6 +36,8 @@ pub(super) struct Left {
     pub(super) slots: Vec<u32>,
     /// Whether another round should follow at once.
     pub(super) again: bool,
+    /// Replies: how far partitions have been read.
+    pub(super) read: Vec<Partition>,
 }
 
 impl Puller {
@@ -47,7 +49,7 @@ impl Puller {
         slots: &Slots,
         sink: &dyn Sink,
     ) -> Left {
-        let mut left = Left { slots: Vec::new(), again: false };
+        let mut left = Left { slots: Vec::new(), again: false, read: Vec::new() };
         for &slot in ready {
             let Some(queue) = queues.get(&slot) else { continue };
             let credit = slots.take_credit(slot);
@@ -96,7 +98,7 @@ impl Puller {
         requests: &Requests,
         sink: &dyn Sink,
     ) -> Left {
-        let mut left = Left { slots: Vec::new(), again: false };
+        let mut left = Left { slots: Vec::new(), again: false, read: Vec::new() };
         for &slot in ready {
             let Some(queue) = queues.get(&slot) else { continue };
             if sink.backlog() > REPLY_BACKLOG_BYTES {
@@ -124,6 +126,7 @@ impl Puller {
             if let Some(offset) = last
                 && let Some((topic, partition)) = slots.partition_of(slot)
             {
+                left.read.push(Partition::at(&*topic, partition, offset + 1));
                 self.positions.insert((topic.to_string(), partition), offset + 1);
             }
         }

@@ -211,6 +211,16 @@ impl Handle {
         Ok(list.to_vec())
     }
 
+    /// Notes offsets for the next automatic commit; those of partitions that are not assigned are left out.
+    pub fn store_offsets(&self, offsets: &[Partition]) {
+        if offsets.is_empty() {
+            return;
+        }
+        let list = PartitionList::new(offsets);
+        // SAFETY: handle and list are alive. What could not be stored is committed by the next owner.
+        let _ = unsafe { sys::rd_kafka_offsets_store(self.raw, list.as_ptr()) };
+    }
+
     /// Starts a commit; its answer arrives on `queue` with `id`.
     pub fn commit(&self, offsets: &[Partition], queue: &Queue, id: u64) -> Result<()> {
         let list = PartitionList::new(offsets);
