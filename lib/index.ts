@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { ClientKafka } from './client/client-kafka.js';
-export { ServerKafka } from './server/server-kafka.js';
+export { ServerKafka, type ServerKafkaStatus } from './server/server-kafka.js';
 export type { IncomingMessage } from './server/incoming-message.js';
 export { Kafka } from './kafkajs/kafka.js';
 export { Consumer } from './kafkajs/consumer.js';

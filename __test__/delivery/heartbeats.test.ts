@@ -126,8 +126,11 @@ describe('C2 handlerTimeout', () => {
     expect(reports[1]).toMatchObject({ topic: rig.topic, partition: 1, offset: '0' });
     await pause(1200);
     expect(reports).toHaveLength(2);
-    expect(running.statuses).not.toContain('crashed');
+    expect(running.statuses.at(-1)).toBe('stalled');
+    const recovered = nextEvent(running, 'consumer.handler_recovered');
     gate.open();
     await untilCommitted(rig.group, rig.topic, 2);
+    await recovered;
+    expect(running.statuses).toEqual(['connected', 'stalled', 'connected']);
   });
 });

@@ -14,7 +14,7 @@ import {
   KafkaJSNumberOfRetriesExceeded,
 } from './errors.js';
 import { consumerSetup } from './consumer-setup.js';
-import { consumerEvents, HANDLER_TIMEOUT, InstrumentationEmitter } from './events.js';
+import { consumerEvents, HANDLER_RECOVERED, HANDLER_TIMEOUT, InstrumentationEmitter } from './events.js';
 import { GroupLog } from './group-log.js';
 import { HandlerWatch } from './handler-watch.js';
 import { eachMessageHandler } from './each-message.js';
@@ -268,9 +268,12 @@ export class Consumer implements Pick<
       recover: this.#internals.recover,
       memory: this.#memory,
       watch: handlerTimeoutMs
-        ? new HandlerWatch(handlerTimeoutMs, (slow) => {
-            this.#log.handlerSlow(slow);
-            this.#emitter.emit(HANDLER_TIMEOUT, { groupId: this.#config.groupId, ...slow });
+        ? new HandlerWatch(handlerTimeoutMs, {
+            slow: (handler) => {
+              this.#log.handlerSlow(handler);
+              this.#emitter.emit(HANDLER_TIMEOUT, { groupId: this.#config.groupId, ...handler });
+            },
+            recovered: () => this.#emitter.emit(HANDLER_RECOVERED, { groupId: this.#config.groupId }),
           })
         : undefined,
       isPaused: (topic, partition) => this.#paused.has(topic, partition),

@@ -34,6 +34,11 @@ export const consumerEvents: ConsumerEvents = {
  * `consumer.events`, which is kafkajs's list.
  */
 export const HANDLER_TIMEOUT = 'consumer.handler_timeout';
+/** Another one: the last of the handlers that had passed that limit has ended. */
+export const HANDLER_RECOVERED = 'consumer.handler_recovered';
+
+/** The events of a consumer that kafkajs does not have. */
+const EXTENSIONS: ReadonlySet<string> = new Set([HANDLER_TIMEOUT, HANDLER_RECOVERED]);
 
 /** Names of a producer's events; `producer.events`. */
 export const producerEvents: ProducerEvents = {
@@ -100,7 +105,7 @@ export class InstrumentationEmitter {
   /** kafkajs's `on()`: returns the function that removes the listener, and refuses names that do not exist. */
   on(eventName: string, listener: Listener): RemoveInstrumentationEventListener<string> {
     const events = EVENTS[this.#role];
-    const isExtension = this.#role === 'consumer' && eventName === HANDLER_TIMEOUT;
+    const isExtension = this.#role === 'consumer' && EXTENSIONS.has(eventName);
     if (!isExtension && !Object.values(events).includes(eventName)) {
       const keys = Object.keys(events).map((key) => `${this.#role}.events.${key}`);
       throw new KafkaJSNonRetriableError(`Event name should be one of ${keys.join(', ')}`);

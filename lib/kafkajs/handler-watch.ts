@@ -22,16 +22,26 @@ interface Running {
   told: boolean;
 }
 
+/** What a watch tells. */
+export interface HandlerReports {
+  /** A handler has passed the limit. */
+  slow(handler: SlowHandler): void;
+  /** The last of those that had passed it has ended. */
+  recovered(): void;
+}
+
 /** Reports handlers that run longer than `consumer.handlerTimeout`, each once. One timer serves all partitions. */
 export class HandlerWatch {
   readonly #limit: number;
-  readonly #report: (slow: SlowHandler) => void;
+  readonly #reports: HandlerReports;
   readonly #running = new Map<Lane, Running>();
   readonly #timer: NodeJS.Timeout;
+  /** Handlers that run and have passed the limit. */
+  #slow = 0;
 
-  constructor(limit: number, report: (slow: SlowHandler) => void) {
+  constructor(limit: number, reports: HandlerReports) {
     this.#limit = limit;
-    this.#report = report;
+    this.#reports = reports;
     const look = Math.min(Math.max(limit / 4, SHORTEST_LOOK), LONGEST_LOOK);
     this.#timer = setInterval(() => this.#look(), look).unref();
   }
@@ -47,6 +57,7 @@ export class HandlerWatch {
     if (running === undefined) return;
     this.#running.delete(lane);
     this.#tell(lane, running, true);
+    if (running.told && --this.#slow === 0) this.#reports.recovered();
   }
 
   close(): void {
@@ -61,8 +72,9 @@ export class HandlerWatch {
     const duration = performance.now() - running.since;
     if (running.told || duration < this.#limit) return;
     running.told = true;
+    this.#slow++;
     const { topic, partition } = lane;
     const offset = running.batch.offset(running.index);
-    this.#report({ topic, partition, offset, duration: Math.round(duration), ended });
+    this.#reports.slow({ topic, partition, offset, duration: Math.round(duration), ended });
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable, ReplaySubject } from 'rxjs';
 import { Consumer } from '../kafkajs/consumer.js';
+import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../kafkajs/events.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import type { Lane } from '../kafkajs/lane.js';
 import { nestLogCreator } from '../kafkajs/nest-log.js';
@@ -33,7 +34,12 @@ import { PackedKafkaContext } from './kafka-context.js';
 import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
-type Status = `${KafkaStatus}`;
+/**
+ * What a server's `status` emits: NestJS's values, and, where `consumer.handlerTimeout` is set, `stalled` while a handler runs longer
+ * than that.
+ */
+export type ServerKafkaStatus = KafkaStatus | 'stalled';
+type Status = `${ServerKafkaStatus}`;
 
 /** Waits for what a hook returned, whose outcome counts, and then for a handling that the hook did not wait for. */
 async function processed(returned: unknown, handled: Promise<void> | undefined): Promise<void> {
@@ -57,7 +63,7 @@ async function processed(returned: unknown, handled: Promise<void> | undefined):
  *
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
-export class ServerKafka extends Server<any, KafkaStatus> implements CustomTransportStrategy {
+export class ServerKafka extends Server<any, ServerKafkaStatus> implements CustomTransportStrategy {
   // An event handler's failure reaches the runner, which logs it: Nest 12 must not report it a second time.
   override readonly propagatesEventHandlerErrors: boolean = true;
   override transportId: any = Transport.KAFKA;
@@ -71,6 +77,7 @@ export class ServerKafka extends Server<any, KafkaStatus> implements CustomTrans
   protected groupId: string;
   readonly #deadLetters: DeadLetterWriter | undefined;
   #replies: ReplyWriter | undefined;
+  #lastStatus: Status | undefined;
   #keepBinary = false;
   #decodesItself = true;
 
@@ -209,6 +216,11 @@ export class ServerKafka extends Server<any, KafkaStatus> implements CustomTrans
     consumer.on(events.GROUP_JOIN, () => this.#status('connected'));
     consumer.on(events.STOP, () => this.#status('stopped'));
     consumer.on(events.CRASH, () => this.#status('crashed'));
+    consumer.on(HANDLER_TIMEOUT, () => this.#status('stalled'));
+    consumer.on(HANDLER_RECOVERED, () => {
+      // Not over a rebalance or a crash that has come meanwhile.
+      if (this.#lastStatus === 'stalled') this.#status('connected');
+    });
   }
 
   protected registerProducerEventListeners(): void {
@@ -219,7 +231,8 @@ export class ServerKafka extends Server<any, KafkaStatus> implements CustomTrans
   }
 
   #status(status: Status): void {
-    this._status$.next(status as KafkaStatus);
+    this.#lastStatus = status;
+    this._status$.next(status as ServerKafkaStatus);
   }
 
   protected async bindEvents(consumer: Consumer): Promise<void> {

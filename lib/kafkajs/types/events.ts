@@ -156,6 +156,8 @@ export type ConsumerHandlerTimeoutEvent = InstrumentationEvent<{
   /** It has ended by now. */
   ended: boolean;
 }>;
+/** No handler runs longer than `consumer.handlerTimeout` any more. Our extension. */
+export type ConsumerHandlerRecoveredEvent = InstrumentationEvent<{ groupId: string }>;
 /** Topics were assigned that the consumer did not subscribe to. */
 export type ConsumerReceivedUnsubcribedTopicsEvent = InstrumentationEvent<{
   groupId: string;
@@ -181,6 +183,7 @@ export interface ConsumerEventMap {
   'consumer.crash': ConsumerCrashEvent;
   'consumer.rebalancing': ConsumerRebalancingEvent;
   'consumer.handler_timeout': ConsumerHandlerTimeoutEvent;
+  'consumer.handler_recovered': ConsumerHandlerRecoveredEvent;
   'consumer.received_unsubscribed_topics': ConsumerReceivedUnsubcribedTopicsEvent;
   'consumer.network.request': RequestEvent;
   'consumer.network.request_timeout': RequestTimeoutEvent;
