@@ -1,7 +1,7 @@
-//! Sets the linker up for a Node-API module and compiles the assignor's C shim.
+//! Sets the linker up for a Node-API module and compiles what is written in C.
 //!
-//! The shim (src/assignor/shim.c) uses librdkafka's private headers, so it has to see exactly the sources and
-//! the config.h that rdkafka-sys built librdkafka from. Both are found through rdkafka-sys's own build output.
+//! The C files use librdkafka's private headers, so they have to see exactly the sources and the config.h that
+//! rdkafka-sys built librdkafka from. Both are found through rdkafka-sys's own build output.
 
 #![expect(clippy::panic, reason = "a build script tells its user what is wrong by panicking")]
 
@@ -9,19 +9,22 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The one librdkafka the shim was written and reviewed against: 2.12.1, as `RD_KAFKA_VERSION` spells it.
+/// The one librdkafka that the C files were written and reviewed against: 2.12.1, as `RD_KAFKA_VERSION` spells it.
 const LIBRDKAFKA_VERSION: &str = "0x020c01ff";
 
-const SHIM: &str = "src/assignor/shim.c";
+/// What reaches into librdkafka's private structures; each says in its heading comment for what.
+const SHIMS: [&str; 2] = ["src/assignor/shim.c", "src/binding/librdkafka/hold.c"];
 
 fn main() {
     napi_build::setup();
-    compile_shim();
+    compile_shims();
 }
 
-fn compile_shim() {
+fn compile_shims() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed={SHIM}");
+    for shim in SHIMS {
+        println!("cargo:rerun-if-changed={shim}");
+    }
 
     let Some(root) = env::var_os("DEP_RDKAFKA_ROOT").map(PathBuf::from) else {
         panic!(
@@ -34,7 +37,7 @@ fn compile_shim() {
     headers.check_version();
 
     let mut shim = cc::Build::new();
-    shim.file(SHIM).includes(&headers.include);
+    shim.files(SHIMS).includes(&headers.include);
     // rdkafka_int.h includes OpenSSL's headers. With a system OpenSSL they may be on the default path.
     if let Some(openssl) = env::var_os("DEP_OPENSSL_INCLUDE") {
         shim.includes(env::split_paths(&openssl));
@@ -88,11 +91,12 @@ impl Headers {
             .map_or("none", str::trim);
         assert!(
             found.eq_ignore_ascii_case(LIBRDKAFKA_VERSION),
-            "{} says RD_KAFKA_VERSION is {found}, but {SHIM} was reviewed against {LIBRDKAFKA_VERSION} and uses \
-             private structures that may change in any release. Compare what the heading comment of {SHIM} \
-             lists with the new sources, run the assignor's tests and a group mixed with stock NestJS members, \
-             then change the version in build.rs and in {SHIM}; or pin rdkafka-sys back in Cargo.toml",
-            self.rdkafka_h.display()
+            "{} says RD_KAFKA_VERSION is {found}, but {} were reviewed against {LIBRDKAFKA_VERSION} and use \
+             private structures that may change in any release. Compare what their heading comments \
+             list with the new sources, run the assignor's tests and a group mixed with stock NestJS members, \
+             then change the version in build.rs and in both; or pin rdkafka-sys back in Cargo.toml",
+            self.rdkafka_h.display(),
+            SHIMS.join(" and ")
         );
     }
 }

@@ -4,7 +4,7 @@ import { startBroker } from '../broker/start.mjs';
 import { Instances } from '../delivery/instances';
 import { pause } from '../harness/wait';
 
-const MESSAGES = 100_000;
+const MESSAGES = 106_000;
 const BYTES = 10_240;
 const PARTITIONS = 6;
 const MIB = 1024 * 1024;

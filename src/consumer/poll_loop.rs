@@ -280,9 +280,14 @@ impl PollLoop {
             return;
         }
         match self.start_commit(&offsets, Commit::Automatic(offsets.clone())) {
-            Ok(()) => self.auto_commit_running = true,
+            Ok(()) => self.set_auto_commit_running(true),
             Err((_, error)) => self.auto_commit_failed(&offsets, error.code, &error.message),
         }
+    }
+
+    fn set_auto_commit_running(&mut self, running: bool) {
+        self.auto_commit_running = running;
+        self.slots.set_committing(running);
     }
 
     /// Commits everything that is done, as the last thing before partitions are given up. Returns whether an
@@ -310,9 +315,9 @@ impl PollLoop {
             self.announce_commit(partitions);
         }
         match (commit, result) {
-            (Some(Commit::Automatic(_)), Ok(())) => self.auto_commit_running = false,
+            (Some(Commit::Automatic(_)), Ok(())) => self.set_auto_commit_running(false),
             (Some(Commit::Automatic(offsets)), Err(code)) => {
-                self.auto_commit_running = false;
+                self.set_auto_commit_running(false);
                 self.auto_commit_failed(&offsets, code, &crate::binding::librdkafka::describe_code(code));
             }
             (Some(Commit::Initial | Commit::BeforeRevocation), result) => {

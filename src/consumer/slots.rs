@@ -6,7 +6,7 @@
 //! acknowledgements that arrive late for an old one find nothing and do no harm.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::inbox::Inbox;
@@ -127,6 +127,8 @@ pub struct Slots {
     state: Mutex<State>,
     inbox: Arc<Inbox>,
     auto_commit: AutoCommit,
+    /// An automatic commit is under way; see [`Slots::set_committing`].
+    committing: AtomicBool,
 }
 
 /// Largest slot number; it shares a 64-bit delivery report opaque with a sequence.
@@ -136,7 +138,7 @@ impl Slots {
     /// An empty table whose progress wakes the owner of `inbox`.
     #[must_use]
     pub fn new(inbox: Arc<Inbox>, auto_commit: AutoCommit) -> Self {
-        Self { state: Mutex::default(), inbox, auto_commit }
+        Self { state: Mutex::default(), inbox, auto_commit, committing: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -250,7 +252,15 @@ impl Slots {
         {
             slot.commit_due = true;
         }
-        (slot.blocked && slot.credit() > 0) || (self.auto_commit.enabled && slot.commit_due) || slot.at_rest()
+        let commit_due =
+            self.auto_commit.enabled && slot.commit_due && !self.committing.load(Ordering::Acquire);
+        commit_due || (slot.blocked && slot.credit() > 0) || slot.at_rest()
+    }
+
+    /// An automatic commit starts or has ended. What becomes due in between waits for its end, where the poll
+    /// thread looks anyway, and does not wake it: under load each batch would.
+    pub fn set_committing(&self, committing: bool) {
+        self.committing.store(committing, Ordering::Release);
     }
 
     /// Offsets to commit now: of every slot with news if one of them is due (or `all` asks for it), else none.

@@ -5,29 +5,47 @@ use std::sync::{Arc, PoisonError};
 use super::opaque::Opaque;
 use super::reports::Reports;
 use super::{Shared, Topics};
-use crate::binding::librdkafka::{PARTITION_UNASSIGNED, Record, RecordHeaders, Topic, describe_code};
+use crate::binding::librdkafka::{
+    HeldTopics, PARTITION_UNASSIGNED, Record, RecordHeaders, Topic, describe_code,
+};
 use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 use crate::rpc::headers;
 use crate::rpc::reply::ReplyAddress;
 
+/// Records that are queued before any of them leaves; with more, the first would wait long for the last.
+const HELD_RECORDS: usize = 256;
+
 impl Shared {
-    /// Handles entries in order, up to the first malformed one. Also returns how many records were produced,
-    /// whose delivery reports will come.
-    pub(super) fn handle_all(
+    /// Handles the entries of chunks in order, each up to its first malformed one. Returns how many records were
+    /// produced, whose delivery reports will come, and what was malformed.
+    pub(super) fn handle_all<'a>(
         &self,
-        words: &[u32],
-        bytes: &[u8],
+        chunks: impl Iterator<Item = (&'a [u32], &'a [u8])>,
         reports: &mut Reports,
     ) -> (usize, Result<()>) {
         let mut produced = 0;
-        for entry in Reader::new(words, bytes) {
-            match entry {
-                Ok(entry) => produced += usize::from(self.handle_entry(entry, reports)),
-                Err(error) => return (produced, Err(error)),
+        let mut result = Ok(());
+        let mut held = HeldTopics::default();
+        for (words, bytes) in chunks {
+            for entry in Reader::new(words, bytes) {
+                match entry {
+                    Ok(entry) => {
+                        if self.handle_entry(entry, &mut held, reports) {
+                            produced += 1;
+                            if produced % HELD_RECORDS == 0 {
+                                held.release();
+                            }
+                        }
+                    }
+                    Err(error) => {
+                        result = Err(error);
+                        break;
+                    }
+                }
             }
         }
-        (produced, Ok(()))
+        (produced, result)
     }
 
     pub(super) fn topic_number(&self, name: &str, codec: Option<&str>) -> Result<u32> {
@@ -56,7 +74,7 @@ impl Shared {
     }
 
     /// Returns whether a record was produced.
-    fn handle_entry(&self, entry: Outgoing<'_>, reports: &mut Reports) -> bool {
+    fn handle_entry(&self, entry: Outgoing<'_>, held: &mut HeldTopics, reports: &mut Reports) -> bool {
         match entry {
             Outgoing::Send { topic, partition, send, group, payload } => {
                 let opaque = if group > 1 {
@@ -67,9 +85,10 @@ impl Shared {
                 };
                 let mut headers = RecordHeaders::with_capacity(payload.header_count());
                 append(&mut headers, &payload);
-                let result = self
-                    .topic_at(topic)
-                    .and_then(|topic| self.produce(&topic, partition, &payload, headers, opaque));
+                let result = self.topic_at(topic).and_then(|topic| {
+                    held.hold(&topic);
+                    self.produce(&topic, partition, &payload, headers, opaque)
+                });
                 self.settle_if_failed(opaque, result, reports)
             }
             Outgoing::Request {
@@ -87,11 +106,12 @@ impl Shared {
                     (slot, generation),
                     (reply_topic, reply_partition),
                     &payload,
+                    held,
                 );
                 self.settle_if_failed(Opaque::Request { slot, generation }, result, reports)
             }
             Outgoing::Reply { slot, sequence, flags, partition, payload } => {
-                self.reply(slot, sequence, flags, partition, &payload, reports)
+                self.reply((slot, sequence), flags, partition, &payload, held, reports)
             }
             Outgoing::Settled { slot, sequence, flags } => {
                 if let Some(slots) = self.slots.get() {
@@ -149,6 +169,7 @@ impl Shared {
         (slot, generation): (u32, u32),
         (reply_topic, reply_partition): (u32, i32),
         payload: &Payload<'_>,
+        held: &mut HeldTopics,
     ) -> Result<()> {
         let requests = self
             .requests
@@ -166,16 +187,17 @@ impl Shared {
         headers.push(headers::CORRELATION_ID, Some(id.as_bytes()));
         headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
         headers.push(headers::REPLY_PARTITION, Some(reply_partition.to_string().as_bytes()));
+        held.hold(&topic);
         self.produce(&topic, partition, payload, headers, Opaque::Request { slot, generation })
     }
 
     fn reply(
         &self,
-        slot: u32,
-        sequence: u32,
+        (slot, sequence): (u32, u32),
         flags: u32,
         partition: Option<i32>,
         payload: &Payload<'_>,
+        held: &mut HeldTopics,
         reports: &mut Reports,
     ) -> bool {
         // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
@@ -188,6 +210,7 @@ impl Shared {
             .and_then(|number| self.topic_at(number))
             .and_then(|topic| {
                 let headers = reply_headers(&address, flags, payload);
+                held.hold(&topic);
                 self.produce(&topic, address.partition.or(partition), payload, headers, opaque)
             });
         self.settle_if_failed(opaque, result, reports)

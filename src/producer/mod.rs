@@ -141,7 +141,7 @@ impl Producer {
             self.outbox.push(Chunk { words: words.to_vec(), bytes: bytes.to_vec() });
             return Ok(reports);
         }
-        let (produced, result) = shared.handle_all(words, bytes, &mut reports);
+        let (produced, result) = shared.handle_all(std::iter::once((words, bytes)), &mut reports);
         self.outbox.produced(produced);
         result.map(|()| reports)
     }

@@ -73,15 +73,12 @@ impl PollLoop {
     /// Hands held records over, if their time has come.
     fn produce(&mut self) {
         let Some(chunks) = self.outbox.take_due() else { return };
-        let mut produced = 0;
-        for chunk in chunks {
-            let (count, result) = self.shared.handle_all(&chunk.words, &chunk.bytes, &mut self.reports);
-            produced += count;
-            if let Err(error) = result {
-                self.sink.event(json!({
-                    "type": "error", "code": error.code, "message": error.to_string(), "fatal": true,
-                }));
-            }
+        let chunks = chunks.iter().map(|chunk| (&*chunk.words, &*chunk.bytes));
+        let (produced, result) = self.shared.handle_all(chunks, &mut self.reports);
+        if let Err(error) = result {
+            self.sink.event(json!({
+                "type": "error", "code": error.code, "message": error.to_string(), "fatal": true,
+            }));
         }
         self.outbox.produced(produced);
         self.tell();

@@ -92,3 +92,117 @@ proptest! {
         prop_assert_eq!(committed, 40);
     }
 }
+
+/// What can happen to a partition and its records, whatever the number stands for.
+#[derive(Debug, Clone)]
+enum Step {
+    /// More records are handed out.
+    Deliver(u8),
+    /// A handler ends well.
+    Finish(u8),
+    /// A handler fails: what was handled before is to be committed, the record stays.
+    Fail(u8),
+    /// A request's reply is queued, or acknowledged.
+    Reply(u8),
+    Acknowledge(u8),
+    /// The partition is given up and comes back where the group left it; marks of the old slot arrive late.
+    Reassign,
+    /// Commits what is due, or everything; the broker may refuse.
+    Commit {
+        all: bool,
+        refused: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (1u8..8).prop_map(Step::Deliver),
+        6 => any::<u8>().prop_map(Step::Finish),
+        1 => any::<u8>().prop_map(Step::Fail),
+        2 => any::<u8>().prop_map(Step::Reply),
+        2 => any::<u8>().prop_map(Step::Acknowledge),
+        1 => Just(Step::Reassign),
+        2 => (any::<bool>(), any::<bool>()).prop_map(|(all, refused)| Step::Commit { all, refused }),
+    ]
+}
+
+/// A record of one assignment, as a plain model remembers it.
+struct Modelled {
+    offset: i64,
+    finished: bool,
+    replies: u32,
+}
+
+proptest! {
+    /// Finished, failed, revoked and redelivered in any interleaving: no commit passes a record that was never
+    /// finished with its replies acknowledged, and in the end everything is committed.
+    #[test]
+    fn no_commit_passes_an_unfinished_record(steps in prop::collection::vec(step(), 0..300)) {
+        let slots = slots(None);
+        let address = Arc::new(ReplyAddress { topic: "r".into(), partition: None, correlation_id: Vec::new() });
+        let mut slot = slots.open("t".into(), 0, -1);
+        let mut old: Vec<u32> = Vec::new();
+        let mut records: Vec<Modelled> = Vec::new();
+        let (mut next, mut committed) = (0_i64, 0_i64);
+        // By offset, over all assignments.
+        let mut done: Vec<bool> = Vec::new();
+        for step in steps {
+            let pick = |n: u8, len: usize| (len > 0).then(|| n as usize % len);
+            match step {
+                Step::Deliver(count) => {
+                    let delivered = (next..next + i64::from(count))
+                        .map(|offset| Delivered { offset, bytes: 1, reply: Some(Arc::clone(&address)) });
+                    slots.deliver(slot, delivered);
+                    records.extend((next..next + i64::from(count)).map(|offset| Modelled { offset, finished: false, replies: 0 }));
+                    next += i64::from(count);
+                    done.resize(done.len().max(next as usize), false);
+                }
+                Step::Finish(n) => if let Some(i) = pick(n, records.len()) {
+                    records[i].finished = true;
+                    slots.settle(slot, i as u32, DONE);
+                },
+                Step::Fail(n) => if let Some(i) = pick(n, records.len()) {
+                    slots.settle(slot, i as u32, SETTLED_COMMIT);
+                },
+                Step::Reply(n) => if let Some(i) = pick(n, records.len()) && !records[i].finished {
+                    records[i].replies += u32::from(slots.begin_reply(slot, i as u32).is_some());
+                },
+                Step::Acknowledge(n) => if let Some(i) = pick(n, records.len()) && records[i].replies > 0 {
+                    records[i].replies -= 1;
+                    slots.reply_settled(slot, i as u32);
+                },
+                Step::Reassign => {
+                    slots.close(slot);
+                    old.push(slot);
+                    slot = slots.open("t".into(), 0, committed);
+                    for &gone in &old {
+                        (0..records.len() as u32).for_each(|n| slots.settle(gone, n, DONE));
+                    }
+                    records.clear();
+                    next = committed;
+                }
+                Step::Commit { all, refused } => {
+                    let offsets = slots.take_uncommitted(all);
+                    for p in &offsets {
+                        let finished = done.iter().take_while(|d| **d).count() as i64;
+                        prop_assert!(p.offset <= finished, "{} is committed, {finished} are done", p.offset);
+                    }
+                    if refused {
+                        slots.commit_failed(&offsets);
+                    } else if let Some(p) = offsets.first() {
+                        committed = p.offset;
+                    }
+                }
+            }
+            for record in records.iter().filter(|r| r.finished && r.replies == 0) {
+                done[record.offset as usize] = true;
+            }
+        }
+        for (i, record) in records.iter().enumerate() {
+            (0..record.replies).for_each(|_| slots.reply_settled(slot, i as u32));
+            slots.settle(slot, i as u32, DONE);
+        }
+        slots.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
+        prop_assert_eq!(committed, next);
+    }
+}
