@@ -74,7 +74,12 @@ impl Shared {
     }
 
     /// Returns whether a record was produced.
-    fn handle_entry(&self, entry: Outgoing<'_>, held: &mut HeldTopics, reports: &mut Reports) -> bool {
+    pub(super) fn handle_entry(
+        &self,
+        entry: Outgoing<'_>,
+        held: &mut HeldTopics,
+        reports: &mut Reports,
+    ) -> bool {
         match entry {
             Outgoing::Send { topic, partition, send, group, payload } => {
                 let opaque = if group > 1 {

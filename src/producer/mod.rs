@@ -164,3 +164,6 @@ impl Drop for Producer {
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
+
+#[cfg(test)]
+mod tests;
