@@ -43,26 +43,23 @@ function rowsOf({ workloads, summary }, kinds) {
   const ofKinds = workloads.filter(({ kind }) => kinds.includes(kind));
   const telling = ofKinds.filter(({ name }) => TELLING.has(name));
   const shown = telling.length > 0 ? telling : ofKinds;
-  return summary.flatMap(({ workload, base, candidates }) => {
+  return summary.flatMap(({ workload, candidates }) => {
     const described = shown.find(({ name }) => name === workload);
     if (described === undefined) return [];
     const { title } = described;
     return Object.entries(candidates).map(([candidate, figures]) => ({
       workload: title,
-      base,
       candidate,
       figures,
     }));
   });
 }
 
-/** Bars of the ratio to the base, so that workloads of very different rates share an axis. */
 function throughput(rows) {
-  const values = rows.flatMap(({ workload, base, candidate, figures }) => {
-    const ratio = candidate === base ? 1 : figures.ratios?.perSecond;
-    if (ratio === undefined) return [];
-    const label = `${grouped(figures.perSecond)}/s${candidate === base ? '' : `  ${times(ratio)}`}`;
-    return [{ workload, candidate, value: ratio, label }];
+  const values = rows.map(({ workload, candidate, figures }) => {
+    const ratio = figures.ratios?.perSecond;
+    const label = `${grouped(figures.perSecond)}/s${ratio === undefined ? '' : `  ${times(ratio)}`}`;
+    return { workload, candidate, value: figures.perSecond, label };
   });
   return { kind: 'bars', values };
 }
@@ -78,7 +75,7 @@ function latency(rows) {
       end: p999,
       label: `${significant(p50)} – ${significant(p999)}`,
     }));
-  return { kind: 'ranges', values };
+  return { kind: 'ranges', values, isShared: true };
 }
 
 function cpu(rows) {
@@ -109,5 +106,5 @@ function memory(rows) {
         label: grouped(peak),
       }));
   });
-  return { kind: 'bars', values };
+  return { kind: 'bars', values, isShared: true };
 }

@@ -1,5 +1,5 @@
 /** Draws charts as SVG, by Vega-Lite, for light and for dark backgrounds. */
-import { parse, View } from 'vega';
+import { Error as ERRORS, logger, parse, View } from 'vega';
 import { compile } from 'vega-lite';
 
 export const THEMES = ['light', 'dark'];
@@ -29,37 +29,43 @@ const PARTS = { client: '#3572d4', server: '#2da44e', broker: '#8c959f' };
 
 const WIDTH = 560;
 const ROW_HEIGHT = 20;
-/** How much of the width the labels behind the bars take. */
+/** How far the width reaches beyond the longest bar, for the label behind it. */
 const LABEL_SHARE = 1.35;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif';
 
 /**
  * One chart: a group of rows for each workload, a row for each candidate.
  *
- * @param {{ kind: 'bars' | 'ranges' | 'stacks', title: string, values: object[], parts?: string[] }} chart
+ * @param {{ kind: 'bars' | 'ranges' | 'stacks', title: string, values: object[], isShared?: boolean, parts?: string[] }} chart
  *   `values`: `workload`, `candidate`, `value`, `label`, and `row` where a candidate has several; bars may have a
- *   `mark`, ranges have `p99` and `end`, stacks a value for each of the `parts` and the `total`
+ *   `mark`, ranges have `p99` and `end`, stacks a value for each of the `parts`, and the `total`; `isShared`: whether
+ *   all workloads have one scale, which is then shown
  * @param {'light' | 'dark'} theme
  * @returns {Promise<string>} the SVG, with nothing behind it
  */
 export async function draw(chart, theme) {
-  const rows = chart.values.map((value) => ({
+  const { kind, title, values, isShared = false } = chart;
+  const rows = values.map((value) => ({
     row: value.candidate,
-    room: value.total * LABEL_SHARE,
     ...value,
+    room: (value.total ?? value.value) * LABEL_SHARE,
+    place: chart.parts?.indexOf(value.part),
   }));
+  const workloads = [...new Set(values.map(({ workload }) => workload))];
   const spec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: { text: chart.title, anchor: 'start', fontSize: 15, offset: 14 },
+    title: { text: title, anchor: 'start', fontSize: 15, offset: 14 },
     data: { values: rows },
-    facet: { field: 'workload', type: 'nominal', sort: null, title: null },
+    facet: { field: 'workload', type: 'nominal', sort: workloads, title: null },
     columns: 1,
     spacing: 14,
-    resolve: { scale: { y: 'independent', x: chart.kind === 'stacks' ? 'independent' : 'shared' } },
-    spec: { width: WIDTH, height: { step: ROW_HEIGHT }, layer: LAYERS[chart.kind](chart, INK[theme]) },
+    resolve: { scale: { y: 'independent', x: isShared ? 'shared' : 'independent' } },
+    spec: { width: WIDTH, height: { step: ROW_HEIGHT }, layer: LAYERS[kind](chart, INK[theme]) },
     config: config(INK[theme]),
   };
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
+  // It warns of rows that layers disagree about; here all layers have the same.
+  const compiled = compile(spec, { logger: logger(ERRORS) });
+  const view = new View(parse(compiled.spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
   return `${svg}\n`;
@@ -76,81 +82,62 @@ const ROWS = {
 };
 
 const LAYERS = {
-  bars: ({ values }, ink) => {
-    const widest = Math.max(...values.map(({ value }) => value));
-    const scale = { domain: [0, widest * LABEL_SHARE] };
+  bars: ({ isShared, values }, ink) => {
+    const x = (field) => amount(field, isShared);
+    const marker = { type: 'tick', thickness: 2, size: ROW_HEIGHT * 0.75, color: ink.text };
+    const isMarked = values.some(({ mark }) => mark !== undefined);
     return [
-      { mark: { type: 'bar' }, encoding: { y: ROWS, x: amount(scale), color: byCandidate() } },
-      ...(values.some(({ mark }) => mark !== undefined) ? [marker(scale, ink)] : []),
-      label(amount(scale)),
+      { mark: 'bar', encoding: { y: ROWS, x: x('value'), color: CANDIDATES } },
+      ...(isMarked ? [{ mark: marker, encoding: { y: ROWS, x: x('mark') } }] : []),
+      label(x('value')),
+      room(x('room')),
     ];
   },
   ranges: ({ values }) => {
     const nearest = Math.min(...values.map(({ value }) => value));
     const farthest = Math.max(...values.map(({ end }) => end));
     const scale = { type: 'log', domain: [nearest * 0.8, farthest * 6], nice: false };
-    const point = (field, mark) => ({
-      mark,
-      encoding: { y: ROWS, x: amount(scale, field), color: byCandidate() },
-    });
+    const x = (field) => ({ ...amount(field, true), scale });
+    const point = (field, mark) => ({ mark, encoding: { y: ROWS, x: x(field), color: CANDIDATES } });
     return [
       {
         mark: { type: 'rule', strokeWidth: 3, opacity: 0.55 },
-        encoding: { y: ROWS, x: amount(scale), x2: { field: 'end' }, color: byCandidate() },
+        encoding: { y: ROWS, x: x('value'), x2: { field: 'end' }, color: CANDIDATES },
       },
       point('value', { type: 'point', filled: true, size: 60, opacity: 1 }),
       point('p99', { type: 'tick', thickness: 2, size: 10 }),
       point('end', { type: 'tick', thickness: 3, size: 14 }),
-      label(amount(scale, 'end')),
+      label(x('end')),
     ];
   },
-  stacks: ({ parts }) => {
+  stacks: ({ isShared, parts }) => {
+    const x = (field) => amount(field, isShared);
     const colour = {
       field: 'part',
       type: 'nominal',
-      sort: parts,
       title: null,
       scale: { domain: parts, range: parts.map((part) => PARTS[part]) },
       legend: { orient: 'top' },
     };
-    const total = { ...amount({}, 'total'), stack: null, axis: null };
     return [
-      {
-        mark: { type: 'bar' },
-        encoding: {
-          y: ROWS,
-          x: { ...amount({}), axis: null },
-          color: colour,
-          order: { field: 'part', sort: 'ascending' },
-        },
-      },
-      // Invisible points make room for the labels.
-      {
-        mark: { type: 'point', opacity: 0 },
-        encoding: { y: ROWS, x: { ...amount({}, 'room'), axis: null } },
-      },
-      label(total),
+      { mark: 'bar', encoding: { y: ROWS, x: x('value'), color: colour, order: { field: 'place' } } },
+      label({ ...x('total'), stack: null }),
+      room(x('room')),
     ];
   },
 };
 
-function amount(scale, field = 'value') {
-  return {
-    field,
-    type: 'quantitative',
-    title: null,
-    scale,
-    axis: { domain: false, ticks: false, tickCount: 6, format: '~s' },
-  };
-}
+/** A colour for each candidate, whichever of them a picture shows. */
+const CANDIDATES = {
+  field: 'candidate',
+  type: 'nominal',
+  legend: null,
+  scale: { domain: Object.keys(COLOURS), range: Object.values(COLOURS) },
+};
 
-function byCandidate() {
-  return {
-    field: 'candidate',
-    type: 'nominal',
-    legend: null,
-    scale: { domain: Object.keys(COLOURS), range: Object.values(COLOURS) },
-  };
+function amount(field, isShown) {
+  const axis = { domain: false, ticks: false, tickCount: 6, format: '~g' };
+  return { field, type: 'quantitative', title: null, axis: isShown ? axis : null };
 }
 
 function label(x) {
@@ -160,11 +147,9 @@ function label(x) {
   };
 }
 
-function marker(scale, ink) {
-  return {
-    mark: { type: 'tick', thickness: 2, size: ROW_HEIGHT * 0.75, color: ink.text },
-    encoding: { y: ROWS, x: amount(scale, 'mark') },
-  };
+/** Invisible points, where the labels behind the bars may end. */
+function room(x) {
+  return { mark: { type: 'point', opacity: 0 }, encoding: { y: ROWS, x } };
 }
 
 function config(ink) {

@@ -4,10 +4,14 @@ import { grouped, markdownTable, significant, times } from './format.mjs';
 const HEAD = ['Workload', 'kafkajs', 'this package', 'Throughput', 'p50', 'CPU per message'];
 const ALIGN = ['left', 'right', 'right', 'right', 'right', 'right'];
 
+const ROUTED =
+  'In parentheses: the same against `stock-routed`, NestJS over kafkajs with one line changed. NestJS finds out the ' +
+  'route of every message anew, at about half of what an event costs; it could remember it.';
+
 /**
  * The generated part of README.md.
  *
- * @param {string} picture the picture of the throughput
+ * @param {string} picture the picture of the throughput, if there is one
  */
 export function formatReadme(result, picture) {
   const { machine, settings } = result;
@@ -21,12 +25,10 @@ export function formatReadme(result, picture) {
     ...(routed ? [ROUTED] : []),
     'All figures, the pictures and the conditions they hold under: [docs/benchmarks.md](docs/benchmarks.md). `npm run ' +
       'bench` measures on your machine.',
-  ].join('\n\n');
+  ]
+    .filter(Boolean)
+    .join('\n\n');
 }
-
-const ROUTED =
-  'In parentheses: the same against `stock-routed`, NestJS over kafkajs with one line changed. NestJS finds out the ' +
-  'route of every message anew, at about half of what an event costs; it could remember it.';
 
 /** CPU time per message of client and server together. */
 function cpu({ clientCpu, serverCpu }) {
