@@ -9,7 +9,7 @@ use nestjs_kafka_native::binding::librdkafka::{RecordHeaders, Wake};
 use serde_json::{Value, json};
 
 use crate::kafka::{Bell, Receiver, Sender, header_number};
-use crate::machine::{cpu_micros, sample_process};
+use crate::machine::{own_cpu_micros, sample_process};
 use crate::{Outcome, Role, text, unknown};
 
 // NestJS's headers.
@@ -52,7 +52,7 @@ impl Role for Server {
                     self.stop()?;
                 }
                 Ok(json!({
-                    "cpuMicros": cpu_micros("self"),
+                    "cpuMicros": own_cpu_micros(),
                     "handled": self.shared.handled.load(Ordering::Relaxed),
                     "process": sample_process(),
                 }))

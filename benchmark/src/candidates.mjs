@@ -46,7 +46,7 @@ export const CANDIDATES = [
   },
   {
     name: 'librdkafka-linger',
-    kinds: ['request', ...RAW],
+    kinds: ['request', 'raw-produce'],
     program: true,
     lingerMs: 0.5,
     about: 'the same with a linger of 0.5 ms, which suits it better under load',

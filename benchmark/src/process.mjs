@@ -90,7 +90,7 @@ export class RoleProcess {
    * @param {string} command one of the role's commands
    * @param {object} argument its argument
    * @param {number} deadlineMs after which the process counts as hanging and is killed
-   * @throws an error with `notSupported` if its client does not offer what was asked for
+   * @throws an error with `notSupported`, a text, if its client does not offer what was asked for
    */
   request(command, argument, deadlineMs) {
     const id = this.#nextId++;
@@ -144,7 +144,8 @@ export class RoleProcess {
 
   #settle({ id, result, error, errorName }) {
     if (error !== undefined) {
-      this.#fail(id, `failed: ${error}`, { notSupported: NOT_SUPPORTED.has(errorName) });
+      const [notSupported] = NOT_SUPPORTED.has(errorName) ? error.split('\n') : [];
+      this.#fail(id, `failed: ${error}`, { notSupported });
       return;
     }
     this.#take(id)?.resolve(result);

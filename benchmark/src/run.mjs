@@ -64,8 +64,13 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
         progress(`${label}: ${formatProgress(measured)}`);
       } catch (error) {
         signal.throwIfAborted();
-        (error.notSupported ? unsupported : failures).push({ ...place, error: error.message });
-        progress(`${label}: ${error.notSupported ? 'not offered' : 'FAILED'}: ${error.message}`);
+        if (error.notSupported) {
+          unsupported.push({ ...place, reason: error.notSupported });
+          progress(`${label}: not offered: ${error.notSupported}`);
+        } else {
+          failures.push({ ...place, error: error.message });
+          progress(`${label}: FAILED: ${error.message}`);
+        }
       }
     }
   } finally {
@@ -106,10 +111,10 @@ async function warmBroker({ workloads, candidates, quick }, { measure, progress,
 
 /** One entry for what a candidate does not offer, however many rounds found that out. */
 function notOffered(unsupported) {
-  const entries = unsupported.map(({ workload, candidate, error }) => {
-    const [reason] = error.split('\n');
-    return [`${candidate} ${workload}`, { candidate, workload, reason }];
-  });
+  const entries = unsupported.map(({ workload, candidate, reason }) => [
+    `${candidate} ${workload}`,
+    { candidate, workload, reason },
+  ]);
   return [...new Map(entries).values()];
 }
 

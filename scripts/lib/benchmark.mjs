@@ -75,14 +75,14 @@ async function installPackage({ progress, signal }) {
 /**
  * Builds the program of the limit beside the binding, from the same librdkafka.
  *
- * With one setting of its own this crate is compiled apart from the binding, whose build would otherwise be done anew
- * after this one: the two differ in their environments.
+ * With debug information, which costs nothing at run time, this crate and its build script are built apart from those
+ * of the binding. Otherwise each would undo the other, because the two builds differ in their environments.
  */
 async function buildLimit({ progress, signal }) {
   progress('building the program of the limit');
   const version = await execute('rustc', ['-vV'], { cwd: ROOT, signal });
   const [, target] = /^host: (.+)$/m.exec(version);
-  const apart = ['--config', 'profile.release.package.nestjs-kafka-native.codegen-units=16'];
+  const apart = ['--config', 'profile.release.package.nestjs-kafka-native.debug=1'];
   const build = [
     'build',
     '--locked',
