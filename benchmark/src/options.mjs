@@ -77,7 +77,7 @@ export function listChoices() {
 }
 
 function choice(name, about) {
-  return `  ${name.padEnd(20)} ${about}`;
+  return `  ${name.padEnd(23)} ${about}`;
 }
 
 function selectWorkloads(text) {

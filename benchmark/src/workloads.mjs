@@ -21,7 +21,7 @@ function request(inFlight, partitions = 1, payloadBytes = 200) {
 function emit(inFlight, partitions = 6, payloadBytes = 200) {
   return {
     name: `emit-${inFlight}${suffix(partitions, 6, payloadBytes)}`,
-    title: `emit, ${inFlight} in flight, ${describeTopic(partitions, payloadBytes)}`,
+    title: `emit, ${inFlight.toLocaleString('en-GB')} in flight, ${describeTopic(partitions, payloadBytes)}`,
     kind: 'emit',
     batchLength: 1,
     inFlight,
