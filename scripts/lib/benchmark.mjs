@@ -120,15 +120,21 @@ async function installRival(rival, { progress, signal }) {
   }
 }
 
-/** A failed install in one line, without the addresses of registries. */
+/** A failed install in one line: its cause, without the addresses of registries. */
 function explain(rival, folder, { message }) {
-  const lines = message.split('\n').map((line) => line.replace(/^npm (error|warn) /, '').trim());
+  const lines = message.split('\n').map((line) => line.replace(/^npm (error|warn) (\[error\] )?/, '').trim());
   const cause = lines.find((line) => CAUSE.test(line)) ?? lines[0];
-  const text = cause.replaceAll(/https?:\/\/\S*?([^/\s]*)(?=\s|$)/g, '$1');
+  const [sentence] = cause.replaceAll(/https?:\/\/\S*?([^/\s]*)(?=\s|$)/g, '$1').split(/\.\s/);
+  return `${rival} cannot be installed here: ${sentence}${describeEngine(folder)}`;
+}
+
+/** What to add if a rival asks for a newer Node than this one. */
+function describeEngine(folder) {
   const [name] = Object.keys(readJson(join(folder, 'package.json')).dependencies);
-  const node = readJson(join(folder, 'package-lock.json')).packages[`node_modules/${name}`]?.engines?.node;
-  const wants = node === undefined ? '' : ` (it asks for Node ${node}; this is ${process.versions.node})`;
-  return `${rival} cannot be installed here: ${text}${wants}`;
+  const wanted = readJson(join(folder, 'package-lock.json')).packages[`node_modules/${name}`]?.engines?.node;
+  const [least] = /\d+/.exec(wanted) ?? [0];
+  const [major] = process.versions.node.split('.');
+  return Number(least) > Number(major) ? ` (it asks for Node ${wanted}; this is ${major})` : '';
 }
 
 function isInstalled(folder) {
