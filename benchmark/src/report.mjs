@@ -103,15 +103,21 @@ export function formatMarkdown(result, picture) {
   return parts.filter(Boolean).join('\n\n');
 }
 
-/** What this package gains in each workload. For events two figures, because half of stock's time is one mistake. */
+/**
+ * What this package gains in each workload; for events also on stock without its lookups, because they are much of what
+ * an event costs, and beside what NestJS itself takes.
+ */
 function formatHeadlines({ workloads, summary }) {
   return summary.flatMap(({ workload, base, candidates }) => {
     const { native, 'stock-routed': routed, 'nest-memory': memory } = candidates;
     if (native?.ratios === undefined) return [];
-    const { title } = workloads.find(({ name }) => name === workload);
+    const { title, kind } = workloads.find(({ name }) => name === workload);
     const parts = [`${times(native.ratios.perSecond)} the throughput of ${base}`];
-    if (routed) parts.push(`${times(native.perSecond / routed.perSecond)} that of stock-routed`);
-    if (memory) parts.push(`${percent(native.perSecond / memory.perSecond)} of what NestJS does from memory`);
+    if (kind === 'consume') {
+      if (routed) parts.push(`${times(native.perSecond / routed.perSecond)} that of stock-routed`);
+      if (memory)
+        parts.push(`${percent(native.perSecond / memory.perSecond)} of what NestJS does from memory`);
+    }
     return [`${title}: ${parts.join(', ')}.`];
   });
 }

@@ -11,12 +11,12 @@ serveRole({
   /** Handles `warmUp` events, then measures from the first to the last call of the handler for the other `messages`. */
   async drain(config) {
     const { feed } = await loadNest(config.candidate);
-    const memory = feed && texts(config);
+    const bytes = feed && fillMemory(config);
     const drain = new Drain(config);
     const onEvent = (index) => drain.count(index);
     application = await createEventApplication({ ...config, fromBeginning: true }, onEvent);
     await application.listen();
-    await feed?.(config.topic, memory);
+    await feed?.(config.topic, bytes, config.payloadBytes);
     return drain.drained;
   },
   async close() {
@@ -24,8 +24,12 @@ serveRole({
   },
 });
 
-/** What the topic holds, made beforehand for a candidate that is fed from memory. */
-function texts({ payloadBytes, warmUp, messages }) {
+/** What the topic holds, end to end, made beforehand for a candidate that is fed from memory. */
+function fillMemory({ payloadBytes, warmUp, messages }) {
   const payload = createPayload(payloadBytes);
-  return Array.from({ length: warmUp + messages }, (_, index) => JSON.stringify(payload(index)));
+  const bytes = Buffer.alloc((warmUp + messages) * payloadBytes);
+  for (let index = 0; index < warmUp + messages; index++) {
+    bytes.latin1Write(JSON.stringify(payload(index)), index * payloadBytes);
+  }
+  return bytes;
 }
