@@ -38,20 +38,21 @@ export async function drawCharts(result) {
   return (await Promise.all(pictures)).flat();
 }
 
-/** The summary as rows of one candidate in one workload: of those that say most, where they were measured. */
-function rowsOf({ workloads, summary }, kinds) {
+/**
+ * The summary as rows of one candidate in one workload: of those that say most, where they were measured. Requests that
+ * never leave their process would dwarf all others.
+ */
+function rowsOf({ workloads, candidates: measured, summary }, kinds) {
+  const inProcess = new Set(measured.filter((one) => one.inProcess).map(({ name }) => name));
   const ofKinds = workloads.filter(({ kind }) => kinds.includes(kind));
   const telling = ofKinds.filter(({ name }) => TELLING.has(name));
   const shown = telling.length > 0 ? telling : ofKinds;
   return summary.flatMap(({ workload, candidates }) => {
     const described = shown.find(({ name }) => name === workload);
     if (described === undefined) return [];
-    const { title } = described;
-    return Object.entries(candidates).map(([candidate, figures]) => ({
-      workload: title,
-      candidate,
-      figures,
-    }));
+    const { title, kind } = described;
+    const names = Object.keys(candidates).filter((name) => kind !== 'request' || !inProcess.has(name));
+    return names.map((name) => ({ workload: title, candidate: name, figures: candidates[name] }));
   });
 }
 
