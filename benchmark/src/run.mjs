@@ -4,7 +4,7 @@ import { measureSend } from './measure/send.mjs';
 import { describeMachine, findListener } from './machine.mjs';
 import { killAll } from './process.mjs';
 import { formatProgress } from './report.mjs';
-import { FETCH } from './roles/raw.mjs';
+import { FETCH } from './roles/fetch.mjs';
 import { summarise } from './summary.mjs';
 import { Topics } from './topics.mjs';
 
@@ -20,7 +20,7 @@ const MEASURES = {
 
 /**
  * Measures every workload for every candidate, in rounds: within a round the candidates take turns workload by
- * workload, and every other round they do so in reversed order, so that whatever drifts on the machine meets both.
+ * workload, and every other round they do so in reversed order, so that whatever drifts on the machine meets all.
  * A measurement that fails is recorded and the others go on.
  *
  * @param {object} options from `parseOptions()`, with `brokers` filled in and the candidates that can be run

@@ -47,7 +47,7 @@ serveRole({
 });
 
 /**
- * Waits until a request is answered. Consumers of both candidates may settle on "latest" only after they have said
+ * Waits until a request is answered. Consumers may settle on "latest" only after they have said
  * that they are ready, so the first requests can go unanswered.
  */
 async function probe(attempt = 1) {

@@ -6,17 +6,18 @@
  * - `createClient(options)`, a client not yet connected.
  */
 import { Logger } from '@nestjs/common';
+import { KAFKAJS_FETCH } from './fetch.mjs';
 
 Logger.overrideLogger(['fatal', 'error', 'warn']);
 
 /**
  * The options of every candidate. Whatever is not here is at its default, which is the same on both sides: linger 0
- * and how much is fetched among it.
+ * among it.
  */
 export function kafkaOptions({ brokers, group, fromBeginning = false, producerOnlyMode = false }) {
   return {
     client: { clientId: 'bench', brokers },
-    consumer: { groupId: group },
+    consumer: { groupId: group, ...KAFKAJS_FETCH },
     subscribe: { fromBeginning },
     send: { acks: -1 },
     producerOnlyMode,

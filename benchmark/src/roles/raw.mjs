@@ -8,20 +8,6 @@
  *   takes messages one by one, or with `batches` as its client hands them over in batches.
  */
 
-/**
- * How much is fetched: kafkajs's defaults, which this package and NestJS share, for those whose defaults differ.
- * At least one byte, at most 1 MiB of a partition and 10 MiB in all; a broker without any answers after 5 s.
- */
-export const FETCH = { minBytes: 1, maxBytes: 10_485_760, maxBytesPerPartition: 1_048_576, maxWaitMs: 5000 };
-
-/** `FETCH` as properties of librdkafka. */
-export const LIBRDKAFKA_FETCH = {
-  'fetch.min.bytes': FETCH.minBytes,
-  'fetch.max.bytes': FETCH.maxBytes,
-  'max.partition.fetch.bytes': FETCH.maxBytesPerPartition,
-  'fetch.wait.max.ms': FETCH.maxWaitMs,
-};
-
 /** The module of a raw candidate. */
 export function loadRaw(candidate) {
   return import(`./raw/${candidate}.mjs`);

@@ -4,7 +4,7 @@
  * the producer and the consumer are made.
  */
 import { ClientKafka, ServerKafka } from '@nestjs/microservices';
-import { LIBRDKAFKA_FETCH } from '../raw.mjs';
+import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
 import { loadConfluent } from '../rivals.mjs';
 
 const { ErrorCodes, Kafka, logLevel } = await loadConfluent();

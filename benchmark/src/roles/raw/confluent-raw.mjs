@@ -1,4 +1,5 @@
-import { LIBRDKAFKA_FETCH, failure } from '../raw.mjs';
+import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
+import { failure } from '../raw.mjs';
 import { loadConfluent } from '../rivals.mjs';
 
 /** Its batches are made up by itself; as many messages as the other candidates' fetches bring would be its choice. */

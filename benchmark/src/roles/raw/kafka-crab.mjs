@@ -1,4 +1,5 @@
-import { LIBRDKAFKA_FETCH, failure } from '../raw.mjs';
+import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
+import { failure } from '../raw.mjs';
 import { loadRival } from '../rivals.mjs';
 
 const { KafkaClient } = await loadRival('kafka-crab', 'kafka-crab-js');

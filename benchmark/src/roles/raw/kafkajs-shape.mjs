@@ -1,4 +1,5 @@
 /** A raw candidate with kafkajs's calls: kafkajs itself, and this package, with one code for both. */
+import { KAFKAJS_FETCH } from '../fetch.mjs';
 import { failure } from '../raw.mjs';
 
 /** @param {(config: { brokers: string[] }) => import('kafkajs').Kafka} createKafka */
@@ -15,7 +16,7 @@ export function kafkajsClient(createKafka) {
     },
 
     async createConsumer(config, handle) {
-      const consumer = createKafka(config).consumer({ groupId: config.group });
+      const consumer = createKafka(config).consumer({ groupId: config.group, ...KAFKAJS_FETCH });
       const { failed, fail } = failure();
       await consumer.connect();
       consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));

@@ -1,4 +1,5 @@
-import { FETCH, failure } from '../raw.mjs';
+import { FETCH } from '../fetch.mjs';
+import { failure } from '../raw.mjs';
 import { loadRival } from '../rivals.mjs';
 
 const {
