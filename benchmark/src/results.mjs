@@ -44,6 +44,11 @@ export async function writeResult(result) {
  */
 export async function writeDocs(path = latestResult()) {
   const result = JSON.parse(readFileSync(path, 'utf8'));
+  if (result.skipped === undefined) {
+    throw new Error(
+      `${path} is of an earlier form, which lacks figures that the pages show: run npm run bench`,
+    );
+  }
   const pictures = await drawCharts(result);
   writeImages(pictures);
   const picture = (folder) => (name) => embed(pictures, name, folder);
