@@ -34,26 +34,38 @@ export function sampleMachine(brokerPid) {
 }
 
 /**
- * What the machine did between two samples, as shares of all its CPU time.
+ * What the machine did between two samples, as shares of all its CPU time, and the CPU time of the broker in µs.
  *
  * @param {number} ownMicros CPU time of the measured processes in between
  */
 export function compareMachine(before, after, ownMicros) {
   const load = loadavg().map((value) => Number(value.toFixed(2)));
-  if (before === null || after === null) return { load };
+  if (before === null || after === null) return { load, brokerMicros: null };
   const total = Math.max(1, after.totalMicros - before.totalMicros);
   const idle = (after.idleMicros - before.idleMicros) / total;
   const own = ownMicros / total;
-  const broker = before.brokerMicros === null ? null : (after.brokerMicros - before.brokerMicros) / total;
+  const brokerMicros = before.brokerMicros === null ? null : after.brokerMicros - before.brokerMicros;
+  const broker = brokerMicros === null ? null : brokerMicros / total;
   const other = broker === null ? null : Math.max(0, 1 - idle - own - broker);
-  return { load, idle, own, broker, other };
+  return { load, idle, own, broker, other, brokerMicros };
 }
 
-/** The most memory this process has had resident, in MiB. */
-export function peakResidentMiB() {
-  const highWater = /^VmHWM:\s+(\d+) kB$/m.exec(readProc('self/status') ?? '');
-  const kibibytes = highWater === null ? process.resourceUsage().maxRSS : Number(highWater[1]);
-  return kibibytes / 1024;
+/**
+ * What this process takes of the machine: resident memory now and at its highest, in MiB, and its threads. The first
+ * and the last are null where there is no /proc.
+ */
+export function sampleProcess() {
+  const status = readProc('self/status') ?? '';
+  const number = (field) => {
+    const found = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status);
+    return found === null ? null : Number(found[1]);
+  };
+  const resident = number('VmRSS');
+  return {
+    residentMiB: resident === null ? null : resident / 1024,
+    peakResidentMiB: (number('VmHWM') ?? process.resourceUsage().maxRSS) / 1024,
+    threads: number('Threads'),
+  };
 }
 
 /** The process on this machine that listens on a TCP port, if it can be seen. */

@@ -1,27 +1,24 @@
 import { parseArgs } from 'node:util';
-import { DEFAULT_WORKLOADS, findWorkload, WORKLOADS } from './workloads.mjs';
-
-/** The two transports under comparison, in the order of the odd rounds. */
-export const CANDIDATES = ['stock', 'native'];
+import { CANDIDATES, DEFAULT_CANDIDATES, findCandidate } from './candidates.mjs';
+import { DEFAULT_WORKLOADS, findWorkloads, WORKLOADS } from './workloads.mjs';
 
 export const USAGE = `npm run bench -- [options]
 
-  --workload <a,b,…>     workloads to run, or "all" (default: ${DEFAULT_WORKLOADS.join(',')})
-  --candidates <a,b>     of ${CANDIDATES.join(',')} (default: both)
+  --workload <a,b,…>     workloads, or "nest", "raw", "all" (default: ${DEFAULT_WORKLOADS.join(',')})
+  --candidates <a,b,…>   candidates, or "all" (default: ${DEFAULT_CANDIDATES.join(',')}; for raw workloads all of them)
   --rounds <n>           rounds; every figure is the median over them (default: 3)
-  --duration <seconds>   measured window of the request and emit workloads (default: 10)
+  --duration <seconds>   measured window of the workloads that send (default: 10)
   --warm-up <seconds>    load before that window, in the same processes (default: 3)
-  --messages <n>         measured messages of the consume workloads (default: 200000)
+  --messages <n>         measured messages of the workloads that consume (default: 200000)
   --quick                1 round, 2 s windows, 20000 messages: shows that it works, not how fast
   --brokers <host:port>  use this broker, comma-separated, instead of starting one (or KAFKA_BROKERS)
   --date <text>          the date to write into the result (default: now)
-  --docs                 write docs/benchmarks.md from the latest result and run nothing
+  --docs                 write docs/benchmarks.md and README.md from the latest result and run nothing
   --result <file>        the result that --docs takes instead of the latest
-  --list                 list the workloads
+  --list                 list the workloads and the candidates
   --verbose              show what the measured processes print
   --help
 
-Workloads: ${WORKLOADS.map((workload) => workload.name).join(' ')}
 `;
 
 const FLAGS = {
@@ -52,10 +49,11 @@ export function parseOptions(argv) {
   const usual = values.quick
     ? { rounds: 1, duration: 2, warmUp: 1, messages: 20_000 }
     : { rounds: 3, duration: 10, warmUp: 3, messages: 200_000 };
+  const workloads = selectWorkloads(values.workload);
   return {
     argv,
-    workloads: selectWorkloads(values.workload),
-    candidates: selectCandidates(values.candidates),
+    workloads,
+    candidates: selectCandidates(values.candidates, workloads),
     rounds: positive('rounds', values.rounds, usual.rounds, { whole: true }),
     duration: positive('duration', values.duration, usual.duration),
     warmUp: positive('warm-up', values['warm-up'], usual.warmUp),
@@ -71,20 +69,39 @@ export function parseOptions(argv) {
   };
 }
 
-function selectWorkloads(text) {
-  if (text === 'all') return WORKLOADS;
-  const names = text === undefined ? DEFAULT_WORKLOADS : text.split(',').filter(Boolean);
-  return names.map((name) => findWorkload(name));
+/** What `--list` prints. */
+export function listChoices() {
+  const workloads = WORKLOADS.map(({ name, title }) => choice(name, title));
+  const candidates = CANDIDATES.map(({ name, about }) => choice(name, about));
+  return ['workloads', ...workloads, '', 'candidates', ...candidates, ''].join('\n');
 }
 
-function selectCandidates(text) {
-  if (text === undefined) return CANDIDATES;
-  const names = text.split(',').filter(Boolean);
-  const unknown = names.find((name) => !CANDIDATES.includes(name));
-  if (unknown !== undefined || names.length === 0) {
-    throw new Error(`--candidates: "${unknown ?? text}" is none of ${CANDIDATES.join(', ')}`);
+function choice(name, about) {
+  return `  ${name.padEnd(23)} ${about}`;
+}
+
+function selectWorkloads(text) {
+  const names = text === undefined ? DEFAULT_WORKLOADS : text.split(',').filter(Boolean);
+  if (names.length === 0) throw new Error('--workload: names no workload');
+  return [...new Set(names.flatMap((name) => findWorkloads(name)))];
+}
+
+/** The candidates asked for, as far as they can carry out at least one of the workloads. */
+function selectCandidates(text, workloads) {
+  const kinds = workloads.map(({ kind }) => kind);
+  if (text === undefined) {
+    const raw = kinds.filter((kind) => kind.startsWith('raw-'));
+    return CANDIDATES.filter((one) => carriesOut(one, DEFAULT_CANDIDATES.includes(one.name) ? kinds : raw));
   }
-  return names;
+  const names = [...new Set(text.split(',').filter(Boolean))];
+  const named = text === 'all' ? CANDIDATES : names.map((name) => findCandidate(name));
+  const chosen = named.filter((one) => carriesOut(one, kinds));
+  if (chosen.length === 0) throw new Error(`--candidates: "${text}" carries out none of the workloads`);
+  return chosen;
+}
+
+function carriesOut(candidate, kinds) {
+  return candidate.kinds.some((kind) => kinds.includes(kind));
 }
 
 function positive(flag, text, usual, { whole = false } = {}) {

@@ -1,4 +1,5 @@
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** How long a process may take to leave by itself after it has closed its transport. */
@@ -7,6 +8,9 @@ const EXIT_DEADLINE_MS = 20_000;
 /** How many of the last lines of output an error about a process shows. */
 const TAIL_LINES = 30;
 
+/** What a role throws for something that its client does not offer, kafkajs's name of it among them. */
+const NOT_SUPPORTED = new Set(['NotSupported', 'KafkaJSNotImplemented']);
+
 const living = new Set();
 
 /** Kills every process that is still running: for Ctrl-C and for failures. */
@@ -14,11 +18,41 @@ export function killAll() {
   for (const child of living) child.kill();
 }
 
+/** A role in a Node process: messages over Node's IPC, everything it prints as output. */
+function forkRole(role) {
+  const child = fork(fileURLToPath(new URL(`roles/${role}.mjs`, import.meta.url)), [], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, NODE_ENV: 'production', KAFKAJS_NO_PARTITIONER_WARNING: '1' },
+  });
+  return {
+    child,
+    output: [child.stdout, child.stderr],
+    isOpen: () => child.connected,
+    send: (message, done) => child.send(message, done),
+    listen: (receive) => child.on('message', receive),
+  };
+}
+
+/** A role in a program of any language: messages as lines of JSON over its standard input and output. */
+function spawnProgram(program, role) {
+  const child = spawn(program, [role], { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => undefined); // The exit says it better.
+  return {
+    child,
+    output: [child.stderr],
+    isOpen: () => child.stdin.writable,
+    send: (message, done) => child.stdin.write(`${JSON.stringify(message)}\n`, done),
+    listen: (receive) =>
+      createInterface({ input: child.stdout }).on('line', (line) => receive(JSON.parse(line))),
+  };
+}
+
 /**
- * A measured process: one of `roles/*.mjs` in a Node process of its own, which does what it is asked over IPC.
+ * A measured process: one of `roles/*.mjs` in a Node process of its own, or the same role of a program, which does what
+ * it is asked.
  */
 export class RoleProcess {
-  #child;
+  #channel;
   #label;
   #tail = [];
   #pending = new Map();
@@ -32,20 +66,19 @@ export class RoleProcess {
   /**
    * @param {string} role the name of a file in `roles/`
    * @param {string} label how messages about this process name it
-   * @param {{ verbose?: boolean }} options `verbose`: show its output
+   * @param {{ verbose?: boolean, program?: string }} options `verbose`: show its output; `program`: run this instead
+   *   of Node, with the role as its argument
    */
-  constructor(role, label, { verbose = false } = {}) {
+  constructor(role, label, { verbose = false, program } = {}) {
     this.#label = label;
-    this.#child = fork(fileURLToPath(new URL(`roles/${role}.mjs`, import.meta.url)), [], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, NODE_ENV: 'production', KAFKAJS_NO_PARTITIONER_WARNING: '1' },
-    });
+    this.#channel = program === undefined ? forkRole(role) : spawnProgram(program, role);
     living.add(this);
-    for (const stream of [this.#child.stdout, this.#child.stderr]) this.#collect(stream, verbose);
-    this.#child.on('message', (message) => this.#settle(message));
+    for (const stream of this.#channel.output) this.#collect(stream, verbose);
+    this.#channel.listen((message) => this.#settle(message));
+    const { child } = this.#channel;
     this.#exited = new Promise((resolve) => {
-      this.#child.once('error', (error) => resolve(`could not be run: ${error.message}`));
-      this.#child.once('exit', (code, signal) => resolve(`exited with ${signal ?? `code ${code}`}`));
+      child.once('error', (error) => resolve(`could not be run: ${error.message}`));
+      child.once('exit', (code, signal) => resolve(`exited with ${signal ?? `code ${code}`}`));
     });
     this.died = this.#exited.then((how) => this.#gone(how));
     this.died.catch(() => undefined); // Not everyone waits for it.
@@ -57,6 +90,7 @@ export class RoleProcess {
    * @param {string} command one of the role's commands
    * @param {object} argument its argument
    * @param {number} deadlineMs after which the process counts as hanging and is killed
+   * @throws an error with `notSupported`, a text, if its client does not offer what was asked for
    */
   request(command, argument, deadlineMs) {
     const id = this.#nextId++;
@@ -66,11 +100,11 @@ export class RoleProcess {
         this.kill();
       }, deadlineMs);
       this.#pending.set(id, { resolve, reject, timer });
-      if (!this.#child.connected) {
+      if (!this.#channel.isOpen()) {
         this.#fail(id, `was gone before "${command}"`);
         return;
       }
-      this.#child.send({ id, command, argument }, (error) => {
+      this.#channel.send({ id, command, argument }, (error) => {
         if (error) this.#fail(id, `could not be asked for "${command}": ${error.message}`);
       });
     });
@@ -96,7 +130,7 @@ export class RoleProcess {
   }
 
   kill() {
-    this.#child.kill('SIGKILL');
+    this.#channel.child.kill('SIGKILL');
   }
 
   #collect(stream, verbose) {
@@ -108,9 +142,10 @@ export class RoleProcess {
     });
   }
 
-  #settle({ id, result, error }) {
+  #settle({ id, result, error, errorName }) {
     if (error !== undefined) {
-      this.#fail(id, `failed: ${error}`);
+      const [notSupported] = NOT_SUPPORTED.has(errorName) ? error.split('\n') : [];
+      this.#fail(id, `failed: ${error}`, { notSupported });
       return;
     }
     this.#take(id)?.resolve(result);
@@ -122,8 +157,8 @@ export class RoleProcess {
     if (!this.#stopping) throw this.#error(how);
   }
 
-  #fail(id, what) {
-    this.#take(id)?.reject(this.#error(what));
+  #fail(id, what, details) {
+    this.#take(id)?.reject(Object.assign(this.#error(what), details));
   }
 
   #error(what) {

@@ -1,25 +1,55 @@
-/** How a result reads: progress lines, the table at the end, and the section of docs/benchmarks.md. */
+/** How a result reads: progress lines, the table at the end, and the generated part of docs/benchmarks.md. */
+import { grouped, markdownTable, optional, percent, significant, terminalTable, times } from './format.mjs';
+
+/** One figure of the summary in a column. */
+const column = (title, figure, format, { ratio = true } = {}) => ({
+  title,
+  cell: (figures) => optional(figures[figure], format),
+  ratio: (ratios) => (ratio ? optional(ratios[figure], times) : ''),
+});
+
+/** The client's and the server's figure in one column. */
+const both = (title, client, server, format) => ({
+  title,
+  cell: (figures) => [client, server].map((figure) => optional(figures[figure], format)).join(' / '),
+  ratio: () => '',
+});
 
 const COLUMNS = [
-  { title: 'messages/s', figure: 'perSecond', format: (value) => grouped(value) },
-  { title: 'p50 ms', figure: 'p50', format: (value) => significant(value) },
-  { title: 'p99 ms', figure: 'p99', format: (value) => significant(value) },
-  { title: 'p99.9 ms', figure: 'p999', format: (value) => significant(value) },
-  { title: 'client CPU µs', figure: 'clientCpu', format: (value) => significant(value) },
-  { title: 'server CPU µs', figure: 'serverCpu', format: (value) => significant(value) },
-  { title: 'client MiB', figure: 'clientMiB', format: (value) => grouped(value) },
-  { title: 'server MiB', figure: 'serverMiB', format: (value) => grouped(value) },
-  { title: 'broker', figure: 'brokerShare', format: (value) => percent(value), ratio: false },
-  { title: 'others', figure: 'otherShare', format: (value) => percent(value), ratio: false },
+  column('messages/s', 'perSecond', grouped),
+  column('p50 ms', 'p50', significant),
+  column('p99 ms', 'p99', significant),
+  column('p99.9 ms', 'p999', significant),
+  column('client CPU µs', 'clientCpu', significant),
+  column('server CPU µs', 'serverCpu', significant),
+  column('broker CPU µs', 'brokerCpu', significant),
+  both('peak MiB', 'clientMiB', 'serverMiB', grouped),
+  both('idle MiB', 'clientIdleMiB', 'serverIdleMiB', grouped),
+  both('threads', 'clientThreads', 'serverThreads', grouped),
+  column('first s', 'firstSeconds', significant, { ratio: false }),
+  column('machine idle', 'idleShare', percent, { ratio: false }),
+  column('others', 'otherShare', percent, { ratio: false }),
+];
+
+const ALIGN = ['left', 'left', ...COLUMNS.map(() => 'right')];
+
+/** How the tables are divided in the page. */
+const SECTIONS = [
+  { title: 'Request-reply', kinds: ['request'] },
+  { title: 'Events', kinds: ['consume'] },
+  { title: 'Emit', kinds: ['emit'] },
+  { title: 'Without NestJS', kinds: ['raw-produce', 'raw-consume'] },
 ];
 
 /** From which share of other processes on the figures of a measurement are in doubt. */
 const BUSY_SHARE = 0.1;
 
 const LEGEND =
-  'Medians over the rounds. CPU µs and peak resident MiB are those of the process, all its threads counted; CPU is ' +
-  "per message. broker, others: the share of all the machine's CPU time that the broker and processes outside " +
-  'the benchmark took.';
+  'Medians over the rounds; ratios are to stock, or to kafkajs without NestJS. CPU is per message, all threads of the ' +
+  'process counted. Pairs are client / server; what only consumes is a server. peak: most resident memory; idle: ' +
+  'resident once connected and before the load, with the threads there are under load. first s: from making the client ' +
+  'to its first reply, acknowledgement or event. machine idle, others: shares of the CPU time of the whole machine that ' +
+  'nobody took, and that processes outside the benchmark took.';
 
 /** One measurement in a line. */
 export function formatProgress(measured) {
@@ -29,7 +59,9 @@ export function formatProgress(measured) {
     const { p50, p99, p999 } = latencyMs;
     parts.push(`p50 ${significant(p50)} ms, p99 ${significant(p99)} ms, p99.9 ${significant(p999)} ms`);
   }
-  const cpu = Object.entries(cpuMicros).map(([role, micros]) => `${role} ${significant(micros)} µs`);
+  const cpu = Object.entries(cpuMicros).map(
+    ([role, micros]) => `${role} ${optional(micros, significant)} µs`,
+  );
   parts.push(`CPU ${cpu.join(', ')}`);
   if (machine.other !== null && machine.other !== undefined) parts.push(`others ${percent(machine.other)}`);
   for (const warning of warnings) parts.push(`WARNING: ${warning}`);
@@ -38,78 +70,92 @@ export function formatProgress(measured) {
 
 /** The whole result for a terminal. */
 export function formatReport(result) {
-  const rows = tableRows(result);
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
-      .join('  '),
-  );
-  const rule = '-'.repeat(lines[0].length);
+  const rows = tableRows(result, () => true);
   return [
     '',
     describeRun(result),
     '',
-    lines[0],
-    rule,
-    ...lines.slice(1),
+    terminalTable(rows, ALIGN),
     '',
     LEGEND,
-    ...troubles(result),
+    ...section(result.skipped.map(describeSkipped)),
+    ...section(troubles(result)),
   ].join('\n');
 }
 
-/** The whole result for docs/benchmarks.md. */
-export function formatMarkdown(result) {
-  const [head, ...rows] = tableRows(result);
-  return [
-    `Made by \`${result.command}\`. ${describeRun(result)}`,
-    '',
-    markdownRow(head),
-    markdownRow(head.map((_, column) => (column < 2 ? '---' : '---:'))),
-    ...rows.map((row) => markdownRow(row)),
-    '',
-    LEGEND,
-    ...troubles(result).map((text) => (text === '' ? '' : `- ${text}`)),
-  ].join('\n');
+/** The generated part of docs/benchmarks.md; `picture` writes the picture of that name, or nothing without one. */
+export function formatMarkdown(result, picture) {
+  const parts = [`Made by \`${result.command}\`. ${describeRun(result)}`, LEGEND];
+  const headlines = formatHeadlines(result);
+  if (headlines.length > 0) parts.push(headlines.map((line) => `- ${line}`).join('\n'));
+  parts.push(...['throughput', 'latency', 'cpu', 'memory'].map((name) => picture(name)));
+  for (const { title, kinds } of SECTIONS) {
+    const rows = tableRows(result, ({ kind }) => kinds.includes(kind));
+    if (rows.length === 1) continue;
+    parts.push(`### ${title}`);
+    if (kinds.includes('raw-produce')) parts.push(picture('raw-throughput'), picture('raw-cpu'));
+    parts.push(markdownTable(rows, ALIGN));
+  }
+  const candidates = result.candidates.map(({ name, about }) => `- \`${name}\`: ${about}.`);
+  parts.push('### Candidates', candidates.join('\n'));
+  const notes = [...result.skipped.map(describeSkipped), ...troubles(result)];
+  if (notes.length > 0) parts.push('### Left out, and in doubt', notes.map((note) => `- ${note}`).join('\n'));
+  return parts.filter(Boolean).join('\n\n');
+}
+
+/**
+ * What this package gains in each workload; for events also on stock without its lookups, because they are much of what
+ * an event costs, and beside what NestJS itself takes.
+ */
+function formatHeadlines({ workloads, summary }) {
+  return summary.flatMap(({ workload, base, candidates }) => {
+    const { native, 'stock-routed': routed, 'nest-memory': memory } = candidates;
+    if (native?.ratios === undefined) return [];
+    const { title, kind } = workloads.find(({ name }) => name === workload);
+    const parts = [`${times(native.ratios.perSecond)} the throughput of ${base}`];
+    if (kind === 'consume') {
+      if (routed) parts.push(`${times(native.perSecond / routed.perSecond)} that of stock-routed`);
+      if (memory)
+        parts.push(`${percent(native.perSecond / memory.perSecond)} of what NestJS does from memory`);
+    }
+    return [`${title}: ${parts.join(', ')}.`];
+  });
 }
 
 function describeRun({ date, machine, settings }) {
+  const { minBytes, maxBytes, maxBytesPerPartition, maxWaitMs } = settings.fetch;
   const where = machine.brokerOnThisMachine ? 'on the same machine' : 'elsewhere';
   return [
     `${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os}, Node ${machine.node},`,
     `Kafka ${machine.kafka} ${where}, replication factor ${settings.replicationFactor}.`,
     `${settings.rounds} round${settings.rounds === 1 ? '' : 's'}, windows of ${settings.durationSeconds} s after`,
-    `${settings.warmUpSeconds} s of warm-up, ${grouped(settings.consumedMessages)} events consumed.`,
-    `Both candidates: acks ${settings.acks}, linger ${settings.lingerMs}, compression ${settings.compression},`,
-    `commits ${settings.commits}; a fresh process for every measurement.`,
+    `${settings.warmUpSeconds} s of warm-up, ${grouped(settings.consumedMessages)} messages consumed.`,
+    `All candidates: acks ${settings.acks}, linger ${settings.lingerMs} ms unless their name says otherwise,`,
+    `fetches of ${minBytes} B to ${maxBytes / 1024 ** 2} MiB and at most ${maxBytesPerPartition / 1024 ** 2} MiB of a`,
+    `partition within ${maxWaitMs} ms, compression ${settings.compression}, commits ${settings.commits};`,
+    'fresh processes for every measurement.',
   ].join(' ');
 }
 
-function tableRows({ workloads, summary }) {
-  const rows = [['workload', 'candidate', ...COLUMNS.map((column) => column.title)]];
-  for (const { workload, candidates, ratios } of summary) {
-    let title = workloads.find((one) => one.name === workload).title;
+function tableRows({ workloads, summary }, isShown) {
+  const rows = [['workload', 'candidate', ...COLUMNS.map(({ title }) => title)]];
+  for (const { workload, base, candidates } of summary) {
+    const described = workloads.find(({ name }) => name === workload);
+    if (!isShown(described)) continue;
+    let { title } = described;
     for (const [candidate, figures] of Object.entries(candidates)) {
-      rows.push([
-        title,
-        candidate,
-        ...COLUMNS.map(({ figure, format }) => optional(figures[figure], format)),
-      ]);
+      rows.push([title, candidate, ...COLUMNS.map(({ cell }) => cell(figures))]);
       title = '';
-    }
-    if (ratios !== null) {
-      const cells = COLUMNS.map(({ figure, ratio }) =>
-        ratio === false ? '' : optional(ratios[figure], times),
-      );
-      rows.push([title, 'native ÷ stock', ...cells]);
+      if (figures.ratios) rows.push(['', `÷ ${base}`, ...COLUMNS.map(({ ratio }) => ratio(figures.ratios))]);
     }
   }
   return rows;
 }
 
-function markdownRow(cells) {
-  return `| ${cells.join(' | ')} |`;
+function describeSkipped({ candidate, workload, reason }) {
+  return workload === undefined
+    ? `${candidate} is left out: ${reason}`
+    : `${candidate} has no ${workload}: ${reason}`;
 }
 
 function place({ round, workload, candidate }) {
@@ -124,27 +170,9 @@ function troubles({ measurements, failures }) {
     const often = `${busy} of ${measurements.length} measurements`;
     warned.push(`warning: in ${often} other processes took more than ${percent(BUSY_SHARE)} of the machine`);
   }
-  return warned.length + failed.length === 0 ? [] : ['', ...warned, ...failed];
+  return [...warned, ...failed];
 }
 
-function optional(value, format) {
-  return value === null || value === undefined ? '–' : format(value);
-}
-
-function grouped(value) {
-  return Math.round(value).toLocaleString('en-GB');
-}
-
-function percent(value) {
-  return `${Math.round(value * 100)} %`;
-}
-
-function times(value) {
-  return `× ${significant(value)}`;
-}
-
-/** Three significant digits, without an exponent. */
-function significant(value) {
-  if (value === null || value === undefined) return '–';
-  return value >= 100 ? grouped(value) : String(Number(value.toPrecision(3)));
+function section(lines) {
+  return lines.length === 0 ? [] : ['', ...lines];
 }

@@ -1,58 +1,99 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { formatMarkdown } from './report.mjs';
+import { drawCharts } from './charts.mjs';
+import { formatReadme } from './readme.mjs';
+import { formatMarkdown, formatReport } from './report.mjs';
 
-const RESULTS = fileURLToPath(new URL('../results/', import.meta.url));
-const DOCS = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const RESULTS = join(ROOT, 'benchmark/results');
 const QUICK = '-quick.json';
-const SECTION = /(<!-- results -->\n)[^]*(<!-- \/results -->)/;
 
-/** Writes a result file, whole or not at all, and returns its path. */
-export function writeResult(result) {
+/** Where the pictures of the page are, and how the pages name them. */
+const IMAGES = 'docs/images';
+const imageName = (name, theme) => `benchmark-${name}-${theme}.svg`;
+
+/**
+ * Writes a result, whole or not at all, and beside it a folder with its table and its pictures.
+ *
+ * @returns {Promise<string[]>} the paths of both
+ */
+export async function writeResult(result) {
   mkdirSync(RESULTS, { recursive: true });
   const name = result.date.replaceAll(/[^\w.-]+/g, '-');
   const path = join(RESULTS, `${name}${result.settings.quick ? QUICK : '.json'}`);
-  writeFileSync(`${path}.tmp`, `${formatJson(result)}\n`);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(result, null, 2)}\n`);
   renameSync(`${path}.tmp`, path);
-  return path;
+
+  const folder = path.replace(/\.json$/, '');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'table.txt'), `${formatReport(result).trimStart()}\n`);
+  for (const { name: chart, svg } of await drawCharts(result)) {
+    for (const [theme, text] of Object.entries(svg))
+      writeFileSync(join(folder, `${chart}-${theme}.svg`), text);
+  }
+  return [path, folder];
 }
 
 /**
- * Writes the figures of a result into docs/benchmarks.md, between its two marks.
+ * Writes the figures of a result and its pictures into docs/benchmarks.md and README.md, between their marks.
  *
  * @param {string | undefined} path the result file; otherwise the latest, quick runs aside
- * @returns the path of the page
+ * @returns {Promise<string[]>} the paths of the pages
  */
-export function writeDocs(path = latestResult()) {
-  const page = readFileSync(DOCS, 'utf8');
-  if (!SECTION.test(page)) throw new Error(`${DOCS} lacks the marks <!-- results --> and <!-- /results -->`);
+export async function writeDocs(path = latestResult()) {
   const result = JSON.parse(readFileSync(path, 'utf8'));
+  if (result.skipped === undefined) {
+    throw new Error(
+      `${path} is of an earlier form, which lacks figures that the pages show: run npm run bench`,
+    );
+  }
+  const pictures = await drawCharts(result);
+  writeImages(pictures);
+  const picture = (folder) => (name) => embed(pictures, name, folder);
   const source = `Every measurement: \`benchmark/results/${basename(path)}\`.`;
-  const text = [
-    '<!-- prettier-ignore-start -->',
-    '',
-    formatMarkdown(result),
-    '',
-    source,
-    '',
-    '<!-- prettier-ignore-end -->',
-    '',
-  ].join('\n');
-  writeFileSync(
-    DOCS,
-    page.replace(SECTION, (_, open, close) => `${open}${text}${close}`),
-  );
-  return DOCS;
+  const page = `${formatMarkdown(result, picture('images/'))}\n\n${source}`;
+  return [
+    replaceSection('docs/benchmarks.md', 'results', page),
+    replaceSection('README.md', 'measured', formatReadme(result, picture(`${IMAGES}/`)('throughput'))),
+  ];
 }
 
-/** Indented, with arrays of plain values on one line, as the formatter has it. */
-function formatJson(result) {
-  const spread = JSON.stringify(result, null, 2);
-  return spread.replaceAll(
-    /\[\n\s+([^[\]{}]*?)\n\s+\]/g,
-    (_, items) => `[${items.replaceAll(/,\n\s+/g, ', ')}]`,
+/** Writes the pictures of the pages, and removes those that there are no figures for any more. */
+function writeImages(pictures) {
+  const folder = join(ROOT, IMAGES);
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) if (name.startsWith('benchmark-')) rmSync(join(folder, name));
+  for (const { name, svg } of pictures) {
+    for (const [theme, text] of Object.entries(svg))
+      writeFileSync(join(folder, imageName(name, theme)), text);
+  }
+}
+
+/** A picture in a page, in the version for the reader's background; nothing if there is none of that name. */
+function embed(pictures, name, folder) {
+  const picture = pictures.find((one) => one.name === name);
+  if (picture === undefined) return '';
+  return [
+    '<picture>',
+    `  <source media="(prefers-color-scheme: dark)" srcset="${folder}${imageName(name, 'dark')}">`,
+    `  <img alt="${picture.title}" src="${folder}${imageName(name, 'light')}">`,
+    '</picture>',
+  ].join('\n');
+}
+
+/** Replaces what is between `<!-- mark -->` and `<!-- /mark -->` of a page; returns its path. */
+function replaceSection(name, mark, text) {
+  const path = join(ROOT, name);
+  const page = readFileSync(path, 'utf8');
+  const section = new RegExp(`(<!-- ${mark} -->\n)[^]*(<!-- /${mark} -->)`);
+  if (!section.test(page)) throw new Error(`${name} lacks the marks <!-- ${mark} --> and <!-- /${mark} -->`);
+  writeFileSync(
+    path,
+    page.replace(section, (_, open, close) => `${open}\n${text}\n\n${close}`),
   );
+  return path;
 }
 
 function latestResult() {

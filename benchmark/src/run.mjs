@@ -1,26 +1,35 @@
-import { measureConsume } from './measure/consume.mjs';
-import { measureEmit } from './measure/emit.mjs';
+import { measureDrain } from './measure/drain.mjs';
 import { measureRequest } from './measure/request.mjs';
+import { measureSend } from './measure/send.mjs';
 import { describeMachine, findListener } from './machine.mjs';
 import { killAll } from './process.mjs';
 import { formatProgress } from './report.mjs';
+import { FETCH } from './roles/fetch.mjs';
 import { summarise } from './summary.mjs';
 import { Topics } from './topics.mjs';
 
 const WARM_BROKER_SECONDS = 10;
 
-const MEASURES = { request: measureRequest, emit: measureEmit, consume: measureConsume };
+const MEASURES = {
+  request: measureRequest,
+  emit: measureSend,
+  consume: measureDrain,
+  'raw-produce': measureSend,
+  'raw-consume': measureDrain,
+};
 
 /**
  * Measures every workload for every candidate, in rounds: within a round the candidates take turns workload by
- * workload, and every other round they do so in reversed order, so that whatever drifts on the machine meets both.
+ * workload, and every other round they do so in reversed order, so that whatever drifts on the machine meets all.
  * A measurement that fails is recorded and the others go on.
  *
- * @param {object} options from `parseOptions()`, with `brokers` filled in
- * @param {{ kafka: string, progress: (line: string) => void, signal: AbortSignal }} context
+ * @param {object} options from `parseOptions()`, with `brokers` filled in and the candidates that can be run
+ * @param {{ kafka: string, limit?: string, skipped: object[], progress: (line: string) => void, signal: AbortSignal }} context
+ *   `kafka`: the broker's version; `limit`: the program of the candidates that have one; `skipped`: the candidates
+ *   that cannot be run, each with the reason
  * @returns the result, as it is written to a file
  */
-export async function run(options, { kafka, progress, signal }) {
+export async function run(options, { kafka, limit, skipped, progress, signal }) {
   const state = {
     id: `bench-${process.pid}-${Date.now().toString(36)}`,
     brokers: options.brokers,
@@ -30,21 +39,24 @@ export async function run(options, { kafka, progress, signal }) {
     messages: options.messages,
     verbose: options.verbose,
     topics: new Topics(options.brokers),
-    filled: new Map(),
+    filled: new Set(),
+    limit,
     progress,
   };
   const measurements = [];
   const failures = [];
+  const unsupported = [];
   const measure = (step, id, overrides) =>
     MEASURES[step.workload.kind]({ ...step, id: `${state.id}-${id}`, run: { ...state, ...overrides } });
   signal.addEventListener('abort', killAll);
   await state.topics.connect();
   try {
     await warmBroker(options, { measure, progress, signal });
-    for (const [number, step] of schedule(options).entries()) {
+    const steps = schedule(options);
+    for (const [number, step] of steps.entries()) {
       signal.throwIfAborted();
-      const place = { workload: step.workload.name, candidate: step.candidate, round: step.round };
-      const label = `[round ${place.round}/${options.rounds}] ${place.workload} ${place.candidate}`;
+      const place = { workload: step.workload.name, candidate: step.candidate.name, round: step.round };
+      const label = `[${number + 1}/${steps.length}] ${place.workload} ${place.candidate}`;
       try {
         // oxlint-disable-next-line no-await-in-loop -- measurements must not disturb each other
         const measured = await measure(step, number);
@@ -52,8 +64,13 @@ export async function run(options, { kafka, progress, signal }) {
         progress(`${label}: ${formatProgress(measured)}`);
       } catch (error) {
         signal.throwIfAborted();
-        failures.push({ ...place, error: error.message });
-        progress(`${label}: FAILED: ${error.message}`);
+        if (error.notSupported) {
+          unsupported.push({ ...place, reason: error.notSupported });
+          progress(`${label}: not offered: ${error.notSupported}`);
+        } else {
+          failures.push({ ...place, error: error.message });
+          progress(`${label}: FAILED: ${error.message}`);
+        }
       }
     }
   } finally {
@@ -67,6 +84,7 @@ export async function run(options, { kafka, progress, signal }) {
     settings: settings(options),
     workloads: options.workloads,
     candidates: options.candidates,
+    skipped: [...skipped, ...notOffered(unsupported)],
     summary: summarise(options, measurements),
     measurements,
     failures,
@@ -78,16 +96,26 @@ export async function run(options, { kafka, progress, signal }) {
  * it is measured. Failures show up in the rounds.
  */
 async function warmBroker({ workloads, candidates, quick }, { measure, progress, signal }) {
-  const workload = workloads.find(({ kind }) => kind !== 'consume');
+  const workload = workloads.find(({ inFlight }) => inFlight !== undefined);
   if (quick || workload === undefined) return;
   for (const candidate of candidates) {
+    if (!candidate.kinds.includes(workload.kind) || candidate.inProcess) continue;
     signal.throwIfAborted();
-    progress(`warming the broker up with ${candidate}`);
+    progress(`warming the broker up with ${candidate.name}`);
     // oxlint-disable-next-line no-await-in-loop -- in turn, as in the rounds
-    await measure({ workload: { ...workload, inFlight: 256 }, candidate }, `warm-${candidate}`, {
+    await measure({ workload: { ...workload, inFlight: 256 }, candidate }, `warm-${candidate.name}`, {
       duration: WARM_BROKER_SECONDS,
     }).catch(() => undefined);
   }
+}
+
+/** One entry for what a candidate does not offer, however many rounds found that out. */
+function notOffered(unsupported) {
+  const entries = unsupported.map(({ workload, candidate, reason }) => [
+    `${candidate} ${workload}`,
+    { candidate, workload, reason },
+  ]);
+  return [...new Map(entries).values()];
 }
 
 /** The measurements of a run, in order. */
@@ -96,13 +124,14 @@ function schedule({ rounds, workloads, candidates }) {
   for (let round = 1; round <= rounds; round++) {
     const turn = round % 2 === 1 ? candidates : candidates.toReversed();
     for (const workload of workloads) {
-      for (const candidate of turn) order.push({ round, workload, candidate });
+      const able = turn.filter(({ kinds }) => kinds.includes(workload.kind));
+      for (const candidate of able) order.push({ round, workload, candidate });
     }
   }
   return order;
 }
 
-/** The settings that both candidates share, as the output states them. */
+/** The settings that all candidates share, as the output states them. */
 function settings({ rounds, duration, warmUp, messages, quick }) {
   return {
     rounds,
@@ -111,9 +140,10 @@ function settings({ rounds, duration, warmUp, messages, quick }) {
     warmUpSeconds: warmUp,
     consumedMessages: messages,
     acks: -1,
-    lingerMs: 'default (0)',
+    lingerMs: 0,
+    fetch: FETCH,
     compression: 'none',
-    commits: 'default (automatic)',
+    commits: 'automatic',
     replicationFactor: 1,
   };
 }

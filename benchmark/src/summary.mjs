@@ -1,3 +1,4 @@
+import { baseOf } from './candidates.mjs';
 import { median } from './statistics.mjs';
 
 /** The figures of a measurement: how to take each out of it. */
@@ -8,26 +9,37 @@ export const FIGURES = {
   p999: (measured) => measured.latencyMs?.p999,
   clientCpu: (measured) => measured.cpuMicros.client,
   serverCpu: (measured) => measured.cpuMicros.server,
-  clientMiB: (measured) => measured.peakResidentMiB.client,
-  serverMiB: (measured) => measured.peakResidentMiB.server,
-  brokerShare: (measured) => measured.machine.broker,
+  brokerCpu: (measured) => measured.cpuMicros.broker,
+  clientMiB: (measured) => measured.processes.client?.peakResidentMiB,
+  serverMiB: (measured) => measured.processes.server?.peakResidentMiB,
+  clientIdleMiB: (measured) => measured.processes.client?.idleMiB,
+  serverIdleMiB: (measured) => measured.processes.server?.idleMiB,
+  clientThreads: (measured) => measured.processes.client?.threads,
+  serverThreads: (measured) => measured.processes.server?.threads,
+  firstSeconds: (measured) => measured.firstSeconds,
+  idleShare: (measured) => measured.machine.idle,
   otherShare: (measured) => measured.machine.other,
 };
 
 /**
- * Medians over the rounds, for each workload and candidate, and the ratios native ÷ stock of these medians.
+ * Medians over the rounds, for each workload and candidate, and their ratios to those of the workload's base, `stock`
+ * or `kafkajs`.
  *
- * @returns {{ workload: string, candidates: Record<string, object>, ratios: object | null }[]}
+ * @returns {{ workload: string, base: string, candidates: Record<string, object> }[]} each candidate with its figures,
+ *   and with `ratios` unless it is the base or the base was not measured
  */
 export function summarise({ workloads, candidates }, measurements) {
-  return workloads.map(({ name }) => {
+  return workloads.map(({ name, kind }) => {
     const medians = {};
     for (const candidate of candidates) {
-      const own = measurements.filter((one) => one.workload === name && one.candidate === candidate);
-      if (own.length > 0) medians[candidate] = summariseCandidate(own);
+      const own = measurements.filter((one) => one.workload === name && one.candidate === candidate.name);
+      if (own.length > 0) medians[candidate.name] = summariseCandidate(own);
     }
-    const { stock, native } = medians;
-    return { workload: name, candidates: medians, ratios: stock && native ? divide(native, stock) : null };
+    const base = baseOf(kind);
+    for (const [candidate, figures] of Object.entries(medians)) {
+      if (candidate !== base && medians[base]) figures.ratios = divide(figures, medians[base]);
+    }
+    return { workload: name, base, candidates: medians };
   });
 }
 
@@ -41,10 +53,10 @@ function summariseCandidate(measurements) {
   };
 }
 
-function divide(native, stock) {
+function divide(figures, base) {
   const ratios = Object.keys(FIGURES).map((name) => [
     name,
-    stock[name] ? (native[name] ?? 0) / stock[name] : null,
+    base[name] && figures[name] !== null ? figures[name] / base[name] : null,
   ]);
   return Object.fromEntries(ratios.filter(([, ratio]) => ratio !== null));
 }

@@ -1,6 +1,5 @@
 import { compareMachine } from '../machine.mjs';
-import { RoleProcess } from '../process.mjs';
-import { DEADLINES, stopAll } from './shared.mjs';
+import { DEADLINES, perMessage, startRole, stopAll } from './shared.mjs';
 
 /**
  * Measures request-reply: a server and a client process, `inFlight` requests outstanding at any time. Each
@@ -8,46 +7,63 @@ import { DEADLINES, stopAll } from './shared.mjs';
  */
 export async function measureRequest({ workload, candidate, id, run }) {
   const topic = `${id}.request`;
-  await run.topics.create([topic, `${topic}.reply`], workload.partitions);
-
   const config = {
-    candidate,
+    candidate: candidate.name,
+    inProcess: candidate.inProcess,
     topic,
     brokers: run.brokers,
     group: id,
     payloadBytes: workload.payloadBytes,
+    partitions: workload.partitions,
+    lingerMs: candidate.lingerMs,
   };
-  const server = new RoleProcess('server', `${candidate} server`, run);
-  const client = new RoleProcess('client', `${candidate} client`, run);
-  const processes = [client, server];
+  if (!candidate.inProcess) await run.topics.create([topic, `${topic}.reply`], workload.partitions);
+
+  const server = candidate.inProcess ? undefined : startRole(candidate, 'server', run);
+  const client = startRole(candidate, 'client', run);
+  const processes = [client, ...(server ? [server] : [])];
+  /** Whatever comes first: the client's answer, or the end of the server that it depends on. */
+  const ask = (...request) => Promise.race([client.request(...request), ...(server ? [server.died] : [])]);
   try {
-    const startedAt = performance.now();
-    await server.request('start', config, DEADLINES.start);
-    await Promise.race([client.request('start', config, DEADLINES.start), server.died]);
-    const readySeconds = (performance.now() - startedAt) / 1000;
+    await server?.request('start', config, DEADLINES.start);
+    const { firstSeconds, process: clientIdle } = await ask('start', config, DEADLINES.start);
 
     const load = { inFlight: workload.inFlight, brokerPid: run.brokerPid };
-    const drive = (seconds) =>
-      Promise.race([client.request('drive', { ...load, seconds }, DEADLINES.load(seconds)), server.died]);
+    const drive = (seconds) => ask('drive', { ...load, seconds }, DEADLINES.load(seconds));
+    const serverIdle = (await server?.request('mark', {}, DEADLINES.mark))?.process;
     await drive(run.warmUp);
-    const before = await server.request('mark', {}, DEADLINES.mark);
+    const before = await server?.request('mark', {}, DEADLINES.mark);
     const window = await drive(run.duration);
-    const after = await server.request('mark', {}, DEADLINES.mark);
+    const after = await server?.request('mark', {}, DEADLINES.mark);
 
-    const serverMicros = after.cpuMicros - before.cpuMicros;
-    const handled = after.handled - before.handled;
-    const surplus = handled - window.messages;
+    const messages = window.operations;
+    const serverMicros = server ? after.cpuMicros - before.cpuMicros : 0;
+    const handled = server ? after.handled - before.handled : window.handled;
+    const machine = compareMachine(
+      window.machineBefore,
+      window.machineAfter,
+      window.cpuMicros + serverMicros,
+    );
     return {
-      messages: window.messages,
+      messages,
       seconds: window.seconds,
-      perSecond: window.messages / window.seconds,
+      perSecond: messages / window.seconds,
       latencyMs: window.latencyMs,
-      cpuMicros: { client: window.cpuMicros / window.messages, server: serverMicros / window.messages },
-      peakResidentMiB: { client: window.peakResidentMiB, server: after.peakResidentMiB },
-      readySeconds,
-      machine: compareMachine(window.machineBefore, window.machineAfter, window.cpuMicros + serverMicros),
+      cpuMicros: perMessage(
+        {
+          client: window.cpuMicros,
+          ...(server ? { server: serverMicros, broker: machine.brokerMicros } : {}),
+        },
+        messages,
+      ),
+      processes: {
+        client: { ...window.process, idleMiB: clientIdle.residentMiB },
+        ...(server ? { server: { ...after.process, idleMiB: serverIdle.residentMiB } } : {}),
+      },
+      firstSeconds,
+      machine,
       warnings: [
-        ...(surplus === 0 ? [] : [`${window.messages} requests were answered, ${handled} handled`]),
+        ...(handled === messages ? [] : [`${messages} requests were answered, ${handled} handled`]),
         ...(await stopAll(processes)),
       ],
     };

@@ -1,3 +1,5 @@
+import { RoleProcess } from '../process.mjs';
+
 /** How long each step may take, in ms, before its process counts as hanging: far more than any healthy one takes. */
 export const DEADLINES = {
   start: 120_000,
@@ -6,6 +8,21 @@ export const DEADLINES = {
   /** Joining, and then at least a thousand events a second. */
   drain: (messages) => 120_000 + messages,
 };
+
+/** Starts a process of a candidate. */
+export function startRole(candidate, role, run) {
+  const program = candidate.program ? run.limit : undefined;
+  return new RoleProcess(role, `${candidate.name} ${role}`, { verbose: run.verbose, program });
+}
+
+/** CPU times of a window, in µs per message; null where it could not be seen. */
+export function perMessage(micros, messages) {
+  const entries = Object.entries(micros).map(([role, value]) => [
+    role,
+    value === null ? null : value / messages,
+  ]);
+  return Object.fromEntries(entries);
+}
 
 /** Stops processes one after another, in that order; returns what there is to warn about. */
 export async function stopAll(processes) {

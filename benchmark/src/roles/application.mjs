@@ -1,7 +1,7 @@
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { kafkaOptions, microserviceOptions } from './candidate.mjs';
+import { kafkaOptions, loadNest } from './nest.mjs';
 import { createPayload, indexOf } from './payload.mjs';
 
 /**
@@ -45,6 +45,7 @@ async function createApplication(config, controller, pattern) {
   class AppModule {}
   Module({ controllers: [controller] })(AppModule);
 
-  const options = await microserviceOptions(config.candidate, kafkaOptions(config));
+  const { microserviceOptions } = await loadNest(config.candidate);
+  const options = microserviceOptions(kafkaOptions(config));
   return NestFactory.createMicroservice(AppModule, { ...options, logger: ['fatal', 'error', 'warn'] });
 }

@@ -1,8 +1,9 @@
 /** The process that sends requests and measures how long their replies take. */
 import { firstValueFrom, timeout } from 'rxjs';
-import { peakResidentMiB } from '../machine.mjs';
-import { createClient, kafkaOptions } from './candidate.mjs';
-import { driveLoad } from './load.mjs';
+import { sampleProcess } from '../machine.mjs';
+import { createRequestApplication } from './application.mjs';
+import { driveLoad, observed } from './load.mjs';
+import { kafkaOptions, loadNest } from './nest.mjs';
 import { createPayload, indexOf } from './payload.mjs';
 import { serveRole } from './role.mjs';
 
@@ -11,27 +12,42 @@ const PROBES = 20;
 
 let client;
 let send;
+/** The server too, for a candidate without a network between them. */
+let application;
+let handled = 0;
 
 serveRole({
   async start(config) {
+    if (config.inProcess) {
+      application = await createRequestApplication(config, () => handled++);
+      await application.listen();
+    }
+    const startedAt = performance.now();
     const payload = createPayload(config.payloadBytes);
-    client = await createClient(config.candidate, kafkaOptions(config));
+    const { createClient } = await loadNest(config.candidate);
+    client = createClient(kafkaOptions(config));
     client.subscribeToResponseOf(config.topic);
     await client.connect();
     send = (index) => client.send(config.topic, payload(index));
     await probe();
+    return { firstSeconds: (performance.now() - startedAt) / 1000, process: sampleProcess() };
   },
   async drive(load) {
-    const window = await driveLoad(send, (index, reply) => indexOf(reply) === index, load);
-    return { ...window, peakResidentMiB: peakResidentMiB() };
+    const handledBefore = handled;
+    const window = await driveLoad(
+      observed(send, (index, reply) => indexOf(reply) === index),
+      load,
+    );
+    return { ...window, process: sampleProcess(), handled: handled - handledBefore };
   },
   async close() {
     await client?.close();
+    await application?.close();
   },
 });
 
 /**
- * Waits until a request is answered. Consumers of both candidates may settle on "latest" only after they have said
+ * Waits until a request is answered. Consumers may settle on "latest" only after they have said
  * that they are ready, so the first requests can go unanswered.
  */
 async function probe(attempt = 1) {

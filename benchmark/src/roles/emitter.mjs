@@ -1,8 +1,8 @@
-/** The process that emits events and measures how long their acknowledgement takes. */
+/** The process that emits events, singly or in batches, and measures how long their acknowledgement takes. */
 import { lastValueFrom } from 'rxjs';
-import { peakResidentMiB } from '../machine.mjs';
-import { createClient, kafkaOptions } from './candidate.mjs';
-import { driveLoad } from './load.mjs';
+import { sampleProcess } from '../machine.mjs';
+import { driveLoad, observed } from './load.mjs';
+import { kafkaOptions, loadNest } from './nest.mjs';
 import { createPayload } from './payload.mjs';
 import { serveRole } from './role.mjs';
 
@@ -11,17 +11,34 @@ let emit;
 
 serveRole({
   async start(config) {
-    const payload = createPayload(config.payloadBytes);
-    client = await createClient(config.candidate, kafkaOptions({ ...config, producerOnlyMode: true }));
+    const startedAt = performance.now();
+    const { createClient } = await loadNest(config.candidate);
+    client = createClient(kafkaOptions({ ...config, producerOnlyMode: true }));
     await client.connect();
-    emit = (index) => client.emit(config.topic, payload(index));
+    emit = emission(config);
     await lastValueFrom(emit(0));
+    return { firstSeconds: (performance.now() - startedAt) / 1000, process: sampleProcess() };
   },
   async drive(load) {
-    const window = await driveLoad(emit, () => true, load);
-    return { ...window, peakResidentMiB: peakResidentMiB() };
+    return { ...(await driveLoad(observed(emit, isSent), load)), process: sampleProcess() };
   },
   async close() {
     await client?.close();
   },
 });
+
+function emission({ topic, payloadBytes, batchLength }) {
+  const payload = createPayload(payloadBytes);
+  if (batchLength === 1) return (index) => client.emit(topic, payload(index));
+  return (index) => {
+    const messages = Array.from({ length: batchLength }, (_, place) => ({
+      value: payload(index * batchLength + place),
+    }));
+    return client.emitBatch(topic, { messages });
+  };
+}
+
+/** What an acknowledgement says differs between brokers and clients; that it came is what counts. */
+function isSent() {
+  return true;
+}

@@ -7,12 +7,12 @@ const STALL_MS = 30_000;
 /**
  * Keeps a number of operations in flight for a while, then lets the last ones finish.
  *
- * @param {(index: number) => import('rxjs').Observable<unknown>} start starts the operation with that number; a
- *   value that `check` refuses, an error, an empty completion or a stall fails the load
- * @param {(index: number, value: unknown) => boolean} check whether that is the operation's answer
+ * @param {(index: number, finish: (error?: Error) => void) => void} start starts the operation with that number, and
+ *   calls `finish` once; an error or a stall fails the load
  * @param {{ inFlight: number, seconds: number, brokerPid?: number }} load
+ * @returns the window, how many operations there were, and their latencies
  */
-export function driveLoad(start, check, { inFlight, seconds, brokerPid }) {
+export function driveLoad(start, { inFlight, seconds, brokerPid }) {
   let watchdog;
   const load = new Promise((resolve, reject) => {
     const latencies = new Latencies();
@@ -29,32 +29,45 @@ export function driveLoad(start, check, { inFlight, seconds, brokerPid }) {
     const endAt = performance.now() + seconds * 1000;
 
     const launch = () => {
-      const own = index++;
-      let answered = false;
       outstanding++;
       const startedAt = performance.now();
-      start(own).subscribe({
-        next: (value) => {
-          answered = check(own, value);
-        },
-        error: reject,
-        complete: () => {
-          const now = performance.now();
-          if (!answered) {
-            reject(new Error(`operation ${own} completed without its answer`));
-            return;
-          }
-          latencies.record(now - startedAt);
-          finishedAt = now;
-          outstanding--;
-          if (now < endAt) launch();
-          else if (outstanding === 0) {
-            resolve({ ...closeWindow(), messages: index, latencyMs: latencies.summarise() });
-          }
-        },
+      start(index++, (error) => {
+        if (error) {
+          reject(error);
+          return;
+        }
+        finishedAt = performance.now();
+        latencies.record(finishedAt - startedAt);
+        outstanding--;
+        if (finishedAt < endAt) launch();
+        else if (outstanding === 0) {
+          resolve({ ...closeWindow(), operations: index, latencyMs: latencies.summarise() });
+        }
       });
     };
     for (let count = 0; count < inFlight; count++) launch();
   });
   return load.finally(() => clearInterval(watchdog));
+}
+
+/**
+ * An operation for `driveLoad()` out of what returns an Observable: it must complete, and its last value must be the
+ * operation's answer.
+ *
+ * @param {(index: number) => import('rxjs').Observable<unknown>} observe
+ * @param {(index: number, value: unknown) => boolean} check whether that is the answer
+ */
+export function observed(observe, check) {
+  return (index, finish) => {
+    let answered = false;
+    observe(index).subscribe({
+      next: (value) => {
+        answered = check(index, value);
+      },
+      error: finish,
+      complete: () => {
+        finish(answered ? undefined : new Error(`operation ${index} completed without its answer`));
+      },
+    });
+  };
 }

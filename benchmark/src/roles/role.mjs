@@ -1,5 +1,3 @@
-import { Logger } from '@nestjs/common';
-
 /**
  * Makes this process do what the runner asks of it over IPC.
  *
@@ -7,7 +5,6 @@ import { Logger } from '@nestjs/common';
  *   nothing left that holds the event loop
  */
 export function serveRole(commands) {
-  Logger.overrideLogger(['fatal', 'error', 'warn']);
   let closing = false;
 
   process.on('message', async ({ id, command, argument }) => {
@@ -16,7 +13,7 @@ export function serveRole(commands) {
       closing ||= command === 'close';
       process.send({ id, result: result ?? null }, () => closing && process.disconnect());
     } catch (error) {
-      process.send({ id, error: String(error?.stack ?? error) });
+      process.send({ id, error: String(error?.stack ?? error), errorName: error?.name });
     }
   });
   // The runner has gone without saying so.

@@ -1,5 +1,5 @@
 /** The process that answers requests. */
-import { peakResidentMiB } from '../machine.mjs';
+import { sampleProcess } from '../machine.mjs';
 import { createRequestApplication } from './application.mjs';
 import { serveRole } from './role.mjs';
 
@@ -14,7 +14,7 @@ serveRole({
   /** Where the process stands: two of these make a window. */
   mark() {
     const { user, system } = process.cpuUsage();
-    return { cpuMicros: user + system, handled, peakResidentMiB: peakResidentMiB() };
+    return { cpuMicros: user + system, handled, process: sampleProcess() };
   },
   async close() {
     await application?.close();

@@ -1,0 +1,206 @@
+//! Producers and consumers with the settings that all candidates share.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use nestjs_kafka_native::binding::librdkafka::{
+    Conf, EventKind, Handle, Message, OFFSET_BEGINNING, Partition, Queue, Record, RecordHeaders, Topic, Wake,
+};
+use rdkafka_sys::RD_KAFKA_EVENT_DR;
+use serde_json::Value;
+
+use crate::{Outcome, number, text};
+
+/// How long nothing may come before the messages under way count as lost.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Records taken from a queue at once.
+const BATCH: usize = 1000;
+
+/// What a thread sleeps on until one of its queues has something.
+#[derive(Default)]
+pub(crate) struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    /// Sleeps until it has been rung since the last time; fails if that takes longer than `limit`.
+    pub(crate) fn wait(&self, limit: Duration) -> Outcome<()> {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) = self
+            .changed
+            .wait_timeout_while(rung, limit, |rung| !*rung)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*rung {
+            return Err(format!("nothing came for {} s", limit.as_secs()).into());
+        }
+        *rung = false;
+        Ok(())
+    }
+
+    /// As `wait`, with the limit of a load.
+    pub(crate) fn wait_for_load(&self) -> Outcome<()> {
+        self.wait(STALL)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+}
+
+/// Produces to the partitions of one topic in turn, as kafkajs does without keys.
+pub(crate) struct Sender {
+    // The topic before its handle: it is dropped first.
+    topic: Topic,
+    reports: Queue,
+    handle: Arc<Handle>,
+    partitions: i32,
+    next: i32,
+}
+
+impl Sender {
+    /// A producer for the topic that the role's argument describes; `bell` rings for delivery reports.
+    pub(crate) fn new(argument: &Value, topic: &str, bell: &Arc<Bell>) -> Outcome<Self> {
+        let linger = argument["lingerMs"].as_f64().unwrap_or(0.0).to_string();
+        let brokers = brokers(argument)?;
+        let conf = Conf::new([
+            ("bootstrap.servers", brokers.as_str()),
+            ("acks", "all"),
+            ("linger.ms", linger.as_str()),
+            ("socket.nagle.disable", "true"),
+        ])?;
+        let handle = Handle::producer(conf.with_events(RD_KAFKA_EVENT_DR))?;
+        let mut reports = handle.main_queue();
+        reports.on_ready(Arc::clone(bell) as Arc<dyn Wake>);
+        let partitions = number(argument, "partitions")? as i32;
+        Ok(Self { topic: handle.topic_handle(topic)?, reports, handle, partitions, next: 0 })
+    }
+
+    /// Sends a record; its number comes back in the delivery report.
+    pub(crate) fn send(&mut self, value: &[u8], headers: Option<RecordHeaders>, id: u64) -> Outcome<()> {
+        let partition = self.next;
+        self.next = (self.next + 1) % self.partitions;
+        self.send_to(partition, value, headers, id)
+    }
+
+    /// The same for a given partition.
+    pub(crate) fn send_to(
+        &self,
+        partition: i32,
+        value: &[u8],
+        headers: Option<RecordHeaders>,
+        id: u64,
+    ) -> Outcome<()> {
+        let record = Record { partition, key: None, value: Some(value), timestamp: 0, headers, opaque: id };
+        Ok(self.handle.produce(&self.topic, record)?)
+    }
+
+    /// Calls `each` with the number of every record that was delivered since the last time.
+    pub(crate) fn delivered(&self, mut each: impl FnMut(u64) -> Outcome<()>) -> Outcome<()> {
+        while let Some(event) = self.reports.poll(0) {
+            if !matches!(event.kind(), EventKind::Delivery) {
+                continue;
+            }
+            let mut result = Ok(());
+            event.delivery_reports(|report| {
+                if result.is_ok() {
+                    result = if report.error == 0 {
+                        each(report.opaque)
+                    } else {
+                        Err(format!("a record was not delivered: error {}", report.error).into())
+                    };
+                }
+            });
+            result?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads all partitions of one topic from the beginning.
+pub(crate) struct Receiver {
+    queues: Vec<Queue>,
+    batch: usize,
+    // After the queues, which belong to it.
+    _handle: Arc<Handle>,
+}
+
+impl Receiver {
+    /// A consumer of the topic; `bell` rings when there are records.
+    pub(crate) fn new(argument: &Value, topic: &str, bell: &Arc<Bell>) -> Outcome<Self> {
+        let brokers = brokers(argument)?;
+        let conf = Conf::new([
+            ("bootstrap.servers", brokers.as_str()),
+            ("group.id", text(argument, "group")?),
+            ("enable.auto.commit", "false"),
+            ("fetch.min.bytes", "1"),
+            ("fetch.max.bytes", "10485760"),
+            ("max.partition.fetch.bytes", "1048576"),
+            ("fetch.wait.max.ms", "5000"),
+            // As in the package: librdkafka's second is made for consumers that are slow.
+            ("fetch.queue.backoff.ms", "20"),
+            ("socket.nagle.disable", "true"),
+        ])?;
+        let handle = Handle::consumer(conf, Vec::new())?;
+        let partitions = number(argument, "partitions")? as i32;
+        let queues = (0..partitions)
+            .map(|partition| {
+                let mut queue = handle.partition_queue(topic, partition)?;
+                queue.stop_forwarding();
+                queue.on_ready(Arc::clone(bell) as Arc<dyn Wake>);
+                Ok(queue)
+            })
+            .collect::<Outcome<Vec<_>>>()?;
+        let beginnings: Vec<_> =
+            (0..partitions).map(|partition| Partition::at(topic, partition, OFFSET_BEGINNING)).collect();
+        handle.assign(&beginnings)?;
+        Ok(Self { queues, batch: BATCH, _handle: handle })
+    }
+
+    /// Takes the records one by one instead.
+    pub(crate) fn one_by_one(self) -> Self {
+        Self { batch: 1, ..self }
+    }
+
+    /// Calls `each` with every record that is there.
+    pub(crate) fn received(&self, mut each: impl FnMut(&Message<'_>) -> Outcome<()>) -> Outcome<()> {
+        for queue in &self.queues {
+            loop {
+                let records = queue.consume(self.batch);
+                if records.is_empty() {
+                    break;
+                }
+                for record in records.iter() {
+                    if record.error() != 0 {
+                        return Err(record.error_text().into());
+                    }
+                    each(&record)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A header's value as a number.
+pub(crate) fn header_number(record: &Message<'_>, name: &str) -> Option<u64> {
+    let (_, value) = record.headers().find(|(found, _)| *found == name.as_bytes())?;
+    std::str::from_utf8(value?).ok()?.parse().ok()
+}
+
+/// A JSON text of as many bytes as the benchmark's payloads have.
+pub(crate) fn payload(argument: &Value) -> Outcome<Vec<u8>> {
+    const FRAME: &str = r#"{"sequence":1000000000,"note":""}"#;
+    let bytes = number(argument, "payloadBytes")? as usize;
+    let note = "x".repeat(bytes.saturating_sub(FRAME.len()));
+    Ok(format!(r#"{{"sequence":1000000000,"note":"{note}"}}"#).into_bytes())
+}
+
+fn brokers(argument: &Value) -> Outcome<String> {
+    let list = argument["brokers"].as_array().ok_or("the argument lacks the list brokers")?;
+    Ok(list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+}

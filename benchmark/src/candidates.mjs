@@ -1,0 +1,75 @@
+/**
+ * What is compared. A candidate of the Nest workloads is `roles/nest/<name>.mjs`, one of the raw workloads
+ * `roles/raw/<name>.mjs`, in Node processes; those with `program` are a program of their own.
+ *
+ * `kinds`: the kinds of workloads that it can carry out. `rival`: the folder of `rivals/` that it is installed from.
+ * `inProcess`: server and client are one process, whose figures stand in the client's columns.
+ */
+const NEST = ['request', 'consume', 'emit'];
+const RAW = ['raw-produce', 'raw-consume'];
+
+export const CANDIDATES = [
+  { name: 'stock', kinds: NEST, about: 'NestJS over kafkajs: Transport.KAFKA' },
+  {
+    name: 'stock-routed',
+    kinds: ['request', 'consume'],
+    about: 'stock, with the route that NestJS looks up for every message remembered: what stock could become',
+  },
+  { name: 'native', kinds: NEST, needsPackage: true, about: 'NestJS over this package' },
+  {
+    name: 'confluent',
+    kinds: NEST,
+    rival: 'confluent',
+    about: 'NestJS over @confluentinc/kafka-javascript, by a thin custom transport of this benchmark',
+  },
+  {
+    name: 'nest-memory',
+    kinds: ['request', 'consume'],
+    inProcess: true,
+    about: "NestJS's own limit: the same handlers fed from memory, JSON included, no Kafka",
+  },
+  { name: 'kafkajs', kinds: RAW, about: 'kafkajs' },
+  { name: 'native-raw', kinds: RAW, needsPackage: true, about: "this package's Kafka, without NestJS" },
+  {
+    name: 'confluent-raw',
+    kinds: RAW,
+    rival: 'confluent',
+    about: '@confluentinc/kafka-javascript, its KafkaJS interface',
+  },
+  { name: 'platformatic', kinds: RAW, rival: 'platformatic', about: '@platformatic/kafka' },
+  { name: 'kafka-crab', kinds: RAW, rival: 'kafka-crab', about: 'kafka-crab-js' },
+  {
+    name: 'librdkafka',
+    kinds: ['request', ...RAW],
+    program: true,
+    about: 'librdkafka alone, in Rust: bytes echoed, no JSON, no group; linger 0 as everywhere',
+  },
+  {
+    name: 'librdkafka-linger',
+    kinds: ['request', 'raw-produce'],
+    program: true,
+    lingerMs: 0.5,
+    about: 'the same with a linger of 0.5 ms, which suits it better under load',
+  },
+];
+
+/** What `npm run bench` compares if nothing else is asked for. */
+export const DEFAULT_CANDIDATES = ['stock', 'stock-routed', 'native'];
+
+/** Whom ratios are taken to: the first of these that carries the workload out. */
+const BASES = ['stock', 'kafkajs'];
+
+/** The candidate of that name; throws an error that lists the names. */
+export function findCandidate(name) {
+  const candidate = CANDIDATES.find((one) => one.name === name);
+  if (candidate === undefined) {
+    const names = CANDIDATES.map((one) => one.name).join(', ');
+    throw new Error(`--candidates: "${name}" is none of ${names}`);
+  }
+  return candidate;
+}
+
+/** The name of the candidate that the others of a workload of this kind are compared with. */
+export function baseOf(kind) {
+  return BASES.find((name) => findCandidate(name).kinds.includes(kind));
+}

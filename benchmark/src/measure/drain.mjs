@@ -1,0 +1,65 @@
+import { compareMachine } from '../machine.mjs';
+import { DEADLINES, perMessage, startRole, stopAll } from './shared.mjs';
+
+/** The share of the measured messages that comes before them as warm-up. */
+const WARM_UP_SHARE = 0.1;
+
+/** Which role consumes for which kind of workload. */
+const ROLES = { consume: 'consumer', 'raw-consume': 'raw-consumer' };
+
+/**
+ * Measures messages drained from a topic that is filled once a run, through NestJS or without: one process with a
+ * group of its own, from the beginning. The window goes from the first to the last message after the warm-up.
+ */
+export async function measureDrain({ workload, candidate, id, run }) {
+  const messages = Math.max(1, Math.round(run.messages * workload.share));
+  const warmUp = Math.ceil(messages * WARM_UP_SHARE);
+  const { partitions, payloadBytes, batches = false } = workload;
+  const topic = candidate.inProcess ? id : await filledTopic(workload, warmUp + messages, run);
+
+  const config = {
+    candidate: candidate.name,
+    topic,
+    brokers: run.brokers,
+    group: id,
+    warmUp,
+    messages,
+    payloadBytes,
+    partitions,
+    batches,
+    brokerPid: run.brokerPid,
+  };
+  const consumer = startRole(candidate, ROLES[workload.kind], run);
+  try {
+    const window = await consumer.request('drain', config, DEADLINES.drain(warmUp + messages));
+    const machine = compareMachine(window.machineBefore, window.machineAfter, window.cpuMicros);
+    return {
+      messages,
+      seconds: window.seconds,
+      perSecond: messages / window.seconds,
+      cpuMicros: perMessage({ server: window.cpuMicros, broker: machine.brokerMicros }, messages),
+      processes: { server: window.process },
+      firstSeconds: window.firstSeconds,
+      machine,
+      warnings: [
+        ...(window.repeated === 0 ? [] : [`${window.repeated} messages came more than once`]),
+        ...(await stopAll([consumer])),
+      ],
+    };
+  } finally {
+    consumer.kill();
+  }
+}
+
+/** A topic with that many messages, shared by the workloads that differ only in who consumes. */
+async function filledTopic({ partitions, payloadBytes }, messages, run) {
+  const topic = `${run.id}.filled-${partitions}p-${payloadBytes}b-${messages}`;
+  if (run.filled.has(topic)) return topic;
+  run.progress(
+    `filling a topic of ${partitions} partition(s) with ${messages} messages of ${payloadBytes} B`,
+  );
+  await run.topics.create([topic], partitions);
+  await run.topics.fill(topic, partitions, messages, payloadBytes);
+  run.filled.add(topic);
+  return topic;
+}

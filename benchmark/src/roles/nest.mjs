@@ -1,0 +1,30 @@
+/**
+ * What the NestJS candidates have in common. Each is a file of `nest/` with
+ *
+ * - `microserviceOptions(options)`, what `NestFactory.createMicroservice()` takes: the one line in which applications
+ *   differ;
+ * - `createClient(options)`, a client not yet connected.
+ */
+import { Logger } from '@nestjs/common';
+import { KAFKAJS_FETCH } from './fetch.mjs';
+
+Logger.overrideLogger(['fatal', 'error', 'warn']);
+
+/**
+ * The options of every candidate. Whatever is not here is at its default, which is the same on both sides: linger 0
+ * among it.
+ */
+export function kafkaOptions({ brokers, group, fromBeginning = false, producerOnlyMode = false }) {
+  return {
+    client: { clientId: 'bench', brokers },
+    consumer: { groupId: group, ...KAFKAJS_FETCH },
+    subscribe: { fromBeginning },
+    send: { acks: -1 },
+    producerOnlyMode,
+  };
+}
+
+/** The module of a NestJS candidate. */
+export function loadNest(candidate) {
+  return import(`./nest/${candidate}.mjs`);
+}

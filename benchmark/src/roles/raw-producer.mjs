@@ -1,0 +1,33 @@
+/** The process that produces without NestJS and measures how long acknowledgements take. */
+import { sampleProcess } from '../machine.mjs';
+import { driveLoad } from './load.mjs';
+import { createPayload } from './payload.mjs';
+import { loadRaw } from './raw.mjs';
+import { serveRole } from './role.mjs';
+
+let producer;
+let send;
+
+serveRole({
+  async start(config) {
+    const startedAt = performance.now();
+    const { createProducer } = await loadRaw(config.candidate);
+    const payload = createPayload(config.payloadBytes);
+    const batch = (index) =>
+      Array.from({ length: config.batchLength }, (_, place) =>
+        JSON.stringify(payload(index * config.batchLength + place)),
+      );
+    producer = await createProducer(config);
+    send = (index, finish) => {
+      producer.send(batch(index)).then(() => finish(), finish);
+    };
+    await producer.send(batch(0));
+    return { firstSeconds: (performance.now() - startedAt) / 1000, process: sampleProcess() };
+  },
+  async drive(load) {
+    return { ...(await driveLoad(send, load)), process: sampleProcess() };
+  },
+  async close() {
+    await producer?.close();
+  },
+});

@@ -1,0 +1,41 @@
+import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
+import { failure } from '../raw.mjs';
+import { loadConfluent } from '../rivals.mjs';
+
+/** Its batches are made up by itself; as many messages as the other candidates' fetches bring would be its choice. */
+const LARGEST_BATCH = 1000;
+
+export async function createProducer({ brokers, topic }) {
+  const { Kafka, logLevel } = await loadConfluent();
+  const kafka = new Kafka({ kafkaJS: { clientId: 'bench', brokers, logLevel: logLevel.ERROR } });
+  const producer = kafka.producer({ kafkaJS: { acks: -1 }, 'linger.ms': 0 });
+  await producer.connect();
+  return {
+    send: (values) => producer.send({ topic, messages: values.map((value) => ({ value })) }),
+    close: () => producer.disconnect(),
+  };
+}
+
+export async function createConsumer({ brokers, topic, group, batches }, handle) {
+  const { Kafka, logLevel } = await loadConfluent();
+  const kafka = new Kafka({ kafkaJS: { clientId: 'bench', brokers, logLevel: logLevel.ERROR } });
+  const consumer = kafka.consumer({
+    kafkaJS: { groupId: group, fromBeginning: true },
+    'js.consumer.max.batch.size': LARGEST_BATCH,
+    ...LIBRDKAFKA_FETCH,
+  });
+  const { failed } = failure(); // It restarts by itself and tells nobody.
+  await consumer.connect();
+  const eachMessage = async ({ message }) => handle(message.value);
+  const eachBatch = async ({ batch }) => {
+    for (const { value } of batch.messages) handle(value);
+  };
+  return {
+    failed,
+    async start() {
+      await consumer.subscribe({ topics: [topic] });
+      await consumer.run(batches ? { eachBatch } : { eachMessage });
+    },
+    close: () => consumer.disconnect(),
+  };
+}

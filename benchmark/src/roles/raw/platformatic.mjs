@@ -1,0 +1,58 @@
+import { FETCH } from '../fetch.mjs';
+import { failure } from '../raw.mjs';
+import { loadRival } from '../rivals.mjs';
+
+const {
+  Consumer,
+  MessagesStreamFallbackModes,
+  MessagesStreamModes,
+  ProduceAcks,
+  Producer,
+  stringSerializers,
+} = await loadRival('platformatic', '@platformatic/kafka');
+
+export async function createProducer({ brokers, topic }) {
+  const producer = new Producer({
+    clientId: 'bench',
+    bootstrapBrokers: brokers,
+    serializers: stringSerializers,
+  });
+  return {
+    send: (values) =>
+      producer.send({ acks: ProduceAcks.ALL, messages: values.map((value) => ({ topic, value })) }),
+    close: () => producer.close(),
+  };
+}
+
+/** It has no batches: a stream of messages is all there is. */
+export async function createConsumer({ brokers, topic, group, batches }, handle) {
+  if (batches) throw Object.assign(new Error('it has no batches'), { name: 'NotSupported' });
+  const consumer = new Consumer({
+    clientId: 'bench',
+    bootstrapBrokers: brokers,
+    groupId: group,
+    minBytes: FETCH.minBytes,
+    maxBytes: FETCH.maxBytes,
+    maxBytesPerPartition: FETCH.maxBytesPerPartition,
+    maxWaitTime: FETCH.maxWaitMs,
+  });
+  const { failed, fail } = failure();
+  let stream;
+  return {
+    failed,
+    async start() {
+      stream = await consumer.consume({
+        autocommit: true,
+        topics: [topic],
+        mode: MessagesStreamModes.COMMITTED,
+        fallbackMode: MessagesStreamFallbackModes.EARLIEST,
+      });
+      stream.on('error', fail);
+      stream.on('data', ({ value }) => handle(value));
+    },
+    async close() {
+      await stream?.close();
+      await consumer.close();
+    },
+  };
+}

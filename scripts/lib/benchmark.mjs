@@ -1,0 +1,169 @@
+// What the benchmark's candidates run on: its dependencies, this package, the rivals, and the program of the limit.
+
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const BENCHMARK = join(ROOT, 'benchmark');
+const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
+
+/** What in the output of a failed install tells the cause, and not that there is one. */
+const CAUSE = /reason: |ENOTFOUND|EAI_AGAIN|E404|ETARGET|Cannot find|No prebuilt|not found/;
+
+/** Installs what the benchmark itself depends on, unless it is there as locked. */
+export async function installBenchmark({ progress, signal }) {
+  if (isInstalled(BENCHMARK)) return;
+  progress('installing the dependencies of benchmark/');
+  await execute('npm', ['ci', ...QUIET], { cwd: BENCHMARK, signal });
+}
+
+/**
+ * Installs and builds what candidates need.
+ *
+ * @param {object[]} candidates of `candidates.mjs`
+ * @param {{ progress: (line: string) => void, signal: AbortSignal }} context
+ * @returns {Promise<{ candidates: object[], skipped: { candidate: string, reason: string }[], limit?: string }>} those
+ *   that can be run; those that cannot, with the reason; and the program of those that have one
+ */
+export async function prepareCandidates(candidates, context) {
+  if (candidates.some(({ needsPackage }) => needsPackage)) await installPackage(context);
+  const limit = candidates.some(({ program }) => program) ? await buildLimit(context) : undefined;
+
+  const rivals = new Set(candidates.map(({ rival }) => rival).filter(Boolean));
+  const reasons = new Map();
+  for (const rival of rivals) {
+    // oxlint-disable-next-line no-await-in-loop -- two installs at once only wait for each other
+    reasons.set(rival, await installRival(rival, context));
+  }
+  const usable = ({ rival }) => rival === undefined || reasons.get(rival) === undefined;
+  const skipped = candidates
+    .filter((candidate) => !usable(candidate))
+    .map(({ name, rival }) => ({ candidate: name, reason: reasons.get(rival) }));
+  for (const { candidate, reason } of skipped) context.progress(`skipping ${candidate}: ${reason}`);
+  return { candidates: candidates.filter(usable), skipped, limit };
+}
+
+/**
+ * Builds this package and installs it into benchmark/ the way an application gets it: packed. A link (`file:..`)
+ * would resolve its peers to this checkout's own copy of NestJS instead of the application's.
+ */
+async function installPackage({ progress, signal }) {
+  progress('building the package');
+  await execute('npm', ['run', 'build'], { cwd: ROOT, signal, show: true });
+
+  progress('installing the package into benchmark/');
+  const folder = mkdtempSync(join(tmpdir(), 'bench-pack-'));
+  try {
+    const pack = ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder];
+    await execute('npm', pack, { cwd: ROOT, signal });
+    const [tarball] = readdirSync(folder);
+    const install = ['install', '--no-save', '--no-package-lock', '--ignore-scripts', '--prefer-offline'];
+    await execute('npm', [...install, ...QUIET, join(folder, tarball)], { cwd: BENCHMARK, signal });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  // The binary is published in a package of its own for each platform: put the one just built where it is also sought.
+  const binaries = readdirSync(ROOT).filter((name) => name.endsWith('.node'));
+  for (const name of binaries) {
+    copyFileSync(join(ROOT, name), join(BENCHMARK, 'node_modules/nestjs-kafka-native', name));
+  }
+}
+
+/**
+ * Builds the program of the limit beside the binding, from the same librdkafka.
+ *
+ * With debug information, which costs nothing at run time, this crate and its build script are built apart from those
+ * of the binding. Otherwise each would undo the other, because the two builds differ in their environments.
+ */
+async function buildLimit({ progress, signal }) {
+  progress('building the program of the limit');
+  const version = await execute('rustc', ['-vV'], { cwd: ROOT, signal });
+  const [, target] = /^host: (.+)$/m.exec(version);
+  const apart = ['--config', 'profile.release.package.nestjs-kafka-native.debug=1'];
+  const build = [
+    'build',
+    '--locked',
+    '--release',
+    '--quiet',
+    '--target',
+    target,
+    ...apart,
+    '--example',
+    'limit',
+  ];
+  await execute('cargo', build, { cwd: ROOT, signal });
+  return join(ROOT, 'target', target, 'release/examples/limit');
+}
+
+/**
+ * Installs a rival into its own folder: the install scripts of some download or compile binaries, and may fail.
+ *
+ * @returns {Promise<string | undefined>} why it cannot be used, if so
+ */
+async function installRival(rival, { progress, signal }) {
+  const folder = join(BENCHMARK, 'rivals', rival);
+  try {
+    if (!isInstalled(folder)) {
+      progress(`installing ${rival}`);
+      await execute('npm', ['ci', ...QUIET], { cwd: folder, signal });
+    }
+    const [name] = Object.keys(readJson(join(folder, 'package.json')).dependencies);
+    // npm leaves out an optional binary that does not fit, and says nothing.
+    await execute(process.execPath, ['-e', `require(${JSON.stringify(name)})`], { cwd: folder, signal });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    return explain(rival, folder, error);
+  }
+}
+
+/** A failed install in one line: its cause, without the addresses of registries. */
+function explain(rival, folder, { message }) {
+  const lines = message.split('\n').map((line) => line.replace(/^npm (error|warn) (\[error\] )?/, '').trim());
+  const cause = lines.find((line) => CAUSE.test(line)) ?? lines[0];
+  const [sentence] = cause.replaceAll(/https?:\/\/\S*?([^/\s]*)(?=\s|$)/g, '$1').split(/\.\s/);
+  return `${rival} cannot be installed here: ${sentence}${describeEngine(folder)}`;
+}
+
+/** What to add if a rival asks for a newer Node than this one. */
+function describeEngine(folder) {
+  const [name] = Object.keys(readJson(join(folder, 'package.json')).dependencies);
+  const wanted = readJson(join(folder, 'package-lock.json')).packages[`node_modules/${name}`]?.engines?.node;
+  const [least] = /\d+/.exec(wanted) ?? [0];
+  const [major] = process.versions.node.split('.');
+  return Number(least) > Number(major) ? ` (it asks for Node ${wanted}; this is ${major})` : '';
+}
+
+function isInstalled(folder) {
+  const installed = join(folder, 'node_modules/.package-lock.json');
+  return (
+    existsSync(installed) &&
+    statSync(installed).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs
+  );
+}
+
+function readJson(path) {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/** Runs a command to its end and returns its output, which an error holds too; with `show` it is shown as it comes. */
+function execute(command, args, { cwd, signal, show = false }) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd,
+      stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+      signal,
+      shell: process.platform === 'win32' && command === 'npm',
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve(output);
+      else reject(new Error(`${command} ${args.join(' ')} exited with code ${code}\n${output}`));
+    });
+  });
+}
