@@ -28,6 +28,12 @@ export type MockApi = keyof typeof APIS;
 /** librdkafka's number for a lost connection, which has the mock broker end it. */
 const TRANSPORT = -195;
 
+/**
+ * The clusters that have not been stopped. Nothing else may refer to one, when a test keeps only the addresses, and a cluster ends
+ * with its object.
+ */
+const running = new Set<MockKafka>();
+
 /** How a {@link MockKafka} starts. */
 export interface MockKafkaOptions {
   /** Number of brokers. Default 1. */
@@ -72,7 +78,7 @@ export class MockKafka implements AsyncDisposable {
   }
 
   /**
-   * Starts a cluster on free ports of 127.0.0.1. It is ready when this returns.
+   * Starts a cluster on free ports of 127.0.0.1. It is ready when this returns, and runs until {@link stop} or the process's end.
    *
    * @throws KafkaJSInvalidOptionError when a number is none.
    */
@@ -80,6 +86,7 @@ export class MockKafka implements AsyncDisposable {
     atLeastOne('brokers', brokers);
     const kafka = new MockKafka(call(() => new NativeMockCluster(brokers)));
     for (const [topic, partitions] of Object.entries(topics)) kafka.createTopic(topic, partitions);
+    running.add(kafka);
     return kafka;
   }
 
@@ -177,6 +184,7 @@ export class MockKafka implements AsyncDisposable {
 
   /** Stops the cluster; resolves when its ports are closed. Close the application first. Further calls do nothing. */
   stop(): Promise<void> {
+    running.delete(this);
     this.#stopped ??= this.#cluster.stop().then(valueOf<void>);
     return this.#stopped;
   }

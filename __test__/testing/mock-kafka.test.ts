@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
-import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
@@ -178,6 +180,18 @@ describe('the end', () => {
     expect(() => {
       kafka.failNext('Produce', 'NOT_ENOUGH_REPLICAS');
     }).toThrow('inject errors: the mock cluster has been stopped');
+  });
+
+  test('does not come before stop(), also when only the addresses are kept', async () => {
+    const [address] = MockKafka.start({ brokers: 1 }).brokers as [string];
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    // What was collected is finalized in later turns of the event loop.
+    for (let turn = 0; turn < 5; turn++) {
+      collect();
+      await new Promise(setImmediate);
+    }
+    expect(await refusesConnections(address)).toBe(false);
   });
 
   test('comes by itself with `await using`', async () => {
