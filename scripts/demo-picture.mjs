@@ -17,6 +17,7 @@ const MARGIN = 18;
 /** The demo's colours: the class of the text for each code that it prints. */
 const CLASSES = { 1: 'bold', 2: 'dim', 31: 'red', 32: 'green', 33: 'yellow', 35: 'magenta', 36: 'cyan' };
 
+/** Made of text: a lint takes a control character in a literal for a mistake. */
 const ESCAPE = new RegExp(String.raw`\u001B\[(\d+)m`);
 
 const STYLE = `
