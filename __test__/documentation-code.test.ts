@@ -27,7 +27,7 @@ beforeAll(() => {
     mkdirSync(folderOf(page), { recursive: true });
     for (const [, name, code] of readFileSync(join(ROOT, page), 'utf8').matchAll(NAMED_BLOCK))
       writeFileSync(join(folderOf(page), name as string), code as string);
-    const project = { compilerOptions: { ...compilerOptions, rootDir: '.', outDir: '.' } };
+    const project = { compilerOptions: { ...compilerOptions, rootDir: '.', outDir: undefined } };
     writeFileSync(join(folderOf(page), 'tsconfig.json'), JSON.stringify(project));
   }
 });
