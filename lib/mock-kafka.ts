@@ -2,8 +2,27 @@ import { errorCodeOfType } from './kafkajs/error-codes.js';
 import { KafkaJSInvalidOptionError } from './kafkajs/errors.js';
 import { call, NativeMockCluster, valueOf } from './native.js';
 
-/** The kinds of requests that the mock cluster answers, and their numbers in Kafka's protocol. */
-const APIS = {
+/** A kind of request, by its name in Kafka's protocol. `Produce` carries records out, `Fetch` asks for records. */
+export type MockApi =
+  | 'Produce'
+  | 'Fetch'
+  | 'ListOffsets'
+  | 'Metadata'
+  | 'OffsetCommit'
+  | 'OffsetFetch'
+  | 'FindCoordinator'
+  | 'JoinGroup'
+  | 'Heartbeat'
+  | 'LeaveGroup'
+  | 'SyncGroup'
+  | 'InitProducerId'
+  | 'AddPartitionsToTxn'
+  | 'AddOffsetsToTxn'
+  | 'EndTxn'
+  | 'TxnOffsetCommit';
+
+/** Their numbers in the protocol. */
+const APIS: Readonly<Record<MockApi, number>> = {
   Produce: 0,
   Fetch: 1,
   ListOffsets: 2,
@@ -20,10 +39,7 @@ const APIS = {
   AddOffsetsToTxn: 25,
   EndTxn: 26,
   TxnOffsetCommit: 28,
-} as const;
-
-/** A kind of request, by its name in Kafka's protocol. `Produce` carries records out, `Fetch` asks for records. */
-export type MockApi = keyof typeof APIS;
+};
 
 /** librdkafka's number for a lost connection, which has the mock broker end it. */
 const TRANSPORT = -195;
