@@ -96,16 +96,35 @@ export declare class NativeConsumer {
   close(drainTimeout: number): Promise<void>
 }
 
-/** A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. */
+/**
+ * A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are numbered
+ * from 1. The synchronous calls wait for the cluster's own thread, which only moves bytes: microseconds.
+ */
 export declare class NativeMockCluster {
   /** Starts a cluster with so many brokers. */
   constructor(brokers: number)
-  /** The brokers' addresses, separated by commas. */
+  /** The brokers' addresses in the order of their numbers, separated by commas. */
   brokers(): string
-  /** Creates a topic. */
+  /** Creates a topic with one replica of each partition. */
   createTopic(name: string, partitions: number): void
-  /** Stops the cluster; its ports close. */
-  stop(): void
+  /**
+   * Ends all connections of a broker, or of all, and refuses new ones; or accepts them again. Leaders stay where
+   * they are.
+   */
+  setBrokerUp(up: boolean, broker?: number | undefined | null): void
+  /** Has a broker, or all, answer each request only after so many milliseconds. */
+  setRoundTripTime(milliseconds: number, broker?: number | undefined | null): void
+  /** Moves the leadership of a partition to a broker, or to none. Creates a topic that is not there. */
+  setPartitionLeader(topic: string, partition: number, broker?: number | undefined | null): void
+  /**
+   * Answers the next requests of a kind with these errors, one each; librdkafka's `_TRANSPORT` (-195) ends the
+   * connection instead. They come after those that are waiting already.
+   */
+  pushRequestErrors(apiKey: number, errors: Array<number>): void
+  /** Forgets the errors that wait for requests of a kind. */
+  clearRequestErrors(apiKey: number): void
+  /** Stops the cluster and resolves when its ports are closed. Stopping it again does nothing. */
+  stop(): Promise<Failure | null>
 }
 
 /** A librdkafka producer with its poll thread. */

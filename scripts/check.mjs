@@ -41,6 +41,11 @@ const CHECKS = [
     run: () => run(process.execPath, ['scripts/options-docs.mjs', '--check']),
     fix: 'node scripts/options-docs.mjs',
   },
+  {
+    name: 'docs/api, and that all exports are documented',
+    run: () => run(process.execPath, ['scripts/api-docs.mjs', '--check']),
+    fix: 'document what is named above, then node scripts/api-docs.mjs',
+  },
   { name: 'package.json', run: packageMetadata },
 ];
 

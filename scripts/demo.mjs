@@ -4,16 +4,13 @@
 // KAFKA_BROKERS=host:port has them talk through that cluster instead.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from './build.mjs';
-import { TARGET } from './lib/cargo.mjs';
-import { digest, readIfThere, writeFile } from './lib/files.mjs';
-import { Failure, main, ROOT, runBin, say, since } from './lib/process.mjs';
+import { Failure, main, since } from './lib/process.mjs';
+import { compilePrograms } from './lib/programs.mjs';
 import { checkTools, installModules } from './lib/setup.mjs';
 
-const FOLDER = join(TARGET, 'demo');
 /** Longest wait for one step. Joining a group on a cluster whose last member has died can take half a minute. */
 const STEP_TIMEOUT = 60_000;
 /** Longest wait for a process to end by itself after its application was closed. */
@@ -41,7 +38,7 @@ await main(import.meta.url, async () => {
   await checkTools();
   await installModules();
   await build();
-  await buildDemo();
+  const folder = await compilePrograms('demo');
 
   const start = performance.now();
   const { brokers, embedded, stop } = await startBroker();
@@ -49,14 +46,14 @@ await main(import.meta.url, async () => {
   const children = [];
   try {
     step('Service', 'NestFactory.createMicroservice(ServiceModule, { strategy: new ServerKafka(kafka) })');
-    const service = startProcess('service', 'magenta', env, children);
+    const service = startProcess(join(folder, 'service.js'), 'magenta', env, children);
     await service.says(/^listening$/);
 
     step(
       'Client',
       "ClientsModule.register([{ name: 'HERO_SERVICE', customClass: ClientKafka, options: kafka }])",
     );
-    const client = startProcess('client', 'cyan', env, children);
+    const client = startProcess(join(folder, 'client.js'), 'cyan', env, children);
     await Promise.all([service.says(/^heard that /), client.exits(STEP_TIMEOUT)]);
 
     step('Close', 'the client has closed its application and ended by itself; now the service does');
@@ -64,7 +61,7 @@ await main(import.meta.url, async () => {
     await service.exits(EXIT_TIMEOUT);
   } finally {
     for (const child of children) if (child.exitCode === null) child.kill('SIGKILL');
-    stop();
+    await stop();
   }
   print(`\n${paint('green', '✓')} A request and its reply, an event, and a clean exit, in ${since(start)}.`);
   if (!embedded)
@@ -74,29 +71,13 @@ await main(import.meta.url, async () => {
   print(paint('dim', '  The code is in demo/: hero.controller.ts, service.ts and client.ts.'));
 });
 
-/** Compiles demo/ unless it is compiled already. */
-async function buildDemo() {
-  const stamp = join(FOLDER, '.inputs');
-  const inputs = digest(['demo', 'dist/.inputs', 'node_modules/.package-lock.json']);
-  if (readIfThere(stamp) === inputs) {
-    say('demo: up to date');
-    return;
-  }
-  const start = performance.now();
-  mkdirSync(FOLDER, { recursive: true });
-  const { code, output } = await runBin('typescript', ['-p', join(ROOT, 'demo'), '--pretty', 'false']);
-  if (code !== 0) throw new Failure(`tsc -p demo failed:\n${output}`);
-  writeFile(stamp, inputs);
-  say(`demo: built (${since(start)})`);
-}
-
 async function startBroker() {
   const { KAFKA_BROKERS } = process.env;
   if (KAFKA_BROKERS) {
     step('Broker', `yours: ${KAFKA_BROKERS} (KAFKA_BROKERS)`);
     return { brokers: KAFKA_BROKERS, embedded: false, stop: () => undefined };
   }
-  const { MockKafka } = await import('nestjs-kafka-native');
+  const { MockKafka } = await import('nestjs-kafka-native/testing');
   const kafka = MockKafka.start();
   const brokers = kafka.brokers.join(',');
   step(
@@ -107,9 +88,10 @@ async function startBroker() {
   return { brokers, embedded: true, stop: () => kafka.stop() };
 }
 
-/** Starts demo/<name>.ts and shows what it prints. */
-function startProcess(name, colour, env, children) {
-  const child = spawn(process.execPath, [join(FOLDER, `${name}.js`)], {
+/** Starts a program and shows what it prints. */
+function startProcess(file, colour, env, children) {
+  const name = basename(file, '.js');
+  const child = spawn(process.execPath, [file], {
     env: { ...process.env, ...env },
     // The channel is how the service is told to close; it also closes if this process dies.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -21,7 +21,7 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 
 /** A folder beside this file, with the package.json of an application. */
-export type Dependencies = 'nest11' | 'nest11-oldest' | 'nest12';
+export type Dependencies = 'nest11' | 'nest11-jest' | 'nest11-oldest' | 'nest12';
 
 /** What an application is compiled to. */
 export const FORMATS = { cjs: 'commonjs', esm: 'module' } as const;

@@ -38,17 +38,29 @@ type Status = `${KafkaStatus}`;
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
 export class ClientKafka extends ClientProxy {
+  /** NestJS's logger; the driver's lines go there too unless `client.logCreator` is given. */
   protected logger: Logger = new Logger(ClientKafka.name);
+  /** What the constructor was given. */
   protected readonly options: NestKafkaOptions;
+  /** The driver's object; null before {@link connect} and after {@link close}. */
   protected client: Kafka | null = null;
+  /** The connecting under way or done, so that it happens once. */
   protected initialized: Promise<void> | null = null;
+  /** The reply topics subscribed to. */
   protected responsePatterns: string[] = [];
+  /** The reply partition of each reply topic. */
   protected consumerAssignments: { [topic: string]: number } = {};
+  /** `client.brokers`, or NestJS's default. */
   protected brokers: KafkaConfig['brokers'];
+  /** `client.clientId` and the postfix. */
   protected clientId: string;
+  /** `consumer.groupId` and the postfix. */
   protected groupId: string;
+  /** Whether there is no consumer, and so no replies. */
   protected producerOnlyMode: boolean;
+  /** The consumer of the replies; null while not connected. */
   protected _consumer: Consumer | null = null;
+  /** The producer; null while not connected. */
   protected _producer: Producer | null = null;
   readonly #pending = new PendingRequests();
   readonly #keepBinary: boolean;
@@ -108,6 +120,7 @@ export class ClientKafka extends ClientProxy {
     await consumer?.disconnect();
   }
 
+  /** Errors the requests that wait. */
   protected handleClose(): void {
     const err = new Error('Connection closed');
     for (const callback of this.#pending.drain()) this.#call(callback, { err });
@@ -181,6 +194,7 @@ export class ClientKafka extends ClientProxy {
     await producer.connect();
   }
 
+  /** Subscribes to the reply topics and starts reading them. */
   protected async bindTopics(): Promise<void> {
     const { consumer } = this;
     if (this.responsePatterns.length > 0) {
@@ -189,6 +203,7 @@ export class ClientKafka extends ClientProxy {
     await consumer.run(this.options.run);
   }
 
+  /** Makes the driver's object; nothing is connected yet. A subclass may make another one. */
   protected createClient(): Kafka {
     return new Kafka({
       logCreator: nestLogCreator(this.logger),
@@ -238,6 +253,7 @@ export class ClientKafka extends ClientProxy {
     throw new Error('Method is not supported for Kafka client');
   }
 
+  /** Has the consumer's events change {@link status}. */
   protected registerConsumerEventListeners(): void {
     const consumer = this._consumer;
     if (!consumer) return;
@@ -250,6 +266,7 @@ export class ClientKafka extends ClientProxy {
     consumer.on(events.CRASH, () => this.#status('crashed'));
   }
 
+  /** Has the producer's events change {@link status}. */
   protected registerProducerEventListeners(): void {
     const producer = this._producer;
     if (!producer) return;
@@ -265,6 +282,7 @@ export class ClientKafka extends ClientProxy {
     return this.#serializesItself ? serialize(data) : this.serializer.serialize(data as any, { pattern });
   }
 
+  /** Sends the messages of {@link emitBatch}; resolves when all are delivered. */
   protected async dispatchBatchEvent(packet: ReadPacket<{ messages: any[] }>): Promise<any> {
     const { messages } = packet.data;
     if (messages.length === 0) return undefined;
@@ -273,6 +291,7 @@ export class ClientKafka extends ClientProxy {
     return this.#dispatch(pattern, records);
   }
 
+  /** Sends an event of `emit()`; resolves when it is delivered. */
   protected dispatchEvent(packet: ReadPacket): Promise<any> {
     const pattern = this.normalizePattern(packet.pattern);
     const record = this.#serialize(packet.data, pattern);
@@ -307,12 +326,18 @@ export class ClientKafka extends ClientProxy {
     }
   }
 
+  /**
+   * The partition for replies on a reply topic.
+   *
+   * @throws InvalidKafkaClientTopicException when this client has none.
+   */
   protected getReplyTopicPartition(topic: string): string {
     const partition = this.consumerAssignments[topic];
     if (partition === undefined) throw new InvalidKafkaClientTopicException(topic);
     return partition.toString();
   }
 
+  /** Sends a request of `send()`. `callback` gets the replies; the result forgets the request. */
   protected publish(partialPacket: ReadPacket, callback: ReplyCallback): () => void {
     try {
       const pattern = this.normalizePattern(partialPacket.pattern);
@@ -440,10 +465,12 @@ export class ClientKafka extends ClientProxy {
     return `${pattern}.reply`;
   }
 
+  /** Sets the serializer of outgoing messages: the option, or NestJS's. */
   protected override initializeSerializer(options: any): void {
     this.serializer = options?.serializer ?? new KafkaRequestSerializer();
   }
 
+  /** Sets the deserializer of replies: the option, or NestJS's. */
   protected override initializeDeserializer(options: any): void {
     this.deserializer = options?.deserializer ?? new KafkaResponseDeserializer();
   }

@@ -17,14 +17,23 @@ export type NestRole = 'client' | 'server';
 export interface NestKafkaOptions {
   /** Appended to clientId and groupId; `-server` or `-client` by default. */
   postfixId?: string;
+  /** The connection; what `new Kafka()` takes. */
   client?: Partial<KafkaConfig>;
+  /** The consumer; what `kafka.consumer()` takes. */
   consumer?: Partial<ConsumerConfig>;
+  /** How messages are consumed; what `consumer.run()` takes. */
   run?: Omit<ConsumerRunConfig, 'eachBatch' | 'eachMessage'>;
+  /** Where a group begins in a partition without a committed offset: at the end, unless `fromBeginning`. */
   subscribe?: { fromBeginning?: boolean };
+  /** The producer; what `kafka.producer()` takes. */
   producer?: ProducerConfig;
+  /** How everything is sent. */
   send?: SendOptions;
+  /** Makes messages of what is sent, in place of NestJS's serializer. */
   serializer?: Serializer;
+  /** Reads what arrives, in place of NestJS's deserializer. */
   deserializer?: Deserializer;
+  /** Whether values stay Buffers instead of becoming text and JSON. Off by default. */
   parser?: { keepBinary?: boolean };
   /** Client: only sends; no consumer is made. */
   producerOnlyMode?: boolean;

@@ -2,14 +2,23 @@ import type { IncomingBatch } from '../packed/incoming.js';
 
 /** NestJS's `IncomingMessage`: a Kafka message whose key, value and headers are decoded. */
 export interface IncomingMessage {
+  /** The topic. */
   topic: string;
+  /** The partition. */
   partition: number;
+  /** Milliseconds since 1970. */
   timestamp: string;
+  /** Bytes of key and value. */
   size: number;
+  /** Always 0, as kafkajs gives it for current brokers. */
   attributes: number;
+  /** The offset, a whole number. */
   offset: string;
+  /** The key: text, what JSON says, a Buffer for binary data, or null. */
   key: any;
+  /** The value, likewise; a Buffer with `parser.keepBinary`. */
   value: any;
+  /** The headers, likewise, and those of the delivery: `kafka_deliveryAttempt` and `retryCount`. */
   headers: Record<string, any>;
 }
 

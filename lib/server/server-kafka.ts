@@ -67,13 +67,21 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   // An event handler's failure reaches the runner, which logs it: Nest 12 must not report it a second time.
   override readonly propagatesEventHandlerErrors: boolean = true;
   override transportId: any = Transport.KAFKA;
+  /** NestJS's logger; the driver's lines go there too unless `client.logCreator` is given. */
   protected override logger: Logger = new Logger(ServerKafka.name);
+  /** What the constructor was given. */
   protected readonly options: NestKafkaOptions;
+  /** The driver's object; null before {@link listen} and after {@link close}. */
   protected client: Kafka | null = null;
+  /** The consumer; null while not listening. */
   protected consumer: Consumer | null = null;
+  /** The producer of the replies; null while not listening. */
   protected producer: Producer | null = null;
+  /** `client.brokers`, or NestJS's default. */
   protected brokers: KafkaConfig['brokers'];
+  /** `client.clientId` and the postfix. */
   protected clientId: string;
+  /** `consumer.groupId` and the postfix. */
   protected groupId: string;
   readonly #deadLetters: DeadLetterWriter | undefined;
   #replies: ReplyWriter | undefined;
@@ -153,6 +161,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     }
   }
 
+  /** Makes the driver's object; nothing is connected yet. A subclass may make another one. */
   protected createClient(): Kafka {
     return new Kafka({
       logCreator: nestLogCreator(this.logger),
@@ -162,6 +171,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     });
   }
 
+  /** Connects, joins the group and starts handling, then calls back. */
   protected async start(callback: () => void): Promise<void> {
     const client = this.client as Kafka;
     const producer = client.producer(this.options.producer);
@@ -206,6 +216,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     callback();
   }
 
+  /** Has the consumer's events change the server's status. */
   protected registerConsumerEventListeners(): void {
     const { consumer } = this;
     if (!consumer) return;
@@ -223,6 +234,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     });
   }
 
+  /** Has the producer's events change the server's status. */
   protected registerProducerEventListeners(): void {
     const { producer } = this;
     if (!producer) return;
@@ -235,6 +247,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this._status$.next(status as ServerKafkaStatus);
   }
 
+  /** Subscribes to the topics of the patterns and starts reading them. */
   protected async bindEvents(consumer: Consumer): Promise<void> {
     const topics = [...this.messageHandlers.keys()] as (string | RegExp)[];
     if (topics.length > 0) await consumer.subscribe({ ...this.options.subscribe, topics });
@@ -252,7 +265,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.client = null;
   }
 
-  /** Handles one record; the partition waits for the promise. */
+  /**
+   * Handles one record; the partition waits for the promise.
+   *
+   * @internal
+   */
   protected handleRecord(
     lane: Lane,
     batch: IncomingBatch,
@@ -426,15 +443,17 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return [this.client, this.consumer, this.producer] as T;
   }
 
-  /** Not supported, as in stock: use {@link status}. */
+  /** Not supported, as in stock: use `status`. */
   override on(): never {
     throw new Error('Method is not supported for Kafka server');
   }
 
+  /** Sets the serializer of replies: the option, or NestJS's. */
   protected override initializeSerializer(options: any): void {
     this.serializer = options?.serializer ?? new KafkaRequestSerializer();
   }
 
+  /** Sets the deserializer of messages: the option, or NestJS's. */
   protected override initializeDeserializer(options: any): void {
     this.deserializer = options?.deserializer ?? new KafkaRequestDeserializer();
   }

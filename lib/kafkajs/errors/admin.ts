@@ -5,6 +5,7 @@ import { KafkaJSError, KafkaJSProtocolError, type ErrorSource, type ProtocolErro
 export class KafkaJSDeleteGroupsError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSDeleteGroupsError';
+  /** The groups concerned, each with its error. */
   readonly groups: DeleteGroupsResult[];
 
   constructor(e: ErrorSource, groups: DeleteGroupsResult[] = []) {
@@ -15,8 +16,11 @@ export class KafkaJSDeleteGroupsError extends KafkaJSError {
 
 /** What became of the records of a partition that were to be deleted. */
 export interface KafkaJSDeleteTopicRecordsErrorPartition {
+  /** The partition. */
   partition: number;
+  /** The offset up to which records were to be deleted. */
   offset: string;
+  /** Why they were not. */
   error: KafkaJSError;
 }
 
@@ -24,6 +28,7 @@ export interface KafkaJSDeleteTopicRecordsErrorPartition {
 export class KafkaJSDeleteTopicRecordsError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSDeleteTopicRecordsError';
+  /** The partitions concerned. */
   readonly partitions: KafkaJSDeleteTopicRecordsErrorPartition[];
 
   constructor({ partitions }: { topic?: string; partitions: KafkaJSDeleteTopicRecordsErrorPartition[] }) {

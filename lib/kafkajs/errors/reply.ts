@@ -8,6 +8,7 @@ export interface ReplyErrorDetails {
   partition: number;
   /** The request's correlation id. */
   correlationId?: string;
+  /** What led to it. */
   cause?: Error;
 }
 
@@ -18,8 +19,11 @@ export interface ReplyErrorDetails {
 export class KafkaReplyTimeoutError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaReplyTimeoutError';
+  /** The reply topic. */
   readonly topic: string;
+  /** The partition that the reply was expected on. */
   readonly partition: number;
+  /** The request's correlation id. */
   readonly correlationId?: string;
   /** The time-out in milliseconds. */
   readonly timeout: number;
@@ -40,8 +44,11 @@ export class KafkaReplyTimeoutError extends KafkaJSError {
 export class KafkaReplyLostError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaReplyLostError';
+  /** The reply topic. */
   readonly topic: string;
+  /** The partition that the reply was expected on. */
   readonly partition: number;
+  /** The request's correlation id. */
   readonly correlationId?: string;
   /** Why it is lost, in words. */
   readonly reason: string;

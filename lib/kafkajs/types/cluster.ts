@@ -36,15 +36,25 @@ export type GroupState = { name: string; metadata: Buffer };
  * The part of kafkajs's `Cluster` that an assigner can use. The calls that would reach into kafkajs's own connections do not exist here.
  */
 export interface Cluster {
+  /** The brokers' numbers. */
   getNodeIds(): number[];
+  /** The cluster's metadata. */
   metadata(): Promise<BrokerMetadata>;
+  /** Whether a broker is connected. */
   isConnected(): boolean;
+  /** Adds topics to those whose metadata is kept. */
   addMultipleTargetTopics(topics: string[]): Promise<void>;
+  /** Asks for the metadata again. */
   refreshMetadata(): Promise<void>;
+  /** Asks for the metadata again when it is too old. */
   refreshMetadataIfNecessary(): Promise<void>;
+  /** Adds a topic to those whose metadata is kept. */
   addTargetTopic(topic: string): Promise<void>;
+  /** The partitions of a topic. */
   findTopicPartitionMetadata(topic: string): PartitionMetadata[];
+  /** Partitions of a topic by the broker that leads them. */
   findLeaderForPartitions(topic: string, partitions: number[]): { [leader: string]: number[] };
+  /** Offsets of partitions: the end, the beginning, or at a time. */
   fetchTopicsOffset(
     topics: Array<{
       topic: string;
@@ -57,9 +67,12 @@ export interface Cluster {
 
 /** Distributes partitions to a group's members. */
 export interface Assigner {
+  /** The name that the group knows it by. */
   name: string;
   version: number;
+  /** Distributes the partitions of the topics to the members. */
   assign(group: { members: GroupMember[]; topics: string[] }): Promise<GroupMemberAssignment[]>;
+  /** What a member announces. */
   protocol(subscription: { topics: string[] }): GroupState;
 }
 
@@ -68,7 +81,9 @@ export type PartitionAssigner = (config: { cluster: any; groupId: string; logger
 
 /** Encodes and decodes a structure of the group protocol. */
 export interface ISerializer<T> {
+  /** Encodes a value. */
   encode(value: T): Buffer;
+  /** Decodes a value; null for no bytes. */
   decode(buffer: Buffer): T | null;
 }
 /** What a member tells the leader. */

@@ -45,13 +45,20 @@ export type SASLOptions = SASLMechanismOptions<SASLMechanism>;
 
 /** A SASL conversation of kafkajs's custom mechanisms. */
 export interface Authenticator {
+  /** Resolves when the broker has accepted. */
   authenticate: () => Promise<void>;
 }
 /** One request and response of a custom mechanism. */
 export interface SaslAuthenticateArgs<ParseResult> {
-  request: { encode: () => Buffer | Promise<Buffer> };
+  /** The request, encoded. */
+  request: {
+    /** The bytes to send. */
+    encode: () => Buffer | Promise<Buffer>;
+  };
   response?: {
+    /** The part of the response that counts. */
     decode: (rawResponse: Buffer) => Buffer | Promise<Buffer>;
+    /** What it means. */
     parse: (data: Buffer) => ParseResult;
   };
 }
@@ -60,11 +67,13 @@ export interface AuthenticationProviderArgs {
   host: string;
   port: number;
   logger: Logger;
+  /** Sends a request and reads its response. */
   saslAuthenticate: <ParseResult>(args: SaslAuthenticateArgs<ParseResult>) => Promise<ParseResult | void>;
 }
 /** kafkajs's custom SASL mechanism; refused at construction, with what to use instead. */
 export interface Mechanism {
   mechanism: string;
+  /** Makes the conversation with one broker. */
   authenticationProvider: (args: AuthenticationProviderArgs) => Authenticator;
 }
 
@@ -73,6 +82,7 @@ export interface ISocketFactoryArgs {
   host: string;
   port: number;
   ssl: tls.ConnectionOptions;
+  /** Called when the socket is connected. */
   onConnect: () => void;
 }
 /** kafkajs's socket factory; refused at construction: librdkafka opens its own sockets. */
@@ -126,7 +136,11 @@ export interface ConsumerConfig {
   minBytes?: number;
   maxBytes?: number;
   maxWaitTimeInMs?: number;
-  retry?: RetryOptions & { restartOnFailure?: (err: Error) => Promise<boolean> };
+  /** The back-off of redeliveries, and whether a crashed consumer starts again. */
+  retry?: RetryOptions & {
+    /** Asked after the consumer crashed: whether to start it again. */
+    restartOnFailure?: (err: Error) => Promise<boolean>;
+  };
   allowAutoTopicCreation?: boolean;
   maxInFlightRequests?: number;
   readUncommitted?: boolean;

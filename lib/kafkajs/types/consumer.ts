@@ -15,10 +15,15 @@ export interface Batch {
   partition: number;
   highWatermark: string;
   messages: KafkaMessage[];
+  /** Whether there is no message in it. */
   isEmpty(): boolean;
+  /** The offset of the first message; null when it is empty. */
   firstOffset(): string | null;
+  /** The offset of the last message. */
   lastOffset(): string;
+  /** How many messages the partition has after this batch. */
   offsetLag(): string;
+  /** How many messages the partition has after the first of this batch. */
   offsetLagLow(): string;
 }
 
@@ -36,12 +41,19 @@ export interface EachMessagePayload {
 /** What `eachBatch` is called with. */
 export interface EachBatchPayload {
   batch: Batch;
+  /** Marks a message, and those before it, as handled. */
   resolveOffset(offset: string): void;
+  /** Rejects once the partition was revoked; else it only tells that the handler is alive. */
   heartbeat(): Promise<void>;
+  /** Pauses the partition; the function returned resumes it. */
   pause(): () => void;
+  /** Commits these offsets, or else what is resolved when a time or number of messages asks for it. */
   commitOffsetsIfNecessary(offsets?: Offsets): Promise<void>;
+  /** What is resolved and not committed yet. */
   uncommittedOffsets(): OffsetsByTopicPartition;
+  /** Whether the consumer has not been stopped. */
   isRunning(): boolean;
+  /** Whether the partition was sought elsewhere or revoked, so that the rest of the batch counts no more. */
   isStale(): boolean;
 }
 

@@ -26,9 +26,13 @@ export type logCreator = (level: logLevel) => (entry: LogEntry) => void;
 
 /** kafkajs's logger. */
 export interface Logger {
+  /** Writes a line of level INFO. */
   info: (message: string, extra?: object) => void;
+  /** Writes a line of level ERROR. */
   error: (message: string, extra?: object) => void;
+  /** Writes a line of level WARN. */
   warn: (message: string, extra?: object) => void;
+  /** Writes a line of level DEBUG. */
   debug: (message: string, extra?: object) => void;
   /** A logger of the same sink under another namespace, with its own level when one is given. */
   namespace: (namespace: string, logLevel?: logLevel) => Logger;

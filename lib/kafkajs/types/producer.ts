@@ -17,28 +17,41 @@ export type LegacyPartitioner = ICustomPartitioner;
 
 /** What sends: a producer or a transaction. */
 export interface Sender {
+  /** Sends messages to one topic; resolves when the broker has them. */
   send(record: ProducerRecord): Promise<RecordMetadata[]>;
+  /** Sends messages to several topics; resolves when the broker has them. */
   sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]>;
 }
 
 /** kafkajs's producer. */
 export interface Producer extends Sender {
+  /** Connects; nothing can be sent before. */
   connect(): Promise<void>;
+  /** Waits for what is being sent, then disconnects. */
   disconnect(): Promise<void>;
+  /** Whether the option `idempotent` is set. */
   isIdempotent(): boolean;
+  /** The names of the events. */
   readonly events: ProducerEvents;
+  /** Calls a listener at each event; the result removes it. */
   on<E extends ValueOf<ProducerEvents>>(
     eventName: E,
     listener: (event: ProducerEventMap[E]) => void,
   ): RemoveInstrumentationEventListener<E>;
+  /** Begins a transaction. */
   transaction(): Promise<Transaction>;
+  /** The logger. */
   logger(): Logger;
 }
 
 /** kafkajs's transaction. */
 export interface Transaction extends Sender {
+  /** Has the group's offsets committed with the transaction. */
   sendOffsets(offsets: Offsets & { consumerGroupId: string }): Promise<void>;
+  /** Makes all of it visible; waits for what is being sent. */
   commit(): Promise<void>;
+  /** Drops all of it. */
   abort(): Promise<void>;
+  /** Whether it has been neither committed nor aborted. */
   isActive(): boolean;
 }

@@ -1,0 +1,164 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { BROKERS, unique } from './harness/broker';
+import { within } from './harness/wait';
+import { ROOT } from './package-consumers/install';
+
+// examples/, as a reader runs them: compiled, each program a process of its own, on the broker under test. Their topics and groups have
+// fixed names, so each run has ids of its own and looks at nothing else.
+
+const STEP = 60_000;
+
+/** A running example, and what it has printed. */
+class Program {
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  #onLine: () => void = () => undefined;
+
+  constructor(name: string, args: string[] = []) {
+    this.#child = spawn(process.execPath, [join(ROOT, 'target/examples', `${name}.js`), ...args], {
+      env: { ...process.env, KAFKA_BROKERS: BROKERS.join(','), NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      createInterface({ input: stream! }).on('line', (line) => {
+        this.lines.push(line);
+        this.#onLine();
+      });
+    this.#ended = once(this.#child, 'close').then(([code, signal]) => {
+      this.#onLine();
+      return signal ?? code;
+    });
+  }
+
+  /** Waits until each of these lines has been printed. */
+  async says(...expected: (string | RegExp)[]): Promise<void> {
+    const isSaid = (wanted: string | RegExp): boolean =>
+      this.lines.some((line) => (typeof wanted === 'string' ? line === wanted : wanted.test(line)));
+    const said = new Promise<void>((resolve, reject) => {
+      this.#onLine = () => {
+        if (expected.every(isSaid)) resolve();
+        else if (this.#child.exitCode !== null) reject(new Error('it ended'));
+      };
+      this.#onLine();
+    });
+    await within(expected.join(' / '), said, STEP).catch((error: Error) => {
+      throw new Error(`${error.message}; printed:\n${this.lines.join('\n')}`);
+    });
+  }
+
+  /** Waits until it ends by itself. */
+  async succeeds(): Promise<void> {
+    expect(await within('its end', this.#ended, STEP), this.lines.join('\n')).toBe(0);
+  }
+
+  /** Asks it to end, as a container's runtime does, and waits for that. */
+  async terminate(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    // NestJS's shutdown hooks end the process by the signal once the application is closed.
+    expect(await within('its end', this.#ended, STEP), this.lines.join('\n')).toBe('SIGTERM');
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+const running: Program[] = [];
+
+async function service(name: string): Promise<Program> {
+  const program = new Program(name);
+  running.push(program);
+  await program.says('listening');
+  return program;
+}
+
+async function emit(topic: string, ...events: object[]): Promise<void> {
+  await new Program('emit', [topic, ...events.map((event) => JSON.stringify(event))]).succeeds();
+}
+
+beforeAll(async () => {
+  await promisify(execFile)(process.execPath, ['scripts/examples.mjs'], { cwd: ROOT });
+}, 5 * STEP);
+
+afterEach(() => {
+  for (const program of running.splice(0)) program.kill();
+});
+
+describe('examples', { timeout: 5 * STEP }, () => {
+  test('basic', async () => {
+    const id = unique('order');
+    const program = await service('basic/service');
+    await emit('example.basic.orders', { id });
+    await program.says(new RegExp(`^order ${id}: partition \\d, offset \\d+$`));
+    await program.terminate();
+  });
+
+  test('request-reply', async () => {
+    const [first, second] = [unique('order'), unique('order')];
+    const prices = await service('request-reply/prices');
+    const orders = await service('request-reply/orders');
+    await emit(
+      'example.orders',
+      { id: first, items: ['apple', 'pear', 'apple'] },
+      { id: second, items: ['unicorn'] },
+    );
+    await orders.says(`order ${first}: 1.80`, `order ${second} is refused: no price for unicorn`);
+    await orders.terminate();
+    await prices.terminate();
+  });
+
+  test('dead-letter', async () => {
+    const [good, flaky, bad] = [unique('payment'), unique('payment'), unique('payment')];
+    const program = await service('dead-letter/service');
+    await emit('example.payments', { id: good }, { id: flaky, fails: 1 }, { id: bad, fails: 9 });
+    await program.says(
+      `payment ${good}: done with delivery 1`,
+      `payment ${flaky}: delivery 1 fails`,
+      `payment ${flaky}: done with delivery 2`,
+      `payment ${bad}: delivery 3 fails`,
+      new RegExp(`^payment ${bad}: dead, from example.payments \\[\\d\\]: the bank refused ${bad}$`),
+    );
+    expect(program.lines).not.toContain(`payment ${bad}: delivery 4 fails`);
+    await program.terminate();
+  });
+
+  test('manual-commit', async () => {
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => unique(name));
+    const before = await service('manual-commit/service');
+    await emit('example.readings', ...ids.slice(0, 4).map((id) => ({ id })));
+    await before.says(`committed up to reading ${ids[2]}`, `reading ${ids[3]}`);
+    await before.terminate();
+    const after = await service('manual-commit/service');
+    await after.says(`reading ${ids[3]}`);
+    for (const id of ids.slice(0, 3)) expect(after.lines).not.toContain(`reading ${id}`);
+    // Also leaves nothing uncommitted to another run on this broker.
+    await emit('example.readings', ...ids.slice(4).map((id) => ({ id })));
+    await after.says(`committed up to reading ${ids[5]}`);
+    await after.terminate();
+  });
+
+  test('transactions', async () => {
+    const [plain, failing] = [unique('order'), unique('order')];
+    const billing = await service('transactions/service');
+    const audit = await service('transactions/audit');
+    await emit('example.billing.orders', { id: plain }, { id: failing, fails: true });
+    await billing.says(
+      `order ${plain}: billed by attempt 1`,
+      `order ${failing}: attempt 1 is undone`,
+      `order ${failing}: billed by attempt 2`,
+    );
+    await audit.says(
+      `invoice for order ${plain}, by attempt 1`,
+      `invoice for order ${failing}, by attempt 2`,
+    );
+    expect(audit.lines).not.toContain(`invoice for order ${failing}, by attempt 1`);
+    await billing.terminate();
+    await audit.terminate();
+  });
+});

@@ -1,0 +1,7 @@
+/**
+ * For an application's own tests: an embedded broker, so that they need no Kafka.
+ *
+ * @packageDocumentation
+ */
+export { MockKafka } from './mock-kafka.js';
+export type { MockApi, MockKafkaOptions } from './mock-kafka.js';
