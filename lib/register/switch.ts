@@ -1,7 +1,8 @@
 /** The environment variable that switches the registration on or off. */
 export const VARIABLE = 'NESTJS_KAFKA_NATIVE';
 
-const VALUES: Record<string, boolean> = { '': true, on: true, 1: true, true: true, off: false, 0: false, false: false };
+const ON = ['', 'on', '1', 'true'];
+const OFF = ['off', '0', 'false'];
 
 /**
  * What the variable says; on where it is not set.
@@ -9,12 +10,11 @@ const VALUES: Record<string, boolean> = { '': true, on: true, 1: true, true: tru
  * @throws Error for any other value: taken for either, it would do the opposite of what somebody meant.
  */
 export function isSwitchedOn(value: string = process.env[VARIABLE] ?? ''): boolean {
-  const isOn = VALUES[value.trim().toLowerCase()];
-  if (isOn === undefined) {
-    throw new Error(
-      `${VARIABLE} is ${JSON.stringify(value)}: use on (also 1, true; the default) to have nestjs-kafka-native serve ` +
-        'Transport.KAFKA, or off (also 0, false) to leave it to kafkajs',
-    );
-  }
-  return isOn;
+  const word = value.trim().toLowerCase();
+  if (ON.includes(word)) return true;
+  if (OFF.includes(word)) return false;
+  throw new Error(
+    `${VARIABLE} is ${JSON.stringify(value)}: use on (also 1, true; the default) to have nestjs-kafka-native serve ` +
+      'Transport.KAFKA, or off (also 0, false) to leave it to kafkajs',
+  );
 }
