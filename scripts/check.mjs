@@ -104,7 +104,7 @@ async function generated() {
 async function oldestGlibc() {
   if ((await hostTriple()) !== 'x86_64-unknown-linux-gnu') return { code: 0, output: '' };
   const folder = await buildNative();
-  const [binary] = readdirSync(folder).filter((name) => name.endsWith('.node'));
+  const binary = readdirSync(folder).find((name) => name.endsWith('.node'));
   return run(process.execPath, ['scripts/glibc.mjs', '--most', '2.28', join(folder, binary)]);
 }
 

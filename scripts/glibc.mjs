@@ -35,8 +35,8 @@ await main(import.meta.url, async (args) => {
     options: { most: { type: 'string' } },
     allowPositionals: true,
   });
-  const files = readdirSync(ROOT).filter((name) => name.endsWith('.node'));
-  const [file = join(ROOT, files[0] ?? '')] = positionals;
+  const built = readdirSync(ROOT).find((name) => name.endsWith('.node'));
+  const [file = join(ROOT, built ?? '')] = positionals;
   const versions = await glibcVersions(file);
   const newest = [...versions.keys()].at(-1);
   if (newest === undefined) throw new Failure(`${file} takes nothing from glibc`);

@@ -5,7 +5,17 @@
 // Takes the binaries it finds, of this checkout by default; --complete fails where a system has none. The tests publish
 // the result to a registry of their own, the release workflow to npm.
 
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeFile } from './lib/files.mjs';
@@ -21,8 +31,7 @@ async function assemble({ binaries, into, complete }) {
     if (name !== 'README.md') rmSync(join(into, name), { recursive: true });
   mkdirSync(into, { recursive: true });
 
-  const { code, output } = await runBin('@napi-rs/cli', ['create-npm-dirs', '--npm-dir', into]);
-  if (code !== 0) throw new Failure(`napi create-npm-dirs failed:\n${output}`);
+  await createSystems(into);
   const optionalDependencies = {};
   const found = readdirSync(binaries).filter((name) => name.endsWith('.node'));
   for (const system of readdirSync(into).filter((name) => name !== 'README.md')) {
@@ -47,19 +56,33 @@ async function assemble({ binaries, into, complete }) {
   say(`${into}: main and ${Object.keys(optionalDependencies).length} systems, ${found.length} with a binary`);
 }
 
+/** Lets napi make the folders. It writes nowhere but below a package.json, so it gets one of its own. */
+async function createSystems(into) {
+  const workplace = mkdtempSync(join(into, 'napi-'));
+  copyFileSync(join(ROOT, 'package.json'), join(workplace, 'package.json'));
+  const { code, output } = await runBin('@napi-rs/cli', ['create-npm-dirs', '--cwd', workplace]);
+  if (code !== 0) throw new Failure(`napi create-npm-dirs failed:\n${output}`);
+  const made = join(workplace, 'npm');
+  for (const system of readdirSync(made)) renameSync(join(made, system), join(into, system));
+  rmSync(workplace, { recursive: true });
+}
+
 /** Only what is published: a folder copied whole would bring the sources' build along. */
 async function assembleMain(folder, manifest) {
   if (!existsSync(join(ROOT, 'dist'))) throw new Failure('dist is not there: npm run build');
-  const excluded = manifest.files.filter((entry) => entry.startsWith('!')).map((entry) => entry.slice(1));
+  const excluded = new Set(
+    manifest.files.filter((entry) => entry.startsWith('!')).map((entry) => entry.slice(1)),
+  );
   for (const entry of [...manifest.files.filter((name) => !name.startsWith('!')), 'README.md']) {
     cpSync(join(ROOT, entry), join(folder, entry), {
       recursive: true,
-      filter: (from) => !excluded.includes(from.slice(ROOT.length).replaceAll('\\', '/')),
+      filter: (from) => !excluded.has(from.slice(ROOT.length).replaceAll('\\', '/')),
     });
   }
   // What works on the checkout only; npm takes the overrides for a request to the application's tree.
-  const { devDependencies, overrides, scripts, ...published } = manifest;
-  writeJson(join(folder, 'package.json'), published);
+  const ofTheCheckout = new Set(['devDependencies', 'overrides', 'scripts']);
+  const published = Object.entries(manifest).filter(([key]) => !ofTheCheckout.has(key));
+  writeJson(join(folder, 'package.json'), Object.fromEntries(published));
 }
 
 function readJson(file) {

@@ -9,8 +9,8 @@ const CHILDREN = 2;
 async function parent(start) {
   const pair = await busy();
   const children = Array.from({ length: CHILDREN }, (_, index) => start(`${PREFIX}.${index}`));
-  const ends = children.map((child) => once(child, 'exit'));
-  const reports = await Promise.all(children.map((child) => once(child, 'message')));
+  const ends = children.map((one) => once(one, 'exit'));
+  const reports = await Promise.all(children.map((one) => once(one, 'message')));
   // The parent's own connections are as they were.
   const own = await pair.client.ask('parent');
   await pair.close();

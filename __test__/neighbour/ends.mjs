@@ -24,21 +24,16 @@ const WAYS = {
 
   /** An error outside of the handler's own call: nobody catches it, and Node ends the process. */
   async uncaught() {
-    const answer = (value) => {
-      if (value === 'throw') setImmediate(() => throwAnError());
-      return value;
-    };
-    const pair = await busy(PREFIX, answer);
+    const pair = await busy(PREFIX, throwLater);
     void pair.client.ask('throw');
   },
 
   /** The same as a promise that nobody awaits. */
   async unhandled() {
-    const answer = (value) => {
+    const pair = await busy(PREFIX, (value) => {
       if (value === 'throw') void Promise.reject(new Error('of the handler'));
       return value;
-    };
-    const pair = await busy(PREFIX, answer);
+    });
     void pair.client.ask('throw');
   },
 
@@ -51,10 +46,7 @@ const WAYS = {
         resolve();
       });
     });
-    const app = await startServer(PREFIX, (value) => {
-      if (value === 'throw') setImmediate(() => throwAnError());
-      return value;
-    });
+    const app = await startServer(PREFIX, throwLater);
     const client = await startClient();
     await client.ask('throw');
     await caught;
@@ -79,6 +71,12 @@ const WAYS = {
     process.stdout.write(JSON.stringify({ errors: [error], answer }));
   },
 };
+
+/** A handler whose error belongs to no call. */
+function throwLater(value) {
+  if (value === 'throw') setImmediate(throwAnError);
+  return value;
+}
 
 function throwAnError() {
   throw new Error('of the handler');

@@ -48,17 +48,15 @@ export async function startClient(prefix = PREFIX) {
 /** Keeps requests in flight, each answer followed by the next request, and calls `after(n)` at the nth answer. */
 export function traffic(client, after, inFlight = 64) {
   let answers = 0;
-  const next = () =>
-    client.ask(`request ${answers}`).then(
-      () => {
-        answers += 1;
-        after(answers);
-        void next();
-      },
-      // Closed, or the process is at its end.
-      () => undefined,
-    );
-  for (let started = 0; started < inFlight; started++) void next();
+  const askOnAndOn = async () => {
+    for (;;) {
+      await client.ask(`request ${answers}`);
+      answers += 1;
+      after(answers);
+    }
+  };
+  // Closing a client errors what it waits for.
+  for (let started = 0; started < inFlight; started++) askOnAndOn().catch(() => undefined);
 }
 
 /** A server and a client that exchange requests; resolves at the hundredth answer. */

@@ -25,5 +25,6 @@ if (isMainThread) {
   await main();
 } else {
   await busy(workerData);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, not of threads
   parentPort.postMessage('busy');
 }

@@ -16,9 +16,11 @@ export async function npm(args: string[], cwd: string, env = process.env): Promi
   await execute('npm', [...args, ...quiet], { cwd, env, shell: isWindows });
 }
 
-/** Runs a script of the checkout. */
+/** Runs a script of the checkout. What it says goes to stdout, also why it failed. */
 export async function script(file: string, args: string[]): Promise<void> {
-  await execute(process.execPath, [join(ROOT, file), ...args], { cwd: ROOT });
+  await execute(process.execPath, [join(ROOT, file), ...args], { cwd: ROOT }).catch(({ stdout }) => {
+    throw new Error(`${file}: ${stdout}`);
+  });
 }
 
 let bare: string | undefined;

@@ -95,13 +95,15 @@ describe('a binary that does not load', () => {
   });
 });
 
+/** As napi names the system of a target of Rust's. */
+function systemOf(target: string): string {
+  const [arch, , os, abi] = target.split('-') as [string, string, string, string?];
+  const name = { linux: 'linux', darwin: 'darwin', windows: 'win32' }[os];
+  return [name, arch === 'x86_64' ? 'x64' : 'arm64', ...(abi ? [abi] : [])].join('-');
+}
+
 test('the systems are those that packages are made for', () => {
   const manifest = readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8');
   const { targets } = JSON.parse(manifest).napi as { targets: string[] };
-  const system = (target: string): string => {
-    const [arch, , os, abi] = target.split('-') as [string, string, string, string?];
-    const name = { linux: 'linux', darwin: 'darwin', windows: 'win32' }[os];
-    return [name, arch === 'x86_64' ? 'x64' : 'arm64', ...(abi ? [abi] : [])].join('-');
-  };
-  expect(SYSTEMS.toSorted()).toEqual(targets.map(system).toSorted());
+  expect(SYSTEMS.toSorted()).toEqual(targets.map(systemOf).toSorted());
 });

@@ -2,7 +2,7 @@
 // package and started with `--import nestjs-kafka-native/register`. The broker is the package's embedded one.
 
 import 'reflect-metadata';
-import { Controller, Module } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ClientProxyFactory, EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { MockKafka } from 'nestjs-kafka-native';
@@ -31,13 +31,13 @@ for (const [decorator, name] of [
   decorator(Hero.prototype, name, Object.getOwnPropertyDescriptor(Hero.prototype, name));
 }
 Controller()(Hero);
-class AppModule {}
-Module({ controllers: [Hero] })(AppModule);
+
+const HeroModule = { module: class HeroModule {}, controllers: [Hero] };
 
 const topics = { 'hero.kill.dragon': 1, 'hero.kill.dragon.reply': 1, 'hero.dragon.killed': 1 };
 const kafka = MockKafka.start({ topics });
 const options = { client: { brokers: [...kafka.brokers] }, subscribe: { fromBeginning: true } };
-const app = await NestFactory.createMicroservice(AppModule, { transport: Transport.KAFKA, options });
+const app = await NestFactory.createMicroservice(HeroModule, { transport: Transport.KAFKA, options });
 await app.listen();
 const client = ClientProxyFactory.create({ transport: Transport.KAFKA, options });
 client.subscribeToResponseOf('hero.kill.dragon');
