@@ -32,6 +32,7 @@ for (const [decorator, name] of [
 }
 Controller()(Hero);
 
+// oxlint-disable-next-line no-extraneous-class -- what a Nest module is
 const HeroModule = { module: class HeroModule {}, controllers: [Hero] };
 
 const topics = { 'hero.kill.dragon': 1, 'hero.kill.dragon.reply': 1, 'hero.dragon.killed': 1 };
