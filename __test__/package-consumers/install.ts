@@ -40,12 +40,11 @@ async function installInto(folder: string, dependencies: Dependencies, kafkajs: 
   const starting = registry();
   await Promise.all([npm(['ci', '--prefer-offline'], folder), starting]);
   const { userConfig } = await starting;
-  if (kafkajs)
-    await npm(['install', '--no-save', '--no-package-lock', '--prefer-offline', 'kafkajs@2.2.4'], folder);
+  if (kafkajs) await npm(['install', '--prefer-offline', 'kafkajs@2.2.4'], folder);
   // A conflict with the package's peer dependencies fails here. Nothing is there that could compile.
   const { name, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const quiet = ['--no-save', '--no-package-lock', '--strict-peer-deps', `--userconfig=${userConfig}`];
-  await npm(['install', ...quiet, `${name}@${version}`], folder, bareEnvironment());
+  const options = ['--strict-peer-deps', `--userconfig=${userConfig}`];
+  await npm(['install', ...options, `${name}@${version}`], folder, bareEnvironment());
   for (const [format, type] of Object.entries(FORMATS)) compile(join(folder, format), type);
 }
 

@@ -9,11 +9,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const execute = promisify(execFile);
 const isWindows = process.platform === 'win32';
 
-/** Runs npm. No package may run a script, here or in an application: this one has none. */
-export async function npm(args: string[], cwd: string, env = process.env): Promise<void> {
+/** Runs npm and returns what it says. No package may run a script, here or in an application: this one has none. */
+export async function npm(args: string[], cwd: string, env = process.env): Promise<string> {
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   // npm is a script on Windows, which only a shell starts.
-  await execute('npm', [...args, ...quiet], { cwd, env, shell: isWindows });
+  const { stdout } = await execute('npm', [...args, ...quiet], { cwd, env, shell: isWindows });
+  return stdout.trim();
 }
 
 /** Runs a script of the checkout. What it says goes to stdout, also why it failed. */

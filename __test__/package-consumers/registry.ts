@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { runServer } from 'verdaccio';
 import { npm, script } from './programs';
 
-/** An npm registry that has this package and its packages for each system, and nothing else. */
+/** An npm registry that has this package and its packages for each system, and passes on what npm's own has of others. */
 export interface Registry {
   /** An .npmrc that names it. */
   userConfig: string;
@@ -18,13 +18,13 @@ export interface Registry {
 export async function startRegistry(): Promise<Registry> {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-registry-'));
   const anybody = { access: ['$all'], publish: ['$all'] };
-  // No uplinks: that a package came from here, and not from the world, is the point.
   const server: Server = await runServer({
     self_path: folder,
     storage: join(folder, 'storage'),
     web: { enable: false },
-    uplinks: {},
-    packages: { '**': anybody },
+    uplinks: { npm: { url: await npm(['config', 'get', 'registry'], folder), cache: false } },
+    // Never from the world: that these came from here is the point.
+    packages: { 'nestjs-kafka-native*': anybody, '**': { ...anybody, proxy: ['npm'] } },
     max_body_size: '100mb',
     log: { type: 'stdout', format: 'pretty', level: 'fatal' },
   } as unknown as Parameters<typeof runServer>[0]);
@@ -37,7 +37,7 @@ export async function startRegistry(): Promise<Registry> {
 
   const packages = join(folder, 'packages');
   await script('scripts/packages.mjs', ['--into', packages]);
-  const publish = (name: string): Promise<void> =>
+  const publish = (name: string): Promise<string> =>
     npm(['publish', join(packages, name), `--userconfig=${userConfig}`], folder);
   await Promise.all(readdirSync(packages).map(publish));
   return {
