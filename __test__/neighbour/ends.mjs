@@ -63,9 +63,10 @@ const WAYS = {
     const seen = new Promise((resolve) => {
       process.once('uncaughtException', (error) => resolve(error.message));
     });
-    traffic(client, (answers) => answers === 10 && queueMicrotask(() => throwAnError()), 4);
+    const stop = traffic(client, (answers) => answers === 10 && queueMicrotask(() => throwAnError()), 4);
     const error = await seen;
     const answer = await client.ask('after');
+    stop();
     await client.close();
     await app.close();
     process.stdout.write(JSON.stringify({ errors: [error], answer }));

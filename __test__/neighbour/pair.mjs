@@ -45,11 +45,15 @@ export async function startClient(prefix = PREFIX) {
   return { close: () => client.close(), ask: (value) => lastValueFrom(client.send(`${prefix}.echo`, value)) };
 }
 
-/** Keeps requests in flight, each answer followed by the next request, and calls `after(n)` at the nth answer. */
+/**
+ * Keeps requests in flight, each answer followed by the next request, and calls `after(n)` at the nth answer. Returns what stops it: a
+ * client that is closed and asked again would connect again.
+ */
 export function traffic(client, after, inFlight = 64) {
   let answers = 0;
+  let isStopped = false;
   const askOnAndOn = async () => {
-    for (;;) {
+    while (!isStopped) {
       await client.ask(`request ${answers}`);
       answers += 1;
       after(answers);
@@ -57,18 +61,23 @@ export function traffic(client, after, inFlight = 64) {
   };
   // Closing a client errors what it waits for.
   for (let started = 0; started < inFlight; started++) askOnAndOn().catch(() => undefined);
+  return () => {
+    isStopped = true;
+  };
 }
 
 /** A server and a client that exchange requests; resolves at the hundredth answer. */
 export async function busy(prefix = PREFIX, handle = undefined) {
   const app = await startServer(prefix, handle);
   const client = await startClient(prefix);
+  let stop;
   await new Promise((resolve) => {
-    traffic(client, (answers) => answers === 100 && resolve());
+    stop = traffic(client, (answers) => answers === 100 && resolve());
   });
   return {
     client,
     close: async () => {
+      stop();
       await client.close();
       await app.close();
     },

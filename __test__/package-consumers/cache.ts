@@ -20,7 +20,7 @@ const CACHE = join(
 const UNUSED_AFTER = 15 * 60_000;
 
 /** A folder of the cache, filled once. */
-export async function cached(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
+export async function cached(name: string, fill: (folder: string) => Promise<unknown>): Promise<string> {
   const folder = join(CACHE, name);
   if (!existsSync(folder)) {
     mkdirSync(CACHE, { recursive: true });

@@ -1,6 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +17,7 @@ export interface Registry {
 export async function startRegistry(): Promise<Registry> {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-registry-'));
   const anybody = { access: ['$all'], publish: ['$all'] };
-  const server: Server = await runServer({
+  const server = await runServer({
     self_path: folder,
     storage: join(folder, 'storage'),
     web: { enable: false },
@@ -27,7 +26,7 @@ export async function startRegistry(): Promise<Registry> {
     packages: { 'nestjs-kafka-native*': anybody, '**': { ...anybody, proxy: ['npm'] } },
     max_body_size: '100mb',
     log: { type: 'stdout', format: 'pretty', level: 'fatal' },
-  } as unknown as Parameters<typeof runServer>[0]);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}/`;

@@ -23,28 +23,39 @@ describe('NESTJS_KAFKA_NATIVE', () => {
 });
 
 describe('copies of NestJS', () => {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nest-copies-')));
-  const main = join(folder, 'dist/main.js');
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  /** Puts an empty package into a node_modules of the application; returns its file. */
-  function put(...names: string[]): string {
-    const path = join(folder, ...names.flatMap((name) => ['node_modules', name]));
-    mkdirSync(path, { recursive: true });
-    writeFileSync(join(path, 'package.json'), '{"main":"index.js"}');
-    writeFileSync(join(path, 'index.js'), '');
-    return join(path, 'index.js');
-  }
-
-  test('nothing is said where nothing is found', () => {
-    expect(otherNest(main)).toBeUndefined();
+  const folders: string[] = [];
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
 
-  test('one copy, then a second one', () => {
-    const application = put('@nestjs/microservices');
-    put('nestjs-kafka-native');
-    expect(otherNest(main)).toBeUndefined();
-    const own = put('nestjs-kafka-native', '@nestjs/microservices');
-    expect(otherNest(main)).toEqual({ application, own });
+  /** An application whose node_modules has empty packages, one in another's where their names are joined by >. */
+  function application(...packages: string[]): { main: string; file: (path: string) => string } {
+    // One for each test: Node keeps what it has resolved.
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nest-copies-')));
+    folders.push(folder);
+    const pathOf = (name: string): string =>
+      join(folder, ...name.split('>').flatMap((part) => ['node_modules', part]));
+    for (const name of packages) {
+      mkdirSync(pathOf(name), { recursive: true });
+      writeFileSync(join(pathOf(name), 'package.json'), '{"main":"index.js"}');
+      writeFileSync(join(pathOf(name), 'index.js'), '');
+    }
+    return { main: join(folder, 'dist/main.js'), file: (name) => join(pathOf(name), 'index.js') };
+  }
+
+  const NEST = '@nestjs/microservices';
+  const OWN = 'nestjs-kafka-native>@nestjs/microservices';
+
+  test('nothing is said where nothing is found', () => {
+    expect(otherNest(application().main)).toBeUndefined();
+  });
+
+  test('nothing is said of one', () => {
+    expect(otherNest(application(NEST, 'nestjs-kafka-native').main)).toBeUndefined();
+  });
+
+  test('two are named', () => {
+    const { main, file } = application(NEST, 'nestjs-kafka-native', OWN);
+    expect(otherNest(main)).toEqual({ application: file(NEST), own: file(OWN) });
   });
 });

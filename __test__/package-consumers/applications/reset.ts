@@ -1,6 +1,6 @@
 // Tests of an application's own, for Jest and Vitest alike: each loads its modules anew, with Transport.KAFKA switched over.
 import 'reflect-metadata';
-import type { ClientKafka } from '@nestjs/microservices';
+import type { ClientKafka, KafkaOptions } from '@nestjs/microservices';
 
 // What the runner puts there.
 declare const jest: { resetModules(): void } | undefined;
@@ -33,8 +33,8 @@ async function exchange(prefix: string) {
   @Module({ controllers: [Sum] })
   class SumModule {}
 
-  const kafka = {
-    transport: Transport.KAFKA as const,
+  const kafka: KafkaOptions = {
+    transport: Transport.KAFKA,
     options: {
       client: { brokers: [process.env['KAFKA_BROKERS'] as string], clientId: prefix },
       consumer: { groupId: prefix },
@@ -43,7 +43,7 @@ async function exchange(prefix: string) {
   };
   const app = await NestFactory.createMicroservice(SumModule, { ...kafka, logger: false });
   await app.listen();
-  const client = ClientProxyFactory.create(kafka) as ClientKafka;
+  const client = ClientProxyFactory.create(kafka) as unknown as ClientKafka;
   client.subscribeToResponseOf(`${prefix}.sum`);
   await client.connect();
   const answer = await lastValueFrom(client.send<string>(`${prefix}.sum`, [1, 2]));

@@ -61,7 +61,7 @@ class SumController {
 
 @Controller()
 class BornController {
-  @EventPattern(`${prefix}.born`)
+  @EventPattern<string>(`${prefix}.born`)
   born(@Payload() data: unknown, @Ctx() context: KafkaContext): void {
     heard.push({ data, key: context.getMessage().key, offset: context.getMessage().offset });
     if (heard.length === 2) allHeard();
