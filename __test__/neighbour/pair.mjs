@@ -53,7 +53,8 @@ export function traffic(client, after, inFlight = 64) {
   let answers = 0;
   let isStopped = false;
   const askOnAndOn = async () => {
-    while (!isStopped) {
+    for (;;) {
+      if (isStopped) return;
       await client.ask(`request ${answers}`);
       answers += 1;
       after(answers);
