@@ -53,7 +53,7 @@ describe.each(APPLICATIONS)('%s, %s, %s', (dependencies, format, flag) => {
 
   test('stock is what it is', () => {
     const answer = {
-      sum: { sum: 6, where: ['.sum', 0], key: 'k', colour: 'red', replyTopic: '.sum.reply' },
+      sum: { sum: 6, where: ['.sum', 0], askedWith: 'k', colour: 'red', replyTopic: '.sum.reply' },
       refusal: { code: 'REFUSED', message: 'not today' },
     };
     const born = { data: { name: 'Alice' }, key: 'a', offset: '0' };

@@ -47,7 +47,8 @@ class SumController {
     return {
       sum: numbers.reduce((sum, number) => sum + number, 0),
       where: [context.getTopic().slice(prefix.length), context.getPartition()],
-      key,
+      // Not `key`: what has one is taken for a message.
+      askedWith: key,
       colour: headers?.['colour'],
       replyTopic: String(headers?.['kafka_replyTopic']).slice(prefix.length),
     };
