@@ -15,6 +15,8 @@ const SYSTEMS = [
 const GLIBC = '2.28';
 
 const PACKAGE = 'nestjs-kafka-native';
+/** The loader keeps of each attempt its text alone. All that are not of this kind have found a file and could not load it. */
+const NOT_FOUND = /^(Cannot find (module|native binding)|Failed to load native binding)/;
 const FROM_SOURCE = 'It can be built from the sources; CONTRIBUTING.md in the repository says with what.';
 
 /**
@@ -37,7 +39,7 @@ function describe(attempts, system, isInstalled) {
   if (!SYSTEMS.includes(suffix)) {
     return `there is no binary for ${name}, only for ${SYSTEMS.join(', ')}. ${FROM_SOURCE}`;
   }
-  const refused = attempts.find(({ code }) => code === 'ERR_DLOPEN_FAILED');
+  const refused = attempts.find(({ message }) => !NOT_FOUND.test(message));
   const tooOld = /version `GLIBC_([\d.]+)' not found/.exec(refused?.message ?? '');
   if (tooOld) {
     return (
@@ -48,7 +50,7 @@ function describe(attempts, system, isInstalled) {
   if (refused) return `the binary for ${name} is installed but does not load: ${refused.message}`;
   const wanted = `${PACKAGE}-${suffix}`;
   if (isInstalled(wanted)) {
-    return `${wanted} is installed but has no binary that loads: ${attempts.at(-1)?.message ?? ''}. Install it again.`;
+    return `${wanted} is installed, but the binary is not in it. Install it again.`;
   }
   const others = SYSTEMS.filter((other) => isInstalled(`${PACKAGE}-${other}`));
   const why =

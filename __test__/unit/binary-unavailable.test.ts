@@ -16,23 +16,14 @@ const { unavailable, SYSTEMS } = createRequire(import.meta.url)('../../binding/u
 
 const DEBIAN: System = { platform: 'linux', arch: 'x64', glibc: '2.36' };
 
-/** What the generated loader throws: its own guess, over the errors of each file it tried. */
-function loaderError(...attempts: Error[]): Error {
+/** What the generated loader throws: its own guess, over the texts of each attempt. */
+function loaderError(...attempts: string[]): Error {
   let cause: Error | undefined;
-  for (const attempt of attempts) {
-    attempt.cause = cause;
-    cause = attempt;
-  }
+  for (const attempt of attempts) cause = new Error(attempt, { cause });
   return new Error('Cannot find native binding. npm has a bug', { cause });
 }
 
-function notFound(name: string): Error {
-  return Object.assign(new Error(`Cannot find module '${name}'`), { code: 'MODULE_NOT_FOUND' });
-}
-
-function refused(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_DLOPEN_FAILED' });
-}
+const notFound = (name: string): string => `Cannot find module '${name}'`;
 
 function messageOf(cause: Error, system: System, installed: string[] = []): string {
   return unavailable(cause, system, (name) => installed.includes(name)).message;
@@ -75,7 +66,7 @@ describe('a binary that does not load', () => {
   });
 
   test('because glibc is too old', () => {
-    const dlopen = refused("/lib64/libc.so.6: version `GLIBC_2.28' not found (required by /app/a.node)");
+    const dlopen = "/lib64/libc.so.6: version `GLIBC_2.28' not found (required by /app/a.node)";
     const message = messageOf(loaderError(notFound('./here.node'), dlopen), { ...DEBIAN, glibc: '2.17' });
     expect(message).toContain(
       'the glibc of this system (2.17) is too old for the binary, which needs GLIBC_2.28',
@@ -84,7 +75,7 @@ describe('a binary that does not load', () => {
   });
 
   test('for another reason of the system', () => {
-    const dlopen = refused('libgcc_s.so.1: cannot open shared object file');
+    const dlopen = 'libgcc_s.so.1: cannot open shared object file';
     expect(messageOf(loaderError(dlopen, notFound('other')), DEBIAN)).toContain(
       'is installed but does not load: libgcc_s.so.1: cannot open',
     );
