@@ -12,6 +12,7 @@ import * as invalidTopic from '@nestjs/microservices/errors/invalid-kafka-client
 import * as invalidMessage from '@nestjs/microservices/errors/invalid-message.exception.js';
 import * as rpcExceptionsHandler from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import * as requestSerializer from '@nestjs/microservices/serializers/kafka-request.serializer.js';
+import * as serverFactory from '@nestjs/microservices/server/server-factory.js';
 
 export type { KafkaStatus } from '@nestjs/microservices/events/kafka.events.js';
 
@@ -21,6 +22,7 @@ export const { InvalidKafkaClientTopicException } = invalidTopic;
 export const { InvalidMessageException } = invalidMessage;
 export const { KafkaRequestSerializer } = requestSerializer;
 export const { RpcExceptionsHandler } = rpcExceptionsHandler;
+export const { ServerFactory } = serverFactory;
 
 // Constants of @nestjs/microservices/constants.js; they are part of its wire and option contract and have not changed since 7.
 /** Broker of a client without `brokers`. */

@@ -1,4 +1,5 @@
-// `npm run build`: the native binding, then the TypeScript layer. `-- --debug` builds the crate's dev profile.
+// `npm run build`: the native binding, then the TypeScript layer. `-- --debug` builds the crate's dev profile,
+// `-- --typescript` only the TypeScript layer, over a binary from elsewhere.
 
 import { parseArgs } from 'node:util';
 import { buildNative, publishNative } from './lib/native.mjs';
@@ -7,14 +8,17 @@ import { checkTools, installModules } from './lib/setup.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
 
 /** Builds the package in place; what is up to date is left alone. */
-export async function build({ debug = false } = {}) {
-  publishNative(await buildNative({ debug }));
+export async function build({ debug = false, typescript = false } = {}) {
+  if (!typescript) publishNative(await buildNative({ debug }));
   await buildTypescript();
 }
 
 await main(import.meta.url, async (args) => {
-  const { values } = parseArgs({ args, options: { debug: { type: 'boolean', default: false } } });
-  await checkTools();
+  const { values } = parseArgs({
+    args,
+    options: { debug: { type: 'boolean', default: false }, typescript: { type: 'boolean', default: false } },
+  });
+  if (!values.typescript) await checkTools();
   await installModules();
   await build(values);
   say('build: done');

@@ -1,12 +1,13 @@
 // `npm run check`: formatting, lints, types, and that what is generated and committed is current.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkedProfile } from './lib/cargo.mjs';
+import { checkedProfile, hostTriple, TARGET } from './lib/cargo.mjs';
 import { readIfThere } from './lib/files.mjs';
 import { buildNative, GENERATED } from './lib/native.mjs';
 import { main, ROOT, run, runBin, say, since } from './lib/process.mjs';
 import { checkTools, installModules } from './lib/setup.mjs';
+import { buildTypescript } from './lib/typescript.mjs';
 
 const tsc = (project, name) => () =>
   runBin('typescript', [
@@ -56,6 +57,8 @@ const CARGO_CHECKS = [
     run: generated,
     fix: 'npm run build, and commit',
   },
+  { name: 'glibc 2.28 is enough for the binary', run: oldestGlibc },
+  { name: 'publint and attw', run: packedPackage },
   {
     name: 'clippy',
     run: async () =>
@@ -100,6 +103,39 @@ async function generated() {
     code: stale.length,
     output: stale.map((name) => `${name} differs from target/binding/release/${name}`).join('\n'),
   };
+}
+
+/** src/binding/glibc.rs says how. Only x86_64 has it: the others are published from a build on glibc 2.28. */
+async function oldestGlibc() {
+  if ((await hostTriple()) !== 'x86_64-unknown-linux-gnu') return { code: 0, output: '' };
+  const folder = await buildNative();
+  const binary = readdirSync(folder).find((name) => name.endsWith('.node'));
+  return run(process.execPath, ['scripts/glibc.mjs', '--most', '2.28', join(folder, binary)]);
+}
+
+/** What bundlers and compilers will say of the main package, as it is packed. */
+async function packedPackage() {
+  await buildTypescript();
+  const folder = mkdtempSync(join(TARGET, 'packed-'));
+  try {
+    const steps = [
+      () => run(process.execPath, ['scripts/packages.mjs', '--into', folder]),
+      () => run('npm', ['pack', join(folder, 'main'), '--ignore-scripts', '--pack-destination', folder]),
+      () => runBin('publint', ['--strict', join(folder, tarballIn(folder))]),
+      () => runBin('@arethetypeswrong/cli', [join(folder, tarballIn(folder))]),
+    ];
+    for (const step of steps) {
+      const result = await step();
+      if (result.code !== 0) return result;
+    }
+    return { code: 0, output: '' };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function tarballIn(folder) {
+  return readdirSync(folder).find((name) => name.endsWith('.tgz'));
 }
 
 function read(name) {

@@ -1,70 +1,18 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { publint } from 'publint';
-import { formatMessage } from 'publint/utils';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BROKERS, closeBroker, createTopics, unique } from '../harness/broker';
-import { topicsOf } from './applications/topics';
-import { compilerErrors, install, removeTarballs, type Dependencies, type Format } from './install';
+import { closeBroker, unique } from '../harness/broker';
+import { compilerErrors, install, stopRegistry, type Dependencies, type Format } from './install';
+import { NODE_VERSIONS, nodeOf } from './node-versions';
+import { OF_ITSELF, run, topicsOfAll, type Ended } from './run';
 
-// The packed package in applications of their own: started as processes of their own, with their own NestJS, without kafkajs.
+// The package as npm installs it from a registry, in applications of their own: started as processes of their own, with their own
+// NestJS, without kafkajs.
 
 const INSTALL_TIMEOUT = 300_000;
-const RUN_TIMEOUT = 60_000;
-
 afterAll(closeBroker);
-afterAll(removeTarballs);
-
-interface Ended {
-  code: number | string | null;
-  signal?: string | null;
-  stderr: string;
-}
-
-/** Runs an application to its end and returns what it reports. One that stays is killed, and the test fails. */
-async function run(
-  dependencies: Dependencies,
-  format: Format,
-  name: string,
-  prefix: string,
-): Promise<{ ended: Ended; facts: any }> {
-  const folder = await install(dependencies);
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [join(folder, format, `${name}.js`)],
-      {
-        env: { PATH: process.env['PATH'], KAFKA_BROKERS: BROKERS[0], PREFIX: prefix },
-        timeout: RUN_TIMEOUT,
-        killSignal: 'SIGKILL',
-      },
-      (error, stdout, stderr) => {
-        // Node 20 says of its own feature, on which an application over Nest 12 depends, that it is experimental.
-        const lines = stderr.split('\n').filter((line) => !/ExperimentalWarning|--trace-warnings/.test(line));
-        const ended: Ended = { code: error ? (error.code ?? null) : 0, stderr: lines.join('\n') };
-        if (error?.signal) ended.signal = error.signal;
-        resolve({ ended, facts: parse(stdout) });
-      },
-    );
-  });
-}
-
-/** An application that was killed has reported nothing, or not to the end. */
-function parse(report: string): any {
-  try {
-    return JSON.parse(report);
-  } catch {
-    return report;
-  }
-}
-
-const OF_ITSELF: Ended = { code: 0, stderr: '' };
-
-function topicsOfAll(...prefixes: string[]): Promise<void> {
-  return createTopics(Object.assign({}, ...prefixes.map(topicsOf)));
-}
+afterAll(stopRegistry);
 
 function lockedVersion(dependencies: Dependencies): string {
   const lock = readFileSync(new URL(`${dependencies}/package-lock.json`, import.meta.url), 'utf8');
@@ -123,13 +71,17 @@ const APPLICATIONS: [Dependencies, Format][] = [
   ['nest11-oldest', 'cjs'],
 ];
 
+async function runMain(dependencies: Dependencies, format: Format, prefix: string, node?: string) {
+  return run([`${format}/main.js`], { cwd: await install(dependencies), prefix, node });
+}
+
 describe.each(APPLICATIONS)('%s, %s', (dependencies, format) => {
   const prefix = unique('consumer');
   let outcome: { ended: Ended; facts: any };
 
   beforeAll(async () => {
     await topicsOfAll(prefix);
-    outcome = await run(dependencies, format, 'main', prefix);
+    outcome = await runMain(dependencies, format, prefix);
   }, INSTALL_TIMEOUT);
 
   test('ends by itself, without a word', () => {
@@ -147,7 +99,7 @@ describe.each<Dependencies>(['nest11', 'nest12'])('%s', (dependencies) => {
   test('an application that requires and imports the package has two copies that recognise one another', async () => {
     const prefix = unique('mixed');
     await topicsOfAll(`${prefix}.a`, `${prefix}.b`);
-    const { ended, facts } = await run(dependencies, 'esm', 'mixed', prefix);
+    const { ended, facts } = await run(['esm/mixed.js'], { cwd: await install(dependencies), prefix });
     expect(ended).toEqual(OF_ITSELF);
     const errors = [
       ['KafkaJSInvalidOptionError', true, true, true],
@@ -163,7 +115,10 @@ describe.each<Dependencies>(['nest11', 'nest12'])('%s', (dependencies) => {
     async (format) => {
       const prefix = unique('threads');
       await topicsOfAll(`${prefix}.a`, `${prefix}.b`, `${prefix}.c`);
-      const { ended, facts } = await run(dependencies, format, 'threads', prefix);
+      const { ended, facts } = await run([`${format}/threads.js`], {
+        cwd: await install(dependencies),
+        prefix,
+      });
       expect(ended).toEqual(OF_ITSELF);
       expect(facts.own).toMatchObject(expected(`${prefix}.a`, dependencies));
       expect(facts.worker.facts).toMatchObject(expected(`${prefix}.b`, dependencies));
@@ -173,14 +128,31 @@ describe.each<Dependencies>(['nest11', 'nest12'])('%s', (dependencies) => {
   );
 });
 
-test(
-  'publint finds nothing in the packed package',
-  async () => {
-    const pkgDir = join(await install('nest12'), 'node_modules/nestjs-kafka-native');
-    const { messages, pkg } = await publint({ pkgDir, pack: false });
-    expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+describe.each(NODE_VERSIONS.filter((major) => !process.version.startsWith(`v${major}.`)))(
+  'Node %i',
+  (major) => {
+    let node: string;
+    beforeAll(async () => {
+      node = await nodeOf(major);
+    }, INSTALL_TIMEOUT);
+
+    test.each<[Dependencies, Format]>([
+      ['nest11', 'cjs'],
+      ['nest11', 'esm'],
+      ['nest12', 'cjs'],
+      ['nest12', 'esm'],
+    ])(
+      '%s, %s',
+      async (dependencies, format) => {
+        const prefix = unique('node');
+        await topicsOfAll(prefix);
+        const { ended, facts } = await runMain(dependencies, format, prefix, node);
+        expect(ended).toEqual(OF_ITSELF);
+        expect(facts).toEqual({ ...expected(prefix, dependencies), build: { cjs: format === 'cjs' } });
+      },
+      INSTALL_TIMEOUT,
+    );
   },
-  INSTALL_TIMEOUT,
 );
 
 const { ModuleKind, ModuleResolutionKind: Resolution } = ts;

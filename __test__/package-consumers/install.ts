@@ -1,24 +1,11 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import ts from 'typescript';
+import { cached } from './cache';
+import { bareEnvironment, npm } from './programs';
+import { startRegistry, type Registry } from './registry';
 
 /** A folder beside this file, with the package.json of an application. */
 export type Dependencies = 'nest11' | 'nest11-jest' | 'nest11-oldest' | 'nest12';
@@ -30,84 +17,48 @@ export type Format = keyof typeof FORMATS;
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-/** Outside this checkout: Node would find kafkajs and another Nest in a node_modules above. */
-const CACHE = join(
-  process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
-  'nestjs-kafka-native',
-  'package-consumers',
-);
-const UNUSED_AFTER = 15 * 60_000;
-
-const execute = promisify(execFile);
-
-/**
- * Installs the packed package and the dependencies of a folder as an application's own, with the applications compiled for both
- * module systems, and returns where. An installation of the same files is used again.
- */
-export async function install(dependencies: Dependencies): Promise<string> {
-  const installed = join(CACHE, `${dependencies}-${inputs(dependencies)}`);
-  if (!existsSync(installed)) {
-    mkdirSync(CACHE, { recursive: true });
-    // Made beside and renamed, so that an interrupted or a second run never leaves half an installation.
-    const incoming = mkdtempSync(join(CACHE, 'incoming-'));
-    try {
-      await installInto(incoming, dependencies);
-      renameSync(incoming, installed);
-    } catch (error) {
-      if (!existsSync(installed)) throw error;
-    } finally {
-      rmSync(incoming, { recursive: true, force: true });
-    }
-  }
-  utimesSync(installed, new Date(), new Date());
-  sweep();
-  return installed;
+export interface Variant {
+  /** Installs kafkajs too: what NestJS's own transport needs. */
+  kafkajs?: boolean;
 }
 
-async function installInto(folder: string, dependencies: Dependencies): Promise<void> {
+/**
+ * Installs the package from a registry, as it is published, beside the dependencies of a folder, as an application's own, with the
+ * applications compiled for both module systems, and returns where. An installation of the same files is used again.
+ */
+export async function install(
+  dependencies: Dependencies,
+  { kafkajs = false }: Variant = {},
+): Promise<string> {
+  const name = kafkajs ? `${dependencies}-kafkajs` : dependencies;
+  return cached(`${name}-${inputs(dependencies)}`, (folder) => installInto(folder, dependencies, kafkajs));
+}
+
+async function installInto(folder: string, dependencies: Dependencies, kafkajs: boolean): Promise<void> {
   for (const name of ['package.json', 'package-lock.json', '.npmrc'])
     copyFileSync(join(HERE, dependencies, name), join(folder, name));
-  const quiet = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-  const packing = pack();
-  await Promise.all([npm(['ci', ...quiet], folder), packing]);
-  // A conflict with the package's peer dependencies fails here.
-  const tarballs = await packing;
-  await npm(
-    ['install', '--no-save', '--no-package-lock', '--strict-peer-deps', ...quiet, ...tarballs],
-    folder,
-  );
+  const starting = registry();
+  await Promise.all([npm(['ci', '--prefer-offline'], folder), starting]);
+  const { userConfig } = await starting;
+  if (kafkajs) await npm(['install', '--prefer-offline', 'kafkajs@2.2.4'], folder);
+  // A conflict with the package's peer dependencies fails here. Nothing is there that could compile.
+  const { name, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const options = ['--strict-peer-deps', `--userconfig=${userConfig}`];
+  await npm(['install', ...options, `${name}@${version}`], folder, bareEnvironment());
   for (const [format, type] of Object.entries(FORMATS)) compile(join(folder, format), type);
 }
 
-const temporary: string[] = [];
-let packed: Promise<string[]> | undefined;
+let started: Promise<Registry> | undefined;
 
-/** Removes the tarballs once nothing more is to be installed. */
-export function removeTarballs(): void {
-  for (const folder of temporary.splice(0)) rmSync(folder, { recursive: true, force: true });
-  packed = undefined;
+function registry(): Promise<Registry> {
+  started ??= startRegistry();
+  return started;
 }
 
-/** The tarballs of the package and of this platform's binary, as they are published. */
-function pack(): Promise<string[]> {
-  packed ??= (async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-pack-'));
-    temporary.push(folder);
-    copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
-    const napi = join(ROOT, 'node_modules/@napi-rs/cli/dist/cli.js');
-    await execute(process.execPath, [napi, 'create-npm-dirs'], { cwd: folder });
-    const binary = binaryName();
-    const platform = join(folder, 'npm', binary.split('.')[1] as string);
-    copyFileSync(join(ROOT, binary), join(platform, binary));
-    await npm(
-      ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder, ROOT, platform],
-      ROOT,
-    );
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.tgz'))
-      .map((name) => join(folder, name));
-  })();
-  return packed;
+/** Stops the registry, if one was needed, once nothing more is to be installed. */
+export async function stopRegistry(): Promise<void> {
+  await (await started)?.stop();
+  started = undefined;
 }
 
 function binaryName(): string {
@@ -141,8 +92,8 @@ function compile(folder: string, type: string): void {
 /** A digest of all that an installation is made of. */
 function inputs(dependencies: Dependencies): string {
   const hash = createHash('sha256').update(process.version);
-  const published = ['dist', 'index.js', 'index.d.ts', 'package.json', binaryName()];
-  const own = ['applications', 'install.ts', dependencies].map((name) => join(HERE, name));
+  const published = ['dist', 'binding', 'index.js', 'index.d.ts', 'package.json', binaryName()];
+  const own = ['applications', 'install.ts', 'registry.ts', dependencies].map((name) => join(HERE, name));
   for (const path of [...published.map((name) => join(ROOT, name)), ...own]) {
     for (const file of filesBelow(path)) hash.update(`${relative(ROOT, file)}\0`).update(readFileSync(file));
   }
@@ -155,20 +106,6 @@ function filesBelow(path: string): string[] {
     .map((name) => join(path, name))
     .filter((file) => statSync(file).isFile())
     .toSorted();
-}
-
-/** Removes the installations of earlier builds. */
-function sweep(): void {
-  for (const name of readdirSync(CACHE)) {
-    const folder = join(CACHE, name);
-    const used = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-    if (Date.now() - used > UNUSED_AFTER) rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function npm(args: string[], cwd: string): Promise<void> {
-  // npm is a script on Windows, which only a shell starts.
-  await execute('npm', args, { cwd, shell: process.platform === 'win32' });
 }
 
 /** What the compiler says of the applications' sources and of the package's own types, resolved as `options` say. */

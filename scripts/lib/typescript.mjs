@@ -66,7 +66,7 @@ function reachBinding(folder) {
   for (const name of readdirSync(folder, { recursive: true })) {
     if (!/\.(js|d\.ts)$/.test(name)) continue;
     const file = join(folder, name);
-    const binding = relative(dirname(file), join(folder, '../../index.js')).replaceAll('\\', '/');
+    const binding = relative(dirname(file), join(folder, '../../binding/index.js')).replaceAll('\\', '/');
     const text = readFileSync(file, 'utf8');
     const reaching = text.replaceAll(/(['"])nestjs-kafka-native\/native\1/g, `$1${binding}$1`);
     if (reaching !== text) writeFileSync(file, reaching);

@@ -8,6 +8,8 @@ mod admin_types;
 mod bearer;
 pub mod consumer;
 pub mod failure;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+mod glibc;
 pub mod librdkafka;
 pub mod mock;
 pub mod producer;

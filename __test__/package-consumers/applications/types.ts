@@ -1,4 +1,5 @@
 // What an application writes, for the compiler only.
+import 'nestjs-kafka-native/register';
 import { Inject, Module } from '@nestjs/common';
 import {
   ClientProxy,

@@ -1,0 +1,3 @@
+import { defineTests } from './reset.js';
+
+defineTests(`${process.env['PREFIX']}.b`);

@@ -1,0 +1,3 @@
+// The unchanged application, with one line before it.
+import 'nestjs-kafka-native/register';
+import './unchanged.js';

@@ -1,0 +1,92 @@
+/**
+ * Switches an application over without a change of its code:
+ *
+ * ```sh
+ * node --import nestjs-kafka-native/register dist/main.js
+ * ```
+ *
+ * or `-r nestjs-kafka-native/register`, or the import as the application's first line. Every server and client that NestJS makes of
+ * `transport: Transport.KAFKA` is then this package's: those of `createMicroservice()`, `connectMicroservice()`, `ClientsModule`,
+ * `ClientProxyFactory` and `@Client()`. What names its class (`strategy`, `customClass`, `new ClientKafka()`) is left alone, and so are
+ * the other transports.
+ *
+ * The environment variable `NESTJS_KAFKA_NATIVE` decides: `on` (the default; also `1`, `true`) or `off` (also `0`, `false`), which leaves
+ * NestJS as it is.
+ *
+ * @packageDocumentation
+ */
+import { Logger } from '@nestjs/common';
+import { ClientProxyFactory, Transport } from '@nestjs/microservices';
+import { ClientKafka } from './client/client-kafka.js';
+import type { Kafka } from './kafkajs/kafka.js';
+import { ServerFactory } from './nest.js';
+import { otherNest } from './register/other-nest.js';
+import { isSwitchedOn, VARIABLE } from './register/switch.js';
+import { ServerKafka } from './server/server-kafka.js';
+
+/** What NestJS's factories are called with, as far as it matters here. */
+interface TransportOptions {
+  transport?: Transport;
+  customClass?: unknown;
+  options?: object;
+}
+
+type Create = (options: TransportOptions) => unknown;
+
+// On NestJS's own class: an application may load both builds of this package, and a test runner several copies of NestJS.
+const REGISTERED: unique symbol = Symbol.for('nestjs-kafka-native.registered');
+
+/** Both factories, as plain JavaScript sees them. Each is a property that NestJS looks up at every call. */
+const factories = { server: ServerFactory, client: ClientProxyFactory } as unknown as Record<
+  'server' | 'client',
+  { create: Create; [REGISTERED]?: { isAnnounced: boolean } }
+>;
+
+/** Says once that the transport is another one, when the first server or client connects: by then the application's logger is in place. */
+function announce(): void {
+  const registered = factories.server[REGISTERED];
+  if (registered === undefined || registered.isAnnounced) return;
+  registered.isAnnounced = true;
+  new Logger('KafkaNative').log(
+    `Transport.KAFKA is served by nestjs-kafka-native; ${VARIABLE}=off gives it back to kafkajs`,
+  );
+}
+
+class RegisteredServer extends ServerKafka {
+  protected override createClient(): Kafka {
+    announce();
+    return super.createClient();
+  }
+}
+
+class RegisteredClient extends ClientKafka {
+  protected override createClient(): Kafka {
+    announce();
+    return super.createClient();
+  }
+}
+
+/** Makes a factory create `Registered` for Transport.KAFKA, and everything else as before. */
+function replace(factory: { create: Create }, Registered: new (options?: object) => unknown): void {
+  const create = factory.create.bind(factory);
+  factory.create = (options) => {
+    // A class of the application's own has precedence over the transport, as in NestJS.
+    const isKafka = options?.transport === Transport.KAFKA && !options.customClass;
+    return isKafka ? new Registered(options.options) : create(options);
+  };
+}
+
+function register(): void {
+  if (!isSwitchedOn() || factories.server[REGISTERED]) return;
+  factories.server[REGISTERED] = { isAnnounced: false };
+  replace(factories.server, RegisteredServer);
+  replace(factories.client, RegisteredClient);
+  const other = otherNest();
+  if (other === undefined) return;
+  new Logger('KafkaNative').warn(
+    `There are two copies of @nestjs/microservices: ${other.application}, which the application uses, stays with kafkajs; ` +
+      `nestjs-kafka-native serves ${other.own} only. Leave one of them (npm ls @nestjs/microservices shows whose they are)`,
+  );
+}
+
+register();
