@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use crate::binding::librdkafka::Handle;
+use crate::binding::librdkafka::{Conf, Handle};
 use crate::error::{Error, Result};
 use crate::producer::{Producer, Sink};
 
@@ -20,9 +20,14 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Admin(Producer);
 
 impl Admin {
-    /// Starts the thread of a fresh producer handle.
-    pub fn start(handle: Arc<Handle>, sink: Box<dyn Sink>) -> Result<Self> {
-        Producer::start(handle, sink).map(Self)
+    /// Makes a producer's handle of the configuration and starts its thread. `watched`: its requests are reported to the sink.
+    pub fn start(conf: Conf, watched: bool, sink: Box<dyn Sink>) -> Result<Self> {
+        Producer::start(conf, watched, sink).map(Self)
+    }
+
+    /// Begins or ends to report the requests that are sent to brokers.
+    pub fn watch_requests(&self, watched: bool) {
+        self.0.watch_requests(watched);
     }
 
     /// The handle, until closed.

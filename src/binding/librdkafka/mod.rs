@@ -7,12 +7,14 @@
 
 mod admin;
 mod bearer;
+mod certificate;
 mod conf;
 mod event;
 mod group;
 mod handle;
 mod message;
 mod metadata;
+mod network;
 mod partitions;
 mod produce;
 mod queue;
