@@ -10,6 +10,7 @@ export { Kafka } from './kafkajs/kafka.js';
 export { Consumer } from './kafkajs/consumer.js';
 export { Admin } from './kafkajs/admin.js';
 export { Producer } from './kafkajs/producer.js';
+export { CompressionCodecs, type CompressionCodec } from './kafkajs/compression-codecs.js';
 export { Partitioners } from './kafkajs/partitioners.js';
 export { MockKafka } from './mock-kafka.js';
 export * from './kafkajs/errors.js';

@@ -30,6 +30,7 @@ export type {
 } from './types/admin.js';
 export type * from './types/cluster.js';
 export type * from './types/config.js';
+export type * from './types/events.js';
 export type * from './types/logger.js';
 export type * from './types/message.js';
 export type {
@@ -44,4 +45,10 @@ export type {
   RunConfig,
   SubscribeConfig,
 } from './types/consumer.js';
-export type { ICustomPartitioner, Transaction } from './types/producer.js';
+export type {
+  DefaultPartitioner,
+  ICustomPartitioner,
+  LegacyPartitioner,
+  Sender,
+  Transaction,
+} from './types/producer.js';
