@@ -7,6 +7,7 @@ use tokio::task::spawn_blocking;
 
 use crate::binding::librdkafka::{Conf, Handle};
 use crate::error::{Error, Result};
+use crate::network::Network;
 use crate::producer::{Producer, Sink};
 
 pub mod groups;
@@ -15,14 +16,15 @@ pub mod topics;
 /// How long `close` waits for requests under way.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client for admin requests: a producer that sends nothing. Its thread tells of errors and logs; the
+/// A client for admin requests: its thread is that of a producer that sends nothing, and tells of errors and logs; the
 /// requests wait on threads of their own.
 pub struct Admin(Producer);
 
 impl Admin {
-    /// Makes a producer's handle of the configuration and starts its thread. `watched`: its requests are reported to the sink.
+    /// Makes an admin client's handle of the configuration and starts its thread. `watched`: its requests are reported to the sink.
     pub fn start(conf: Conf, watched: bool, sink: Box<dyn Sink>) -> Result<Self> {
-        Producer::start(conf, watched, sink).map(Self)
+        let network = Arc::new(Network::new(watched));
+        Producer::run(Handle::admin(conf, Arc::clone(&network))?, network, sink).map(Self)
     }
 
     /// Begins or ends to report the requests that are sent to brokers.

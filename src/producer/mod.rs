@@ -84,10 +84,14 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Makes a handle of the configuration and starts its poll thread. `watched`: its requests are reported to the sink.
+    /// Makes a producer of the configuration and starts its poll thread. `watched`: its requests are reported to the sink.
     pub fn start(conf: Conf, watched: bool, sink: Box<dyn Sink>) -> Result<Self> {
         let network = Arc::new(Network::new(watched));
-        let handle = Handle::producer(conf, Arc::clone(&network))?;
+        Self::run(Handle::producer(conf, Arc::clone(&network))?, network, sink)
+    }
+
+    /// Starts the poll thread of a fresh handle.
+    pub(crate) fn run(handle: Arc<Handle>, network: Arc<Network>, sink: Box<dyn Sink>) -> Result<Self> {
         let outbox = Arc::new(Outbox::default());
         let shared = Arc::new(Shared {
             topics: Mutex::default(),

@@ -33,7 +33,7 @@ pub(super) struct PollLoop {
 impl PollLoop {
     pub(super) fn new(shared: Arc<Shared>, network: Arc<Network>, sink: Box<dyn Sink>) -> Self {
         let outbox = Arc::clone(&shared.outbox);
-        let mut queue = shared.handle.main_queue();
+        let mut queue = shared.handle.event_queue();
         queue.on_ready(Arc::<Outbox>::clone(&outbox));
         network.on_ready(Arc::<Outbox>::clone(&outbox));
         // What came before (the wish for a bearer token) has woken nobody.

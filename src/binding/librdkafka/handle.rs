@@ -35,6 +35,19 @@ impl Handle {
         Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf, Some(network))
     }
 
+    /// Makes a client for admin requests, whose requests are reported to `network`: a consumer that joins no group.
+    ///
+    /// A producer would do but for one thing: when the broker that is asked for a group's offsets is not its coordinator
+    /// (any more, or yet), librdkafka looks for the coordinator of the client's own group, and crashes where there is none.
+    pub fn admin(conf: Conf, network: Arc<Network>) -> Result<Arc<Self>> {
+        // SAFETY: the handle keeps the network.
+        unsafe { conf.observe(&network)? };
+        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, Some(network))?;
+        // SAFETY: the handle is alive.
+        check("create the admin client", unsafe { sys::rd_kafka_poll_set_consumer(handle.raw) })?;
+        Ok(handle)
+    }
+
     /// Makes a consumer whose events and errors all arrive on its consumer queue. Its group is joined with
     /// these assignors, or, when there are none, with those of `partition.assignment.strategy`.
     pub fn consumer(conf: Conf, assignors: Vec<Arc<dyn Assignor>>) -> Result<Arc<Self>> {
@@ -78,6 +91,12 @@ impl Handle {
     /// The raw handle, for the assignor's hook and for producing.
     pub(crate) fn as_ptr(&self) -> *mut sys::rd_kafka_t {
         self.raw
+    }
+
+    /// The queue of everything but records.
+    #[must_use]
+    pub fn event_queue(self: &Arc<Self>) -> Queue {
+        if self.consumer { self.consumer_queue() } else { self.main_queue() }
     }
 
     /// The queue of delivery reports, errors and logs.
