@@ -15,7 +15,12 @@ export declare class NativeAdmin {
    * Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
    * argument. Throws what librdkafka has against the properties.
    */
-  constructor(properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void)
+  constructor(properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void, watchRequests: boolean)
+  /**
+   * Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
+   * `watchRequests` does so before the first one.
+   */
+  watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
   /** Asks about topics; about all without names. One that does not exist comes with its error. */
@@ -133,7 +138,12 @@ export declare class NativeProducer {
    * Creates the client and starts its thread. `onSignal` is called with the numbers of delivery reports or
    * with an event as JSON text. Throws what librdkafka has against the properties.
    */
-  constructor(properties: Record<string, string>, onSignal: (reports: Uint32Array | null | undefined, event: string | null | undefined) => void)
+  constructor(properties: Record<string, string>, onSignal: (reports: Uint32Array | null | undefined, event: string | null | undefined) => void, watchRequests: boolean)
+  /**
+   * Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
+   * `watchRequests` does so before the first one.
+   */
+  watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
   /**

@@ -115,7 +115,7 @@ describe('a partitioner of the application', () => {
     const send = (value: string) => made.send({ topic, messages: [{ value }] });
     await expect(send('throw')).rejects.toThrow('no idea');
     await expect(send('NaN')).rejects.toThrow('The partitioner chose no partition');
-    await expect(send('7')).rejects.toMatchObject({ type: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    await expect(send('7')).rejects.toMatchObject({ cause: { type: 'UNKNOWN_TOPIC_OR_PARTITION' } });
     expect(partitionsOf(await send('0'))).toEqual([0]);
   });
 
@@ -133,7 +133,8 @@ describe('a partitioner of the application', () => {
     await strict.connect();
     const absent = unique('absent');
     await expect(strict.send({ topic: absent, messages: [{ value: 'v' }] })).rejects.toMatchObject({
-      type: 'UNKNOWN_TOPIC_OR_PARTITION',
+      name: 'KafkaJSNumberOfRetriesExceeded',
+      cause: { type: 'UNKNOWN_TOPIC_OR_PARTITION' },
     });
     expect(await topicExists(absent)).toBe(false);
   });

@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'nestjs-kafka-native';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Broker, startBroker } from './broker/start.mjs';
@@ -9,6 +11,9 @@ import { unique } from './harness/broker';
 import { pause, until } from './harness/wait';
 
 const PASSWORD = 'broker-secret';
+/** What must never be shown. */
+const KEY_PASSWORD = 'passphrase-of-the-key';
+const WRONG_PASSWORD = 'a-password-that-is-wrong';
 const OAUTH = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required';
 const SCRAM = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
 const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
@@ -16,7 +21,7 @@ const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required'
 const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-tls-'));
 let broker: Broker;
 /** Ports of the listeners beside the plain one, in this order. */
-const ports = { sasl: 0, tls: 0, saslTls: 0 };
+const ports = { sasl: 0, tls: 0, saslTls: 0, expired: 0, elsewhere: 0, mutual: 0 };
 
 const file = (name: string): string => join(folder, name);
 const pem = (name: string): string => readFileSync(file(name), 'utf8');
@@ -26,27 +31,40 @@ const openssl = (...args: string[]): void => {
 
 const at = (name: string, port: number): string => `${name}://127.0.0.1:${port}`;
 
-/** An authority, certificates of the broker and of a client, and the store that Kafka reads. */
+/** An authority and one that nobody trusts. */
+function makeAuthority(name: string): void {
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-subj', `/CN=${name}`];
+  openssl('req', '-x509', ...key, '-days', '2', '-out', `${name}.pem`);
+}
+
+/** A certificate of the authority's, and the store that Kafka reads. */
+function makeCertificate(name: string, { address = '127.0.0.1', days = 2, passphrase = '' } = {}): void {
+  const protection = passphrase ? ['-passout', `pass:${passphrase}`] : ['-nodes'];
+  const key = ['-newkey', 'rsa:2048', ...protection, '-keyout', `${name}.key`, '-subj', `/CN=${name}`];
+  openssl('req', ...key, '-addext', `subjectAltName=IP:${address}`, '-out', `${name}.csr`);
+  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', String(days), '-copy_extensions', 'copy'];
+  openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-out', `${name}.pem`);
+  if (passphrase) return;
+  const store = ['-out', `${name}.p12`, '-passout', `pass:${PASSWORD}`];
+  openssl(
+    'pkcs12',
+    '-export',
+    '-in',
+    `${name}.pem`,
+    '-inkey',
+    `${name}.key`,
+    '-certfile',
+    'ca.pem',
+    ...store,
+  );
+}
+
 function makeCertificates(): void {
-  const request = (name: string, ...more: string[]): void =>
-    openssl(
-      'req',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      `${name}.key`,
-      '-subj',
-      `/CN=${name}`,
-      ...more,
-    );
-  for (const name of ['ca', 'other']) request(name, '-x509', '-days', '2', '-out', `${name}.pem`);
-  const signed = ['-x509', '-days', '2', '-CA', 'ca.pem', '-CAkey', 'ca.key'];
-  for (const name of ['broker', 'client']) {
-    request(name, ...signed, '-addext', 'subjectAltName=IP:127.0.0.1', '-out', `${name}.pem`);
-  }
-  const store = ['-out', 'broker.p12', '-passout', `pass:${PASSWORD}`];
-  openssl('pkcs12', '-export', '-in', 'broker.pem', '-inkey', 'broker.key', '-certfile', 'ca.pem', ...store);
+  for (const name of ['ca', 'other']) makeAuthority(name);
+  for (const name of ['broker', 'client']) makeCertificate(name);
+  makeCertificate('expired', { days: -1 });
+  makeCertificate('elsewhere', { address: '127.0.0.9' });
+  makeCertificate('protected', { passphrase: KEY_PASSWORD });
 }
 
 beforeAll(async () => {
@@ -57,18 +75,30 @@ beforeAll(async () => {
       `${mechanism}=[name=scram-user,password=scram-secret]`,
     ]),
     properties: ({ port, controllerPort }) => {
-      Object.assign(ports, { sasl: port + 20, tls: port + 30, saslTls: port + 40 });
+      for (const [index, name] of Object.keys(ports).entries()) {
+        ports[name as keyof typeof ports] = port + 20 + 10 * index;
+      }
       const clients = [
         at('PLAINTEXT', port),
         at('SASL_PLAINTEXT', ports.sasl),
         at('SSL', ports.tls),
         at('SASL_SSL', ports.saslTls),
+        at('EXPIRED', ports.expired),
+        at('ELSEWHERE', ports.elsewhere),
+        at('MUTUAL', ports.mutual),
       ];
+      const stores = ['expired', 'elsewhere'].map((name) => [
+        `listener.name.${name}.ssl.keystore.location`,
+        file(`${name}.p12`),
+      ]);
       const plain = `${PLAIN} user_alice="alice-secret";`;
       return {
         listeners: [...clients, at('CONTROLLER', controllerPort)].join(','),
         'advertised.listeners': clients.join(','),
         'inter.broker.listener.name': 'PLAINTEXT',
+        'listener.security.protocol.map':
+          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,EXPIRED:SSL,ELSEWHERE:SSL,MUTUAL:SSL',
+        ...Object.fromEntries(stores),
         'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
         'listener.name.sasl_ssl.sasl.enabled.mechanisms': 'PLAIN',
         'listener.name.sasl_plaintext.plain.sasl.jaas.config': plain,
@@ -83,6 +113,7 @@ beforeAll(async () => {
         'ssl.truststore.location': file('ca.pem'),
         'ssl.truststore.type': 'PEM',
         'listener.name.ssl.ssl.client.auth': 'requested',
+        'listener.name.mutual.ssl.client.auth': 'required',
       };
     },
   });
@@ -93,16 +124,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** All that was logged, entries as a log creator gets them. */
 const lines: string[] = [];
 
 function kafkaAt(port: number, config: Partial<KafkaConfig>): Kafka {
   return new Kafka({
     brokers: [`127.0.0.1:${port}`],
-    logLevel: logLevel.ERROR,
-    logCreator:
-      () =>
-      ({ log }) =>
-        void lines.push(log.message),
+    // All there is: no line may show a secret.
+    logLevel: logLevel.DEBUG,
+    logCreator: () => (entry) => void lines.push(JSON.stringify(entry)),
     ...config,
   });
 }
@@ -141,6 +171,12 @@ async function refusal(kafka: Kafka): Promise<unknown> {
   }
 }
 
+/** All that an application, or its log, could show of an error. */
+function shown(error: unknown): string {
+  const { message, stack, cause, ...rest } = error as Error;
+  return [message, stack, JSON.stringify(rest), cause === undefined ? '' : shown(cause)].join('\n');
+}
+
 describe('SASL', () => {
   test('plain', async () => {
     await roundTrip(
@@ -153,12 +189,21 @@ describe('SASL', () => {
     await roundTrip(kafkaAt(ports.sasl, { sasl }));
   });
 
-  test('says so when the password is wrong', async () => {
-    const sasl = { mechanism: 'plain', username: 'alice', password: 'wrong' } as const;
+  test.each([
+    ['plain', 'alice'],
+    ['scram-sha-256', 'scram-user'],
+    ['scram-sha-512', 'scram-user'],
+  ] as const)('%s says so when the password is wrong', async (mechanism, username) => {
+    const sasl = { mechanism, username, password: WRONG_PASSWORD } as SASLOptions;
     const error = await refusal(
       kafkaAt(ports.sasl, { sasl, connectionTimeout: 2000, authenticationTimeout: 1 }),
     );
-    expect(String(error)).toContain('uthentication failed');
+    expect(error).toMatchObject({
+      name: 'KafkaJSSASLAuthenticationError',
+      retriable: false,
+      message: expect.stringMatching(/uthentication failed/),
+    });
+    expect(shown(error)).not.toContain(WRONG_PASSWORD);
   });
 });
 
@@ -231,12 +276,74 @@ describe('TLS', () => {
     await roundTrip(kafkaAt(ports.saslTls, { ssl: { ca: pem('ca.pem') }, sasl }));
   });
 
-  test('does not trust others, unless it is told not to look', async () => {
-    const stranger = await refusal(kafkaAt(ports.tls, { ...quick, ssl: { ca: pem('other.pem') } }));
-    expect(String(stranger)).toMatch(/certificate verify failed/i);
-    expect(String(await refusal(kafkaAt(ports.tls, { ...quick, ssl: true })))).toMatch(
-      /certificate verify failed/i,
-    );
-    await roundTrip(kafkaAt(ports.tls, { ssl: { rejectUnauthorized: false } }));
+  test('opens a private key with its passphrase', async () => {
+    const ssl = {
+      ca: [Buffer.from(pem('other.pem')), pem('ca.pem')],
+      cert: Buffer.from(pem('protected.pem')),
+      key: Buffer.from(pem('protected.key')),
+      passphrase: KEY_PASSWORD,
+    };
+    await roundTrip(kafkaAt(ports.mutual, { ssl }));
+    const wrong = await refusal(kafkaAt(ports.mutual, { ...quick, ssl: { ...ssl, passphrase: 'not-it' } }));
+    expect(wrong).toMatchObject({
+      name: 'KafkaJSNonRetriableError',
+      message: expect.stringMatching(/ssl\.key\.pem/),
+    });
+    expect(shown(wrong)).not.toContain('not-it');
   });
+
+  test('tells that the broker wants a certificate', async () => {
+    const error = await refusal(kafkaAt(ports.mutual, { ...quick, ssl: { ca: pem('ca.pem') } }));
+    expect(error).toMatchObject({ name: 'KafkaJSConnectionError' });
+    expect(String(error)).toMatch(/client\.ssl\.cert/);
+  });
+
+  test.each([
+    [
+      'an authority that is not trusted',
+      'tls',
+      'other.pem',
+      /self-signed certificate in certificate chain; .*client\.ssl\.ca/,
+    ],
+    ['an expired certificate', 'expired', 'ca.pem', /certificate has expired; renew it/],
+    ['the certificate of another host', 'elsewhere', 'ca.pem', /IP address mismatch; .*checkServerIdentity/],
+  ] as const)('tells of %s', async (_, listener, ca, reason) => {
+    const error = await refusal(kafkaAt(ports[listener], { ...quick, ssl: { ca: pem(ca) } }));
+    expect(error).toMatchObject({ name: 'KafkaJSConnectionError' });
+    expect(String(error)).toMatch(reason);
+    expect(String(error)).toContain(`127.0.0.1:${ports[listener]}`);
+  });
+
+  test('tells consumers and admin clients the same', async () => {
+    const kafka = kafkaAt(ports.expired, { ...quick, ssl: { ca: pem('ca.pem') } });
+    for (const client of [kafka.consumer({ groupId: unique('secure') }), kafka.admin()]) {
+      await expect(client.connect()).rejects.toThrow('certificate has expired');
+    }
+  });
+
+  test('looks away where it is told to', async () => {
+    const ca = pem('ca.pem');
+    await roundTrip(kafkaAt(ports.tls, { ssl: { rejectUnauthorized: false } }));
+    await roundTrip(kafkaAt(ports.expired, { ssl: { rejectUnauthorized: false } }));
+    await roundTrip(kafkaAt(ports.elsewhere, { ssl: { ca, checkServerIdentity: () => undefined } }));
+  });
+
+  test('trusts Node.js’s own authorities by default', async () => {
+    const script = fileURLToPath(new URL('producer/script.mjs', import.meta.url));
+    const args = [script, `127.0.0.1:${ports.tls}`, unique('secure'), 'ssl'];
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: file('ca.pem') };
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000, env });
+    expect(stdout).toBe('hello\n');
+    const error = await refusal(kafkaAt(ports.tls, { ...quick, ssl: true }));
+    expect(String(error)).toMatch(/is not accepted/);
+  });
+});
+
+test('no secret is in any line of the log', () => {
+  const log = lines.join('\n');
+  expect(log.length).toBeGreaterThan(1000);
+  const keys = ['client', 'protected'].map((name) => pem(`${name}.key`).split('\n')[3]);
+  for (const secret of [KEY_PASSWORD, WRONG_PASSWORD, 'alice-secret', 'scram-secret', ...keys]) {
+    expect(log.includes(String(secret)), secret).toBe(false);
+  }
 });

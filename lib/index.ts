@@ -10,6 +10,7 @@ export { Kafka } from './kafkajs/kafka.js';
 export { Consumer } from './kafkajs/consumer.js';
 export { Admin } from './kafkajs/admin.js';
 export { Producer } from './kafkajs/producer.js';
+export { CompressionCodecs, type CompressionCodec } from './kafkajs/compression-codecs.js';
 export { Partitioners } from './kafkajs/partitioners.js';
 export * from './kafkajs/errors.js';
 export { CompressionTypes, logLevel } from './kafkajs/types.js';

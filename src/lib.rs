@@ -6,5 +6,6 @@ pub mod binding;
 pub mod codec;
 pub mod consumer;
 pub mod error;
+pub mod network;
 pub mod producer;
 pub mod rpc;

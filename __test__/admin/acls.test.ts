@@ -9,6 +9,7 @@ import * as native from 'nestjs-kafka-native';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBroker, type Broker } from '../broker/start.mjs';
 import { unique } from '../harness/broker';
+import { until } from '../harness/wait';
 import { connected, same } from './pair';
 
 let broker: Broker | undefined;
@@ -46,10 +47,19 @@ const about = (resourceName: string) => ({
   permissionType: AclPermissionTypes.ANY,
 });
 
+/** The controller answers before the broker that is asked next has heard of a change. */
+function rulesOf(name: string, count: number): Promise<true> {
+  return until(`there are ${count} rules of ${name}`, async () => {
+    const { resources } = await pair.ours.describeAcls(about(name));
+    return resources.flatMap(({ acls }) => acls).length === count;
+  });
+}
+
 describe('access rules', () => {
   it('are created, described and deleted as kafkajs does', async () => {
     const name = unique('admin');
     expect(await pair.ours.createAcls({ acl: [rule(name, 'User:bob'), rule(name, 'User:eve')] })).toBe(true);
+    await rulesOf(name, 2);
     const described = await same(pair, async (admin) => {
       const { resources } = await admin.describeAcls(about(name));
       for (const { acls } of resources) acls.sort((a, b) => a.principal.localeCompare(b.principal));
@@ -65,6 +75,7 @@ describe('access rules', () => {
     const named = JSON.parse(JSON.stringify(stock).replace('User:eve', 'User:bob')) as unknown;
     expect(ours).toEqual(named);
     expect(ours.filterResponses[0]?.matchingAcls).toHaveLength(1);
+    await rulesOf(name, 0);
     expect(await same(pair, (admin) => admin.describeAcls(about(name)))).toEqual({ resources: [] });
   });
 

@@ -1,10 +1,23 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeBroker, createTopics, kafka, rawProducer, unique } from '../harness/broker';
 import { until } from '../harness/wait';
 import { connected, same } from './pair';
 
 afterAll(closeBroker);
 const pair = connected();
+
+// The first question about a group makes the broker create the topic of offsets, for which kafkajs does not wait as long as this.
+beforeAll(async () => {
+  for (let group = 0; group < 8; group++) {
+    const groupId = unique('first');
+    await until('the coordinator answers', () =>
+      pair.stock.fetchOffsets({ groupId }).then(
+        () => true as const,
+        () => false as const,
+      ),
+    );
+  }
+});
 
 async function topicOf(partitions: number): Promise<string> {
   const topic = unique('admin');

@@ -79,6 +79,33 @@ describe('createTopics', () => {
   });
 });
 
+interface SeveralErrors {
+  errors?: Error[];
+  groups?: { error: Error }[];
+  cause?: { partitions: { error: Error }[] };
+}
+
+const errorOf = (call: Promise<unknown>): Promise<SeveralErrors> =>
+  call.then(
+    () => ({}),
+    (error: unknown) => error as SeveralErrors,
+  );
+
+const words = (code: number) => ({ name: 'LibrdkafkaError', code, message: expect.stringMatching(/\w/) });
+
+describe('errors of several things at once', () => {
+  it('carry librdkafka’s code and words as the cause of each', async () => {
+    const name = await topic(1);
+    const { errors } = await errorOf(pair.ours.createTopics({ topics: [{ topic: 'a/b' }] }));
+    expect(errors?.[0]?.cause).toMatchObject(words(17));
+    const { groups } = await errorOf(pair.ours.deleteGroups([unique('none')]));
+    expect(groups?.[0]?.error.cause).toMatchObject(words(69));
+    const partitions = [{ partition: 0, offset: '10' }];
+    const { cause } = await errorOf(pair.ours.deleteTopicRecords({ topic: name, partitions }));
+    expect(cause?.partitions[0]?.error.cause).toMatchObject(words(1));
+  });
+});
+
 describe('topics', () => {
   it('are listed as kafkajs lists them', async () => {
     const name = await topic();
@@ -177,7 +204,6 @@ describe('a client', () => {
     const seen: string[] = [];
     admin.on(admin.events.CONNECT, ({ type }) => void seen.push(type));
     admin.on(admin.events.DISCONNECT, ({ type }) => void seen.push(type));
-    admin.on(admin.events.REQUEST, ({ type }) => void seen.push(type));
     await Promise.all([admin.connect(), admin.connect()]);
     await admin.listTopics();
     await admin.disconnect();

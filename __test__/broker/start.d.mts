@@ -40,3 +40,24 @@ export interface Broker extends AsyncDisposable {
 
 /** Resolves when the broker serves requests. */
 export function startBroker(options?: BrokerOptions): Promise<Broker>;
+
+/** How to start a cluster; every field is optional. */
+export interface ClusterOptions extends Pick<BrokerOptions, 'jvm' | 'onProgress'> {
+  /** How many brokers, each a controller too. Default 3. */
+  size?: number;
+  /** Lines of every node's server.properties. Topics and Kafka's own are on three nodes, two of which must have a record. */
+  properties?: Properties;
+}
+
+/** Several Kafka brokers of this process that are one cluster. */
+export interface Cluster extends AsyncDisposable {
+  /** `127.0.0.1:port` of each, as bootstrap servers. */
+  readonly brokers: string[];
+  /** The broker whose id this is: 1, 2, … */
+  node(id: number): Broker;
+  /** Kills all and removes their data. */
+  dispose(): Promise<void>;
+}
+
+/** Resolves when all brokers serve requests. */
+export function startCluster(options?: ClusterOptions): Promise<Cluster>;

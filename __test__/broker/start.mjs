@@ -1,20 +1,20 @@
 // Starts a real Apache Kafka: broker and controller in one process (KRaft), on this machine, with a data directory
 // of its own. For the tests, the benchmark and the examples.
 //
-//   import { startBroker } from './start.mjs';
+//   import { startBroker, startCluster } from './start.mjs';
 //   await using broker = await startBroker({ properties: { 'message.max.bytes': 2000 } });
+//   await using cluster = await startCluster();     // three of them
 //
 //   node __test__/broker/start.mjs 9092 auto.create.topics.enable=false     # in the foreground, until Ctrl-C
 
 import { fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CACHE, KAFKA_VERSION, kafkaJars, requireTool } from './jars.mjs';
+import { freePorts, HOST } from './ports.mjs';
 
 const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
 const LOGGING = fileURLToPath(new URL('log4j2.xml', import.meta.url));
@@ -22,7 +22,6 @@ const LOGGING = fileURLToPath(new URL('log4j2.xml', import.meta.url));
 /** Written by Kafka when the listeners serve: it has registered with its controller and is unfenced. */
 const STARTED = 'Kafka Server started';
 const CLUSTER_ID = 'bmVzdGpzLWthZmthLW5hdA';
-const HOST = '127.0.0.1';
 const PREFIX = 'nestjs-kafka-native-broker-';
 
 const START_TIMEOUT = 90_000;
@@ -32,6 +31,22 @@ const STOP_TIMEOUT = 20_000;
 /** Starts in half the time of the JVM's defaults, and two brokers fit a small machine. */
 const TEST_JVM = ['-Xms128m', '-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
+/**
+ * What differs in a cluster: everything is on all nodes, one of which may be away, and a partition's leadership goes back to the
+ * first of its replicas within seconds.
+ */
+const REPLICATED = {
+  'default.replication.factor': 3,
+  'min.insync.replicas': 2,
+  'offsets.topic.replication.factor': 3,
+  'transaction.state.log.replication.factor': 3,
+  'transaction.state.log.min.isr': 2,
+  'share.coordinator.state.topic.replication.factor': 3,
+  'share.coordinator.state.topic.min.isr': 2,
+  'leader.imbalance.check.interval.seconds': 2,
+  'leader.imbalance.per.broker.percentage': 0,
+};
+
 const temporary = new Set();
 process.on('exit', () => {
   for (const directory of temporary) rmSync(directory, { recursive: true, force: true });
@@ -39,7 +54,44 @@ process.on('exit', () => {
 
 /** See start.d.mts. */
 export async function startBroker(options = {}) {
-  const { port, properties = {}, dataDir, jvm = TEST_JVM, formatArguments = [] } = options;
+  const broker = await makeBroker(options);
+  try {
+    await broker.startFirst(options.port);
+  } catch (error) {
+    await broker.dispose();
+    throw error;
+  }
+  return broker;
+}
+
+/** See start.d.mts. */
+export async function startCluster({ size = 3, properties = {}, ...options } = {}) {
+  const ports = new Set();
+  while (ports.size < size) ports.add(await freePorts());
+  const members = [...ports].map((port, index) => ({ id: index + 1, port }));
+  const voters = members.map(({ id, port }) => `${id}@${HOST}:${port + 1}`).join(',');
+  const nodes = await Promise.all(
+    members.map(({ id }) => {
+      const own = { 'node.id': id, 'controller.quorum.voters': voters };
+      return makeBroker({ ...options, properties: { ...REPLICATED, ...properties, ...own } });
+    }),
+  );
+  const dispose = async () => {
+    await Promise.all(nodes.map((node) => node.dispose()));
+  };
+  // A node serves only when most of them are there: they start together.
+  const starts = await Promise.allSettled(nodes.map((node, index) => node.startFirst(members[index].port)));
+  const failed = starts.find(({ status }) => status === 'rejected');
+  if (failed) {
+    await dispose();
+    throw failed.reason;
+  }
+  const brokers = nodes.map((node) => node.brokers);
+  return { brokers, node: (id) => nodes[id - 1], dispose, [Symbol.asyncDispose]: dispose };
+}
+
+async function makeBroker(options) {
+  const { properties = {}, dataDir, jvm = TEST_JVM, formatArguments = [] } = options;
   const progress = options.onProgress ?? ((line) => process.stderr.write(`broker: ${line}\n`));
   await requireTool(
     'java',
@@ -50,7 +102,7 @@ export async function startBroker(options = {}) {
 
   const directory = dataDir ? resolve(dataDir) : temporaryDirectory();
   mkdirSync(directory, { recursive: true });
-  const broker = new Broker({
+  return new Broker({
     directory,
     ownsDirectory: !dataDir,
     logFile: resolve(options.logFile ?? join(directory, 'broker.log')),
@@ -59,13 +111,6 @@ export async function startBroker(options = {}) {
     formatArguments,
     version: KAFKA_VERSION,
   });
-  try {
-    await broker.startFirst(port);
-  } catch (error) {
-    await broker.dispose();
-    throw error;
-  }
-  return broker;
 }
 
 class Broker {
@@ -156,14 +201,14 @@ class Broker {
 
   /**
    * Writes the cluster's identity into the data directory. That takes a second JVM two seconds and depends on
-   * nothing but the version, so the result is kept beside the jars and copied.
+   * nothing but the version and the node, so the result is kept beside the jars and copied.
    */
   async #format() {
     const { directory, java, formatArguments, properties } = this.#settings;
     const log = join(directory, 'log');
     if (existsSync(join(log, 'meta.properties'))) return;
     const plain = formatArguments.length === 0 && !('log.dirs' in properties);
-    const kept = join(CACHE, 'formatted');
+    const kept = join(CACHE, `formatted-${properties['node.id'] ?? 1}`);
     if (plain && existsSync(kept)) {
       cpSync(kept, log, { recursive: true });
       return;
@@ -289,31 +334,6 @@ function isAlive(pid) {
     return true;
   } catch (error) {
     return error.code === 'EPERM';
-  }
-}
-
-/**
- * The first of two consecutive free ports. They are taken from below the range from which systems give ports to
- * outgoing connections: such a connection could take one before the broker does.
- */
-async function freePorts() {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const port = 20_000 + 2 * Math.floor(Math.random() * 6000);
-    if ((await isFree(port)) && (await isFree(port + 1))) return port;
-  }
-  throw new Error('found no two consecutive free ports');
-}
-
-async function isFree(port) {
-  const server = createServer();
-  try {
-    server.listen(port, HOST);
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
   }
 }
 

@@ -241,7 +241,7 @@ describe('a producer', () => {
     expect(producer(config).settings.deliveryTimeoutMs).toBe(1000);
   });
 
-  it('is idempotent when asked, or transactional', () => {
+  it('is idempotent when asked', () => {
     const { properties } = producer({ idempotent: true, maxInFlightRequests: 9 });
     expect(properties).toMatchObject({
       'enable.idempotence': 'true',
@@ -253,11 +253,12 @@ describe('a producer', () => {
     );
     expect(producer({ transactionalId: 't' })).toMatchObject({
       properties: {
-        'enable.idempotence': 'true',
+        // What is sent outside of transactions is so only when asked, as in kafkajs.
+        'enable.idempotence': 'false',
         'transactional.id': 't',
         'transaction.timeout.ms': '60000',
       },
-      settings: { idempotent: true, transactionalId: 't', transactionTimeoutMs: 60_000 },
+      settings: { idempotent: false, transactionalId: 't', transactionTimeoutMs: 60_000 },
     });
   });
 

@@ -26,6 +26,7 @@ import { consumeLog } from './core-log.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.js';
 import { adminEvents, InstrumentationEmitter } from './events.js';
 import type { CoreEvent } from './producer-handle.js';
+import { emitRequests, wantsRequests, type CoreRequest } from './request-events.js';
 import { resolveBrokers } from './resolve-brokers.js';
 import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from './types.js';
 
@@ -84,16 +85,29 @@ export class Admin implements AdminShape {
     const properties = { ...this.#properties, 'bootstrap.servers': brokers };
     const native: NativeAdmin = call(
       () =>
-        new NativeAdmin(properties, (_, text) => {
-          if (!text) return;
-          const event = JSON.parse(text) as CoreEvent;
-          if (event.type === 'tokenWanted') {
-            void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger);
-            return;
-          }
-          trouble.note(event);
-          consumeLog(this.#logger, event);
-        }),
+        new NativeAdmin(
+          properties,
+          (_, text) => {
+            if (!text) return;
+            const event = JSON.parse(text) as CoreEvent;
+            if (event.type === 'tokenWanted') {
+              void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger);
+              return;
+            }
+            if (event.type === 'requests') {
+              emitRequests(
+                this.#emitter,
+                adminEvents,
+                this.#settings.clientId,
+                event['requests'] as CoreRequest[],
+              );
+              return;
+            }
+            trouble.note(event);
+            consumeLog(this.#logger, event);
+          },
+          wantsRequests(this.#emitter, adminEvents),
+        ),
     );
     const timeout = this.#settings.connectTimeoutMs;
     const failure = await native.connect(timeout);
@@ -195,9 +209,16 @@ export class Admin implements AdminShape {
   readonly listPartitionReassignments: AdminShape['listPartitionReassignments'] = () =>
     Promise.reject(reassignment('listPartitionReassignments'));
 
-  /** Listens to an event of {@link events}; returns the function that stops it. Only CONNECT and DISCONNECT come. */
-  readonly on: AdminShape['on'] = (eventName, listener) =>
-    this.#emitter.on(eventName, listener as (event: unknown) => void) as never;
+  /** Listens to an event of {@link events}; returns the function that stops it. REQUEST_QUEUE_SIZE never comes. */
+  readonly on: AdminShape['on'] = (eventName, listener) => {
+    const remove = this.#emitter.on(eventName, listener as (event: unknown) => void);
+    const watch = (): void => this.#native?.watchRequests(wantsRequests(this.#emitter, adminEvents));
+    watch();
+    return () => {
+      remove();
+      watch();
+    };
+  };
 
   /** kafkajs's logger of this admin client. */
   readonly logger = (): Logger => this.#logger;

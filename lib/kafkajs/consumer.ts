@@ -391,6 +391,7 @@ export class Consumer implements Pick<
       case 'error':
         return this.#failed(event);
       default:
+        this.#trouble.note(event);
         consumeLog(this.#logger, event);
     }
   }

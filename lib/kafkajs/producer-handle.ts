@@ -1,13 +1,25 @@
 import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
 import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
-import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
+import {
+  kafkaErrorFromNative,
+  KafkaJSNonRetriableError,
+  KafkaJSNumberOfRetriesExceeded,
+  type KafkaJSError,
+} from './errors.js';
+import type { CoreRequest } from './request-events.js';
+import { retryTimeOf, type ResolvedRetry } from './retry.js';
 import type { PartitionMetadata, RecordMetadata } from './types.js';
 import { errorCode, localErrorCodes } from './error-codes.js';
 
 // The layout of src/producer/reports.rs.
 const SENT = 1;
 const REQUEST_FAILED = 2;
+/** Numbers for each partition that a send has written to. */
+const WRITTEN_WORDS = 5;
+
+/** librdkafka's `_QUEUE_FULL` and its two codes of a producer that is closed: nothing was tried. */
+const NOT_RETRIED: ReadonlySet<number> = new Set([-184, -152, -151]);
 
 /** What Kafka allows as a topic's name. librdkafka would wait for a topic of any name to appear. */
 const LEGAL_TOPIC = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
@@ -17,12 +29,22 @@ const INVALID_TOPIC = 17;
 /** Called when a send is complete: once, for all of its records. */
 export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata[]) => void;
 
+/** What a handle needs to know besides librdkafka's properties. */
+export interface ProducerHandleSettings {
+  /** The retries that the properties stand for. */
+  readonly retry: ResolvedRetry;
+  /** Whether to tell of requests from the first one on. */
+  readonly watchRequests: boolean;
+}
+
 /** What a handle tells its owner. */
 export interface ProducerHandleEvents {
   /** An event of the core. */
   event(event: CoreEvent): void;
   /** A bearer token is wanted. */
   tokenWanted(native: NativeProducer): void;
+  /** Requests to brokers have ended; told while {@link ProducerHandle.watchRequests} is on. */
+  requests(requests: readonly CoreRequest[]): void;
   /** A request did not reach the broker. */
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
 }
@@ -45,18 +67,31 @@ export class ProducerHandle {
   readonly #sends = new Map<number, { topic: string; done: SendCallback }>();
   readonly #brokers: string | undefined;
   readonly #trouble = new ConnectionTrouble();
+  readonly #retry: ResolvedRetry;
+  /** Without acknowledgements nobody knows where a message was written. */
+  readonly #hasAnswers: boolean;
   #nextSend = 0;
   #closed = false;
 
-  constructor(properties: Record<string, string>, events: ProducerHandleEvents) {
+  constructor(
+    properties: Record<string, string>,
+    { retry, watchRequests }: ProducerHandleSettings,
+    events: ProducerHandleEvents,
+  ) {
     this.#events = events;
     this.#brokers = properties['bootstrap.servers'];
+    this.#hasAnswers = properties['acks'] !== '0';
+    this.#retry = retry;
     this.#native = call(
       () =>
-        new NativeProducer(properties, (reports, event) => {
-          if (reports) this.#reports(reports);
-          else if (event) this.#event(JSON.parse(event) as CoreEvent);
-        }),
+        new NativeProducer(
+          properties,
+          (reports, event) => {
+            if (reports) this.#reports(reports);
+            else if (event) this.#event(JSON.parse(event) as CoreEvent);
+          },
+          watchRequests,
+        ),
     );
     this.outgoing = new OutgoingBuffer((words, wordCount, bytes, byteCount) => {
       if (this.#closed) return;
@@ -69,6 +104,11 @@ export class ProducerHandle {
   async connect(timeout: number): Promise<void> {
     const failure = await this.#native.connect(timeout);
     if (failure) throw this.#trouble.error(failure, this.#brokers, timeout);
+  }
+
+  /** Begins or ends to tell of requests. */
+  watchRequests(watched: boolean): void {
+    if (!this.#closed) this.#native.watchRequests(watched);
   }
 
   /** Lets this producer answer a consumer's requests, or send the requests whose replies it awaits. */
@@ -84,7 +124,11 @@ export class ProducerHandle {
 
   /** Asks for a topic's partitions. */
   async partitions(topic: string, create: boolean, timeout: number): Promise<PartitionMetadata[]> {
-    return valueOf(await this.#native.partitions(topic, create, timeout));
+    try {
+      return valueOf(await this.#native.partitions(topic, create, timeout));
+    } catch (error) {
+      throw this.#givenUp(error as KafkaJSError);
+    }
   }
 
   /** The number that stands for a topic in packed records. `codec` is the compression, where the handle serves several. */
@@ -126,6 +170,10 @@ export class ProducerHandle {
       this.#events.tokenWanted(this.#native);
       return;
     }
+    if (event.type === 'requests') {
+      this.#events.requests(event['requests'] as CoreRequest[]);
+      return;
+    }
     this.#trouble.note(event);
     this.#events.event(event);
   }
@@ -138,7 +186,7 @@ export class ProducerHandle {
       if (kind === SENT) {
         at = this.#sent(words, numbers, at + 1);
       } else if (kind === REQUEST_FAILED) {
-        const error = deliveryError(numbers[at + 3] as number);
+        const error = this.#failure(numbers[at + 3] as number);
         this.#events.requestFailed(words[at + 1] as number, words[at + 2] as number, error);
         at += 4;
       } else {
@@ -153,22 +201,38 @@ export class ProducerHandle {
     const partitions = words[at + 2] as number;
     const send = this.#sends.get(id);
     this.#sends.delete(id);
-    const end = at + 3 + partitions * 3;
+    const end = at + 3 + partitions * WRITTEN_WORDS;
     if (send === undefined) return end;
     const metadata: RecordMetadata[] = [];
-    for (let p = at + 3; p < end; p += 3) {
-      const offset = (numbers[p + 2] as number) * 2 ** 32 + (words[p + 1] as number);
+    const long = (low: number): number => (numbers[low + 1] as number) * 2 ** 32 + (words[low] as number);
+    const known = this.#hasAnswers ? end : at;
+    for (let p = at + 3; p < known; p += WRITTEN_WORDS) {
       metadata.push({
         topicName: send.topic,
         partition: numbers[p] as number,
         errorCode: 0,
-        baseOffset: String(offset),
-        logAppendTime: '-1',
+        baseOffset: String(long(p + 1)),
+        logAppendTime: String(long(p + 3)),
+        // librdkafka reads it and keeps it to itself.
         logStartOffset: '0',
       });
     }
-    send.done(code === 0 ? null : deliveryError(code, send.topic), metadata);
+    send.done(code === 0 ? null : this.#failure(code, send.topic), metadata);
     return end;
+  }
+
+  /** The error of a delivery report. */
+  #failure(code: number, topic?: string): KafkaJSError {
+    const error = deliveryError(code, topic);
+    return NOT_RETRIED.has(code) ? error : this.#givenUp(error);
+  }
+
+  /** What could be tried again was, by librdkafka, for as long as it may: kafkajs then says so. */
+  #givenUp(error: KafkaJSError): KafkaJSError {
+    if (!error.retriable) return error;
+    const { retries } = this.#retry;
+    const retryTime = retryTimeOf(this.#retry, retries);
+    return new KafkaJSNumberOfRetriesExceeded(error, { retryCount: retries, retryTime });
   }
 
   /** Waits for what is under way, at most so many milliseconds, and closes. */

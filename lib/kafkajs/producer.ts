@@ -2,7 +2,6 @@ import {
   producerProperties,
   compressionCodec,
   checkEosAcks,
-  readProducer,
   readSend,
   type ProducerSettings,
   type SendOptions,
@@ -11,11 +10,12 @@ import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
 import type { NativeConsumer } from '../native.js';
 import { supplyToken } from './bearer-token.js';
 import { consumeLog } from './core-log.js';
-import { KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
+import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import { ProducerHandle, type CoreEvent, type SendCallback } from './producer-handle.js';
+import { emitRequests, wantsRequests } from './request-events.js';
 import { resolveBrokers } from './resolve-brokers.js';
 import { Transactions } from './transaction.js';
 import type {
@@ -28,6 +28,7 @@ import type {
   ProducerConfig,
   ProducerRecord,
   RecordMetadata,
+  TopicMessages,
   Transaction,
 } from './types.js';
 
@@ -68,11 +69,11 @@ export class Producer implements Pick<
   readonly #partitioning: Partitioning | undefined;
   #transactions: Transactions | undefined;
   #brokers: string | undefined;
-  #connected = false;
+  #connecting: Promise<void> | undefined;
+  #status: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected';
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
-    readProducer(config);
     this.#kafka = kafka;
     this.#config = config;
     this.#settings = producerProperties(kafka, config).settings;
@@ -84,6 +85,9 @@ export class Producer implements Pick<
     }
     this.#logger = logger.namespace('Producer');
     this.#emitter = new InstrumentationEmitter('producer', this.#logger);
+    if (this.#settings.idempotent && this.#settings.limitsRetries) {
+      this.#logger.warn('Limiting retries for the idempotent producer may invalidate EoS guarantees');
+    }
     this.#internals = internals;
   }
 
@@ -93,9 +97,17 @@ export class Producer implements Pick<
    * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
    */
   async connect(): Promise<void> {
-    if (this.#connected) return;
+    if (this.#status === 'connected') return;
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    await this.#connecting;
+  }
+
+  async #connect(): Promise<void> {
     this.#brokers = await resolveBrokers(this.#kafka);
-    const handle = this.#handle({});
+    const handle = this.#makeHandle({}, false);
+    this.#handles.set(handleKey({}), handle);
     try {
       await handle.connect(this.#settings.connectTimeoutMs);
     } catch (error) {
@@ -103,19 +115,20 @@ export class Producer implements Pick<
       await handle.close(0);
       throw error;
     }
-    this.#connected = true;
+    this.#status = 'connected';
     this.#emitter.emit(producerEvents.CONNECT);
   }
 
   /** Waits for the deliveries under way and disconnects. */
   async disconnect(): Promise<void> {
-    if (!this.#connected) return;
-    this.#connected = false;
+    if (this.#status !== 'connected') return;
+    this.#status = 'disconnecting';
     const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
     const open = [...this.#handles.values(), ...(this.#transactions ? [this.#transactions] : [])];
     this.#handles.clear();
     this.#transactions = undefined;
     await Promise.all(open.map((one) => one.close(timeout)));
+    if (this.#status === 'disconnecting') this.#status = 'disconnected';
     this.#emitter.emit(producerEvents.DISCONNECT);
   }
 
@@ -126,7 +139,8 @@ export class Producer implements Pick<
 
   /** Sends messages to several topics. */
   async sendBatch({ topicMessages = [], ...options }: ProducerBatch): Promise<RecordMetadata[]> {
-    checkMessages(topicMessages);
+    checkBatch(topicMessages, this.#settings.idempotent ? options.acks : undefined);
+    this.#checkConnected();
     const handle = this.#handle(options);
     return this.#sendAll(topicMessages, (topic, messages, done) => handle.send(topic, messages, done));
   }
@@ -136,9 +150,19 @@ export class Producer implements Pick<
     if (!this.#settings.transactionalId) {
       throw new KafkaJSNonRetriableError('Must provide transactional id for transactional producer');
     }
-    if (!this.#connected) throw new KafkaJSNonRetriableError('The producer is disconnected');
+    this.#checkConnected();
     this.#transactions ??= this.#makeTransactions();
     return this.#transactions.begin();
+  }
+
+  /** kafkajs's check, with its texts. */
+  #checkConnected(): void {
+    if (this.#status === 'disconnecting') {
+      throw new KafkaJSNonRetriableError(
+        `The producer is disconnecting; therefore, it can't safely accept messages anymore`,
+      );
+    }
+    if (this.#status === 'disconnected') throw new KafkaJSError('The producer is disconnected');
   }
 
   #makeTransactions(): Transactions {
@@ -146,8 +170,7 @@ export class Producer implements Pick<
       requestTimeout: this.#settings.requestTimeoutMs,
       makeHandle: () => this.#makeHandle({}, true),
       send: async (handle, { topicMessages = [], ...options }, check) => {
-        checkMessages(topicMessages);
-        checkEosAcks(readSend(options)['acks'] as number | undefined);
+        checkBatch(topicMessages, readSend(options)['acks'] as number | undefined);
         const codec = compressionCodec(options.compression);
         return this.#sendAll(topicMessages, (topic, messages, done) => {
           check();
@@ -158,11 +181,11 @@ export class Producer implements Pick<
   }
 
   async #sendAll(
-    topicMessages: readonly { topic: string; messages: Message[] }[],
+    topicMessages: readonly TopicMessages[],
     send: (topic: string, messages: readonly OutgoingRecord[], done: SendCallback) => void,
   ): Promise<RecordMetadata[]> {
-    const sends = topicMessages.map(
-      ({ topic, messages }) =>
+    const sends = byTopic(topicMessages).map(
+      ([topic, messages]) =>
         new Promise<RecordMetadata[]>((resolve, reject) => {
           const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
           this.place(topic, messages, (placed) => send(topic, placed, done), reject);
@@ -232,9 +255,22 @@ export class Producer implements Pick<
     return this.#settings.idempotent;
   }
 
-  /** Listens to an event of {@link events}; returns the function that stops it. */
-  on: ProducerShape['on'] = (eventName, listener) =>
-    this.#emitter.on(eventName, listener as (event: unknown) => void) as never;
+  /** Listens to an event of {@link events}; returns the function that stops it. REQUEST_QUEUE_SIZE never comes. */
+  on: ProducerShape['on'] = (eventName, listener) => {
+    const remove = this.#emitter.on(eventName, listener as (event: unknown) => void);
+    this.#watchRequests();
+    return () => {
+      remove();
+      this.#watchRequests();
+    };
+  };
+
+  /** Handles tell of their requests only while somebody listens. */
+  #watchRequests(): void {
+    const watched = wantsRequests(this.#emitter, producerEvents);
+    for (const handle of this.#handles.values()) handle.watchRequests(watched);
+    this.#transactions?.watchRequests(watched);
+  }
 
   /** kafkajs's logger of this producer. */
   logger(): Logger {
@@ -242,13 +278,11 @@ export class Producer implements Pick<
   }
 
   #handle(options: SendOptions): ProducerHandle {
-    const { acks, timeout, compression } = options;
-    const key = `${acks ?? -1}:${timeout ?? ''}:${compression ?? 0}`;
+    const key = handleKey(options);
     const known = this.#handles.get(key);
     if (known !== undefined) return known;
-    if (this.#brokers === undefined || (!this.#connected && this.#handles.size > 0)) {
-      throw new KafkaJSNonRetriableError('The producer is disconnected');
-    }
+    this.#checkConnected();
+    const { acks, timeout, compression } = options;
     const handle = this.#makeHandle({ acks, timeout, compression }, false);
     this.#handles.set(key, handle);
     return handle;
@@ -260,10 +294,15 @@ export class Producer implements Pick<
       // As in kafkajs, what is sent outside of transactions belongs to none. librdkafka's transactional handles cannot do that.
       delete properties['transactional.id'];
       delete properties['transaction.timeout.ms'];
+    } else {
+      properties['enable.idempotence'] = 'true';
     }
     return new ProducerHandle(
       { ...properties, 'bootstrap.servers': this.#brokers as string },
+      { retry: this.#settings.retry, watchRequests: wantsRequests(this.#emitter, producerEvents) },
       {
+        requests: (requests) =>
+          emitRequests(this.#emitter, producerEvents, this.#settings.clientId, requests),
         event: (event) => this.#event(event),
         tokenWanted: (native) => void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
@@ -283,6 +322,10 @@ export class Producer implements Pick<
   }
 }
 
+/** What distinguishes handles. */
+const handleKey = ({ acks, timeout, compression }: SendOptions): string =>
+  `${acks ?? -1}:${timeout ?? ''}:${compression ?? 0}`;
+
 /** Goes on when the partitions are known. */
 async function later<T>(
   placed: Promise<T>,
@@ -296,9 +339,21 @@ async function later<T>(
   }
 }
 
-/** kafkajs's checks of `send()` and `sendBatch()`, with its texts. */
-function checkMessages(topicMessages: readonly { topic: string; messages: Message[] }[]): void {
+/** The messages of each topic, in the order in which the topics are first named. */
+function byTopic(topicMessages: readonly TopicMessages[]): [topic: string, messages: Message[]][] {
+  const [only] = topicMessages;
+  if (topicMessages.length === 1 && only !== undefined) return [[only.topic, only.messages]];
+  const merged = new Map<string, Message[]>();
+  for (const { topic, messages } of topicMessages) {
+    merged.set(topic, [...(merged.get(topic) ?? []), ...messages]);
+  }
+  return [...merged];
+}
+
+/** kafkajs's checks of `send()` and `sendBatch()`, with its texts; `acks` of idempotent producers only. */
+function checkBatch(topicMessages: readonly TopicMessages[], acks?: number): void {
   if (topicMessages.some(({ topic }) => !topic)) throw new KafkaJSNonRetriableError('Invalid topic');
+  checkEosAcks(acks);
   for (const { topic, messages } of topicMessages) {
     if (!Array.isArray(messages)) {
       throw new KafkaJSNonRetriableError(`Invalid messages array [${String(messages)}] for topic "${topic}"`);

@@ -49,4 +49,10 @@ export type {
   RunConfig,
   SubscribeConfig,
 } from './types/consumer.js';
-export type { ICustomPartitioner, Transaction } from './types/producer.js';
+export type {
+  DefaultPartitioner,
+  ICustomPartitioner,
+  LegacyPartitioner,
+  Sender,
+  Transaction,
+} from './types/producer.js';

@@ -98,6 +98,11 @@ export class Transactions {
     await this.#initialize().catch(() => undefined);
   }
 
+  /** Begins or ends to tell of requests. */
+  watchRequests(watched: boolean): void {
+    this.#handle.watchRequests(watched);
+  }
+
   /** Aborts what is open and closes the handle. */
   async close(timeout: number): Promise<void> {
     if (this.#current?.isOpen) {

@@ -7,6 +7,9 @@ import { withRootCertificates } from './ssl.js';
 import { layer, nested, readOptions, type Given, type OptionTable } from './table.js';
 import { translate, type Translated } from './translate.js';
 
+/** The core's admin client has a group, which it never joins. */
+const GROUP = 'nestjs-kafka-native-admin';
+
 /** The options of `kafka.admin()`. */
 export const adminTable: OptionTable = {
   path: 'admin',
@@ -29,9 +32,9 @@ export function adminProperties(
   const client = readClient(kafkaConfig);
   const base = clientSettings(client);
   const admin = readOptions(adminTable, adminConfig);
-  // An admin client is a producer of librdkafka's, which otherwise creates the topics it is asked about.
   const fixed = [
     { property: 'allow.auto.create.topics', value: 'false', doc: 'Asking about a topic must not create it.' },
+    { property: 'group.id', value: GROUP, doc: 'It is not joined: see Handle::admin of the core.' },
   ];
   const properties = translate({ role: 'admin', client, own: admin, call: {} }, fixed, [
     { table: clientTable, given: client },

@@ -1,7 +1,7 @@
 import { KafkaJSNonRetriableError } from '../kafkajs/errors.js';
 import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
 import { CompressionTypes } from '../kafkajs/types.js';
-import type { ICustomPartitioner, KafkaConfig, ProducerConfig } from '../kafkajs/types.js';
+import type { ICustomPartitioner, KafkaConfig, ProducerConfig, RetryOptions } from '../kafkajs/types.js';
 import {
   anything,
   boolean,
@@ -151,7 +151,7 @@ export const producerTable: OptionTable = {
       check: boolean,
       default: false,
       handling: sets(['enable.idempotence'], (_value, context) => ({
-        'enable.idempotence': String(isIdempotent(context)),
+        'enable.idempotence': String(context.own['idempotent'] === true),
       })),
       doc: 'Whether a message that is sent again is written once, in its place.',
     },
@@ -261,6 +261,8 @@ export interface ProducerSettings extends ClientSettings {
   /** `producer.retry` over `client.retry` over the defaults. */
   readonly retry: ResolvedRetry;
   readonly idempotent: boolean;
+  /** Whether retries were given, and not as many as there are. */
+  readonly limitsRetries: boolean;
   readonly transactionalId?: string;
   readonly transactionTimeoutMs: number;
   readonly allowAutoTopicCreation: boolean;
@@ -270,16 +272,12 @@ export interface ProducerSettings extends ClientSettings {
   readonly acks: number;
 }
 
-/** Checks `producer`'s options. */
-export function readProducer(config: unknown): Given {
-  const producer = readOptions(producerTable, config);
-  const retries = (producer['retry'] as Given | undefined)?.['retries'] as number | undefined;
-  if (producer['idempotent'] && retries !== undefined && retries < 1) {
-    throw new KafkaJSNonRetriableError(
-      'Idempotent producer must allow retries to protect against transient errors',
-    );
-  }
-  return producer;
+/** kafkajs's check of an idempotent producer's retries. */
+function checkEosRetries(retries: number | undefined): void {
+  if (retries === undefined || retries >= 1) return;
+  throw new KafkaJSNonRetriableError(
+    'Idempotent producer must allow retries to protect against transient errors',
+  );
 }
 
 /** kafkajs's check of an idempotent producer's `acks`. */
@@ -301,10 +299,14 @@ export function producerProperties(
 ): Translated<ProducerSettings> {
   const client = readClient(kafkaConfig);
   const base = clientSettings(client);
-  const producer = readProducer(producerConfig);
+  const producer = readOptions(producerTable, producerConfig);
   const send = readSend(sendOptions);
   const context: Context = { role: 'producer', client, own: producer, call: send };
-  if (isIdempotent(context)) checkEosAcks(send['acks'] as number | undefined);
+  const { retries } = { ...(client['retry'] as Given), ...(producer['retry'] as Given) } as RetryOptions;
+  if (producer['idempotent'] === true) {
+    checkEosAcks(send['acks'] as number | undefined);
+    checkEosRetries(retries);
+  }
   const properties = translate(context, producerFixed, [
     { table: clientTable, given: client },
     { table: producerTable, given: producer },
@@ -315,6 +317,7 @@ export function producerProperties(
     createPartitioner: producer['createPartitioner'] as ICustomPartitioner | undefined,
     retry: resolveRetry(client['retry'] as Given | undefined, producer['retry'] as Given | undefined),
     idempotent: properties['enable.idempotence'] === 'true',
+    limitsRetries: retries !== undefined && retries < Number.MAX_SAFE_INTEGER,
     transactionalId: properties['transactional.id'],
     transactionTimeoutMs: Number(properties['transaction.timeout.ms'] ?? DEFAULT_TRANSACTION_TIMEOUT),
     allowAutoTopicCreation: properties['allow.auto.create.topics'] === 'true',

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use crate::binding::librdkafka::Handle;
+use crate::binding::librdkafka::{Conf, Handle};
 use crate::error::{Error, Result};
+use crate::network::Network;
 use crate::producer::{Producer, Sink};
 
 pub mod groups;
@@ -15,14 +16,20 @@ pub mod topics;
 /// How long `close` waits for requests under way.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client for admin requests: a producer that sends nothing. Its thread tells of errors and logs; the
+/// A client for admin requests: its thread is that of a producer that sends nothing, and tells of errors and logs; the
 /// requests wait on threads of their own.
 pub struct Admin(Producer);
 
 impl Admin {
-    /// Starts the thread of a fresh producer handle.
-    pub fn start(handle: Arc<Handle>, sink: Box<dyn Sink>) -> Result<Self> {
-        Producer::start(handle, sink).map(Self)
+    /// Makes an admin client's handle of the configuration and starts its thread. `watched`: its requests are reported to the sink.
+    pub fn start(conf: Conf, watched: bool, sink: Box<dyn Sink>) -> Result<Self> {
+        let network = Arc::new(Network::new(watched));
+        Producer::run(Handle::admin(conf, Arc::clone(&network))?, network, sink).map(Self)
+    }
+
+    /// Begins or ends to report the requests that are sent to brokers.
+    pub fn watch_requests(&self, watched: bool) {
+        self.0.watch_requests(watched);
     }
 
     /// The handle, until closed.

@@ -39,17 +39,26 @@ impl NativeAdmin {
     /// argument. Throws what librdkafka has against the properties.
     #[napi(
         constructor,
-        ts_args_type = "properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void"
+        ts_args_type = "properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void, watchRequests: boolean"
     )]
     pub fn new(
         properties: HashMap<String, String>,
         on_signal: Function<'_, ProducerArgs, ()>,
+        watch_requests: bool,
     ) -> napi::Result<Self> {
         let sink = ProducerSink::new(&on_signal)?;
-        let handle = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))
-            .and_then(|conf| Handle::producer(conf.with_events(EVENTS)))
+        let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+            .map(|conf| conf.with_events(EVENTS))
             .map_err(thrown)?;
-        Ok(Self { admin: Admin::start(handle, Box::new(sink)).map_err(thrown)? })
+        let admin = Admin::start(conf, watch_requests, Box::new(sink)).map_err(thrown)?;
+        Ok(Self { admin })
+    }
+
+    /// Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
+    /// `watchRequests` does so before the first one.
+    #[napi]
+    pub fn watch_requests(&self, watched: bool) {
+        self.admin.watch_requests(watched);
     }
 
     /// Resolves once a broker has answered, at most after `timeout` ms.

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use super::bearer::NativeBearerToken;
 use super::consumer::{NativeConsumer, NativeOffset, either, millis};
 use super::failure::{Failure, outcome, thrown};
-use super::librdkafka::{Conf, Handle, Partition, PartitionMetadata};
+use super::librdkafka::{Conf, Partition, PartitionMetadata};
 use super::signal::{ProducerArgs, ProducerSink};
 use crate::admin::topics;
 use crate::producer::{Producer, Step};
@@ -61,17 +61,26 @@ impl NativeProducer {
     /// with an event as JSON text. Throws what librdkafka has against the properties.
     #[napi(
         constructor,
-        ts_args_type = "properties: Record<string, string>, onSignal: (reports: Uint32Array | null | undefined, event: string | null | undefined) => void"
+        ts_args_type = "properties: Record<string, string>, onSignal: (reports: Uint32Array | null | undefined, event: string | null | undefined) => void, watchRequests: boolean"
     )]
     pub fn new(
         properties: HashMap<String, String>,
         on_signal: Function<'_, ProducerArgs, ()>,
+        watch_requests: bool,
     ) -> napi::Result<Self> {
         let sink = ProducerSink::new(&on_signal)?;
-        let handle = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))
-            .and_then(|conf| Handle::producer(conf.with_events(EVENTS)))
+        let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+            .map(|conf| conf.with_events(EVENTS))
             .map_err(thrown)?;
-        Ok(Self { producer: Producer::start(handle, Box::new(sink)).map_err(thrown)? })
+        let producer = Producer::start(conf, watch_requests, Box::new(sink)).map_err(thrown)?;
+        Ok(Self { producer })
+    }
+
+    /// Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
+    /// `watchRequests` does so before the first one.
+    #[napi]
+    pub fn watch_requests(&self, watched: bool) {
+        self.producer.watch_requests(watched);
     }
 
     /// Resolves once a broker has answered, at most after `timeout` ms.

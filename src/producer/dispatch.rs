@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::opaque::Opaque;
-use super::reports::Reports;
+use super::reports::{Reports, Written};
 use super::{Shared, Topics};
 use crate::binding::librdkafka::{
     HeldTopics, PARTITION_UNASSIGNED, Record, RecordHeaders, Topic, describe_code,
@@ -141,7 +141,7 @@ impl Shared {
 
     fn settle_if_failed(&self, opaque: Opaque, result: Result<()>, reports: &mut Reports) -> bool {
         let Err(error) = result else { return true };
-        self.settle(opaque, error.code, -1, -1, reports);
+        self.settle(opaque, Err(error.code), reports);
         false
     }
 
@@ -225,20 +225,20 @@ impl Shared {
     pub(super) fn settle(
         &self,
         opaque: Opaque,
-        error: i32,
-        partition: i32,
-        offset: i64,
+        outcome: std::result::Result<Written, i32>,
         reports: &mut Reports,
     ) -> Option<serde_json::Value> {
         match opaque {
-            Opaque::Single { send } if error == 0 => reports.sent(send, 0, &[(partition, offset)]),
-            Opaque::Single { send } => reports.sent(send, error, &[]),
+            Opaque::Single { send } => match outcome {
+                Ok(written) => reports.sent(send, 0, &[written]),
+                Err(error) => reports.sent(send, error, &[]),
+            },
             Opaque::Group { send } => {
                 let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
-                sends.settle(send, error, partition, offset, reports);
+                sends.settle(send, outcome, reports);
             }
             Opaque::Request { slot, generation } => {
-                if error != 0
+                if let Err(error) = outcome
                     && let Some(requests) = self.requests.get()
                     && requests.close(slot, generation)
                 {
@@ -246,7 +246,7 @@ impl Shared {
                 }
             }
             Opaque::Reply { slot, sequence, substitute } => {
-                return self.reply_settled(slot, sequence, substitute, error);
+                return self.reply_settled(slot, sequence, substitute, outcome.err());
             }
         }
         None
@@ -257,11 +257,11 @@ impl Shared {
         slot: u32,
         sequence: u32,
         substitute: bool,
-        error: i32,
+        error: Option<i32>,
     ) -> Option<serde_json::Value> {
         let slots = self.slots.get()?;
         let mut failure = None;
-        if error != 0
+        if let Some(error) = error
             && let Some(address) = slots.reply_address(slot, sequence)
         {
             let text = describe_code(error);

@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::binding::librdkafka::{Handle, Topic};
+use crate::binding::librdkafka::{Conf, Handle, Topic};
 use crate::consumer::slots::Slots;
 use crate::error::{Error, Result};
+use crate::network::Network;
 use crate::rpc::requests::Requests;
 use outbox::{Chunk, Outbox};
 use poll_loop::PollLoop;
@@ -78,12 +79,19 @@ pub struct Producer {
     /// waits for librdkafka's threads, which JavaScript's thread must not.
     shared: Mutex<Option<Arc<Shared>>>,
     outbox: Arc<Outbox>,
+    network: Arc<Network>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Producer {
+    /// Makes a producer of the configuration and starts its poll thread. `watched`: its requests are reported to the sink.
+    pub fn start(conf: Conf, watched: bool, sink: Box<dyn Sink>) -> Result<Self> {
+        let network = Arc::new(Network::new(watched));
+        Self::run(Handle::producer(conf, Arc::clone(&network))?, network, sink)
+    }
+
     /// Starts the poll thread of a fresh handle.
-    pub fn start(handle: Arc<Handle>, sink: Box<dyn Sink>) -> Result<Self> {
+    pub(crate) fn run(handle: Arc<Handle>, network: Arc<Network>, sink: Box<dyn Sink>) -> Result<Self> {
         let outbox = Arc::new(Outbox::default());
         let shared = Arc::new(Shared {
             topics: Mutex::default(),
@@ -93,12 +101,12 @@ impl Producer {
             requests: Attached::default(),
             outbox: Arc::clone(&outbox),
         });
-        let poll_loop = PollLoop::new(Arc::clone(&shared), sink);
+        let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&network), sink);
         let thread = std::thread::Builder::new()
             .name("kafka-producer".into())
             .spawn(move || poll_loop.run())
             .map_err(|e| Error::state("start the producer", format!("no thread: {e}")))?;
-        Ok(Self { shared: Mutex::new(Some(shared)), outbox, thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared: Mutex::new(Some(shared)), outbox, network, thread: Mutex::new(Some(thread)) })
     }
 
     fn shared(&self) -> Result<Arc<Shared>> {
@@ -113,6 +121,11 @@ impl Producer {
     /// The handle, for requests that do not concern the poll thread.
     pub fn handle(&self) -> Result<Arc<Handle>> {
         Ok(Arc::clone(&self.shared()?.handle))
+    }
+
+    /// Begins or ends to report the requests that are sent to brokers.
+    pub fn watch_requests(&self, watched: bool) {
+        self.network.watch(watched);
     }
 
     /// Lets this producer answer the requests of a consumer, in place of an earlier one.

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::opaque::Opaque;
 use super::outbox::Outbox;
-use super::reports::Reports;
+use super::reports::{Reports, Written};
 use super::{Shared, Sink};
-use crate::binding::librdkafka::{Event, EventKind, Queue, Wake};
+use crate::binding::librdkafka::{DeliveryReport, Event, EventKind, Queue, Wake};
+use crate::network::{Finished, Network};
 
 /// Longest sleep: a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -23,19 +24,21 @@ pub(super) struct PollLoop {
     // Before `shared`: the queue is freed before the handle.
     queue: Queue,
     shared: Arc<Shared>,
+    network: Arc<Network>,
     outbox: Arc<Outbox>,
     sink: Box<dyn Sink>,
     reports: Reports,
 }
 
 impl PollLoop {
-    pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn Sink>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, network: Arc<Network>, sink: Box<dyn Sink>) -> Self {
         let outbox = Arc::clone(&shared.outbox);
-        let mut queue = shared.handle.main_queue();
+        let mut queue = shared.handle.event_queue();
         queue.on_ready(Arc::<Outbox>::clone(&outbox));
+        network.on_ready(Arc::<Outbox>::clone(&outbox));
         // What came before (the wish for a bearer token) has woken nobody.
         outbox.wake();
-        Self { queue, shared, outbox, sink, reports: Reports::default() }
+        Self { queue, shared, network, outbox, sink, reports: Reports::default() }
     }
 
     /// Serves until closed and everything is delivered or given up.
@@ -92,6 +95,11 @@ impl PollLoop {
         }
         self.outbox.acknowledged(acknowledged);
         self.tell();
+        let requests = self.network.take();
+        if !requests.is_empty() {
+            let requests: Vec<_> = requests.into_iter().map(described).collect();
+            self.sink.event(json!({ "type": "requests", "requests": requests }));
+        }
     }
 
     fn tell(&mut self) {
@@ -108,8 +116,10 @@ impl PollLoop {
                 event.delivery_reports(|report| {
                     acknowledged += 1;
                     let opaque = Opaque::from(report.opaque);
-                    let failure =
-                        shared.settle(opaque, report.error, report.partition, report.offset, reports);
+                    let DeliveryReport { error, partition, offset, append_time, .. } = report;
+                    let written = Written { partition, offset, append_time };
+                    let outcome = if error == 0 { Ok(written) } else { Err(error) };
+                    let failure = shared.settle(opaque, outcome, reports);
                     if let Some(failure) = failure {
                         sink.event(failure);
                     }
@@ -130,4 +140,12 @@ impl PollLoop {
         }
         acknowledged
     }
+}
+
+/// A request as JavaScript reads it.
+fn described(Finished { request, size, duration }: Finished) -> serde_json::Value {
+    json!({
+        "broker": request.broker, "apiKey": request.api_key, "apiVersion": request.api_version,
+        "correlationId": request.correlation_id, "sentAt": request.sent_at, "duration": duration, "size": size,
+    })
 }

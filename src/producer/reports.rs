@@ -2,7 +2,7 @@
 //!
 //! | kind | numbers after it |
 //! |---|---|
-//! | [`SENT`] | send, error, partitions, then per partition: partition, first offset low, high |
+//! | [`SENT`] | send, error, partitions, then per partition: partition, first offset low, high, its append time low, high |
 //! | [`REQUEST_FAILED`] | request slot, generation, error |
 
 use std::collections::HashMap;
@@ -11,6 +11,17 @@ use std::collections::HashMap;
 pub const SENT: u32 = 1;
 /// A request did not reach the broker.
 pub const REQUEST_FAILED: u32 = 2;
+
+/// Where a record was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// When the broker has appended it, in ms since the epoch, or -1 when the topic's records are not stamped so.
+    pub append_time: i64,
+}
 
 /// Counts the records of sends that have several.
 #[derive(Default)]
@@ -21,7 +32,8 @@ pub struct SendTable {
 struct Group {
     open: u32,
     error: i32,
-    partitions: Vec<(i32, i64)>,
+    /// The first record of each partition.
+    partitions: Vec<Written>,
 }
 
 impl SendTable {
@@ -31,20 +43,22 @@ impl SendTable {
     }
 
     /// One record of a send has come to an end; the last one writes the report.
-    pub fn settle(&mut self, send: u32, error: i32, partition: i32, offset: i64, reports: &mut Reports) {
+    pub fn settle(&mut self, send: u32, outcome: Result<Written, i32>, reports: &mut Reports) {
         let Some(group) = self.groups.get_mut(&send) else { return };
-        if error == 0 {
-            match group.partitions.iter_mut().find(|(p, _)| *p == partition) {
-                Some((_, first)) => *first = (*first).min(offset),
-                None => group.partitions.push((partition, offset)),
-            }
-        } else if group.error == 0 {
-            group.error = error;
+        match outcome {
+            Ok(written) => match group.partitions.iter_mut().find(|w| w.partition == written.partition) {
+                Some(first) if first.offset <= written.offset => {}
+                Some(first) => *first = written,
+                None => group.partitions.push(written),
+            },
+            Err(error) if group.error == 0 => group.error = error,
+            Err(_) => {}
         }
         group.open -= 1;
         if group.open == 0
-            && let Some(group) = self.groups.remove(&send)
+            && let Some(mut group) = self.groups.remove(&send)
         {
+            group.partitions.sort_unstable_by_key(|written| written.partition);
             reports.sent(send, group.error, &group.partitions);
         }
     }
@@ -58,10 +72,13 @@ pub struct Reports {
 
 impl Reports {
     /// A send is complete.
-    pub fn sent(&mut self, send: u32, error: i32, partitions: &[(i32, i64)]) {
+    pub fn sent(&mut self, send: u32, error: i32, partitions: &[Written]) {
         self.words.extend([SENT, send, error as u32, partitions.len() as u32]);
-        for &(partition, offset) in partitions {
-            self.words.extend([partition as u32, offset as u32, (offset >> 32) as u32]);
+        for &Written { partition, offset, append_time } in partitions {
+            self.words.push(partition as u32);
+            for number in [offset, append_time] {
+                self.words.extend([number as u32, (number >> 32) as u32]);
+            }
         }
     }
 
@@ -86,18 +103,24 @@ impl Reports {
 mod tests {
     use super::*;
 
+    const UNSTAMPED: u32 = u32::MAX;
+
+    fn at(partition: i32, offset: i64) -> Written {
+        Written { partition, offset, append_time: -1 }
+    }
+
     #[test]
-    fn a_group_reports_once_with_the_first_offset_of_each_partition() {
+    fn a_group_reports_once_with_the_first_record_of_each_partition_in_order() {
         let (mut table, mut reports) = (SendTable::default(), Reports::default());
         table.open(7, 4);
         table.open(7, 4);
-        table.settle(7, 0, 1, 12, &mut reports);
-        table.settle(7, 0, 0, 5, &mut reports);
-        table.settle(7, 0, 1, 11, &mut reports);
+        table.settle(7, Ok(at(1, 12)), &mut reports);
+        table.settle(7, Ok(Written { partition: 0, offset: 5, append_time: (1 << 32) + 3 }), &mut reports);
+        table.settle(7, Ok(at(1, 11)), &mut reports);
         assert!(reports.is_empty());
-        table.settle(7, 0, 1, 1 << 33, &mut reports);
-        assert_eq!(reports.take(), [SENT, 7, 0, 2, 1, 11, 0, 0, 5, 0]);
-        table.settle(7, 0, 1, 1, &mut reports);
+        table.settle(7, Ok(at(1, 1 << 33)), &mut reports);
+        assert_eq!(reports.take(), [SENT, 7, 0, 2, 0, 5, 0, 3, 1, 1, 11, 0, UNSTAMPED, UNSTAMPED]);
+        table.settle(7, Ok(at(1, 1)), &mut reports);
         assert!(reports.is_empty(), "a finished send is forgotten");
     }
 
@@ -105,9 +128,9 @@ mod tests {
     fn the_first_error_is_the_send_s() {
         let (mut table, mut reports) = (SendTable::default(), Reports::default());
         table.open(1, 3);
-        table.settle(1, 0, 2, 9, &mut reports);
-        table.settle(1, 10, 2, -1, &mut reports);
-        table.settle(1, -192, 2, -1, &mut reports);
-        assert_eq!(reports.take(), [SENT, 1, 10, 1, 2, 9, 0]);
+        table.settle(1, Ok(at(2, 9)), &mut reports);
+        table.settle(1, Err(10), &mut reports);
+        table.settle(1, Err(-192), &mut reports);
+        assert_eq!(reports.take(), [SENT, 1, 10, 1, 2, 9, 0, UNSTAMPED, UNSTAMPED]);
     }
 }

@@ -65,9 +65,19 @@ export function typeOf(error: unknown): string | undefined {
   return (error as { type?: string } | undefined)?.type;
 }
 
+/** Types of errors of a group whose coordinator is being elected, or has just been and does not know yet. */
+const COORDINATOR_TYPES: readonly string[] = [
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+];
+
+/** Calls again while a group's coordinator is on the move: librdkafka does not when it says so of single partitions or groups. */
+export const onCoordinator = <T>(context: AdminContext, call: () => Promise<T>): Promise<T> =>
+  retrying(context, COORDINATOR_TYPES, call);
+
 /**
- * Calls again, with kafkajs's waits, while the error is one of `types`. Errors of connections and coordinators are librdkafka's to
- * retry.
+ * Calls again, with kafkajs's waits, while the error is one of `types`. Errors of connections are librdkafka's to retry.
  */
 export async function retrying<T>(
   { retry }: AdminContext,

@@ -1,6 +1,7 @@
+import type { NativeOutcome } from '../../native.js';
 import { KafkaJSDeleteGroupsError, KafkaJSNonRetriableError, type KafkaJSProtocolError } from '../errors.js';
 import type { DeleteGroupsResult, GroupDescription, GroupDescriptions, GroupOverview } from '../types.js';
-import { ask, asking, changing, errorOfCode, type AdminContext } from './context.js';
+import { ask, asking, changing, errorOfCode, onCoordinator, type AdminContext } from './context.js';
 
 /** Kafka's answer for a group of the newer protocol (KIP-848) to the request that describes those of the classic one. */
 const GROUP_ID_NOT_FOUND = 69;
@@ -44,7 +45,7 @@ export async function deleteGroups(context: AdminContext, groupIds: string[]): P
   if (isInvalid) throw new KafkaJSNonRetriableError(`Invalid groupId name: ${JSON.stringify(isInvalid)}`);
   if (groupIds.length === 0) return [];
   const names = [...new Set(groupIds)];
-  const outcomes = await ask(context, (native) => native.deleteGroups(names, changing(context, {})));
+  const outcomes = await deleteEach(context, names);
   const failed = outcomes.filter(({ code }) => code !== 0);
   if (failed.length > 0) {
     const groups = failed.map(({ name, code, message }) => ({
@@ -55,4 +56,22 @@ export async function deleteGroups(context: AdminContext, groupIds: string[]): P
     throw new KafkaJSDeleteGroupsError('Error in DeleteGroups', groups);
   }
   return outcomes.map(({ name }) => ({ groupId: name, errorCode: 0 }));
+}
+
+/** The outcome of each group; those whose coordinator is on the move are asked for again. */
+async function deleteEach(context: AdminContext, names: readonly string[]): Promise<NativeOutcome[]> {
+  const outcomes = new Map<string, NativeOutcome>();
+  let open = [...names];
+  const attempt = async (): Promise<void> => {
+    const found = await ask(context, (native) => native.deleteGroups(open, changing(context, {})));
+    for (const outcome of found) outcomes.set(outcome.name, outcome);
+    const moving = found.filter(({ code }) => code !== 0 && errorOfCode(code).retriable);
+    open = moving.map(({ name }) => name);
+    if (moving[0]) throw errorOfCode(moving[0].code);
+  };
+  await onCoordinator(context, attempt).catch((error: unknown) => {
+    // What stays unanswered to the last is reported for each group.
+    if (open.length === 0 || outcomes.size < names.length) throw error;
+  });
+  return [...outcomes.values()];
 }

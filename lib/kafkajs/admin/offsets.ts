@@ -7,7 +7,7 @@ import {
 } from '../errors.js';
 import { offsetToSeek } from '../offsets.js';
 import type { FetchOffsetsPartition, SeekEntry } from '../types.js';
-import { ask, asking, changing, errorOfCode, retrying, type AdminContext } from './context.js';
+import { ask, asking, changing, errorOfCode, onCoordinator, retrying, type AdminContext } from './context.js';
 import { groupState } from './groups.js';
 import { checkTopic, partitionsOf } from './topics.js';
 
@@ -112,8 +112,11 @@ export async function fetchOffsets(
     }),
   );
   const request = names.length > 0 ? asked.flat() : null;
-  const found = await ask(context, (native) => native.groupOffsets(groupId, request, asking(context)));
-  throwFirstOf(found);
+  const found = await onCoordinator(context, async () => {
+    const offsets = await ask(context, (native) => native.groupOffsets(groupId, request, asking(context)));
+    throwFirstOf(offsets);
+    return offsets;
+  });
   const fetched = byTopic(found, names);
   return resolveOffsets ? Promise.all(fetched.map((entry) => resolved(context, groupId, entry))) : fetched;
 }
@@ -182,7 +185,9 @@ export async function setOffsets(
   }
   const absolute = await withoutSpecial(context, offsets);
   const options = changing(context, {});
-  throwFirstOf(await ask(context, (native) => native.setGroupOffsets(groupId, absolute, options)));
+  await onCoordinator(context, async () =>
+    throwFirstOf(await ask(context, (native) => native.setGroupOffsets(groupId, absolute, options))),
+  );
 }
 
 /** kafkajs commits -1 and -2 as they are; librdkafka commits offsets only, so they are looked up now. */

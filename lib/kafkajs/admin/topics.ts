@@ -168,7 +168,7 @@ function creationError(failed: NativeOutcome[]): KafkaJSAggregateError {
     .map(({ name, code, message }) => {
       const error = errorOfCode(code, message);
       const isProtocol = error instanceof KafkaJSProtocolError;
-      return isProtocol ? new KafkaJSCreateTopicError(errorCode(code), name) : error;
+      return isProtocol ? new KafkaJSCreateTopicError(errorCode(code), name, { cause: error.cause }) : error;
     });
   return new KafkaJSAggregateError('Topic creation errors', errors);
 }

@@ -96,7 +96,8 @@ function localError(info: NativeErrorInfo): KafkaJSError {
 
 function causeOf({ code, message }: NativeErrorInfo): LibrdkafkaError {
   const type = localErrorCodes.get(code)?.[0] ?? errorCode(code).type;
-  return new LibrdkafkaError(message, code, type);
+  // Outcomes of single topics or partitions come without words.
+  return new LibrdkafkaError(message || errorCode(code).message, code, type);
 }
 
 /** The system's name of a failed connection, which kafkajs gives as `code`; librdkafka only has it in words. */

@@ -58,7 +58,10 @@ export type AdminEvents = {
 export type ConnectEvent = InstrumentationEvent<null>;
 /** A client disconnected. */
 export type DisconnectEvent = InstrumentationEvent<null>;
-/** kafkajs's network event; never emitted here: librdkafka does not report single requests. */
+/**
+ * A broker has answered a request. Emitted by producers and admin clients; librdkafka tells when a request was sent, not when it was
+ * made, so `createdAt` is `sentAt` and `pendingDuration` 0.
+ */
 export type RequestEvent = InstrumentationEvent<{
   apiKey: number;
   apiName: string;
@@ -72,7 +75,7 @@ export type RequestEvent = InstrumentationEvent<{
   sentAt: number;
   size: number;
 }>;
-/** kafkajs's network event; never emitted here. */
+/** A broker has not answered a request in time. Emitted by producers and admin clients. */
 export type RequestTimeoutEvent = InstrumentationEvent<{
   apiKey: number;
   apiName: string;
@@ -84,7 +87,7 @@ export type RequestTimeoutEvent = InstrumentationEvent<{
   pendingDuration: number;
   sentAt: number;
 }>;
-/** kafkajs's network event; never emitted here. */
+/** kafkajs's network event; never emitted here: librdkafka does not tell how many requests wait to be sent. */
 export type RequestQueueSizeEvent = InstrumentationEvent<{
   broker: string;
   clientId: string;

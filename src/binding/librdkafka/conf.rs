@@ -21,8 +21,13 @@ impl Conf {
         let conf = Self { raw: unsafe { sys::rd_kafka_conf_new() } };
         // The log is an event like others, instead of librdkafka's lines on the error output.
         conf.set("log.queue", "true")?;
+        let mut verifies = true;
         for (name, value) in properties {
             conf.set(name, value)?;
+            verifies &= name != "enable.ssl.certificate.verification" || value == "true";
+        }
+        if verifies {
+            conf.explain_refused_certificates();
         }
         Ok(conf)
     }

@@ -71,6 +71,8 @@ pub struct DeliveryReport {
     pub partition: i32,
     /// Its offset; negative when unknown.
     pub offset: i64,
+    /// When the broker has appended it, in ms since the epoch, where the topic has records stamped so; else -1.
+    pub append_time: i64,
 }
 
 impl Event {
@@ -138,11 +140,16 @@ impl Event {
             // SAFETY: the event is alive; a message stays valid until the event is destroyed.
             let message = unsafe { sys::rd_kafka_event_message_next(self.raw).as_ref() };
             let Some(message) = message else { break };
+            let mut stamp = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+            // SAFETY: the message is valid, the out parameter writable.
+            let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut stamp) };
+            let appended = stamp == sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
             each(DeliveryReport {
                 opaque: message._private as u64,
                 error: message.err as i32,
                 partition: message.partition,
                 offset: message.offset,
+                append_time: if appended { timestamp } else { -1 },
             });
         }
     }

@@ -12,11 +12,14 @@ use super::partitions::{Partition, PartitionList};
 use super::{Queue, check, take_error};
 use crate::assignor::{self, Assignor, AssignorError};
 use crate::error::{CODE_INVALID_ARG, Error, Result};
+use crate::network::Network;
 
 /// An `rd_kafka_t`, destroyed when the last owner lets go.
 pub struct Handle {
     raw: *mut sys::rd_kafka_t,
     consumer: bool,
+    /// What the interceptors of the handle write to.
+    _network: Option<Arc<Network>>,
 }
 
 // SAFETY: librdkafka's handles are thread-safe.
@@ -25,9 +28,24 @@ unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 impl Handle {
-    /// Makes a producer.
-    pub fn producer(conf: Conf) -> Result<Arc<Self>> {
-        Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf)
+    /// Makes a producer, whose requests are reported to `network`.
+    pub fn producer(conf: Conf, network: Arc<Network>) -> Result<Arc<Self>> {
+        // SAFETY: the handle keeps the network.
+        unsafe { conf.observe(&network)? };
+        Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf, Some(network))
+    }
+
+    /// Makes a client for admin requests, whose requests are reported to `network`: a consumer that joins no group.
+    ///
+    /// A producer would do but for one thing: when the broker that is asked for a group's offsets is not its coordinator
+    /// (any more, or yet), librdkafka looks for the coordinator of the client's own group, and crashes where there is none.
+    pub fn admin(conf: Conf, network: Arc<Network>) -> Result<Arc<Self>> {
+        // SAFETY: the handle keeps the network.
+        unsafe { conf.observe(&network)? };
+        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, Some(network))?;
+        // SAFETY: the handle is alive.
+        check("create the admin client", unsafe { sys::rd_kafka_poll_set_consumer(handle.raw) })?;
+        Ok(handle)
     }
 
     /// Makes a consumer whose events and errors all arrive on its consumer queue. Its group is joined with
@@ -40,7 +58,7 @@ impl Handle {
             // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
             Some(unsafe { assignor::prepare(conf.as_ptr()) }.map_err(refused)?)
         };
-        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf)?;
+        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, None)?;
         if let Some(hook) = hook {
             // SAFETY: the handle was made from the prepared configuration and has not subscribed.
             unsafe { hook.register(handle.raw, assignors) }.map_err(refused)?;
@@ -50,7 +68,7 @@ impl Handle {
         Ok(handle)
     }
 
-    fn create(kind: sys::rd_kafka_type_t, conf: Conf) -> Result<Arc<Self>> {
+    fn create(kind: sys::rd_kafka_type_t, conf: Conf, network: Option<Arc<Network>>) -> Result<Arc<Self>> {
         let mut text = [0 as c_char; ERROR_TEXT_SIZE];
         let consumer = kind == sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
         let conf_raw = conf.into_raw();
@@ -67,12 +85,18 @@ impl Handle {
         // SAFETY: the handle is alive; null means the main queue.
         unsafe { sys::rd_kafka_set_log_queue(raw, std::ptr::null_mut()) };
         // The Arc is shared with queues and threads; the handle itself is Send + Sync by librdkafka's promise.
-        Ok(Arc::new(Self { raw, consumer }))
+        Ok(Arc::new(Self { raw, consumer, _network: network }))
     }
 
     /// The raw handle, for the assignor's hook and for producing.
     pub(crate) fn as_ptr(&self) -> *mut sys::rd_kafka_t {
         self.raw
+    }
+
+    /// The queue of everything but records.
+    #[must_use]
+    pub fn event_queue(self: &Arc<Self>) -> Queue {
+        if self.consumer { self.consumer_queue() } else { self.main_queue() }
     }
 
     /// The queue of delivery reports, errors and logs.

@@ -7,6 +7,7 @@
 
 mod admin;
 mod bearer;
+mod certificate;
 mod conf;
 mod event;
 mod group;
@@ -14,6 +15,7 @@ mod handle;
 mod hold;
 mod message;
 mod metadata;
+mod network;
 mod partitions;
 mod produce;
 mod queue;

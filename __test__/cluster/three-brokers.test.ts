@@ -1,0 +1,206 @@
+import { Controller } from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { ClientKafka, Kafka, logLevel, type NestKafkaOptions, ServerKafka } from 'nestjs-kafka-native';
+import { lastValueFrom, timeout } from 'rxjs';
+import { ConfigResourceTypes } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nativeAdmin, same, stockAdmin, type EitherAdmin } from '../admin/pair';
+import { type Cluster, startCluster } from '../broker/start.mjs';
+import { listen, optionsFor } from '../harness/apps';
+import { unique } from '../harness/broker';
+import { until } from '../harness/wait';
+import { Leaders } from './leaders';
+import { Load } from './load';
+
+const PARTITIONS = 6;
+/** A whole scenario: it waits for elections, and for a broker's JVM to start again. */
+const SCENARIO = 240_000;
+
+let cluster: Cluster;
+let leaders: Leaders;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  leaders = await Leaders.of(cluster);
+}, 180_000);
+
+afterAll(async () => {
+  await leaders?.close();
+  await cluster?.dispose();
+});
+
+describe('an admin client', () => {
+  test('answers what kafkajs answers, whichever broker knows it', async () => {
+    const [topic, other] = [unique('spread'), unique('spread')];
+    await leaders.create({ [topic]: PARTITIONS, [other]: 1 });
+    const groups = Array.from({ length: 6 }, () => unique('spread-group'));
+    const pair = { ours: nativeAdmin(cluster.brokers), stock: stockAdmin(cluster.brokers) };
+    await Promise.all([pair.ours.connect(), pair.stock.connect()]);
+    const producer = new Kafka({ brokers: cluster.brokers, logLevel: logLevel.NOTHING }).producer();
+    await producer.connect();
+    const numbers = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    const messages = numbers.flatMap((partition) => [0, 1, 2].map((n) => ({ value: String(n), partition })));
+    await producer.send({ topic, messages });
+    await producer.disconnect();
+
+    await same(pair, async (admin) => {
+      // Any broker that is alive may be named as the controller, which clients cannot reach.
+      const { brokers, clusterId, controller } = await admin.describeCluster();
+      expect([1, 2, 3]).toContain(controller);
+      return { clusterId, brokers: brokers.toSorted((a, b) => a.nodeId - b.nodeId) };
+    });
+    await same(pair, async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.toSorted((a, b) => a.partitionId - b.partitionId);
+    });
+    const offsets = async (admin: EitherAdmin) =>
+      (await admin.fetchTopicOffsets(topic)).toSorted((a, b) => a.partition - b.partition);
+    await same(pair, offsets);
+    const partitions = numbers.map((partition) => ({ partition, offset: String(1 + (partition % 2)) }));
+    await pair.ours.deleteTopicRecords({ topic, partitions });
+    expect(await same(pair, offsets)).toMatchObject(
+      numbers.map((partition) => ({ partition, high: '3', low: String(1 + (partition % 2)) })),
+    );
+
+    for (const groupId of groups) {
+      await pair.ours.setOffsets({ groupId, topic: other, partitions: [{ partition: 0, offset: '0' }] });
+      await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [other] }));
+    }
+    await same(pair, async (admin) => {
+      const found = (await admin.listGroups()).groups.filter(({ groupId }) => groups.includes(groupId));
+      return found.map(({ groupId }) => groupId).toSorted();
+    });
+    await same(pair, async (admin) => {
+      const described = (await admin.describeGroups(groups)).groups;
+      return described.toSorted((a, b) => a.groupId.localeCompare(b.groupId));
+    });
+    expect(await pair.ours.deleteGroups(groups)).toHaveLength(groups.length);
+    await same(pair, async (admin) => {
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [1, 2, 3].map((node) => ({
+          type: ConfigResourceTypes.BROKER,
+          name: String(node),
+          configNames: ['node.id', 'min.insync.replicas'],
+        })),
+      });
+      return resources
+        .toSorted((a, b) => a.resourceName.localeCompare(b.resourceName))
+        .map(({ resourceName, configEntries }) => ({
+          resourceName,
+          entries: configEntries.toSorted((a, b) => a.configName.localeCompare(b.configName)),
+        }));
+    });
+    await Promise.all([pair.ours.disconnect(), pair.stock.disconnect()]);
+  });
+});
+
+/** Moves leaders, then takes a broker away and gives it back, while `goesOn` has to hold after each step. */
+async function disturb(
+  topics: readonly string[],
+  { node, signal }: { node: number; signal: NodeJS.Signals },
+  goesOn: () => Promise<void>,
+): Promise<void> {
+  const each = async (step: (topic: string) => Promise<void>): Promise<void> => {
+    await Promise.all(topics.map(step));
+    await goesOn();
+  };
+  await goesOn();
+  for (const shift of [1, 2]) await each((topic) => leaders.move(topic, shift));
+  await cluster.node(node).kill(signal);
+  await each((topic) => leaders.leftBy(node, topic));
+  await cluster.node(node).restart();
+  await each((topic) => leaders.settled(topic));
+}
+
+test(
+  'a producer and a consumer go on, and nothing acknowledged is lost',
+  async () => {
+    const topic = unique('moves');
+    await leaders.create({ [topic]: PARTITIONS });
+    const kafka = new Kafka({ brokers: cluster.brokers, logLevel: logLevel.NOTHING });
+    const producer = kafka.producer();
+    const groupId = unique('moves');
+    const consumer = kafka.consumer({ groupId });
+    const handled = new Set<number>();
+    await Promise.all([producer.connect(), consumer.connect()]);
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        handled.add(Number(message.value));
+      },
+    });
+    const load = new Load(async (number) => {
+      const partition = number % PARTITIONS;
+      const [written] = await producer.send({ topic, messages: [{ value: String(number), partition }] });
+      expect(written).toMatchObject({ partition, errorCode: 0 });
+    });
+    try {
+      const node = await leaders.coordinatorOf(groupId);
+      await disturb([topic], { node, signal: 'SIGTERM' }, async () => {
+        await load.goesOn();
+        const soFar = [...load.succeeded];
+        await until('it is handled', () => soFar.every((number) => handled.has(number)), 60_000);
+      });
+    } finally {
+      await load.stop();
+    }
+    expect(load.failures).toEqual([]);
+    await until('all is handled', () => load.succeeded.every((number) => handled.has(number)));
+    await Promise.all([producer.disconnect(), consumer.disconnect()]);
+  },
+  SCENARIO,
+);
+
+test(
+  'requests of NestJS clients are answered, and no event that was acknowledged is lost',
+  async () => {
+    const [name, event] = [unique('moves-nest'), unique('moves-event')];
+    const topics = [name, `${name}.reply`, event];
+    await leaders.create(Object.fromEntries(topics.map((topic) => [topic, PARTITIONS])));
+    const handled = new Set<number>();
+
+    @Controller()
+    class Work {
+      @MessagePattern(name)
+      answer(@Payload() { number }: { number: number }): { answer: number } {
+        return { answer: number };
+      }
+
+      @EventPattern<string>(event)
+      handle(@Payload() { number }: { number: number }): void {
+        handled.add(number);
+      }
+    }
+
+    const options = (extra: object = {}): NestKafkaOptions =>
+      ({
+        ...optionsFor(name, { client: { brokers: cluster.brokers, logLevel: logLevel.NOTHING } }),
+        ...extra,
+      }) as NestKafkaOptions;
+    const server = await listen(new ServerKafka(options()), [Work]);
+    const clients = [new ClientKafka(options()), new ClientKafka(options({ replies: 'assigned' }))];
+    for (const client of clients) client.subscribeToResponseOf(name);
+    await Promise.all(clients.map((client) => client.connect()));
+    const loads = clients.map(
+      (client) =>
+        new Load(async (number) => {
+          const reply = client.send<{ answer: number }>(name, { number }).pipe(timeout(60_000));
+          expect(await lastValueFrom(reply)).toEqual({ answer: number });
+        }, 4),
+    );
+    const events = new Load((number) => lastValueFrom(clients[0]!.emit(event, { number })), 4);
+    try {
+      const node = await leaders.coordinatorOf(`${name}-server`);
+      await disturb(topics, { node, signal: 'SIGKILL' }, async () => {
+        await Promise.all([...loads, events].map((load) => load.goesOn(100)));
+      });
+    } finally {
+      await Promise.all([...loads, events].map((load) => load.stop()));
+    }
+    expect([...loads, events].map((load) => load.failures)).toEqual([[], [], []]);
+    await until('all is handled', () => events.succeeded.every((number) => handled.has(number)));
+    await Promise.all([...clients, server].map((one) => one.close()));
+  },
+  SCENARIO,
+);
