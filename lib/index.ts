@@ -11,6 +11,8 @@ export { Consumer } from './kafkajs/consumer.js';
 export { Admin } from './kafkajs/admin.js';
 export { Producer } from './kafkajs/producer.js';
 export { Partitioners } from './kafkajs/partitioners.js';
+export { PartitionAssigners } from './kafkajs/partition-assigners.js';
+export { AssignerProtocol } from './kafkajs/assigner-protocol.js';
 export { MockKafka } from './mock-kafka.js';
 export * from './kafkajs/errors.js';
 export { CompressionTypes, logLevel } from './kafkajs/types.js';

@@ -20,7 +20,7 @@ export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata
 /** What a handle tells its owner. */
 export interface ProducerHandleEvents {
   /** An event of the core. */
-  event(event: CoreEvent): void;
+  event(event: CoreEvent, native: NativeProducer): void;
   /** A bearer token is wanted. */
   tokenWanted(native: NativeProducer): void;
   /** A request did not reach the broker. */
@@ -127,7 +127,7 @@ export class ProducerHandle {
       return;
     }
     this.#trouble.note(event);
-    this.#events.event(event);
+    this.#events.event(event, this.#native);
   }
 
   #reports(words: Uint32Array): void {

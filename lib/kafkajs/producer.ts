@@ -8,15 +8,15 @@ import {
   type SendOptions,
 } from '../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
-import type { NativeConsumer } from '../native.js';
+import type { NativeConsumer, NativeProducer } from '../native.js';
 import { supplyToken } from './bearer-token.js';
+import { Brokers } from './brokers.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import { ProducerHandle, type CoreEvent, type SendCallback } from './producer-handle.js';
-import { resolveBrokers } from './resolve-brokers.js';
 import { Transactions } from './transaction.js';
 import type {
   KafkaConfig,
@@ -67,7 +67,9 @@ export class Producer implements Pick<
   readonly #handles = new Map<string, ProducerHandle>();
   readonly #partitioning: Partitioning | undefined;
   #transactions: Transactions | undefined;
-  #brokers: string | undefined;
+  readonly #brokers: Brokers;
+  /** The brokers that the present handles were made with. */
+  #bootstrap: string | undefined;
   #connected = false;
 
   /** @internal */
@@ -85,6 +87,7 @@ export class Producer implements Pick<
     this.#logger = logger.namespace('Producer');
     this.#emitter = new InstrumentationEmitter('producer', this.#logger);
     this.#internals = internals;
+    this.#brokers = new Brokers(kafka, this.#logger);
   }
 
   /**
@@ -94,7 +97,7 @@ export class Producer implements Pick<
    */
   async connect(): Promise<void> {
     if (this.#connected) return;
-    this.#brokers = await resolveBrokers(this.#kafka);
+    this.#bootstrap = await this.#brokers.resolve();
     const handle = this.#handle({});
     try {
       await handle.connect(this.#settings.connectTimeoutMs);
@@ -246,7 +249,7 @@ export class Producer implements Pick<
     const key = `${acks ?? -1}:${timeout ?? ''}:${compression ?? 0}`;
     const known = this.#handles.get(key);
     if (known !== undefined) return known;
-    if (this.#brokers === undefined || (!this.#connected && this.#handles.size > 0)) {
+    if (this.#bootstrap === undefined || (!this.#connected && this.#handles.size > 0)) {
       throw new KafkaJSNonRetriableError('The producer is disconnected');
     }
     const handle = this.#makeHandle({ acks, timeout, compression }, false);
@@ -262,16 +265,21 @@ export class Producer implements Pick<
       delete properties['transaction.timeout.ms'];
     }
     return new ProducerHandle(
-      { ...properties, 'bootstrap.servers': this.#brokers as string },
+      { ...properties, 'bootstrap.servers': this.#bootstrap as string },
       {
-        event: (event) => this.#event(event),
+        event: (event, native) => this.#event(event, native),
         tokenWanted: (native) => void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
       },
     );
   }
 
-  #event(event: CoreEvent): void {
+  #event(event: CoreEvent, native: NativeProducer): void {
+    this.#brokers.note(event, native);
+    if (event.type === 'statistics') {
+      this.#emitter.emitStatistics(event['json']);
+      return;
+    }
     if (event.type === 'replyFailed') {
       const where = event['partition'] === null ? '' : ` [${event['partition']}]`;
       this.#logger.error(`A reply to ${event['topic']}${where} could not be sent: ${event['message']}`, {

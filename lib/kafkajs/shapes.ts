@@ -30,12 +30,19 @@ export type {
 } from './types/admin.js';
 export type * from './types/cluster.js';
 export type * from './types/config.js';
+export type * from './types/events.js';
 export type * from './types/logger.js';
 export type * from './types/message.js';
 export type {
+  Batch,
+  ConsumerEachBatchPayload,
+  ConsumerEachMessagePayload,
+  ConsumerGroupState,
   ConsumerRunConfig,
   ConsumerSubscribeTopic,
   ConsumerSubscribeTopics,
+  EachBatchHandler,
+  EachBatchPayload,
   EachMessageHandler,
   EachMessagePayload,
   GroupDescription,

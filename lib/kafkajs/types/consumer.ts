@@ -1,9 +1,4 @@
-import type {
-  ConsumerEventMap,
-  ConsumerEvents,
-  RemoveInstrumentationEventListener,
-  ValueOf,
-} from './events.js';
+import type { ConsumerEventMap, ConsumerEvents, RemoveInstrumentationEventListener } from './events.js';
 import type { Logger } from './logger.js';
 import type {
   KafkaMessage,
@@ -125,7 +120,7 @@ export interface Consumer {
   pause(topics: Array<{ topic: string; partitions?: number[] }>): void;
   paused(): TopicPartitions[];
   resume(topics: Array<{ topic: string; partitions?: number[] }>): void;
-  on<E extends ValueOf<ConsumerEvents>>(
+  on<E extends keyof ConsumerEventMap>(
     eventName: E,
     listener: (event: ConsumerEventMap[E]) => void,
   ): RemoveInstrumentationEventListener<E>;

@@ -58,7 +58,7 @@ export type AdminEvents = {
 export type ConnectEvent = InstrumentationEvent<null>;
 /** A client disconnected. */
 export type DisconnectEvent = InstrumentationEvent<null>;
-/** kafkajs's network event; never emitted here: librdkafka does not report single requests. */
+/** A request was answered. Emitted by consumers; when it was made is not known, so `createdAt` is `sentAt`. */
 export type RequestEvent = InstrumentationEvent<{
   apiKey: number;
   apiName: string;
@@ -72,7 +72,7 @@ export type RequestEvent = InstrumentationEvent<{
   sentAt: number;
   size: number;
 }>;
-/** kafkajs's network event; never emitted here. */
+/** A request was not answered in time. Emitted by consumers. */
 export type RequestTimeoutEvent = InstrumentationEvent<{
   apiKey: number;
   apiName: string;
@@ -84,7 +84,7 @@ export type RequestTimeoutEvent = InstrumentationEvent<{
   pendingDuration: number;
   sentAt: number;
 }>;
-/** kafkajs's network event; never emitted here. */
+/** Requests that wait to be sent to a broker. Emitted by consumers, with librdkafka's statistics. */
 export type RequestQueueSizeEvent = InstrumentationEvent<{
   broker: string;
   clientId: string;
@@ -156,6 +156,23 @@ export type ConsumerHandlerTimeoutEvent = InstrumentationEvent<{
   /** It has ended by now. */
   ended: boolean;
 }>;
+/**
+ * librdkafka's statistics (its STATISTICS.md), every `librdkafka["statistics.interval.ms"]` milliseconds. Our extension; what else is
+ * in it depends on librdkafka's version.
+ */
+export type StatisticsEvent = InstrumentationEvent<{
+  /** Name of the client instance. */
+  name: string;
+  client_id: string;
+  type: 'consumer' | 'producer';
+  /** Microseconds of an internal clock. */
+  ts: number;
+  /** Seconds since the epoch. */
+  time: number;
+  brokers: Record<string, Record<string, unknown>>;
+  topics: Record<string, Record<string, unknown>>;
+  [name: string]: unknown;
+}>;
 /** Topics were assigned that the consumer did not subscribe to. */
 export type ConsumerReceivedUnsubcribedTopicsEvent = InstrumentationEvent<{
   groupId: string;
@@ -181,6 +198,7 @@ export interface ConsumerEventMap {
   'consumer.crash': ConsumerCrashEvent;
   'consumer.rebalancing': ConsumerRebalancingEvent;
   'consumer.handler_timeout': ConsumerHandlerTimeoutEvent;
+  'consumer.statistics': StatisticsEvent;
   'consumer.received_unsubscribed_topics': ConsumerReceivedUnsubcribedTopicsEvent;
   'consumer.network.request': RequestEvent;
   'consumer.network.request_timeout': RequestTimeoutEvent;
@@ -194,6 +212,7 @@ export interface ProducerEventMap {
   'producer.network.request': RequestEvent;
   'producer.network.request_timeout': RequestTimeoutEvent;
   'producer.network.request_queue_size': RequestQueueSizeEvent;
+  'producer.statistics': StatisticsEvent;
 }
 
 /** The event that each of an admin client's event names brings. */
