@@ -92,10 +92,10 @@ export declare class NativeConsumer {
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
   /** What the member says of itself, from its next join on, under a strategy that is decided in JavaScript. */
   setMemberMetadata(assigner: string, metadata: Buffer): void
-  /** Answers the event `divide`. Members that are not named get nothing. */
-  divided(generation: number, assignments: Array<NativeMemberAssignment>): void
+  /** Answers the event `divide`, by its number. Members that are not named get nothing. */
+  divided(division: number, assignments: Array<NativeMemberAssignment>): void
   /** Answers the event `divide` when the partitions cannot be divided: the group joins anew. */
-  divisionFailed(generation: number, reason: string): void
+  divisionFailed(division: number, reason: string): void
   /** Moves the position of an assigned partition; an event tells the new slot. */
   seek(offset: NativeOffset): void
   /** Takes packed marks about handled records, for a consumer whose replies no producer sends. */

@@ -54,8 +54,6 @@ await main(import.meta.url, async (args) => {
   throw new Failure('docs/options.md differs from the option tables in lib/options');
 });
 
-const section = (title, table, text = '') => `## ${title}\n\n${text && `${text}\n\n`}${optionTable(table)}`;
-
 /** The whole page, formatted. */
 async function page(options) {
   const { nestTable, clientTable, sslTable, consumerTable, producerTable, sendTable, runTable } = options;
@@ -108,6 +106,10 @@ ${rows(
   ];
   const config = await resolveConfig(PAGE);
   return format(parts.filter(Boolean).join('\n\n'), { ...config, parser: 'markdown' });
+}
+
+function section(title, table, text = '') {
+  return `## ${title}\n\n${text && `${text}\n\n`}${optionTable(table)}`;
 }
 
 function optionTable(table) {

@@ -30,7 +30,8 @@ export interface RecordHandlingOptions extends BatchOwner {
 export class RecordHandling {
   readonly #options: RecordHandlingOptions;
   readonly #memory = new PartitionMemory();
-  readonly #resolved = new ResolvedOffsets();
+  /** Of the present run. */
+  #resolved = new ResolvedOffsets();
 
   constructor(options: RecordHandlingOptions) {
     this.#options = options;
@@ -40,6 +41,8 @@ export class RecordHandling {
   runner(config: ConsumerRunConfig): Runner {
     const { settings, internals, batchEvents, log, paused, ownMarks, onGiveUp } = this.#options;
     const { marks, recover, retry } = internals;
+    const resolved = new ResolvedOffsets();
+    this.#resolved = resolved;
     return new Runner({
       handler: this.#handler(config),
       onBatch: (lane, segment) => batchEvents.begin(lane, segment),
@@ -50,7 +53,7 @@ export class RecordHandling {
       memory: this.#memory,
       watch: this.#watch(),
       isPaused: (topic, partition) => paused.has(topic, partition),
-      onRevoked: (lane) => this.#resolved.forget(lane),
+      onRevoked: (lane) => resolved.forget(lane),
       onFailure: (error, lane, offset) => log.handlerFailed(error, lane, offset),
       onGiveUp,
     });

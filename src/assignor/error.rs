@@ -17,7 +17,7 @@ pub enum AssignorError {
         /// What `rd_kafka_version()` returns.
         linked: i32,
     },
-    /// [`prepare`] was called before with this configuration.
+    /// [`prepare`](super::prepare) was called before with this configuration.
     #[error("the configuration is prepared for assignors already")]
     AlreadyPrepared,
     /// The handle was not made from the prepared configuration, or has its assignors.

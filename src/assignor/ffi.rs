@@ -161,6 +161,7 @@ pub unsafe fn prepare(
 
 impl Hook {
     /// The client's `JoinGroup` responses.
+    #[must_use]
     pub fn joins(&self) -> Joins {
         Joins { client: self.client }
     }

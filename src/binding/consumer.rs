@@ -71,9 +71,9 @@ impl NativeConsumer {
             if built_in {
                 assignors.push(built_in_assignor(&name, &assigner).map_err(thrown)?);
             } else {
-                let assignor = Arc::new(DeferredAssignor::new(name));
-                deferred.push(Arc::clone(&assignor));
-                assignors.push(assignor);
+                let one = Arc::new(DeferredAssignor::new(name));
+                deferred.push(Arc::clone(&one));
+                assignors.push(one);
             }
         }
         let inbox = Arc::new(Inbox::default());

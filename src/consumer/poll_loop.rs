@@ -15,7 +15,7 @@ use super::pull::Puller;
 use super::rebalance::{COMMIT_TIMEOUT, Revocation};
 use super::slots::Slots;
 use super::{Mode, Settings, Sink};
-use crate::binding::librdkafka::{EventKind, Handle, Partition, Queue};
+use crate::binding::librdkafka::{EventKind, Handle, Queue};
 use crate::error::{Error, Result};
 
 /// Longest sleep: librdkafka wants to be polled, and a missed wake-up must not last.

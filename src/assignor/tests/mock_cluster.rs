@@ -50,7 +50,7 @@ impl Client {
                 let (name, value) = (CString::new(*name).unwrap(), CString::new(*value).unwrap());
                 sys::rd_kafka_conf_set(conf, name.as_ptr(), value.as_ptr(), error.as_mut_ptr(), error.len());
             }
-            let hook = prepare(conf, Arc::clone(&watch)).unwrap();
+            let hook = prepare(conf, watch).unwrap();
             (sys::rd_kafka_new(kind, conf, error.as_mut_ptr(), error.len()), hook)
         };
         // SAFETY: librdkafka ends its error texts with a NUL.

@@ -107,7 +107,6 @@ unsafe extern "C" fn on_conf_destroy(opaque: *mut c_void) -> sys::rd_kafka_resp_
     RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
-#[expect(clippy::too_many_arguments, reason = "librdkafka calls it")]
 unsafe extern "C" fn on_request_sent(
     _rk: *mut sys::rd_kafka_t,
     _socket: c_int,
@@ -132,7 +131,6 @@ unsafe extern "C" fn on_request_sent(
     RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
-#[expect(clippy::too_many_arguments, reason = "librdkafka calls it")]
 unsafe extern "C" fn on_response(
     _rk: *mut sys::rd_kafka_t,
     _socket: c_int,
