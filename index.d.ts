@@ -23,6 +23,8 @@ export declare class NativeAdmin {
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
+  /** Adds brokers to connect to, as `host:port` separated by commas. */
+  addBrokers(brokers: string): void
   /** Asks about topics; about all without names. One that does not exist comes with its error. */
   metadata(topics: Array<string> | undefined | null, options: NativeAdminOptions): Promise<NativeMetadata | Failure>
   /** Asks about the cluster. */
@@ -72,6 +74,15 @@ export declare class NativeConsumer {
   constructor(properties: Record<string, string>, settings: NativeConsumerSettings, onSignal: (batch: Buffer | null | undefined, event: string | null | undefined) => void)
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
+  /** Adds brokers to connect to, as `host:port` separated by commas. */
+  addBrokers(brokers: string): void
+  /** Describes the cluster: its brokers and all its topics. */
+  clusterMetadata(timeout: number): Promise<NativeMetadata | Failure>
+  /**
+   * Asks for the offsets of timestamps (ms), or of the beginning (-2) or the end (-1). A timestamp after the last
+   * record has the end's.
+   */
+  listOffsets(offsets: Array<NativeOffset>, timeout: number): Promise<Array<NativeOffset> | Failure>
   /** Lists the topics of the cluster. */
   listTopics(timeout: number): Promise<Array<NativeTopic> | Failure>
   /** Makes sure that the topics exist; missing ones are created if `create` says so. */
@@ -84,6 +95,12 @@ export declare class NativeConsumer {
   describeGroup(groupId: string, timeout: number): Promise<NativeGroup | Failure>
   /** Commits offsets and resolves with the broker's answer. */
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
+  /** What the member says of itself, from its next join on, under a strategy that is decided in JavaScript. */
+  setMemberMetadata(assigner: string, metadata: Buffer): void
+  /** Answers the event `divide`, by its number. Members that are not named get nothing. */
+  divided(division: number, assignments: Array<NativeMemberAssignment>): void
+  /** Answers the event `divide` when the partitions cannot be divided: the group joins anew. */
+  divisionFailed(division: number, reason: string): void
   /** Moves the position of an assigned partition; an event tells the new slot. */
   seek(offset: NativeOffset): void
   /** Takes packed marks about handled records, for a consumer whose replies no producer sends. */
@@ -92,6 +109,8 @@ export declare class NativeConsumer {
   setBearerToken(token: NativeBearerToken): void
   /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
   setBearerTokenFailure(reason: string): void
+  /** Whether each request to a broker is told of, by the events `request` and `requestTimedOut`. */
+  watchRequests(wanted: boolean): void
   /** Requests that wait for a reply. */
   pendingRequests(): number
   /**
@@ -146,6 +165,8 @@ export declare class NativeProducer {
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
+  /** Adds brokers to connect to, as `host:port` separated by commas. */
+  addBrokers(brokers: string): void
   /**
    * Lets this producer send the replies to the requests that a consumer hands out, or the requests whose
    * replies it awaits.
@@ -250,6 +271,17 @@ export interface NativeAlteredConfig {
   kind: number
 }
 
+/** A strategy that a group may be joined with. */
+export interface NativeAssigner {
+  /** Its name on the wire. */
+  name: string
+  /**
+   * Whether the partitions are divided by this binding (`RoundRobinAssigner`, for replies
+   * `NestReplyPartitionAssigner`) or in JavaScript: then the leader gets the event `divide`.
+   */
+  builtIn: boolean
+}
+
 /** A token of SASL OAUTHBEARER. */
 export interface NativeBearerToken {
   /** The token itself. */
@@ -341,10 +373,12 @@ export interface NativeConsumerSettings {
    */
   processUptime: number
   /**
-   * Whether the group is joined with kafkajs's `RoundRobinAssigner` (replies: NestJS's
-   * `NestReplyPartitionAssigner`) instead of librdkafka's `partition.assignment.strategy`.
+   * The strategies that the group is joined with, the preferred first. None: those of librdkafka's
+   * `partition.assignment.strategy`.
    */
-  kafkajsAssignor: boolean
+  assigners: Array<NativeAssigner>
+  /** Without a sign of life for this long the coordinator takes the member for dead (ms). */
+  sessionTimeout: number
   /** Whether done records are committed without being asked. */
   autoCommit: boolean
   /** Also commit at this interval (ms). */
@@ -433,6 +467,16 @@ export interface NativeGroupMember {
   memberMetadata: Buffer
   /** Assignment, as the group's protocol encodes it. */
   memberAssignment: Buffer
+}
+
+/** What a member of the group is given. */
+export interface NativeMemberAssignment {
+  /** Member id. */
+  memberId: string
+  /** Its partitions. */
+  partitions: Array<NativePartition>
+  /** What goes with them. */
+  userData: Buffer
 }
 
 /** The brokers, and the topics asked for. */

@@ -12,6 +12,8 @@ export { Admin } from './kafkajs/admin.js';
 export { Producer } from './kafkajs/producer.js';
 export { CompressionCodecs, type CompressionCodec } from './kafkajs/compression-codecs.js';
 export { Partitioners } from './kafkajs/partitioners.js';
+export { PartitionAssigners } from './kafkajs/partition-assigners.js';
+export { AssignerProtocol, type Encodable } from './kafkajs/assigner-protocol.js';
 export * from './kafkajs/errors.js';
 export { CompressionTypes, logLevel } from './kafkajs/types.js';
 export * from './kafkajs/types/admin-enums.js';

@@ -19,8 +19,7 @@ const INTRO = `# Options
 \`new ServerKafka(options)\` and \`new ClientKafka(options)\` take what NestJS's \`KafkaOptions['options']\` holds: an object
 with the groups below. All of it is checked at construction, and nothing is dropped in silence: an option that is
 unknown, of a wrong kind, or impossible here throws a \`KafkaJSInvalidOptionError\` whose message names the option and, where
-there is one, the replacement (\`KafkaJSNotImplemented\` for the few that are only not supported yet). \`null\` and
-\`undefined\` count as not given; numbers may be given as text.
+there is one, the replacement. \`null\` and \`undefined\` count as not given; numbers may be given as text.
 
 This page is generated from the tables that do the checking.
 
@@ -42,13 +41,6 @@ new ServerKafka({
 \`\`\`
 `;
 
-/** Options that are refused only for now (lib/kafkajs/not-yet.ts), or have no effect yet. */
-const NOT_YET = {
-  'consumer.partitionAssigners': 'Not yet: refused for now.',
-  'run.eachBatchAutoResolve': 'Not yet: there is no `eachBatch`.',
-  'run.eachBatch': 'Not yet: refused for now.',
-};
-
 await main(import.meta.url, async (args) => {
   const { values } = parseArgs({ args, options: { check: { type: 'boolean', default: false } } });
   await buildTypescript();
@@ -67,9 +59,6 @@ async function page(options) {
   const { nestTable, clientTable, sslTable, consumerTable, producerTable, sendTable, runTable } = options;
   const { subscribeTable, retryTable, deadLetterTable, consumerFixed, producerFixed, OWNED_PROPERTIES } =
     options;
-  const known = new Set();
-  const section = (title, table, text = '') =>
-    `## ${title}\n\n${text && `${text}\n\n`}${optionTable(table, known)}`;
   const parts = [
     INTRO,
     section('`options`', nestTable, 'The object itself.'),
@@ -115,18 +104,22 @@ ${rows(
   [...OWNED_PROPERTIES].map(([property, reason]) => [code(property), sentence(reason)]),
 )}`,
   ];
-  const stale = Object.keys(NOT_YET).filter((path) => !known.has(path));
-  if (stale.length > 0) throw new Failure(`scripts/options-docs.mjs: no such option: ${stale.join(', ')}`);
   const config = await resolveConfig(PAGE);
   return format(parts.filter(Boolean).join('\n\n'), { ...config, parser: 'markdown' });
 }
 
-function optionTable(table, known) {
-  const body = table.rows.map((row) => {
-    const path = `${table.path}.${row.name}`;
-    known.add(path);
-    return [code(row.name), row.check.text, defaultOf(row), properties(row), description(row, NOT_YET[path])];
-  });
+function section(title, table, text = '') {
+  return `## ${title}\n\n${text && `${text}\n\n`}${optionTable(table)}`;
+}
+
+function optionTable(table) {
+  const body = table.rows.map((row) => [
+    code(row.name),
+    row.check.text,
+    defaultOf(row),
+    properties(row),
+    description(row),
+  ]);
   return rows(['Option', 'Value', 'Default', 'librdkafka', 'What it does'], body);
 }
 
@@ -140,12 +133,12 @@ function properties({ handling }) {
   return handling.by === 'librdkafka' ? handling.properties.map(code).join(', ') : '';
 }
 
-function description({ doc, handling }, notYet) {
+function description({ doc, handling }) {
   const more = {
     refused: () => `**Refused**: ${handling.because}; ${handling.instead}.`,
     nothing: () => `Has no effect: ${handling.because}.`,
   }[handling.by];
-  return [doc, more?.(), notYet && `**${notYet}**`].filter(Boolean).join(' ');
+  return [doc, more?.()].filter(Boolean).join(' ');
 }
 
 function fixedRows(consumer, producer) {

@@ -3,14 +3,14 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
-import { install, removeTarballs, ROOT } from '../package-consumers/install';
+import { install, ROOT, stopRegistry } from '../package-consumers/install';
 
 // The example spec of docs/testing.md, in both test runners: as a reader runs it, by the runner's own program and configuration.
 
 const SPEC = join(ROOT, 'examples/testing');
 const MINUTES = 60_000;
 
-afterAll(removeTarballs);
+afterAll(stopRegistry);
 
 /** The report of a run that has to end well and by itself. */
 async function run(cwd: string, program: string, ...args: string[]): Promise<string> {

@@ -21,13 +21,13 @@ import {
   listTopics,
 } from './admin/topics.js';
 import { supplyToken } from './bearer-token.js';
+import { Brokers } from './brokers.js';
 import { ConnectionTrouble } from './connection-error.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.js';
 import { adminEvents, InstrumentationEmitter } from './events.js';
 import type { CoreEvent } from './producer-handle.js';
 import { emitRequests, wantsRequests, type CoreRequest } from './request-events.js';
-import { resolveBrokers } from './resolve-brokers.js';
 import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from './types.js';
 
 const reassignment = (method: string): KafkaJSNotImplemented =>
@@ -38,7 +38,7 @@ const reassignment = (method: string): KafkaJSNotImplemented =>
 /** kafkajs's admin client. Its methods do not need `this`: they may be taken off the object, as kafkajs's may. */
 export class Admin implements AdminShape {
   readonly events = adminEvents;
-  readonly #kafka: KafkaConfig;
+  readonly #brokers: Brokers;
   readonly #properties: Record<string, string>;
   readonly #settings: ClientSettings;
   readonly #logger: Logger;
@@ -50,11 +50,11 @@ export class Admin implements AdminShape {
   /** @internal */
   constructor(kafka: KafkaConfig, config: AdminConfig, logger: Logger) {
     const { properties, settings } = adminProperties(kafka, config);
-    this.#kafka = kafka;
     this.#properties = properties;
     this.#settings = settings;
     this.#logger = logger.namespace('Admin');
     this.#emitter = new InstrumentationEmitter('admin', this.#logger);
+    this.#brokers = new Brokers(kafka, this.#logger);
     this.#context = {
       native: () => {
         if (this.#native) return this.#native;
@@ -80,7 +80,7 @@ export class Admin implements AdminShape {
   };
 
   async #connect(): Promise<void> {
-    const brokers = await resolveBrokers(this.#kafka);
+    const brokers = await this.#brokers.resolve();
     const trouble = new ConnectionTrouble();
     const properties = { ...this.#properties, 'bootstrap.servers': brokers };
     const native: NativeAdmin = call(
@@ -104,6 +104,7 @@ export class Admin implements AdminShape {
               return;
             }
             trouble.note(event);
+            this.#brokers.note(event, native);
             consumeLog(this.#logger, event);
           },
           wantsRequests(this.#emitter, adminEvents),

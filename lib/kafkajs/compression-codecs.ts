@@ -7,6 +7,7 @@ import { CompressionTypes } from './types.js';
 export interface CompressionCodec {
   /** Compresses what the encoder's buffer holds. */
   compress(encoder: { buffer: Buffer }): Promise<Buffer>;
+  /** Gives back what was compressed. */
   decompress(buffer: Buffer): Promise<Buffer>;
 }
 

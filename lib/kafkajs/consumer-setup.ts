@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { consumerProperties, type ConsumerSettings } from '../options/consumer.js';
-import type { NativeConsumerSettings } from '../native.js';
+import type { NativeAssigner, NativeConsumerSettings } from '../native.js';
 import type { Properties } from '../options/table.js';
+import type { ConsumerInternals } from './consumer-internals.js';
 import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig } from './types.js';
 
 /** How long the core waits for the commit before partitions are given up, in milliseconds. */
@@ -14,21 +16,55 @@ export interface ConsumerSetup {
   readonly settings: NativeConsumerSettings;
 }
 
+/** What a consumer is for. */
+export interface ConsumerPurpose {
+  /** Every topic starts at its beginning. */
+  readonly fromBeginning: boolean;
+  /** It reads replies, not records. */
+  readonly replies: boolean;
+  /** It reads reply partitions of its own choice, without a group. */
+  readonly assigned: boolean;
+  /** `partitionAssigners`, where they are given. */
+  readonly assigners?: NativeAssigner[] | undefined;
+}
+
+/** The core's own assigners. */
+const [ROUND_ROBIN, REPLIES] = ['RoundRobinAssigner', 'NestReplyPartitionAssigner'];
+
+/** Random bytes of a client's correlation ids. */
+const PREFIX_BYTES = 16;
+
+/** What each native consumer is made with anew: it says nothing about whether another one would be the same. */
+export function freshSettings({
+  onReplies,
+  replyTimeout,
+}: ConsumerInternals): Partial<NativeConsumerSettings> {
+  const correlationPrefix = onReplies && randomBytes(PREFIX_BYTES).toString('base64url');
+  return {
+    processUptime: process.uptime(),
+    ...(correlationPrefix ? { correlationPrefix } : {}),
+    ...(replyTimeout ? { replyTimeout } : {}),
+  };
+}
+
 /** Translates the options of a consumer and of its run. */
 export function consumerSetup(
   kafka: KafkaConfig,
   config: ConsumerConfig,
   { autoCommit = true, autoCommitInterval, autoCommitThreshold }: ConsumerRunConfig,
-  { fromBeginning, replies, assigned }: { fromBeginning: boolean; replies: boolean; assigned: boolean },
+  { fromBeginning, replies, assigned, assigners }: ConsumerPurpose,
 ): ConsumerSetup {
   const { properties, settings } = consumerProperties(kafka, config, { fromBeginning });
   if (replies && autoCommit && !assigned) {
     // Replies are not tracked: what was read of the reply partitions is committed now and then, for whoever watches the group's lag.
     properties['enable.auto.commit'] = 'true';
   }
+  // The broker, or one of librdkafka's own strategies.
+  const chosen = settings.groupProtocol === 'consumer' || 'partition.assignment.strategy' in properties;
   const native: NativeConsumerSettings = {
     processUptime: 0,
-    kafkajsAssignor: settings.groupProtocol === 'classic' && !('partition.assignment.strategy' in properties),
+    assigners: chosen ? [] : (assigners ?? [{ name: replies ? REPLIES : ROUND_ROBIN, builtIn: true }]),
+    sessionTimeout: settings.sessionTimeoutMs,
     autoCommit: autoCommit && !replies,
     autoCommitInterval: autoCommitInterval || LONGEST_UNCOMMITTED,
     drainTimeout: revocationTimeout(settings, Number(properties['max.poll.interval.ms'])),

@@ -1,8 +1,7 @@
 import type { IncomingBatch } from '../packed/incoming.js';
-import type { Consumer } from './consumer.js';
-import { KafkaJSNotImplemented } from './errors.js';
+import type { Lane } from './lane.js';
 import type { RecordHandler } from './runner.js';
-import type { ConsumerRunConfig, KafkaMessage } from './types.js';
+import type { EachMessageHandler, EachMessagePayload, KafkaMessage } from './types.js';
 
 /** A record in kafkajs's shape. */
 export function kafkaMessage(batch: IncomingBatch, index: number): KafkaMessage {
@@ -16,25 +15,36 @@ export function kafkaMessage(batch: IncomingBatch, index: number): KafkaMessage 
   };
 }
 
+/** What a handler can do to its consumer. */
+export interface HandlerOwner {
+  heartbeat(lane: Lane): Promise<void>;
+  pause(topics: { topic: string; partitions: number[] }[]): void;
+  resume(topics: { topic: string; partitions: number[] }[]): void;
+}
+
+/** What handlers of messages and of batches are given alike. */
+export function handlerControls(
+  owner: HandlerOwner,
+  lane: Lane,
+): Pick<EachMessagePayload, 'heartbeat' | 'pause'> {
+  const { topic, partition } = lane;
+  return {
+    heartbeat: () => owner.heartbeat(lane),
+    pause: () => {
+      owner.pause([{ topic, partitions: [partition] }]);
+      return () => owner.resume([{ topic, partitions: [partition] }]);
+    },
+  };
+}
+
 /** `run()`'s `eachMessage` as a handler of packed records. */
 export function eachMessageHandler(
-  consumer: Consumer,
-  { eachMessage, eachBatch }: ConsumerRunConfig,
+  owner: HandlerOwner,
+  eachMessage: EachMessageHandler | undefined,
 ): RecordHandler {
-  if (eachBatch) {
-    throw new KafkaJSNotImplemented('run({ eachBatch }) is not supported yet: use eachMessage');
-  }
   return (lane, batch, index) => {
     const { topic, partition } = lane;
-    return eachMessage?.({
-      topic,
-      partition,
-      message: kafkaMessage(batch, index),
-      heartbeat: () => consumer.heartbeat(lane),
-      pause: () => {
-        consumer.pause([{ topic, partitions: [partition] }]);
-        return () => consumer.resume([{ topic, partitions: [partition] }]);
-      },
-    });
+    const message = kafkaMessage(batch, index);
+    return eachMessage?.({ topic, partition, message, ...handlerControls(owner, lane) });
   };
 }

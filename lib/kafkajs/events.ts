@@ -37,8 +37,11 @@ export const HANDLER_TIMEOUT = 'consumer.handler_timeout';
 /** Another one: the last of the handlers that had passed that limit has ended. */
 export const HANDLER_RECOVERED = 'consumer.handler_recovered';
 
-/** The events of a consumer that kafkajs does not have. */
-const EXTENSIONS: ReadonlySet<string> = new Set([HANDLER_TIMEOUT, HANDLER_RECOVERED]);
+/**
+ * An event that kafkajs does not have: librdkafka's statistics, every `librdkafka["statistics.interval.ms"]`. It is in no list of
+ * `events`, which are kafkajs's.
+ */
+export const STATISTICS = 'statistics';
 
 /** Names of a producer's events; `producer.events`. */
 export const producerEvents: ProducerEvents = {
@@ -65,6 +68,13 @@ const EVENTS: Record<EventRole, Record<string, string>> = {
   consumer: consumerEvents,
   producer: producerEvents,
   admin: adminEvents,
+};
+
+/** What each kind emits beyond kafkajs's events. */
+const EXTENSIONS: Record<EventRole, readonly string[]> = {
+  consumer: [HANDLER_TIMEOUT, HANDLER_RECOVERED, `consumer.${STATISTICS}`],
+  producer: [`producer.${STATISTICS}`],
+  admin: [],
 };
 
 type Listener = (event: InstrumentationEvent<any>) => unknown;
@@ -102,11 +112,16 @@ export class InstrumentationEmitter {
     this.#emitter.emit(eventName, event);
   }
 
+  /** Emits librdkafka's statistics, which are parsed for those who listen. */
+  emitStatistics(json: string): void {
+    const eventName = `${this.#role}.${STATISTICS}`;
+    if (this.listens(eventName)) this.emit(eventName, JSON.parse(json));
+  }
+
   /** kafkajs's `on()`: returns the function that removes the listener, and refuses names that do not exist. */
   on(eventName: string, listener: Listener): RemoveInstrumentationEventListener<string> {
     const events = EVENTS[this.#role];
-    const isExtension = this.#role === 'consumer' && EXTENSIONS.has(eventName);
-    if (!isExtension && !Object.values(events).includes(eventName)) {
+    if (!EXTENSIONS[this.#role].includes(eventName) && !Object.values(events).includes(eventName)) {
       const keys = Object.keys(events).map((key) => `${this.#role}.events.${key}`);
       throw new KafkaJSNonRetriableError(`Event name should be one of ${keys.join(', ')}`);
     }

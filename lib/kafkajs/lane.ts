@@ -5,6 +5,8 @@ export interface Segment {
   readonly batch: IncomingBatch;
   index: number;
   readonly end: number;
+  /** The offset after the partition's last record when these were fetched; -1 when it is not known. */
+  readonly highWatermark: number;
 }
 
 /**

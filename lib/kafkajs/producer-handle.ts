@@ -40,7 +40,7 @@ export interface ProducerHandleSettings {
 /** What a handle tells its owner. */
 export interface ProducerHandleEvents {
   /** An event of the core. */
-  event(event: CoreEvent): void;
+  event(event: CoreEvent, native: NativeProducer): void;
   /** A bearer token is wanted. */
   tokenWanted(native: NativeProducer): void;
   /** Requests to brokers have ended; told while {@link ProducerHandle.watchRequests} is on. */
@@ -175,7 +175,7 @@ export class ProducerHandle {
       return;
     }
     this.#trouble.note(event);
-    this.#events.event(event);
+    this.#events.event(event, this.#native);
   }
 
   #reports(words: Uint32Array): void {

@@ -7,8 +7,9 @@ import {
   type SendOptions,
 } from '../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
-import type { NativeConsumer } from '../native.js';
+import type { NativeConsumer, NativeProducer } from '../native.js';
 import { supplyToken } from './bearer-token.js';
+import { Brokers } from './brokers.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
@@ -16,7 +17,6 @@ import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import { ProducerHandle, type CoreEvent, type SendCallback } from './producer-handle.js';
 import { emitRequests, wantsRequests } from './request-events.js';
-import { resolveBrokers } from './resolve-brokers.js';
 import { Transactions } from './transaction.js';
 import type {
   KafkaConfig,
@@ -68,7 +68,9 @@ export class Producer implements Pick<
   readonly #handles = new Map<string, ProducerHandle>();
   readonly #partitioning: Partitioning | undefined;
   #transactions: Transactions | undefined;
-  #brokers: string | undefined;
+  readonly #brokers: Brokers;
+  /** The brokers that the present handles were made with. */
+  #bootstrap: string | undefined;
   #connecting: Promise<void> | undefined;
   #status: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected';
 
@@ -89,6 +91,7 @@ export class Producer implements Pick<
       this.#logger.warn('Limiting retries for the idempotent producer may invalidate EoS guarantees');
     }
     this.#internals = internals;
+    this.#brokers = new Brokers(kafka, this.#logger);
   }
 
   /**
@@ -105,7 +108,7 @@ export class Producer implements Pick<
   }
 
   async #connect(): Promise<void> {
-    this.#brokers = await resolveBrokers(this.#kafka);
+    this.#bootstrap = await this.#brokers.resolve();
     const handle = this.#makeHandle({}, false);
     this.#handles.set(handleKey({}), handle);
     try {
@@ -298,19 +301,24 @@ export class Producer implements Pick<
       properties['enable.idempotence'] = 'true';
     }
     return new ProducerHandle(
-      { ...properties, 'bootstrap.servers': this.#brokers as string },
+      { ...properties, 'bootstrap.servers': this.#bootstrap as string },
       { retry: this.#settings.retry, watchRequests: wantsRequests(this.#emitter, producerEvents) },
       {
         requests: (requests) =>
           emitRequests(this.#emitter, producerEvents, this.#settings.clientId, requests),
-        event: (event) => this.#event(event),
+        event: (event, native) => this.#event(event, native),
         tokenWanted: (native) => void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
       },
     );
   }
 
-  #event(event: CoreEvent): void {
+  #event(event: CoreEvent, native: NativeProducer): void {
+    this.#brokers.note(event, native);
+    if (event.type === 'statistics') {
+      this.#emitter.emitStatistics(event['json']);
+      return;
+    }
     if (event.type === 'replyFailed') {
       const where = event['partition'] === null ? '' : ` [${event['partition']}]`;
       this.#logger.error(`A reply to ${event['topic']}${where} could not be sent: ${event['message']}`, {

@@ -1,5 +1,5 @@
 import type { IncomingBatch } from '../packed/incoming.js';
-import { ADVANCE, COMMIT, FINISHED, type OutgoingBuffer } from '../packed/outgoing.js';
+import { ADVANCE, COMMIT, FINISHED, THROUGH, type OutgoingBuffer } from '../packed/outgoing.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { Lane, type Segment } from './lane.js';
 import type { PartitionMemory } from './partition-memory.js';
@@ -15,9 +15,22 @@ export type RecordHandler = (
   index: number,
 ) => Promise<void | typeof UNFINISHED> | void | typeof UNFINISHED;
 
+/**
+ * Handles what is left of a segment at once. `resolve` is told which record is done, and with it all before; what is not resolved in
+ * the end comes again.
+ */
+export type BatchHandler = (
+  lane: Lane,
+  segment: Segment,
+  resolve: (index: number) => void,
+) => Promise<void> | void;
+
 /** What a runner needs of its owner. */
 export interface RunnerOptions {
-  readonly handle: RecordHandler;
+  /** One of two ways to handle records: one by one, or all at once. */
+  readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
+  /** Told of what goes to the handler next; what it returns, if anything, is called when that has been handled. */
+  readonly onBatch?: ((lane: Lane, segment: Segment) => (() => void) | undefined) | undefined;
   /** Takes the marks about handled records. */
   readonly marks: () => OutgoingBuffer;
   /** Partitions worked on at once. */
@@ -30,6 +43,8 @@ export interface RunnerOptions {
   /** Asked about each failed delivery; true when the record has been taken care of and the partition may go on. */
   readonly recover?:
     ((error: unknown, lane: Lane, batch: IncomingBatch, index: number) => Promise<boolean>) | undefined;
+  /** Told of each partition that is gone. */
+  readonly onRevoked?: (lane: Lane) => void;
   /** Told of each failed delivery. */
   readonly onFailure: (error: unknown, lane: Lane, offset: string) => void;
   /** A record has failed more often than `retry` allows. */
@@ -62,17 +77,11 @@ export class Runner {
 
   /** Lays a batch's records into their lanes. Records of slots that are no longer open are dropped. */
   accept(batch: IncomingBatch): void {
-    let start = 0;
-    while (start < batch.length) {
-      const slot = batch.slot(start);
-      let end = start + 1;
-      while (end < batch.length && batch.slot(end) === slot) end++;
+    for (const { slot, start, end, highWatermark } of batch.runs()) {
       const lane = this.#lanes.get(slot);
-      if (lane !== undefined && !lane.halted) {
-        lane.push({ batch, index: start, end });
-        this.#start(lane);
-      }
-      start = end;
+      if (lane === undefined || lane.halted) continue;
+      lane.push({ batch, index: start, end, highWatermark });
+      this.#start(lane);
     }
   }
 
@@ -112,9 +121,15 @@ export class Runner {
       const lane = this.#lanes.get(slot);
       if (lane === undefined) continue;
       lane.revoked = true;
+      this.#options.onRevoked?.(lane);
       this.#halt(lane);
       this.#lanes.delete(slot);
     }
+  }
+
+  /** The consumer is to stop: the handlers in hand are the last, before the group asks for the partitions. */
+  halt(): void {
+    for (const lane of this.#lanes.values()) this.#halt(lane);
   }
 
   /** The consumer has stopped: handlers that still run come to nothing. */
@@ -196,12 +211,23 @@ export class Runner {
   }
 
   async #segment(lane: Lane, segment: Segment): Promise<void> {
-    const { batch, end } = segment;
-    const { handle, marks, memory, watch } = this.#options;
+    const { handler, memory, onBatch } = this.#options;
     if (lane.fresh) {
       lane.fresh = false;
-      lane.failures = memory.failures(lane, batch.offset(segment.index));
+      lane.failures = memory.failures(lane, segment.batch.offset(segment.index));
     }
+    const handled = onBatch?.(lane, segment);
+    const succeeded =
+      'each' in handler
+        ? await this.#each(lane, segment, handler.each)
+        : await this.#whole(lane, segment, handler.batch);
+    if (succeeded) handled?.();
+  }
+
+  /** Handles a segment record by record; false when one has failed. */
+  async #each(lane: Lane, segment: Segment, handle: RecordHandler): Promise<boolean> {
+    const { batch, end } = segment;
+    const { marks, watch } = this.#options;
     while (segment.index < end && !lane.halted) {
       const index = segment.index;
       let outcome: void | typeof UNFINISHED;
@@ -212,22 +238,53 @@ export class Runner {
         watch?.end(lane);
       } catch (error) {
         watch?.end(lane);
-        if (!(await this.#failed(error, lane, batch, index))) return;
+        if (!(await this.#failed(error, lane, batch, index))) return false;
         outcome = undefined;
       }
-      if (lane.failures > 0) {
-        lane.failures = 0;
-        lane.retries = 0;
-        memory.handled(lane);
-      }
+      this.#progressed(lane);
       segment.index = index + 1;
       // Of a partition that is gone, nobody waits for the mark.
-      if (lane.revoked) return;
+      if (lane.revoked) return true;
       const flags = outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED;
       marks().settled(lane.slot, batch.sequence(index), flags);
-      if (this.#isPaused(lane)) return;
+      if (this.#isPaused(lane)) return true;
       if (this.#isOvertime()) await this.#breathe();
     }
+    return true;
+  }
+
+  /** Handles what is left of a segment at once; false when the handler has failed. */
+  async #whole(lane: Lane, segment: Segment, handle: BatchHandler): Promise<boolean> {
+    const { batch, end, index: first } = segment;
+    const { marks, watch } = this.#options;
+    const resolve = (index: number): void => {
+      this.#progressed(lane);
+      segment.index = index + 1;
+      if (!lane.revoked) marks().settled(lane.slot, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
+    };
+    watch?.begin(lane, batch, first);
+    try {
+      await handle(lane, segment, resolve);
+      watch?.end(lane);
+    } catch (error) {
+      watch?.end(lane);
+      await this.#failed(error, lane, batch, Math.min(segment.index, end - 1));
+      return false;
+    }
+    if (segment.index === first) {
+      // It wants all of them again, and others a turn between.
+      await new Promise(setImmediate);
+    } else if (!lane.revoked) {
+      marks().settled(lane.slot, batch.sequence(segment.index - 1), COMMIT);
+    }
+    return true;
+  }
+
+  #progressed(lane: Lane): void {
+    if (lane.failures === 0) return;
+    lane.failures = 0;
+    lane.retries = 0;
+    this.#options.memory.handled(lane);
   }
 
   /** Lets the lane rest before the next delivery; true when there is to be none, for the record has been taken care of. */

@@ -35,6 +35,8 @@ export type * from './types/logger.js';
 export type * from './types/message.js';
 export type {
   Batch,
+  ConsumerEachBatchPayload,
+  ConsumerEachMessagePayload,
   ConsumerGroupState,
   ConsumerRunConfig,
   ConsumerSubscribeTopic,

@@ -16,6 +16,11 @@ export class Subscriptions {
     return [...this.#topics].map(([topic, fromBeginning]) => ({ topic, fromBeginning }));
   }
 
+  /** The topics' names. */
+  names(): string[] {
+    return [...this.#topics.keys()];
+  }
+
   /** Adds a subscription, checked with kafkajs's texts; `list` answers the cluster's topics. */
   async add(subscription: SubscribeConfig, list: () => Promise<string[]>): Promise<void> {
     const { topic, topics, fromBeginning = false } = { topic: undefined, topics: undefined, ...subscription };

@@ -1,4 +1,5 @@
 import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors.js';
+import { librdkafkaStrategy } from '../kafkajs/partition-assigners.js';
 import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
 import type { ConsumerConfig, KafkaConfig, PartitionAssigner, RetryOptions } from '../kafkajs/types.js';
 import {
@@ -8,6 +9,7 @@ import {
   integer,
   isGiven,
   milliseconds,
+  oneOf,
   rawProperties,
   string,
 } from './checks.js';
@@ -65,6 +67,24 @@ export const consumerFixed: readonly FixedProperty[] = [
   { property: 'socket.nagle.disable', value: 'true', doc: 'Small requests leave at once.' },
 ];
 
+const STRATEGY = 'partition.assignment.strategy';
+
+/** A strategy of librdkafka's own; the other assigners go through the core's hook. */
+function strategy(assigners: readonly PartitionAssigner[] | undefined): Properties {
+  if (assigners === undefined) return {};
+  const option = 'consumer.partitionAssigners';
+  if (assigners.length === 0) {
+    const message = `Option ${option} is empty: leave it out for PartitionAssigners.roundRobin`;
+    throw new KafkaJSInvalidOptionError(message, { option });
+  }
+  const name = librdkafkaStrategy(assigners);
+  if (name !== null) return name === undefined ? {} : { [STRATEGY]: name };
+  throw new KafkaJSInvalidOptionError(
+    `Option ${option} cannot have PartitionAssigners.cooperativeSticky beside others: all members of a group rebalance in one way`,
+    { option },
+  );
+}
+
 /** `consumer`: the options of `kafka.consumer()`. */
 export const consumerTable: OptionTable = {
   path: 'consumer',
@@ -80,8 +100,8 @@ export const consumerTable: OptionTable = {
       name: 'partitionAssigners',
       check: callbacks,
       defaultText: '`PartitionAssigners.roundRobin`',
-      handling: layer,
-      doc: 'How the group’s leader distributes partitions.',
+      handling: sets([STRATEGY], strategy),
+      doc: 'How the group’s leader distributes partitions: functions as kafkajs takes them, or one of `PartitionAssigners`.',
     },
     {
       name: 'metadataMaxAge',
@@ -189,6 +209,21 @@ export const consumerTable: OptionTable = {
       doc: 'The rack to fetch from, where brokers allow fetching from followers.',
     },
     {
+      name: 'groupInstanceId',
+      check: string,
+      handling: setsAsIs('group.instance.id'),
+      doc: 'Static membership: a member that comes back under this id within sessionTimeout gets its partitions back without a rebalance. An extension of this package.',
+    },
+    {
+      name: 'groupProtocol',
+      check: oneOf('classic', 'consumer'),
+      default: 'classic',
+      handling: sets(['group.protocol'], (value: string): Properties =>
+        value === 'consumer' ? { 'group.protocol': value } : {},
+      ),
+      doc: '`consumer`: the broker divides the partitions (KIP-848, Kafka 4.0 or later). An extension of this package.',
+    },
+    {
       name: 'handlerTimeout',
       check: milliseconds(1),
       defaultText: 'off',
@@ -214,6 +249,7 @@ export const consumerTable: OptionTable = {
 /** What the layer acts on of a consumer's options. */
 export interface ConsumerSettings extends ClientSettings {
   readonly groupId: string;
+  /** Undefined: the default one, or librdkafka's `partition.assignment.strategy`. */
   readonly partitionAssigners?: readonly PartitionAssigner[];
   /** Back-off of redeliveries: `consumer.retry` over `client.retry` over the defaults. */
   readonly retry: ResolvedRetry;
@@ -224,7 +260,7 @@ export interface ConsumerSettings extends ClientSettings {
   readonly metadataMaxAgeMs: number;
   readonly handlerTimeoutMs?: number;
   readonly drainTimeoutMs: number;
-  /** `consumer` when the raw property `group.protocol` chooses the protocol of KIP-848, which has no client-side assigners. */
+  /** `consumer`: the protocol of KIP-848, which has no client-side assigners. */
   readonly groupProtocol: 'classic' | 'consumer';
 }
 
@@ -269,7 +305,10 @@ export function consumerProperties(
   const settings: ConsumerSettings = {
     ...base,
     groupId: consumer['groupId'] as string,
-    partitionAssigners: consumer['partitionAssigners'] as PartitionAssigner[] | undefined,
+    partitionAssigners:
+      STRATEGY in properties
+        ? undefined
+        : (consumer['partitionAssigners'] as PartitionAssigner[] | undefined),
     retry: resolveRetry(clientRetry, retry),
     restartOnFailure: retry?.restartOnFailure ?? clientRetry?.restartOnFailure,
     allowAutoTopicCreation: properties['allow.auto.create.topics'] === 'true',
@@ -288,7 +327,7 @@ function dropGroupTimeouts(properties: Properties, consumer: Given): void {
   for (const name of ['sessionTimeout', 'heartbeatInterval', 'partitionAssigners']) {
     if (!isGiven(consumer[name])) continue;
     const option = `consumer.${name}`;
-    const message = `Option ${option} contradicts consumer.librdkafka["group.protocol"]: with the protocol "consumer" the broker decides it`;
+    const message = `Option ${option} contradicts consumer.groupProtocol: with the protocol "consumer" the broker decides it`;
     throw new KafkaJSInvalidOptionError(message, { option });
   }
   for (const property of GROUP_TIMEOUTS) delete properties[property];

@@ -1,6 +1,5 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
-import { refuseInConsumer } from '../kafkajs/not-yet.js';
 import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig, ProducerConfig } from '../kafkajs/types.js';
 import { anything, boolean, integer, isGiven, milliseconds, object, oneOf, string } from './checks.js';
 import { clientSettings, readClient } from './client.js';
@@ -155,7 +154,6 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   clientSettings({ ...client, brokers: kafka.brokers });
   const consumer = given['consumer'] as Partial<ConsumerConfig> | undefined;
   const group = consumerProperties(kafka, { ...consumer, groupId: consumer?.groupId || 'nestjs-group' });
-  refuseInConsumer(group.settings);
   const send = readSend(given['send']);
   producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
   readOptions(nestRunTable, given['run']);
@@ -165,13 +163,23 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   for (const name of ['replyTimeout', 'maxPendingRequests', 'replies'] as const) {
     if (role === 'server' && isGiven(given[name])) throw wrongRole(name, 'the client');
   }
+  if (role === 'client' && isGiven(consumer?.partitionAssigners)) refuseAssigners();
   if (role === 'client' && given['replies'] !== 'assigned' && group.settings.groupProtocol === 'consumer') {
-    const option = 'consumer.librdkafka["group.protocol"]';
+    const option = 'consumer.groupProtocol';
     throw new KafkaJSInvalidOptionError(
-      `Option ${option} cannot be "consumer" here: the group's members divide the reply partitions themselves. Leave it out, or set options.replies to "assigned"`,
+      `Option ${option} (librdkafka's group.protocol) cannot be "consumer" here: the group's members divide the reply partitions themselves. Leave it out, or set options.replies to "assigned"`,
       { option },
     );
   }
+}
+
+/** A client's replies come to the partition that its own assigner gives it. */
+function refuseAssigners(): never {
+  const option = 'consumer.partitionAssigners';
+  throw new KafkaJSInvalidOptionError(
+    `Option ${option} is not supported in a client: its group divides the reply partitions with NestJS's assigner. Leave it out`,
+    { option },
+  );
 }
 
 function wrongRole(name: string, place: string): KafkaJSInvalidOptionError {

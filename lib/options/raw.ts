@@ -28,7 +28,10 @@ export const OWNED_PROPERTIES: ReadonlyMap<string, string> = new Map([
   ['enable.auto.offset.store', 'an offset is stored when its message was handled, not when it was fetched'],
   ['offset.store.method', 'offsets are kept by the broker'],
   ['auto.offset.reset', 'use subscribe.fromBeginning'],
-  ['partition.assignment.strategy', 'use consumer.partitionAssigners'],
+  [
+    'partition.assignment.strategy',
+    'use consumer.partitionAssigners, for example [PartitionAssigners.cooperativeSticky]',
+  ],
   ['enable.partition.eof', 'the core does not expect its events'],
   ['plugin.library.paths', 'a configuration must not load code into the process'],
   ['delivery.report.only.error', 'every message waits for its delivery report'],

@@ -34,6 +34,20 @@ export const LOG_APPEND_TIME = 1 << 9;
 /** A header as it lies on the broker. */
 export type RawHeader = readonly [name: string, value: Buffer | null];
 
+/** A partition's share of a batch. */
+export interface Run {
+  /** Number of the partition's current assignment. */
+  readonly slot: number;
+  /** Its first record. */
+  readonly start: number;
+  /** The record after its last one. */
+  readonly end: number;
+  /** The offset after the partition's last record when these were fetched; -1 when it is not known. */
+  readonly highWatermark: number;
+  /** The broker that they were fetched from; -1 when it is not known. */
+  readonly broker: number;
+}
+
 /**
  * A packed batch of consumed records. Nothing is decoded before it is asked for; what is handed out as a Buffer is a view that keeps
  * the whole batch in memory as long as it lives.
@@ -44,6 +58,7 @@ export class IncomingBatch {
   readonly #bytes: Buffer;
   readonly #base: number;
   readonly #words: Uint32Array;
+  readonly #runs: Float64Array;
   readonly #times: Float64Array;
   readonly #recordsAt: number;
   readonly #headersAt: number;
@@ -63,9 +78,32 @@ export class IncomingBatch {
     this.#base = head[3] as number;
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, this.#base / Uint32Array.BYTES_PER_ELEMENT);
     this.#times = new Float64Array(bytes.buffer, bytes.byteOffset + TIMES_AT, length * 2);
-    this.#recordsAt = HEAD_WORDS + length * 4;
+    const runs = head[4] as number;
+    const runsAt = TIMES_AT + this.#times.byteLength;
+    this.#runs = new Float64Array(bytes.buffer, bytes.byteOffset + runsAt, runs * 2);
+    this.#recordsAt = HEAD_WORDS + (length + runs) * 4;
     this.#headersAt = this.#recordsAt + length * RECORD_WORDS;
     this.#namesAt = this.#headersAt + (head[1] as number) * HEADER_WORDS;
+  }
+
+  /** Records of one partition that follow one another. */
+  runs(): Run[] {
+    const runs: Run[] = [];
+    for (let start = 0; start < this.length;) {
+      const slot = this.slot(start);
+      let end = start + 1;
+      while (end < this.length && this.slot(end) === slot) end++;
+      const at = runs.length * 2;
+      runs.push({
+        slot,
+        start,
+        end,
+        highWatermark: this.#runs[at] as number,
+        broker: this.#runs[at + 1] as number,
+      });
+      start = end;
+    }
+    return runs;
   }
 
   #word(index: number, field: number): number {

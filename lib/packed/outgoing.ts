@@ -20,6 +20,8 @@ export const ADVANCE = 1;
 export const FINISHED = 2;
 /** Mark: what is done of the partition is to be committed now. */
 export const COMMIT = 4;
+/** Mark: it is about all records up to this one. */
+export const THROUGH = 8;
 
 const INITIAL_WORDS = 4096;
 const INITIAL_BYTES = 64 * 1024;

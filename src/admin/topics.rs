@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{blocking, millis};
 use crate::binding::librdkafka::{
-    AdminOptions, Handle, Metadata, NewTopic, Outcome, PartitionMetadata, Scope, describe_code,
+    AdminOptions, Handle, Metadata, NewTopic, Outcome, Partition, PartitionMetadata, Scope, describe_code,
 };
 use crate::error::{
     CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_TOPIC_ALREADY_EXISTS, CODE_UNKNOWN_TOPIC, Error, Result,
@@ -34,6 +34,21 @@ pub async fn metadata(handle: Arc<Handle>, topic: Option<String>, timeout: Durat
         handle.metadata(scope, timeout_ms)
     })
     .await
+}
+
+/// The offsets of timestamps, or of the beginning or the end, of partitions.
+pub async fn offsets(
+    handle: Arc<Handle>,
+    partitions: Vec<Partition>,
+    timeout: Duration,
+) -> Result<Vec<Partition>> {
+    const OPERATION: &str = "list offsets";
+    let timeout_ms = millis(timeout);
+    let found = blocking(OPERATION, move || handle.resolve_offsets(&partitions, timeout_ms)).await?;
+    match found.iter().find(|p| p.error != 0) {
+        Some(failed) => Err(Error::new(OPERATION, failed.error, describe_code(failed.error))),
+        None => Ok(found),
+    }
 }
 
 /// Whether any broker answers.

@@ -4,62 +4,17 @@
 //! shim's state into it, [`Hook::register`] adds the assignors to that state, and librdkafka frees both at the
 //! end of `rd_kafka_destroy()`, when none of its threads is left to call them. Nothing has to be kept alive.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::slice;
 use std::sync::Arc;
 
 use rdkafka_sys as sys;
-use thiserror::Error;
 
-use super::{Assignment, Assignor, Member, join_response};
-
-/// Why an assignor could not be put into a client.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum AssignorError {
-    /// Another librdkafka is linked than the one whose private headers the shim was compiled with.
-    #[error(
-        "librdkafka {linked:#010x} is linked, but the assignors were compiled for {headers:#010x}: build with \
-         the librdkafka that rdkafka-sys brings along"
-    )]
-    Version {
-        /// `RD_KAFKA_VERSION` of the headers.
-        headers: i32,
-        /// What `rd_kafka_version()` returns.
-        linked: i32,
-    },
-    /// [`prepare`] was called before with this configuration.
-    #[error("the configuration is prepared for assignors already")]
-    AlreadyPrepared,
-    /// The handle was not made from the prepared configuration, or has its assignors.
-    #[error("the client was not made from the configuration that was prepared")]
-    ForeignHandle,
-    /// The library's structures are not where its headers say; nothing was touched.
-    #[error("librdkafka was compiled with another config.h than the assignors: clean and build again")]
-    Layout,
-    /// There is no group whose leader could assign anything.
-    #[error("assignors need a consumer with a group.id and group.protocol=classic")]
-    NoClassicGroup,
-    /// No assignor was given.
-    #[error("at least one assignor is needed")]
-    Empty,
-    /// A name that cannot be sent.
-    #[error("{name:?} cannot be the name of an assignor")]
-    Name {
-        /// The assignor's name.
-        name: String,
-    },
-    /// librdkafka refused it: mostly because it has one of that name.
-    #[error("librdkafka does not take the assignor {name:?}: {reason}")]
-    Refused {
-        /// The assignor's name.
-        name: String,
-        /// librdkafka's error text.
-        reason: String,
-    },
-}
+use super::c_memory::{array, text, write_text};
+use super::error::AssignorError;
+use super::{Assignment, Assignor, JoinWatch, Member, join_response};
 
 /// `nka_client_t`.
 #[repr(C)]
@@ -77,6 +32,8 @@ struct MemberView {
     topics: *const *const sys::rd_kafka_metadata_topic_t,
     topic_cnt: usize,
     assignment: *mut sys::rd_kafka_topic_partition_list_t,
+    /// The shim's alone.
+    given_user_data: *mut c_void,
 }
 
 /// `nka_user_data_sink_t`.
@@ -85,6 +42,7 @@ type UserDataSink = unsafe extern "C" fn(sink: *mut c_void, data: *const c_void,
 /// `nka_assignor_t`, and the assignor behind it.
 #[repr(C)]
 struct Entry {
+    metadata: unsafe extern "C" fn(*const Entry, UserDataSink, *mut c_void),
     user_data: unsafe extern "C" fn(*const Entry, UserDataSink, *mut c_void),
     assign: unsafe extern "C" fn(
         *const Entry,
@@ -114,8 +72,12 @@ unsafe extern "C" {
     fn nka_headers_version() -> c_int;
     fn nka_prepare(
         conf: *mut sys::rd_kafka_conf_t,
-        repair: unsafe extern "C" fn(*mut u8, usize, i16),
+        joined: unsafe extern "C" fn(*mut c_void, *mut u8, usize, i16) -> c_int,
+        watch: *mut c_void,
+        release_watch: unsafe extern "C" fn(*mut c_void),
     ) -> *mut Client;
+    fn nka_let_go(client: *mut Client, for_good: c_int);
+    fn nka_give_user_data(view: *const MemberView, user_data: *const c_void, len: usize);
     fn nka_bind(
         client: *mut Client,
         rk: *mut sys::rd_kafka_t,
@@ -142,7 +104,32 @@ pub struct Hook {
 // through the handle, which is Send itself.
 unsafe impl Send for Hook {}
 
-/// Prepares a configuration for assignors, before `rd_kafka_new()`: adds interceptors to it.
+/// The responses to a client's `JoinGroup` requests, of which [`JoinWatch::joined`] may have one held.
+#[derive(Debug)]
+pub struct Joins {
+    client: *mut Client,
+}
+
+// SAFETY: The shim guards what nka_let_go() touches by a lock, and librdkafka's queues are thread-safe.
+unsafe impl Send for Joins {}
+// SAFETY: As above.
+unsafe impl Sync for Joins {}
+
+impl Joins {
+    /// Lets librdkafka have the response that is held, if there is one. `for_good`: none is held from now on, which
+    /// has to be said before the client is closed, since it waits for the response.
+    ///
+    /// # Safety
+    ///
+    /// The client has been made, and is not destroyed.
+    pub unsafe fn let_go(&self, for_good: bool) {
+        // SAFETY: By contract the client's configuration is alive, which owns the shim's state.
+        unsafe { nka_let_go(self.client, c_int::from(for_good)) };
+    }
+}
+
+/// Prepares a configuration, before `rd_kafka_new()`: adds interceptors to it, through which `watch` learns of the
+/// group, and by which the client can be given assignors.
 ///
 /// When `rd_kafka_new()` fails, leave the configuration to leak, as rdkafka's own clients do: librdkafka has
 /// freed a prepared configuration's interceptors by then, and `rd_kafka_conf_destroy()` would do it again.
@@ -151,18 +138,34 @@ unsafe impl Send for Hook {}
 ///
 /// `conf` is valid, and not used by another thread meanwhile. It becomes a client itself, not by a copy of it:
 /// `rd_kafka_conf_dup()` copies no interceptors.
-pub unsafe fn prepare(conf: *mut sys::rd_kafka_conf_t) -> Result<Hook, AssignorError> {
+pub unsafe fn prepare(
+    conf: *mut sys::rd_kafka_conf_t,
+    watch: Arc<dyn JoinWatch>,
+) -> Result<Hook, AssignorError> {
     // SAFETY: Both only return a number.
     let (headers, linked) = unsafe { (nka_headers_version(), sys::rd_kafka_version()) };
     if headers != linked {
         return Err(AssignorError::Version { headers, linked });
     }
-    // SAFETY: `conf` is valid by contract, and repair_response upholds what nka_repair_t asks for.
-    let client = unsafe { nka_prepare(conf, repair_response) };
-    if client.is_null() { Err(AssignorError::AlreadyPrepared) } else { Ok(Hook { client }) }
+    let watch = Box::into_raw(Box::new(watch));
+    // SAFETY: `conf` is valid by contract, and joined() and release_watch() uphold what the shim asks for: they are
+    // called with this pointer.
+    let client = unsafe { nka_prepare(conf, joined, watch.cast(), release_watch) };
+    if client.is_null() {
+        // SAFETY: The shim takes the pointer only when it succeeds.
+        drop(unsafe { Box::from_raw(watch) });
+        return Err(AssignorError::AlreadyPrepared);
+    }
+    Ok(Hook { client })
 }
 
 impl Hook {
+    /// The client's `JoinGroup` responses.
+    #[must_use]
+    pub fn joins(&self) -> Joins {
+        Joins { client: self.client }
+    }
+
     /// Registers and enables assignors, the preferred first, and disables those the client had.
     ///
     /// The assignors are dropped at the end of `rd_kafka_destroy()`, on the thread that calls it. After an error
@@ -228,7 +231,7 @@ fn wire_name(name: &str) -> Result<CString, AssignorError> {
 impl Entry {
     fn new(assignor: Arc<dyn Assignor>) -> Self {
         let keeps = c_int::from(assignor.keeps_during_rebalance());
-        Self { user_data, assign, on_assignment, keeps, assignor }
+        Self { metadata, user_data, assign, on_assignment, keeps, assignor }
     }
 }
 
@@ -240,14 +243,39 @@ unsafe extern "C" fn release(owner: *mut c_void) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(owner)));
 }
 
-/// `nka_repair_t`.
-unsafe extern "C" fn repair_response(payload: *mut u8, len: usize, version: i16) {
+/// `nka_release_t`: frees the watch.
+unsafe extern "C" fn release_watch(watch: *mut c_void) {
+    // SAFETY: Called once, with what prepare() made by Box::into_raw().
+    let watch = unsafe { Box::from_raw(watch.cast::<Arc<dyn JoinWatch>>()) };
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(watch)));
+}
+
+/// `nka_joined_t`.
+unsafe extern "C" fn joined(watch: *mut c_void, payload: *mut u8, len: usize, version: i16) -> c_int {
     if len == 0 {
-        return;
+        return 0;
     }
-    // SAFETY: The shim gives the response's own buffer, which nobody else reads or writes during the call.
-    let payload = unsafe { slice::from_raw_parts_mut(payload, len) };
-    let _ = catch_unwind(AssertUnwindSafe(|| join_response::repair(payload, version)));
+    // SAFETY: The shim gives what prepare() gave it, and the response's own buffer, which nobody else reads or writes
+    // during the call.
+    let (watch, payload) =
+        unsafe { (&*watch.cast::<Arc<dyn JoinWatch>>(), slice::from_raw_parts_mut(payload, len)) };
+    let holds = catch_unwind(AssertUnwindSafe(|| {
+        // Before the repair: the watch gets what the members have sent.
+        let join = join_response::read(payload, version);
+        join_response::repair(payload, version);
+        join.is_some_and(|join| watch.joined(join))
+    }));
+    c_int::from(holds.unwrap_or(false))
+}
+
+/// `nka_assignor_t.metadata`. Emits nothing when the assignor panics; librdkafka then makes the metadata.
+unsafe extern "C" fn metadata(entry: *const Entry, emit: UserDataSink, sink: *mut c_void) {
+    // SAFETY: The shim gives back the entry it was registered with.
+    let entry = unsafe { &*entry };
+    if let Ok(Some(data)) = catch_unwind(AssertUnwindSafe(|| entry.assignor.metadata())) {
+        // SAFETY: The sink copies `len` bytes before it returns.
+        unsafe { emit(sink, data.as_ptr().cast(), data.len()) };
+    }
 }
 
 /// `nka_assignor_t.user_data`. Emits nothing when the assignor panics; the shim then sends none.
@@ -282,7 +310,14 @@ unsafe extern "C" fn assign(
             (text(leader), members, topics)
         };
         let assignments = entry.assignor.assign(&leader, &members, &topics)?;
-        write_assignments(views, &assignments)
+        write_assignments(views, &assignments)?;
+        for (view, member) in views.iter().zip(&members) {
+            if let Some(data) = entry.assignor.assignment_user_data(&member.id) {
+                // SAFETY: The view is the shim's; the bytes are copied.
+                unsafe { nka_give_user_data(view, data.as_ptr().cast(), data.len()) };
+            }
+        }
+        Ok(())
     }));
     let Err(error) = outcome.unwrap_or_else(|_| Err("the assignor panicked".to_owned())) else { return 0 };
     // SAFETY: librdkafka gives a buffer of this size.
@@ -340,45 +375,4 @@ fn write_assignments(views: &[MemberView], assignments: &[Assignment]) -> Result
         }
     }
     Ok(())
-}
-
-/// A C array, which may be null when it is empty.
-///
-/// # Safety
-///
-/// `elements` points to `len` valid elements that outlive `'a`, unless `len` is 0.
-unsafe fn array<'a, T>(elements: *const T, len: usize) -> &'a [T] {
-    if len == 0 || elements.is_null() {
-        return &[];
-    }
-    // SAFETY: By contract.
-    unsafe { slice::from_raw_parts(elements, len) }
-}
-
-/// Copies a C string.
-///
-/// # Safety
-///
-/// `string` is null or a valid C string.
-unsafe fn text(string: *const c_char) -> String {
-    if string.is_null() {
-        return String::new();
-    }
-    // SAFETY: By contract.
-    unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
-}
-
-/// Writes as much of a text as fits, with a final NUL.
-///
-/// # Safety
-///
-/// `buffer` has room for `size` bytes.
-unsafe fn write_text(text: &str, buffer: *mut c_char, size: usize) {
-    let Some(room) = size.checked_sub(1) else { return };
-    let length = text.len().min(room);
-    // SAFETY: `length` + 1 bytes fit by contract; a Rust string and C's buffer do not overlap.
-    unsafe {
-        ptr::copy_nonoverlapping(text.as_ptr().cast::<c_char>(), buffer, length);
-        *buffer.add(length) = 0;
-    }
 }

@@ -1,4 +1,5 @@
-//! Makes the member metadata that NestJS's reply assigner writes readable for a librdkafka leader.
+//! Reads responses to `JoinGroup` requests, and makes the member metadata that NestJS's reply assigner writes readable
+//! for a librdkafka leader.
 //!
 //! A leader learns about the members from the response to its own `JoinGroup` request. KafkaJS encodes any member
 //! metadata as version, topics and user data, whatever the version; NestJS's assigner says version 1, which
@@ -8,6 +9,56 @@
 
 /// The versions of `JoinGroup` responses whose layout is known. librdkafka 2.12 requests at most version 5.
 const KNOWN_VERSIONS: std::ops::RangeInclusive<i16> = 0..=5;
+
+/// What a coordinator answers a member that joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Number of the group's generation.
+    pub generation: i32,
+    /// Name of the strategy that the members agreed on.
+    pub protocol: String,
+    /// Id of the leader.
+    pub leader: String,
+    /// This member's own id.
+    pub member: String,
+    /// All members, when this one is the leader.
+    pub members: Vec<JoinedMember>,
+}
+
+/// A member of the group, as its leader gets to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedMember {
+    /// Its id.
+    pub id: String,
+    /// What it sent along for the strategy.
+    pub metadata: Vec<u8>,
+}
+
+/// Reads a `JoinGroup` response. None when it reports an error, is of no known version, or ends early.
+pub(super) fn read(payload: &[u8], version: i16) -> Option<Join> {
+    if !KNOWN_VERSIONS.contains(&version) {
+        return None;
+    }
+    let mut reader = Reader { bytes: payload, at: 0 };
+    if version >= 2 {
+        reader.skip(4)?; // Throttle time
+    }
+    if reader.i16()? != 0 {
+        return None;
+    }
+    let generation = reader.i32()?;
+    let (protocol, leader, member) = (reader.text()?, reader.text()?, reader.text()?);
+    let mut members = Vec::new();
+    for _ in 0..reader.i32()? {
+        let id = reader.text()?;
+        if version >= 5 {
+            reader.string()?; // Group instance id
+        }
+        let metadata = usize::try_from(reader.i32()?).unwrap_or(0);
+        members.push(JoinedMember { id, metadata: reader.skip(metadata)?.to_vec() });
+    }
+    Some(Join { generation, protocol, leader, member, members })
+}
 
 /// Corrects a `JoinGroup` response in place. Returns how many members' metadata were changed.
 ///
@@ -69,15 +120,15 @@ fn is_truncated(metadata: &mut [u8]) -> bool {
 }
 
 /// Reads Kafka's primitive types, all big-endian. `None` when the bytes end early; nothing is read then.
-struct Reader<'a> {
-    bytes: &'a mut [u8],
+struct Reader<B> {
+    bytes: B,
     at: usize,
 }
 
-impl Reader<'_> {
+impl<B: AsRef<[u8]>> Reader<B> {
     fn skip(&mut self, length: usize) -> Option<&[u8]> {
         let end = self.at.checked_add(length)?;
-        let field = self.bytes.get(self.at..end)?;
+        let field = self.bytes.as_ref().get(self.at..end)?;
         self.at = end;
         Some(field)
     }
@@ -95,5 +146,11 @@ impl Reader<'_> {
         let length = self.i16()?;
         self.skip(usize::try_from(length).unwrap_or(0))?;
         Some(())
+    }
+
+    /// Copies a string; a null one is empty.
+    fn text(&mut self) -> Option<String> {
+        let length = usize::try_from(self.i16()?).unwrap_or(0);
+        Some(String::from_utf8_lossy(self.skip(length)?).into_owned())
     }
 }

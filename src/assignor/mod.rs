@@ -8,17 +8,23 @@
 //!   of the reply topic that its requests name.
 //! - [`RoundRobinAssigner`], for servers: KafkaJS's default.
 //!
+//! Others are the application's, and decide in JavaScript: [`DeferredAssignor`].
+//!
 //! The algorithms are plain functions of plain data, without a broker and without a client. [`prepare`] and
-//! [`Hook::register`] put them into a librdkafka client; all `unsafe` code of this module is in `ffi`.
+//! [`Hook::register`] put them into a librdkafka client; all `unsafe` code of this module is in `ffi`
+//! and `c_memory`.
 //!
 //! ```text
-//! let hook = unsafe { assignor::prepare(conf) }?;          // before rd_kafka_new()
+//! let hook = unsafe { assignor::prepare(conf, watch) }?;   // before rd_kafka_new()
 //! let rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, ..);
 //! unsafe { hook.register(rk, vec![assignor]) }?;           // before rd_kafka_subscribe()
 //! ```
 
 use std::collections::BTreeMap;
 
+mod c_memory;
+mod deferred;
+mod error;
 mod ffi;
 mod join_response;
 mod reply_partition;
@@ -26,7 +32,10 @@ mod roster;
 mod round_robin;
 mod user_data;
 
-pub use ffi::{AssignorError, Hook, prepare};
+pub use deferred::{DeferredAssignor, GivenPartitions};
+pub use error::AssignorError;
+pub use ffi::{Hook, Joins, prepare};
+pub use join_response::{Join, JoinedMember};
 pub use reply_partition::{NestReplyPartitionAssigner, assign_reply_partitions};
 pub use round_robin::{RoundRobinAssigner, assign_round_robin};
 pub use user_data::StartTime;
@@ -63,6 +72,12 @@ pub trait Assignor: Send + Sync {
         false
     }
 
+    /// The member metadata as a whole, as it goes to the leader, instead of librdkafka's own around
+    /// [`Assignor::user_data`]. Asked for whenever the member joins.
+    fn metadata(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// What the leader is to know about this member. Asked for whenever the member joins, so at every rebalance.
     fn user_data(&self) -> Vec<u8>;
 
@@ -77,6 +92,20 @@ pub trait Assignor: Send + Sync {
         topics: &[(String, i32)],
     ) -> Result<Vec<Assignment>, String>;
 
+    /// The user data that goes with a member's part of the last assignment. Without any, librdkafka returns the
+    /// member its own.
+    fn assignment_user_data(&self, _member: &str) -> Option<Vec<u8>> {
+        None
+    }
+
     /// This member's new assignment, on every member and before the rebalance event that reports it.
     fn on_assignment(&self, assignment: &Assignment);
+}
+
+/// Learns how a client's group comes together.
+pub trait JoinWatch: Send + Sync {
+    /// The group has a new generation with this member in it. Called on the client's main librdkafka thread, before
+    /// librdkafka sees the response; must not block. Returns whether the response is to be held until
+    /// [`Joins::let_go`], during which the group waits.
+    fn joined(&self, join: Join) -> bool;
 }

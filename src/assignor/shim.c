@@ -7,17 +7,22 @@
  *
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
  *
- *  - rd_kafka_assignor_add(), rd_kafka_assignor_find(), the fields rkas_enabled, rkas_index and rkas_opaque,
- *    and the signatures and threads of an assignor's callbacks (all run on the client's main thread);
+ *  - rd_kafka_assignor_add(), rd_kafka_assignor_find(), the fields of an assignor, and the signatures and
+ *    threads of its callbacks (all run on the client's main thread);
  *  - rk_conf.partition_assignors and rk_conf.enabled_assignor_cnt, which rd_kafka_JoinGroupRequest() goes
  *    through on the main thread, and so only after subscribe();
  *  - rd_kafka_group_member_t, rd_kafka_assignor_topic_t and
  *    rd_kafka_consumer_protocol_member_metadata_new();
- *  - that the leader adjusts a cooperative assignment by the members' rkgm_owned after the assignor has run;
+ *  - that the leader adjusts a cooperative assignment by the members' rkgm_owned after the assignor has run, and
+ *    sends a member's rkgm_userdata along with its assignment;
  *  - for the repair of JoinGroup responses: rd_kafka_curr_transport, rktrans_rkb, rkb_outbufs and of a
  *    request rkbuf_corrid, rkbuf_reqhdr, rkbuf_cb, rkbuf_opaque and rkbuf_reader; that rd_kafka_send() calls
  *    the on_request_sent interceptors while the request is still in rkb_outbufs; and that a response lies in
  *    one piece of memory;
+ *  - for holding such a response: that librdkafka sends no other JoinGroup request and answers no other one before
+ *    its handler was called (rkcg_wait_resp), that the handler drops a response that has become outdated, that an
+ *    op of type RD_KAFKA_OP_RECV_BUF with a request whose rkbuf_response is set calls the request's rkbuf_cb on the
+ *    main thread, with ERR__DESTROY should the queue be closed, and that it then lets both buffers go;
  *  - that rd_kafka_destroy() runs the on_conf_destroy interceptors last, after all threads are joined, all
  *    assignors freed and all queues purged.
  *
@@ -26,6 +31,11 @@
  * says so in a debug log only. The response is corrected before librdkafka parses it (join_response.rs).
  * librdkafka's own handler for it is static, so it is taken from the request itself: once the request has been
  * written, its callback and its opaque are exchanged, as a pair, for ours.
+ *
+ * Why responses are held: an assignor that is a JavaScript function cannot answer on librdkafka's main thread. So
+ * the leader's response, which names the members, is kept back as if it were still on its way, while JavaScript
+ * divides the partitions; then librdkafka gets it, and runs an assignor that has the answer already. The main thread
+ * waits for nothing meanwhile.
  *
  * No state is global: everything hangs off one nka_client_t per configuration, and so per client. It is freed
  * by the configuration's own destructor, which librdkafka runs at the end of rd_kafka_destroy().
@@ -55,12 +65,16 @@ typedef struct nka_member_s {
         size_t topic_cnt;
         /* Out: what the assignor gives it. */
         rd_kafka_topic_partition_list_t *assignment;
+        /* Out: where nka_give_user_data() puts what goes with it. */
+        rd_kafkap_bytes_t **given_user_data;
 } nka_member_t;
 
 /* Receives an assignor's user data, which is copied before the call returns. */
 typedef void(nka_user_data_sink_t)(void *sink, const void *data, size_t len);
 
 typedef struct nka_assignor_s {
+        /* Emits the member metadata as a whole, or nothing when it is to be made of the user data. */
+        void (*metadata)(const struct nka_assignor_s *self, nka_user_data_sink_t *emit, void *sink);
         void (*user_data)(const struct nka_assignor_s *self, nka_user_data_sink_t *emit, void *sink);
         /* Returns 0, or -1 with errstr written. */
         int (*assign)(const struct nka_assignor_s *self,
@@ -78,10 +92,10 @@ typedef struct nka_assignor_s {
         /* Rust's fields follow. */
 } nka_assignor_t;
 
-/* Corrects a JoinGroup response in place. */
-typedef void(nka_repair_t)(unsigned char *payload, size_t len, int16_t version);
+/* Sees a JoinGroup response, and corrects it in place. Returns 1 when it is to be held until nka_let_go(). */
+typedef int(nka_joined_t)(void *watch, unsigned char *payload, size_t len, int16_t version);
 
-/* Frees what nka_bind() was given. */
+/* Frees what nka_prepare() or nka_bind() was given. */
 typedef void(nka_release_t)(void *owner);
 
 enum { NKA_OK = 0, NKA_FOREIGN = 1, NKA_LAYOUT = 2, NKA_NO_CLASSIC_GROUP = 3 };
@@ -89,7 +103,10 @@ enum { NKA_OK = 0, NKA_FOREIGN = 1, NKA_LAYOUT = 2, NKA_NO_CLASSIC_GROUP = 3 };
 /* ---- The state of one client. ---------------------------------------------------------------------------- */
 
 typedef struct nka_client_s {
-        nka_repair_t *repair;
+        nka_joined_t *joined;
+        /* What joined is called with. */
+        void *watch;
+        nka_release_t *release_watch;
         /* Set by on_new: the client made from the configuration. */
         rd_kafka_t *rk;
         /* The assignors, owned from nka_bind() on. */
@@ -100,9 +117,56 @@ typedef struct nka_client_s {
          * The queue that carries the answer orders the two. */
         rd_kafka_resp_cb_t *join_cb;
         void *join_opaque;
+        /* Guards the rest, which the main thread sets and any thread takes. */
+        mtx_t lock;
+        /* The JoinGroup request whose response is held, and that response. */
+        rd_kafka_buf_t *held_request;
+        rd_kafka_buf_t *held_response;
+        /* Nothing is held any more. */
+        int closed;
 } nka_client_t;
 
-/* ---- The repair of JoinGroup responses. ------------------------------------------------------------------ */
+/* ---- JoinGroup responses. -------------------------------------------------------------------------------- */
+
+/* Main thread: keeps a response back. Returns 0 when it is too late for that. */
+static int nka_hold(nka_client_t *client, rd_kafka_buf_t *request, rd_kafka_buf_t *response) {
+        int holds;
+
+        mtx_lock(&client->lock);
+        holds = !client->closed && !client->held_request;
+        if (holds) {
+                /* The second time the response goes to librdkafka's own handler. */
+                request->rkbuf_cb     = client->join_cb;
+                request->rkbuf_opaque = client->join_opaque;
+                rd_kafka_buf_keep(request);
+                rd_kafka_buf_keep(response);
+                client->held_request  = request;
+                client->held_response = response;
+        }
+        mtx_unlock(&client->lock);
+        return holds;
+}
+
+/* Any thread, while the client is alive: gives a held response to librdkafka, if there is one. */
+void nka_let_go(nka_client_t *client, int for_good) {
+        rd_kafka_buf_t *request, *response;
+        rd_kafka_op_t *op;
+
+        mtx_lock(&client->lock);
+        request               = client->held_request;
+        response              = client->held_response;
+        client->held_request  = NULL;
+        client->held_response = NULL;
+        if (for_good)
+                client->closed = 1;
+        mtx_unlock(&client->lock);
+        if (!request)
+                return;
+        op                      = rd_kafka_op_new(RD_KAFKA_OP_RECV_BUF);
+        request->rkbuf_response = response;
+        op->rko_u.xbuf.rkbuf    = request;
+        rd_kafka_q_enq(client->rk->rk_ops, op);
+}
 
 /* Main thread, or any thread with ERR__DESTROY: in place of rd_kafka_cgrp_handle_JoinGroup(). */
 static void nka_handle_JoinGroup(rd_kafka_t *rk,
@@ -119,8 +183,11 @@ static void nka_handle_JoinGroup(rd_kafka_t *rk,
                 size_t len        = rd_slice_remains(&reader);
                 const void *payload = rd_slice_ensure_contig(&reader, len);
 
-                if (payload)
-                        client->repair((unsigned char *)payload, len, request->rkbuf_reqhdr.ApiVersion);
+                if (payload &&
+                    client->joined(client->watch, (unsigned char *)payload, len,
+                                   request->rkbuf_reqhdr.ApiVersion) &&
+                    nka_hold(client, request, response))
+                        return;
         }
 
         client->join_cb(rk, rkb, err, response, request, client->join_opaque);
@@ -179,19 +246,25 @@ static rd_kafka_resp_err_t nka_on_conf_destroy(void *ic_opaque) {
 
         if (client->release)
                 client->release(client->owner);
+        client->release_watch(client->watch);
+        mtx_destroy(&client->lock);
         rd_free(client);
         return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* Adds the interceptors to a configuration, which owns the returned client from then on. NULL: it has them. */
-nka_client_t *nka_prepare(rd_kafka_conf_t *conf, nka_repair_t *repair) {
+/* Adds the interceptors to a configuration, which owns the returned client and the watch from then on. NULL: it has
+ * them, and the watch remains the caller's. */
+nka_client_t *nka_prepare(rd_kafka_conf_t *conf, nka_joined_t *joined, void *watch, nka_release_t *release_watch) {
         nka_client_t *client = rd_calloc(1, sizeof(*client));
 
-        client->repair = repair;
+        client->joined        = joined;
+        client->watch         = watch;
+        client->release_watch = release_watch;
         if (rd_kafka_conf_interceptor_add_on_new(conf, nka_name, nka_on_new, client)) {
                 rd_free(client);
                 return NULL;
         }
+        mtx_init(&client->lock, mtx_plain);
         rd_kafka_conf_interceptor_add_on_conf_destroy(conf, nka_name, nka_on_conf_destroy, client);
         return client;
 }
@@ -237,7 +310,8 @@ static rd_kafka_resp_err_t nka_assign_cb(rd_kafka_t *rk,
                 }
                 view->topics     = (const rd_kafka_metadata_topic_t *const *)member->rkgm_eligible.rl_elems;
                 view->topic_cnt  = (size_t)rd_list_cnt(&member->rkgm_eligible);
-                view->assignment = member->rkgm_assignment;
+                view->assignment      = member->rkgm_assignment;
+                view->given_user_data = &member->rkgm_userdata;
         }
         for (i = 0; i < eligible_topic_cnt; i++)
                 topics[i] = eligible_topics[i]->metadata;
@@ -247,6 +321,15 @@ static rd_kafka_resp_err_t nka_assign_cb(rd_kafka_t *rk,
         rd_free(views);
         rd_free(topics);
         return failed ? RD_KAFKA_RESP_ERR__FAIL : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* During assign: replaces the user data that goes with a member's assignment, which is its own otherwise. */
+void nka_give_user_data(const nka_member_t *view, const void *user_data, size_t len) {
+        rd_kafkap_bytes_t *given = rd_kafkap_bytes_new(user_data, (int32_t)len);
+
+        if (*view->given_user_data)
+                rd_kafkap_bytes_destroy(*view->given_user_data);
+        *view->given_user_data = given;
 }
 
 /* What member metadata is made of besides the user data. */
@@ -266,6 +349,13 @@ static void nka_write_metadata(void *sink, const void *user_data, size_t len) {
                                                                          metadata->owned, -1, metadata->rack);
 }
 
+static void nka_copy_metadata(void *sink, const void *bytes, size_t len) {
+        nka_metadata_t *metadata = sink;
+
+        if (!metadata->bytes)
+                metadata->bytes = rd_kafkap_bytes_new(bytes, (int32_t)len);
+}
+
 static rd_kafkap_bytes_t *nka_get_metadata_cb(const rd_kafka_assignor_t *rkas,
                                               void *assignor_state,
                                               const rd_list_t *topics,
@@ -274,6 +364,9 @@ static rd_kafkap_bytes_t *nka_get_metadata_cb(const rd_kafka_assignor_t *rkas,
         const nka_assignor_t *assignor = rkas->rkas_opaque;
         nka_metadata_t metadata        = {topics, owned_partitions, rack_id, NULL};
 
+        assignor->metadata(assignor, nka_copy_metadata, &metadata);
+        if (metadata.bytes)
+                return metadata.bytes;
         assignor->user_data(assignor, nka_write_metadata, &metadata);
         /* librdkafka needs metadata, whatever became of the user data. */
         nka_write_metadata(&metadata, NULL, 0);
@@ -325,21 +418,32 @@ int nka_bind(nka_client_t *client, rd_kafka_t *rk, void *owner, nka_release_t *r
         return NKA_OK;
 }
 
-/* Registers and enables an assignor, after those added before it. The name is copied. */
+/* Registers and enables an assignor, after those added before it; one of librdkafka's own of that name gives way.
+ * The name is copied. */
 rd_kafka_resp_err_t nka_add(rd_kafka_t *rk, const char *name, nka_assignor_t *assignor) {
-        rd_kafka_assignor_t *rkas;
+        const rd_kafka_rebalance_protocol_t protocol =
+            assignor->keeps ? RD_KAFKA_REBALANCE_PROTOCOL_COOPERATIVE : RD_KAFKA_REBALANCE_PROTOCOL_EAGER;
+        rd_kafka_assignor_t *rkas = rd_kafka_assignor_find(rk, name);
         rd_kafka_resp_err_t err;
 
-        err = rd_kafka_assignor_add(rk, rk->rk_conf.group_protocol_type->str, name,
-                                    assignor->keeps ? RD_KAFKA_REBALANCE_PROTOCOL_COOPERATIVE
-                                                    : RD_KAFKA_REBALANCE_PROTOCOL_EAGER,
-                                    nka_assign_cb, nka_get_metadata_cb, nka_on_assignment_cb, NULL, NULL,
-                                    assignor);
-        if (err)
-                return err;
-        rkas = rd_kafka_assignor_find(rk, name);
-        if (!rkas || rkas->rkas_opaque != assignor)
-                return RD_KAFKA_RESP_ERR__BAD_MSG;
+        if (rkas && rkas->rkas_assign_cb != nka_assign_cb) {
+                /* It has run for nobody, so it has no state. */
+                rkas->rkas_protocol         = protocol;
+                rkas->rkas_assign_cb        = nka_assign_cb;
+                rkas->rkas_get_metadata_cb  = nka_get_metadata_cb;
+                rkas->rkas_on_assignment_cb = nka_on_assignment_cb;
+                rkas->rkas_destroy_state_cb = NULL;
+                rkas->rkas_opaque           = assignor;
+        } else {
+                err = rd_kafka_assignor_add(rk, rk->rk_conf.group_protocol_type->str, name, protocol,
+                                            nka_assign_cb, nka_get_metadata_cb, nka_on_assignment_cb, NULL,
+                                            NULL, assignor);
+                if (err)
+                        return err;
+                rkas = rd_kafka_assignor_find(rk, name);
+                if (!rkas || rkas->rkas_opaque != assignor)
+                        return RD_KAFKA_RESP_ERR__BAD_MSG;
+        }
         rkas->rkas_enabled = 1;
         rkas->rkas_index   = rk->rk_conf.enabled_assignor_cnt++;
         return RD_KAFKA_RESP_ERR_NO_ERROR;

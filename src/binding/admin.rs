@@ -15,7 +15,8 @@ use super::admin_types::{
     NativePartitionOffset,
 };
 use super::bearer::NativeBearerToken;
-use super::consumer::{NativeOffset, NativePartition, either, millis};
+use super::consumer::{either, millis};
+use super::consumer_types::{NativeOffset, NativePartition};
 use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{AdminOptions, Conf, Handle, Metadata, Partition, Scope};
 use super::signal::{ProducerArgs, ProducerSink};
@@ -70,6 +71,12 @@ impl NativeAdmin {
         })
     }
 
+    /// Adds brokers to connect to, as `host:port` separated by commas.
+    #[napi]
+    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
+        self.admin.handle().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
+    }
+
     /// Asks about topics; about all without names. One that does not exist comes with its error.
     #[napi]
     pub async fn metadata(
@@ -78,8 +85,7 @@ impl NativeAdmin {
         options: NativeAdminOptions,
     ) -> Either<NativeMetadata, Failure> {
         self.ask("fetch metadata", options, move |handle, options| {
-            let metadata = metadata(handle, topics, options)?;
-            Ok(NativeMetadata { brokers: all(metadata.brokers), topics: all(metadata.topics) })
+            metadata(handle, topics, options).map(NativeMetadata::from)
         })
         .await
     }

@@ -3,10 +3,10 @@
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use super::consumer::NativeGroupMember;
+use super::consumer_types::NativeGroupMember;
 use super::librdkafka::{
-    AdminOptions, BrokerMetadata, ConfigResource, ConfigSynonym, DescribedConfig, Group, NewPartitions,
-    NewTopic, Outcome, Partition, TopicMetadata,
+    AdminOptions, BrokerMetadata, ConfigResource, ConfigSynonym, DescribedConfig, Group, Metadata,
+    NewPartitions, NewTopic, Outcome, Partition, TopicMetadata,
 };
 use super::producer::NativePartitionMetadata;
 
@@ -91,6 +91,15 @@ pub struct NativeMetadata {
     pub brokers: Vec<NativeBroker>,
     /// The topics.
     pub topics: Vec<NativeTopicMetadata>,
+}
+
+impl From<Metadata> for NativeMetadata {
+    fn from(metadata: Metadata) -> Self {
+        Self {
+            brokers: metadata.brokers.into_iter().map(NativeBroker::from).collect(),
+            topics: metadata.topics.into_iter().map(NativeTopicMetadata::from).collect(),
+        }
+    }
 }
 
 /// The cluster.

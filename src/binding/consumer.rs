@@ -9,17 +9,26 @@ use std::time::{Duration, SystemTime};
 use napi::bindgen_prelude::{Buffer, Either, Function};
 use napi_derive::napi;
 
+use super::admin_types::NativeMetadata;
 use super::bearer::NativeBearerToken;
+use super::consumer_types::{
+    NativeAssigner, NativeConsumerSettings, NativeEnsuredTopics, NativeGroup, NativeMemberAssignment,
+    NativeOffset, NativePartition, NativeSubscription, NativeTopic,
+};
 use super::failure::{Failure, outcome, thrown};
-use super::librdkafka::{Conf, Group, Handle, Partition};
+use super::librdkafka::{Conf, Handle, Partition};
 use super::signal::{ConsumerArgs, ConsumerSink};
 use crate::admin::{groups, topics};
-use crate::assignor::{Assignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime};
+use crate::assignor::{
+    Assignor, DeferredAssignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime,
+};
 use crate::codec::outgoing::{Outgoing, Reader};
-use crate::consumer::inbox::TopicSubscription;
+use crate::consumer::inbox::{Inbox, TopicSubscription};
+use crate::consumer::membership::{Membership, division_timeout};
 use crate::consumer::slots::{AutoCommit, Slots};
+use crate::consumer::traffic::Traffic;
 use crate::consumer::{Consumer, Mode, Settings};
-use crate::error::Result;
+use crate::error::{CODE_INVALID_ARG, Error, Result};
 use crate::rpc::requests::Requests;
 
 /// Events that a consumer queues instead of calling back.
@@ -30,140 +39,12 @@ const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_REBALANCE
     | rdkafka_sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH
     | rdkafka_sys::RD_KAFKA_EVENT_STATS;
 
-/// How a native consumer behaves.
-#[napi(object)]
-pub struct NativeConsumerSettings {
-    /// Random prefix of this client's correlation ids. Makes the consumer hand out only the replies to
-    /// pending requests.
-    pub correlation_prefix: Option<String>,
-    /// How long a request waits for its first reply (ms).
-    pub reply_timeout: Option<u32>,
-    /// Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
-    /// processes in the order in which they started.
-    pub process_uptime: f64,
-    /// Whether the group is joined with kafkajs's `RoundRobinAssigner` (replies: NestJS's
-    /// `NestReplyPartitionAssigner`) instead of librdkafka's `partition.assignment.strategy`.
-    pub kafkajs_assignor: bool,
-    /// Whether done records are committed without being asked.
-    pub auto_commit: bool,
-    /// Also commit at this interval (ms).
-    pub auto_commit_interval: Option<u32>,
-    /// Also commit when so many records have finished.
-    pub auto_commit_threshold: Option<u32>,
-    /// How long running handlers may take when partitions are given up (ms).
-    pub drain_timeout: u32,
-    /// Time limit of the consumer's own requests (ms).
-    pub request_timeout: u32,
-}
-
-/// A topic to subscribe to.
-#[napi(object)]
-pub struct NativeSubscription {
-    /// Topic name.
-    pub topic: String,
-    /// Where to start without a committed offset.
-    pub from_beginning: bool,
-}
-
-/// A topic partition and an offset.
-#[napi(object)]
-pub struct NativeOffset {
-    /// Topic name.
-    pub topic: String,
-    /// Partition number.
-    pub partition: i32,
-    /// Absolute offset, or -2 (beginning) or -1 (end) for a seek.
-    pub offset: i64,
-    /// Metadata to commit with it.
-    pub metadata: Option<String>,
-}
-
-impl From<NativeOffset> for Partition {
-    fn from(o: NativeOffset) -> Self {
-        Self { metadata: o.metadata.map(String::into_bytes), ..Self::at(o.topic, o.partition, o.offset) }
-    }
-}
-
-/// A consumer group.
-#[napi(object)]
-pub struct NativeGroup {
-    /// `Stable`, `PreparingRebalance`, `Empty`, …
-    pub state: String,
-    /// `consumer`, or empty for a group without members.
-    pub protocol_type: String,
-    /// Name of the assignor that the members agreed on.
-    pub protocol: String,
-    /// Its members.
-    pub members: Vec<NativeGroupMember>,
-}
-
-/// A member of a group.
-#[napi(object)]
-pub struct NativeGroupMember {
-    /// Member id.
-    pub member_id: String,
-    /// Client id.
-    pub client_id: String,
-    /// Host that it connects from.
-    pub client_host: String,
-    /// Subscription, as the group's protocol encodes it.
-    pub member_metadata: Buffer,
-    /// Assignment, as the group's protocol encodes it.
-    pub member_assignment: Buffer,
-}
-
-impl From<Group> for NativeGroup {
-    fn from(group: Group) -> Self {
-        let members = group.members.into_iter().map(|m| NativeGroupMember {
-            member_id: m.id,
-            client_id: m.client_id,
-            client_host: m.client_host,
-            member_metadata: m.metadata.into(),
-            member_assignment: m.assignment.into(),
-        });
-        Self {
-            members: members.collect(),
-            state: group.state,
-            protocol_type: group.protocol_type,
-            protocol: group.protocol,
-        }
-    }
-}
-
-/// A topic partition.
-#[napi(object)]
-pub struct NativePartition {
-    /// Topic name.
-    pub topic: String,
-    /// Partition number.
-    pub partition: i32,
-}
-
-/// A topic of the cluster.
-#[napi(object)]
-pub struct NativeTopic {
-    /// Name.
-    pub name: String,
-    /// Number of partitions.
-    pub partitions: u32,
-}
-
-/// What became of the topics to subscribe to.
-#[napi(object)]
-pub struct NativeEnsuredTopics {
-    /// Topics that do not exist.
-    pub missing: Vec<String>,
-    /// Why, in the same order.
-    pub reasons: Vec<String>,
-    /// Topics that were created.
-    pub created: Vec<String>,
-}
-
 /// A librdkafka consumer with its poll thread.
 #[napi]
 pub struct NativeConsumer {
     consumer: Arc<Consumer>,
     requests: Option<Arc<Requests>>,
+    traffic: Arc<Traffic>,
 }
 
 #[napi]
@@ -184,17 +65,29 @@ impl NativeConsumer {
             .correlation_prefix
             .map(|prefix| Arc::new(Requests::new(prefix, settings.reply_timeout.map(millis))));
         let assigner = Arc::new(NestReplyPartitionAssigner::new(start_time(settings.process_uptime)));
-        let assignors: Vec<Arc<dyn Assignor>> = match (&requests, settings.kafkajs_assignor) {
-            (_, false) => Vec::new(),
-            (None, true) => vec![Arc::new(RoundRobinAssigner)],
-            (Some(_), true) => vec![Arc::clone(&assigner) as Arc<dyn Assignor>],
-        };
-        let handle = create(&properties, assignors).map_err(thrown)?;
+        let mut deferred = Vec::new();
+        let mut assignors: Vec<Arc<dyn Assignor>> = Vec::new();
+        for NativeAssigner { name, built_in } in settings.assigners {
+            if built_in {
+                assignors.push(built_in_assignor(&name, &assigner).map_err(thrown)?);
+            } else {
+                let one = Arc::new(DeferredAssignor::new(name));
+                deferred.push(Arc::clone(&one));
+                assignors.push(one);
+            }
+        }
+        let inbox = Arc::new(Inbox::default());
+        let traffic = Arc::new(Traffic::new(Arc::clone(&inbox)));
+        let membership = Arc::new(Membership::new(inbox, deferred));
+        let handle =
+            create(&properties, assignors, Arc::clone(&membership), Arc::clone(&traffic)).map_err(thrown)?;
         let settings = Settings {
             mode: match &requests {
                 None => Mode::Records,
                 Some(requests) => Mode::Replies { requests: Arc::clone(requests), assigner },
             },
+            membership,
+            division_timeout: division_timeout(millis(settings.session_timeout)),
             auto_commit: AutoCommit {
                 enabled: settings.auto_commit,
                 threshold: settings.auto_commit_threshold.map(|t| t as usize),
@@ -204,7 +97,7 @@ impl NativeConsumer {
             request_timeout: millis(settings.request_timeout),
         };
         let consumer = Consumer::start(handle, settings, |inbox| sink.connect(inbox)).map_err(thrown)?;
-        Ok(Self { consumer: Arc::new(consumer), requests })
+        Ok(Self { consumer: Arc::new(consumer), requests, traffic })
     }
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
@@ -214,6 +107,32 @@ impl NativeConsumer {
             Ok(handle) => topics::ping(handle, millis(timeout)).await,
             Err(error) => Err(error),
         })
+    }
+
+    /// Adds brokers to connect to, as `host:port` separated by commas.
+    #[napi]
+    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
+        self.consumer.handle().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
+    }
+
+    /// Describes the cluster: its brokers and all its topics.
+    #[napi]
+    pub async fn cluster_metadata(&self, timeout: u32) -> Either<NativeMetadata, Failure> {
+        let ask = async || topics::metadata(self.consumer.handle()?, None, millis(timeout)).await;
+        either(ask().await.map(NativeMetadata::from))
+    }
+
+    /// Asks for the offsets of timestamps (ms), or of the beginning (-2) or the end (-1). A timestamp after the last
+    /// record has the end's.
+    #[napi]
+    pub async fn list_offsets(
+        &self,
+        offsets: Vec<NativeOffset>,
+        timeout: u32,
+    ) -> Either<Vec<NativeOffset>, Failure> {
+        let offsets = offsets.into_iter().map(Partition::from).collect();
+        let ask = async || topics::offsets(self.consumer.handle()?, offsets, millis(timeout)).await;
+        either(ask().await.map(|found| found.into_iter().map(NativeOffset::from).collect()))
     }
 
     /// Lists the topics of the cluster.
@@ -273,6 +192,24 @@ impl NativeConsumer {
         outcome(self.consumer.commit(offsets.into_iter().map(Partition::from).collect()).await)
     }
 
+    /// What the member says of itself, from its next join on, under a strategy that is decided in JavaScript.
+    #[napi]
+    pub fn set_member_metadata(&self, assigner: String, metadata: Buffer) -> napi::Result<()> {
+        self.consumer.set_member_metadata(&assigner, metadata.to_vec()).map_err(thrown)
+    }
+
+    /// Answers the event `divide`, by its number. Members that are not named get nothing.
+    #[napi]
+    pub fn divided(&self, division: u32, assignments: Vec<NativeMemberAssignment>) {
+        self.consumer.divided(division, Ok(assignments.into_iter().map(Into::into).collect()));
+    }
+
+    /// Answers the event `divide` when the partitions cannot be divided: the group joins anew.
+    #[napi]
+    pub fn division_failed(&self, division: u32, reason: String) {
+        self.consumer.divided(division, Err(reason));
+    }
+
     /// Moves the position of an assigned partition; an event tells the new slot.
     #[napi]
     pub fn seek(&self, offset: NativeOffset) {
@@ -306,6 +243,12 @@ impl NativeConsumer {
         self.consumer.handle().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
     }
 
+    /// Whether each request to a broker is told of, by the events `request` and `requestTimedOut`.
+    #[napi]
+    pub fn watch_requests(&self, wanted: bool) {
+        self.traffic.want(wanted);
+    }
+
     /// Requests that wait for a reply.
     #[napi]
     #[must_use]
@@ -331,9 +274,26 @@ impl NativeConsumer {
     }
 }
 
-fn create(properties: &HashMap<String, String>, assignors: Vec<Arc<dyn Assignor>>) -> Result<Arc<Handle>> {
-    let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?.with_events(EVENTS);
-    Handle::consumer(conf, assignors)
+fn create(
+    properties: &HashMap<String, String>,
+    assignors: Vec<Arc<dyn Assignor>>,
+    membership: Arc<Membership>,
+    traffic: Arc<Traffic>,
+) -> Result<Arc<Handle>> {
+    let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
+    let conf = conf.with_events(EVENTS).with_traffic(traffic);
+    Handle::consumer(conf, assignors, membership)
+}
+
+fn built_in_assignor(name: &str, replies: &Arc<NestReplyPartitionAssigner>) -> Result<Arc<dyn Assignor>> {
+    if name == RoundRobinAssigner.protocol_name() {
+        Ok(Arc::new(RoundRobinAssigner))
+    } else if name == replies.protocol_name() {
+        Ok(Arc::clone(replies) as Arc<dyn Assignor>)
+    } else {
+        let reason = format!("there is no built-in assigner {name:?}");
+        Err(Error::new("create the consumer", CODE_INVALID_ARG, reason))
+    }
 }
 
 fn start_time(process_uptime: f64) -> StartTime {

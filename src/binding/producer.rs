@@ -8,7 +8,8 @@ use napi::bindgen_prelude::{Either, Function, Uint32Array};
 use napi_derive::napi;
 
 use super::bearer::NativeBearerToken;
-use super::consumer::{NativeConsumer, NativeOffset, either, millis};
+use super::consumer::{NativeConsumer, either, millis};
+use super::consumer_types::NativeOffset;
 use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Partition, PartitionMetadata};
 use super::signal::{ProducerArgs, ProducerSink};
@@ -90,6 +91,12 @@ impl NativeProducer {
             Ok(handle) => topics::ping(handle, millis(timeout)).await,
             Err(error) => Err(error),
         })
+    }
+
+    /// Adds brokers to connect to, as `host:port` separated by commas.
+    #[napi]
+    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
+        self.producer.handle().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
     }
 
     /// Lets this producer send the replies to the requests that a consumer hands out, or the requests whose

@@ -4,12 +4,16 @@
 //!
 //! | part | size | content |
 //! |---|---|---|
-//! | head | 8 × u32 | records, header entries, header names, start of the bytes, 4 spare |
+//! | head | 8 × u32 | records, header entries, header names, start of the bytes, runs, 3 spare |
 //! | times | 2 × f64 per record | offset, timestamp (ms) |
+//! | runs | 2 × f64 per run | high watermark, broker |
 //! | records | 12 × u32 per record | see [`RECORD_WORDS`] |
 //! | headers | 4 × u32 per entry | name index, start, length, kind |
 //! | names | 2 × u32 per name | start, length |
 //! | bytes | | keys, values, header values and names; starts count from here |
+//!
+//! A *run* is what follows one another of one slot: a partition's share of the batch. Its records are not listed:
+//! a new run begins where the slot changes.
 //!
 //! Header names are listed once per batch: nothing is remembered between batches, so a producer of ever new
 //! names cannot make either side grow.
@@ -59,12 +63,30 @@ pub struct IncomingRecord<'a> {
     pub request_slot: u32,
     /// Its generation.
     pub request_generation: u32,
+    /// Where it came from; of a run's records the first one's counts.
+    pub origin: Origin,
+}
+
+/// What is known of a partition beside its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The offset after the partition's last record, as the last response to a fetch said; -1 when it is not known.
+    pub high_watermark: i64,
+    /// The broker that the record was fetched from; -1 when it is not known.
+    pub broker: i32,
+}
+
+impl Origin {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { high_watermark: -1, broker: -1 };
 }
 
 /// Collects records and packs them.
 #[derive(Default)]
 pub struct BatchBuilder {
     times: Vec<f64>,
+    runs: Vec<f64>,
+    last_slot: Option<u32>,
     records: Vec<u32>,
     headers: Vec<u32>,
     names: Vec<u32>,
@@ -109,6 +131,10 @@ impl BatchBuilder {
         let header_count = self.headers.len() / HEADER_WORDS - first_header;
         let size = self.bytes.len() - start;
         let flags = record.flags | classify(record.key) | (classify(record.value) << VALUE_SHIFT);
+        if self.last_slot.replace(record.slot) != Some(record.slot) {
+            let Origin { high_watermark, broker } = record.origin;
+            self.runs.extend([high_watermark as f64, f64::from(broker)]);
+        }
         self.times.extend([record.offset as f64, record.timestamp as f64]);
         self.records.extend([
             record.slot,
@@ -148,14 +174,14 @@ impl BatchBuilder {
     /// Packs everything into one buffer and empties the builder.
     pub fn finish(&mut self) -> Vec<u8> {
         let numbers = HEAD_WORDS + self.records.len() + self.headers.len() + self.names.len();
-        let bytes_start = numbers * 4 + self.times.len() * 8;
+        let bytes_start = numbers * 4 + (self.times.len() + self.runs.len()) * 8;
         let mut out = Vec::with_capacity(bytes_start + self.bytes.len());
         let head = [
             self.len() as u32,
             (self.headers.len() / HEADER_WORDS) as u32,
             (self.names.len() / 2) as u32,
             bytes_start as u32,
-            0,
+            (self.runs.len() / 2) as u32,
             0,
             0,
             0,
@@ -163,7 +189,7 @@ impl BatchBuilder {
         for number in head {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        for number in &self.times {
+        for number in self.times.iter().chain(&self.runs) {
             out.extend_from_slice(&number.to_le_bytes());
         }
         for number in self.records.iter().chain(&self.headers).chain(&self.names) {
@@ -171,6 +197,8 @@ impl BatchBuilder {
         }
         out.extend_from_slice(&self.bytes);
         self.times.clear();
+        self.runs.clear();
+        self.last_slot = None;
         self.records.clear();
         self.headers.clear();
         self.names.clear();
@@ -201,6 +229,7 @@ mod tests {
             flags: REQUEST,
             request_slot: 0,
             request_generation: 0,
+            origin: Origin { high_watermark: 1 << 41, broker: 7 },
         }
     }
 
@@ -214,13 +243,30 @@ mod tests {
         let packed = builder.finish();
         assert_eq!([word(&packed, 0), word(&packed, 1), word(&packed, 2)], [2, 6, 2]);
         assert!(builder.is_empty());
-        let headers_at = HEAD_WORDS + 2 * 2 * 2 + 2 * RECORD_WORDS;
+        let records_at = HEAD_WORDS + 2 * 2 * 2 + 2 * 2;
+        let headers_at = records_at + 2 * RECORD_WORDS;
         let kinds: Vec<u32> = (0..3).map(|i| word(&packed, headers_at + i * HEADER_WORDS + 3)).collect();
         assert_eq!(kinds, [TEXT | ASCII, NULL, BINARY]);
-        let flags = word(&packed, HEAD_WORDS + 2 * 2 * 2 + 6);
+        let flags = word(&packed, records_at + 6);
         assert_eq!(flags, REQUEST | ((JSON | ASCII) << VALUE_SHIFT));
         let offset = f64::from_le_bytes(packed[32..40].try_into().unwrap());
         assert!((offset - (1u64 << 40) as f64).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_run_begins_where_the_slot_changes() {
+        let mut builder = BatchBuilder::default();
+        for (slot, broker) in [(3, 7), (3, 8), (4, 9), (3, 10)] {
+            let origin = Origin { high_watermark: i64::from(slot), broker };
+            builder.push(&IncomingRecord { slot, origin, ..record(0) }, std::iter::empty());
+        }
+        let packed = builder.finish();
+        assert_eq!(word(&packed, 4), 3);
+        let number =
+            |i: usize| f64::from_le_bytes(packed[96 + i * 8..104 + i * 8].try_into().unwrap()) as i64;
+        assert_eq!([number(0), number(1), number(2), number(3), number(4), number(5)], [3, 7, 4, 9, 3, 10]);
+        builder.push(&record(0), std::iter::empty());
+        assert_eq!(word(&builder.finish(), 4), 1, "nothing is left of the batch before");
     }
 
     proptest! {
@@ -242,7 +288,7 @@ mod tests {
             let header_entries = word(&packed, 1) as usize;
             prop_assert_eq!(n, fields.len());
             let bytes = &packed[word(&packed, 3) as usize..];
-            let records_at = HEAD_WORDS + n * 4;
+            let records_at = HEAD_WORDS + n * 4 + word(&packed, 4) as usize * 4;
             let headers_at = records_at + n * RECORD_WORDS;
             let names_at = headers_at + header_entries * HEADER_WORDS;
             let slice = |start: u32, length: u32| bytes[start as usize..(start + length) as usize].to_vec();

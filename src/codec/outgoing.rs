@@ -48,6 +48,8 @@ pub const SETTLED_ADVANCE: u32 = 1;
 pub const SETTLED_FINISHED: u32 = 2;
 /// Mark flag: what is done of the partition is to be committed now.
 pub const SETTLED_COMMIT: u32 = 4;
+/// Mark flag: the mark is about all records up to this one.
+pub const SETTLED_THROUGH: u32 = 8;
 
 /// Key, value and headers of an outgoing record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +141,7 @@ pub enum Outgoing<'a> {
         slot: u32,
         /// Sequence of the record.
         sequence: u32,
-        /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`].
+        /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`], [`SETTLED_THROUGH`].
         flags: u32,
     },
     /// See [`CANCEL`].

@@ -3,12 +3,13 @@
 //! librdkafka's threads wake it while they hold a queue's lock, so the lock here is held for moments only
 //! and never while anything else is called.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::assignor::{GivenPartitions, Join};
 use crate::binding::librdkafka::{Partition, Wake};
 use crate::error::Result;
 
@@ -22,6 +23,17 @@ pub enum Command {
     Commit(Vec<Partition>, oneshot::Sender<Result<()>>),
     /// Move the position of an assigned partition; records handed out before are void.
     Seek(Partition),
+    /// This member leads the group, and JavaScript is to divide its partitions.
+    Divide(Join),
+    /// JavaScript has divided them.
+    Divided {
+        /// What the question was numbered with.
+        division: u32,
+        /// Who gets what, by member id, or why nobody gets anything.
+        decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
+    },
+    /// Hand an event to JavaScript.
+    Tell(serde_json::Value),
     /// Drain, commit, leave the group and stop.
     Close {
         /// Time for running handlers to finish.

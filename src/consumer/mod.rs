@@ -5,24 +5,29 @@
 //! where librdkafka bounds it in bytes, and librdkafka stops fetching that partition alone: a slow handler
 //! neither grows the process nor holds other partitions up, and the thread stays free to answer rebalances.
 
+mod commits;
 pub mod inbox;
+pub mod membership;
 pub mod offset_tracker;
 mod poll_loop;
 mod pull;
 mod rebalance;
 pub mod slots;
+pub mod traffic;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::assignor::NestReplyPartitionAssigner;
+use crate::assignor::{GivenPartitions, NestReplyPartitionAssigner};
 use crate::binding::librdkafka::{Handle, Partition};
 use crate::error::{Error, Result};
 use crate::rpc::requests::Requests;
 use inbox::{Command, Inbox, TopicSubscription};
+use membership::Membership;
 use slots::{AutoCommit, Slots};
 
 pub use poll_loop::PollLoop;
@@ -54,6 +59,10 @@ pub enum Mode {
 pub struct Settings {
     /// Records or replies.
     pub mode: Mode,
+    /// Hears of the group.
+    pub membership: Arc<Membership>,
+    /// How long JavaScript may take to divide the group's partitions.
+    pub division_timeout: Duration,
     /// Commits that nobody asks for.
     pub auto_commit: AutoCommit,
     /// Also commit at this interval.
@@ -71,6 +80,7 @@ pub struct Consumer {
     handle: Mutex<Option<Arc<Handle>>>,
     inbox: Arc<Inbox>,
     slots: Arc<Slots>,
+    membership: Arc<Membership>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -81,7 +91,8 @@ impl Consumer {
         settings: Settings,
         sink: impl FnOnce(Arc<Inbox>) -> Box<dyn Sink>,
     ) -> Result<Self> {
-        let inbox = Arc::new(Inbox::default());
+        let membership = Arc::clone(&settings.membership);
+        let inbox = Arc::clone(membership.inbox());
         let slots = Arc::new(Slots::new(Arc::clone(&inbox), settings.auto_commit));
         if let Mode::Replies { requests, .. } = &settings.mode {
             requests.connect(Arc::clone(&inbox));
@@ -93,7 +104,13 @@ impl Consumer {
             .name("kafka-consumer".into())
             .spawn(move || poll_loop.run())
             .map_err(|e| Error::state("start the consumer", format!("no thread: {e}")))?;
-        Ok(Self { handle: Mutex::new(Some(handle)), inbox, slots, thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            handle: Mutex::new(Some(handle)),
+            inbox,
+            slots,
+            membership,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// The handle, for requests that do not concern the poll thread.
@@ -131,6 +148,25 @@ impl Consumer {
         let (done, answer) = oneshot::channel();
         self.inbox.send(Command::Commit(offsets, done));
         answer.await.unwrap_or_else(|_| Err(Error::closed("commit offsets")))
+    }
+
+    /// What the member says of itself, from its next join on, to a leader that assigns by the strategy of this name,
+    /// which must be one that decides in JavaScript.
+    pub fn set_member_metadata(&self, protocol: &str, metadata: Vec<u8>) -> Result<()> {
+        let assignor = self.membership.deferred(protocol).ok_or_else(|| {
+            Error::state("set member metadata", format!("there is no assigner {protocol:?}"))
+        })?;
+        assignor.set_metadata(metadata);
+        Ok(())
+    }
+
+    /// Answers the event `divide`.
+    pub fn divided(
+        &self,
+        division: u32,
+        decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
+    ) {
+        self.inbox.send(Command::Divided { division, decision });
     }
 
     /// Moves a position.

@@ -56,6 +56,21 @@ impl<M> OffsetTracker<M> {
         self.window.get_mut(sequence.wrapping_sub(self.first) as usize)
     }
 
+    /// The sequences that a mark is about, as the first of them and their number: `sequence` alone, or everything
+    /// that is not done up to it.
+    #[must_use]
+    pub fn range(&self, sequence: u32, through: bool) -> (u32, u32) {
+        let place = sequence.wrapping_sub(self.first);
+        // A sequence before the window wraps to a number far above its length.
+        if !through {
+            (sequence, 1)
+        } else if (place as usize) < self.window.len() {
+            (self.first, place + 1)
+        } else {
+            (sequence, 0)
+        }
+    }
+
     /// The handler lets the partition go on. Returns the record's size the first time, to give back as credit.
     pub fn advance(&mut self, sequence: u32) -> Option<u32> {
         let entry = self.entry(sequence)?;

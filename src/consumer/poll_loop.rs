@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::oneshot;
 
+use super::commits::Commit;
 use super::inbox::{Command, ControlWaker, Inbox, TopicSubscription};
+use super::membership::Division;
 use super::pull::Puller;
 use super::rebalance::{COMMIT_TIMEOUT, Revocation};
 use super::slots::Slots;
@@ -22,8 +24,6 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const CLOSING_SLEEP: Duration = Duration::from_millis(20);
 /// How long leaving the group may take once the partitions are given up.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause after a commit that failed.
-const COMMIT_RETRY: Duration = Duration::from_millis(500);
 
 /// State of the thread.
 pub struct PollLoop {
@@ -41,21 +41,16 @@ pub struct PollLoop {
     pub(super) announced: bool,
     pub(super) drain_timeout: Duration,
     ready: HashSet<u32>,
-    next_commit: u64,
-    commits: HashMap<u64, Commit>,
-    auto_commit_running: bool,
-    auto_commit_not_before: Instant,
-    interval_due: Option<Instant>,
+    pub(super) next_commit: u64,
+    pub(super) commits: HashMap<u64, Commit>,
+    pub(super) auto_commit_running: bool,
+    pub(super) auto_commit_not_before: Instant,
+    pub(super) interval_due: Option<Instant>,
+    /// The group waits for JavaScript to divide its partitions.
+    pub(super) division: Option<Division>,
+    /// How often it was asked to.
+    pub(super) divisions: u32,
     closing: Option<Closing>,
-}
-
-/// A commit whose answer is awaited.
-enum Commit {
-    Automatic(Vec<Partition>),
-    /// Where a partition without a committed offset starts, or a seek went.
-    Initial,
-    BeforeRevocation,
-    Asked(oneshot::Sender<Result<()>>),
 }
 
 struct Closing {
@@ -96,6 +91,8 @@ impl PollLoop {
             auto_commit_running: false,
             auto_commit_not_before: now,
             interval_due: settings.auto_commit_interval.map(|i| now + i),
+            division: None,
+            divisions: 0,
             closing: None,
             settings,
         }
@@ -114,6 +111,7 @@ impl PollLoop {
             self.give_requests_up();
             self.commit_what_is_due();
             self.progress_revocation();
+            self.give_division_up();
             if self.closed() {
                 break;
             }
@@ -154,11 +152,12 @@ impl PollLoop {
         let mut sleep = LONGEST_SLEEP;
         let commit_retry = (self.auto_commit_not_before > now).then_some(self.auto_commit_not_before);
         let drain = self.revocation.as_ref().map(|r| r.deadline);
+        let division = self.division.as_ref().map(|d| d.deadline);
         let request = match &self.settings.mode {
             Mode::Replies { requests, .. } => requests.lock().next_deadline(),
             Mode::Records => None,
         };
-        for due in [self.interval_due, commit_retry, drain, request].into_iter().flatten() {
+        for due in [self.interval_due, commit_retry, drain, division, request].into_iter().flatten() {
             sleep = sleep.min(due.saturating_duration_since(now));
         }
         sleep
@@ -177,6 +176,9 @@ impl PollLoop {
                 }
             }
             Command::Seek(partition) => self.seek(&partition),
+            Command::Tell(event) => self.sink.event(event),
+            Command::Divide(join) => self.ask_for_division(join),
+            Command::Divided { division, decision } => self.divided(division, decision),
             Command::Close { drain, done } => self.start_closing(drain, done),
         }
     }
@@ -215,7 +217,9 @@ impl PollLoop {
         }
         let ready: Vec<u32> = self.ready.drain().collect();
         let left = match &self.settings.mode {
-            Mode::Records => self.puller.records(&ready, &self.queues, &self.slots, &*self.sink),
+            Mode::Records => {
+                self.puller.records(&self.handle, &ready, &self.queues, &self.slots, &*self.sink)
+            }
             Mode::Replies { requests, .. } => {
                 self.puller.replies(&ready, &self.queues, &self.slots, requests, &*self.sink)
             }
@@ -242,123 +246,6 @@ impl PollLoop {
         }
     }
 
-    fn start_commit(
-        &mut self,
-        offsets: &[Partition],
-        commit: Commit,
-    ) -> std::result::Result<(), (Commit, Error)> {
-        let id = self.next_commit;
-        self.next_commit += 1;
-        match self.handle.commit(offsets, &self.control, id) {
-            Ok(()) => {
-                self.commits.insert(id, commit);
-                Ok(())
-            }
-            Err(error) => Err((commit, error)),
-        }
-    }
-
-    /// Commits positions at which nothing has been handled yet.
-    pub(super) fn commit_initial(&mut self, offsets: &[Partition]) {
-        if let Err((_, error)) = self.start_commit(offsets, Commit::Initial) {
-            self.report_commit_failure(offsets, error.code, &error.message);
-        }
-    }
-
-    fn commit_what_is_due(&mut self) {
-        let now = Instant::now();
-        let interval = self.interval_due.is_some_and(|due| due <= now);
-        if interval {
-            self.interval_due = self.settings.auto_commit_interval.map(|i| now + i);
-        }
-        let waits = self.revocation.as_ref().is_some_and(Revocation::is_committing);
-        if self.auto_commit_running || self.auto_commit_not_before > now || waits {
-            return;
-        }
-        let offsets = self.slots.take_uncommitted(interval);
-        if offsets.is_empty() {
-            return;
-        }
-        match self.start_commit(&offsets, Commit::Automatic(offsets.clone())) {
-            Ok(()) => self.set_auto_commit_running(true),
-            Err((_, error)) => self.auto_commit_failed(&offsets, error.code, &error.message),
-        }
-    }
-
-    fn set_auto_commit_running(&mut self, running: bool) {
-        self.auto_commit_running = running;
-        self.slots.set_committing(running);
-    }
-
-    /// Commits everything that is done, as the last thing before partitions are given up. Returns whether an
-    /// answer is awaited.
-    pub(super) fn commit_before_revocation(&mut self) -> bool {
-        let offsets = self.slots.take_uncommitted(true);
-        if offsets.is_empty() {
-            // One that is under way must arrive before the partitions go.
-            return self.auto_commit_running;
-        }
-        match self.start_commit(&offsets, Commit::BeforeRevocation) {
-            Ok(()) => true,
-            Err((_, error)) => {
-                self.report_commit_failure(&offsets, error.code, &error.message);
-                false
-            }
-        }
-    }
-
-    fn committed(&mut self, code: i32, partitions: &[Partition], id: u64) {
-        let failed = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
-        let commit = self.commits.remove(&id);
-        let result = (failed == 0).then_some(()).ok_or(failed);
-        if result.is_ok() && commit.is_some() {
-            self.announce_commit(partitions);
-        }
-        match (commit, result) {
-            (Some(Commit::Automatic(_)), Ok(())) => self.set_auto_commit_running(false),
-            (Some(Commit::Automatic(offsets)), Err(code)) => {
-                self.set_auto_commit_running(false);
-                self.auto_commit_failed(&offsets, code, &crate::binding::librdkafka::describe_code(code));
-            }
-            (Some(Commit::Initial | Commit::BeforeRevocation), result) => {
-                if let Err(code) = result {
-                    let text = crate::binding::librdkafka::describe_code(code);
-                    self.report_commit_failure(partitions, code, &text);
-                }
-            }
-            (Some(Commit::Asked(done)), result) => {
-                let text = crate::binding::librdkafka::describe_code;
-                let _ = done.send(result.map_err(|code| Error::new("commit offsets", code, text(code))));
-            }
-            (None, _) => {}
-        }
-        if !self.auto_commit_running && !self.commits.values().any(|c| matches!(c, Commit::BeforeRevocation))
-        {
-            self.revocation_committed();
-        }
-    }
-
-    fn announce_commit(&self, partitions: &[Partition]) {
-        let offsets: Vec<_> = partitions
-            .iter()
-            .map(|p| json!({ "topic": p.topic, "partition": p.partition, "offset": p.offset.to_string() }))
-            .collect();
-        self.sink.event(json!({ "type": "commit", "offsets": offsets }));
-    }
-
-    fn auto_commit_failed(&mut self, offsets: &[Partition], code: i32, text: &str) {
-        self.slots.commit_failed(offsets);
-        self.auto_commit_not_before = Instant::now() + COMMIT_RETRY;
-        self.report_commit_failure(offsets, code, text);
-    }
-
-    fn report_commit_failure(&self, offsets: &[Partition], code: i32, text: &str) {
-        let partitions: Vec<_> = offsets.iter().map(|p| format!("{} [{}]", p.topic, p.partition)).collect();
-        self.sink.event(json!({
-            "type": "commitFailed", "code": code, "message": text, "partitions": partitions,
-        }));
-    }
-
     fn start_closing(&mut self, drain: Duration, done: oneshot::Sender<()>) {
         if let Some(closing) = &mut self.closing {
             closing.done.push(done);
@@ -378,6 +265,8 @@ impl PollLoop {
                 json!({ "type": "error", "code": error.code, "message": error.message, "fatal": false }),
             );
         }
+        // Behind the close, so that nothing is made of it; librdkafka leaves only when none is held.
+        self.handle.let_joins_go(true);
     }
 
     fn closed(&self) -> bool {

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::Sink;
 use super::slots::{Delivered, Slots};
-use crate::binding::librdkafka::{Message, Partition, Queue};
+use crate::binding::librdkafka::{Handle, Message, Partition, Queue};
 use crate::codec::incoming::{
-    BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, LOG_APPEND_TIME, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
+    BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR,
+    REQUEST,
 };
 use crate::rpc::headers;
 use crate::rpc::reply::{ReplyAddress, parse_partition};
@@ -44,6 +45,7 @@ impl Puller {
     /// Hands out records of the ready slots, as far as their credit goes.
     pub(super) fn records(
         &mut self,
+        handle: &Handle,
         ready: &[u32],
         queues: &HashMap<u32, Queue>,
         slots: &Slots,
@@ -76,10 +78,14 @@ impl Puller {
                 reply: reply.clone().map(Arc::new),
             });
             let Some(first) = slots.deliver(slot, delivered) else { continue };
+            let origin = records.first().map_or(Origin::UNKNOWN, |(message, _)| Origin {
+                high_watermark: handle.high_watermark(message),
+                broker: message.broker(),
+            });
             for (index, (message, reply)) in records.iter().enumerate() {
                 let flags = if reply.is_some() { REQUEST } else { 0 };
                 let sequence = first.wrapping_add(index as u32);
-                self.push(message, slot, sequence, flags, (0, 0));
+                self.push(message, slot, sequence, flags, (0, 0), origin);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     sink.batch(self.builder.finish());
                 }
@@ -118,7 +124,7 @@ impl Puller {
                 }
                 last = Some(message.offset());
                 let Some((flags, request)) = match_reply(&message, requests) else { continue };
-                self.push(&message, slot, 0, flags, request);
+                self.push(&message, slot, 0, flags, request, Origin::UNKNOWN);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     sink.batch(self.builder.finish());
                 }
@@ -140,7 +146,15 @@ impl Puller {
         }
     }
 
-    fn push(&mut self, message: &Message<'_>, slot: u32, sequence: u32, flags: u32, request: (u32, u32)) {
+    fn push(
+        &mut self,
+        message: &Message<'_>,
+        slot: u32,
+        sequence: u32,
+        flags: u32,
+        request: (u32, u32),
+        origin: Origin,
+    ) {
         let (timestamp, appended) = message.timestamp();
         let record = IncomingRecord {
             slot,
@@ -152,6 +166,7 @@ impl Puller {
             flags: if appended { flags | LOG_APPEND_TIME } else { flags },
             request_slot: request.0,
             request_generation: request.1,
+            origin,
         };
         self.builder.push(&record, message.headers());
     }

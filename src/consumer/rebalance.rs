@@ -1,6 +1,6 @@
 //! Taking partitions on and giving them up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,8 @@ impl PollLoop {
             self.report(answer);
             return;
         }
+        let unsubscribed =
+            if incremental { BTreeSet::new() } else { self.leave_unsubscribed_out(&mut partitions) };
         let initial = match self.settings.mode {
             Mode::Records => self.start_positions(&mut partitions),
             Mode::Replies { .. } => {
@@ -102,11 +104,27 @@ impl PollLoop {
         let mut event = json!({
             "type": "assign", "memberId": self.handle.member_id(), "partitions": assigned,
         });
+        if let Some(joined) = self.settings.membership.joined() {
+            event["generation"] = json!(joined.generation);
+            event["leaderId"] = json!(joined.leader);
+            event["protocol"] = json!(joined.protocol);
+        }
+        if !unsubscribed.is_empty() {
+            event["unsubscribed"] = json!(unsubscribed);
+        }
         if let Mode::Replies { assigner, .. } = &self.settings.mode {
             event["replyPartitions"] = json!(assigner.reply_partitions());
             event["members"] = json!(assigner.last_group_size());
         }
         self.sink.event(event);
+    }
+
+    /// Takes the partitions away whose topics nobody here has subscribed to, and answers those topics. kafkajs's
+    /// leaders hand such partitions out, and its members refuse them, when members subscribe to different topics.
+    fn leave_unsubscribed_out(&self, partitions: &mut Vec<Partition>) -> BTreeSet<String> {
+        let subscribed = &self.from_beginning;
+        let strange = partitions.extract_if(.., |p| !subscribed.contains_key(&p.topic));
+        strange.map(|p| p.topic).collect()
     }
 
     fn open_queue(&mut self, slot: u32, p: &Partition) -> bool {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::inbox::Inbox;
 use super::offset_tracker::OffsetTracker;
 use crate::binding::librdkafka::Partition;
-use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED};
+use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED, SETTLED_THROUGH};
 use crate::rpc::reply::ReplyAddress;
 
 /// Records of one partition that JavaScript may hold unhandled.
@@ -191,22 +191,26 @@ impl Slots {
         Some(first)
     }
 
-    /// A mark from JavaScript; see [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`] and [`SETTLED_COMMIT`].
+    /// A mark from JavaScript; see [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`] and
+    /// [`SETTLED_THROUGH`].
     pub fn settle(&self, slot: u32, sequence: u32, flags: u32) {
         let wake = {
             let mut state = self.lock();
             let Some(slot) = state.slots.get_mut(&slot) else { return };
-            if flags & SETTLED_ADVANCE != 0
-                && let Some(bytes) = slot.tracker.advance(sequence)
-            {
-                slot.held_records -= 1;
-                slot.held_bytes -= bytes as usize;
+            let (first, count) = slot.tracker.range(sequence, flags & SETTLED_THROUGH != 0);
+            let before = slot.tracker.first_sequence();
+            for sequence in (0..count).map(|i| first.wrapping_add(i)) {
+                if flags & SETTLED_ADVANCE != 0
+                    && let Some(bytes) = slot.tracker.advance(sequence)
+                {
+                    slot.held_records -= 1;
+                    slot.held_bytes -= bytes as usize;
+                }
+                if flags & SETTLED_FINISHED != 0 {
+                    slot.tracker.finish(sequence);
+                }
             }
-            if flags & SETTLED_FINISHED != 0 {
-                let before = slot.tracker.first_sequence();
-                slot.tracker.finish(sequence);
-                slot.moved(before);
-            }
+            slot.moved(before);
             if flags & SETTLED_COMMIT != 0 && slot.uncommitted().is_some() {
                 slot.commit_due = true;
             }

@@ -7,7 +7,7 @@ import type { Logger, logCreator, logLevel } from './logger.js';
 /** Raw librdkafka properties (CONFIGURATION.md of librdkafka 2.12.1), merged over the translated ones. */
 export type LibrdkafkaProperties = Record<string, string | number | boolean>;
 
-/** Answers the brokers to start from; called before a handle is created. */
+/** Answers the brokers to start from; called at first, and again when none of those known can be reached. */
 export type BrokersFunction = () => string[] | Promise<string[]>;
 
 /** What an OAuth bearer provider answers. */
@@ -145,6 +145,10 @@ export interface ConsumerConfig {
   maxInFlightRequests?: number;
   readUncommitted?: boolean;
   rackId?: string;
+  /** Our extension: static membership, under this id. */
+  groupInstanceId?: string;
+  /** Our extension: `consumer` has the broker divide the partitions (KIP-848). Default `classic`. */
+  groupProtocol?: 'classic' | 'consumer';
   /** Our extension: milliseconds after which a handler still running is reported. Off by default. */
   handlerTimeout?: number;
   /** Our extension: milliseconds that a close waits for running handlers. Default 30000. */

@@ -59,7 +59,7 @@ export type ConnectEvent = InstrumentationEvent<null>;
 /** A client disconnected. */
 export type DisconnectEvent = InstrumentationEvent<null>;
 /**
- * A broker has answered a request. Emitted by producers and admin clients; librdkafka tells when a request was sent, not when it was
+ * A broker has answered a request. librdkafka tells when a request was sent, not when it was
  * made, so `createdAt` is `sentAt` and `pendingDuration` 0.
  */
 export type RequestEvent = InstrumentationEvent<{
@@ -75,7 +75,7 @@ export type RequestEvent = InstrumentationEvent<{
   sentAt: number;
   size: number;
 }>;
-/** A broker has not answered a request in time. Emitted by producers and admin clients. */
+/** A broker has not answered a request in time. */
 export type RequestTimeoutEvent = InstrumentationEvent<{
   apiKey: number;
   apiName: string;
@@ -87,7 +87,7 @@ export type RequestTimeoutEvent = InstrumentationEvent<{
   pendingDuration: number;
   sentAt: number;
 }>;
-/** kafkajs's network event; never emitted here: librdkafka does not tell how many requests wait to be sent. */
+/** Requests that wait to be sent to a broker. Emitted by consumers only, with librdkafka's statistics. */
 export type RequestQueueSizeEvent = InstrumentationEvent<{
   broker: string;
   clientId: string;
@@ -161,6 +161,23 @@ export type ConsumerHandlerTimeoutEvent = InstrumentationEvent<{
 }>;
 /** No handler runs longer than `consumer.handlerTimeout` any more. Our extension. */
 export type ConsumerHandlerRecoveredEvent = InstrumentationEvent<{ groupId: string }>;
+/**
+ * librdkafka's statistics (its STATISTICS.md), every `librdkafka["statistics.interval.ms"]` milliseconds. Our extension; what else is
+ * in it depends on librdkafka's version.
+ */
+export type StatisticsEvent = InstrumentationEvent<{
+  /** Name of the client instance. */
+  name: string;
+  client_id: string;
+  type: 'consumer' | 'producer';
+  /** Microseconds of an internal clock. */
+  ts: number;
+  /** Seconds since the epoch. */
+  time: number;
+  brokers: Record<string, Record<string, unknown>>;
+  topics: Record<string, Record<string, unknown>>;
+  [name: string]: unknown;
+}>;
 /** Topics were assigned that the consumer did not subscribe to. */
 export type ConsumerReceivedUnsubcribedTopicsEvent = InstrumentationEvent<{
   groupId: string;
@@ -187,6 +204,7 @@ export interface ConsumerEventMap {
   'consumer.rebalancing': ConsumerRebalancingEvent;
   'consumer.handler_timeout': ConsumerHandlerTimeoutEvent;
   'consumer.handler_recovered': ConsumerHandlerRecoveredEvent;
+  'consumer.statistics': StatisticsEvent;
   'consumer.received_unsubscribed_topics': ConsumerReceivedUnsubcribedTopicsEvent;
   'consumer.network.request': RequestEvent;
   'consumer.network.request_timeout': RequestTimeoutEvent;
@@ -200,6 +218,7 @@ export interface ProducerEventMap {
   'producer.network.request': RequestEvent;
   'producer.network.request_timeout': RequestTimeoutEvent;
   'producer.network.request_queue_size': RequestQueueSizeEvent;
+  'producer.statistics': StatisticsEvent;
 }
 
 /** The event that each of an admin client's event names brings. */

@@ -1,10 +1,5 @@
 import type { PartitionerArgs } from './cluster.js';
-import type {
-  ProducerEventMap,
-  ProducerEvents,
-  RemoveInstrumentationEventListener,
-  ValueOf,
-} from './events.js';
+import type { ProducerEventMap, ProducerEvents, RemoveInstrumentationEventListener } from './events.js';
 import type { Logger } from './logger.js';
 import type { Offsets, ProducerBatch, ProducerRecord, RecordMetadata } from './message.js';
 
@@ -34,7 +29,7 @@ export interface Producer extends Sender {
   /** The names of the events. */
   readonly events: ProducerEvents;
   /** Calls a listener at each event; the result removes it. */
-  on<E extends ValueOf<ProducerEvents>>(
+  on<E extends keyof ProducerEventMap>(
     eventName: E,
     listener: (event: ProducerEventMap[E]) => void,
   ): RemoveInstrumentationEventListener<E>;

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::assignor::join_response::repair;
+use crate::assignor::join_response::{read, repair};
 
 fn string(text: &str) -> Vec<u8> {
     [&(text.len() as i16).to_be_bytes()[..], text.as_bytes()].concat()
@@ -61,6 +61,22 @@ fn makes_truncated_metadata_version_0_and_changes_nothing_else() {
 }
 
 #[test]
+fn tells_who_is_in_the_group() {
+    for version in 0..=5 {
+        let metadata = [kafkajs_metadata(1, &["a"], b"{}"), complete_metadata()];
+        let payload = response(version, 0, &metadata);
+        let join = read(&payload, version).unwrap();
+        assert_eq!((join.generation, join.protocol.as_str()), (7, "NestReplyPartitionAssigner"));
+        assert_eq!((join.leader.as_str(), join.member.as_str()), ("leader", "leader"));
+        let members: Vec<_> = join.members.iter().map(|m| (m.id.as_str(), &m.metadata)).collect();
+        assert_eq!(members, [("some-member", &metadata[0]), ("some-member", &metadata[1])]);
+        assert_eq!(read(&response(version, 27, &metadata), version), None, "an error");
+        assert_eq!(read(&payload[..payload.len() - 1], version), None, "cut off");
+    }
+    assert_eq!(read(&response(5, 0, &[]), 6), None, "a version that is not known");
+}
+
+#[test]
 fn leaves_errors_followers_and_unknown_versions_alone() {
     let truncated = kafkajs_metadata(1, &["t"], b"{}");
     for (version, error, members) in
@@ -76,6 +92,7 @@ fn leaves_errors_followers_and_unknown_versions_alone() {
 proptest! {
     #[test]
     fn survives_any_bytes(mut payload in prop::collection::vec(any::<u8>(), 0..300), version in -1..8_i16) {
+        let _ = read(&payload, version);
         repair(&mut payload, version);
     }
 
@@ -88,6 +105,7 @@ proptest! {
             *changed = byte;
         }
         let length = payload.len();
+        let _ = read(&payload, 5);
         repair(&mut payload, 5);
         prop_assert_eq!(payload.len(), length);
     }

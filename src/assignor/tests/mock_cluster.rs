@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka_sys as sys;
@@ -11,7 +11,8 @@ use sys::rd_kafka_type_t::{RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
 
 use super::{Assignment, Member};
 use crate::assignor::{
-    Assignor, AssignorError, Hook, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime, prepare,
+    Assignor, AssignorError, DeferredAssignor, GivenPartitions, Hook, Join, JoinWatch, Joins,
+    NestReplyPartitionAssigner, RoundRobinAssigner, StartTime, prepare,
 };
 
 const TOPIC: &str = "service.reply";
@@ -19,14 +20,28 @@ const PARTITIONS: i32 = 3;
 /// How long a rebalance may take before a test gives up. The mock broker delays one by about a second.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// Holds nothing.
+struct Unwatched;
+
+impl JoinWatch for Unwatched {
+    fn joined(&self, _: Join) -> bool {
+        false
+    }
+}
+
 /// A handle, destroyed when dropped. Its configuration is prepared.
 struct Client {
     rk: *mut sys::rd_kafka_t,
     hook: Option<Hook>,
+    joins: Joins,
 }
 
 impl Client {
     fn new(kind: sys::rd_kafka_type_t, settings: &[(&str, &str)]) -> Self {
+        Self::watched(kind, settings, Arc::new(Unwatched))
+    }
+
+    fn watched(kind: sys::rd_kafka_type_t, settings: &[(&str, &str)], watch: Arc<dyn JoinWatch>) -> Self {
         let mut error = [0 as c_char; 512];
         // SAFETY: The configuration is new, and goes to rd_kafka_new() unless a setting is wrong.
         let (rk, hook) = unsafe {
@@ -35,17 +50,22 @@ impl Client {
                 let (name, value) = (CString::new(*name).unwrap(), CString::new(*value).unwrap());
                 sys::rd_kafka_conf_set(conf, name.as_ptr(), value.as_ptr(), error.as_mut_ptr(), error.len());
             }
-            let hook = prepare(conf).unwrap();
+            let hook = prepare(conf, watch).unwrap();
             (sys::rd_kafka_new(kind, conf, error.as_mut_ptr(), error.len()), hook)
         };
         // SAFETY: librdkafka ends its error texts with a NUL.
         assert!(!rk.is_null(), "{:?}", unsafe { CStr::from_ptr(error.as_ptr()) });
-        Self { rk, hook: Some(hook) }
+        let joins = hook.joins();
+        Self { rk, hook: Some(hook), joins }
     }
 
     /// A member of a group at `bootstrap`, with an assignor, not subscribed yet.
     fn member(bootstrap: &str, assignors: Vec<Arc<dyn Assignor>>) -> Self {
-        let mut client = Self::new(
+        Self::watched_member(bootstrap, assignors, Arc::new(Unwatched))
+    }
+
+    fn watched_member(bootstrap: &str, assignors: Vec<Arc<dyn Assignor>>, watch: Arc<dyn JoinWatch>) -> Self {
+        let mut client = Self::watched(
             RD_KAFKA_CONSUMER,
             &[
                 ("bootstrap.servers", bootstrap),
@@ -53,6 +73,7 @@ impl Client {
                 ("session.timeout.ms", "2000"),
                 ("heartbeat.interval.ms", "100"),
             ],
+            watch,
         );
         client.register(assignors).unwrap();
         client
@@ -101,8 +122,11 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // SAFETY: Made by rd_kafka_new(), and used no more.
-        unsafe { sys::rd_kafka_destroy(self.rk) };
+        // SAFETY: Made by rd_kafka_new(), and used no more afterwards.
+        unsafe {
+            self.joins.let_go(true);
+            sys::rd_kafka_destroy(self.rk);
+        }
     }
 }
 
@@ -200,6 +224,72 @@ fn errors_and_panics_stay_inside() {
     poll_until(&[&a], "everything is assigned in the end", || a.assigned() == [0, 1, 2]);
 }
 
+/// Holds the response of every generation that its member leads.
+#[derive(Default)]
+struct Holding(Mutex<Option<Join>>);
+
+impl JoinWatch for Holding {
+    fn joined(&self, join: Join) -> bool {
+        let leads = join.leader == join.member;
+        *self.0.lock().unwrap() = Some(join);
+        leads
+    }
+}
+
+#[test]
+fn the_group_waits_while_its_response_is_held() {
+    let (_host, bootstrap) = mock_cluster();
+    let (watch, assignor) = (Arc::new(Holding::default()), Arc::new(DeferredAssignor::new("range".into())));
+    // As AssignorProtocol encodes it: version 0, the topic, no user data.
+    let mut metadata = vec![0, 0, 0, 0, 0, 1, 0, 13];
+    metadata.extend_from_slice(TOPIC.as_bytes());
+    metadata.extend([0, 0, 0, 0]);
+    assignor.set_metadata(metadata.clone());
+    let a = Client::watched_member(
+        &bootstrap,
+        vec![Arc::clone(&assignor) as Arc<dyn Assignor>],
+        Arc::clone(&watch) as Arc<dyn JoinWatch>,
+    );
+    // SAFETY: The handle is alive.
+    let let_go = |for_good| unsafe { a.joins.let_go(for_good) };
+    let join = || watch.0.lock().unwrap().clone();
+    let_go(false); // Nothing is held yet, which does no harm.
+    a.subscribe();
+    poll_until(&[&a], "the response is held", || join().is_some());
+    let first = join().unwrap();
+    assert_eq!((first.protocol.as_str(), first.members.len()), ("range", 1));
+    assert_eq!(first.members[0].metadata, metadata, "word for word");
+    let wait = Instant::now();
+    poll_until(&[&a], "a second has passed", || wait.elapsed() > Duration::from_secs(1));
+    assert_eq!((a.assigned(), join()), (Vec::new(), Some(first.clone())), "nothing goes on meanwhile");
+
+    // Without a decision the member joins anew.
+    let_go(false);
+    poll_until(&[&a], "another generation begins", || join() != Some(first.clone()));
+
+    let second = join().unwrap();
+    let assignment = [(TOPIC.to_owned(), vec![1, 2])].into_iter().collect();
+    let given = GivenPartitions { assignment, user_data: b"more".to_vec() };
+    assignor.decide(Ok([(second.member.clone(), given)].into_iter().collect()));
+    let_go(false);
+    poll_until(&[&a], "what was decided is assigned", || a.assigned() == [1, 2]);
+}
+
+#[test]
+fn a_client_whose_response_is_held_can_be_destroyed() {
+    let (_host, bootstrap) = mock_cluster();
+    let (watch, assignor) = (Arc::new(Holding::default()), Arc::new(DeferredAssignor::new("own".into())));
+    let a = Client::watched_member(
+        &bootstrap,
+        vec![Arc::clone(&assignor) as Arc<dyn Assignor>],
+        Arc::clone(&watch) as Arc<dyn JoinWatch>,
+    );
+    a.subscribe();
+    poll_until(&[&a], "the response is held", || watch.0.lock().unwrap().is_some());
+    drop(a);
+    assert_eq!((Arc::strong_count(&watch), Arc::strong_count(&assignor)), (1, 1), "freed with the client");
+}
+
 #[test]
 fn refuses_what_cannot_work() {
     fn reason(result: Result<(), AssignorError>) -> String {
@@ -228,9 +318,9 @@ fn refuses_what_cannot_work() {
     // SAFETY: The configuration is new, and destroyed once.
     unsafe {
         let conf = sys::rd_kafka_conf_new();
-        let first = prepare(conf);
+        let first = prepare(conf, Arc::new(Unwatched));
         assert!(first.is_ok());
-        assert!(matches!(prepare(conf), Err(AssignorError::AlreadyPrepared)));
+        assert!(matches!(prepare(conf, Arc::new(Unwatched)), Err(AssignorError::AlreadyPrepared)));
         sys::rd_kafka_conf_destroy(conf);
     }
 }

@@ -7,10 +7,11 @@ use rdkafka_sys as sys;
 
 use super::conf::{Conf, ERROR_TEXT_SIZE};
 use super::group::Group;
+use super::message::Message;
 use super::metadata::{Metadata, Scope};
 use super::partitions::{Partition, PartitionList};
 use super::{Queue, check, take_error};
-use crate::assignor::{self, Assignor, AssignorError};
+use crate::assignor::{self, Assignor, AssignorError, JoinWatch, Joins};
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 use crate::network::Network;
 
@@ -20,6 +21,7 @@ pub struct Handle {
     consumer: bool,
     /// What the interceptors of the handle write to.
     _network: Option<Arc<Network>>,
+    joins: Option<Joins>,
 }
 
 // SAFETY: librdkafka's handles are thread-safe.
@@ -32,7 +34,7 @@ impl Handle {
     pub fn producer(conf: Conf, network: Arc<Network>) -> Result<Arc<Self>> {
         // SAFETY: the handle keeps the network.
         unsafe { conf.observe(&network)? };
-        Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf, Some(network))
+        Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf, Some(network), None)
     }
 
     /// Makes a client for admin requests, whose requests are reported to `network`: a consumer that joins no group.
@@ -42,24 +44,25 @@ impl Handle {
     pub fn admin(conf: Conf, network: Arc<Network>) -> Result<Arc<Self>> {
         // SAFETY: the handle keeps the network.
         unsafe { conf.observe(&network)? };
-        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, Some(network))?;
+        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, Some(network), None)?;
         // SAFETY: the handle is alive.
         check("create the admin client", unsafe { sys::rd_kafka_poll_set_consumer(handle.raw) })?;
         Ok(handle)
     }
 
     /// Makes a consumer whose events and errors all arrive on its consumer queue. Its group is joined with
-    /// these assignors, or, when there are none, with those of `partition.assignment.strategy`.
-    pub fn consumer(conf: Conf, assignors: Vec<Arc<dyn Assignor>>) -> Result<Arc<Self>> {
+    /// these assignors, or, when there are none, with those of `partition.assignment.strategy`; `watch` learns how.
+    pub fn consumer(
+        conf: Conf,
+        assignors: Vec<Arc<dyn Assignor>>,
+        watch: Arc<dyn JoinWatch>,
+    ) -> Result<Arc<Self>> {
         let refused = |e: AssignorError| Error::new("install the assignors", CODE_INVALID_ARG, e.to_string());
-        let hook = if assignors.is_empty() {
-            None
-        } else {
-            // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
-            Some(unsafe { assignor::prepare(conf.as_ptr()) }.map_err(refused)?)
-        };
-        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, None)?;
-        if let Some(hook) = hook {
+        // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
+        let hook = unsafe { assignor::prepare(conf.as_ptr(), watch) }.map_err(refused)?;
+        let joins = hook.joins();
+        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, None, Some(joins))?;
+        if !assignors.is_empty() {
             // SAFETY: the handle was made from the prepared configuration and has not subscribed.
             unsafe { hook.register(handle.raw, assignors) }.map_err(refused)?;
         }
@@ -68,7 +71,12 @@ impl Handle {
         Ok(handle)
     }
 
-    fn create(kind: sys::rd_kafka_type_t, conf: Conf, network: Option<Arc<Network>>) -> Result<Arc<Self>> {
+    fn create(
+        kind: sys::rd_kafka_type_t,
+        conf: Conf,
+        network: Option<Arc<Network>>,
+        joins: Option<Joins>,
+    ) -> Result<Arc<Self>> {
         let mut text = [0 as c_char; ERROR_TEXT_SIZE];
         let consumer = kind == sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
         let conf_raw = conf.into_raw();
@@ -85,7 +93,7 @@ impl Handle {
         // SAFETY: the handle is alive; null means the main queue.
         unsafe { sys::rd_kafka_set_log_queue(raw, std::ptr::null_mut()) };
         // The Arc is shared with queues and threads; the handle itself is Send + Sync by librdkafka's promise.
-        Ok(Arc::new(Self { raw, consumer, _network: network }))
+        Ok(Arc::new(Self { raw, consumer, _network: network, joins }))
     }
 
     /// The raw handle, for the assignor's hook and for producing.
@@ -161,6 +169,19 @@ impl Handle {
         check("subscribe", unsafe { sys::rd_kafka_subscribe(self.raw, list.as_ptr()) })
     }
 
+    /// Adds brokers to connect to, as `host:port` separated by commas.
+    pub fn add_brokers(&self, brokers: &str) -> Result<()> {
+        const OPERATION: &str = "add brokers";
+        let list = CString::new(brokers)
+            .map_err(|_| Error::new(OPERATION, CODE_INVALID_ARG, "an address may not contain a zero byte"))?;
+        // SAFETY: the handle is alive, the list NUL-terminated; it is copied.
+        let added = unsafe { sys::rd_kafka_brokers_add(self.raw, list.as_ptr()) };
+        if added == 0 {
+            return Err(Error::new(OPERATION, CODE_INVALID_ARG, format!("no address in {brokers:?}")));
+        }
+        Ok(())
+    }
+
     /// Starts fetching exactly these partitions; answers a rebalance event.
     pub fn assign(&self, partitions: &[Partition]) -> Result<()> {
         let list = PartitionList::new(partitions);
@@ -225,6 +246,29 @@ impl Handle {
         Ok(list.to_vec())
     }
 
+    /// The offset after the last record of a message's partition, as the last response to a fetch said; -1 when it
+    /// is not known. Asks nobody.
+    #[must_use]
+    pub fn high_watermark(&self, message: &Message<'_>) -> i64 {
+        let (mut low, mut high) = (-1, -1);
+        let topic = message.topic_ptr();
+        if topic.is_null() {
+            return -1;
+        }
+        // SAFETY: handle and message are alive, and so is the topic's name; the out parameters are writable.
+        let code = unsafe {
+            let name = sys::rd_kafka_topic_name(topic);
+            sys::rd_kafka_get_watermark_offsets(
+                self.raw,
+                name,
+                message.partition(),
+                &raw mut low,
+                &raw mut high,
+            )
+        };
+        if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { high } else { -1 }
+    }
+
     /// Moves the position of assigned partitions, waiting at most `timeout_ms` for it to take effect.
     pub fn seek(&self, partitions: &[Partition], timeout_ms: i32) -> Result<Vec<Partition>> {
         let list = PartitionList::new(partitions);
@@ -266,6 +310,14 @@ impl Handle {
     pub fn closed(&self) -> bool {
         // SAFETY: the handle is alive.
         unsafe { sys::rd_kafka_consumer_closed(self.raw) != 0 }
+    }
+
+    /// Lets librdkafka have the `JoinGroup` response that is held, if there is one; see [`Joins::let_go`].
+    pub fn let_joins_go(&self, for_good: bool) {
+        if let Some(joins) = &self.joins {
+            // SAFETY: the handle is alive.
+            unsafe { joins.let_go(for_good) };
+        }
     }
 
     /// The id that the group's coordinator gave this member; empty before the join.
@@ -373,6 +425,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // A consumer that closed in time has left its group; one that could not (the broker is gone) must not
         // try again here, because destroying would then wait for it.
+        self.let_joins_go(true);
         let flags = if self.consumer { sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE } else { 0 };
         // SAFETY: the last owner: no queue, message or thread uses the handle any more.
         unsafe { sys::rd_kafka_destroy_flags(self.raw, flags) };

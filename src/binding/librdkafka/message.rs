@@ -86,6 +86,18 @@ impl<'a> Message<'a> {
         self.inner.offset
     }
 
+    /// The broker that the record was fetched from, -1 when it is not known.
+    #[must_use]
+    pub fn broker(&self) -> i32 {
+        // SAFETY: the message is alive.
+        unsafe { sys::rd_kafka_message_broker_id(self.raw) }
+    }
+
+    /// The topic object; null for an error that concerns no topic.
+    pub(super) fn topic_ptr(&self) -> *mut sys::rd_kafka_topic_t {
+        self.inner.rkt
+    }
+
     /// The record's timestamp in ms since the epoch, -1 without one, and whether the broker set it when it stored the record.
     #[must_use]
     pub fn timestamp(&self) -> (i64, bool) {

@@ -41,6 +41,23 @@ fn a_drained_batch_a_threshold_and_a_failure_make_commits_due() {
 }
 
 #[test]
+fn one_mark_stands_for_all_records_up_to_it() {
+    let slots = slots(None);
+    let slot = slots.open("t".into(), 0, -1);
+    let first = deliver(&slots, slot, 0..MAX_RECORDS as i64);
+    assert_eq!(slots.take_credit(slot), 0);
+    slots.settle(slot, first + 2, DONE | SETTLED_THROUGH);
+    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 3)]);
+    slots.settle(slot, first + 1, DONE | SETTLED_THROUGH);
+    assert!(slots.take_uncommitted(true).is_empty(), "they are done");
+    slots.settle(slot, first + MAX_RECORDS as u32, DONE | SETTLED_THROUGH);
+    assert!(slots.take_uncommitted(true).is_empty(), "a record that was not handed out is none");
+    slots.settle(slot, first + MAX_RECORDS as u32 - 1, DONE | SETTLED_THROUGH);
+    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, MAX_RECORDS as i64)], "drained");
+    assert_eq!(slots.take_credit(slot), MAX_RECORDS, "the credit is back");
+}
+
+#[test]
 fn marks_of_an_assignment_that_is_gone_meet_no_other() {
     let (earlier, later) = (slots(None), slots(None));
     let old = earlier.open("t".into(), 0, -1);

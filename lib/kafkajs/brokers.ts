@@ -1,0 +1,53 @@
+import { checkBrokers } from '../options/client.js';
+import type { CoreEvent } from './producer-handle.js';
+import type { KafkaConfig, Logger } from './types.js';
+
+/** librdkafka's `_ALL_BROKERS_DOWN`. */
+const ALL_BROKERS_DOWN = -187;
+/** Not asked more often than this, in milliseconds: librdkafka repeats itself with every attempt to connect. */
+const SHORTEST_PAUSE = 1000;
+
+/** Who takes further brokers to connect to. */
+interface Connected {
+  addBrokers(brokers: string): void;
+}
+
+/** The brokers to start from: a list, or a function that is asked for it, at first and whenever none of those known can be reached. */
+export class Brokers {
+  readonly #brokers: KafkaConfig['brokers'];
+  readonly #logger: Logger;
+  #asking = false;
+  #notBefore = 0;
+
+  constructor({ brokers }: KafkaConfig, logger: Logger) {
+    this.#brokers = brokers;
+    this.#logger = logger;
+  }
+
+  /** The brokers, as librdkafka takes them. */
+  async resolve(): Promise<string> {
+    const list: unknown = typeof this.#brokers === 'function' ? await this.#brokers() : this.#brokers;
+    checkBrokers(list);
+    return list.join(',');
+  }
+
+  /** Asks the function again when an event says that all brokers are down, and hands its answer on. */
+  note(event: CoreEvent, client: Connected): void {
+    if (event.type !== 'error' || event['code'] !== ALL_BROKERS_DOWN) return;
+    if (typeof this.#brokers !== 'function' || this.#asking || Date.now() < this.#notBefore) return;
+    this.#asking = true;
+    void this.#askAgain(client);
+  }
+
+  async #askAgain(client: Connected): Promise<void> {
+    try {
+      client.addBrokers(await this.resolve());
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#logger.error(`Asking for the brokers failed: ${message}`);
+    } finally {
+      this.#asking = false;
+      this.#notBefore = Date.now() + SHORTEST_PAUSE;
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { ConsumerSettings } from '../options/consumer.js';
+import type { NativeConsumer } from '../native.js';
+import { supplyToken } from './bearer-token.js';
+import type { Brokers } from './brokers.js';
+import { consumeLog } from './core-log.js';
+import type { InstrumentationEmitter } from './events.js';
+import type { GroupDivision } from './group-division.js';
+import type { GroupLog } from './group-log.js';
+import type { Lane } from './lane.js';
+import type { Membership } from './membership.js';
+import type { NetworkEvents } from './network-events.js';
+import type { CoreEvent } from './producer-handle.js';
+import type { RecordHandling } from './record-handling.js';
+import type { Subscriptions } from './subscriptions.js';
+import type { Logger, TopicPartition } from './types.js';
+
+/** Whom the core's events of a group concern. */
+export interface GroupEventsOptions {
+  readonly settings: ConsumerSettings;
+  readonly logger: Logger;
+  readonly emitter: InstrumentationEmitter;
+  readonly log: GroupLog;
+  readonly brokers: Brokers;
+  readonly subscriptions: Subscriptions;
+  readonly membership: Membership;
+  readonly division: GroupDivision | undefined;
+  readonly handling: RecordHandling;
+  readonly network: NetworkEvents;
+}
+
+/** Hands those of the core's events on that do not change what the consumer does. */
+export class GroupEvents {
+  readonly #options: GroupEventsOptions;
+
+  constructor(options: GroupEventsOptions) {
+    this.#options = options;
+  }
+
+  /** The group has given this member its partitions. */
+  joined(event: CoreEvent, native: NativeConsumer, owned: readonly TopicPartition[]): void {
+    this.#options.membership.joined(event, this.#options.subscriptions.names(), owned);
+    this.#announce(native);
+  }
+
+  /** The assigners say at the next join what has become of this member since the last one. */
+  #announce(native: NativeConsumer): void {
+    const { division, subscriptions, logger } = this.#options;
+    try {
+      division?.announce(native, subscriptions.names());
+    } catch (error) {
+      // What it said before holds on.
+      const { message, stack } = error instanceof Error ? error : new Error(String(error));
+      logger.error(`A partition assigner's protocol() failed: ${message}`, { stack });
+    }
+  }
+
+  /** What a handler's `heartbeat()` does. */
+  heartbeat(lane: Lane): Promise<void> {
+    return this.#options.membership.heartbeat(lane);
+  }
+
+  handle(event: CoreEvent, native: NativeConsumer): void {
+    const { settings, logger, emitter, log, brokers, subscriptions } = this.#options;
+    const { membership, division, handling, network } = this.#options;
+    switch (event.type) {
+      case 'rebalancing':
+        membership.rebalancing();
+        return this.#announce(native);
+      case 'divide':
+        return void division?.divide(native, event, subscriptions.names());
+      case 'commit':
+        handling.committed(event['offsets']);
+        return membership.committed(event['offsets']);
+      case 'seek':
+        return log.seekFailed(event);
+      case 'commitFailed':
+        return log.commitFailed(event);
+      case 'drainTimeout':
+        return log.drainTimedOut(event);
+      case 'tokenWanted':
+        return void supplyToken(settings.oauthBearerProvider, native, logger);
+      case 'request':
+      case 'requestTimedOut':
+        return network.exchanged(event);
+      case 'statistics':
+        network.queues(event['json']);
+        return emitter.emitStatistics(event['json']);
+      default:
+        brokers.note(event, native);
+        consumeLog(logger, event);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import type { ConsumerSettings } from '../options/consumer.js';
+import { valueOf, type NativeConsumer } from '../native.js';
+import { assignReplies } from './assigned-replies.js';
+import { KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
+import type { GroupDivision } from './group-division.js';
+import type { GroupLog } from './group-log.js';
+import type { Membership } from './membership.js';
+import type { Subscriptions } from './subscriptions.js';
+import { watchForTopics } from './topic-watch.js';
+
+/** What a consumer joins its group with. */
+export interface GroupJoinOptions {
+  readonly settings: ConsumerSettings;
+  readonly subscriptions: Subscriptions;
+  readonly membership: Membership;
+  readonly division: GroupDivision | undefined;
+  readonly log: GroupLog;
+  /** Reads reply partitions without a group. */
+  readonly assigned: boolean;
+  /** Whether the consumer still runs on this one. */
+  readonly isCurrent: (native: NativeConsumer) => boolean;
+  /** Joining for topics that have appeared later has failed. */
+  readonly onFailure: (failure: { code: number; message: string }, native: NativeConsumer) => void;
+}
+
+/** The way into the group: from the topics to the first assignment. */
+export class GroupJoin {
+  readonly #options: GroupJoinOptions;
+  #waiting: { resolve: () => void; reject: (error: Error) => void } | undefined;
+
+  constructor(options: GroupJoinOptions) {
+    this.#options = options;
+  }
+
+  /** Joins; resolves when there is an assignment, or when there is no topic yet to join for. */
+  async join(native: NativeConsumer): Promise<void> {
+    const { settings, subscriptions, membership, log, assigned, isCurrent } = this.#options;
+    const names = subscriptions.names();
+    if (names.length === 0) return;
+    const { allowAutoTopicCreation, requestTimeoutMs: timeout, clientId } = settings;
+    const { missing, reasons } = valueOf(await native.ensureTopics(names, allowAutoTopicCreation, timeout));
+    log.waitsFor(missing, reasons);
+    membership.joining();
+    if (assigned) {
+      const reader = { native, clientId, timeout, isCurrent: () => isCurrent(native) };
+      await assignReplies(reader, names, missing);
+      return;
+    }
+    if (missing.length > 0) void this.#watch(native, missing);
+    if (missing.length === names.length) return;
+    const joined = new Promise<void>((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+    valueOf(await this.#subscribe(native, missing));
+    await joined;
+  }
+
+  #subscribe(native: NativeConsumer, missing: readonly string[]): ReturnType<NativeConsumer['subscribe']> {
+    const topics = this.#options.subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
+    this.#options.division?.announce(
+      native,
+      topics.map(({ topic }) => topic),
+    );
+    return native.subscribe(topics);
+  }
+
+  /** Joins for topics that did not exist at the start when they have appeared. */
+  #watch(native: NativeConsumer, absent: readonly string[]): Promise<void> {
+    const { settings, log, isCurrent, onFailure } = this.#options;
+    return watchForTopics(
+      native,
+      absent,
+      settings.requestTimeoutMs,
+      () => !isCurrent(native),
+      async (found, missing) => {
+        log.appeared(found);
+        const failure = await this.#subscribe(native, missing);
+        if (failure) onFailure(failure, native);
+      },
+    );
+  }
+
+  /** There is an assignment. */
+  succeeded(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+
+  /** Nothing will come of it; false when nobody waits. */
+  failed(error: KafkaJSError): boolean {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.reject(error);
+    return waiting !== undefined;
+  }
+
+  /** The consumer is closed. */
+  cancel(): void {
+    this.failed(new KafkaJSNonRetriableError('The consumer was stopped before it had joined its group'));
+  }
+}

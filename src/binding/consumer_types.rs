@@ -1,0 +1,175 @@
+//! What a consumer takes and answers, as JavaScript sees it.
+
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+
+use super::librdkafka::{Group, Partition};
+use crate::assignor::{Assignment, GivenPartitions};
+
+/// How a native consumer behaves.
+#[napi(object)]
+pub struct NativeConsumerSettings {
+    /// Random prefix of this client's correlation ids. Makes the consumer hand out only the replies to
+    /// pending requests.
+    pub correlation_prefix: Option<String>,
+    /// How long a request waits for its first reply (ms).
+    pub reply_timeout: Option<u32>,
+    /// Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
+    /// processes in the order in which they started.
+    pub process_uptime: f64,
+    /// The strategies that the group is joined with, the preferred first. None: those of librdkafka's
+    /// `partition.assignment.strategy`.
+    pub assigners: Vec<NativeAssigner>,
+    /// Without a sign of life for this long the coordinator takes the member for dead (ms).
+    pub session_timeout: u32,
+    /// Whether done records are committed without being asked.
+    pub auto_commit: bool,
+    /// Also commit at this interval (ms).
+    pub auto_commit_interval: Option<u32>,
+    /// Also commit when so many records have finished.
+    pub auto_commit_threshold: Option<u32>,
+    /// How long running handlers may take when partitions are given up (ms).
+    pub drain_timeout: u32,
+    /// Time limit of the consumer's own requests (ms).
+    pub request_timeout: u32,
+}
+
+/// A strategy that a group may be joined with.
+#[napi(object)]
+pub struct NativeAssigner {
+    /// Its name on the wire.
+    pub name: String,
+    /// Whether the partitions are divided by this binding (`RoundRobinAssigner`, for replies
+    /// `NestReplyPartitionAssigner`) or in JavaScript: then the leader gets the event `divide`.
+    pub built_in: bool,
+}
+
+/// What a member of the group is given.
+#[napi(object)]
+pub struct NativeMemberAssignment {
+    /// Member id.
+    pub member_id: String,
+    /// Its partitions.
+    pub partitions: Vec<NativePartition>,
+    /// What goes with them.
+    pub user_data: Buffer,
+}
+
+impl From<NativeMemberAssignment> for (String, GivenPartitions) {
+    fn from(given: NativeMemberAssignment) -> Self {
+        let mut assignment = Assignment::new();
+        for NativePartition { topic, partition } in given.partitions {
+            assignment.entry(topic).or_default().push(partition);
+        }
+        (given.member_id, GivenPartitions { assignment, user_data: given.user_data.to_vec() })
+    }
+}
+
+/// A topic to subscribe to.
+#[napi(object)]
+pub struct NativeSubscription {
+    /// Topic name.
+    pub topic: String,
+    /// Where to start without a committed offset.
+    pub from_beginning: bool,
+}
+
+/// A topic partition and an offset.
+#[napi(object)]
+pub struct NativeOffset {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// Absolute offset, or -2 (beginning) or -1 (end) for a seek.
+    pub offset: i64,
+    /// Metadata to commit with it.
+    pub metadata: Option<String>,
+}
+
+impl From<NativeOffset> for Partition {
+    fn from(o: NativeOffset) -> Self {
+        Self { metadata: o.metadata.map(String::into_bytes), ..Self::at(o.topic, o.partition, o.offset) }
+    }
+}
+
+impl From<Partition> for NativeOffset {
+    fn from(p: Partition) -> Self {
+        Self { topic: p.topic, partition: p.partition, offset: p.offset, metadata: None }
+    }
+}
+
+/// A consumer group.
+#[napi(object)]
+pub struct NativeGroup {
+    /// `Stable`, `PreparingRebalance`, `Empty`, …
+    pub state: String,
+    /// `consumer`, or empty for a group without members.
+    pub protocol_type: String,
+    /// Name of the assignor that the members agreed on.
+    pub protocol: String,
+    /// Its members.
+    pub members: Vec<NativeGroupMember>,
+}
+
+/// A member of a group.
+#[napi(object)]
+pub struct NativeGroupMember {
+    /// Member id.
+    pub member_id: String,
+    /// Client id.
+    pub client_id: String,
+    /// Host that it connects from.
+    pub client_host: String,
+    /// Subscription, as the group's protocol encodes it.
+    pub member_metadata: Buffer,
+    /// Assignment, as the group's protocol encodes it.
+    pub member_assignment: Buffer,
+}
+
+impl From<Group> for NativeGroup {
+    fn from(group: Group) -> Self {
+        let members = group.members.into_iter().map(|m| NativeGroupMember {
+            member_id: m.id,
+            client_id: m.client_id,
+            client_host: m.client_host,
+            member_metadata: m.metadata.into(),
+            member_assignment: m.assignment.into(),
+        });
+        Self {
+            members: members.collect(),
+            state: group.state,
+            protocol_type: group.protocol_type,
+            protocol: group.protocol,
+        }
+    }
+}
+
+/// A topic partition.
+#[napi(object)]
+pub struct NativePartition {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+}
+
+/// A topic of the cluster.
+#[napi(object)]
+pub struct NativeTopic {
+    /// Name.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: u32,
+}
+
+/// What became of the topics to subscribe to.
+#[napi(object)]
+pub struct NativeEnsuredTopics {
+    /// Topics that do not exist.
+    pub missing: Vec<String>,
+    /// Why, in the same order.
+    pub reasons: Vec<String>,
+    /// Topics that were created.
+    pub created: Vec<String>,
+}

@@ -1,0 +1,148 @@
+//! Committing offsets: what is due, what is asked for, and what became of it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::poll_loop::PollLoop;
+use super::rebalance::Revocation;
+use crate::binding::librdkafka::Partition;
+use crate::error::{Error, Result};
+
+/// Pause after a commit that failed.
+const COMMIT_RETRY: Duration = Duration::from_millis(500);
+
+/// A commit whose answer is awaited.
+pub(super) enum Commit {
+    /// Of what is done, because it was due.
+    Automatic(Vec<Partition>),
+    /// Where a partition without a committed offset starts, or a seek went.
+    Initial,
+    /// The last one before partitions are given up.
+    BeforeRevocation,
+    /// By the application, which waits for the answer.
+    Asked(oneshot::Sender<Result<()>>),
+}
+
+impl PollLoop {
+    /// Asks the coordinator; the answer comes as an event.
+    pub(super) fn start_commit(
+        &mut self,
+        offsets: &[Partition],
+        commit: Commit,
+    ) -> std::result::Result<(), (Commit, Error)> {
+        let id = self.next_commit;
+        self.next_commit += 1;
+        match self.handle.commit(offsets, &self.control, id) {
+            Ok(()) => {
+                self.commits.insert(id, commit);
+                Ok(())
+            }
+            Err(error) => Err((commit, error)),
+        }
+    }
+
+    /// Commits positions at which nothing has been handled yet.
+    pub(super) fn commit_initial(&mut self, offsets: &[Partition]) {
+        if let Err((_, error)) = self.start_commit(offsets, Commit::Initial) {
+            self.report_commit_failure(offsets, error.code, &error.message);
+        }
+    }
+
+    /// Commits what is done, if it is time to.
+    pub(super) fn commit_what_is_due(&mut self) {
+        let now = Instant::now();
+        let interval = self.interval_due.is_some_and(|due| due <= now);
+        if interval {
+            self.interval_due = self.settings.auto_commit_interval.map(|i| now + i);
+        }
+        let waits = self.revocation.as_ref().is_some_and(Revocation::is_committing);
+        if self.auto_commit_running || self.auto_commit_not_before > now || waits {
+            return;
+        }
+        let offsets = self.slots.take_uncommitted(interval);
+        if offsets.is_empty() {
+            return;
+        }
+        match self.start_commit(&offsets, Commit::Automatic(offsets.clone())) {
+            Ok(()) => self.set_auto_commit_running(true),
+            Err((_, error)) => self.auto_commit_failed(&offsets, error.code, &error.message),
+        }
+    }
+
+    fn set_auto_commit_running(&mut self, running: bool) {
+        self.auto_commit_running = running;
+        self.slots.set_committing(running);
+    }
+
+    /// Commits everything that is done, as the last thing before partitions are given up. Returns whether an
+    /// answer is awaited.
+    pub(super) fn commit_before_revocation(&mut self) -> bool {
+        let offsets = self.slots.take_uncommitted(true);
+        if offsets.is_empty() {
+            // One that is under way must arrive before the partitions go.
+            return self.auto_commit_running;
+        }
+        match self.start_commit(&offsets, Commit::BeforeRevocation) {
+            Ok(()) => true,
+            Err((_, error)) => {
+                self.report_commit_failure(&offsets, error.code, &error.message);
+                false
+            }
+        }
+    }
+
+    /// A commit was answered.
+    pub(super) fn committed(&mut self, code: i32, partitions: &[Partition], id: u64) {
+        let failed = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
+        let commit = self.commits.remove(&id);
+        let result = (failed == 0).then_some(()).ok_or(failed);
+        if result.is_ok() && commit.is_some() {
+            self.announce_commit(partitions);
+        }
+        match (commit, result) {
+            (Some(Commit::Automatic(_)), Ok(())) => self.set_auto_commit_running(false),
+            (Some(Commit::Automatic(offsets)), Err(code)) => {
+                self.set_auto_commit_running(false);
+                self.auto_commit_failed(&offsets, code, &crate::binding::librdkafka::describe_code(code));
+            }
+            (Some(Commit::Initial | Commit::BeforeRevocation), result) => {
+                if let Err(code) = result {
+                    let text = crate::binding::librdkafka::describe_code(code);
+                    self.report_commit_failure(partitions, code, &text);
+                }
+            }
+            (Some(Commit::Asked(done)), result) => {
+                let text = crate::binding::librdkafka::describe_code;
+                let _ = done.send(result.map_err(|code| Error::new("commit offsets", code, text(code))));
+            }
+            (None, _) => {}
+        }
+        if !self.auto_commit_running && !self.commits.values().any(|c| matches!(c, Commit::BeforeRevocation))
+        {
+            self.revocation_committed();
+        }
+    }
+
+    fn announce_commit(&self, partitions: &[Partition]) {
+        let offsets: Vec<_> = partitions
+            .iter()
+            .map(|p| json!({ "topic": p.topic, "partition": p.partition, "offset": p.offset.to_string() }))
+            .collect();
+        self.sink.event(json!({ "type": "commit", "offsets": offsets }));
+    }
+
+    fn auto_commit_failed(&mut self, offsets: &[Partition], code: i32, text: &str) {
+        self.slots.commit_failed(offsets);
+        self.auto_commit_not_before = Instant::now() + COMMIT_RETRY;
+        self.report_commit_failure(offsets, code, text);
+    }
+
+    fn report_commit_failure(&self, offsets: &[Partition], code: i32, text: &str) {
+        let partitions: Vec<_> = offsets.iter().map(|p| format!("{} [{}]", p.topic, p.partition)).collect();
+        self.sink.event(json!({
+            "type": "commitFailed", "code": code, "message": text, "partitions": partitions,
+        }));
+    }
+}

@@ -1,0 +1,120 @@
+//! This member in its group: what it was told when it joined, and, when it leads, having JavaScript divide the
+//! partitions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::inbox::{Command, Inbox};
+use super::poll_loop::PollLoop;
+use crate::assignor::{Assignor, DeferredAssignor, GivenPartitions, Join, JoinWatch};
+
+/// What the rest of the consumer knows of the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Number of the group's generation.
+    pub generation: i32,
+    /// Name of the strategy that the members agreed on.
+    pub protocol: String,
+    /// Id of the leader.
+    pub leader: String,
+}
+
+/// Hears of each generation of the group from librdkafka's main thread.
+pub struct Membership {
+    inbox: Arc<Inbox>,
+    deferred: Vec<Arc<DeferredAssignor>>,
+    joined: Mutex<Option<Joined>>,
+}
+
+impl Membership {
+    /// A member whose group may be divided by these assignors too.
+    #[must_use]
+    pub fn new(inbox: Arc<Inbox>, deferred: Vec<Arc<DeferredAssignor>>) -> Self {
+        Self { inbox, deferred, joined: Mutex::default() }
+    }
+
+    /// What wakes the poll thread.
+    #[must_use]
+    pub fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// The assignor of this name that decides in JavaScript.
+    #[must_use]
+    pub fn deferred(&self, name: &str) -> Option<&Arc<DeferredAssignor>> {
+        self.deferred.iter().find(|assignor| assignor.protocol_name() == name)
+    }
+
+    /// The generation that was joined last; none before the first, and none in a group whose broker assigns (KIP-848).
+    #[must_use]
+    pub fn joined(&self) -> Option<Joined> {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl JoinWatch for Membership {
+    fn joined(&self, join: Join) -> bool {
+        let Join { generation, protocol, leader, member, .. } = &join;
+        let joined = Joined { generation: *generation, protocol: protocol.clone(), leader: leader.clone() };
+        *self.joined.lock().unwrap_or_else(PoisonError::into_inner) = Some(joined);
+        let deferred = if leader == member { self.deferred(protocol) } else { None };
+        let Some(assignor) = deferred else { return false };
+        assignor.decide(Err("no answer in time".to_owned()));
+        self.inbox.send(Command::Divide(join));
+        true
+    }
+}
+
+/// The group waits for JavaScript to divide its partitions.
+pub(super) struct Division {
+    number: u32,
+    protocol: String,
+    pub(super) deadline: Instant,
+}
+
+impl PollLoop {
+    /// Asks JavaScript to divide the partitions.
+    pub(super) fn ask_for_division(&mut self, join: Join) {
+        let Join { protocol, members, .. } = join;
+        self.divisions = self.divisions.wrapping_add(1);
+        let number = self.divisions;
+        let members: Vec<_> =
+            members.into_iter().map(|m| json!({ "memberId": m.id, "metadata": m.metadata })).collect();
+        self.sink.event(json!({
+            "type": "divide", "division": number, "protocol": protocol, "members": members,
+        }));
+        let deadline = Instant::now() + self.settings.division_timeout;
+        self.division = Some(Division { number, protocol, deadline });
+    }
+
+    /// JavaScript has divided them: the response may go on. An answer that comes too late is for one that
+    /// nobody waits for any more.
+    pub(super) fn divided(
+        &mut self,
+        number: u32,
+        decision: Result<HashMap<String, GivenPartitions>, String>,
+    ) {
+        let Some(division) = self.division.take_if(|d| d.number == number) else { return };
+        if let Some(assignor) = self.settings.membership.deferred(&division.protocol) {
+            assignor.decide(decision);
+        }
+        self.handle.let_joins_go(false);
+    }
+
+    /// Goes on without an answer when it takes too long: the coordinator would take this member for dead.
+    pub(super) fn give_division_up(&mut self) {
+        if self.division.take_if(|d| d.deadline <= Instant::now()).is_some() {
+            self.handle.let_joins_go(false);
+        }
+    }
+}
+
+/// How long JavaScript may take to divide the partitions, of the time after which the coordinator takes a member
+/// for dead that it does not hear of: metadata has to be fetched after it, and the answer sent.
+#[must_use]
+pub fn division_timeout(session_timeout: Duration) -> Duration {
+    session_timeout * 2 / 3
+}
