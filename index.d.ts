@@ -109,7 +109,7 @@ export declare class NativeConsumer {
   setBearerToken(token: NativeBearerToken): void
   /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
   setBearerTokenFailure(reason: string): void
-  /** Whether each request to a broker is told of, by the events `request` and `requestTimedOut`. */
+  /** Whether requests to brokers are told of, by the event `requests`. */
   watchRequests(wanted: boolean): void
   /** Requests that wait for a reply. */
   pendingRequests(): number

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::json;
+
 use crate::binding::librdkafka::Wake;
 
 /// Most requests that are kept, open ones and those that JavaScript has not taken; beyond that the oldest are forgotten.
@@ -113,6 +115,12 @@ impl Network {
     pub fn take(&self) -> Vec<Finished> {
         self.requests().finished.drain(..).collect()
     }
+
+    /// The same as an event for JavaScript, if there is anything.
+    pub fn take_event(&self) -> Option<serde_json::Value> {
+        let requests: Vec<_> = self.take().into_iter().map(described).collect();
+        (!requests.is_empty()).then(|| json!({ "type": "requests", "requests": requests }))
+    }
 }
 
 impl Requests {
@@ -144,6 +152,14 @@ fn push<T>(list: &mut VecDeque<T>, item: T) {
         list.pop_front();
     }
     list.push_back(item);
+}
+
+/// A request as JavaScript reads it.
+fn described(Finished { request, size, duration }: Finished) -> serde_json::Value {
+    json!({
+        "broker": request.broker, "apiKey": request.api_key, "apiVersion": request.api_version,
+        "correlationId": request.correlation_id, "sentAt": request.sent_at, "duration": duration, "size": size,
+    })
 }
 
 /// Milliseconds since the epoch.

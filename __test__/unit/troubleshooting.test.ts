@@ -17,6 +17,7 @@ const binary = readdirSync(ROOT).find((name) => name.endsWith('.node')) as strin
 const code = [
   ...textsBelow('lib', /\.ts$/),
   ...textsBelow('src', /\.rs$/),
+  ...textsBelow('binding', /\.js$/),
   ...textsBelow('node_modules/@nestjs/microservices', /\.js$/),
   readFileSync(join(ROOT, 'index.js'), 'utf8'),
   readFileSync(join(ROOT, binary), 'latin1'),

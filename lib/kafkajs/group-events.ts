@@ -79,9 +79,8 @@ export class GroupEvents {
         return log.drainTimedOut(event);
       case 'tokenWanted':
         return void supplyToken(settings.oauthBearerProvider, native, logger);
-      case 'request':
-      case 'requestTimedOut':
-        return network.exchanged(event);
+      case 'requests':
+        return network.ended(event['requests']);
       case 'statistics':
         network.queues(event['json']);
         return emitter.emitStatistics(event['json']);

@@ -26,9 +26,9 @@ use crate::codec::outgoing::{Outgoing, Reader};
 use crate::consumer::inbox::{Inbox, TopicSubscription};
 use crate::consumer::membership::{Membership, division_timeout};
 use crate::consumer::slots::{AutoCommit, Slots};
-use crate::consumer::traffic::Traffic;
 use crate::consumer::{Consumer, Mode, Settings};
 use crate::error::{CODE_INVALID_ARG, Error, Result};
+use crate::network::Network;
 use crate::rpc::requests::Requests;
 
 /// Events that a consumer queues instead of calling back.
@@ -44,7 +44,7 @@ const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_REBALANCE
 pub struct NativeConsumer {
     consumer: Arc<Consumer>,
     requests: Option<Arc<Requests>>,
-    traffic: Arc<Traffic>,
+    network: Arc<Network>,
 }
 
 #[napi]
@@ -77,16 +77,17 @@ impl NativeConsumer {
             }
         }
         let inbox = Arc::new(Inbox::default());
-        let traffic = Arc::new(Traffic::new(Arc::clone(&inbox)));
+        let network = Arc::new(Network::new(false));
         let membership = Arc::new(Membership::new(inbox, deferred));
         let handle =
-            create(&properties, assignors, Arc::clone(&membership), Arc::clone(&traffic)).map_err(thrown)?;
+            create(&properties, assignors, Arc::clone(&membership), Arc::clone(&network)).map_err(thrown)?;
         let settings = Settings {
             mode: match &requests {
                 None => Mode::Records,
                 Some(requests) => Mode::Replies { requests: Arc::clone(requests), assigner },
             },
             membership,
+            network: Arc::clone(&network),
             division_timeout: division_timeout(millis(settings.session_timeout)),
             auto_commit: AutoCommit {
                 enabled: settings.auto_commit,
@@ -97,7 +98,7 @@ impl NativeConsumer {
             request_timeout: millis(settings.request_timeout),
         };
         let consumer = Consumer::start(handle, settings, |inbox| sink.connect(inbox)).map_err(thrown)?;
-        Ok(Self { consumer: Arc::new(consumer), requests, traffic })
+        Ok(Self { consumer: Arc::new(consumer), requests, network })
     }
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
@@ -243,10 +244,10 @@ impl NativeConsumer {
         self.consumer.handle().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
     }
 
-    /// Whether each request to a broker is told of, by the events `request` and `requestTimedOut`.
+    /// Whether requests to brokers are told of, by the event `requests`.
     #[napi]
     pub fn watch_requests(&self, wanted: bool) {
-        self.traffic.want(wanted);
+        self.network.watch(wanted);
     }
 
     /// Requests that wait for a reply.
@@ -278,11 +279,10 @@ fn create(
     properties: &HashMap<String, String>,
     assignors: Vec<Arc<dyn Assignor>>,
     membership: Arc<Membership>,
-    traffic: Arc<Traffic>,
+    network: Arc<Network>,
 ) -> Result<Arc<Handle>> {
     let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
-    let conf = conf.with_events(EVENTS).with_traffic(traffic);
-    Handle::consumer(conf, assignors, membership)
+    Handle::consumer(conf.with_events(EVENTS), assignors, membership, network)
 }
 
 fn built_in_assignor(name: &str, replies: &Arc<NestReplyPartitionAssigner>) -> Result<Arc<dyn Assignor>> {

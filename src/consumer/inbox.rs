@@ -32,8 +32,6 @@ pub enum Command {
         /// Who gets what, by member id, or why nobody gets anything.
         decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
     },
-    /// Hand an event to JavaScript.
-    Tell(serde_json::Value),
     /// Drain, commit, leave the group and stop.
     Close {
         /// Time for running handlers to finish.

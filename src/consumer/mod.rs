@@ -13,7 +13,6 @@ mod poll_loop;
 mod pull;
 mod rebalance;
 pub mod slots;
-pub mod traffic;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +24,7 @@ use tokio::sync::oneshot;
 use crate::assignor::{GivenPartitions, NestReplyPartitionAssigner};
 use crate::binding::librdkafka::{Handle, Partition};
 use crate::error::{Error, Result};
+use crate::network::Network;
 use crate::rpc::requests::Requests;
 use inbox::{Command, Inbox, TopicSubscription};
 use membership::Membership;
@@ -61,6 +61,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Hears of the group.
     pub membership: Arc<Membership>,
+    /// The consumer's requests.
+    pub network: Arc<Network>,
     /// How long JavaScript may take to divide the group's partitions.
     pub division_timeout: Duration,
     /// Commits that nobody asks for.

@@ -69,7 +69,9 @@ impl PollLoop {
         sink: Box<dyn Sink>,
     ) -> Self {
         let mut control = handle.consumer_queue();
-        control.on_ready(Arc::new(ControlWaker(Arc::clone(&inbox))));
+        let waker = Arc::new(ControlWaker(Arc::clone(&inbox)));
+        control.on_ready(Arc::<ControlWaker>::clone(&waker));
+        settings.network.on_ready(waker);
         // What came before (the wish for a bearer token) has woken nobody.
         inbox.nudge();
         let now = Instant::now();
@@ -176,7 +178,6 @@ impl PollLoop {
                 }
             }
             Command::Seek(partition) => self.seek(&partition),
-            Command::Tell(event) => self.sink.event(event),
             Command::Divide(join) => self.ask_for_division(join),
             Command::Divided { division, decision } => self.divided(division, decision),
             Command::Close { drain, done } => self.start_closing(drain, done),
@@ -208,6 +209,9 @@ impl PollLoop {
                 EventKind::Statistics(text) => self.sink.event(json!({ "type": "statistics", "json": text })),
                 EventKind::Delivery | EventKind::Other => {}
             }
+        }
+        if let Some(requests) = self.settings.network.take_event() {
+            self.sink.event(requests);
         }
     }
 

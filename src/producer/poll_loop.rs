@@ -10,7 +10,7 @@ use super::outbox::Outbox;
 use super::reports::{Reports, Written};
 use super::{Shared, Sink};
 use crate::binding::librdkafka::{DeliveryReport, Event, EventKind, Queue, Wake};
-use crate::network::{Finished, Network};
+use crate::network::Network;
 
 /// Longest sleep: a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -95,10 +95,8 @@ impl PollLoop {
         }
         self.outbox.acknowledged(acknowledged);
         self.tell();
-        let requests = self.network.take();
-        if !requests.is_empty() {
-            let requests: Vec<_> = requests.into_iter().map(described).collect();
-            self.sink.event(json!({ "type": "requests", "requests": requests }));
+        if let Some(requests) = self.network.take_event() {
+            self.sink.event(requests);
         }
     }
 
@@ -140,12 +138,4 @@ impl PollLoop {
         }
         acknowledged
     }
-}
-
-/// A request as JavaScript reads it.
-fn described(Finished { request, size, duration }: Finished) -> serde_json::Value {
-    json!({
-        "broker": request.broker, "apiKey": request.api_key, "apiVersion": request.api_version,
-        "correlationId": request.correlation_id, "sentAt": request.sent_at, "duration": duration, "size": size,
-    })
 }

@@ -51,17 +51,21 @@ impl Handle {
     }
 
     /// Makes a consumer whose events and errors all arrive on its consumer queue. Its group is joined with
-    /// these assignors, or, when there are none, with those of `partition.assignment.strategy`; `watch` learns how.
+    /// these assignors, or, when there are none, with those of `partition.assignment.strategy`; `watch` learns how. Its
+    /// requests are reported to `network`.
     pub fn consumer(
         conf: Conf,
         assignors: Vec<Arc<dyn Assignor>>,
         watch: Arc<dyn JoinWatch>,
+        network: Arc<Network>,
     ) -> Result<Arc<Self>> {
         let refused = |e: AssignorError| Error::new("install the assignors", CODE_INVALID_ARG, e.to_string());
+        // SAFETY: the handle keeps the network.
+        unsafe { conf.observe(&network)? };
         // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
         let hook = unsafe { assignor::prepare(conf.as_ptr(), watch) }.map_err(refused)?;
         let joins = hook.joins();
-        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, None, Some(joins))?;
+        let handle = Self::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, Some(network), Some(joins))?;
         if !assignors.is_empty() {
             // SAFETY: the handle was made from the prepared configuration and has not subscribed.
             unsafe { hook.register(handle.raw, assignors) }.map_err(refused)?;

@@ -19,7 +19,6 @@ mod network;
 mod partitions;
 mod produce;
 mod queue;
-mod traffic;
 mod transactions;
 
 pub use admin::{
@@ -37,7 +36,6 @@ pub use metadata::{BrokerMetadata, Metadata, PartitionMetadata, Scope, TopicMeta
 pub use partitions::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, PartitionList};
 pub use produce::{PARTITION_UNASSIGNED, Record, RecordHeaders, Topic};
 pub use queue::{Queue, Wake};
-pub use traffic::{Exchange, TrafficWatch};
 
 use std::ffi::{CStr, c_char};
 
