@@ -69,6 +69,8 @@ onEither(
       const [end] = of(events, e.END_BATCH_PROCESS);
       const [fetchStart] = of(events, e.FETCH_START);
       const [fetch] = of(events, e.FETCH);
+      // kafkajs may have crashed and started again before: where a topic is new, its partition may not answer yet.
+      const before = events.items.length;
       await consumer.stop();
       await consumer.disconnect();
       return {
@@ -95,6 +97,7 @@ onEither(
         fetchStart: shape(fetchStart),
         fetch: shape(fetch),
         last: events.items
+          .slice(before)
           .filter(({ type }) => [e.STOP, e.DISCONNECT].includes(type as never))
           .map(({ type, payload }) => [type, payload ?? null]),
       };
@@ -232,7 +235,9 @@ test('a request that is not answered in time is told of', async () => {
     await frozen.kill('SIGSTOP');
     await consumer.describeGroup().catch(() => undefined);
     const [timeout] = await timeouts.reach(1);
-    expect(timeout).toMatchObject({ broker: frozen.brokers, apiName: expect.any(String) });
+    expect(timeout).toMatchObject({ apiName: expect.any(String) });
+    // The connection to the group's coordinator is one of its own.
+    expect([frozen.brokers, 'GroupCoordinator']).toContain(timeout?.broker);
     expect(timeout).not.toHaveProperty('duration');
   } finally {
     await frozen.kill('SIGCONT').catch(() => undefined);
