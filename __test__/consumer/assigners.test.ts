@@ -224,9 +224,14 @@ test('while an assigner thinks, nothing blocks, and the group can be left', asyn
     (error: Error) => error.message,
   );
   await asked.pass();
-  // librdkafka's threads serve the same client meanwhile.
-  const group = await consumer.describeGroup();
-  expect(group.state).toBe('CompletingRebalance');
+  // librdkafka's threads serve the same client meanwhile. The broker lists a new group a moment after its first join.
+  const state = await until('the group is listed', () =>
+    consumer.describeGroup().then(
+      (group) => group.state,
+      () => undefined,
+    ),
+  );
+  expect(state).toBe('CompletingRebalance');
   await consumer.disconnect();
   expect(await running).toMatch('stopped before it had joined');
   answer.open();

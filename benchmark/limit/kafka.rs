@@ -3,9 +3,11 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use nestjs_kafka_native::assignor::{Join, JoinWatch};
 use nestjs_kafka_native::binding::librdkafka::{
     Conf, EventKind, Handle, Message, OFFSET_BEGINNING, Partition, Queue, Record, RecordHeaders, Topic, Wake,
 };
+use nestjs_kafka_native::network::Network;
 use rdkafka_sys::RD_KAFKA_EVENT_DR;
 use serde_json::Value;
 
@@ -73,7 +75,7 @@ impl Sender {
             ("linger.ms", linger.as_str()),
             ("socket.nagle.disable", "true"),
         ])?;
-        let handle = Handle::producer(conf.with_events(RD_KAFKA_EVENT_DR))?;
+        let handle = Handle::producer(conf.with_events(RD_KAFKA_EVENT_DR), Arc::new(Network::new(false)))?;
         let mut reports = handle.main_queue();
         reports.on_ready(Arc::clone(bell) as Arc<dyn Wake>);
         let partitions = number(argument, "partitions")? as i32;
@@ -129,6 +131,15 @@ pub(crate) struct Receiver {
     _handle: Arc<Handle>,
 }
 
+/// Nothing here joins a group.
+struct NoGroup;
+
+impl JoinWatch for NoGroup {
+    fn joined(&self, _: Join) -> bool {
+        false
+    }
+}
+
 impl Receiver {
     /// A consumer of the topic; `bell` rings when there are records.
     pub(crate) fn new(argument: &Value, topic: &str, bell: &Arc<Bell>) -> Outcome<Self> {
@@ -145,7 +156,7 @@ impl Receiver {
             ("fetch.queue.backoff.ms", "20"),
             ("socket.nagle.disable", "true"),
         ])?;
-        let handle = Handle::consumer(conf, Vec::new())?;
+        let handle = Handle::consumer(conf, Vec::new(), Arc::new(NoGroup), Arc::new(Network::new(false)))?;
         let partitions = number(argument, "partitions")? as i32;
         let queues = (0..partitions)
             .map(|partition| {

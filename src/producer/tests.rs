@@ -1,6 +1,6 @@
 //! A producer against librdkafka's mock cluster.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use rdkafka::mocking::MockCluster;
@@ -8,18 +8,20 @@ use rdkafka::producer::DefaultProducerContext;
 
 use super::reports::{Reports, SENT};
 use super::{Producer, Sink};
-use crate::binding::librdkafka::{Conf, Handle, HeldTopics};
+use crate::binding::librdkafka::{Conf, HeldTopics};
 use crate::codec::outgoing::{Reader, SEND};
 
 const TOPIC: &str = "chunks";
 const PARTITIONS: i32 = 4;
 /// How long anything may take before a test gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// More than a test has reports of.
+const MOST_REPORTS: usize = 10_000;
 /// Many times what a record takes that nothing holds.
 const NOT_LONG: Duration = Duration::from_millis(100);
 
 /// Passes reports on.
-struct Teller(Sender<Vec<u32>>);
+struct Teller(SyncSender<Vec<u32>>);
 
 impl Sink for Teller {
     fn reports(&self, words: Vec<u32>) {
@@ -44,9 +46,9 @@ impl Rig {
         let brokers = cluster.bootstrap_servers();
         let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]);
         let events = rdkafka_sys::RD_KAFKA_EVENT_DR;
-        let handle = Handle::producer(conf.unwrap().with_events(events)).unwrap();
-        let (teller, told) = channel();
-        let producer = Producer::start(handle, Box::new(Teller(teller))).unwrap();
+        let (teller, told) = sync_channel(MOST_REPORTS);
+        let producer =
+            Producer::start(conf.unwrap().with_events(events), false, Box::new(Teller(teller))).unwrap();
         let topic = producer.topic(TOPIC, None).unwrap();
         Self { producer, told, topic, _cluster: cluster }
     }
@@ -69,7 +71,7 @@ impl Rig {
         while left > 0 {
             let words = self.told.recv_timeout(DEADLINE).expect("a record is left behind");
             assert_eq!(failed(&words), 0);
-            left -= (words.len() / 7) as u32;
+            left -= (words.len() / 9) as u32;
         }
     }
 }
@@ -79,7 +81,7 @@ fn failed(reports: &[u32]) -> u32 {
     let mut rest = reports;
     while let [SENT, _, error, partitions, ..] = *rest {
         failures += u32::from(error != 0);
-        rest = &rest[4 + 3 * partitions as usize..];
+        rest = &rest[4 + 5 * partitions as usize..];
     }
     failures
 }
