@@ -92,7 +92,7 @@ export declare class NativeConsumer {
   /** Reads reply partitions from their present ends on, without joining the group. */
   assignReplies(partitions: Array<NativePartition>): Promise<Failure | null>
   /** Asks a group's coordinator to describe it. */
-  describeGroup(groupId: string, timeout: number): Promise<NativeGroup | Failure>
+  describeGroup(groupId: string, exists: boolean, timeout: number): Promise<NativeGroup | Failure>
   /** Commits offsets and resolves with the broker's answer. */
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
   /** What the member says of itself, from its next join on, under a strategy that is decided in JavaScript. */

@@ -5,6 +5,8 @@ use std::fmt;
 /// Result of this crate's fallible calls.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// librdkafka's code for credentials that are refused: "Local: Authentication failure".
+pub const CODE_AUTHENTICATION: i32 = -169;
 /// librdkafka's code of an error that this crate raises itself: "Local: Erroneous state".
 pub const CODE_STATE: i32 = -172;
 /// librdkafka's code for a call that ran into its time-out: "Local: Timed out".

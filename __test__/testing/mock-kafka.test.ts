@@ -135,7 +135,9 @@ describe('faults', () => {
       authenticationTimeout: 1000,
       logLevel: logLevel.NOTHING,
     });
-    await expect(other.producer().connect()).rejects.toThrow(KafkaJSConnectionError);
+    await expect(other.producer().connect()).rejects.toMatchObject({
+      cause: expect.any(KafkaJSConnectionError),
+    });
     const waiting = producer.send(record);
 
     kafka.startBroker(1);

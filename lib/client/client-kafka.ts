@@ -138,7 +138,9 @@ export class ClientKafka extends ClientProxy {
   /**
    * Connects and, unless `producerOnlyMode` is set, joins the group of the replies.
    *
-   * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
+   * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
+   * `cause`; a later call may succeed.
+   * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
    */
   async connect(): Promise<Producer> {
     this.initialized ??= this.#connectOnce();

@@ -69,7 +69,9 @@ export class Admin implements AdminShape {
   /**
    * Connects to the cluster.
    *
-   * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
+   * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
+   * `cause`; a later call may succeed.
+   * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
    */
   readonly connect = async (): Promise<void> => {
     if (this.#native) return;
@@ -114,7 +116,7 @@ export class Admin implements AdminShape {
     const failure = await native.connect(timeout);
     if (failure) {
       await native.close();
-      throw trouble.error(failure, brokers, timeout);
+      throw trouble.error(failure, brokers, timeout, this.#settings.retry);
     }
     this.#native = native;
     this.#emitter.emit(adminEvents.CONNECT);

@@ -1,13 +1,15 @@
 import { errorOf, type Failure } from '../native.js';
 import type { KafkaJSError } from './errors.js';
+import { outOfRetries } from './out-of-retries.js';
 import type { CoreEvent } from './producer-handle.js';
+import type { ResolvedRetry } from './retry.js';
 
 /** librdkafka's `_ALL_BROKERS_DOWN` says that, not why. */
 const ALL_BROKERS_DOWN = -187;
 /** librdkafka's `_AUTHENTICATION`: more than that nobody answered. */
 const AUTHENTICATION = -169;
-/** librdkafka's `_SSL`. */
-const SSL = -181;
+/** OpenSSL's words when a certificate is refused. librdkafka's code is then `_SSL`, or `_TRANSPORT` where the handshake took one step. */
+const VERIFICATION = /certificate verify failed/;
 
 /** What librdkafka's log says when a certificate is refused (src/binding/librdkafka/certificate.rs). */
 const REFUSED_CERTIFICATE = /Certificate \(subject=(.*), issuer=.*\) verification callback failed: (.*)$/;
@@ -29,7 +31,6 @@ const WAYS_OUT: readonly (readonly [reason: RegExp, wayOut: string])[] = [
 /** Why a connection is not made: the last word of librdkafka's that tells. */
 export class ConnectionTrouble {
   #reason: string | undefined;
-  #code: number | undefined;
   #certificate: string | undefined;
 
   /** Remembers what an event of the core says about it. */
@@ -41,17 +42,24 @@ export class ConnectionTrouble {
       }
     } else if (event.type === 'error' && event['code'] !== ALL_BROKERS_DOWN) {
       this.#reason = event['message'] as string;
-      this.#code = event['code'] as number;
     }
   }
 
-  /** The error of a connection that was not made in time. */
-  error(failure: Failure, brokers: string | undefined, timeout: number): KafkaJSError {
-    const code = this.#code;
-    if (code === AUTHENTICATION) {
-      return errorOf({ ...failure, code, message: `no broker of ${brokers} let us in: ${this.#reason}` });
+  /**
+   * The error of a connection that was not made: of one that could be tried again, what kafkajs rejects with when it has been, often
+   * enough.
+   */
+  error(failure: Failure, brokers: string | undefined, timeout: number, retry: ResolvedRetry): KafkaJSError {
+    const error = this.#last(failure, brokers, timeout);
+    return error.retriable ? outOfRetries(error, retry) : error;
+  }
+
+  #last(failure: Failure, brokers: string | undefined, timeout: number): KafkaJSError {
+    if (failure.code === AUTHENTICATION) {
+      return errorOf({ ...failure, message: `no broker of ${brokers} let us in: ${failure.message}` });
     }
-    const reason = code === SSL ? (this.#certificate ?? this.#reason) : this.#reason;
+    const said = this.#reason;
+    const reason = said !== undefined && VERIFICATION.test(said) ? (this.#certificate ?? said) : said;
     const message = `no broker of ${brokers} answered within ${timeout} ms`;
     if (reason === undefined) return errorOf({ ...failure, message });
     const wayOut = WAYS_OUT.find(([pattern]) => pattern.test(reason))?.[1];

@@ -3,6 +3,7 @@ import { IncomingBatch } from '../packed/incoming.js';
 import { ConnectionTrouble } from './connection-error.js';
 import type { ConsumerSetup } from './consumer-setup.js';
 import type { CoreEvent } from './producer-handle.js';
+import type { ResolvedRetry } from './retry.js';
 
 /** What a handle tells its owner. */
 export interface ConsumerHandleEvents {
@@ -18,9 +19,16 @@ export class ConsumerHandle {
   readonly #made: string;
   readonly #brokers: string | undefined;
   readonly #trouble = new ConnectionTrouble();
+  readonly #retry: ResolvedRetry;
 
-  /** `fresh` is what only this consumer is made with: it does not count when {@link isMadeWith} compares. */
-  constructor(setup: ConsumerSetup, fresh: Partial<ConsumerSetup['settings']>, events: ConsumerHandleEvents) {
+  /** `retry` is what a connection that is not made has cost. `fresh` is what only this consumer is made with: it does not count when {@link isMadeWith} compares. */
+  constructor(
+    setup: ConsumerSetup,
+    retry: ResolvedRetry,
+    fresh: Partial<ConsumerSetup['settings']>,
+    events: ConsumerHandleEvents,
+  ) {
+    this.#retry = retry;
     const { properties, settings } = setup;
     this.#made = JSON.stringify(setup);
     this.#brokers = properties['bootstrap.servers'];
@@ -48,6 +56,6 @@ export class ConsumerHandle {
     const failure = await this.native.connect(timeout);
     if (!failure) return;
     await this.native.close(0);
-    throw this.#trouble.error(failure, this.#brokers, timeout);
+    throw this.#trouble.error(failure, this.#brokers, timeout, this.#retry);
   }
 }

@@ -91,7 +91,9 @@ export class Consumer implements ConsumerShape {
   /**
    * Connects to the cluster.
    *
-   * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
+   * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
+   * `cause`; a later call may succeed.
+   * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
    */
   async connect(): Promise<void> {
     if (this.#state !== 'idle') return;
@@ -116,7 +118,7 @@ export class Consumer implements ConsumerShape {
     setup.properties['bootstrap.servers'] = await brokers.resolve();
     if (this.#handle?.isMadeWith(setup)) return;
     await this.#close(0);
-    const handle = new ConsumerHandle(setup, freshSettings(this.#internals), {
+    const handle = new ConsumerHandle(setup, settings.retry, freshSettings(this.#internals), {
       batch: (batch, from) => this.#batch(batch, from),
       event: (event, from) => this.#event(event, from),
     });
@@ -322,10 +324,13 @@ export class Consumer implements ConsumerShape {
 
   /** Asks the coordinator to describe this consumer's group. */
   async describeGroup(): Promise<GroupDescription> {
-    const { groupId } = this.#parts.config;
+    const { config, membership, settings } = this.#parts;
+    const { groupId } = config;
     const native = this.#handle?.native;
     if (native === undefined) throw new KafkaJSNonRetriableError('The consumer is not connected');
-    const group = valueOf(await native.describeGroup(groupId, this.#parts.settings.requestTimeoutMs));
+    const group = valueOf(
+      await native.describeGroup(groupId, membership.hasJoined, settings.requestTimeoutMs),
+    );
     return { ...group, groupId } as GroupDescription;
   }
 

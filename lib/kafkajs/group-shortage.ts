@@ -15,7 +15,7 @@ export async function describeShortage(
 ): Promise<GroupShortage | undefined> {
   try {
     const [group, topics] = await Promise.all([
-      native.describeGroup(groupId, timeout),
+      native.describeGroup(groupId, true, timeout),
       native.listTopics(timeout),
     ]);
     const partitions = valueOf(topics).find(({ name }) => name === topic)?.partitions ?? 0;

@@ -23,6 +23,11 @@ export class Membership {
     this.#emitter = emitter;
   }
 
+  /** Whether there was a join: the group exists then. */
+  get hasJoined(): boolean {
+    return this.#memberId !== '';
+  }
+
   /** A first join begins. */
   joining(): void {
     this.#joinStarted = Date.now();

@@ -1,14 +1,11 @@
 import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
 import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
-import {
-  kafkaErrorFromNative,
-  KafkaJSNonRetriableError,
-  KafkaJSNumberOfRetriesExceeded,
-  type KafkaJSError,
-} from './errors.js';
+import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
+import { outOfRetries } from './out-of-retries.js';
 import type { CoreRequest } from './request-events.js';
-import { retryTimeOf, type ResolvedRetry } from './retry.js';
+import type { ResolvedRetry } from './retry.js';
+import { invalidTopic, isLegalTopic } from './topic-name.js';
 import type { PartitionMetadata, RecordMetadata } from './types.js';
 import { errorCode, localErrorCodes } from './error-codes.js';
 
@@ -20,11 +17,6 @@ const WRITTEN_WORDS = 5;
 
 /** librdkafka's `_QUEUE_FULL` and its two codes of a producer that is closed: nothing was tried. */
 const NOT_RETRIED: ReadonlySet<number> = new Set([-184, -152, -151]);
-
-/** What Kafka allows as a topic's name. librdkafka would wait for a topic of any name to appear. */
-const LEGAL_TOPIC = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
-/** The protocol's code for another name. */
-const INVALID_TOPIC = 17;
 
 /** Called when a send is complete: once, for all of its records. */
 export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata[]) => void;
@@ -103,7 +95,7 @@ export class ProducerHandle {
   /** Resolves once a broker has answered. */
   async connect(timeout: number): Promise<void> {
     const failure = await this.#native.connect(timeout);
-    if (failure) throw this.#trouble.error(failure, this.#brokers, timeout);
+    if (failure) throw this.#trouble.error(failure, this.#brokers, timeout, this.#retry);
   }
 
   /** Begins or ends to tell of requests. */
@@ -127,7 +119,7 @@ export class ProducerHandle {
     try {
       return valueOf(await this.#native.partitions(topic, create, timeout));
     } catch (error) {
-      throw this.#givenUp(error as KafkaJSError);
+      throw outOfRetries(error as KafkaJSError, this.#retry);
     }
   }
 
@@ -135,7 +127,7 @@ export class ProducerHandle {
   topic(name: string, codec?: string): number {
     let number = this.#topics.get(name);
     if (number === undefined) {
-      if (!LEGAL_TOPIC.test(name)) throw invalidTopic(name);
+      if (!isLegalTopic(name)) throw outOfRetries(invalidTopic(name), this.#retry);
       number = call(() => this.#native.topic(name, codec));
       this.#topics.set(name, number);
       if (codec !== undefined) this.#codecs.set(name, codec);
@@ -224,15 +216,7 @@ export class ProducerHandle {
   /** The error of a delivery report. */
   #failure(code: number, topic?: string): KafkaJSError {
     const error = deliveryError(code, topic);
-    return NOT_RETRIED.has(code) ? error : this.#givenUp(error);
-  }
-
-  /** What could be tried again was, by librdkafka, for as long as it may: kafkajs then says so. */
-  #givenUp(error: KafkaJSError): KafkaJSError {
-    if (!error.retriable) return error;
-    const { retries } = this.#retry;
-    const retryTime = retryTimeOf(this.#retry, retries);
-    return new KafkaJSNumberOfRetriesExceeded(error, { retryCount: retries, retryTime });
+    return error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error;
   }
 
   /** Waits for what is under way, at most so many milliseconds, and closes. */
@@ -258,11 +242,6 @@ export class ProducerHandle {
 function checkFields(messages: readonly OutgoingRecord[]): void {
   const scratch = new OutgoingBuffer(() => undefined);
   for (const message of messages) scratch.send(0, 0, 1, message);
-}
-
-function invalidTopic(name: string): KafkaJSError {
-  const message = `${JSON.stringify(name)} is no legal topic name: at most 249 of a-z, A-Z, 0-9, ".", "_" and "-"`;
-  return kafkaErrorFromNative({ code: INVALID_TOPIC, message, topic: name });
 }
 
 /** The error of a delivery report. */

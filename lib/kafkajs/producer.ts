@@ -97,7 +97,9 @@ export class Producer implements Pick<
   /**
    * Connects to the cluster.
    *
-   * @throws KafkaJSConnectionError when no broker answers within `connectionTimeout`; a later call may succeed.
+   * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
+   * `cause`; a later call may succeed.
+   * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
    */
   async connect(): Promise<void> {
     if (this.#status === 'connected') return;

@@ -1,5 +1,6 @@
 import type { NativeSubscription } from '../native.js';
 import { KafkaJSNonRetriableError } from './errors.js';
+import { invalidTopic, isLegalTopic } from './topic-name.js';
 import type { SubscribeConfig } from './types.js';
 
 /** The topics of a consumer, and where each starts without a committed offset. */
@@ -36,6 +37,8 @@ export class Subscriptions {
         );
       }
     }
+    const illegal = wanted.find((item) => typeof item === 'string' && !isLegalTopic(item));
+    if (illegal !== undefined) throw invalidTopic(illegal as string);
     const existing = wanted.some((item) => item instanceof RegExp) ? await list() : [];
     for (const item of wanted as (string | RegExp)[]) {
       if (typeof item === 'string') this.#topics.set(item, fromBeginning);

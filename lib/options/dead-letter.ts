@@ -1,3 +1,4 @@
+import { isLegalTopic } from '../kafkajs/topic-name.js';
 import type { RetryOptions } from '../kafkajs/types.js';
 import type { IncomingMessage } from '../server/incoming-message.js';
 import { integer, type Check } from './checks.js';
@@ -28,12 +29,10 @@ export interface DeadLetterOptions {
   notRetried?: readonly (ErrorClass | string)[] | ((error: any) => boolean);
 }
 
-const LEGAL_TOPIC = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
-
 const topic: Check = {
   text: 'a topic name (at most 249 of a-z, A-Z, 0-9, ".", "_" and "-"), or a function (message, error) => topic',
   parse: (value) =>
-    typeof value === 'function' || (typeof value === 'string' && LEGAL_TOPIC.test(value)) ? value : undefined,
+    typeof value === 'function' || (typeof value === 'string' && isLegalTopic(value)) ? value : undefined,
 };
 
 const notRetried: Check = {

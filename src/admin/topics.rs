@@ -11,7 +11,8 @@ use crate::binding::librdkafka::{
     AdminOptions, Handle, Metadata, NewTopic, Outcome, Partition, PartitionMetadata, Scope, describe_code,
 };
 use crate::error::{
-    CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_TOPIC_ALREADY_EXISTS, CODE_UNKNOWN_TOPIC, Error, Result,
+    CODE_AUTHENTICATION, CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_TOPIC_ALREADY_EXISTS,
+    CODE_UNKNOWN_TOPIC, Error, Result,
 };
 
 /// Pause between two looks at a topic whose leaders are being elected.
@@ -51,10 +52,15 @@ pub async fn offsets(
     }
 }
 
-/// Whether any broker answers.
+/// Whether any broker answers. Refused credentials are told at once; the thread that asks then waits on for its time.
 pub async fn ping(handle: Arc<Handle>, timeout: Duration) -> Result<()> {
+    const OPERATION: &str = "connect";
     let timeout_ms = millis(timeout);
-    blocking("connect", move || handle.metadata(Scope::Brokers, timeout_ms).map(drop)).await
+    let asked = Arc::clone(&handle);
+    tokio::select! {
+        answered = blocking(OPERATION, move || asked.metadata(Scope::Brokers, timeout_ms).map(drop)) => answered,
+        reason = handle.refused() => Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
+    }
 }
 
 /// Makes sure that topics exist and have leaders, creating missing ones if `create` says so.

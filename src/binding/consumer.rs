@@ -182,8 +182,13 @@ impl NativeConsumer {
 
     /// Asks a group's coordinator to describe it.
     #[napi]
-    pub async fn describe_group(&self, group_id: String, timeout: u32) -> Either<NativeGroup, Failure> {
-        let ask = async || groups::describe(self.consumer.handle()?, group_id, millis(timeout)).await;
+    pub async fn describe_group(
+        &self,
+        group_id: String,
+        exists: bool,
+        timeout: u32,
+    ) -> Either<NativeGroup, Failure> {
+        let ask = async || groups::describe(self.consumer.handle()?, group_id, exists, millis(timeout)).await;
         either(ask().await.map(NativeGroup::from))
     }
 

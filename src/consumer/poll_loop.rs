@@ -200,6 +200,7 @@ impl PollLoop {
                 EventKind::Rebalance { assigned: false, partitions } => self.start_revocation(partitions),
                 EventKind::Committed { code, partitions, id } => self.committed(code, &partitions, id),
                 EventKind::Error { code, text, fatal } => {
+                    self.handle.note_error(code, &text);
                     self.sink.event(json!({ "type": "error", "code": code, "message": text, "fatal": fatal }));
                 }
                 EventKind::Log(line) => self.sink.event(

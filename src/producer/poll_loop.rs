@@ -127,6 +127,7 @@ impl PollLoop {
                 // The event of a fatal error says no more than that it is one.
                 let (code, text) =
                     if fatal { self.shared.handle.fatal_error().unwrap_or((code, text)) } else { (code, text) };
+                self.shared.handle.note_error(code, &text);
                 self.sink.event(json!({ "type": "error", "code": code, "message": text, "fatal": fatal }));
             }
             EventKind::Log(line) => self.sink.event(

@@ -230,6 +230,21 @@ export class KafkaJSUnsupportedMagicByteInMessageSet extends KafkaJSNonRetriable
   static override readonly brand: string = 'KafkaJSUnsupportedMagicByteInMessageSet';
 }
 
+/** A number that is none. Never thrown here. */
+export class KafkaJSInvalidVarIntError extends KafkaJSNonRetriableError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaJSInvalidVarIntError';
+}
+
+/** A number that is none. Never thrown here. */
+export class KafkaJSInvalidLongError extends KafkaJSNonRetriableError {
+  /** @internal */
+  static override readonly brand: string = 'KafkaJSInvalidLongError';
+}
+
+/** A fetch that a rebalance has overtaken. Never thrown here; not a {@link KafkaJSError}, as in kafkajs. */
+export class KafkaJSFetcherRebalanceError extends Error {}
+
 /** Something that cannot be, but happened: a fault of this package. */
 export class KafkaJSInvariantViolation extends KafkaJSNonRetriableError {
   /** @internal */

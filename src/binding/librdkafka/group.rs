@@ -4,6 +4,13 @@ use std::ffi::c_void;
 
 use rdkafka_sys as sys;
 
+use super::handle::c_name;
+use super::{Handle, check};
+use crate::error::{Error, Result};
+
+/// What brokers call the state of a group that they do not know.
+pub const DEAD_GROUP: &str = "Dead";
+
 /// A group.
 #[derive(Debug, Clone)]
 pub struct Group {
@@ -37,6 +44,18 @@ pub struct GroupMember {
 }
 
 impl Group {
+    /// A group that does not exist, as brokers describe it.
+    fn dead(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            error: 0,
+            state: DEAD_GROUP.to_owned(),
+            protocol_type: String::new(),
+            protocol: String::new(),
+            members: Vec::new(),
+        }
+    }
+
     /// Copies the groups of a list and frees the list.
     ///
     /// # Safety
@@ -77,6 +96,38 @@ impl Group {
                     })
                     .collect(),
             }
+        }
+    }
+}
+
+impl Handle {
+    /// Asks the coordinator of a group to describe it; one that no broker knows is [`DEAD_GROUP`].
+    pub fn describe_group(&self, group: &str, timeout_ms: i32) -> Result<Group> {
+        const OPERATION: &str = "describe the group";
+        let found = self.groups(OPERATION, Some(group), timeout_ms)?.into_iter().next();
+        let found = found.unwrap_or_else(|| Group::dead(group));
+        if found.error == 0 {
+            Ok(found)
+        } else {
+            Err(Error::new(OPERATION, found.error, super::describe_code(found.error)))
+        }
+    }
+
+    /// Asks every broker for the groups that it coordinates: for all of them, or for one.
+    pub fn groups(
+        &self,
+        operation: &'static str,
+        group: Option<&str>,
+        timeout_ms: i32,
+    ) -> Result<Vec<Group>> {
+        let name = group.map(|group| c_name(operation, group)).transpose()?;
+        let name = name.as_ref().map_or(std::ptr::null(), |name| name.as_ptr());
+        let mut list: *const sys::rd_kafka_group_list = std::ptr::null();
+        // SAFETY: the handle is alive, the name null or NUL-terminated and alive, the out parameter writable;
+        // on success the list is owned by the caller, who copies and frees it.
+        unsafe {
+            check(operation, sys::rd_kafka_list_groups(self.as_ptr(), name, &raw mut list, timeout_ms))?;
+            Ok(Group::take(list))
         }
     }
 }

@@ -4,15 +4,14 @@ use std::ffi::{CString, c_char};
 use std::sync::Arc;
 
 use rdkafka_sys as sys;
+use tokio::sync::watch;
 
 use super::conf::{Conf, ERROR_TEXT_SIZE};
-use super::group::Group;
 use super::message::Message;
-use super::metadata::{Metadata, Scope};
 use super::partitions::{Partition, PartitionList};
 use super::{Queue, check, take_error};
 use crate::assignor::{self, Assignor, AssignorError, JoinWatch, Joins};
-use crate::error::{CODE_INVALID_ARG, Error, Result};
+use crate::error::{CODE_AUTHENTICATION, CODE_INVALID_ARG, Error, Result};
 use crate::network::Network;
 
 /// An `rd_kafka_t`, destroyed when the last owner lets go.
@@ -22,6 +21,8 @@ pub struct Handle {
     /// What the interceptors of the handle write to.
     _network: Option<Arc<Network>>,
     joins: Option<Joins>,
+    /// What librdkafka says of credentials that a broker has refused.
+    refusal: watch::Sender<Option<String>>,
 }
 
 // SAFETY: librdkafka's handles are thread-safe.
@@ -97,7 +98,7 @@ impl Handle {
         // SAFETY: the handle is alive; null means the main queue.
         unsafe { sys::rd_kafka_set_log_queue(raw, std::ptr::null_mut()) };
         // The Arc is shared with queues and threads; the handle itself is Send + Sync by librdkafka's promise.
-        Ok(Arc::new(Self { raw, consumer, _network: network, joins }))
+        Ok(Arc::new(Self { raw, consumer, _network: network, joins, refusal: watch::Sender::default() }))
     }
 
     /// The raw handle, for the assignor's hook and for producing.
@@ -146,24 +147,6 @@ impl Handle {
     pub fn new_queue(self: &Arc<Self>) -> Queue {
         // SAFETY: the handle is alive; the reference is given to the Queue.
         unsafe { Queue::new(sys::rd_kafka_queue_new(self.raw), Arc::clone(self)) }
-    }
-
-    /// Asks for metadata and waits at most `timeout_ms`.
-    pub fn metadata(&self, scope: Scope<'_>, timeout_ms: i32) -> Result<Metadata> {
-        let topic = match scope {
-            Scope::Topic(topic) => Some(self.topic_handle(topic)?),
-            Scope::Brokers | Scope::Everything => None,
-        };
-        let raw_topic = topic.as_ref().map_or(std::ptr::null_mut(), super::Topic::as_ptr);
-        let everything = i32::from(matches!(scope, Scope::Everything));
-        let mut metadata: *const sys::rd_kafka_metadata = std::ptr::null();
-        // SAFETY: handle and topic are alive, the out parameter is writable; on success the result is owned
-        // by the caller and taken by Metadata.
-        unsafe {
-            let code = sys::rd_kafka_metadata(self.raw, everything, raw_topic, &raw mut metadata, timeout_ms);
-            check("fetch metadata", code)?;
-            Ok(Metadata::take(metadata))
-        }
     }
 
     /// Subscribes to topics by name.
@@ -331,57 +314,11 @@ impl Handle {
         unsafe { self.take_text(sys::rd_kafka_memberid(self.raw)) }.unwrap_or_default()
     }
 
-    /// Asks the coordinator of a group to describe it.
-    pub fn describe_group(&self, group: &str, timeout_ms: i32) -> Result<Group> {
-        const OPERATION: &str = "describe the group";
-        let found = self.groups(OPERATION, Some(group), timeout_ms)?.into_iter().next();
-        let unknown = || Error::state(OPERATION, format!("no broker knows the group {group}"));
-        let found = found.ok_or_else(unknown)?;
-        if found.error == 0 {
-            Ok(found)
-        } else {
-            Err(Error::new(OPERATION, found.error, super::describe_code(found.error)))
-        }
-    }
-
-    /// Asks every broker for the groups that it coordinates: for all of them, or for one.
-    pub fn groups(
-        &self,
-        operation: &'static str,
-        group: Option<&str>,
-        timeout_ms: i32,
-    ) -> Result<Vec<Group>> {
-        let name = group.map(|group| c_name(operation, group)).transpose()?;
-        let name = name.as_ref().map_or(std::ptr::null(), |name| name.as_ptr());
-        let mut list: *const sys::rd_kafka_group_list = std::ptr::null();
-        // SAFETY: the handle is alive, the name null or NUL-terminated and alive, the out parameter writable;
-        // on success the list is owned by the caller, who copies and frees it.
-        unsafe {
-            check(operation, sys::rd_kafka_list_groups(self.raw, name, &raw mut list, timeout_ms))?;
-            Ok(Group::take(list))
-        }
-    }
-
-    /// The cluster's id, if it is known within the time limit.
-    #[must_use]
-    pub fn cluster_id(&self, timeout_ms: i32) -> Option<String> {
-        // SAFETY: the handle is alive; the string is allocated for the caller.
-        unsafe { self.take_text(sys::rd_kafka_clusterid(self.raw, timeout_ms)) }
-    }
-
-    /// The controller's id, if it is known within the time limit.
-    #[must_use]
-    pub fn controller_id(&self, timeout_ms: i32) -> Option<i32> {
-        // SAFETY: the handle is alive.
-        let id = unsafe { sys::rd_kafka_controllerid(self.raw, timeout_ms) };
-        (id >= 0).then_some(id)
-    }
-
     /// Copies and frees a text that librdkafka allocated.
     ///
     /// # Safety
     /// `raw` is null, or owned by the caller and from librdkafka's allocator.
-    unsafe fn take_text(&self, raw: *mut c_char) -> Option<String> {
+    pub(super) unsafe fn take_text(&self, raw: *mut c_char) -> Option<String> {
         if raw.is_null() {
             return None;
         }
@@ -406,6 +343,21 @@ impl Handle {
         let _ = unsafe {
             sys::rd_kafka_purge(self.raw, sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT)
         };
+    }
+
+    /// Remembers an error event, as far as somebody waits for one like it.
+    pub fn note_error(&self, code: i32, text: &str) {
+        if code == CODE_AUTHENTICATION {
+            self.refusal.send_replace(Some(text.to_owned()));
+        }
+    }
+
+    /// Resolves with librdkafka's words when a broker has refused the credentials, or there are none to show it.
+    pub async fn refused(&self) -> String {
+        let mut refusal = self.refusal.subscribe();
+        // The sender is the handle's own: it does not go away before.
+        let text = refusal.wait_for(Option::is_some).await.ok().and_then(|text| text.clone());
+        text.unwrap_or_default()
     }
 
     /// The first fatal error, if there was one.

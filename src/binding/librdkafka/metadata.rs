@@ -2,6 +2,9 @@
 
 use rdkafka_sys as sys;
 
+use super::{Handle, check};
+use crate::error::Result;
+
 /// What to ask for.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
@@ -100,6 +103,42 @@ impl Metadata {
             sys::rd_kafka_metadata_destroy(raw);
             Self { brokers, topics }
         }
+    }
+}
+
+impl Handle {
+    /// Asks for metadata and waits at most `timeout_ms`.
+    pub fn metadata(&self, scope: Scope<'_>, timeout_ms: i32) -> Result<Metadata> {
+        let topic = match scope {
+            Scope::Topic(topic) => Some(self.topic_handle(topic)?),
+            Scope::Brokers | Scope::Everything => None,
+        };
+        let raw_topic = topic.as_ref().map_or(std::ptr::null_mut(), super::Topic::as_ptr);
+        let everything = i32::from(matches!(scope, Scope::Everything));
+        let mut metadata: *const sys::rd_kafka_metadata = std::ptr::null();
+        // SAFETY: handle and topic are alive, the out parameter is writable; on success the result is owned
+        // by the caller and taken by Metadata.
+        unsafe {
+            let code =
+                sys::rd_kafka_metadata(self.as_ptr(), everything, raw_topic, &raw mut metadata, timeout_ms);
+            check("fetch metadata", code)?;
+            Ok(Metadata::take(metadata))
+        }
+    }
+
+    /// The cluster's id, if it is known within the time limit.
+    #[must_use]
+    pub fn cluster_id(&self, timeout_ms: i32) -> Option<String> {
+        // SAFETY: the handle is alive; the string is allocated for the caller.
+        unsafe { self.take_text(sys::rd_kafka_clusterid(self.as_ptr(), timeout_ms)) }
+    }
+
+    /// The controller's id, if it is known within the time limit.
+    #[must_use]
+    pub fn controller_id(&self, timeout_ms: i32) -> Option<i32> {
+        // SAFETY: the handle is alive.
+        let id = unsafe { sys::rd_kafka_controllerid(self.as_ptr(), timeout_ms) };
+        (id >= 0).then_some(id)
     }
 }
 

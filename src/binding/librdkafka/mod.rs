@@ -28,7 +28,7 @@ pub use admin::{
 pub use bearer::BearerToken;
 pub use conf::Conf;
 pub use event::{DeliveryReport, Event, EventKind, LogLine};
-pub use group::{Group, GroupMember};
+pub use group::{DEAD_GROUP, Group, GroupMember};
 pub use handle::Handle;
 pub use hold::HeldTopics;
 pub use message::{HeaderIter, Message, Messages};

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { ConnectionTrouble } from '../../lib/kafkajs/connection-error.js';
+import { RETRY_DEFAULTS } from '../../lib/kafkajs/retry.js';
+
+const TIMED_OUT = { code: -185, operation: 'fetch metadata', message: 'Local: Timed out', fatal: false };
+const failed = (trouble: ConnectionTrouble, code = TIMED_OUT.code): unknown =>
+  trouble.error({ ...TIMED_OUT, code }, 'a:9093', 1000, RETRY_DEFAULTS);
+
+const refusedCertificate = {
+  type: 'log',
+  message:
+    '[thrd:ssl://a:9093/bootstrap]: Certificate (subject=/CN=a, issuer=/CN=b) verification callback failed: certificate has expired',
+};
+
+describe('the error of a connection', () => {
+  // librdkafka says _SSL, or _TRANSPORT where the handshake took a single step.
+  it.each([-181, -195])('tells why a certificate was refused, under code %i', (code) => {
+    const trouble = new ConnectionTrouble();
+    trouble.note(refusedCertificate);
+    trouble.note({ type: 'error', code, message: 'SSL routines::certificate verify failed' });
+    expect(String(failed(trouble))).toMatch(/\(\/CN=a\) is not accepted: certificate has expired; renew it/);
+  });
+
+  it('tells of what came last, not of a certificate of before', () => {
+    const trouble = new ConnectionTrouble();
+    trouble.note(refusedCertificate);
+    trouble.note({ type: 'error', code: -195, message: 'Connection refused' });
+    trouble.note({ type: 'error', code: -187, message: '1/1 brokers are down' });
+    expect(String(failed(trouble))).toMatch(/within 1000 ms \(Connection refused\)$/);
+  });
+
+  it('says what kafkajs says after its last retry', () => {
+    expect(failed(new ConnectionTrouble(), -195)).toMatchObject({
+      name: 'KafkaJSNumberOfRetriesExceeded',
+      retryCount: 5,
+      cause: { name: 'KafkaJSConnectionError', retriable: true },
+    });
+  });
+
+  it('is final when a broker refuses the credentials', () => {
+    expect(failed(new ConnectionTrouble(), -169)).toMatchObject({
+      name: 'KafkaJSSASLAuthenticationError',
+      retriable: false,
+      message: expect.stringContaining('no broker of a:9093 let us in'),
+    });
+  });
+});
