@@ -19,6 +19,8 @@ pub const CODE_DESTROY: i32 = -197;
 pub const CODE_UNKNOWN_TOPIC: i32 = 3;
 /// Kafka's code for a partition whose leader is being elected.
 pub const CODE_LEADER_NOT_AVAILABLE: i32 = 5;
+/// Kafka's code for a topic that the client may not know of.
+pub const CODE_TOPIC_AUTHORIZATION_FAILED: i32 = 29;
 /// Kafka's code for a topic that exists already.
 pub const CODE_TOPIC_ALREADY_EXISTS: i32 = 36;
 /// Kafka's code for a record above the broker's or the topic's limit.

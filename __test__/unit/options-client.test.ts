@@ -214,6 +214,12 @@ describe('sasl', () => {
     expect(properties({ sasl, ssl: true })['security.protocol']).toBe('sasl_ssl');
   });
 
+  it('takes credentials that kafkajs has been given before', () => {
+    // As kafkajs leaves them.
+    const sasl = { mechanism: 'plain', username: 'user', password: 'pass', authenticationProvider: vi.fn() };
+    expect(properties({ sasl } as never)).toMatchObject({ 'sasl.username': 'user' });
+  });
+
   it('leaves the bearer token to the layer', () => {
     const oauthBearerProvider = vi.fn();
     const translated = clientProperties({ brokers, sasl: { mechanism: 'oauthbearer', oauthBearerProvider } });
@@ -228,6 +234,7 @@ describe('sasl', () => {
     );
     const custom = { mechanism: 'mine', authenticationProvider: () => ({}) };
     expect(failure({ sasl: custom }).message).toContain('oauthBearerProvider');
+    expect(failure({ sasl: { ...custom, mechanism: 'plain' } }).message).toContain('oauthBearerProvider');
     expect(failure({ sasl: { mechanism: 'gssapi' } }).message).toContain('scram-sha-512');
   });
 

@@ -309,7 +309,7 @@ export class Consumer implements ConsumerShape {
       message: event['message'],
       fatal: event['fatal'],
     });
-    if (!error.retriable && this.#groupJoin.failed(error)) return;
+    if (!error.retriable && this.#groupJoin.failed(error, native)) return;
     this.#groupEvents.handle(event, native);
     if (event['fatal']) void this.#recovery.crash(error);
   }

@@ -1,7 +1,7 @@
 import type { ConsumerSettings } from '../options/consumer.js';
 import { valueOf, type NativeConsumer } from '../native.js';
 import { assignReplies } from './assigned-replies.js';
-import { KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
+import { KafkaJSNonRetriableError, type KafkaJSError, type KafkaJSProtocolError } from './errors.js';
 import type { GroupDivision } from './group-division.js';
 import type { GroupLog } from './group-log.js';
 import type { Membership } from './membership.js';
@@ -23,10 +23,16 @@ export interface GroupJoinOptions {
   readonly onFailure: (failure: { code: number; message: string }, native: NativeConsumer) => void;
 }
 
+/** Whether the coordinator does not let this client into the group. */
+const isRefusal = (error: KafkaJSError): boolean =>
+  (error as Partial<KafkaJSProtocolError>).type === 'GROUP_AUTHORIZATION_FAILED';
+
 /** The way into the group: from the topics to the first assignment. */
 export class GroupJoin {
   readonly #options: GroupJoinOptions;
   #waiting: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  /** The coordinator has refused this client before anybody waited, and librdkafka tells it once. */
+  #refused: { error: KafkaJSError; native: NativeConsumer } | undefined;
 
   constructor(options: GroupJoinOptions) {
     this.#options = options;
@@ -46,6 +52,7 @@ export class GroupJoin {
       await assignReplies(reader, names, missing);
       return;
     }
+    if (this.#refused?.native === native) throw this.#refused.error;
     if (missing.length > 0) void this.#watch(native, missing);
     if (missing.length === names.length) return;
     const joined = new Promise<void>((resolve, reject) => {
@@ -82,13 +89,15 @@ export class GroupJoin {
 
   /** There is an assignment. */
   succeeded(): void {
+    this.#refused = undefined;
     this.#waiting?.resolve();
     this.#waiting = undefined;
   }
 
   /** Nothing will come of it; false when nobody waits. */
-  failed(error: KafkaJSError): boolean {
+  failed(error: KafkaJSError, native?: NativeConsumer): boolean {
     const waiting = this.#waiting;
+    if (native && isRefusal(error)) this.#refused = { error, native };
     this.#waiting = undefined;
     waiting?.reject(error);
     return waiting !== undefined;

@@ -28,14 +28,15 @@ export const saslCheck: Check = {
     if (typeof sasl['mechanism'] !== 'string') {
       throw invalidValue(`${path}.mechanism`, 'a string', sasl['mechanism']);
     }
-    if (typeof sasl['authenticationProvider'] === 'function') {
+    const options = OPTIONS[mechanism];
+    if (typeof sasl['authenticationProvider'] === 'function' && !options?.every((name) => name in sasl)) {
       throw unsupported(`${path}.authenticationProvider`, 'custom mechanisms of kafkajs', CUSTOM_INSTEAD);
     }
     if (mechanism === 'AWS') throw unsupported(path, 'mechanism aws', AWS_INSTEAD);
-    const options = OPTIONS[mechanism];
     if (options === undefined) throw unsupported(path, 'this mechanism', CUSTOM_INSTEAD);
     for (const [name, item] of Object.entries(sasl)) {
-      if (item === undefined || item === null) continue;
+      // kafkajs leaves it in the credentials of its own mechanisms, in an object that both may be given.
+      if (item === undefined || item === null || name === 'authenticationProvider') continue;
       if (!options.includes(name)) {
         const option = `${path}.${name}`;
         const message = `Unknown option ${option}: ${sasl['mechanism']} takes ${options.join(', ')}`;

@@ -12,7 +12,7 @@ use crate::binding::librdkafka::{
 };
 use crate::error::{
     CODE_AUTHENTICATION, CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_TOPIC_ALREADY_EXISTS,
-    CODE_UNKNOWN_TOPIC, Error, Result,
+    CODE_TOPIC_AUTHORIZATION_FAILED, CODE_UNKNOWN_TOPIC, Error, Result,
 };
 
 /// Pause between two looks at a topic whose leaders are being elected.
@@ -63,7 +63,8 @@ pub async fn ping(handle: Arc<Handle>, timeout: Duration) -> Result<()> {
     }
 }
 
-/// Makes sure that topics exist and have leaders, creating missing ones if `create` says so.
+/// Makes sure that topics exist and have leaders, creating missing ones if `create` says so. A topic that this client may
+/// not know of is an error: nothing tells whether it exists.
 pub async fn ensure(
     handle: Arc<Handle>,
     topics: Vec<String>,
@@ -76,6 +77,13 @@ pub async fn ensure(
     for topic in &topics {
         let left = deadline.saturating_duration_since(Instant::now());
         let metadata = metadata(Arc::clone(&handle), Some(topic.clone()), left).await?;
+        if metadata.topics.iter().any(|found| found.error == CODE_TOPIC_AUTHORIZATION_FAILED) {
+            return Err(Error::new(
+                "subscribe",
+                CODE_TOPIC_AUTHORIZATION_FAILED,
+                format!("the broker does not let this client know of topic {topic}"),
+            ));
+        }
         if !exists(&metadata) {
             absent.push(topic.clone());
         }

@@ -25,6 +25,12 @@ async function describe(context: AdminContext, groupId: string): Promise<GroupDe
   if (found !== undefined && found.code !== 0 && found.code !== GROUP_ID_NOT_FOUND) {
     throw errorOfCode(found.code);
   }
+  // A group that this client may not see is not listed either: the coordinator tells the two apart.
+  if (found === undefined) {
+    await onCoordinator(context, () =>
+      ask(context, (native) => native.groupOffsets(groupId, null, asking(context))),
+    );
+  }
   const { state = 'Dead', protocolType = '', protocol = '', members = [] } = found ?? {};
   const description = { errorCode: 0, groupId, state, protocolType, protocol, members };
   return description as GroupDescription;
