@@ -3,6 +3,7 @@ import { closeBroker } from '../harness/broker';
 import { Fleet } from '../replies/fleet';
 import {
   expectClientsMigrated,
+  expectNothingLost,
   expectServersMigrated,
   migrateClients,
   migrateServers,
@@ -37,6 +38,16 @@ describe('A3 the members of a group are replaced one by one, under load', () => 
     async (migration) => {
       const all: Migration = { ...migration, requests: 1000 };
       expectClientsMigrated(`clients: ${all.from} → ${all.to}`, await migrateClients(fleet, all));
+    },
+    TIMEOUT,
+  );
+
+  test.each([there, back])(
+    'clients: $from by $to, in the order in which nobody loses a reply',
+    async (migration) => {
+      const all: Migration = { ...migration, requests: 1000 };
+      const seen = await migrateClients(fleet, all, { inOrder: true });
+      expectNothingLost(`clients in order: ${all.from} → ${all.to}`, seen);
     },
     TIMEOUT,
   );

@@ -7,7 +7,7 @@ import type { Kind } from '../harness/transports';
 import { until } from '../harness/wait';
 import { echo } from './echo';
 import { Fleet } from './fleet';
-import { expectServersMigrated, migrateServers } from './migration';
+import { expectNothingLost, expectServersMigrated, migrateClients, migrateServers } from './migration';
 
 const open: { close(): Promise<unknown> }[] = [];
 
@@ -24,6 +24,20 @@ describe('A3 a group of both kinds', () => {
     try {
       const seen = await migrateServers(fleet, { from: 'stock', to: 'native', instances: 2, requests: 200 });
       expectServersMigrated('servers: stock → native', seen);
+    } finally {
+      await fleet.dispose();
+    }
+  });
+
+  test.each([
+    { from: 'stock', to: 'native' },
+    { from: 'native', to: 'stock' },
+  ] as const)('clients: $from by $to, in the order in which nobody loses a reply', async ({ from, to }) => {
+    const fleet = await Fleet.create(3);
+    try {
+      const migration = { from, to, instances: 2, requests: 100 };
+      const seen = await migrateClients(fleet, migration, { inOrder: true });
+      expectNothingLost(`clients in order: ${from} → ${to}`, seen);
     } finally {
       await fleet.dispose();
     }

@@ -100,16 +100,22 @@ async function untilAllCommitted(fleet: Fleet): Promise<void> {
 /**
  * The clients of one group are replaced one by one, by instances of the other kind, while all of them send requests. Each is told to
  * send no more before it is closed, as an application's own shutdown does.
+ *
+ * `inOrder` is docs/migration.md's order, in which no reply partition below a stock client's becomes free: the highest goes first, or,
+ * on the way back, the lowest, and before its successor comes.
  */
 export async function migrateClients(
   fleet: Fleet,
   { from, to, instances, requests }: Migration,
+  { inOrder = false } = {},
 ): Promise<Record<Kind, ClientReport[]>> {
   await fleet.server();
   const reports: Record<Kind, ClientReport[]> = { stock: [], native: [] };
   const running: Process<ClientReport>[] = [];
   const start = async (name: string, kind: Kind): Promise<Process<ClientReport>> => {
-    const client = await fleet.client(name, kind);
+    // Stock would begin wherever the end is when it first fetches, and so may miss its first reply.
+    const extra = kind === 'stock' ? { subscribe: { fromBeginning: true } } : {};
+    const client = await fleet.client(name, kind, extra);
     await until(
       `${name} has a reply partition`,
       async () => (await client.report()).assignments.at(-1)?.[fleet.replyTopic] !== undefined,
@@ -119,16 +125,42 @@ export async function migrateClients(
     return client;
   };
   for (let index = 1; index <= instances; index += 1) running.push(await start(`c${index}`, from));
-  for (const [index, old] of running.entries()) {
-    const fresh = await start(`c${index + 1}-${to}`, to);
-    const sent = (await fresh.report()).sent;
-    await untilSent(fresh, sent + RATE);
-    reports[from].push(await old.finish());
-    running[index] = fresh;
+  const replaced = inOrder ? await byReplyPartition(fleet, running) : [...running];
+  if (inOrder && from === 'stock') replaced.reverse();
+  const fresh: Process<ClientReport>[] = [];
+  for (const [index, old] of replaced.entries()) {
+    const end = async (): Promise<number> => reports[from].push(await old.finish());
+    const goesFirst = inOrder && from === 'native';
+    if (goesFirst) await end();
+    const successor = await start(`c${index + 1}-${to}`, to);
+    fresh.push(successor);
+    const { sent } = await successor.report();
+    await untilSent(successor, sent + RATE);
+    if (!goesFirst) await end();
   }
-  await Promise.all(running.map((client) => untilSent(client, requests)));
-  reports[to].push(...(await Promise.all(running.map((client) => client.finish()))));
+  await Promise.all(fresh.map((client) => untilSent(client, requests)));
+  if (inOrder) {
+    for (const client of (await byReplyPartition(fleet, fresh)).toReversed()) {
+      reports[to].push(await client.finish());
+    }
+  } else {
+    reports[to].push(...(await Promise.all(fresh.map((client) => client.finish()))));
+  }
   return reports;
+}
+
+/** The client with the lowest reply partition first. */
+async function byReplyPartition(
+  { replyTopic }: Fleet,
+  clients: Process<ClientReport>[],
+): Promise<Process<ClientReport>[]> {
+  const placed = await Promise.all(
+    clients.map(async (client) => {
+      const partition = (await client.report()).assignments.at(-1)?.[replyTopic] as number;
+      return { client, partition };
+    }),
+  );
+  return placed.toSorted((a, b) => a.partition - b.partition).map(({ client }) => client);
 }
 
 const perServer = ({ handled }: ServerReport): number =>
@@ -158,6 +190,12 @@ export function expectServersMigrated(title: string, seen: ServersMigrated): voi
     expect(seen.stockClosings.some(isUnderWay)).toBe(true);
   }
   for (const server of seen.servers) expect(perServer(server)).toBeGreaterThan(0);
+}
+
+/** In that order, nobody has lost a request or moved. */
+export function expectNothingLost(title: string, { stock, native }: Record<Kind, ClientReport[]>): void {
+  expectUnharmed(`${title}: stock`, stock);
+  expectUnharmed(`${title}: native`, native);
 }
 
 /**
