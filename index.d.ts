@@ -111,6 +111,8 @@ export declare class NativeConsumer {
   setBearerTokenFailure(reason: string): void
   /** Whether requests to brokers are told of, by the event `requests`. */
   watchRequests(wanted: boolean): void
+  /** Whether commits are told of, by the event `commit`. */
+  watchCommits(wanted: boolean): void
   /** Requests that wait for a reply. */
   pendingRequests(): number
   /**

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
-import { connectable, defer, mergeMap, Subject, throwError, type Observable } from 'rxjs';
+import { throwError, type Observable } from 'rxjs';
 import { Consumer } from '../kafkajs/consumer.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import { KafkaPendingRequestsError, KafkaReplyLostError, KafkaReplyTimeoutError } from '../kafkajs/errors.js';
@@ -17,14 +17,17 @@ import {
   KafkaResponseDeserializer,
   type KafkaStatus,
 } from '../nest.js';
-import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
+import { validateNestOptions, type NestKafkaOptions, type SendOptions } from '../options/index.js';
 import { REPLY_DISPOSED, REPLY_ERROR, type IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
 import { incomingMessage } from '../server/incoming-message.js';
+import { atOnce, onceConnected } from './observables.js';
 import { PendingRequests, type ReplyCallback, type ReplyPartition } from './pending-requests.js';
 
 type Status = `${KafkaStatus}`;
+
+const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;
 
 /**
  * NestJS's Kafka client over the Rust core:
@@ -63,7 +66,9 @@ export class ClientKafka extends ClientProxy {
   /** The producer; null while not connected. */
   protected _producer: Producer | null = null;
   readonly #pending = new PendingRequests();
+  #connected: { readonly initialized: Promise<void>; readonly producer: Promise<Producer> } | undefined;
   readonly #keepBinary: boolean;
+  readonly #sendOptions: SendOptions;
   #serializesItself = true;
   #deserializesItself = true;
 
@@ -77,6 +82,7 @@ export class ClientKafka extends ClientProxy {
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
     this.#keepBinary = options.parser?.keepBinary ?? false;
+    this.#sendOptions = options.send ?? {};
     this.initializeSerializer(options as any);
     this.initializeDeserializer(options as any);
   }
@@ -142,10 +148,14 @@ export class ClientKafka extends ClientProxy {
    * `cause`; a later call may succeed.
    * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
    */
-  async connect(): Promise<Producer> {
+  connect(): Promise<Producer> {
     this.initialized ??= this.#connectOnce();
-    await this.initialized;
-    return this._producer as Producer;
+    // Called for every message: what is connected need not be waited for by a promise of its own.
+    if (this.#connected?.initialized !== this.initialized) {
+      const producer = this.initialized.then(() => this._producer as Producer);
+      this.#connected = { initialized: this.initialized, producer };
+    }
+    return this.#connected.producer;
   }
 
   #connectOnce(): Promise<void> {
@@ -179,7 +189,7 @@ export class ClientKafka extends ClientProxy {
         { ...this.options.consumer, groupId: this.groupId },
         {
           onReplies: (batch) => this.#replies(batch),
-          created: (native) => producer.attach(native, this.options.send ?? {}),
+          created: (native) => producer.attach(native, this.#sendOptions),
           assigned: this.options.replies === 'assigned',
           replyTimeout: this.options.replyTimeout,
           onRequestsExpired: (requests) => this.#expired(requests),
@@ -222,18 +232,35 @@ export class ClientKafka extends ClientProxy {
 
   /** Sends many events at once; completes when all of them are delivered. */
   emitBatch<TResult = any, TInput = any>(pattern: any, data: { messages: TInput[] }): Observable<TResult> {
-    if (pattern === null || pattern === undefined || data === null || data === undefined) {
-      return throwError(() => new InvalidMessageException());
-    }
-    const source = defer(async () => this.connect()).pipe(
-      mergeMap(() => this.dispatchBatchEvent({ pattern, data })),
-    );
-    const connectableSource = connectable(source, {
-      connector: () => new Subject(),
-      resetOnDisconnect: false,
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return atOnce<TResult>(async () => {
+      await this.connect();
+      return this.dispatchBatchEvent({ pattern, data });
     });
-    connectableSource.connect();
-    return connectableSource as Observable<TResult>;
+  }
+
+  /** Sends a request. Each subscriber to the result sends one. */
+  override send<TResult = any, TInput = any>(pattern: any, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return onceConnected<TResult>(
+      () => this.connect(),
+      (observer) => this.publish(this.#packet(pattern, data), this.createObserver(observer)),
+    );
+  }
+
+  /** Sends an event, at once; the result tells when it is delivered. */
+  override emit<TResult = any, TInput = any>(pattern: any, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return atOnce<TResult>(async () => {
+      await this.connect();
+      return this.dispatchEvent(this.#packet(pattern, data));
+    });
+  }
+
+  /** The packet of a message. NestJS 12 shows it to a hook before. */
+  #packet<TInput>(pattern: any, data: TInput): ReadPacket<TInput> {
+    const createPacket = this.createPacket as typeof this.createPacket | undefined;
+    return createPacket === undefined ? { pattern, data } : createPacket.call(this, pattern, data);
   }
 
   /** Commits offsets of the reply consumer. */
@@ -304,7 +331,7 @@ export class ClientKafka extends ClientProxy {
 
   #dispatch(topic: string, records: OutgoingRecord[]): Promise<RecordMetadata[]> {
     return new Promise((resolve, reject) => {
-      this.producer.dispatch(topic, records, this.options.send ?? {}, (error, metadata) =>
+      this.producer.dispatch(topic, records, this.#sendOptions, (error, metadata) =>
         error ? reject(error) : resolve(metadata),
       );
     });
@@ -395,7 +422,7 @@ export class ClientKafka extends ClientProxy {
     const write = ([placed]: readonly OutgoingRecord[]): void => {
       // Unsubscribed while the topic's partitions were asked for.
       if (this.#pending.find(slot, generation) === undefined) return;
-      const channel = this.producer.channel(this.options.send ?? {});
+      const channel = this.producer.channel(this.#sendOptions);
       const [topic, reply] = [channel.topic(pattern), channel.topic(origin.topic)];
       channel.outgoing.request(topic, slot, generation, reply, origin.partition, placed as OutgoingRecord);
     };
@@ -404,7 +431,7 @@ export class ClientKafka extends ClientProxy {
 
   #forget(slot: number, generation: number): void {
     if (!this.#pending.close(slot, generation)) return;
-    this._producer?.channel(this.options.send ?? {}).outgoing.cancel(slot, generation);
+    this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation);
   }
 
   #fail(slot: number, generation: number, err: unknown): void {

@@ -108,7 +108,7 @@ export class Consumer implements ConsumerShape {
   /** Makes the handle, unless there is one already that was made with the same properties and settings. */
   async #create(): Promise<void> {
     const { onReplies, assigned = false, created } = this.#internals;
-    const { kafka, config, settings, brokers, subscriptions, division, network } = this.#parts;
+    const { kafka, config, settings, brokers, subscriptions, division } = this.#parts;
     const setup = consumerSetup(kafka, config, this.#runConfig, {
       fromBeginning: subscriptions.allFromBeginning,
       replies: onReplies !== undefined,
@@ -124,7 +124,7 @@ export class Consumer implements ConsumerShape {
     });
     this.#handle = handle;
     this.#latest = handle;
-    handle.native.watchRequests(network.wantsRequests);
+    this.#watch();
     created?.(handle.native);
     try {
       await handle.connect(settings.connectTimeoutMs);
@@ -221,6 +221,7 @@ export class Consumer implements ConsumerShape {
       await this.#started(this.#create());
       await this.#expect(epoch);
       this.#runner = this.#handling.runner(this.#runConfig);
+      this.#watch();
       await this.#groupJoin.join((this.#handle as unknown as ConsumerHandle).native);
     } catch (error) {
       if (this.#epoch === epoch) {
@@ -377,15 +378,23 @@ export class Consumer implements ConsumerShape {
 
   /** Listens to an event of {@link events}; returns the function that stops it. */
   on: ConsumerShape['on'] = (eventName, listener) => {
-    const { emitter, network } = this.#parts;
-    const watch = (): void => this.#handle?.native.watchRequests(network.wantsRequests);
-    const remove = emitter.on(eventName, listener as (event: unknown) => void);
-    watch();
+    const remove = this.#parts.emitter.on(eventName, listener as (event: unknown) => void);
+    this.#watch();
     return () => {
       remove();
-      watch();
+      this.#watch();
     };
   };
+
+  /** Has the core tell of what somebody wants to know, and of nothing else: each event wakes JavaScript. */
+  #watch(): void {
+    const { emitter, network } = this.#parts;
+    const native = this.#handle?.native;
+    native?.watchRequests(network.wantsRequests);
+    native?.watchCommits(
+      emitter.listens(consumerEvents.COMMIT_OFFSETS) || this.#runConfig.eachBatch !== undefined,
+    );
+  }
 
   /** kafkajs's logger of this consumer. */
   logger(): Logger {

@@ -66,6 +66,8 @@ export class Producer implements Pick<
   readonly #emitter: InstrumentationEmitter;
   readonly #internals: ProducerInternals;
   readonly #handles = new Map<string, ProducerHandle>();
+  /** The last of them that was asked for. */
+  #latest: { readonly options: SendOptions; readonly handle: ProducerHandle } | undefined;
   readonly #partitioning: Partitioning | undefined;
   #transactions: Transactions | undefined;
   readonly #brokers: Brokers;
@@ -117,6 +119,7 @@ export class Producer implements Pick<
       await handle.connect(this.#settings.connectTimeoutMs);
     } catch (error) {
       this.#handles.clear();
+      this.#latest = undefined;
       await handle.close(0);
       throw error;
     }
@@ -131,6 +134,7 @@ export class Producer implements Pick<
     const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
     const open = [...this.#handles.values(), ...(this.#transactions ? [this.#transactions] : [])];
     this.#handles.clear();
+    this.#latest = undefined;
     this.#transactions = undefined;
     await Promise.all(open.map((one) => one.close(timeout)));
     if (this.#status === 'disconnecting') this.#status = 'disconnected';
@@ -283,6 +287,14 @@ export class Producer implements Pick<
   }
 
   #handle(options: SendOptions): ProducerHandle {
+    if (this.#latest?.options === options) return this.#latest.handle;
+    const handle = this.#handleOf(options);
+    // A transport gives the same object with every message.
+    this.#latest = { options, handle };
+    return handle;
+  }
+
+  #handleOf(options: SendOptions): ProducerHandle {
     const key = handleKey(options);
     const known = this.#handles.get(key);
     if (known !== undefined) return known;

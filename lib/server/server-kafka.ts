@@ -42,14 +42,20 @@ export type ServerKafkaStatus = KafkaStatus | 'stalled';
 type Status = `${ServerKafkaStatus}`;
 
 /** Waits for what a hook returned, whose outcome counts, and then for a handling that the hook did not wait for. */
-async function processed(returned: unknown, handled: Promise<void> | undefined): Promise<void> {
+async function processed<T>(returned: unknown, handled: Promise<T> | undefined): Promise<T | undefined> {
   let isUnderWay = handled !== undefined;
-  const settle = (): void => {
-    isUnderWay = false;
-  };
-  handled?.then(settle, settle);
+  let outcome: T | undefined;
+  handled?.then(
+    (value) => {
+      isUnderWay = false;
+      outcome = value;
+    },
+    () => {
+      isUnderWay = false;
+    },
+  );
   await returned;
-  if (isUnderWay) await handled;
+  return isUnderWay ? await handled : outcome;
 }
 
 /**
@@ -328,36 +334,35 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
         this.logger.error(noEventHandler(pattern));
         return;
       }
-      return this.#event(handler, data, context);
+      return this.#process(context, () => this.#event(handler, data, context));
     }
     if (!handler) {
       return this.#replies?.write(lane.slot, sequence, { err: NO_MESSAGE_HANDLER });
     }
-    return this.#request(handler, data, context, lane.slot, sequence);
+    const { slot } = lane;
+    return this.#process(context, () => this.#request(handler, data, context, slot, sequence));
   }
 
   /**
    * Handles a message within NestJS's hook. The hook's type lets it return nothing, and some start the handling without waiting for it:
    * then the message waits all the same, or its offset would count too early. NestJS before 11.1.4 has no hooks.
    */
-  #process(context: PackedKafkaContext, handle: () => Promise<void>): unknown {
+  #process<T>(context: PackedKafkaContext, handle: () => Promise<T>): Promise<T | undefined> | undefined {
     const hook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
     if (hook === undefined) return handle();
-    let handled = undefined as Promise<void> | undefined;
+    let handled = undefined as Promise<T> | undefined;
     const returned: unknown = hook.call(this, this.transportId, context, () => (handled = handle()));
     return returned === undefined || returned === handled ? handled : processed(returned, handled);
   }
 
   async #event(handler: Handler, data: unknown, context: PackedKafkaContext): Promise<void> {
-    await this.#process(context, async () => {
-      try {
-        const result: unknown = await handler(data, context);
-        // Stock's lastValueFrom() without a default fails on a stream that completes empty, and so redelivers it for ever.
-        if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-      } finally {
-        this.onProcessingEndHook?.(this.transportId, context);
-      }
-    });
+    try {
+      const result: unknown = await handler(data, context);
+      // Stock's lastValueFrom() without a default fails on a stream that completes empty, and so redelivers it for ever.
+      if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+    } finally {
+      this.onProcessingEndHook?.(this.transportId, context);
+    }
   }
 
   async #request(
@@ -367,29 +372,21 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     slot: number,
     sequence: number,
   ): Promise<void | typeof UNFINISHED> {
-    let outcome: typeof UNFINISHED | undefined;
-    await this.#process(context, async () => {
-      const end = (): void => this.onProcessingEndHook?.(this.transportId, context);
-      let result: unknown;
-      try {
-        result = await handler(data, context);
-      } catch (error) {
-        if (error instanceof KafkaRetriableException) {
-          end();
-          throw error;
-        }
-        await this.#replies?.write(slot, sequence, { err: error, isDisposed: true });
+    const end = (): void => this.onProcessingEndHook?.(this.transportId, context);
+    let packet: ReplyPacket;
+    try {
+      packet = { response: await handler(data, context), isDisposed: true };
+    } catch (error) {
+      if (error instanceof KafkaRetriableException) {
         end();
-        return;
+        throw error;
       }
-      if (isObservable(result)) {
-        outcome = await this.#stream(result, slot, sequence, end);
-        return;
-      }
-      await this.#replies?.write(slot, sequence, { response: result, isDisposed: true });
-      end();
-    });
-    return outcome;
+      packet = { err: error, isDisposed: true };
+    }
+    if (isObservable(packet.response)) return this.#stream(packet.response, slot, sequence, end);
+    const written = this.#replies?.write(slot, sequence, packet);
+    if (written !== undefined) await written;
+    end();
   }
 
   /**

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use napi::bindgen_prelude::{Buffer, Either, Function};
@@ -45,6 +46,7 @@ pub struct NativeConsumer {
     consumer: Arc<Consumer>,
     requests: Option<Arc<Requests>>,
     network: Arc<Network>,
+    commits_watched: Arc<AtomicBool>,
 }
 
 #[napi]
@@ -78,6 +80,7 @@ impl NativeConsumer {
         }
         let inbox = Arc::new(Inbox::default());
         let network = Arc::new(Network::new(false));
+        let commits_watched = Arc::default();
         let membership = Arc::new(Membership::new(inbox, deferred));
         let handle =
             create(&properties, assignors, Arc::clone(&membership), Arc::clone(&network)).map_err(thrown)?;
@@ -88,6 +91,7 @@ impl NativeConsumer {
             },
             membership,
             network: Arc::clone(&network),
+            commits_watched: Arc::clone(&commits_watched),
             division_timeout: division_timeout(millis(settings.session_timeout)),
             auto_commit: AutoCommit {
                 enabled: settings.auto_commit,
@@ -98,7 +102,7 @@ impl NativeConsumer {
             request_timeout: millis(settings.request_timeout),
         };
         let consumer = Consumer::start(handle, settings, |inbox| sink.connect(inbox)).map_err(thrown)?;
-        Ok(Self { consumer: Arc::new(consumer), requests, network })
+        Ok(Self { consumer: Arc::new(consumer), requests, network, commits_watched })
     }
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
@@ -253,6 +257,12 @@ impl NativeConsumer {
     #[napi]
     pub fn watch_requests(&self, wanted: bool) {
         self.network.watch(wanted);
+    }
+
+    /// Whether commits are told of, by the event `commit`.
+    #[napi]
+    pub fn watch_commits(&self, wanted: bool) {
+        self.commits_watched.store(wanted, Ordering::Relaxed);
     }
 
     /// Requests that wait for a reply.

@@ -7,6 +7,7 @@ use napi::Status;
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, Uint32Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 
+use crate::consumer::MOST_BACKLOG_BYTES;
 use crate::consumer::inbox::Inbox;
 
 /// Arguments of a consumer's callback.
@@ -31,7 +32,7 @@ pub struct ConsumerSink {
 }
 
 impl ConsumerSink {
-    /// Wraps the callback; `inbox` is nudged as the backlog is taken.
+    /// Wraps the callback; `inbox` is nudged when the backlog is no longer what keeps it from taking more.
     pub fn wrap(callback: &Function<'_, ConsumerArgs, ()>) -> napi::Result<PendingConsumerSink> {
         let backlog = Arc::new(AtomicUsize::new(0));
         let inbox: Arc<std::sync::OnceLock<Arc<Inbox>>> = Arc::default();
@@ -43,7 +44,9 @@ impl ConsumerSink {
                 Ok(match context.value {
                     Signal::Data(packed) => {
                         let size = packed.len();
-                        if taken.fetch_sub(size, Ordering::AcqRel) == size
+                        let before = taken.fetch_sub(size, Ordering::AcqRel);
+                        if before > MOST_BACKLOG_BYTES
+                            && before - size <= MOST_BACKLOG_BYTES
                             && let Some(inbox) = nudged.get()
                         {
                             inbox.nudge();

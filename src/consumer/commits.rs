@@ -1,5 +1,6 @@
 //! Committing offsets: what is due, what is asked for, and what became of it.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -126,6 +127,9 @@ impl PollLoop {
     }
 
     fn announce_commit(&self, partitions: &[Partition]) {
+        if !self.settings.commits_watched.load(Ordering::Relaxed) {
+            return;
+        }
         let offsets: Vec<_> = partitions
             .iter()
             .map(|p| json!({ "topic": p.topic, "partition": p.partition, "offset": p.offset.to_string() }))

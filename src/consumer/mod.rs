@@ -15,6 +15,7 @@ mod rebalance;
 pub mod slots;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,13 +33,17 @@ use slots::{AutoCommit, Slots};
 
 pub use poll_loop::PollLoop;
 
+/// No more replies are taken while JavaScript has more bytes than this to read. (Records are bounded by their
+/// partitions' credit.)
+pub const MOST_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
+
 /// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
 pub trait Sink: Send {
     /// A packed batch (see `codec::incoming`).
     fn batch(&self, packed: Vec<u8>);
     /// Something that happened, as JSON text with a `type`.
     fn event(&self, event: serde_json::Value);
-    /// Bytes of batches that JavaScript has not taken yet.
+    /// Bytes of batches that JavaScript has not taken yet. The inbox is nudged when they fall to [`MOST_BACKLOG_BYTES`].
     fn backlog(&self) -> usize;
 }
 
@@ -63,6 +68,8 @@ pub struct Settings {
     pub membership: Arc<Membership>,
     /// The consumer's requests.
     pub network: Arc<Network>,
+    /// Whether somebody wants to know of commits.
+    pub commits_watched: Arc<AtomicBool>,
     /// How long JavaScript may take to divide the group's partitions.
     pub division_timeout: Duration,
     /// Commits that nobody asks for.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::Sink;
 use super::slots::{Delivered, Slots};
+use super::{MOST_BACKLOG_BYTES, Sink};
 use crate::binding::librdkafka::{Handle, Message, Partition, Queue};
 use crate::codec::incoming::{
     BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR,
@@ -20,8 +20,6 @@ use crate::rpc::requests::Requests;
 const BATCH_BYTES: usize = 512 * 1024;
 /// Most replies taken from one queue at once.
 const REPLIES_AT_ONCE: usize = 1024;
-/// No more replies are taken while JavaScript has this many bytes of them to read.
-const REPLY_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
 
 /// Packs records; keeps its buffers and the reply positions between calls.
 #[derive(Default)]
@@ -107,7 +105,7 @@ impl Puller {
         let mut left = Left { slots: Vec::new(), again: false, read: Vec::new() };
         for &slot in ready {
             let Some(queue) = queues.get(&slot) else { continue };
-            if sink.backlog() > REPLY_BACKLOG_BYTES {
+            if sink.backlog() > MOST_BACKLOG_BYTES {
                 left.slots.push(slot);
                 continue;
             }
