@@ -1,0 +1,51 @@
+// Writing into a tick's outgoing buffer (lib/packed/outgoing.ts), which is handed over after the last record.
+
+import { strictEqual } from 'node:assert';
+import { ADVANCE, FINISHED, OutgoingBuffer, REPLY_DISPOSED } from '../../../dist/esm/packed/outgoing.js';
+import { serialize } from '../../../dist/esm/packed/serialize.js';
+import { HEADERS, JSON_TEXT, OBJECT, RECORDS } from './sample.mjs';
+
+const TOPIC = 1;
+const REPLY_TOPIC = 2;
+const SLOT = 3;
+const MESSAGE = { key: 'customer-1', value: OBJECT, headers: HEADERS };
+
+let bytesWritten = 0;
+const outgoing = new OutgoingBuffer((_words, _wordCount, _bytes, byteCount) => {
+  bytesWritten = byteCount;
+});
+
+function writing(write) {
+  return () => {
+    for (let index = 0; index < RECORDS; index++) write(index);
+    outgoing.flush();
+  };
+}
+
+const reply = (index) => outgoing.reply(SLOT, index, REPLY_DISPOSED, serialize(OBJECT));
+const mark = (index) => outgoing.settled(SLOT, index, ADVANCE | FINISHED);
+
+/** By name what is measured, and what it does with {@link RECORDS} records. */
+export const encode = {
+  'send of text': writing(() => outgoing.send(TOPIC, 7, RECORDS, { value: JSON_TEXT })),
+  'send of an object': writing(() => outgoing.send(TOPIC, 7, RECORDS, serialize(OBJECT))),
+  'send of an object with key and 3 headers': writing(() =>
+    outgoing.send(TOPIC, 7, RECORDS, serialize(MESSAGE)),
+  ),
+  'request with an object': writing((index) =>
+    outgoing.request(TOPIC, index, 5, REPLY_TOPIC, 3, serialize(OBJECT)),
+  ),
+  'reply with an object': writing(reply),
+  'mark of a handled record': writing(mark),
+  'reply with an object, and its mark': writing((index) => {
+    reply(index);
+    mark(index);
+  }),
+  'JSON.stringify alone': writing(() => JSON.stringify(OBJECT)),
+};
+
+/** That a call writes all records in one tick: otherwise the figures would be those of something else. */
+export function checkEncoding() {
+  encode['send of an object']();
+  strictEqual(bytesWritten, RECORDS * JSON_TEXT.length);
+}
