@@ -1,7 +1,4 @@
 /** Draws charts as SVG, by Vega-Lite, for light and for dark backgrounds: here those of bars and ranges. */
-import { Error as ERRORS, logger, parse, View } from 'vega';
-import { compile } from 'vega-lite';
-
 const THEMES = ['light', 'dark'];
 
 export const INK = {
@@ -71,6 +68,9 @@ export async function draw(chart, theme) {
  * @returns {Promise<string>} the SVG, with nothing behind it
  */
 export async function render(chart, title, theme) {
+  // Only here: whoever reads results and writes pages does not need it installed.
+  const { Error: ERRORS, logger, parse, View } = await import('vega');
+  const { compile } = await import('vega-lite');
   const spec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: title, anchor: 'start', fontSize: 15, offset: 14 },
