@@ -9,6 +9,9 @@ const GAP = 40;
 /** How far the axis of labelled points reaches beyond them, as factors of the lowest and of the highest. */
 const LABEL_ROOM = [0.6, 1.8];
 
+/** What is drawn once, and not for every value. */
+const ONCE = { values: [{}] };
+
 /**
  * Steps: curves over values that are names, such as counts of partitions, with a label at every point.
  *
@@ -67,8 +70,9 @@ function times({ title, values }, mark, ink) {
   const scale = { domain: [0, last], nice: false };
   const at = { x: { datum: mark.x, type: 'quantitative', scale } };
   const rule = [
-    { mark: { type: 'rule', strokeDash: [4, 4], color: ink.faint }, encoding: at },
+    { data: ONCE, mark: { type: 'rule', strokeDash: [4, 4], color: ink.faint }, encoding: at },
     {
+      data: ONCE,
       mark: { type: 'text', align: 'left', baseline: 'bottom', dx: 4, text: mark.label },
       encoding: { ...at, y: { value: HEIGHT - 4 } },
     },
@@ -85,7 +89,8 @@ function times({ title, values }, mark, ink) {
           color: colour('process', values),
         },
       },
-      ...(mark.x < last ? rule : []),
+      // The text needs room beside the line.
+      ...(mark.x * 2 < last ? rule : []),
     ],
   };
 }

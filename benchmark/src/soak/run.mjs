@@ -10,6 +10,9 @@ import { describeGrowth, toRow } from './samples.mjs';
 /** The share of the largest load that is sent. */
 const LOAD_SHARE = 0.5;
 
+/** Before the largest load is measured: a freshly started broker compiles its code meanwhile. */
+const WARM_UP_SECONDS = 10;
+
 const SAMPLE_INTERVAL_MS = 1000;
 
 /** Every how many samples a line tells how it goes. */
@@ -26,7 +29,8 @@ const TOPIC_CONFIG = { 'retention.bytes': String(256 * 1024 ** 2), 'segment.byte
  * @returns the result, as it is written to a file
  */
 export async function run(options, { kafka, limit, skipped, progress, signal }) {
-  const state = createRunState(options, { limit, progress });
+  const warmUp = options.quick ? options.warmUp : Math.max(options.warmUp, WARM_UP_SECONDS);
+  const state = createRunState({ ...options, warmUp }, { limit, progress });
   const [workload] = options.workloads;
   const soaks = [];
   const failures = [];
@@ -51,7 +55,7 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
     killAll();
     await state.topics.disconnect().catch((error) => progress(`topics left behind: ${error.message}`));
   }
-  const described = describeRunState(options, state, kafka);
+  const described = describeRunState({ ...options, warmUp }, state, kafka);
   return {
     kind: 'soak',
     ...described,
