@@ -102,6 +102,27 @@ function soakResult() {
   return { ...RUN, kind: 'soak', workload, candidates: [NATIVE], soaks: [soak] };
 }
 
+/** What one of several clients did. */
+function windowOf(latencies: number[], totalMicros: number) {
+  const kept = new Latencies();
+  for (const latency of latencies) kept.record(latency);
+  return {
+    operations: latencies.length,
+    seconds: latencies.length,
+    cpuMicros: 5,
+    latencyMs: kept.summarise(),
+    latencies: kept.toText(),
+    machineBefore: { totalMicros },
+    machineAfter: { totalMicros: totalMicros + 100 },
+    process: { residentMiB: 1, peakResidentMiB: 2, threads: 3 },
+  };
+}
+
+/** An operation that ends with an error. */
+function fail(_: number, finish: (error: Error) => void) {
+  finish(new Error('no reply'));
+}
+
 test('a slope is that of least squares, and there is none without a line', () => {
   expect(
     slope([
@@ -146,27 +167,12 @@ test('a load at a fixed rate does not wait for answers, and ends with the last o
   for (const finish of unanswered) finish();
   expect(await paced.finished).toMatchObject({ sent: 20, answered: 20, mostInFlight: 20 });
 
-  const fail = (_: number, finish: (error: Error) => void) => finish(new Error('no reply'));
   await expect(new PacedLoad(fail, { perSecond: 10, seconds: 1 }).finished).rejects.toThrow('no reply');
 });
 
 test('the windows of several clients become one', () => {
   expect(shareOut(64, 1)).toEqual([64]);
   expect(shareOut(10, 4)).toEqual([3, 3, 2, 2]);
-  const windowOf = (latencies: number[], totalMicros: number) => {
-    const kept = new Latencies();
-    for (const latency of latencies) kept.record(latency);
-    return {
-      operations: latencies.length,
-      seconds: latencies.length,
-      cpuMicros: 5,
-      latencyMs: kept.summarise(),
-      latencies: kept.toText(),
-      machineBefore: { totalMicros },
-      machineAfter: { totalMicros: totalMicros + 100 },
-      process: { residentMiB: 1, peakResidentMiB: 2, threads: 3 },
-    };
-  };
   expect(combineWindows([windowOf([1, 2.5], 10), windowOf([7], 11)])).toEqual({
     operations: 3,
     seconds: 2,

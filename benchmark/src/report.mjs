@@ -15,7 +15,7 @@ const SECTIONS = [
 /** From which share of other processes on the figures of a measurement are in doubt. */
 const BUSY_SHARE = 0.1;
 
-export const LEGEND =
+const LEGEND =
   'Medians over the rounds; ratios are to stock, or to kafkajs without NestJS. CPU is per message, all threads of the ' +
   'process counted. Pairs are client / server; what only consumes is a server. peak: most resident memory; idle: ' +
   'resident once connected and before the load, with the threads there are under load. first s: from making the client ' +

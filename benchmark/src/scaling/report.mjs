@@ -1,7 +1,7 @@
 /** The generated part of docs/scaling.md about how cost grows with the work. */
 import { alignment, COLUMNS } from '../columns.mjs';
 import { grouped, markdownTable } from '../format.mjs';
-import { describeRun, LEGEND, listCandidates, listTroubles, tableRows } from '../report.mjs';
+import { describeRun, listCandidates, listTroubles, tableRows } from '../report.mjs';
 import { SERIES } from './series.mjs';
 
 /** Those of the columns that change as the work grows. */
@@ -19,18 +19,21 @@ const SHOWN = new Set([
 /** What a handler computes for each message, in µs, in the table of what a core carries. */
 const HANDLERS = [0, 100, 1000];
 
-const OF_CLIENTS = 'Of several clients CPU, memory and threads are those of all together.';
+const LEGEND =
+  'Medians over the rounds; ratios are to stock. CPU is per message, all threads of the process counted; of several ' +
+  'clients CPU and memory are those of all together. Pairs are client / server; what only consumes is a server. peak: ' +
+  'most resident memory. machine idle: the share of the CPU time of the whole machine that nobody took.';
 
 const CAPACITY =
   'On paper, from the CPU time above: how many messages a second one core carries, of a client with nothing else to do, ' +
-  'and of a server whose handler computes for so long on each. The CPU time is that of all threads.';
+  'and of a server whose handler computes for h on each. The CPU time is that of all threads.';
 
 /** The part of the page; `picture` writes the picture of that name, or nothing without one. */
 export function formatScalingMarkdown(result, picture) {
   const tables = SERIES.flatMap((series) => formatSeries(result, series));
   return [
     `Made by \`${result.command}\`. ${describeRun(result)}`,
-    `${LEGEND} ${OF_CLIENTS}`,
+    LEGEND,
     picture('throughput'),
     picture('cpu'),
     ...tables,
@@ -66,7 +69,7 @@ function formatCapacity({ workloads, summary }) {
     return [[title, client, ...HANDLERS.map((micros) => perCore(native.serverCpu + micros))]];
   });
   if (rows.length === 0) return [];
-  const servers = HANDLERS.map((micros) => `server, ${micros === 0 ? 'nothing' : `${grouped(micros)} µs`}`);
+  const servers = HANDLERS.map((micros) => `server, h = ${grouped(micros)} µs`);
   const align = ['left', ...Array.from({ length: 1 + HANDLERS.length }, () => 'right')];
   return [
     '### What a core carries',
