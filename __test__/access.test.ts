@@ -62,7 +62,7 @@ type EitherKafka = kafkajs.Kafka;
 
 function kafkas(): { ours: EitherKafka; stock: EitherKafka } {
   const options = {
-    brokers: [`127.0.0.1:${saslPort}`],
+    brokers: [`127.0.0.1:${saslPort}`] as string[],
     sasl: { mechanism: 'plain', username: 'limited', password: 'limited-secret' },
     retry: { retries: 1, initialRetryTime: 50 },
     logLevel: kafkajs.logLevel.NOTHING,
