@@ -17,7 +17,8 @@ export class Topics {
   constructor(brokers) {
     const kafka = new Kafka({ clientId: 'bench-topics', brokers, logLevel: logLevel.NOTHING });
     this.#admin = kafka.admin();
-    this.#producer = kafka.producer();
+    // A new topic may not take messages of all partitions yet: what is sent again must not stand in it twice.
+    this.#producer = kafka.producer({ idempotent: true });
   }
 
   async connect() {
