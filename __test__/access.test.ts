@@ -62,11 +62,11 @@ type EitherKafka = kafkajs.Kafka;
 
 function kafkas(): { ours: EitherKafka; stock: EitherKafka } {
   const options = {
-    brokers: [`127.0.0.1:${saslPort}`],
-    sasl: { mechanism: 'plain' as const, username: 'limited', password: 'limited-secret' },
+    brokers: [`127.0.0.1:${saslPort}`] as string[],
+    sasl: { mechanism: 'plain', username: 'limited', password: 'limited-secret' },
     retry: { retries: 1, initialRetryTime: 50 },
     logLevel: kafkajs.logLevel.NOTHING,
-  };
+  } as const;
   return {
     ours: new native.Kafka(options) as unknown as EitherKafka,
     stock: new kafkajs.Kafka(options),

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: sets everything up, measures NestJS over kafkajs and over this package, and what else there is to
  * compare with, side by side, prints the figures and leaves them in benchmark/results/, with pictures of them.
- * `npm run bench -- --help` lists the options.
+ * With `--soak` it watches memory under a long load instead. `npm run bench -- --help` lists the options.
  */
 import { installBenchmark, prepareCandidates } from './lib/benchmark.mjs';
 
@@ -37,8 +37,8 @@ async function main(argv) {
   }
   const context = { progress, signal: interrupted.signal };
   await installBenchmark(context);
-  const { writeDocs, writeResult } = await import('../benchmark/src/results.mjs');
   if (options.docs) {
+    const { writeDocs } = await import('../benchmark/src/pages.mjs');
     process.stdout.write(`${(await writeDocs(options.result)).join('\n')}\n`);
     return 0;
   }
@@ -47,8 +47,10 @@ async function main(argv) {
   const result = await withBroker({ ...options, candidates }, (withBrokers, kafka) =>
     measure(withBrokers, { ...context, ...prepared, kafka }),
   );
-  const { formatReport } = await import('../benchmark/src/report.mjs');
-  process.stdout.write(`${formatReport(result)}\n\n${(await writeResult(result)).join('\n')}\n`);
+  const { kindOf } = await import('../benchmark/src/kinds.mjs');
+  const { writeResult } = await import('../benchmark/src/results.mjs');
+  const report = kindOf(result).report(result);
+  process.stdout.write(`${report}\n\n${(await writeResult(result)).join('\n')}\n`);
   return result.failures.length > 0 ? 1 : 0;
 }
 
@@ -77,7 +79,7 @@ async function withBroker(options, use) {
 }
 
 async function measure(options, context) {
-  const { run } = await import('../benchmark/src/run.mjs');
+  const { run } = await import(`../benchmark/src/${options.soak ? 'soak/' : ''}run.mjs`);
   return run(options, context);
 }
 

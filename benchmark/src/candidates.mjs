@@ -53,8 +53,12 @@ export const CANDIDATES = [
   },
 ];
 
-/** What `npm run bench` compares if nothing else is asked for. */
-export const DEFAULT_CANDIDATES = ['stock', 'stock-routed', 'native'];
+/** What is measured if nothing else is asked for, by what a run is for. */
+export const USUAL_CANDIDATES = {
+  comparison: ['stock', 'stock-routed', 'native'],
+  scaling: ['stock', 'native'],
+  soak: ['native'],
+};
 
 /** Whom ratios are taken to: the first of these that carries the workload out. */
 const BASES = ['stock', 'kafkajs'];

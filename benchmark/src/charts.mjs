@@ -1,5 +1,5 @@
 /** The pictures of a result: what each shows. How they are drawn stands in `drawing.mjs`. */
-import { draw, THEMES } from './drawing.mjs';
+import { draw, inThemes } from './drawing.mjs';
 import { grouped, significant, times } from './format.mjs';
 import { DEFAULT_WORKLOADS } from './workloads.mjs';
 
@@ -32,8 +32,7 @@ export async function drawCharts(result) {
   const pictures = CHARTS.map(async ({ name, title, of, kinds = NEST_KINDS }) => {
     const chart = of(rowsOf(result, kinds));
     if (chart.values.length === 0) return [];
-    const drawn = THEMES.map(async (theme) => [theme, await draw({ ...chart, title }, theme)]);
-    return [{ name, title, svg: Object.fromEntries(await Promise.all(drawn)) }];
+    return [{ name, title, svg: await inThemes((theme) => draw({ ...chart, title }, theme)) }];
   });
   return (await Promise.all(pictures)).flat();
 }

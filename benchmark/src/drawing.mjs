@@ -1,16 +1,13 @@
-/** Draws charts as SVG, by Vega-Lite, for light and for dark backgrounds. */
-import { Error as ERRORS, logger, parse, View } from 'vega';
-import { compile } from 'vega-lite';
+/** Draws charts as SVG, by Vega-Lite, for light and for dark backgrounds: here those of bars and ranges. */
+const THEMES = ['light', 'dark'];
 
-export const THEMES = ['light', 'dark'];
-
-const INK = {
+export const INK = {
   light: { text: '#1f2328', faint: '#59636e', grid: '#d1d9e0' },
   dark: { text: '#f0f6fc', faint: '#9198a1', grid: '#3d444d' },
 };
 
 /** A colour for each candidate that reads on white and on black; the same one in every picture. */
-const COLOURS = {
+export const COLOURS = {
   stock: '#8c959f',
   'stock-routed': '#b08800',
   native: '#2da44e',
@@ -25,9 +22,10 @@ const COLOURS = {
   'librdkafka-linger': '#6ea0f0',
 };
 
-const PARTS = { client: '#3572d4', server: '#2da44e', broker: '#8c959f' };
+/** A colour for each process. */
+export const PARTS = { client: '#3572d4', server: '#2da44e', broker: '#8c959f' };
 
-const WIDTH = 560;
+export const WIDTH = 560;
 const ROW_HEIGHT = 20;
 /** How far the width reaches beyond the longest bar, for the label behind it. */
 const LABEL_SHARE = 1.35;
@@ -53,15 +51,31 @@ export async function draw(chart, theme) {
   }));
   const workloads = [...new Set(values.map(({ workload }) => workload))];
   const spec = {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: { text: title, anchor: 'start', fontSize: 15, offset: 14 },
     data: { values: rows },
     facet: { field: 'workload', type: 'nominal', sort: workloads, title: null },
     columns: 1,
     spacing: 14,
     resolve: { scale: { y: 'independent', x: isShared ? 'shared' : 'independent' } },
     spec: { width: WIDTH, height: { step: ROW_HEIGHT }, layer: LAYERS[kind](chart, INK[theme]) },
+  };
+  return render(spec, title, theme);
+}
+
+/**
+ * Turns a chart of Vega-Lite into a picture.
+ *
+ * @param {object} chart what differs between charts: data, marks and how they are laid out
+ * @returns {Promise<string>} the SVG, with nothing behind it
+ */
+export async function render(chart, title, theme) {
+  // Only here: whoever reads results and writes pages does not need it installed.
+  const { Error: ERRORS, logger, parse, View } = await import('vega');
+  const { compile } = await import('vega-lite');
+  const spec = {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    title: { text: title, anchor: 'start', fontSize: 15, offset: 14 },
     config: config(INK[theme]),
+    ...chart,
   };
   // It warns of rows that layers disagree about; here all layers have the same.
   const compiled = compile(spec, { logger: logger(ERRORS) });
@@ -69,6 +83,16 @@ export async function draw(chart, theme) {
   const svg = await view.toSVG();
   view.finalize();
   return `${svg}\n`;
+}
+
+/**
+ * A picture for every background.
+ *
+ * @param {(theme: string) => Promise<string>} drawIn draws it for one
+ * @returns {Promise<Record<string, string>>} the SVG of each
+ */
+export async function inThemes(drawIn) {
+  return Object.fromEntries(await Promise.all(THEMES.map(async (theme) => [theme, await drawIn(theme)])));
 }
 
 /** The rows of a workload, in the order in which they are given. */
@@ -165,7 +189,14 @@ function config(ink) {
       labelFontWeight: 600,
       labelPadding: 4,
     },
-    axis: { labelColor: ink.faint, labelFontSize: 11, gridColor: ink.grid, gridOpacity: 0.6 },
+    axis: {
+      labelColor: ink.faint,
+      labelFontSize: 11,
+      titleColor: ink.faint,
+      titleFontWeight: 400,
+      gridColor: ink.grid,
+      gridOpacity: 0.6,
+    },
     axisY: { grid: false, labelColor: ink.text, labelFontSize: 12 },
     legend: { labelColor: ink.text, labelFontSize: 12 },
     text: { color: ink.faint, fontSize: 11 },

@@ -68,6 +68,17 @@ export function sampleProcess() {
   };
 }
 
+/** The memory of this process at this moment, in MiB: resident, of JavaScript's heap in use, and buffers beside it. */
+export function sampleMemory() {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { residentMiB: mib(rss), heapUsedMiB: mib(heapUsed), externalMiB: mib(external) };
+}
+
+/** With two decimals, which is more than changes mean. */
+function mib(bytes) {
+  return Math.round((bytes / 1024 ** 2) * 100) / 100;
+}
+
 /** The process on this machine that listens on a TCP port, if it can be seen. */
 export function findListener(port) {
   const inodes = new Set();

@@ -1,20 +1,30 @@
 import { parseArgs } from 'node:util';
-import { CANDIDATES, DEFAULT_CANDIDATES, findCandidate } from './candidates.mjs';
-import { DEFAULT_WORKLOADS, findWorkloads, WORKLOADS } from './workloads.mjs';
+import { CANDIDATES, findCandidate, USUAL_CANDIDATES } from './candidates.mjs';
+import { DEFAULT_WORKLOADS, findWorkloads, purposeOf, WORKLOADS } from './workloads.mjs';
+
+const { comparison, scaling, soak } = USUAL_CANDIDATES;
+
+/** What a soak has in flight when it looks for the largest load. */
+const SOAK_WORKLOAD = 'request-64';
 
 export const USAGE = `npm run bench -- [options]
 
-  --workload <a,b,…>     workloads, or "nest", "raw", "all" (default: ${DEFAULT_WORKLOADS.join(',')})
-  --candidates <a,b,…>   candidates, or "all" (default: ${DEFAULT_CANDIDATES.join(',')}; for raw workloads all of them)
+  --workload <a,b,…>     workloads, or "nest", "raw", "all" of both, or "scaling"
+                         (default: ${DEFAULT_WORKLOADS.join(',')})
+  --candidates <a,b,…>   candidates, or "all" (default: ${comparison.join(',')}; for raw workloads all of them; for
+                         scaling ${scaling.join(',')}; for a soak ${soak.join(',')})
   --rounds <n>           rounds; every figure is the median over them (default: 3)
   --duration <seconds>   measured window of the workloads that send (default: 10)
   --warm-up <seconds>    load before that window, in the same processes (default: 3)
   --messages <n>         measured messages of the workloads that consume (default: 200000)
-  --quick                1 round, 2 s windows, 20000 messages: shows that it works, not how fast
+  --soak                 instead of the workloads: requests at half of the largest load, and the memory meanwhile
+  --soak-minutes <n>     for how long (default: 20)
+  --quick                1 round, 2 s windows, 20000 messages, a soak of 1 minute: shows that it works, not how fast
   --brokers <host:port>  use this broker, comma-separated, instead of starting one (or KAFKA_BROKERS)
   --date <text>          the date to write into the result (default: now)
-  --docs                 write docs/benchmarks.md and README.md from the latest result and run nothing
-  --result <file>        the result that --docs takes instead of the latest
+  --docs                 write docs/benchmarks.md, docs/scaling.md and README.md from the latest result of each kind
+                         (workloads, scaling, soak) and run nothing
+  --result <file>        the one result that --docs takes instead
   --list                 list the workloads and the candidates
   --verbose              show what the measured processes print
   --help
@@ -28,6 +38,8 @@ const FLAGS = {
   duration: { type: 'string' },
   'warm-up': { type: 'string' },
   messages: { type: 'string' },
+  soak: { type: 'boolean', default: false },
+  'soak-minutes': { type: 'string' },
   quick: { type: 'boolean', default: false },
   brokers: { type: 'string' },
   date: { type: 'string' },
@@ -47,17 +59,21 @@ const FLAGS = {
 export function parseOptions(argv) {
   const { values } = parseArgs({ args: argv, options: FLAGS, strict: true });
   const usual = values.quick
-    ? { rounds: 1, duration: 2, warmUp: 1, messages: 20_000 }
-    : { rounds: 3, duration: 10, warmUp: 3, messages: 200_000 };
-  const workloads = selectWorkloads(values.workload);
+    ? { rounds: 1, duration: 2, warmUp: 1, messages: 20_000, soakMinutes: 1 }
+    : { rounds: 3, duration: 10, warmUp: 3, messages: 200_000, soakMinutes: 20 };
+  const workloads = values.soak ? selectSoakWorkload(values.workload) : selectWorkloads(values.workload);
+  const able = values.soak ? CANDIDATES.filter(canSoak) : CANDIDATES;
+  const purpose = values.soak ? 'soak' : purposeOf(workloads);
   return {
     argv,
     workloads,
-    candidates: selectCandidates(values.candidates, workloads),
+    candidates: selectCandidates(values.candidates, { workloads, able, purpose }),
     rounds: positive('rounds', values.rounds, usual.rounds, { whole: true }),
     duration: positive('duration', values.duration, usual.duration),
     warmUp: positive('warm-up', values['warm-up'], usual.warmUp),
     messages: positive('messages', values.messages, usual.messages, { whole: true }),
+    soak: values.soak,
+    soakMinutes: positive('soak-minutes', values['soak-minutes'], usual.soakMinutes),
     quick: values.quick,
     brokers: (values.brokers ?? process.env.KAFKA_BROKERS ?? '').split(',').filter(Boolean),
     date: values.date ?? new Date().toISOString(),
@@ -86,16 +102,29 @@ function selectWorkloads(text) {
   return [...new Set(names.flatMap((name) => findWorkloads(name)))];
 }
 
+function selectSoakWorkload(text = SOAK_WORKLOAD) {
+  const workloads = findWorkloads(text);
+  const [{ kind, clients }] = workloads;
+  if (workloads.length === 1 && kind === 'request' && clients === 1) return workloads;
+  throw new Error(`--soak: "${text}" is not a workload of requests from one client`);
+}
+
+/** Those whose server and client are Node processes of their own, which tell what memory they take. */
+function canSoak({ kinds, program, inProcess }) {
+  return kinds.includes('request') && !program && !inProcess;
+}
+
 /** The candidates asked for, as far as they can carry out at least one of the workloads. */
-function selectCandidates(text, workloads) {
+function selectCandidates(text, { workloads, able, purpose }) {
   const kinds = workloads.map(({ kind }) => kind);
   if (text === undefined) {
     const raw = kinds.filter((kind) => kind.startsWith('raw-'));
-    return CANDIDATES.filter((one) => carriesOut(one, DEFAULT_CANDIDATES.includes(one.name) ? kinds : raw));
+    const usual = USUAL_CANDIDATES[purpose];
+    return CANDIDATES.filter((one) => carriesOut(one, usual.includes(one.name) ? kinds : raw));
   }
   const names = [...new Set(text.split(',').filter(Boolean))];
   const named = text === 'all' ? CANDIDATES : names.map((name) => findCandidate(name));
-  const chosen = named.filter((one) => carriesOut(one, kinds));
+  const chosen = named.filter((one) => able.includes(one) && carriesOut(one, kinds));
   if (chosen.length === 0) throw new Error(`--candidates: "${text}" carries out none of the workloads`);
   return chosen;
 }

@@ -1,37 +1,8 @@
 /** How a result reads: progress lines, the table at the end, and the generated part of docs/benchmarks.md. */
+import { alignment, COLUMNS } from './columns.mjs';
 import { grouped, markdownTable, optional, percent, significant, terminalTable, times } from './format.mjs';
 
-/** One figure of the summary in a column. */
-const column = (title, figure, format, { ratio = true } = {}) => ({
-  title,
-  cell: (figures) => optional(figures[figure], format),
-  ratio: (ratios) => (ratio ? optional(ratios[figure], times) : ''),
-});
-
-/** The client's and the server's figure in one column. */
-const both = (title, client, server, format) => ({
-  title,
-  cell: (figures) => [client, server].map((figure) => optional(figures[figure], format)).join(' / '),
-  ratio: () => '',
-});
-
-const COLUMNS = [
-  column('messages/s', 'perSecond', grouped),
-  column('p50 ms', 'p50', significant),
-  column('p99 ms', 'p99', significant),
-  column('p99.9 ms', 'p999', significant),
-  column('client CPU µs', 'clientCpu', significant),
-  column('server CPU µs', 'serverCpu', significant),
-  column('broker CPU µs', 'brokerCpu', significant),
-  both('peak MiB', 'clientMiB', 'serverMiB', grouped),
-  both('idle MiB', 'clientIdleMiB', 'serverIdleMiB', grouped),
-  both('threads', 'clientThreads', 'serverThreads', grouped),
-  column('first s', 'firstSeconds', significant, { ratio: false }),
-  column('machine idle', 'idleShare', percent, { ratio: false }),
-  column('others', 'otherShare', percent, { ratio: false }),
-];
-
-const ALIGN = ['left', 'left', ...COLUMNS.map(() => 'right')];
+const ALIGN = alignment(COLUMNS);
 
 /** How the tables are divided in the page. */
 const SECTIONS = [
@@ -96,11 +67,19 @@ export function formatMarkdown(result, picture) {
     if (kinds.includes('raw-produce')) parts.push(picture('raw-throughput'), picture('raw-cpu'));
     parts.push(markdownTable(rows, ALIGN));
   }
-  const candidates = result.candidates.map(({ name, about }) => `- \`${name}\`: ${about}.`);
-  parts.push('### Candidates', candidates.join('\n'));
-  const notes = [...result.skipped.map(describeSkipped), ...troubles(result)];
-  if (notes.length > 0) parts.push('### Left out, and in doubt', notes.map((note) => `- ${note}`).join('\n'));
+  parts.push('### Candidates', listCandidates(result), listTroubles(result, '### Left out, and in doubt'));
   return parts.filter(Boolean).join('\n\n');
+}
+
+/** The candidates of a result, as a list in Markdown. */
+export function listCandidates({ candidates }) {
+  return candidates.map(({ name, about }) => `- \`${name}\`: ${about}.`).join('\n');
+}
+
+/** What is left out or in doubt, in Markdown under that heading; nothing if nothing is. */
+export function listTroubles(result, heading) {
+  const notes = [...result.skipped.map(describeSkipped), ...troubles(result)];
+  return notes.length === 0 ? '' : `${heading}\n\n${notes.map((note) => `- ${note}`).join('\n')}`;
 }
 
 /**
@@ -122,14 +101,29 @@ function formatHeadlines({ workloads, summary }) {
   });
 }
 
-function describeRun({ date, machine, settings }) {
-  const { minBytes, maxBytes, maxBytesPerPartition, maxWaitMs } = settings.fetch;
-  const where = machine.brokerOnThisMachine ? 'on the same machine' : 'elsewhere';
+/** When, where and how a run was made. */
+export function describeRun({ date, machine, settings }) {
   return [
-    `${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os}, Node ${machine.node},`,
-    `Kafka ${machine.kafka} ${where}, replication factor ${settings.replicationFactor}.`,
+    describeMachine({ date, machine, settings }),
     `${settings.rounds} round${settings.rounds === 1 ? '' : 's'}, windows of ${settings.durationSeconds} s after`,
     `${settings.warmUpSeconds} s of warm-up, ${grouped(settings.consumedMessages)} messages consumed.`,
+    describeConditions(settings),
+  ].join(' ');
+}
+
+/** When and where a run was made. */
+export function describeMachine({ date, machine, settings }) {
+  const where = machine.brokerOnThisMachine ? 'on the same machine' : 'elsewhere';
+  return (
+    `${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os}, Node ${machine.node}, ` +
+    `Kafka ${machine.kafka} ${where}, replication factor ${settings.replicationFactor}.`
+  );
+}
+
+/** What is the same for all candidates. */
+export function describeConditions(settings) {
+  const { minBytes, maxBytes, maxBytesPerPartition, maxWaitMs } = settings.fetch;
+  return [
     `All candidates: acks ${settings.acks}, linger ${settings.lingerMs} ms unless their name says otherwise,`,
     `fetches of ${minBytes} B to ${maxBytes / 1024 ** 2} MiB and at most ${maxBytesPerPartition / 1024 ** 2} MiB of a`,
     `partition within ${maxWaitMs} ms, compression ${settings.compression}, commits ${settings.commits};`,
@@ -137,22 +131,34 @@ function describeRun({ date, machine, settings }) {
   ].join(' ');
 }
 
-function tableRows({ workloads, summary }, isShown) {
-  const rows = [['workload', 'candidate', ...COLUMNS.map(({ title }) => title)]];
+/**
+ * The rows of a table, its head first.
+ *
+ * @param isShown which workloads it has
+ * @param {{ columns?: object[], head?: string, titleOf?: (workload: object) => string }} options `head` stands above the
+ *   workloads, which `titleOf` names
+ */
+export function tableRows(
+  { workloads, summary },
+  isShown,
+  { columns = COLUMNS, head = 'workload', titleOf = ({ title }) => title } = {},
+) {
+  const rows = [[head, 'candidate', ...columns.map(({ title }) => title)]];
   for (const { workload, base, candidates } of summary) {
     const described = workloads.find(({ name }) => name === workload);
     if (!isShown(described)) continue;
-    let { title } = described;
+    let title = titleOf(described);
     for (const [candidate, figures] of Object.entries(candidates)) {
-      rows.push([title, candidate, ...COLUMNS.map(({ cell }) => cell(figures))]);
+      rows.push([title, candidate, ...columns.map(({ cell }) => cell(figures))]);
       title = '';
-      if (figures.ratios) rows.push(['', `÷ ${base}`, ...COLUMNS.map(({ ratio }) => ratio(figures.ratios))]);
+      if (figures.ratios) rows.push(['', `÷ ${base}`, ...columns.map(({ ratio }) => ratio(figures.ratios))]);
     }
   }
   return rows;
 }
 
-function describeSkipped({ candidate, workload, reason }) {
+/** Why a candidate is not there, or not in one workload. */
+export function describeSkipped({ candidate, workload, reason }) {
   return workload === undefined
     ? `${candidate} is left out: ${reason}`
     : `${candidate} has no ${workload}: ${reason}`;

@@ -1,14 +1,15 @@
 import { measureDrain } from './measure/drain.mjs';
 import { measureRequest } from './measure/request.mjs';
 import { measureSend } from './measure/send.mjs';
-import { describeMachine, findListener } from './machine.mjs';
 import { killAll } from './process.mjs';
 import { formatProgress } from './report.mjs';
-import { FETCH } from './roles/fetch.mjs';
+import { createRunState, describeRunState } from './run-state.mjs';
 import { summarise } from './summary.mjs';
-import { Topics } from './topics.mjs';
+import { purposeOf } from './workloads.mjs';
 
 const WARM_BROKER_SECONDS = 10;
+/** At any time, in the messages of one direction: large payloads would take the memory of the machine otherwise. */
+const WARM_BROKER_IN_FLIGHT = { messages: 256, bytes: 16 * 1024 ** 2 };
 
 const MEASURES = {
   request: measureRequest,
@@ -30,19 +31,7 @@ const MEASURES = {
  * @returns the result, as it is written to a file
  */
 export async function run(options, { kafka, limit, skipped, progress, signal }) {
-  const state = {
-    id: `bench-${process.pid}-${Date.now().toString(36)}`,
-    brokers: options.brokers,
-    brokerPid: localListener(options.brokers[0]),
-    duration: options.duration,
-    warmUp: options.warmUp,
-    messages: options.messages,
-    verbose: options.verbose,
-    topics: new Topics(options.brokers),
-    filled: new Set(),
-    limit,
-    progress,
-  };
+  const state = createRunState(options, { limit, progress });
   const measurements = [];
   const failures = [];
   const unsupported = [];
@@ -78,10 +67,8 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
     await state.topics.disconnect().catch((error) => progress(`topics left behind: ${error.message}`));
   }
   return {
-    date: options.date,
-    command: ['npm run bench', ...(options.argv.length > 0 ? ['--', ...options.argv] : [])].join(' '),
-    machine: { ...describeMachine(), kafka, brokerOnThisMachine: state.brokerPid !== undefined },
-    settings: settings(options),
+    kind: purposeOf(options.workloads),
+    ...describeRunState(options, state, kafka),
     workloads: options.workloads,
     candidates: options.candidates,
     skipped: [...skipped, ...notOffered(unsupported)],
@@ -96,14 +83,16 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
  * it is measured. Failures show up in the rounds.
  */
 async function warmBroker({ workloads, candidates, quick }, { measure, progress, signal }) {
-  const workload = workloads.find(({ inFlight }) => inFlight !== undefined);
+  const workload = workloads.find((one) => one.inFlight !== undefined);
   if (quick || workload === undefined) return;
+  const { messages, bytes } = WARM_BROKER_IN_FLIGHT;
+  const inFlight = Math.min(messages, Math.ceil(bytes / workload.payloadBytes));
   for (const candidate of candidates) {
     if (!candidate.kinds.includes(workload.kind) || candidate.inProcess) continue;
     signal.throwIfAborted();
     progress(`warming the broker up with ${candidate.name}`);
     // oxlint-disable-next-line no-await-in-loop -- in turn, as in the rounds
-    await measure({ workload: { ...workload, inFlight: 256 }, candidate }, `warm-${candidate.name}`, {
+    await measure({ workload: { ...workload, inFlight }, candidate }, `warm-${candidate.name}`, {
       duration: WARM_BROKER_SECONDS,
     }).catch(() => undefined);
   }
@@ -129,26 +118,4 @@ function schedule({ rounds, workloads, candidates }) {
     }
   }
   return order;
-}
-
-/** The settings that all candidates share, as the output states them. */
-function settings({ rounds, duration, warmUp, messages, quick }) {
-  return {
-    rounds,
-    quick,
-    durationSeconds: duration,
-    warmUpSeconds: warmUp,
-    consumedMessages: messages,
-    acks: -1,
-    lingerMs: 0,
-    fetch: FETCH,
-    compression: 'none',
-    commits: 'automatic',
-    replicationFactor: 1,
-  };
-}
-
-function localListener(broker) {
-  const [host, port] = broker.split(':');
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(host) ? findListener(Number(port)) : undefined;
 }

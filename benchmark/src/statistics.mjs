@@ -6,6 +6,24 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/**
+ * The slope of the straight line that fits points best, by least squares; null where no line is given: of points that
+ * are fewer than two, or all at one place.
+ *
+ * @param {[number, number][]} points
+ */
+export function slope(points) {
+  const mean = (axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  let above = 0;
+  let below = 0;
+  for (const point of points) {
+    above += (point[0] - x) * (point[1] - y);
+    below += (point[0] - x) ** 2;
+  }
+  return below > 0 ? above / below : null;
+}
+
 /** Keeps every latency of a window, so that its percentiles are exact. */
 export class Latencies {
   #values = new Float64Array(1 << 16);
@@ -18,6 +36,20 @@ export class Latencies {
       this.#values = grown;
     }
     this.#values[this.#count++] = milliseconds;
+  }
+
+  /** What was recorded, as text, to be added to those of another process. */
+  toText() {
+    return Buffer.from(this.#values.buffer, 0, this.#count * Float64Array.BYTES_PER_ELEMENT).toString(
+      'base64',
+    );
+  }
+
+  /** Records what another process has given as text. */
+  recordText(text) {
+    const bytes = Buffer.from(text, 'base64');
+    for (let at = 0; at < bytes.length; at += Float64Array.BYTES_PER_ELEMENT)
+      this.record(bytes.readDoubleLE(at));
   }
 
   /** Percentiles in ms, by nearest rank. */

@@ -4,6 +4,10 @@ import { createPayload } from './roles/payload.mjs';
 /** Below what a broker takes as one batch by default, 1 MiB, with room for what goes around each payload. */
 const FILL_BATCH_BYTES = 512 * 1024;
 
+/** How long the broker may take to make or to remove topics, which may be two hundred at once. */
+const DEADLINE_MS = 30_000;
+const POLL_MS = 100;
+
 /** Makes, fills, counts and removes the topics of a run, outside every measured window. */
 export class Topics {
   #admin;
@@ -13,7 +17,8 @@ export class Topics {
   constructor(brokers) {
     const kafka = new Kafka({ clientId: 'bench-topics', brokers, logLevel: logLevel.NOTHING });
     this.#admin = kafka.admin();
-    this.#producer = kafka.producer();
+    // A new topic may not take messages of all partitions yet: what is sent again must not stand in it twice.
+    this.#producer = kafka.producer({ idempotent: true });
   }
 
   async connect() {
@@ -21,11 +26,43 @@ export class Topics {
     await this.#producer.connect();
   }
 
-  /** Creates topics with one replica and waits until they have leaders. */
-  async create(names, partitions) {
-    const topics = names.map((topic) => ({ topic, numPartitions: partitions, replicationFactor: 1 }));
-    await this.#admin.createTopics({ topics, waitForLeaders: true });
+  /** Creates topics with one replica and these settings of the broker's, and waits until they have leaders. */
+  async create(names, partitions, config = {}) {
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    const topics = names.map((topic) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor: 1,
+      configEntries,
+    }));
+    await this.#admin.createTopics({ topics, waitForLeaders: false, timeout: DEADLINE_MS });
     this.#created.push(...names);
+    await this.#untilKnown(names, performance.now() + DEADLINE_MS);
+  }
+
+  /** A broker may hear of new topics only after they were made: of a hundred at once it often does. */
+  async #untilKnown(names, deadline) {
+    try {
+      await this.#admin.fetchTopicMetadata({ topics: names });
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => {
+        setTimeout(resolve, POLL_MS);
+      });
+      await this.#untilKnown(names, deadline);
+    }
+  }
+
+  /** Removes those of these topics that were created; what cannot be removed now is tried again at the end. */
+  async remove(names) {
+    const topics = names.filter((name) => this.#created.includes(name));
+    if (topics.length === 0) return;
+    try {
+      await this.#admin.deleteTopics({ topics, timeout: DEADLINE_MS });
+      this.#created = this.#created.filter((name) => !topics.includes(name));
+    } catch {
+      // Then at the end, which tells.
+    }
   }
 
   /** Fills a topic with numbered events, dealt out over its partitions in turn. */
@@ -51,7 +88,8 @@ export class Topics {
 
   /** Removes what this run created. */
   async disconnect() {
-    if (this.#created.length > 0) await this.#admin.deleteTopics({ topics: this.#created, timeout: 30_000 });
+    if (this.#created.length > 0)
+      await this.#admin.deleteTopics({ topics: this.#created, timeout: DEADLINE_MS });
     await Promise.all([this.#admin.disconnect(), this.#producer.disconnect()]);
   }
 }

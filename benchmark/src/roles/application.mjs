@@ -5,7 +5,7 @@ import { kafkaOptions, loadNest } from './nest.mjs';
 import { createPayload, indexOf } from './payload.mjs';
 
 /**
- * The Nest application with one handler for requests. Decorators are applied by hand, as plain JavaScript has to.
+ * The Nest application with one handler for the requests of all topics. Decorators are applied by hand, as plain JavaScript has to.
  *
  * @param {() => void} onRequest called for every request
  */
@@ -17,7 +17,7 @@ export function createRequestApplication(config, onRequest) {
       return reply(indexOf(data));
     }
   }
-  return createApplication(config, RequestController, MessagePattern(config.topic));
+  return createApplication(config, RequestController, MessagePattern(config.topics));
 }
 
 /**

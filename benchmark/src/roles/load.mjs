@@ -2,17 +2,18 @@ import { Latencies } from '../statistics.mjs';
 import { openWindow } from './window.mjs';
 
 /** How long nothing may finish before the operations in flight count as lost. */
-const STALL_MS = 30_000;
+export const STALL_MS = 30_000;
 
 /**
  * Keeps a number of operations in flight for a while, then lets the last ones finish.
  *
  * @param {(index: number, finish: (error?: Error) => void) => void} start starts the operation with that number, and
  *   calls `finish` once; an error or a stall fails the load
- * @param {{ inFlight: number, seconds: number, brokerPid?: number }} load
+ * @param {{ inFlight: number, seconds: number, brokerPid?: number, keepLatencies?: boolean }} load
+ *   `keepLatencies`: return all latencies, for the percentiles of several processes together
  * @returns the window, how many operations there were, and their latencies
  */
-export function driveLoad(start, { inFlight, seconds, brokerPid }) {
+export function driveLoad(start, { inFlight, seconds, brokerPid, keepLatencies = false }) {
   let watchdog;
   const load = new Promise((resolve, reject) => {
     const latencies = new Latencies();
@@ -41,7 +42,12 @@ export function driveLoad(start, { inFlight, seconds, brokerPid }) {
         outstanding--;
         if (finishedAt < endAt) launch();
         else if (outstanding === 0) {
-          resolve({ ...closeWindow(), operations: index, latencyMs: latencies.summarise() });
+          resolve({
+            ...closeWindow(),
+            operations: index,
+            latencyMs: latencies.summarise(),
+            ...(keepLatencies ? { latencies: latencies.toText() } : {}),
+          });
         }
       });
     };

@@ -1,5 +1,5 @@
 /** The process that answers requests. */
-import { sampleProcess } from '../machine.mjs';
+import { sampleMemory, sampleProcess } from '../machine.mjs';
 import { createRequestApplication } from './application.mjs';
 import { serveRole } from './role.mjs';
 
@@ -15,6 +15,9 @@ serveRole({
   mark() {
     const { user, system } = process.cpuUsage();
     return { cpuMicros: user + system, handled, process: sampleProcess() };
+  },
+  sample() {
+    return sampleMemory();
   },
   async close() {
     await application?.close();

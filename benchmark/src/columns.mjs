@@ -1,0 +1,38 @@
+/** The columns of the tables: which figure of the summary each shows, and how. */
+import { grouped, optional, percent, significant, times } from './format.mjs';
+
+/** One figure of the summary in a column. */
+const column = (title, figure, format, { ratio = true } = {}) => ({
+  title,
+  cell: (figures) => optional(figures[figure], format),
+  ratio: (ratios) => (ratio ? optional(ratios[figure], times) : ''),
+});
+
+/** The client's and the server's figure in one column. */
+const both = (title, client, server, format) => ({
+  title,
+  cell: (figures) => [client, server].map((figure) => optional(figures[figure], format)).join(' / '),
+  ratio: () => '',
+});
+
+/** All there are. */
+export const COLUMNS = [
+  column('messages/s', 'perSecond', grouped),
+  column('p50 ms', 'p50', significant),
+  column('p99 ms', 'p99', significant),
+  column('p99.9 ms', 'p999', significant),
+  column('client CPU µs', 'clientCpu', significant),
+  column('server CPU µs', 'serverCpu', significant),
+  column('broker CPU µs', 'brokerCpu', significant),
+  both('peak MiB', 'clientMiB', 'serverMiB', grouped),
+  both('idle MiB', 'clientIdleMiB', 'serverIdleMiB', grouped),
+  both('threads', 'clientThreads', 'serverThreads', grouped),
+  column('first s', 'firstSeconds', significant, { ratio: false }),
+  column('machine idle', 'idleShare', percent, { ratio: false }),
+  column('others', 'otherShare', percent, { ratio: false }),
+];
+
+/** How the columns of a table are aligned that has the workload and the candidate in front of these. */
+export function alignment(columns) {
+  return ['left', 'left', ...columns.map(() => 'right')];
+}

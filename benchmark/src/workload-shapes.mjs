@@ -1,0 +1,103 @@
+/**
+ * The shapes of workloads, by kind. A workload is data; how its kind is carried out stands in `measure/`.
+ *
+ * `payloadBytes` is the length of the JSON text of a request, a reply or an event. `batchLength` is how many messages
+ * one call sends, `inFlight` how many calls are unanswered at any time.
+ */
+
+export const KIB = 1024;
+
+/**
+ * `topics`: how many patterns the requests go to in turn, each with that many partitions. `clients`: how many processes
+ * send them; `inFlight` is that of all together, so that more clients do the same work.
+ */
+export function request(inFlight, partitions = 1, payloadBytes = 200, { topics = 1, clients = 1 } = {}) {
+  const spread = `${topics === 1 ? '' : `-${topics}t`}${clients === 1 ? '' : `-${clients}c`}`;
+  const from = clients === 1 ? '' : ` from ${clients} clients`;
+  return {
+    name: `request-${inFlight}${suffix(partitions, 1, payloadBytes)}${spread}`,
+    title: `request-reply, ${inFlight} in flight${from}, ${describeTopic(partitions, payloadBytes, topics)}`,
+    kind: 'request',
+    inFlight,
+    partitions,
+    payloadBytes,
+    topics,
+    clients,
+  };
+}
+
+export function emit(inFlight, partitions = 6, payloadBytes = 200) {
+  return {
+    name: `emit-${inFlight}${suffix(partitions, 6, payloadBytes)}`,
+    title: `emit, ${inFlight.toLocaleString('en-GB')} in flight, ${describeTopic(partitions, payloadBytes)}`,
+    kind: 'emit',
+    batchLength: 1,
+    inFlight,
+    partitions,
+    payloadBytes,
+  };
+}
+
+export function emitBatch(inFlight, batchLength = 100) {
+  return {
+    name: `emit-batch-${inFlight}`,
+    title: `emitBatch of ${batchLength}, ${inFlight} in flight, ${describeTopic(6, 200)}`,
+    kind: 'emit',
+    batchLength,
+    inFlight,
+    partitions: 6,
+    payloadBytes: 200,
+  };
+}
+
+/** `share`: how much of `--messages` it consumes, so that large payloads do not take gigabytes of topic. */
+export function consume(partitions = 1, payloadBytes = 200, share = 1) {
+  return {
+    name: `consume${suffix(partitions, 1, payloadBytes)}`,
+    title: `events drained from ${describeTopic(partitions, payloadBytes)}`,
+    kind: 'consume',
+    partitions,
+    payloadBytes,
+    share,
+  };
+}
+
+export function rawProduce(name, title, inFlight, batchLength) {
+  return {
+    name: `raw-produce-${name}`,
+    title: `produced ${title}, ${describeTopic(6, 200)}`,
+    kind: 'raw-produce',
+    batchLength,
+    inFlight,
+    partitions: 6,
+    payloadBytes: 200,
+  };
+}
+
+export function rawConsume(batches, partitions) {
+  return {
+    name: `raw-consume-${batches ? 'batches' : 'each'}${suffix(partitions, 1, 200)}`,
+    title: `consumed ${batches ? 'in batches' : 'one by one'} from ${describeTopic(partitions, 200)}`,
+    kind: 'raw-consume',
+    batches,
+    partitions,
+    payloadBytes: 200,
+    share: 1,
+  };
+}
+
+/** A size as the titles give it: whole kilobytes, otherwise bytes. */
+export function describeSize(bytes) {
+  return bytes % KIB === 0 ? `${bytes / KIB} KB` : `${bytes.toLocaleString('en-GB')} B`;
+}
+
+function suffix(partitions, usualPartitions, payloadBytes) {
+  const topic = partitions === usualPartitions ? '' : `-${partitions}p`;
+  if (payloadBytes === 200) return topic;
+  return `${topic}-${payloadBytes % KIB === 0 ? `${payloadBytes / KIB}k` : `${payloadBytes}b`}`;
+}
+
+function describeTopic(partitions, payloadBytes, topics = 1) {
+  const each = topics === 1 ? '' : `${topics} topics of `;
+  return `${each}${partitions} partition${partitions === 1 ? '' : 's'}, ${describeSize(payloadBytes)}`;
+}
