@@ -63,6 +63,11 @@ export class OutgoingBuffer {
   #wordCount = 0;
   #byteCount = 0;
   #scheduled = false;
+  // The mark that is kept; none while there is no record.
+  #markSlot = 0;
+  #markFirst = 0;
+  #markCount = 0;
+  #markFlags = 0;
 
   /** `flush` takes the buffers' contents before it returns. */
   constructor(flush: Flush) {
@@ -114,13 +119,35 @@ export class OutgoingBuffer {
     });
   }
 
-  /** A consumed record was handled: {@link ADVANCE}, {@link FINISHED} or both. */
+  /**
+   * A consumed record was handled: {@link ADVANCE}, {@link FINISHED} or both. Behind the replies to it that were written before. The
+   * marks of a tick about records that follow one another are one entry.
+   */
   settled(slot: number, sequence: number, flags: number): void {
-    const at = this.#entry(SETTLED, 3);
-    this.#words[at] = slot;
-    this.#words[at + 1] = sequence;
-    this.#words[at + 2] = flags;
+    const next = (this.#markFirst + this.#markCount) >>> 0;
+    if (this.#markCount > 0 && slot === this.#markSlot && sequence === next && flags === this.#markFlags) {
+      // One about all up to its record takes the place of the last one.
+      if ((flags & THROUGH) !== 0) this.#markFirst = sequence;
+      else this.#markCount++;
+      return;
+    }
+    this.#mark();
+    this.#markSlot = slot;
+    this.#markFirst = sequence;
+    this.#markCount = 1;
+    this.#markFlags = flags;
     this.#schedule();
+  }
+
+  /** Writes the mark that has been kept for those that would follow it. */
+  #mark(): void {
+    if (this.#markCount === 0) return;
+    const at = this.#entry(SETTLED, 4);
+    this.#words[at] = this.#markSlot;
+    this.#words[at + 1] = this.#markFirst;
+    this.#words[at + 2] = this.#markCount;
+    this.#words[at + 3] = this.#markFlags;
+    this.#markCount = 0;
   }
 
   /** Nobody waits for a request's replies any more. */
@@ -133,12 +160,14 @@ export class OutgoingBuffer {
 
   /** No handler of a slot runs any more: its partition may be given up. Goes behind the marks and replies of its last records. */
   released(slot: number): void {
+    this.#mark();
     this.#words[this.#entry(RELEASED, 1)] = slot;
     this.#schedule();
   }
 
   /** Hands everything over now. */
   flush(): void {
+    this.#mark();
     if (this.#wordCount === 0) return;
     const [words, bytes] = [this.#wordCount, this.#byteCount];
     this.#wordCount = 0;

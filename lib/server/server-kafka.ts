@@ -45,15 +45,11 @@ type Status = `${ServerKafkaStatus}`;
 async function processed<T>(returned: unknown, handled: Promise<T> | undefined): Promise<T | undefined> {
   let isUnderWay = handled !== undefined;
   let outcome: T | undefined;
-  handled?.then(
-    (value) => {
-      isUnderWay = false;
-      outcome = value;
-    },
-    () => {
-      isUnderWay = false;
-    },
-  );
+  const settle = (value?: T): void => {
+    isUnderWay = false;
+    outcome = value;
+  };
+  handled?.then(settle, () => settle());
   await returned;
   return isUnderWay ? await handled : outcome;
 }

@@ -232,8 +232,8 @@ impl NativeConsumer {
         let words = words.get(..word_count as usize).unwrap_or(words);
         for entry in Reader::new(words, &[]).flatten() {
             match entry {
-                Outgoing::Settled { slot, sequence, flags } => {
-                    self.consumer.slots().settle(slot, sequence, flags);
+                Outgoing::Settled { slot, sequence, count, flags } => {
+                    self.consumer.slots().settle(slot, sequence, count, flags);
                 }
                 Outgoing::Released { slot } => self.consumer.slots().released(slot),
                 _ => {}

@@ -9,7 +9,7 @@
 //! | [`SEND`] | topic, partition, send id, group size, *payload* |
 //! | [`REQUEST`] | topic, partition, request slot, generation, reply topic, reply partition, *payload* |
 //! | [`REPLY`] | slot, sequence, flags, partition override, *payload* |
-//! | [`SETTLED`] | slot, sequence, flags |
+//! | [`SETTLED`] | slot, first sequence, number of records, flags |
 //! | [`CANCEL`] | request slot, generation |
 //! | [`RELEASED`] | slot |
 //!
@@ -25,7 +25,7 @@ pub const SEND: u32 = 1;
 pub const REQUEST: u32 = 2;
 /// A reply to a consumed request.
 pub const REPLY: u32 = 3;
-/// A consumed record was handled.
+/// Consumed records that follow one another were handled.
 pub const SETTLED: u32 = 4;
 /// Nobody waits for a request's replies any more.
 pub const CANCEL: u32 = 5;
@@ -137,10 +137,12 @@ pub enum Outgoing<'a> {
     },
     /// See [`SETTLED`].
     Settled {
-        /// Slot of the record's partition.
+        /// Slot of the records' partition.
         slot: u32,
-        /// Sequence of the record.
+        /// Sequence of the first record.
         sequence: u32,
+        /// Number of records.
+        count: u32,
         /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`], [`SETTLED_THROUGH`].
         flags: u32,
     },
@@ -235,8 +237,8 @@ impl<'a> Reader<'a> {
                 Ok(Outgoing::Reply { slot, sequence, flags, partition, payload: self.payload()? })
             }
             SETTLED => {
-                let [slot, sequence, flags] = self.words::<3>()?;
-                Ok(Outgoing::Settled { slot, sequence, flags })
+                let [slot, sequence, count, flags] = self.words::<4>()?;
+                Ok(Outgoing::Settled { slot, sequence, count, flags })
             }
             CANCEL => {
                 let [slot, generation] = self.words::<2>()?;
@@ -277,7 +279,7 @@ mod tests {
     #[test]
     fn reads_what_was_written() {
         let send = [SEND, 4, NO_PARTITION, 9, 1, 5, 1, 1, 2, 1, 1, NULL_LENGTH];
-        let words = [&send[..], &[SETTLED, 7, 8, 3], &[CANCEL, 1, 2]].concat();
+        let words = [&send[..], &[SETTLED, 7, 8, 2, 3], &[CANCEL, 1, 2]].concat();
         let entries: Vec<_> = Reader::new(&words, b"kvvh").collect::<Result<_>>().unwrap();
         assert_eq!(entries.len(), 3);
         let Outgoing::Send { topic, partition, send, group, payload } = &entries[0] else {
@@ -287,7 +289,7 @@ mod tests {
         assert_eq!(payload.timestamp, (1 << 32) + 5);
         assert_eq!((payload.key, payload.value), (Some(&b"k"[..]), Some(&b"vv"[..])));
         assert_eq!(payload.headers().collect::<Vec<_>>(), [(&b"h"[..], None)]);
-        assert_eq!(entries[1], Outgoing::Settled { slot: 7, sequence: 8, flags: 3 });
+        assert_eq!(entries[1], Outgoing::Settled { slot: 7, sequence: 8, count: 2, flags: 3 });
         assert_eq!(entries[2], Outgoing::Cancel { slot: 1, generation: 2 });
     }
 

@@ -56,14 +56,14 @@ impl<M> OffsetTracker<M> {
         self.window.get_mut(sequence.wrapping_sub(self.first) as usize)
     }
 
-    /// The sequences that a mark is about, as the first of them and their number: `sequence` alone, or everything
-    /// that is not done up to it.
+    /// The sequences that a mark is about, as the first of them and their number: `count` from `sequence` on, or
+    /// everything that is not done up to `sequence`.
     #[must_use]
-    pub fn range(&self, sequence: u32, through: bool) -> (u32, u32) {
+    pub fn range(&self, sequence: u32, count: u32, through: bool) -> (u32, u32) {
         let place = sequence.wrapping_sub(self.first);
         // A sequence before the window wraps to a number far above its length.
         if !through {
-            (sequence, 1)
+            (sequence, count)
         } else if (place as usize) < self.window.len() {
             (self.first, place + 1)
         } else {

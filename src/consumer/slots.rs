@@ -191,13 +191,13 @@ impl Slots {
         Some(first)
     }
 
-    /// A mark from JavaScript; see [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`] and
+    /// A mark from JavaScript about `count` records from a sequence on; see [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`] and
     /// [`SETTLED_THROUGH`].
-    pub fn settle(&self, slot: u32, sequence: u32, flags: u32) {
+    pub fn settle(&self, slot: u32, sequence: u32, count: u32, flags: u32) {
         let wake = {
             let mut state = self.lock();
             let Some(slot) = state.slots.get_mut(&slot) else { return };
-            let (first, count) = slot.tracker.range(sequence, flags & SETTLED_THROUGH != 0);
+            let (first, count) = slot.tracker.range(sequence, count, flags & SETTLED_THROUGH != 0);
             let before = slot.tracker.first_sequence();
             for sequence in (0..count).map(|i| first.wrapping_add(i)) {
                 if flags & SETTLED_ADVANCE != 0

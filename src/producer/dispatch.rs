@@ -118,9 +118,9 @@ impl Shared {
             Outgoing::Reply { slot, sequence, flags, partition, payload } => {
                 self.reply((slot, sequence), flags, partition, &payload, held, reports)
             }
-            Outgoing::Settled { slot, sequence, flags } => {
+            Outgoing::Settled { slot, sequence, count, flags } => {
                 if let Some(slots) = self.slots.get() {
-                    slots.settle(slot, sequence, flags);
+                    slots.settle(slot, sequence, count, flags);
                 }
                 false
             }

@@ -88,7 +88,7 @@ fn replies_and_marks(bencher: Bencher, records: usize) {
     for sequence in 0..records as u32 {
         tick.words.extend([REPLY, 3, sequence, REPLY_DISPOSED, NO_PARTITION]);
         tick.payload(&sample::json(), &[]);
-        tick.words.extend([SETTLED, 3, sequence, SETTLED_ADVANCE | SETTLED_FINISHED]);
+        tick.words.extend([SETTLED, 3, sequence, 1, SETTLED_ADVANCE | SETTLED_FINISHED]);
     }
     read(bencher, records, &tick);
 }

@@ -24,15 +24,15 @@ fn a_drained_batch_a_threshold_and_a_failure_make_commits_due() {
     let slots = slots(Some(3));
     let slot = slots.open("t".into(), 0, 10);
     let first = deliver(&slots, slot, 10..20);
-    slots.settle(slot, first, DONE);
+    slots.settle(slot, first, 1, DONE);
     assert!(slots.take_uncommitted(false).is_empty(), "nothing is due");
-    slots.settle(slot, first + 1, SETTLED_COMMIT);
+    slots.settle(slot, first + 1, 1, SETTLED_COMMIT);
     assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 11)], "asked for");
-    (1..4).for_each(|n| slots.settle(slot, first + n, DONE));
+    (1..4).for_each(|n| slots.settle(slot, first + n, 1, DONE));
     assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 14)], "threshold");
-    slots.settle(slot, first + 4, DONE);
+    slots.settle(slot, first + 4, 1, DONE);
     assert!(slots.take_uncommitted(false).is_empty());
-    (5..10).for_each(|n| slots.settle(slot, first + n, DONE));
+    (5..10).for_each(|n| slots.settle(slot, first + n, 1, DONE));
     let last = slots.take_uncommitted(false);
     assert_eq!(offsets(&last), [(0, 20)], "drained");
     slots.commit_failed(&last);
@@ -46,13 +46,13 @@ fn one_mark_stands_for_all_records_up_to_it() {
     let slot = slots.open("t".into(), 0, -1);
     let first = deliver(&slots, slot, 0..MAX_RECORDS as i64);
     assert_eq!(slots.take_credit(slot), 0);
-    slots.settle(slot, first + 2, DONE | SETTLED_THROUGH);
+    slots.settle(slot, first + 2, 1, DONE | SETTLED_THROUGH);
     assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 3)]);
-    slots.settle(slot, first + 1, DONE | SETTLED_THROUGH);
+    slots.settle(slot, first + 1, 1, DONE | SETTLED_THROUGH);
     assert!(slots.take_uncommitted(true).is_empty(), "they are done");
-    slots.settle(slot, first + MAX_RECORDS as u32, DONE | SETTLED_THROUGH);
+    slots.settle(slot, first + MAX_RECORDS as u32, 1, DONE | SETTLED_THROUGH);
     assert!(slots.take_uncommitted(true).is_empty(), "a record that was not handed out is none");
-    slots.settle(slot, first + MAX_RECORDS as u32 - 1, DONE | SETTLED_THROUGH);
+    slots.settle(slot, first + MAX_RECORDS as u32 - 1, 1, DONE | SETTLED_THROUGH);
     assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, MAX_RECORDS as i64)], "drained");
     assert_eq!(slots.take_credit(slot), MAX_RECORDS, "the credit is back");
 }
@@ -64,7 +64,7 @@ fn marks_of_an_assignment_that_is_gone_meet_no_other() {
     let sequence = deliver(&earlier, old, 0..5);
     let new = later.open("t".into(), 0, -1);
     deliver(&later, new, 0..5);
-    later.settle(old, sequence, DONE);
+    later.settle(old, sequence, 1, DONE);
     later.released(old);
     assert_ne!(old, new);
     assert!(later.take_uncommitted(true).is_empty());
@@ -75,13 +75,13 @@ fn only_what_is_wanted_back_is_drained_and_streams_are_waited_for() {
     let slots = slots(None);
     let [a, b] = [0, 1].map(|partition| slots.open("t".into(), partition, -1));
     let first = deliver(&slots, a, 0..2);
-    slots.settle(a, first, SETTLED_ADVANCE);
+    slots.settle(a, first, 1, SETTLED_ADVANCE);
     assert_eq!(slots.start_revoking(Some(&[Partition::at("t", 0, 0)])), [a]);
     assert!(slots.take_credit(a) == 0 && slots.take_credit(b) > 0);
     assert!(!slots.at_rest(), "not released");
     slots.released(a);
     assert!(!slots.at_rest(), "it streams its replies");
-    slots.settle(a, first, SETTLED_FINISHED);
+    slots.settle(a, first, 1, SETTLED_FINISHED);
     assert!(slots.at_rest(), "what was not begun is not waited for");
     assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 1)]);
 }
@@ -97,7 +97,7 @@ proptest! {
         let mut done = [false; 40];
         let mut committed = 0;
         for (step, n) in order.into_iter().enumerate() {
-            slots.settle(slot, first.wrapping_add(n), DONE);
+            slots.settle(slot, first.wrapping_add(n), 1, DONE);
             done[n as usize] = true;
             let below = done.iter().take_while(|d| **d).count() as i64;
             for p in slots.take_uncommitted(take >> step & 1 == 1) {
@@ -176,10 +176,10 @@ proptest! {
                 }
                 Step::Finish(n) => if let Some(i) = pick(n, records.len()) {
                     records[i].finished = true;
-                    slots.settle(slot, i as u32, DONE);
+                    slots.settle(slot, i as u32, 1, DONE);
                 },
                 Step::Fail(n) => if let Some(i) = pick(n, records.len()) {
-                    slots.settle(slot, i as u32, SETTLED_COMMIT);
+                    slots.settle(slot, i as u32, 1, SETTLED_COMMIT);
                 },
                 Step::Reply(n) => if let Some(i) = pick(n, records.len()) && !records[i].finished {
                     records[i].replies += u32::from(slots.begin_reply(slot, i as u32).is_some());
@@ -193,7 +193,7 @@ proptest! {
                     old.push(slot);
                     slot = slots.open("t".into(), 0, committed);
                     for &gone in &old {
-                        (0..records.len() as u32).for_each(|n| slots.settle(gone, n, DONE));
+                        (0..records.len() as u32).for_each(|n| slots.settle(gone, n, 1, DONE));
                     }
                     records.clear();
                     next = committed;
@@ -217,7 +217,7 @@ proptest! {
         }
         for (i, record) in records.iter().enumerate() {
             (0..record.replies).for_each(|_| slots.reply_settled(slot, i as u32));
-            slots.settle(slot, i as u32, DONE);
+            slots.settle(slot, i as u32, 1, DONE);
         }
         slots.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
         prop_assert_eq!(committed, next);
