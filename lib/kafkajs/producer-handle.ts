@@ -1,5 +1,5 @@
 import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
-import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
+import { checkRecord, OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { outOfRetries } from './out-of-retries.js';
@@ -152,7 +152,7 @@ export class ProducerHandle {
     const send = this.#nextSend;
     this.#nextSend = (send + 1) >>> 0;
     const number = this.topic(topic, codec);
-    if (messages.length > 1) checkFields(messages);
+    if (messages.length > 1) for (const message of messages) checkRecord(message);
     for (const message of messages) this.outgoing.send(number, send, messages.length, message);
     this.#sends.set(send, { topic, done });
   }
@@ -236,12 +236,6 @@ export class ProducerHandle {
     }
     this.#sends.clear();
   }
-}
-
-/** A send of several messages is written as a whole or not at all. */
-function checkFields(messages: readonly OutgoingRecord[]): void {
-  const scratch = new OutgoingBuffer(() => undefined);
-  for (const message of messages) scratch.send(0, 0, 1, message);
 }
 
 /** The error of a delivery report. */

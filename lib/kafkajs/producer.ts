@@ -67,7 +67,7 @@ export class Producer implements Pick<
   readonly #internals: ProducerInternals;
   readonly #handles = new Map<string, ProducerHandle>();
   /** The last of them that was asked for. */
-  #latest: { readonly options: SendOptions; readonly handle: ProducerHandle } | undefined;
+  #latest: (SendOptions & { readonly handle: ProducerHandle }) | undefined;
   readonly #partitioning: Partitioning | undefined;
   #transactions: Transactions | undefined;
   readonly #brokers: Brokers;
@@ -142,16 +142,28 @@ export class Producer implements Pick<
   }
 
   /** Sends messages to a topic; resolves with where each partition's messages were written. */
-  async send({ topic, messages, ...options }: ProducerRecord): Promise<RecordMetadata[]> {
-    return this.sendBatch({ ...options, topicMessages: [{ topic, messages }] });
+  send(record: ProducerRecord): Promise<RecordMetadata[]> {
+    // One promise: it is what a send of one message costs most.
+    return new Promise((resolve, reject) => {
+      const { topic, messages } = record;
+      const handle = this.#checked([{ topic, messages }], record);
+      const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
+      this.place(topic, messages, (placed) => handle.send(topic, placed, done), reject);
+    });
   }
 
   /** Sends messages to several topics. */
-  async sendBatch({ topicMessages = [], ...options }: ProducerBatch): Promise<RecordMetadata[]> {
+  async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
+    const { topicMessages = [] } = batch;
+    const handle = this.#checked(topicMessages, batch);
+    return this.#sendAll(topicMessages, (topic, messages, done) => handle.send(topic, messages, done));
+  }
+
+  /** The handle for a send that may be made. */
+  #checked(topicMessages: readonly TopicMessages[], options: SendOptions): ProducerHandle {
     checkBatch(topicMessages, this.#settings.idempotent ? options.acks : undefined);
     this.#checkConnected();
-    const handle = this.#handle(options);
-    return this.#sendAll(topicMessages, (topic, messages, done) => handle.send(topic, messages, done));
+    return this.#handle(options);
   }
 
   /** Begins a transaction: what is sent through it becomes visible when it is committed, or never. One at a time. */
@@ -287,10 +299,17 @@ export class Producer implements Pick<
   }
 
   #handle(options: SendOptions): ProducerHandle {
-    if (this.#latest?.options === options) return this.#latest.handle;
-    const handle = this.#handleOf(options);
-    // A transport gives the same object with every message.
-    this.#latest = { options, handle };
+    const { acks, timeout, compression } = options;
+    const latest = this.#latest;
+    // Nearly every send is made with the options of the last one.
+    const isSame =
+      latest !== undefined &&
+      latest.acks === acks &&
+      latest.timeout === timeout &&
+      latest.compression === compression;
+    if (isSame) return latest.handle;
+    const handle = this.#handleOf({ acks, timeout, compression });
+    this.#latest = { acks, timeout, compression, handle };
     return handle;
   }
 
@@ -299,8 +318,7 @@ export class Producer implements Pick<
     const known = this.#handles.get(key);
     if (known !== undefined) return known;
     this.#checkConnected();
-    const { acks, timeout, compression } = options;
-    const handle = this.#makeHandle({ acks, timeout, compression }, false);
+    const handle = this.#makeHandle(options, false);
     this.#handles.set(key, handle);
     return handle;
   }

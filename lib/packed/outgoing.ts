@@ -289,9 +289,31 @@ export class OutgoingBuffer {
       this.#byteCount += field.length;
       return field.length;
     }
-    // What kafkajs's encoder says of it (Buffer.from).
-    throw new TypeError(
-      `The ${name} of a message must be a string or a Buffer. Received ${typeof field === 'object' ? 'an object' : `type ${typeof field} (${String(field)})`}`,
-    );
+    throw notAField(field, name);
   }
+}
+
+/** Throws what writing the record would throw, so that several are written as a whole or not at all. */
+export function checkRecord({ key, value, headers, rawHeaders, timestamp }: OutgoingRecord): void {
+  checkField(key, 'key');
+  checkField(value, 'value');
+  if (timestamp !== undefined) Number(timestamp);
+  if (rawHeaders !== undefined) for (const [name, item] of rawHeaders) checkField(item, name);
+  for (const name in headers) {
+    const header = headers[name];
+    if (Array.isArray(header)) for (const item of header) checkField(item, name);
+    else checkField(header, name);
+  }
+}
+
+function checkField(field: unknown, name: string): void {
+  const isField =
+    typeof field === 'string' || field === null || field === undefined || field instanceof Uint8Array;
+  if (!isField) throw notAField(field, name);
+}
+
+/** What kafkajs's encoder says of it (Buffer.from). */
+function notAField(field: unknown, name: string): TypeError {
+  const received = typeof field === 'object' ? 'an object' : `type ${typeof field} (${String(field)})`;
+  return new TypeError(`The ${name} of a message must be a string or a Buffer. Received ${received}`);
 }
