@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 // Links of the pages to files and headings of this repository; those to the web are left alone.
 
 const ROOT = join(import.meta.dirname, '../..');
-const PAGES = ['.', 'docs', 'examples'].flatMap((folder) =>
+const PAGES = ['.', 'docs', 'docs/internal', 'examples'].flatMap((folder) =>
   readdirSync(join(ROOT, folder))
     .filter((name) => name.endsWith('.md') && name !== 'THIRD-PARTY-NOTICES.md')
     .map((name) => join(folder, name)),

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
-import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
 import { Consumer } from '../kafkajs/consumer.js';
 import { Kafka } from '../kafkajs/kafka.js';
-import { KafkaPendingRequestsError, KafkaReplyLostError, KafkaReplyTimeoutError } from '../kafkajs/errors.js';
+import { KafkaPendingRequestsError } from '../kafkajs/errors.js';
 import { nestLogCreator } from '../kafkajs/nest-log.js';
 import type { Producer } from '../kafkajs/producer.js';
 import type { KafkaConfig, RecordMetadata, TopicPartitionOffsetAndMetadata } from '../kafkajs/types.js';
@@ -18,12 +18,11 @@ import {
   type KafkaStatus,
 } from '../nest.js';
 import { validateNestOptions, type NestKafkaOptions, type SendOptions } from '../options/index.js';
-import { REPLY_DISPOSED, REPLY_ERROR, type IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
-import { incomingMessage } from '../server/incoming-message.js';
 import { atOnce, onceConnected } from './observables.js';
 import { PendingRequests, type ReplyCallback, type ReplyPartition } from './pending-requests.js';
+import { Replies } from './replies.js';
 
 type Status = `${KafkaStatus}`;
 
@@ -66,8 +65,8 @@ export class ClientKafka extends ClientProxy {
   /** The producer; null while not connected. */
   protected _producer: Producer | null = null;
   readonly #pending = new PendingRequests();
+  readonly #replies: Replies;
   #connected: { readonly initialized: Promise<void>; readonly producer: Promise<Producer> } | undefined;
-  readonly #keepBinary: boolean;
   readonly #sendOptions: SendOptions;
   #serializesItself = true;
   #deserializesItself = true;
@@ -81,8 +80,17 @@ export class ClientKafka extends ClientProxy {
     this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
-    this.#keepBinary = options.parser?.keepBinary ?? false;
     this.#sendOptions = options.send ?? {};
+    this.#replies = new Replies({
+      pending: this.#pending,
+      keepBinary: options.parser?.keepBinary ?? false,
+      replyTimeout: options.replyTimeout,
+      deserializer: () => (this.#deserializesItself ? undefined : this.deserializer),
+      partitionOf: (slot) => this._consumer?.partitionOf(slot),
+      cancel: (slot, generation) =>
+        this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
+      logError: (error) => this.logger.error(error),
+    });
     this.initializeSerializer(options as any);
     this.initializeDeserializer(options as any);
   }
@@ -128,17 +136,7 @@ export class ClientKafka extends ClientProxy {
 
   /** Errors the requests that wait. */
   protected handleClose(): void {
-    const err = new Error('Connection closed');
-    for (const callback of this.#pending.drain()) this.#call(callback, { err });
-  }
-
-  /** A failing callback must keep neither the others from being called nor the connection from being closed. */
-  #call(callback: ReplyCallback, packet: WritePacket): void {
-    try {
-      callback(packet);
-    } catch (error) {
-      this.logger.error(error);
-    }
+    this.#replies.end(new Error('Connection closed'));
   }
 
   /**
@@ -180,7 +178,7 @@ export class ClientKafka extends ClientProxy {
     this.#serializesItself = this.serializer.constructor === KafkaRequestSerializer;
     this.#deserializesItself = this.deserializer.constructor === KafkaResponseDeserializer;
     const producer = client.producer(this.options.producer, {
-      requestFailed: (slot, generation, err) => this.#fail(slot, generation, err),
+      requestFailed: (slot, generation, err) => this.#replies.fail(slot, generation, err),
     });
     this._producer = attempt.producer = producer;
     this.registerProducerEventListeners();
@@ -188,12 +186,15 @@ export class ClientKafka extends ClientProxy {
       const consumer = client.consumer(
         { ...this.options.consumer, groupId: this.groupId },
         {
-          onReplies: (batch) => this.#replies(batch),
+          onReplies: (batch) => this.#replies.accept(batch),
           created: (native) => producer.attach(native, this.#sendOptions),
           assigned: this.options.replies === 'assigned',
           replyTimeout: this.options.replyTimeout,
-          onRequestsExpired: (requests) => this.#expired(requests),
-          onReplyPartitions: (partitions, read) => this.#assigned(partitions, read),
+          onRequestsExpired: (requests) => this.#replies.expired(requests),
+          onReplyPartitions: (partitions, read) => {
+            this.consumerAssignments = partitions;
+            this.#replies.moved(read);
+          },
         },
       );
       this._consumer = attempt.consumer = consumer;
@@ -337,24 +338,6 @@ export class ClientKafka extends ClientProxy {
     });
   }
 
-  #assigned(partitions: Record<string, number>, read: readonly ReplyPartition[]): void {
-    this.consumerAssignments = partitions;
-    for (const [slot, generation] of this.#pending.elsewhere(read)) {
-      const origin = this.#pending.origin(slot, generation) as ReplyPartition;
-      const reason = 'the partition has moved to another member of the group';
-      this.#fail(slot, generation, new KafkaReplyLostError({ ...origin, reason }));
-    }
-  }
-
-  #expired(requests: readonly [slot: number, generation: number][]): void {
-    for (const [slot, generation] of requests) {
-      const origin = this.#pending.origin(slot, generation);
-      if (origin === undefined) continue;
-      const timeout = this.options.replyTimeout as number;
-      this.#fail(slot, generation, new KafkaReplyTimeoutError({ ...origin, timeout }));
-    }
-  }
-
   /**
    * The partition for replies on a reply topic.
    *
@@ -381,15 +364,15 @@ export class ClientKafka extends ClientProxy {
       if (record instanceof Promise) {
         record
           .then((resolved) => this.#request(pattern, origin, slot, generation, resolved))
-          .catch((err: unknown) => this.#fail(slot, generation, err));
+          .catch((err: unknown) => this.#replies.fail(slot, generation, err));
       } else {
         try {
           this.#request(pattern, origin, slot, generation, record);
         } catch (err) {
-          this.#fail(slot, generation, err);
+          this.#replies.fail(slot, generation, err);
         }
       }
-      return () => this.#forget(slot, generation);
+      return () => this.#replies.forget(slot, generation);
     } catch (err) {
       if (err instanceof InvalidKafkaClientTopicException) void this.#explain(err, callback);
       else callback({ err });
@@ -409,7 +392,7 @@ export class ClientKafka extends ClientProxy {
       const { members, partitions } = shortage;
       err.message += ` The reply topic has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'} and the group ${this.groupId} has ${members} ${members === 1 ? 'member' : 'members'}: each needs a partition of its own. Add partitions, or set the option replies: 'assigned'.`;
     }
-    this.#call(callback, { err });
+    this.#replies.call(callback, { err });
   }
 
   #request(
@@ -426,67 +409,7 @@ export class ClientKafka extends ClientProxy {
       const [topic, reply] = [channel.topic(pattern), channel.topic(origin.topic)];
       channel.outgoing.request(topic, slot, generation, reply, origin.partition, placed as OutgoingRecord);
     };
-    this.producer.place(pattern, [record], write, (err) => this.#fail(slot, generation, err));
-  }
-
-  #forget(slot: number, generation: number): void {
-    if (!this.#pending.close(slot, generation)) return;
-    this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation);
-  }
-
-  #fail(slot: number, generation: number, err: unknown): void {
-    const callback = this.#pending.find(slot, generation);
-    if (callback === undefined) return;
-    this.#forget(slot, generation);
-    this.#call(callback, { err });
-  }
-
-  #replies(batch: IncomingBatch): void {
-    for (let index = 0; index < batch.length; index++) {
-      const slot = batch.requestSlot(index);
-      const generation = batch.requestGeneration(index);
-      const callback = this.#pending.find(slot, generation);
-      if (callback === undefined) continue;
-      if (!this.#deserializesItself) {
-        void this.#deserialize(batch, index, slot, generation, callback);
-        continue;
-      }
-      const flags = batch.flags(index);
-      if ((flags & REPLY_ERROR) !== 0) {
-        this.#settle(slot, generation, callback, { err: batch.replyError(index), isDisposed: true });
-        continue;
-      }
-      const response = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
-      this.#settle(slot, generation, callback, { response, isDisposed: (flags & REPLY_DISPOSED) !== 0 });
-    }
-  }
-
-  async #deserialize(
-    batch: IncomingBatch,
-    index: number,
-    slot: number,
-    generation: number,
-    callback: ReplyCallback,
-  ): Promise<void> {
-    try {
-      const { topic, partition } = this.#origin(batch, index);
-      const message = incomingMessage(batch, index, topic, partition, this.#keepBinary);
-      const packet: any = await this.deserializer.deserialize(message);
-      const { err, response, isDisposed } = packet;
-      this.#settle(slot, generation, callback, { err, response, isDisposed: Boolean(err) || isDisposed });
-    } catch (err) {
-      this.#settle(slot, generation, callback, { err, isDisposed: true });
-    }
-  }
-
-  #origin(batch: IncomingBatch, index: number): { topic: string; partition: number } {
-    return this._consumer?.partitionOf(batch.slot(index)) ?? { topic: '', partition: -1 };
-  }
-
-  #settle(slot: number, generation: number, callback: ReplyCallback, packet: WritePacket): void {
-    if (packet.err || packet.isDisposed) this.#pending.close(slot, generation);
-    const { err, response, isDisposed } = packet;
-    this.#call(callback, err || isDisposed ? { err, response, isDisposed } : { err, response });
+    this.producer.place(pattern, [record], write, (err) => this.#replies.fail(slot, generation, err));
   }
 
   /** The reply topic of a pattern; a subclass may name it differently. */
