@@ -28,8 +28,8 @@ async function main(): Promise<void> {
     }
     const config = { brokers: ['127.0.0.1:1'], connectionTimeout: 200, logLevel: one.logLevel.NOTHING };
     const producer = new one.Kafka({ ...config, retry: { retries: 0 } }).producer();
-    await producer.connect().catch((error: unknown) => {
-      errors.push([(error as Error).name, ...judge(error, other)]);
+    await producer.connect().catch(({ cause }: Error) => {
+      errors.push([(cause as Error).name, ...judge(cause, other)]);
     });
     await producer.disconnect();
   }
