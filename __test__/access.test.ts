@@ -1,5 +1,7 @@
+import { ClientKafka } from '@nestjs/microservices';
 import * as kafkajs from 'kafkajs';
 import * as native from 'nestjs-kafka-native';
+import { lastValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type Broker } from './broker/start.mjs';
 import { unique } from './harness/broker';
@@ -13,7 +15,7 @@ let broker: Broker;
 let saslPort = 0;
 const open: { disconnect(): Promise<void> }[] = [];
 
-// The user `limited` may do everything with the topic `open` and the group `allowed`, and nothing else.
+// The user `limited` may do everything with the topics `open` and `closed.reply` and the group `allowed`, look at the topic `seen`, and nothing else.
 beforeAll(async () => {
   broker = await startBroker({
     properties: ({ port, controllerPort }) => {
@@ -34,19 +36,30 @@ beforeAll(async () => {
   });
   const admin = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
-  await admin.createTopics({ topics: ['open', 'closed'].map((topic) => ({ topic, numPartitions: 1 })) });
+  await admin.createTopics({
+    topics: ['open', 'seen', 'closed', 'closed.reply'].map((topic) => ({ topic, numPartitions: 1 })),
+  });
   const { AclResourceTypes, AclOperationTypes, AclPermissionTypes, ResourcePatternTypes } = kafkajs;
-  const all = (resourceType: kafkajs.AclResourceTypes, resourceName: string): kafkajs.AclEntry => ({
+  const allow = (
+    resourceType: kafkajs.AclResourceTypes,
+    resourceName: string,
+    operation = AclOperationTypes.ALL,
+  ): kafkajs.AclEntry => ({
     resourceType,
     resourceName,
     resourcePatternType: ResourcePatternTypes.LITERAL,
     principal: 'User:limited',
     host: '*',
-    operation: AclOperationTypes.ALL,
+    operation,
     permissionType: AclPermissionTypes.ALLOW,
   });
   await admin.createAcls({
-    acl: [all(AclResourceTypes.TOPIC, 'open'), all(AclResourceTypes.GROUP, ALLOWED_GROUP)],
+    acl: [
+      allow(AclResourceTypes.TOPIC, 'open'),
+      allow(AclResourceTypes.TOPIC, 'closed.reply'),
+      allow(AclResourceTypes.TOPIC, 'seen', AclOperationTypes.DESCRIBE),
+      allow(AclResourceTypes.GROUP, ALLOWED_GROUP),
+    ],
   });
   await admin.disconnect();
 });
@@ -60,18 +73,17 @@ afterAll(async () => {
 
 type EitherKafka = kafkajs.Kafka;
 
-function kafkas(): { ours: EitherKafka; stock: EitherKafka } {
-  const options = {
-    brokers: [`127.0.0.1:${saslPort}`] as string[],
-    sasl: { mechanism: 'plain', username: 'limited', password: 'limited-secret' },
-    retry: { retries: 1, initialRetryTime: 50 },
-    logLevel: kafkajs.logLevel.NOTHING,
-  } as const;
-  return {
-    ours: new native.Kafka(options) as unknown as EitherKafka,
-    stock: new kafkajs.Kafka(options),
-  };
-}
+const options = (): kafkajs.KafkaConfig => ({
+  brokers: [`127.0.0.1:${saslPort}`],
+  sasl: { mechanism: 'plain', username: 'limited', password: 'limited-secret' },
+  retry: { retries: 1, initialRetryTime: 50 },
+  logLevel: kafkajs.logLevel.NOTHING,
+});
+
+const kafkas = (): { ours: EitherKafka; stock: EitherKafka } => ({
+  ours: new native.Kafka(options()) as unknown as EitherKafka,
+  stock: new kafkajs.Kafka(options()),
+});
 
 async function opened<Client extends { connect(): Promise<void>; disconnect(): Promise<void> }>(
   client: Client,
@@ -110,13 +122,60 @@ describe('what access rules forbid', () => {
   });
 
   test('one topic of a producer: the others go on', async () => {
-    await running(ALLOWED_GROUP, 'open');
     const producer = await opened(kafkas().ours.producer());
     const messages = [{ value: 'v' }];
     await producer.send({ topic: 'open', messages });
-    const refused = { type: 'TOPIC_AUTHORIZATION_FAILED' };
+    const refused = { cause: { type: 'TOPIC_AUTHORIZATION_FAILED' } };
     await expect(producer.send({ topic: 'closed', messages })).rejects.toMatchObject(refused);
     await producer.send({ topic: 'open', messages });
+  });
+
+  test.each([
+    { topic: 'closed', name: 'KafkaJSNonRetriableError' },
+    { topic: 'seen', name: 'KafkaJSProtocolError' },
+  ])('sending to a topic, $topic: the error is kafkajs’s', async ({ topic, name }) => {
+    const sends = async (kafka: EitherKafka): Promise<unknown[]> => {
+      const producer = await opened(kafka.producer({ allowAutoTopicCreation: false }));
+      const calls = [
+        producer.send({ topic, messages: [{ value: 'v' }] }),
+        producer.send({ topic, messages: [{ value: 'v' }, { value: 'v' }] }),
+        producer.sendBatch({ topicMessages: [{ topic, messages: [{ value: 'v' }] }] }),
+      ];
+      const settled = await Promise.allSettled(calls);
+      return settled.map((outcome) => {
+        const error = (outcome as PromiseRejectedResult).reason as kafkajs.KafkaJSError;
+        // Ours has librdkafka's own error as the last cause.
+        const wrapped = error.cause?.name === 'KafkaJSProtocolError' ? error.cause.message : undefined;
+        return { name: error.name, retriable: error.retriable, wrapped };
+      });
+    };
+    const { ours, stock } = kafkas();
+    const expected = await sends(stock);
+    expect(expected).toMatchObject(Array.from({ length: 3 }, () => ({ name, retriable: false })));
+    expect(await sends(ours)).toEqual(expected);
+  });
+
+  test('a request to a topic: the error is stock’s', async () => {
+    const outcome = async (Client: typeof ClientKafka): Promise<unknown> => {
+      const client = new Client({
+        client: options(),
+        consumer: { groupId: ALLOWED_GROUP },
+        producer: { allowAutoTopicCreation: false },
+        postfixId: '',
+      });
+      client.subscribeToResponseOf('closed');
+      await client.connect();
+      open.push({ disconnect: () => client.close() });
+      const { name, cause } = await lastValueFrom(client.send('closed', 'question')).then(
+        () => ({ name: 'answered', cause: undefined }),
+        (error: kafkajs.KafkaJSError) => error,
+      );
+      return { name, cause: cause?.name };
+    };
+    const expected = await outcome(ClientKafka);
+    expect(expected).toEqual({ name: 'KafkaJSNonRetriableError', cause: 'KafkaJSProtocolError' });
+    await Promise.all(open.splice(0).map((client) => client.disconnect()));
+    expect(await outcome(native.ClientKafka as unknown as typeof ClientKafka)).toEqual(expected);
   });
 
   // An admin client of ours has a group of its own, which it may be forbidden: see Handle::admin of the core.

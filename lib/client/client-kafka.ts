@@ -21,7 +21,7 @@ import { validateNestOptions, type NestKafkaOptions, type SendOptions } from '..
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
 import { atOnce, onceConnected } from './observables.js';
-import { PendingRequests, type ReplyCallback, type ReplyPartition } from './pending-requests.js';
+import { PendingRequests, type ReplyCallback, type RequestOrigin } from './pending-requests.js';
 import { Replies } from './replies.js';
 
 type Status = `${KafkaStatus}`;
@@ -179,6 +179,7 @@ export class ClientKafka extends ClientProxy {
     this.#deserializesItself = this.deserializer.constructor === KafkaResponseDeserializer;
     const producer = client.producer(this.options.producer, {
       requestFailed: (slot, generation, err) => this.#replies.fail(slot, generation, err),
+      requestTopic: (slot, generation) => this.#pending.origin(slot, generation)?.asked,
     });
     this._producer = attempt.producer = producer;
     this.registerProducerEventListeners();
@@ -358,16 +359,16 @@ export class ClientKafka extends ClientProxy {
       const { maxPendingRequests = Number.POSITIVE_INFINITY } = this.options;
       if (this.#pending.size >= maxPendingRequests) throw new KafkaPendingRequestsError(maxPendingRequests);
       const record = this.#serialize(partialPacket.data, pattern);
-      const origin = { topic, partition };
+      const origin = { asked: pattern, topic, partition };
       const slot = this.#pending.open(callback, origin);
       const generation = this.#pending.generation(slot);
       if (record instanceof Promise) {
         record
-          .then((resolved) => this.#request(pattern, origin, slot, generation, resolved))
+          .then((resolved) => this.#request(origin, slot, generation, resolved))
           .catch((err: unknown) => this.#replies.fail(slot, generation, err));
       } else {
         try {
-          this.#request(pattern, origin, slot, generation, record);
+          this.#request(origin, slot, generation, record);
         } catch (err) {
           this.#replies.fail(slot, generation, err);
         }
@@ -395,21 +396,15 @@ export class ClientKafka extends ClientProxy {
     this.#replies.call(callback, { err });
   }
 
-  #request(
-    pattern: string,
-    origin: ReplyPartition,
-    slot: number,
-    generation: number,
-    record: OutgoingRecord,
-  ): void {
+  #request(origin: RequestOrigin, slot: number, generation: number, record: OutgoingRecord): void {
     const write = ([placed]: readonly OutgoingRecord[]): void => {
       // Unsubscribed while the topic's partitions were asked for.
       if (this.#pending.find(slot, generation) === undefined) return;
       const channel = this.producer.channel(this.#sendOptions);
-      const [topic, reply] = [channel.topic(pattern), channel.topic(origin.topic)];
+      const [topic, reply] = [channel.topic(origin.asked), channel.topic(origin.topic)];
       channel.outgoing.request(topic, slot, generation, reply, origin.partition, placed as OutgoingRecord);
     };
-    this.producer.place(pattern, [record], write, (err) => this.#replies.fail(slot, generation, err));
+    this.producer.place(origin.asked, [record], write, (err) => this.#replies.fail(slot, generation, err));
   }
 
   /** The reply topic of a pattern; a subclass may name it differently. */

@@ -9,10 +9,16 @@ export interface ReplyPartition {
   readonly partition: number;
 }
 
+/** Where a request went, and where its replies arrive. */
+export interface RequestOrigin extends ReplyPartition {
+  /** The topic that was asked. */
+  readonly asked: string;
+}
+
 /** The requests that wait for replies, by slot. A slot's generation tells its uses apart: the core forgets replies of earlier ones. */
 export class PendingRequests {
   readonly #callbacks: (ReplyCallback | undefined)[] = [];
-  readonly #origins: (ReplyPartition | undefined)[] = [];
+  readonly #origins: (RequestOrigin | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
   #count = 0;
@@ -23,7 +29,7 @@ export class PendingRequests {
   }
 
   /** Takes a slot for a request. */
-  open(callback: ReplyCallback, origin: ReplyPartition): number {
+  open(callback: ReplyCallback, origin: RequestOrigin): number {
     const slot = this.#free.pop() ?? this.#callbacks.length;
     this.#callbacks[slot] = callback;
     this.#origins[slot] = origin;
@@ -37,8 +43,8 @@ export class PendingRequests {
     return this.#generations[slot] as number;
   }
 
-  /** Where the replies of a request that still waits arrive. */
-  origin(slot: number, generation: number): ReplyPartition | undefined {
+  /** Where a request that still waits went, and where its replies arrive. */
+  origin(slot: number, generation: number): RequestOrigin | undefined {
     return this.#generations[slot] === generation ? this.#origins[slot] : undefined;
   }
 

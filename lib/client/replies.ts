@@ -81,9 +81,9 @@ export class Replies {
   moved(read: readonly ReplyPartition[]): void {
     const { pending } = this.#options;
     for (const [slot, generation] of pending.elsewhere(read)) {
-      const origin = pending.origin(slot, generation) as ReplyPartition;
+      const { topic, partition } = pending.origin(slot, generation) as ReplyPartition;
       const reason = 'the partition has moved to another member of the group';
-      this.fail(slot, generation, new KafkaReplyLostError({ ...origin, reason }));
+      this.fail(slot, generation, new KafkaReplyLostError({ topic, partition, reason }));
     }
   }
 
@@ -93,7 +93,8 @@ export class Replies {
     for (const [slot, generation] of requests) {
       const origin = pending.origin(slot, generation);
       if (origin === undefined || timeout === undefined) continue;
-      this.fail(slot, generation, new KafkaReplyTimeoutError({ ...origin, timeout }));
+      const { topic, partition } = origin;
+      this.fail(slot, generation, new KafkaReplyTimeoutError({ topic, partition, timeout }));
     }
   }
 

@@ -15,6 +15,10 @@ const REQUEST_FAILED = 2;
 /** Numbers for each partition that a send has written to. */
 const WRITTEN_WORDS = 5;
 
+/** The broker's code of a topic that access rules forbid. */
+const TOPIC_FORBIDDEN = 29;
+/** Longest wait for the answer to whether a topic may be seen, in milliseconds. */
+const REFUSAL_TIMEOUT = 5000;
 /** librdkafka's `_QUEUE_FULL` and its two codes of a producer that is closed: nothing was tried. */
 const NOT_RETRIED: ReadonlySet<number> = new Set([-184, -152, -151]);
 
@@ -39,6 +43,8 @@ export interface ProducerHandleEvents {
   requests(requests: readonly CoreRequest[]): void;
   /** A request did not reach the broker. */
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
+  /** The topic that a request went to, while it waits. */
+  requestTopic(slot: number, generation: number): string | undefined;
 }
 
 /** An event of the core, as it arrives. */
@@ -178,8 +184,11 @@ export class ProducerHandle {
       if (kind === SENT) {
         at = this.#sent(words, numbers, at + 1);
       } else if (kind === REQUEST_FAILED) {
-        const error = this.#failure(numbers[at + 3] as number);
-        this.#events.requestFailed(words[at + 1] as number, words[at + 2] as number, error);
+        const [slot, generation] = [words[at + 1] as number, words[at + 2] as number];
+        const topic = this.#events.requestTopic(slot, generation);
+        this.#failed(numbers[at + 3] as number, topic, (error) =>
+          this.#events.requestFailed(slot, generation, error),
+        );
         at += 4;
       } else {
         throw new Error(`unknown delivery report ${String(kind)}`);
@@ -209,14 +218,31 @@ export class ProducerHandle {
         logStartOffset: '0',
       });
     }
-    send.done(code === 0 ? null : this.#failure(code, send.topic), metadata);
+    if (code === 0) send.done(null, metadata);
+    else this.#failed(code, send.topic, (error) => send.done(error, metadata));
     return end;
   }
 
-  /** The error of a delivery report. */
-  #failure(code: number, topic?: string): KafkaJSError {
+  /** Tells the error of a delivery report. */
+  #failed(code: number, topic: string | undefined, tell: (error: KafkaJSError) => void): void {
     const error = deliveryError(code, topic);
-    return error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error;
+    if (code === TOPIC_FORBIDDEN && topic !== undefined) void this.#refused(topic, error).then(tell);
+    else tell(error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error);
+  }
+
+  /**
+   * The error of a topic that is forbidden: kafkajs wraps the refusal of its metadata, and leaves that of the produce request as it
+   * is. librdkafka reports both alike, so the metadata is asked for once more.
+   */
+  async #refused(topic: string, error: KafkaJSError): Promise<KafkaJSError> {
+    try {
+      valueOf(await this.#native.partitions(topic, false, REFUSAL_TIMEOUT));
+      return error;
+    } catch (refusal) {
+      return (refusal as KafkaJSError & { code?: number }).code === TOPIC_FORBIDDEN
+        ? outOfRetries(error, this.#retry)
+        : error;
+    }
   }
 
   /** Waits for what is under way, at most so many milliseconds, and closes. */

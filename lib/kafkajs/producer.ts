@@ -40,6 +40,7 @@ const PARTITIONS_TIMEOUT = 10_000;
 /** What a client listens to besides the deliveries of its own sends. */
 export interface ProducerInternals {
   requestFailed?(slot: number, generation: number, error: KafkaJSError): void;
+  requestTopic?(slot: number, generation: number): string | undefined;
 }
 
 /**
@@ -341,6 +342,7 @@ export class Producer implements Pick<
         event: (event, native) => this.#event(event, native),
         tokenWanted: (native) => void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
+        requestTopic: (slot, generation) => this.#internals.requestTopic?.(slot, generation),
       },
     );
   }
