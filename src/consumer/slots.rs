@@ -127,8 +127,8 @@ pub struct Slots {
     state: Mutex<State>,
     inbox: Arc<Inbox>,
     auto_commit: AutoCommit,
-    /// An automatic commit is under way; see [`Slots::set_committing`].
-    committing: AtomicBool,
+    /// Automatic commits wait; see [`Slots::hold_commits`].
+    commits_held: AtomicBool,
 }
 
 /// Largest slot number; it shares a 64-bit delivery report opaque with a sequence.
@@ -138,7 +138,7 @@ impl Slots {
     /// An empty table whose progress wakes the owner of `inbox`.
     #[must_use]
     pub fn new(inbox: Arc<Inbox>, auto_commit: AutoCommit) -> Self {
-        Self { state: Mutex::default(), inbox, auto_commit, committing: AtomicBool::new(false) }
+        Self { state: Mutex::default(), inbox, auto_commit, commits_held: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -257,14 +257,14 @@ impl Slots {
             slot.commit_due = true;
         }
         let commit_due =
-            self.auto_commit.enabled && slot.commit_due && !self.committing.load(Ordering::Acquire);
+            self.auto_commit.enabled && slot.commit_due && !self.commits_held.load(Ordering::Acquire);
         commit_due || (slot.blocked && slot.credit() > 0) || slot.at_rest()
     }
 
-    /// An automatic commit starts or has ended. What becomes due in between waits for its end, where the poll
-    /// thread looks anyway, and does not wake it: under load each batch would.
-    pub fn set_committing(&self, committing: bool) {
-        self.committing.store(committing, Ordering::Release);
+    /// Automatic commits wait: one is under way or has just been. What becomes due meanwhile does not wake the poll
+    /// thread, which looks by itself when they go on: under load each batch would.
+    pub fn hold_commits(&self, held: bool) {
+        self.commits_held.store(held, Ordering::Release);
     }
 
     /// Offsets to commit now: of every slot with news if one of them is due (or `all` asks for it), else none.
