@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 const LIBRDKAFKA_VERSION: &str = "0x020c01ff";
 
 /// What reaches into librdkafka's private structures; each says in its heading comment for what.
-const SHIMS: [&str; 2] = ["src/assignor/shim.c", "src/binding/librdkafka/hold.c"];
+const SHIMS: [&str; 3] =
+    ["src/assignor/shim.c", "src/binding/librdkafka/headers.c", "src/binding/librdkafka/hold.c"];
 
 fn main() {
     napi_build::setup();
@@ -94,9 +95,9 @@ impl Headers {
             "{} says RD_KAFKA_VERSION is {found}, but {} were reviewed against {LIBRDKAFKA_VERSION} and use \
              private structures that may change in any release. Compare what their heading comments \
              list with the new sources, run the assignor's tests and a group mixed with stock NestJS members, \
-             then change the version in build.rs and in both; or pin rdkafka-sys back in Cargo.toml",
+             then change the version in build.rs and in each of them; or pin rdkafka-sys back in Cargo.toml",
             self.rdkafka_h.display(),
-            SHIMS.join(" and ")
+            SHIMS.join(", ")
         );
     }
 }

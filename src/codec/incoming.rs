@@ -91,6 +91,8 @@ pub struct BatchBuilder {
     headers: Vec<u32>,
     names: Vec<u32>,
     name_index: HashMap<Vec<u8>, u32>,
+    /// The name that the last record had in each place: its next one mostly has the same, and need not be hashed.
+    last_names: Vec<u32>,
     bytes: Vec<u8>,
 }
 
@@ -123,8 +125,8 @@ impl BatchBuilder {
         let (key_start, key_length) = self.put(record.key);
         let (value_start, value_length) = self.put(record.value);
         let first_header = self.headers.len() / HEADER_WORDS;
-        for (name, value) in headers {
-            let name = self.name(name);
+        for (place, (name, value)) in headers.enumerate() {
+            let name = self.name(place, name);
             let (start, length) = self.put(value);
             self.headers.extend([name, start, length, classify(value)]);
         }
@@ -160,7 +162,28 @@ impl BatchBuilder {
         (start, field.len() as u32)
     }
 
-    fn name(&mut self, name: &[u8]) -> u32 {
+    /// The index of a name that a record has in that place.
+    fn name(&mut self, place: usize, name: &[u8]) -> u32 {
+        if let Some(&last) = self.last_names.get(place)
+            && self.name_at(last) == name
+        {
+            return last;
+        }
+        let index = self.listed(name);
+        match self.last_names.get_mut(place) {
+            Some(last) => *last = index,
+            None => self.last_names.push(index),
+        }
+        index
+    }
+
+    fn name_at(&self, index: u32) -> &[u8] {
+        let at = index as usize * 2;
+        let [start, length] = [self.names[at] as usize, self.names[at + 1] as usize];
+        &self.bytes[start..start + length]
+    }
+
+    fn listed(&mut self, name: &[u8]) -> u32 {
         if let Some(&index) = self.name_index.get(name) {
             return index;
         }
@@ -186,14 +209,11 @@ impl BatchBuilder {
             0,
             0,
         ];
-        for number in head {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        for number in self.times.iter().chain(&self.runs) {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        for number in self.records.iter().chain(&self.headers).chain(&self.names) {
-            out.extend_from_slice(&number.to_le_bytes());
+        append(&mut out, &head, u32::to_le_bytes);
+        append(&mut out, &self.times, f64::to_le_bytes);
+        append(&mut out, &self.runs, f64::to_le_bytes);
+        for numbers in [&self.records, &self.headers, &self.names] {
+            append(&mut out, numbers, u32::to_le_bytes);
         }
         out.extend_from_slice(&self.bytes);
         self.times.clear();
@@ -203,8 +223,18 @@ impl BatchBuilder {
         self.headers.clear();
         self.names.clear();
         self.name_index.clear();
+        self.last_names.clear();
         self.bytes.clear();
         out
+    }
+}
+
+/// Appends numbers in one go, which the compiler makes a copy of memory.
+fn append<T: Copy, const SIZE: usize>(out: &mut Vec<u8>, numbers: &[T], bytes: impl Fn(T) -> [u8; SIZE]) {
+    let start = out.len();
+    out.resize(start + numbers.len() * SIZE, 0);
+    for (place, &number) in out[start..].chunks_exact_mut(SIZE).zip(numbers) {
+        place.copy_from_slice(&bytes(number));
     }
 }
 

@@ -7,3 +7,4 @@
 pub mod incoming;
 pub mod outgoing;
 pub mod payload;
+pub mod record_headers;

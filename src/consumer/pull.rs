@@ -25,6 +25,8 @@ const REPLIES_AT_ONCE: usize = 1024;
 #[derive(Default)]
 pub(super) struct Puller {
     builder: BatchBuilder,
+    /// That of the last request: the next one mostly has the same.
+    reply_topic: Option<Arc<str>>,
     /// Where the next assignment of a reply partition goes on.
     pub(super) positions: HashMap<(String, i32), i64>,
 }
@@ -63,27 +65,30 @@ impl Puller {
                 left.again = true;
             }
             let mut records = Vec::with_capacity(messages.len());
+            let mut addresses = Vec::with_capacity(messages.len());
             for message in messages.iter() {
                 if message.error() == 0 {
-                    records.push((message, reply_address(&message, sink)));
+                    let address = reply_address(&message, &mut self.reply_topic, sink);
+                    let flags = if address.is_some() { REQUEST } else { 0 };
+                    addresses.push(address);
+                    records.push((message, flags));
                 } else {
                     report(&message, sink);
                 }
             }
-            let delivered = records.iter().map(|(message, reply)| Delivered {
+            let delivered = records.iter().zip(addresses).map(|((message, _), reply)| Delivered {
                 offset: message.offset(),
                 bytes: size(message),
-                reply: reply.clone().map(Arc::new),
+                reply,
             });
             let Some(first) = slots.deliver(slot, delivered) else { continue };
             let origin = records.first().map_or(Origin::UNKNOWN, |(message, _)| Origin {
                 high_watermark: handle.high_watermark(message),
                 broker: message.broker(),
             });
-            for (index, (message, reply)) in records.iter().enumerate() {
-                let flags = if reply.is_some() { REQUEST } else { 0 };
+            for (index, (message, flags)) in records.iter().enumerate() {
                 let sequence = first.wrapping_add(index as u32);
-                self.push(message, slot, sequence, flags, (0, 0), origin);
+                self.push(message, slot, sequence, *flags, (0, 0), origin);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     sink.batch(self.builder.finish());
                 }
@@ -177,7 +182,11 @@ fn size(message: &Message<'_>) -> usize {
 
 /// The return address, if the record carries one. As stock, a record without a correlation id or without a
 /// reply topic (or with an empty one) is an event; the last of repeated headers counts.
-fn reply_address(message: &Message<'_>, sink: &dyn Sink) -> Option<ReplyAddress> {
+fn reply_address(
+    message: &Message<'_>,
+    last_topic: &mut Option<Arc<str>>,
+    sink: &dyn Sink,
+) -> Option<ReplyAddress> {
     let (mut correlation_id, mut topic, mut partition) = (None, None, None);
     for (name, value) in message.headers() {
         match name {
@@ -203,11 +212,11 @@ fn reply_address(message: &Message<'_>, sink: &dyn Sink) -> Option<ReplyAddress>
             None
         }
     };
-    Some(ReplyAddress {
-        topic: String::from_utf8_lossy(topic).into_owned(),
-        partition,
-        correlation_id: correlation_id.to_vec(),
-    })
+    let topic = match last_topic {
+        Some(last) if last.as_bytes() == topic => Arc::clone(last),
+        _ => Arc::clone(last_topic.insert(String::from_utf8_lossy(topic).into())),
+    };
+    Some(ReplyAddress { topic, partition, correlation_id: correlation_id.into() })
 }
 
 /// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.

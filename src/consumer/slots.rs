@@ -28,7 +28,7 @@ pub struct Slot {
     pub topic: Arc<str>,
     /// Partition number.
     pub partition: i32,
-    tracker: OffsetTracker<Arc<ReplyAddress>>,
+    tracker: OffsetTracker<ReplyAddress>,
     held_records: usize,
     held_bytes: usize,
     average_bytes: usize,
@@ -222,17 +222,17 @@ impl Slots {
     }
 
     /// The return address of a request that is not done, for a reply that is about to be produced.
-    pub fn begin_reply(&self, slot: u32, sequence: u32) -> Option<Arc<ReplyAddress>> {
+    pub fn begin_reply(&self, slot: u32, sequence: u32) -> Option<ReplyAddress> {
         let mut state = self.lock();
         let slot = state.slots.get_mut(&slot)?;
-        let address = Arc::clone(slot.tracker.memo(sequence)?);
+        let address = slot.tracker.memo(sequence)?.clone();
         slot.tracker.reply_queued(sequence);
         Some(address)
     }
 
     /// The return address again, for a reply that replaces one that failed.
-    pub fn reply_address(&self, slot: u32, sequence: u32) -> Option<Arc<ReplyAddress>> {
-        self.lock().slots.get_mut(&slot)?.tracker.memo(sequence).map(Arc::clone)
+    pub fn reply_address(&self, slot: u32, sequence: u32) -> Option<ReplyAddress> {
+        self.lock().slots.get_mut(&slot)?.tracker.memo(sequence).cloned()
     }
 
     /// A reply was acknowledged, or given up.
@@ -371,7 +371,7 @@ pub struct Delivered {
     /// Bytes of key, value and headers.
     pub bytes: usize,
     /// Where its replies go, if it asks for one.
-    pub reply: Option<Arc<ReplyAddress>>,
+    pub reply: Option<ReplyAddress>,
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ impl Shared {
         let topic = self.topic_at(topic)?;
         let reply_topic = {
             let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-            topics.list.get(reply_topic as usize).ok_or_else(|| unknown_topic(reply_topic))?.1.clone()
+            Arc::clone(&topics.list.get(reply_topic as usize).ok_or_else(|| unknown_topic(reply_topic))?.1)
         };
         // Before the record is out: its reply may come before this thread goes on.
         let id = requests.open(slot, generation);
@@ -191,7 +191,7 @@ impl Shared {
         append(&mut headers, payload);
         headers.push(headers::CORRELATION_ID, Some(id.as_bytes()));
         headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
-        headers.push(headers::REPLY_PARTITION, Some(reply_partition.to_string().as_bytes()));
+        headers.push(headers::REPLY_PARTITION, Some(itoa::Buffer::new().format(reply_partition).as_bytes()));
         held.hold(&topic);
         self.produce(&topic, partition, payload, headers, Opaque::Request { slot, generation })
     }
@@ -267,7 +267,7 @@ impl Shared {
             let text = describe_code(error);
             failure = Some(serde_json::json!({
                 "type": "replyFailed", "code": error, "message": text,
-                "topic": address.topic, "partition": address.partition,
+                "topic": &*address.topic, "partition": address.partition,
             }));
             if !substitute && self.send_substitute(slot, sequence, &address, &text).is_ok() {
                 return failure;
@@ -284,7 +284,7 @@ impl Shared {
             "status": "error", "message": format!("The reply could not be sent: {reason}"),
         });
         let mut headers = RecordHeaders::with_capacity(3);
-        headers.push(headers::CORRELATION_ID, Some(&address.correlation_id));
+        headers.push(headers::CORRELATION_ID, Some(&*address.correlation_id));
         headers.push(headers::NEST_ERR, Some(error.to_string().as_bytes()));
         headers.push(headers::NEST_IS_DISPOSED, Some(headers::DISPOSED_VALUE));
         self.handle.produce(
@@ -317,7 +317,7 @@ fn reply_headers(address: &ReplyAddress, flags: u32, payload: &Payload<'_>) -> R
     for (name, value) in own {
         headers.push(name, value);
     }
-    headers.push(headers::CORRELATION_ID, Some(&address.correlation_id));
+    headers.push(headers::CORRELATION_ID, Some(&*address.correlation_id));
     if let Some((_, error)) = error {
         headers.push(headers::NEST_ERR, error);
     }

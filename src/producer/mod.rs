@@ -38,7 +38,7 @@ pub trait Sink: Send {
 #[derive(Default)]
 struct Topics {
     numbers: HashMap<String, u32>,
-    list: Vec<(Arc<Topic>, Box<[u8]>)>,
+    list: Vec<(Arc<Topic>, Arc<[u8]>)>,
 }
 
 /// What both threads need.

@@ -1,14 +1,21 @@
 //! Where the replies to a request go. Pure.
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+/// Bytes of a correlation id that need no memory of their own: those of a UUID as text, as stock makes them, and more.
+const USUAL_ID_BYTES: usize = 40;
+
 /// The return address that a request carries in its headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyAddress {
     /// Reply topic.
-    pub topic: String,
+    pub topic: Arc<str>,
     /// Reply partition; `None` when the request names none and the partitioner chooses.
     pub partition: Option<i32>,
     /// The request's correlation id, byte for byte.
-    pub correlation_id: Vec<u8>,
+    pub correlation_id: SmallVec<[u8; USUAL_ID_BYTES]>,
 }
 
 /// Reads the partition as stock does (`parseFloat`); a text that is no partition number is an error.

@@ -1,7 +1,5 @@
 //! What may be committed (`consumer::offset_tracker`): batches, each delivered and handled until all of it is done.
 
-use std::sync::Arc;
-
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use nestjs_kafka_native::consumer::offset_tracker::OffsetTracker;
@@ -13,7 +11,7 @@ use crate::{BATCHES, RECORDS};
 /// Prime to every length of a batch, so that its multiples, modulo the length, are all of it out of order.
 const STRIDE: usize = 389;
 
-type Tracker = OffsetTracker<Arc<ReplyAddress>>;
+type Tracker = OffsetTracker<ReplyAddress>;
 
 #[divan::bench(args = BATCHES)]
 fn in_order(bencher: Bencher, batch: usize) {
@@ -30,12 +28,11 @@ fn out_of_order(bencher: Bencher, batch: usize) {
 /// All handlers are through before the first reply is acknowledged.
 #[divan::bench(args = BATCHES)]
 fn replies_acknowledged_late(bencher: Bencher, batch: usize) {
-    let address =
-        Arc::new(ReplyAddress { topic: "r".into(), partition: Some(3), correlation_id: vec![7; 28] });
+    let address = ReplyAddress { topic: "r".into(), partition: Some(3), correlation_id: [7; 28][..].into() };
     let order: Vec<_> = (0..batch as u32).collect();
     each_batch(bencher, batch, Some(&address), |tracker, first| {
         for place in &order {
-            black_box(tracker.memo(first.wrapping_add(*place)).map(Arc::clone));
+            black_box(tracker.memo(first.wrapping_add(*place)).cloned());
             tracker.reply_queued(first.wrapping_add(*place));
         }
         handle_all(tracker, first, &order);
@@ -49,7 +46,7 @@ fn replies_acknowledged_late(bencher: Bencher, batch: usize) {
 fn each_batch(
     bencher: Bencher,
     batch: usize,
-    address: Option<&Arc<ReplyAddress>>,
+    address: Option<&ReplyAddress>,
     settle: impl Fn(&mut Tracker, u32),
 ) {
     let mut tracker = Tracker::default();
@@ -57,7 +54,7 @@ fn each_batch(
         for _ in 0..RECORDS / batch {
             let first = tracker.next_sequence();
             for offset in 0..batch as i64 {
-                tracker.deliver(black_box(offset), VALUE_BYTES as u32, address.map(Arc::clone));
+                tracker.deliver(black_box(offset), VALUE_BYTES as u32, address.cloned());
             }
             settle(&mut tracker, first);
             black_box(tracker.position());

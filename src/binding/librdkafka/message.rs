@@ -1,9 +1,15 @@
 //! Consumed records, as views into librdkafka's memory.
 
-use std::ffi::{CStr, c_char, c_void};
-use std::marker::PhantomData;
+use std::ffi::c_void;
 
 use rdkafka_sys as sys;
+
+use crate::codec::record_headers::RecordHeaders;
+
+// See headers.c.
+unsafe extern "C" {
+    fn nka_message_headers(message: *const sys::rd_kafka_message_t, bytes: *mut *const c_void) -> usize;
+}
 
 /// A batch of consumed records (and of per-partition errors), freed together.
 pub struct Messages {
@@ -121,54 +127,16 @@ impl<'a> Message<'a> {
         unsafe { bytes(self.inner.payload, self.inner.len) }
     }
 
-    /// The headers, in order, repeated ones included.
+    /// The headers, in order, repeated ones included. Of records only.
     #[must_use]
-    pub fn headers(&self) -> HeaderIter<'a> {
-        let mut headers = std::ptr::null_mut();
-        // SAFETY: the message is alive; on success the headers belong to it and live as long.
-        let code = unsafe { sys::rd_kafka_message_headers(self.raw, &raw mut headers) };
-        let present = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
-        HeaderIter {
-            headers: if present { headers } else { std::ptr::null_mut() },
-            next: 0,
-            message: PhantomData,
-        }
-    }
-}
-
-/// Iterates over `(name, value)`; a null value is `None`.
-pub struct HeaderIter<'a> {
-    headers: *mut sys::rd_kafka_headers_t,
-    next: usize,
-    message: PhantomData<&'a ()>,
-}
-
-impl<'a> Iterator for HeaderIter<'a> {
-    type Item = (&'a [u8], Option<&'a [u8]>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.headers.is_null() {
-            return None;
-        }
-        let mut name: *const c_char = std::ptr::null();
-        let mut value: *const c_void = std::ptr::null();
-        let mut size = 0;
-        // SAFETY: the headers are alive; the out parameters are writable; what they are set to lives as
-        // long as the message, and the name is NUL-terminated.
-        unsafe {
-            let code = sys::rd_kafka_header_get_all(
-                self.headers,
-                self.next,
-                &raw mut name,
-                &raw mut value,
-                &raw mut size,
-            );
-            if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return None;
-            }
-            self.next += 1;
-            Some((CStr::from_ptr(name).to_bytes(), bytes(value, size)))
-        }
+    pub fn headers(&self) -> RecordHeaders<'a> {
+        let mut pointer = std::ptr::null();
+        // SAFETY: the message was consumed and is alive; the bytes belong to it, and the pointer is writable.
+        let bytes = unsafe {
+            let length = nka_message_headers(self.raw, &raw mut pointer);
+            bytes(pointer, length)
+        };
+        RecordHeaders::new(bytes.unwrap_or_default())
     }
 }
 

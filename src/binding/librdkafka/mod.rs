@@ -31,7 +31,7 @@ pub use event::{DeliveryReport, Event, EventKind, LogLine};
 pub use group::{DEAD_GROUP, Group, GroupMember};
 pub use handle::Handle;
 pub use hold::HeldTopics;
-pub use message::{HeaderIter, Message, Messages};
+pub use message::{Message, Messages};
 pub use metadata::{BrokerMetadata, Metadata, PartitionMetadata, Scope, TopicMetadata};
 pub use partitions::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, PartitionList};
 pub use produce::{PARTITION_UNASSIGNED, Record, RecordHeaders, Topic};

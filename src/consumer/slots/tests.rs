@@ -1,6 +1,7 @@
 //! Tests of the slots.
 use super::*;
 use proptest::prelude::*;
+use smallvec::SmallVec;
 
 fn slots(threshold: Option<usize>) -> Slots {
     Slots::new(Arc::default(), AutoCommit { enabled: true, threshold })
@@ -156,7 +157,7 @@ proptest! {
     #[test]
     fn no_commit_passes_an_unfinished_record(steps in prop::collection::vec(step(), 0..300)) {
         let slots = slots(None);
-        let address = Arc::new(ReplyAddress { topic: "r".into(), partition: None, correlation_id: Vec::new() });
+        let address = ReplyAddress { topic: "r".into(), partition: None, correlation_id: SmallVec::new() };
         let mut slot = slots.open("t".into(), 0, -1);
         let mut old: Vec<u32> = Vec::new();
         let mut records: Vec<Modelled> = Vec::new();
@@ -168,7 +169,7 @@ proptest! {
             match step {
                 Step::Deliver(count) => {
                     let delivered = (next..next + i64::from(count))
-                        .map(|offset| Delivered { offset, bytes: 1, reply: Some(Arc::clone(&address)) });
+                        .map(|offset| Delivered { offset, bytes: 1, reply: Some(address.clone()) });
                     slots.deliver(slot, delivered);
                     records.extend((next..next + i64::from(count)).map(|offset| Modelled { offset, finished: false, replies: 0 }));
                     next += i64::from(count);
