@@ -5,6 +5,7 @@ import type { ClientKafka, CustomTransportStrategy } from '@nestjs/microservices
 import { BROKERS } from './broker';
 import { logs } from './logs';
 import { transport, type Kind, type TransportOptions } from './transports';
+import { until } from './wait';
 
 export interface RunningServer {
   app: INestMicroservice;
@@ -22,6 +23,8 @@ export function optionsFor(name: string, extra: TransportOptions = {}): Transpor
     consumer: { groupId: name, maxWaitTimeInMs: 100, ...extra.consumer },
   };
 }
+
+const hasEntries = (object: object): boolean => Object.keys(object).length > 0;
 
 /** A root module of controllers. */
 export function moduleOf(controllers: Type[]): Type {
@@ -57,7 +60,8 @@ export async function listen(strategy: CustomTransportStrategy, controllers: Typ
 
 /**
  * Connects a client that awaits replies of `patterns`. Stock starts to read a reply topic wherever its end
- * is at the first fetch and so can miss the first reply; its tests read from the beginning instead.
+ * is at the first fetch and so can miss the first reply; its tests read from the beginning instead. It also connects before it
+ * has joined its group, so its reply partitions are waited for here.
  */
 export async function startClient(
   kind: Kind,
@@ -69,5 +73,8 @@ export async function startClient(
   const client = new ClientKafka({ ...start, ...options });
   for (const pattern of patterns) client.subscribeToResponseOf(pattern);
   await client.connect();
+  if (kind === 'stock' && patterns.length > 0 && !options.producerOnlyMode) {
+    await until('a stock client has a reply partition', () => hasEntries(client.getConsumerAssignments()));
+  }
   return client;
 }
