@@ -3,6 +3,7 @@ import { checkRecord, OutgoingBuffer, type OutgoingRecord } from '../packed/outg
 import { ConnectionTrouble } from './connection-error.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { outOfRetries } from './out-of-retries.js';
+import { PendingSends, type SendCallback } from './pending-sends.js';
 import type { CoreRequest } from './request-events.js';
 import type { ResolvedRetry } from './retry.js';
 import { invalidTopic, isLegalTopic } from './topic-name.js';
@@ -21,9 +22,6 @@ const TOPIC_FORBIDDEN = 29;
 const REFUSAL_TIMEOUT = 5000;
 /** librdkafka's `_QUEUE_FULL` and its two codes of a producer that is closed: nothing was tried. */
 const NOT_RETRIED: ReadonlySet<number> = new Set([-184, -152, -151]);
-
-/** Called when a send is complete: once, for all of its records. */
-export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata[]) => void;
 
 /** What a handle needs to know besides librdkafka's properties. */
 export interface ProducerHandleSettings {
@@ -62,13 +60,12 @@ export class ProducerHandle {
   readonly #topics = new Map<string, number>();
   /** The compression of topics that are used in transactions. */
   readonly #codecs = new Map<string, string>();
-  readonly #sends = new Map<number, { topic: string; done: SendCallback }>();
+  readonly #sends = new PendingSends();
   readonly #brokers: string | undefined;
   readonly #trouble = new ConnectionTrouble();
   readonly #retry: ResolvedRetry;
   /** Without acknowledgements nobody knows where a message was written. */
   readonly #hasAnswers: boolean;
-  #nextSend = 0;
   #closed = false;
 
   constructor(
@@ -155,12 +152,10 @@ export class ProducerHandle {
       done(null, []);
       return;
     }
-    const send = this.#nextSend;
-    this.#nextSend = (send + 1) >>> 0;
     const number = this.topic(topic, codec);
-    if (messages.length > 1) for (const message of messages) checkRecord(message);
+    for (const message of messages) checkRecord(message);
+    const send = this.#sends.open({ topic, done });
     for (const message of messages) this.outgoing.send(number, send, messages.length, message);
-    this.#sends.set(send, { topic, done });
   }
 
   #event(event: CoreEvent): void {
@@ -200,8 +195,7 @@ export class ProducerHandle {
     const id = words[at] as number;
     const code = numbers[at + 1] as number;
     const partitions = words[at + 2] as number;
-    const send = this.#sends.get(id);
-    this.#sends.delete(id);
+    const send = this.#sends.close(id);
     const end = at + 3 + partitions * WRITTEN_WORDS;
     if (send === undefined) return end;
     const metadata: RecordMetadata[] = [];
@@ -252,7 +246,7 @@ export class ProducerHandle {
     this.#closed = true;
     await this.#native.close(timeout);
     // What the core could not report any more.
-    for (const { done, topic } of this.#sends.values()) {
+    for (const { done, topic } of this.#sends.drain()) {
       done(
         new KafkaJSNonRetriableError(
           `The producer was disconnected before a message to ${topic} was delivered`,
@@ -260,7 +254,6 @@ export class ProducerHandle {
         [],
       );
     }
-    this.#sends.clear();
   }
 }
 

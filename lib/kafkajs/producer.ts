@@ -15,7 +15,8 @@ import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
-import { ProducerHandle, type CoreEvent, type SendCallback } from './producer-handle.js';
+import type { SendCallback } from './pending-sends.js';
+import { ProducerHandle, type CoreEvent } from './producer-handle.js';
 import { emitRequests, wantsRequests } from './request-events.js';
 import { Transactions } from './transaction.js';
 import type {

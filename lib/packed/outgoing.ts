@@ -30,10 +30,10 @@ const ENTRY_WORDS = 16;
 /** A tick that has written so many bytes is flushed at once: the next copy would only cost cache. */
 const FLUSH_BYTES = 512 * 1024;
 /**
- * So many requests or replies of one tick are flushed at once. Otherwise all that are in flight travel as one wave, and client,
- * broker and server work in turns: 512 in flight go a quarter faster so. Smaller flushes cost the broker more than they gain.
+ * So many records of one tick are flushed at once. Otherwise all that are in flight travel as one wave, and client, broker and
+ * server work in turns: 512 requests in flight go a quarter faster so. Smaller flushes cost the broker more than they gain.
  */
-const FLUSH_MESSAGES = 256;
+const FLUSH_RECORDS = 256;
 /** Buffers that one tick has grown beyond this are given back after it. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
@@ -67,8 +67,8 @@ export class OutgoingBuffer {
   #bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   #wordCount = 0;
   #byteCount = 0;
-  /** Requests and replies that are not flushed. */
-  #messages = 0;
+  /** Records that are not flushed. */
+  #records = 0;
   #scheduled = false;
   // The mark that is kept; none while there is no record.
   #markSlot = 0;
@@ -85,6 +85,7 @@ export class OutgoingBuffer {
   send(topic: number, send: number, group: number, record: OutgoingRecord): void {
     this.#atomically(() => {
       const at = this.#entry(SEND, 4);
+      this.#records++;
       this.#words[at] = topic;
       this.#words[at + 1] = record.partition ?? NO_PARTITION;
       this.#words[at + 2] = send;
@@ -104,7 +105,7 @@ export class OutgoingBuffer {
   ): void {
     this.#atomically(() => {
       const at = this.#entry(REQUEST, 6);
-      this.#messages++;
+      this.#records++;
       this.#words[at] = topic;
       this.#words[at + 1] = record.partition ?? NO_PARTITION;
       this.#words[at + 2] = slot;
@@ -119,7 +120,7 @@ export class OutgoingBuffer {
   reply(slot: number, sequence: number, flags: number, record: OutgoingRecord, error?: string): void {
     this.#atomically(() => {
       const at = this.#entry(REPLY, 4);
-      this.#messages++;
+      this.#records++;
       this.#words[at] = slot;
       this.#words[at + 1] = sequence;
       this.#words[at + 2] = flags;
@@ -181,7 +182,7 @@ export class OutgoingBuffer {
     const [words, bytes] = [this.#wordCount, this.#byteCount];
     this.#wordCount = 0;
     this.#byteCount = 0;
-    this.#messages = 0;
+    this.#records = 0;
     this.#flush(this.#words, words, this.#bytes, bytes);
     if (this.#bytes.length > KEEP_BYTES) {
       this.#bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
@@ -190,7 +191,7 @@ export class OutgoingBuffer {
   }
 
   #schedule(): void {
-    if (this.#byteCount >= FLUSH_BYTES || this.#messages >= FLUSH_MESSAGES) {
+    if (this.#byteCount >= FLUSH_BYTES || this.#records >= FLUSH_RECORDS) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;

@@ -88,8 +88,11 @@ impl Shared {
                 } else {
                     Opaque::Single { send }
                 };
-                let mut headers = RecordHeaders::with_capacity(payload.header_count());
-                append(&mut headers, &payload);
+                let headers = (payload.header_count() > 0).then(|| {
+                    let mut headers = RecordHeaders::with_capacity(payload.header_count());
+                    append(&mut headers, &payload);
+                    headers
+                });
                 let result = self.topic_at(topic).and_then(|topic| {
                     held.hold(&topic);
                     self.produce(&topic, partition, &payload, headers, opaque)
@@ -150,7 +153,7 @@ impl Shared {
         topic: &Topic,
         partition: Option<i32>,
         payload: &Payload<'_>,
-        headers: RecordHeaders,
+        headers: Option<RecordHeaders>,
         opaque: Opaque,
     ) -> Result<()> {
         self.handle.produce(
@@ -160,7 +163,7 @@ impl Shared {
                 key: payload.key,
                 value: payload.value,
                 timestamp: payload.timestamp,
-                headers: Some(headers),
+                headers,
                 opaque: opaque.into(),
             },
         )
@@ -193,7 +196,7 @@ impl Shared {
         headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
         headers.push(headers::REPLY_PARTITION, Some(itoa::Buffer::new().format(reply_partition).as_bytes()));
         held.hold(&topic);
-        self.produce(&topic, partition, payload, headers, Opaque::Request { slot, generation })
+        self.produce(&topic, partition, payload, Some(headers), Opaque::Request { slot, generation })
     }
 
     fn reply(
@@ -214,7 +217,7 @@ impl Shared {
             .topic_number(&address.topic, None)
             .and_then(|number| self.topic_at(number))
             .and_then(|topic| {
-                let headers = reply_headers(&address, flags, payload);
+                let headers = Some(reply_headers(&address, flags, payload));
                 held.hold(&topic);
                 self.produce(&topic, address.partition.or(partition), payload, headers, opaque)
             });
