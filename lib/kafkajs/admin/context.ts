@@ -1,5 +1,10 @@
 import { valueOf, type Failure, type NativeAdmin, type NativeAdminOptions } from '../../native.js';
-import { KafkaJSNumberOfRetriesExceeded, kafkaErrorFromNative, type KafkaJSError } from '../errors.js';
+import {
+  KafkaJSGroupCoordinatorNotFound,
+  KafkaJSNumberOfRetriesExceeded,
+  kafkaErrorFromNative,
+  type KafkaJSError,
+} from '../errors.js';
 import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from '../retry.js';
 import type { Logger } from '../types.js';
 
@@ -75,6 +80,19 @@ const COORDINATOR_TYPES: readonly string[] = [
 /** Calls again while a group's coordinator is on the move: librdkafka does not when it says so of single partitions or groups. */
 export const onCoordinator = <T>(context: AdminContext, call: () => Promise<T>): Promise<T> =>
   retrying(context, COORDINATOR_TYPES, call);
+
+/**
+ * Looks at a group. Where this client may not, kafkajs is refused when it asks for the group's coordinator, and says that it does not
+ * find one; the reason is the `cause` here.
+ */
+export async function lookingAtGroup<T>(look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (typeOf(error) !== 'GROUP_AUTHORIZATION_FAILED') throw error;
+    throw new KafkaJSGroupCoordinatorNotFound('Failed to find group coordinator', { cause: error as Error });
+  }
+}
 
 /**
  * Calls again, with kafkajs's waits, while the error is one of `types`. Errors of connections are librdkafka's to retry.

@@ -1,7 +1,15 @@
 import type { NativeOutcome } from '../../native.js';
 import { KafkaJSDeleteGroupsError, KafkaJSNonRetriableError, type KafkaJSProtocolError } from '../errors.js';
 import type { DeleteGroupsResult, GroupDescription, GroupDescriptions, GroupOverview } from '../types.js';
-import { ask, asking, changing, errorOfCode, onCoordinator, type AdminContext } from './context.js';
+import {
+  ask,
+  asking,
+  changing,
+  errorOfCode,
+  lookingAtGroup,
+  onCoordinator,
+  type AdminContext,
+} from './context.js';
 
 /** Kafka's answer for a group of the newer protocol (KIP-848) to the request that describes those of the classic one. */
 const GROUP_ID_NOT_FOUND = 69;
@@ -17,7 +25,9 @@ export async function describeGroups(
   context: AdminContext,
   groupIds: readonly string[],
 ): Promise<GroupDescriptions> {
-  return { groups: await Promise.all(groupIds.map((groupId) => describe(context, groupId))) };
+  return {
+    groups: await Promise.all(groupIds.map((groupId) => lookingAtGroup(() => describe(context, groupId)))),
+  };
 }
 
 async function describe(context: AdminContext, groupId: string): Promise<GroupDescription> {
@@ -38,7 +48,7 @@ async function describe(context: AdminContext, groupId: string): Promise<GroupDe
 
 /** A group's state. */
 export async function groupState(context: AdminContext, groupId: string): Promise<string> {
-  return (await describe(context, groupId)).state;
+  return (await lookingAtGroup(() => describe(context, groupId))).state;
 }
 
 /** kafkajs's `deleteGroups()`. */

@@ -7,7 +7,16 @@ import {
 } from '../errors.js';
 import { offsetToSeek } from '../offsets.js';
 import type { FetchOffsetsPartition, SeekEntry } from '../types.js';
-import { ask, asking, changing, errorOfCode, onCoordinator, retrying, type AdminContext } from './context.js';
+import {
+  ask,
+  asking,
+  changing,
+  errorOfCode,
+  lookingAtGroup,
+  onCoordinator,
+  retrying,
+  type AdminContext,
+} from './context.js';
 import { groupState } from './groups.js';
 import { checkTopic, partitionsOf } from './topics.js';
 
@@ -112,11 +121,12 @@ export async function fetchOffsets(
     }),
   );
   const request = names.length > 0 ? asked.flat() : null;
-  const found = await onCoordinator(context, async () => {
+  const look = async (): Promise<NativePartitionOffset[]> => {
     const offsets = await ask(context, (native) => native.groupOffsets(groupId, request, asking(context)));
     throwFirstOf(offsets);
     return offsets;
-  });
+  };
+  const found = await lookingAtGroup(() => onCoordinator(context, look));
   const fetched = byTopic(found, names);
   return resolveOffsets ? Promise.all(fetched.map((entry) => resolved(context, groupId, entry))) : fetched;
 }
