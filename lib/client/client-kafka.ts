@@ -235,10 +235,10 @@ export class ClientKafka extends ClientProxy {
   /** Sends many events at once; completes when all of them are delivered. */
   emitBatch<TResult = any, TInput = any>(pattern: any, data: { messages: TInput[] }): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
-    return atOnce<TResult>(
-      () => this.connect(),
-      () => this.dispatchBatchEvent({ pattern, data }),
-    );
+    return atOnce<TResult>(async () => {
+      await this.connect();
+      return this.dispatchBatchEvent({ pattern, data });
+    });
   }
 
   /** Sends a request. Each subscriber to the result sends one. */
@@ -253,10 +253,10 @@ export class ClientKafka extends ClientProxy {
   /** Sends an event, at once; the result tells when it is delivered. */
   override emit<TResult = any, TInput = any>(pattern: any, data: TInput): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
-    return atOnce<TResult>(
-      () => this.connect(),
-      () => this.dispatchEvent(this.#packet(pattern, data)),
-    );
+    return atOnce<TResult>(async () => {
+      await this.connect();
+      return this.dispatchEvent(this.#packet(pattern, data));
+    });
   }
 
   /** The packet of a message. NestJS 12 shows it to a hook before. */

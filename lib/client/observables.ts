@@ -18,22 +18,13 @@ export function onceConnected<T>(
   });
 }
 
-/** An event: sent once, when connected, whether or not anybody subscribes; who subscribes hears of the outcome. */
-export function atOnce<T>(connect: () => Promise<unknown>, send: () => Promise<T>): Observable<T> {
+/** An event: sent once, whether or not anybody subscribes; who subscribes hears of the outcome. */
+export function atOnce<T>(send: () => Promise<T>): Observable<T> {
   const outcome = new Subject<T>();
-  const fail = (error: unknown): void => outcome.error(error);
   const tell = (value: T): void => {
     outcome.next(value);
     outcome.complete();
   };
-  // Neither async nor a chain: each promise more is felt where hundreds of thousands are sent.
-  const sendNow = (): void => {
-    try {
-      send().then(tell, fail);
-    } catch (error) {
-      fail(error);
-    }
-  };
-  connect().then(sendNow, fail);
+  send().then(tell, (error: unknown) => outcome.error(error));
   return outcome.asObservable();
 }
