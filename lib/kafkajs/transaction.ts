@@ -218,6 +218,9 @@ class Transaction {
 
   async #abort(): Promise<void> {
     this.#state = 'aborting';
+    // librdkafka ends a transaction for good when it aborts it before the coordinator has taken up the partitions of what was sent,
+    // which takes longest right behind another transaction. Where a send has failed, nothing more need be waited for.
+    await Promise.all(this.#sends).catch(() => undefined);
     try {
       await this.#scope.step((native) => native.abortTransaction());
       // librdkafka goes on behind the sequence number of a record that the broker has refused, which fails the next transaction.
