@@ -82,11 +82,12 @@ impl Connected {
     }
 
     fn request(&mut self, slot: u64, load: &mut Load) -> Outcome<()> {
-        let mut headers = RecordHeaders::with_capacity(3);
-        headers.push(CORRELATION_ID.as_bytes(), Some(slot.to_string().as_bytes()));
+        let id = slot.to_string();
+        let mut headers = RecordHeaders::default();
+        headers.push(CORRELATION_ID.as_bytes(), Some(id.as_bytes()));
         headers.push(REPLY_TOPIC.as_bytes(), Some(self.reply_topic.as_bytes()));
         headers.push(REPLY_PARTITION.as_bytes(), Some(b"0"));
         load.start(slot);
-        self.requests.send(&self.value, Some(headers), slot)
+        self.requests.send(&self.value, headers, slot)
     }
 }

@@ -83,7 +83,7 @@ impl Sender {
     }
 
     /// Sends a record; its number comes back in the delivery report.
-    pub(crate) fn send(&mut self, value: &[u8], headers: Option<RecordHeaders>, id: u64) -> Outcome<()> {
+    pub(crate) fn send(&mut self, value: &[u8], headers: RecordHeaders<'_>, id: u64) -> Outcome<()> {
         let partition = self.next;
         self.next = (self.next + 1) % self.partitions;
         self.send_to(partition, value, headers, id)
@@ -94,7 +94,7 @@ impl Sender {
         &self,
         partition: i32,
         value: &[u8],
-        headers: Option<RecordHeaders>,
+        headers: RecordHeaders<'_>,
         id: u64,
     ) -> Outcome<()> {
         let record = Record { partition, key: None, value: Some(value), timestamp: 0, headers, opaque: id };

@@ -86,10 +86,11 @@ impl Shared {
                     header_number(request, CORRELATION_ID).ok_or("a request lacks its correlation id")?;
                 let partition =
                     header_number(request, REPLY_PARTITION).ok_or("a request lacks its reply partition")?;
-                let mut headers = RecordHeaders::with_capacity(2);
-                headers.push(CORRELATION_ID.as_bytes(), Some(id.to_string().as_bytes()));
+                let text = id.to_string();
+                let mut headers = RecordHeaders::default();
+                headers.push(CORRELATION_ID.as_bytes(), Some(text.as_bytes()));
                 headers.push(IS_DISPOSED.as_bytes(), Some(&[0]));
-                replies.send_to(partition as i32, request.value().unwrap_or_default(), Some(headers), id)?;
+                replies.send_to(partition as i32, request.value().unwrap_or_default(), headers, id)?;
                 self.handled.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             })?;

@@ -1,6 +1,9 @@
 //! What each packed entry does.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use smallvec::SmallVec;
 
 use super::opaque::Opaque;
 use super::reports::{Reports, Written};
@@ -9,12 +12,203 @@ use crate::binding::librdkafka::{
     HeldTopics, PARTITION_UNASSIGNED, Record, RecordHeaders, Topic, describe_code,
 };
 use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
+use crate::consumer::slots::Slots;
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 use crate::rpc::headers;
 use crate::rpc::reply::ReplyAddress;
+use crate::rpc::requests::Requests;
 
 /// Records that are queued before any of them leaves; with more, the first would wait long for the last.
 const HELD_RECORDS: usize = 256;
+/// Topics that one flush usually has at most.
+const USUAL_TOPICS: usize = 4;
+
+/// What the entries of one flush share, looked up once.
+pub(super) struct Flush<'a> {
+    shared: &'a Shared,
+    slots: Option<Arc<Slots>>,
+    requests: Option<Arc<Requests>>,
+    topics: SmallVec<[KnownTopic; USUAL_TOPICS]>,
+    /// Where the last reply went, and the topic's number.
+    reply_topic: Option<(Arc<str>, u32)>,
+    held: HeldTopics,
+    /// When it began.
+    now: Instant,
+}
+
+struct KnownTopic {
+    number: u32,
+    topic: Arc<Topic>,
+    name: Arc<[u8]>,
+}
+
+impl<'a> Flush<'a> {
+    /// Of the producer with this state.
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            slots: shared.slots.get(),
+            requests: shared.requests.get(),
+            topics: SmallVec::new(),
+            reply_topic: None,
+            held: HeldTopics::default(),
+            now: Instant::now(),
+        }
+    }
+
+    /// What has been queued so far leaves.
+    pub(super) fn release(&mut self) {
+        self.held.release();
+    }
+
+    /// Deals with one entry. Returns whether a record was produced.
+    pub(super) fn handle(&mut self, entry: Outgoing<'_>, reports: &mut Reports) -> bool {
+        match entry {
+            Outgoing::Send { topic, partition, send, group, payload } => {
+                let opaque = if group > 1 {
+                    self.shared.sends.lock().unwrap_or_else(PoisonError::into_inner).open(send, group);
+                    Opaque::Group { send }
+                } else {
+                    Opaque::Single { send }
+                };
+                let mut headers = RecordHeaders::default();
+                append(&mut headers, &payload);
+                let result = self.produce(topic, partition, &payload, headers, opaque);
+                self.settle_if_failed(opaque, result, reports)
+            }
+            Outgoing::Request {
+                topic,
+                partition,
+                slot,
+                generation,
+                reply_topic,
+                reply_partition,
+                payload,
+            } => {
+                let to = (topic, partition);
+                let result = self.request(to, (slot, generation), (reply_topic, reply_partition), &payload);
+                self.settle_if_failed(Opaque::Request { slot, generation }, result, reports)
+            }
+            Outgoing::Reply { slot, sequence, flags, partition, payload } => {
+                self.reply((slot, sequence), flags, partition, &payload, reports)
+            }
+            Outgoing::Settled { slot, sequence, count, flags } => {
+                if let Some(slots) = &self.slots {
+                    slots.settle(slot, sequence, count, flags);
+                }
+                false
+            }
+            Outgoing::Released { slot } => {
+                if let Some(slots) = &self.slots {
+                    slots.released(slot);
+                }
+                false
+            }
+            Outgoing::Cancel { slot, generation } => {
+                if let Some(requests) = &self.requests {
+                    requests.close(slot, generation);
+                }
+                false
+            }
+        }
+    }
+
+    fn settle_if_failed(&self, opaque: Opaque, result: Result<()>, reports: &mut Reports) -> bool {
+        let Err(error) = result else { return true };
+        self.shared.settle(opaque, Err(error.code), reports);
+        false
+    }
+
+    /// Where the topic with this number stands in `topics`.
+    fn topic(&mut self, number: u32) -> Result<usize> {
+        if let Some(place) = self.topics.iter().position(|known| known.number == number) {
+            return Ok(place);
+        }
+        let (topic, name) = self.shared.topic_at(number)?;
+        self.topics.push(KnownTopic { number, topic, name });
+        Ok(self.topics.len() - 1)
+    }
+
+    fn produce(
+        &mut self,
+        topic: u32,
+        partition: Option<i32>,
+        payload: &Payload<'_>,
+        headers: RecordHeaders<'_>,
+        opaque: Opaque,
+    ) -> Result<()> {
+        let place = self.topic(topic)?;
+        let KnownTopic { topic, .. } = &self.topics[place];
+        self.held.hold(topic);
+        self.shared.handle.produce(
+            topic,
+            Record {
+                partition: partition.unwrap_or(PARTITION_UNASSIGNED),
+                key: payload.key,
+                value: payload.value,
+                timestamp: payload.timestamp,
+                headers,
+                opaque: opaque.into(),
+            },
+        )
+    }
+
+    /// A request: its payload, and the three headers that stock writes.
+    fn request(
+        &mut self,
+        (topic, partition): (u32, Option<i32>),
+        (slot, generation): (u32, u32),
+        (reply_topic, reply_partition): (u32, i32),
+        payload: &Payload<'_>,
+    ) -> Result<()> {
+        let place = self.topic(reply_topic)?;
+        let reply_topic = Arc::clone(&self.topics[place].name);
+        let requests = self
+            .requests
+            .as_ref()
+            .ok_or_else(|| Error::state("send a request", "this producer has no reply consumer"))?;
+        // Before the record is out: its reply may come before this thread goes on.
+        let id = requests.open(slot, generation, self.now);
+        let mut number = itoa::Buffer::new();
+        let mut headers = RecordHeaders::default();
+        append(&mut headers, payload);
+        headers.push(headers::CORRELATION_ID, Some(&id));
+        headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
+        headers.push(headers::REPLY_PARTITION, Some(number.format(reply_partition).as_bytes()));
+        self.produce(topic, partition, payload, headers, Opaque::Request { slot, generation })
+    }
+
+    fn reply(
+        &mut self,
+        (slot, sequence): (u32, u32),
+        flags: u32,
+        partition: Option<i32>,
+        payload: &Payload<'_>,
+        reports: &mut Reports,
+    ) -> bool {
+        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
+        let Some(address) = self.slots.as_ref().and_then(|slots| slots.begin_reply(slot, sequence)) else {
+            return false;
+        };
+        let opaque = Opaque::Reply { slot, sequence, substitute: false };
+        let result = self.reply_topic(&address.topic).and_then(|topic| {
+            let headers = reply_headers(&address, flags, payload);
+            self.produce(topic, address.partition.or(partition), payload, headers, opaque)
+        });
+        self.settle_if_failed(opaque, result, reports)
+    }
+
+    fn reply_topic(&mut self, name: &Arc<str>) -> Result<u32> {
+        if let Some((last, number)) = &self.reply_topic
+            && (Arc::ptr_eq(last, name) || last == name)
+        {
+            return Ok(*number);
+        }
+        let number = self.shared.topic_number(name, None)?;
+        self.reply_topic = Some((Arc::clone(name), number));
+        Ok(number)
+    }
+}
 
 impl Shared {
     /// Handles the entries of chunks in order, each up to its first malformed one. Returns how many records were
@@ -26,15 +220,15 @@ impl Shared {
     ) -> (usize, Result<()>) {
         let mut produced = 0;
         let mut result = Ok(());
-        let mut held = HeldTopics::default();
+        let mut flush = Flush::new(self);
         for (words, bytes) in chunks {
             for entry in Reader::new(words, bytes) {
                 match entry {
                     Ok(entry) => {
-                        if self.handle_entry(entry, &mut held, reports) {
+                        if flush.handle(entry, reports) {
                             produced += 1;
                             if produced % HELD_RECORDS == 0 {
-                                held.release();
+                                flush.release();
                             }
                         }
                     }
@@ -67,161 +261,10 @@ impl Shared {
         Ok(number)
     }
 
-    fn topic_at(&self, number: u32) -> Result<Arc<Topic>> {
+    /// A topic and its name.
+    fn topic_at(&self, number: u32) -> Result<(Arc<Topic>, Arc<[u8]>)> {
         let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let (topic, _) = topics.list.get(number as usize).ok_or_else(|| unknown_topic(number))?;
-        Ok(Arc::clone(topic))
-    }
-
-    /// Returns whether a record was produced.
-    pub(super) fn handle_entry(
-        &self,
-        entry: Outgoing<'_>,
-        held: &mut HeldTopics,
-        reports: &mut Reports,
-    ) -> bool {
-        match entry {
-            Outgoing::Send { topic, partition, send, group, payload } => {
-                let opaque = if group > 1 {
-                    self.sends.lock().unwrap_or_else(PoisonError::into_inner).open(send, group);
-                    Opaque::Group { send }
-                } else {
-                    Opaque::Single { send }
-                };
-                let headers = (payload.header_count() > 0).then(|| {
-                    let mut headers = RecordHeaders::with_capacity(payload.header_count());
-                    append(&mut headers, &payload);
-                    headers
-                });
-                let result = self.topic_at(topic).and_then(|topic| {
-                    held.hold(&topic);
-                    self.produce(&topic, partition, &payload, headers, opaque)
-                });
-                self.settle_if_failed(opaque, result, reports)
-            }
-            Outgoing::Request {
-                topic,
-                partition,
-                slot,
-                generation,
-                reply_topic,
-                reply_partition,
-                payload,
-            } => {
-                let result = self.request(
-                    topic,
-                    partition,
-                    (slot, generation),
-                    (reply_topic, reply_partition),
-                    &payload,
-                    held,
-                );
-                self.settle_if_failed(Opaque::Request { slot, generation }, result, reports)
-            }
-            Outgoing::Reply { slot, sequence, flags, partition, payload } => {
-                self.reply((slot, sequence), flags, partition, &payload, held, reports)
-            }
-            Outgoing::Settled { slot, sequence, count, flags } => {
-                if let Some(slots) = self.slots.get() {
-                    slots.settle(slot, sequence, count, flags);
-                }
-                false
-            }
-            Outgoing::Released { slot } => {
-                if let Some(slots) = self.slots.get() {
-                    slots.released(slot);
-                }
-                false
-            }
-            Outgoing::Cancel { slot, generation } => {
-                if let Some(requests) = self.requests.get() {
-                    requests.close(slot, generation);
-                }
-                false
-            }
-        }
-    }
-
-    fn settle_if_failed(&self, opaque: Opaque, result: Result<()>, reports: &mut Reports) -> bool {
-        let Err(error) = result else { return true };
-        self.settle(opaque, Err(error.code), reports);
-        false
-    }
-
-    fn produce(
-        &self,
-        topic: &Topic,
-        partition: Option<i32>,
-        payload: &Payload<'_>,
-        headers: Option<RecordHeaders>,
-        opaque: Opaque,
-    ) -> Result<()> {
-        self.handle.produce(
-            topic,
-            Record {
-                partition: partition.unwrap_or(PARTITION_UNASSIGNED),
-                key: payload.key,
-                value: payload.value,
-                timestamp: payload.timestamp,
-                headers,
-                opaque: opaque.into(),
-            },
-        )
-    }
-
-    /// A request: its payload, and the three headers that stock writes.
-    fn request(
-        &self,
-        topic: u32,
-        partition: Option<i32>,
-        (slot, generation): (u32, u32),
-        (reply_topic, reply_partition): (u32, i32),
-        payload: &Payload<'_>,
-        held: &mut HeldTopics,
-    ) -> Result<()> {
-        let requests = self
-            .requests
-            .get()
-            .ok_or_else(|| Error::state("send a request", "this producer has no reply consumer"))?;
-        let topic = self.topic_at(topic)?;
-        let reply_topic = {
-            let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(&topics.list.get(reply_topic as usize).ok_or_else(|| unknown_topic(reply_topic))?.1)
-        };
-        // Before the record is out: its reply may come before this thread goes on.
-        let id = requests.open(slot, generation);
-        let mut headers = RecordHeaders::with_capacity(payload.header_count() + 3);
-        append(&mut headers, payload);
-        headers.push(headers::CORRELATION_ID, Some(id.as_bytes()));
-        headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
-        headers.push(headers::REPLY_PARTITION, Some(itoa::Buffer::new().format(reply_partition).as_bytes()));
-        held.hold(&topic);
-        self.produce(&topic, partition, payload, Some(headers), Opaque::Request { slot, generation })
-    }
-
-    fn reply(
-        &self,
-        (slot, sequence): (u32, u32),
-        flags: u32,
-        partition: Option<i32>,
-        payload: &Payload<'_>,
-        held: &mut HeldTopics,
-        reports: &mut Reports,
-    ) -> bool {
-        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
-        let Some(address) = self.slots.get().and_then(|slots| slots.begin_reply(slot, sequence)) else {
-            return false;
-        };
-        let opaque = Opaque::Reply { slot, sequence, substitute: false };
-        let result = self
-            .topic_number(&address.topic, None)
-            .and_then(|number| self.topic_at(number))
-            .and_then(|topic| {
-                let headers = Some(reply_headers(&address, flags, payload));
-                held.hold(&topic);
-                self.produce(&topic, address.partition.or(partition), payload, headers, opaque)
-            });
-        self.settle_if_failed(opaque, result, reports)
+        topics.list.get(number as usize).cloned().ok_or_else(|| unknown_topic(number))
     }
 
     /// A record has come to an end, delivered or not. Returns what the log should say of it.
@@ -282,13 +325,14 @@ impl Shared {
 
     /// Tells the client that its reply could not be sent, where stock would leave it waiting (row R3).
     fn send_substitute(&self, slot: u32, sequence: u32, address: &ReplyAddress, reason: &str) -> Result<()> {
-        let topic = self.topic_number(&address.topic, None).and_then(|number| self.topic_at(number))?;
+        let (topic, _) = self.topic_number(&address.topic, None).and_then(|number| self.topic_at(number))?;
         let error = serde_json::json!({
             "status": "error", "message": format!("The reply could not be sent: {reason}"),
         });
-        let mut headers = RecordHeaders::with_capacity(3);
+        let error = error.to_string();
+        let mut headers = RecordHeaders::default();
         headers.push(headers::CORRELATION_ID, Some(&*address.correlation_id));
-        headers.push(headers::NEST_ERR, Some(error.to_string().as_bytes()));
+        headers.push(headers::NEST_ERR, Some(error.as_bytes()));
         headers.push(headers::NEST_IS_DISPOSED, Some(headers::DISPOSED_VALUE));
         self.handle.produce(
             &topic,
@@ -297,7 +341,7 @@ impl Shared {
                 key: None,
                 value: None,
                 timestamp: 0,
-                headers: Some(headers),
+                headers,
                 opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
             },
         )?;
@@ -306,15 +350,15 @@ impl Shared {
     }
 }
 
-fn append(headers: &mut RecordHeaders, payload: &Payload<'_>) {
+fn append<'a>(headers: &mut RecordHeaders<'a>, payload: &Payload<'a>) {
     for (name, value) in payload.headers() {
         headers.push(name, value);
     }
 }
 
 /// The handler's own headers and those that stock adds, in stock's order.
-fn reply_headers(address: &ReplyAddress, flags: u32, payload: &Payload<'_>) -> RecordHeaders {
-    let mut headers = RecordHeaders::with_capacity(payload.header_count() + 3);
+fn reply_headers<'a>(address: &'a ReplyAddress, flags: u32, payload: &Payload<'a>) -> RecordHeaders<'a> {
+    let mut headers = RecordHeaders::default();
     let mut own = payload.headers();
     let error = if flags & REPLY_ERROR == 0 { None } else { own.next() };
     for (name, value) in own {

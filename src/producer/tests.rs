@@ -6,9 +6,10 @@ use std::time::Duration;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
+use super::dispatch::Flush;
 use super::reports::{Reports, SENT};
 use super::{Producer, Sink};
-use crate::binding::librdkafka::{Conf, HeldTopics};
+use crate::binding::librdkafka::Conf;
 use crate::codec::outgoing::{Reader, SEND};
 
 const TOPIC: &str = "chunks";
@@ -94,14 +95,14 @@ fn records_of_a_held_topic_leave_when_it_is_released() {
     let shared = rig.producer.shared().unwrap();
     let mut held_back = 0;
     for _ in 0..ATTEMPTS {
-        let mut held = HeldTopics::default();
+        let mut flush = Flush::new(&shared);
         let words = rig.send(0, 0);
         for entry in Reader::new(&words, b"x") {
-            assert!(shared.handle_entry(entry.unwrap(), &mut held, &mut Reports::default()));
+            assert!(flush.handle(entry.unwrap(), &mut Reports::default()));
         }
         shared.outbox.produced(1);
         let waited = rig.told.recv_timeout(NOT_LONG).is_err();
-        drop(held);
+        drop(flush);
         if waited {
             held_back += 1;
             rig.delivered(1);

@@ -5,11 +5,17 @@
 //! its prefix alone.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
 
 /// Length of the random part of an id.
 pub const PREFIX_LENGTH: usize = 22;
+/// Length of the longest id with such a prefix.
+const LONGEST_ID: usize = PREFIX_LENGTH + 2 * (1 + 10);
+
+/// A correlation id, as text.
+pub type CorrelationId = SmallVec<[u8; LONGEST_ID]>;
 
 /// Pending requests of one client.
 pub struct CorrelationTable {
@@ -38,10 +44,12 @@ impl CorrelationTable {
 
     /// The id of a request: `<prefix>-<slot>-<generation>`.
     #[must_use]
-    pub fn id(&self, slot: u32, generation: u32) -> String {
-        let mut id = String::with_capacity(self.prefix.len() + 22);
-        // Writing to a String cannot fail.
-        let _ = write!(id, "{}-{slot:x}-{generation:x}", self.prefix);
+    pub fn id(&self, slot: u32, generation: u32) -> CorrelationId {
+        let mut id = CorrelationId::from_slice(self.prefix.as_bytes());
+        for number in [slot, generation] {
+            id.push(b'-');
+            id.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        }
         id
     }
 
@@ -122,8 +130,7 @@ impl CorrelationTable {
         let rest = id.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b"-")?;
         let rest = std::str::from_utf8(rest).ok()?;
         let (slot, generation) = rest.split_once('-')?;
-        let slot = u32::from_str_radix(slot, 16).ok()?;
-        let generation = u32::from_str_radix(generation, 16).ok()?;
+        let (slot, generation) = (slot.parse().ok()?, generation.parse().ok()?);
         self.is_pending(slot, generation).map(|_| (slot, generation))
     }
 }
@@ -136,17 +143,17 @@ mod tests {
     #[test]
     fn finds_only_what_is_pending() {
         let mut table = CorrelationTable::new("abc".into(), None);
-        assert!(!table.insert(0x1f, 2, Instant::now()), "without a time-out there is no deadline");
-        let id = table.id(0x1f, 2);
-        assert_eq!(id, "abc-1f-2");
-        assert_eq!(table.find(id.as_bytes()), Some((0x1f, 2)));
-        assert_eq!(table.find(b"abd-1f-2"), None);
-        assert_eq!(table.find(b"abc-1f-3"), None);
-        assert_eq!(table.find(b"abc-ffffffff-2"), None);
-        assert!(!table.remove(0x1f, 1));
-        assert!(table.remove(0x1f, 2));
-        assert!(!table.remove(0x1f, 2));
-        assert_eq!(table.find(id.as_bytes()), None);
+        assert!(!table.insert(31, 2, Instant::now()), "without a time-out there is no deadline");
+        let id = table.id(31, 2);
+        assert_eq!(&*id, b"abc-31-2");
+        assert_eq!(table.find(&id), Some((31, 2)));
+        assert_eq!(table.find(b"abd-31-2"), None);
+        assert_eq!(table.find(b"abc-31-3"), None);
+        assert_eq!(table.find(b"abc-4294967295-2"), None);
+        assert!(!table.remove(31, 1));
+        assert!(table.remove(31, 2));
+        assert!(!table.remove(31, 2));
+        assert_eq!(table.find(&id), None);
         assert!(table.is_empty());
     }
 
@@ -182,7 +189,7 @@ mod tests {
             }
             prop_assert_eq!(table.len(), requests.len());
             for (&slot, &generation) in &requests {
-                prop_assert_eq!(table.find(table.id(slot, generation).as_bytes()), Some((slot, generation)));
+                prop_assert_eq!(table.find(&table.id(slot, generation)), Some((slot, generation)));
             }
         }
 

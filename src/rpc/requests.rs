@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::correlation::CorrelationTable;
+use super::correlation::{CorrelationId, CorrelationTable};
 use crate::consumer::inbox::Inbox;
 
 /// The table, and whom to wake when a first deadline is set.
@@ -31,11 +31,11 @@ impl Requests {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a request and returns its correlation id.
-    pub fn open(&self, slot: u32, generation: u32) -> String {
+    /// Registers a request that is made now and returns its correlation id.
+    pub fn open(&self, slot: u32, generation: u32, now: Instant) -> CorrelationId {
         let (id, first) = {
             let mut table = self.lock();
-            let first = table.insert(slot, generation, Instant::now());
+            let first = table.insert(slot, generation, now);
             (table.id(slot, generation), first)
         };
         if first && let Some(inbox) = self.inbox.get() {

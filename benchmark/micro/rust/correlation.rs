@@ -63,7 +63,7 @@ fn find(bencher: Bencher, pending: u32) {
     bencher.counter(ItemsCount::new(MANY)).bench_local(|| {
         for _ in 0..MANY / pending {
             for id in &ids {
-                black_box(table.find(black_box(id.as_bytes())));
+                black_box(table.find(black_box(id)));
             }
         }
     });
@@ -76,7 +76,7 @@ fn find_of_another_client(bencher: Bencher) {
     let id = CorrelationTable::new("q".repeat(PREFIX_LENGTH), None).id(3, GENERATION);
     bencher.counter(ItemsCount::new(MANY)).bench_local(|| {
         for _ in 0..MANY {
-            black_box(table.find(black_box(id.as_bytes())));
+            black_box(table.find(black_box(&id)));
         }
     });
 }

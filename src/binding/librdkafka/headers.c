@@ -1,21 +1,38 @@
 /*
- * The headers of a consumed record as they came over the wire.
+ * The headers of records, without an allocation for each.
  *
- * rd_kafka_message_headers() copies them into a list, with an allocation for each header, one for the list and one of
- * several hundred bytes for the reading itself. The bytes are all there, and live as long as the message.
+ * Of consumed records, as they came over the wire: rd_kafka_message_headers() copies them into a list, with an
+ * allocation for each header, one for the list and one of several hundred bytes for the reading itself. The bytes are
+ * all there, and live as long as the message.
+ *
+ * Of records to be produced, as the list that librdkafka wants: rd_kafka_header_add() allocates for each header, and
+ * what JavaScript's thread allocates another thread frees, which allocators are slow at. A list's elements need not be
+ * freed one by one, so they all lie behind the array that points to them.
  *
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
  *
  *  - rd_kafka_message2msg(), and the field rkm_u.consumer.binhdrs of consumed messages, which is what
- *    rd_kafka_msg_headers_parse() reads.
+ *    rd_kafka_msg_headers_parse() reads;
+ *  - rd_kafka_headers_t and rd_kafka_header_t, filled as rd_kafka_headers_new() and rd_kafka_header_add() fill them;
+ *  - rd_list_t: rd_list_destroy() frees rl_elems, and the elements only by rl_free_cb.
  */
 #include "rdkafka_int.h"
+#include "rdkafka_header.h"
 #include "rdkafka_msg.h"
 #include "rdkafka_proto.h"
+#include "rdvarint.h"
 
 #if RD_KAFKA_VERSION != 0x020c01ff
 #error "headers.c was reviewed against librdkafka 2.12.1 only: see the list in its heading comment"
 #endif
+
+/* A header to be produced; no value is NULL. */
+typedef struct nka_header_s {
+        const void *name;
+        size_t name_size;
+        const void *value;
+        size_t value_size;
+} nka_header_t;
 
 /* Points `bytes` to the headers of a message that was consumed, and returns their length; 0 without any. */
 size_t nka_message_headers(const rd_kafka_message_t *rkmessage, const void **bytes) {
@@ -23,4 +40,51 @@ size_t nka_message_headers(const rd_kafka_message_t *rkmessage, const void **byt
 
         *bytes = rkm->rkm_u.consumer.binhdrs.data;
         return *bytes ? (size_t)RD_KAFKAP_BYTES_LEN(&rkm->rkm_u.consumer.binhdrs) : 0;
+}
+
+/* What a header takes behind the array: itself with both texts and their NULs, up to the next one's alignment. */
+static size_t nka_header_room(const nka_header_t *header) {
+        return RD_ROUNDUP(sizeof(rd_kafka_header_t) + header->name_size + 1 + header->value_size + 1, sizeof(void *));
+}
+
+/* The list of these headers, at least one, copied; to be freed with rd_kafka_headers_destroy(). */
+rd_kafka_headers_t *nka_headers_new(const nka_header_t *headers, size_t cnt) {
+        rd_kafka_headers_t *hdrs = rd_malloc(sizeof(*hdrs));
+        rd_list_t *list          = &hdrs->rkhdrs_list;
+        size_t i, room = cnt * sizeof(void *);
+        char varint[RD_UVARINT_ENC_SIZEOF(int32_t)];
+        char *place;
+
+        for (i = 0; i < cnt; i++)
+                room += nka_header_room(&headers[i]);
+
+        rd_list_init(list, 0, NULL);
+        list->rl_elems = rd_malloc(room);
+        list->rl_size  = (int)cnt;
+        list->rl_flags |= RD_LIST_F_FIXED_SIZE;
+        hdrs->rkhdrs_ser_size = 0;
+
+        place = (char *)(list->rl_elems + cnt);
+        for (i = 0; i < cnt; i++) {
+                const nka_header_t *from = &headers[i];
+                rd_kafka_header_t *hdr   = (rd_kafka_header_t *)place;
+                size_t value_size        = from->value ? from->value_size : 0;
+
+                hdr->rkhdr_name_size = from->name_size;
+                memcpy(hdr->rkhdr_name, from->name, from->name_size);
+                hdr->rkhdr_name[from->name_size] = '\0';
+                hdr->rkhdr_value                 = from->value ? hdr->rkhdr_name + from->name_size + 1 : NULL;
+                hdr->rkhdr_value_size            = value_size;
+                if (from->value) {
+                        memcpy(hdr->rkhdr_value, from->value, value_size);
+                        hdr->rkhdr_value[value_size] = '\0';
+                }
+                hdr->rkhdr_ser_size = from->name_size + value_size +
+                                      rd_uvarint_enc_i64(varint, sizeof(varint), (int64_t)from->name_size) +
+                                      rd_uvarint_enc_i64(varint, sizeof(varint), (int64_t)value_size);
+                hdrs->rkhdrs_ser_size += hdr->rkhdr_ser_size;
+                rd_list_add(list, hdr);
+                place += nka_header_room(from);
+        }
+        return hdrs;
 }

@@ -1,9 +1,11 @@
 //! Producing records.
 
 use std::ffi::{c_char, c_void};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use rdkafka_sys as sys;
+use smallvec::SmallVec;
 
 use super::conf::ERROR_TEXT_SIZE;
 use super::handle::{Handle, c_name};
@@ -38,47 +40,45 @@ impl Drop for Topic {
     }
 }
 
-/// Headers of one record, under construction.
-pub struct RecordHeaders {
-    raw: *mut sys::rd_kafka_headers_t,
+/// A header as `headers.c` takes it.
+#[repr(C)]
+struct RawHeader {
+    name: *const c_void,
+    name_size: usize,
+    value: *const c_void,
+    value_size: usize,
 }
 
-impl RecordHeaders {
-    /// Headers with room for `count`.
-    #[must_use]
-    pub fn with_capacity(count: usize) -> Self {
-        // SAFETY: allocates; never null.
-        Self { raw: unsafe { sys::rd_kafka_headers_new(count) } }
+// See headers.c.
+unsafe extern "C" {
+    fn nka_headers_new(headers: *const RawHeader, count: usize) -> *mut sys::rd_kafka_headers_t;
+}
+
+/// Headers that a record usually has at most: more need an allocation.
+const USUAL_HEADERS: usize = 6;
+
+/// Headers of one record, under construction: names and values are copied when it is produced.
+#[derive(Default)]
+pub struct RecordHeaders<'a> {
+    headers: SmallVec<[RawHeader; USUAL_HEADERS]>,
+    bytes: PhantomData<&'a [u8]>,
+}
+
+impl<'a> RecordHeaders<'a> {
+    /// Appends a header. `None` is a null value.
+    pub fn push(&mut self, name: &'a [u8], value: Option<&'a [u8]>) {
+        let Part { ptr: value, size: value_size } = value.into();
+        let Part { ptr: name, size: name_size } = Some(name).into();
+        self.headers.push(RawHeader { name, name_size, value, value_size });
     }
 
-    /// Appends a header; name and value are copied. `None` is a null value.
-    pub fn push(&mut self, name: &[u8], value: Option<&[u8]>) {
-        let (pointer, length) =
-            value.map_or((std::ptr::null(), 0), |v| (v.as_ptr().cast::<c_void>(), v.len() as isize));
-        // SAFETY: the headers are alive; name and value are given with their lengths and copied. The result
-        // is an error only for read-only headers, which these are not.
-        unsafe {
-            sys::rd_kafka_header_add(
-                self.raw,
-                name.as_ptr().cast::<c_char>(),
-                name.len() as isize,
-                pointer,
-                length,
-            );
-        }
-    }
-
+    /// librdkafka's list of them; null without any.
     fn into_raw(self) -> *mut sys::rd_kafka_headers_t {
-        let raw = self.raw;
-        std::mem::forget(self);
-        raw
-    }
-}
-
-impl Drop for RecordHeaders {
-    fn drop(&mut self) {
-        // SAFETY: owned by this value and not given away.
-        unsafe { sys::rd_kafka_headers_destroy(self.raw) };
+        if self.headers.is_empty() {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: each pointer comes from a slice that is still borrowed, with its length; everything is copied.
+        unsafe { nka_headers_new(self.headers.as_ptr(), self.headers.len()) }
     }
 }
 
@@ -92,8 +92,8 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     /// Ms since the epoch; 0 lets librdkafka take the time of the call.
     pub timestamp: i64,
-    /// Headers, if any.
-    pub headers: Option<RecordHeaders>,
+    /// Headers.
+    pub headers: RecordHeaders<'a>,
     /// Comes back in the delivery report.
     pub opaque: u64,
 }
@@ -144,7 +144,7 @@ impl Handle {
         if !std::ptr::eq(topic.handle, Arc::as_ptr(self)) {
             return Err(Error::new("produce", CODE_INVALID_ARG, "the topic belongs to another producer"));
         }
-        let headers = record.headers.map(RecordHeaders::into_raw);
+        let headers = record.headers.into_raw();
         let mut arguments = [vu(vtype::RD_KAFKA_VTYPE_END); 8];
         arguments[0] = vu(vtype::RD_KAFKA_VTYPE_RKT);
         arguments[0].u.rkt = topic.raw;
@@ -161,7 +161,7 @@ impl Handle {
         arguments[6] = vu(vtype::RD_KAFKA_VTYPE_OPAQUE);
         arguments[6].u.ptr = record.opaque as *mut c_void;
         let mut count = 7;
-        if let Some(headers) = headers {
+        if !headers.is_null() {
             arguments[7] = vu(vtype::RD_KAFKA_VTYPE_HEADERS);
             arguments[7].u.headers = headers;
             count = 8;
@@ -170,9 +170,7 @@ impl Handle {
         // call succeeds and freed here when it does not; the error object is owned by the caller.
         unsafe {
             let error = sys::rd_kafka_produceva(self.as_ptr(), arguments.as_ptr(), count);
-            if !error.is_null()
-                && let Some(headers) = headers
-            {
+            if !error.is_null() && !headers.is_null() {
                 sys::rd_kafka_headers_destroy(headers);
             }
             take_error("produce", error)
@@ -184,9 +182,23 @@ fn vu(vtype: sys::rd_kafka_vtype_t) -> sys::rd_kafka_vu_t {
     sys::rd_kafka_vu_t { vtype, u: sys::rd_kafka_vu_s__bindgen_ty_1 { i: 0 } }
 }
 
-/// An empty slice keeps a non-null pointer: an empty key is a key and is hashed, a null one is not.
+/// A slice as C takes it, or the absence of one.
+struct Part {
+    ptr: *const c_void,
+    size: usize,
+}
+
+impl From<Option<&[u8]>> for Part {
+    /// An empty slice keeps a non-null pointer: an empty key is a key and is hashed, a null one is not.
+    fn from(bytes: Option<&[u8]>) -> Self {
+        bytes.map_or(Self { ptr: std::ptr::null(), size: 0 }, |b| Self {
+            ptr: b.as_ptr().cast::<c_void>(),
+            size: b.len(),
+        })
+    }
+}
+
 fn mem(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
-    let (ptr, size) =
-        bytes.map_or((std::ptr::null_mut(), 0), |b| (b.as_ptr().cast_mut().cast::<c_void>(), b.len()));
-    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size }
+    let Part { ptr, size } = bytes.into();
+    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr: ptr.cast_mut(), size }
 }
