@@ -62,7 +62,7 @@ impl NativeConsumer {
         settings: NativeConsumerSettings,
         on_signal: Function<'_, ConsumerArgs, ()>,
     ) -> napi::Result<Self> {
-        let sink = ConsumerSink::wrap(&on_signal)?;
+        let sink = Arc::new(ConsumerSink::new(&on_signal)?);
         let requests = settings
             .correlation_prefix
             .map(|prefix| Arc::new(Requests::new(prefix, settings.reply_timeout.map(millis))));
@@ -85,10 +85,10 @@ impl NativeConsumer {
         let handle =
             create(&properties, assignors, Arc::clone(&membership), Arc::clone(&network)).map_err(thrown)?;
         let settings = Settings {
-            mode: match &requests {
+            mode: Arc::new(match &requests {
                 None => Mode::Records,
                 Some(requests) => Mode::Replies { requests: Arc::clone(requests), assigner },
-            },
+            }),
             membership,
             network: Arc::clone(&network),
             commits_watched: Arc::clone(&commits_watched),
@@ -101,7 +101,9 @@ impl NativeConsumer {
             drain_timeout: millis(settings.drain_timeout),
             request_timeout: millis(settings.request_timeout),
         };
-        let consumer = Consumer::start(handle, settings, |inbox| sink.connect(inbox)).map_err(thrown)?;
+        let taker = Arc::clone(&sink);
+        let consumer =
+            Consumer::start(handle, settings, sink, |intake| taker.connect(intake)).map_err(thrown)?;
         Ok(Self { consumer: Arc::new(consumer), requests, network, commits_watched })
     }
 

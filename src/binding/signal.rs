@@ -1,14 +1,14 @@
-//! What the poll threads call JavaScript with: a packed buffer or an event, never both.
+//! What JavaScript is called with: a packed buffer or an event, never both.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use napi::Status;
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, Uint32Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 
 use crate::consumer::MOST_BACKLOG_BYTES;
-use crate::consumer::inbox::Inbox;
+use crate::consumer::intake::Intake;
 
 /// Arguments of a consumer's callback.
 pub type ConsumerArgs = FnArgs<(Option<Buffer>, Option<String>)>;
@@ -25,69 +25,108 @@ pub enum Signal<D> {
 
 type Callback<D, A> = ThreadsafeFunction<Signal<D>, (), A, Status, false>;
 
-/// Calls a consumer's callback, and knows how many bytes JavaScript has yet to take.
-pub struct ConsumerSink {
-    callback: Callback<Vec<u8>, ConsumerArgs>,
-    backlog: Arc<AtomicUsize>,
+/// What a consumer calls JavaScript with.
+enum ConsumerSignal {
+    /// Packed records.
+    Batch(Vec<u8>),
+    /// JSON text.
+    Event(String),
+    /// Nothing yet: there are records, which it packs itself.
+    Records,
 }
 
-impl ConsumerSink {
-    /// Wraps the callback; `inbox` is nudged when the backlog is no longer what keeps it from taking more.
-    pub fn wrap(callback: &Function<'_, ConsumerArgs, ()>) -> napi::Result<PendingConsumerSink> {
-        let backlog = Arc::new(AtomicUsize::new(0));
-        let inbox: Arc<std::sync::OnceLock<Arc<Inbox>>> = Arc::default();
-        let (taken, nudged) = (Arc::clone(&backlog), Arc::clone(&inbox));
-        let callback = callback
-            .build_threadsafe_function::<Signal<Vec<u8>>>()
-            .callee_handled::<false>()
-            .build_callback(move |context| {
-                Ok(match context.value {
-                    Signal::Data(packed) => {
-                        let size = packed.len();
-                        let before = taken.fetch_sub(size, Ordering::AcqRel);
-                        if before > MOST_BACKLOG_BYTES
-                            && before - size <= MOST_BACKLOG_BYTES
-                            && let Some(inbox) = nudged.get()
-                        {
-                            inbox.nudge();
-                        }
-                        FnArgs::from((Some(Buffer::from(packed)), None))
-                    }
-                    Signal::Event(text) => FnArgs::from((None, Some(text))),
-                })
-            })?;
-        Ok(PendingConsumerSink { sink: Self { callback, backlog }, inbox })
+/// Calls a consumer's callback, and knows what JavaScript has yet to take.
+pub struct ConsumerSink {
+    callback: ThreadsafeFunction<ConsumerSignal, (), ConsumerArgs, Status, false>,
+    waiting: Arc<Waiting>,
+    intake: Arc<OnceLock<Arc<Intake>>>,
+}
+
+/// Batches and events on their way to JavaScript.
+#[derive(Default)]
+struct Waiting {
+    count: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Waiting {
+    fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.count.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Returns whether the bytes were too many before, and are no longer.
+    fn take(&self, bytes: usize) -> bool {
+        self.count.fetch_sub(1, Ordering::AcqRel);
+        let before = self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+        before > MOST_BACKLOG_BYTES && before - bytes <= MOST_BACKLOG_BYTES
     }
 }
 
-/// A sink whose inbox does not exist yet.
-pub struct PendingConsumerSink {
-    sink: ConsumerSink,
-    inbox: Arc<std::sync::OnceLock<Arc<Inbox>>>,
-}
+impl ConsumerSink {
+    /// Wraps the callback.
+    pub fn new(callback: &Function<'_, ConsumerArgs, ()>) -> napi::Result<Self> {
+        let waiting = Arc::new(Waiting::default());
+        let intake: Arc<OnceLock<Arc<Intake>>> = Arc::default();
+        let (taken, from) = (Arc::clone(&waiting), Arc::clone(&intake));
+        let callback = callback
+            .build_threadsafe_function::<ConsumerSignal>()
+            .callee_handled::<false>()
+            .build_callback(move |context| {
+                let intake = from.get();
+                let batch = match context.value {
+                    ConsumerSignal::Batch(packed) => {
+                        if taken.take(packed.len())
+                            && let Some(intake) = intake
+                        {
+                            intake.go_on();
+                        }
+                        Some(packed)
+                    }
+                    ConsumerSignal::Event(text) => {
+                        taken.take(0);
+                        return Ok(FnArgs::from((None, Some(text))));
+                    }
+                    ConsumerSignal::Records => intake.and_then(|intake| intake.pull_for_javascript()),
+                };
+                Ok(FnArgs::from((batch.map(Buffer::from), None)))
+            })?;
+        Ok(Self { callback, waiting, intake })
+    }
 
-impl PendingConsumerSink {
-    /// Connects the sink to the poll thread's inbox.
-    #[must_use]
-    pub fn connect(self, inbox: Arc<Inbox>) -> Box<dyn crate::consumer::Sink> {
-        let _ = self.inbox.set(inbox);
-        Box::new(self.sink)
+    /// Where JavaScript takes records from when it is called for them.
+    pub fn connect(&self, intake: Arc<Intake>) {
+        // A sink belongs to one consumer.
+        let _ = self.intake.set(intake);
+    }
+
+    fn send(&self, signal: ConsumerSignal) {
+        // A status other than Ok means that the environment is going away, and the thread with it.
+        self.callback.call(signal, ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
 
 impl crate::consumer::Sink for ConsumerSink {
+    fn call(&self) {
+        self.send(ConsumerSignal::Records);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.count.load(Ordering::Acquire) == 0
+    }
+
     fn batch(&self, packed: Vec<u8>) {
-        self.backlog.fetch_add(packed.len(), Ordering::AcqRel);
-        // A status other than Ok means that the environment is going away, and the thread with it.
-        self.callback.call(Signal::Data(packed), ThreadsafeFunctionCallMode::NonBlocking);
+        self.waiting.add(packed.len());
+        self.send(ConsumerSignal::Batch(packed));
     }
 
     fn event(&self, event: serde_json::Value) {
-        self.callback.call(Signal::Event(event.to_string()), ThreadsafeFunctionCallMode::NonBlocking);
+        self.waiting.add(0);
+        self.send(ConsumerSignal::Event(event.to_string()));
     }
 
     fn backlog(&self) -> usize {
-        self.backlog.load(Ordering::Acquire)
+        self.waiting.bytes.load(Ordering::Acquire)
     }
 }
 

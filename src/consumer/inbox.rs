@@ -50,18 +50,9 @@ pub struct TopicSubscription {
     pub from_beginning: bool,
 }
 
-/// What woke the thread.
-#[derive(Default)]
-pub struct Work {
-    /// Commands, in order.
-    pub commands: VecDeque<Command>,
-    /// Slots whose queues turned non-empty.
-    pub ready: Vec<u32>,
-}
-
 #[derive(Default)]
 struct State {
-    work: Work,
+    commands: VecDeque<Command>,
     awake: bool,
     closed: bool,
 }
@@ -87,7 +78,7 @@ impl Inbox {
     pub fn send(&self, command: Command) {
         self.with(|state| {
             if !state.closed {
-                state.work.commands.push_back(command);
+                state.commands.push_back(command);
             }
         });
     }
@@ -96,7 +87,7 @@ impl Inbox {
     pub fn close(&self) {
         self.with(|state| {
             state.closed = true;
-            state.work.commands.clear();
+            state.commands.clear();
         });
     }
 
@@ -108,7 +99,7 @@ impl Inbox {
     /// Whether a close is asked for within this time: what blocks the thread should give way to it.
     #[must_use]
     pub fn close_comes_within(&self, timeout: Duration) -> bool {
-        let waits = |state: &State| state.work.commands.iter().any(|c| matches!(c, Command::Close { .. }));
+        let waits = |state: &State| state.commands.iter().any(|c| matches!(c, Command::Close { .. }));
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (state, _) = self
             .condition
@@ -117,19 +108,15 @@ impl Inbox {
         waits(&state)
     }
 
-    fn ready(&self, slot: u32) {
-        self.with(|state| state.work.ready.push(slot));
-    }
-
-    /// Sleeps until something arrives or the time is up, and takes what is there.
-    pub fn wait(&self, timeout: Duration) -> Work {
+    /// Sleeps until something arrives or the time is up, and takes the commands that are there, in order.
+    pub fn wait(&self, timeout: Duration) -> VecDeque<Command> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut state, _) = self
             .condition
             .wait_timeout_while(state, timeout, |state| !state.awake)
             .unwrap_or_else(PoisonError::into_inner);
         state.awake = false;
-        std::mem::take(&mut state.work)
+        std::mem::take(&mut state.commands)
     }
 }
 
@@ -139,20 +126,6 @@ pub struct ControlWaker(pub Arc<Inbox>);
 impl Wake for ControlWaker {
     fn wake(&self) {
         self.0.nudge();
-    }
-}
-
-/// Wakes the thread for one partition's queue.
-pub struct SlotWaker {
-    /// Where to tell.
-    pub inbox: Arc<Inbox>,
-    /// The slot that the queue belongs to.
-    pub slot: u32,
-}
-
-impl Wake for SlotWaker {
-    fn wake(&self) {
-        self.inbox.ready(self.slot);
     }
 }
 
@@ -180,7 +153,7 @@ mod tests {
         let (done, _closed) = oneshot::channel();
         inbox.send(Command::Close { drain: Duration::ZERO, done });
         assert!(inbox.close_comes_within(Duration::ZERO));
-        assert_eq!(inbox.wait(Duration::ZERO).commands.len(), 1);
+        assert_eq!(inbox.wait(Duration::ZERO).len(), 1);
         assert!(!inbox.close_comes_within(Duration::ZERO));
     }
 }

@@ -7,6 +7,7 @@
 
 mod commits;
 pub mod inbox;
+pub mod intake;
 pub mod membership;
 pub mod offset_tracker;
 mod poll_loop;
@@ -28,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::rpc::requests::Requests;
 use inbox::{Command, Inbox, TopicSubscription};
+use intake::Intake;
 use membership::Membership;
 use slots::{AutoCommit, Slots};
 
@@ -37,8 +39,12 @@ pub use poll_loop::PollLoop;
 /// partitions' credit.)
 pub const MOST_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
 
-/// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
-pub trait Sink: Send {
+/// Receives what there is for JavaScript, on any thread; must not block.
+pub trait Sink: Send + Sync {
+    /// Has JavaScript come and take records ([`Intake::pull_for_javascript`]).
+    fn call(&self);
+    /// Whether JavaScript has been handed all batches and events.
+    fn is_idle(&self) -> bool;
     /// A packed batch (see `codec::incoming`).
     fn batch(&self, packed: Vec<u8>);
     /// Something that happened, as JSON text with a `type`.
@@ -63,7 +69,7 @@ pub enum Mode {
 /// How a consumer behaves.
 pub struct Settings {
     /// Records or replies.
-    pub mode: Mode,
+    pub mode: Arc<Mode>,
     /// Hears of the group.
     pub membership: Arc<Membership>,
     /// The consumer's requests.
@@ -98,17 +104,31 @@ impl Consumer {
     pub fn start(
         handle: Arc<Handle>,
         settings: Settings,
-        sink: impl FnOnce(Arc<Inbox>) -> Box<dyn Sink>,
+        sink: Arc<dyn Sink>,
+        connect: impl FnOnce(Arc<Intake>),
     ) -> Result<Self> {
         let membership = Arc::clone(&settings.membership);
         let inbox = Arc::clone(membership.inbox());
         let slots = Arc::new(Slots::new(Arc::clone(&inbox), settings.auto_commit));
-        if let Mode::Replies { requests, .. } = &settings.mode {
+        if let Mode::Replies { requests, .. } = &*settings.mode {
             requests.connect(Arc::clone(&inbox));
         }
-        let sink = sink(Arc::clone(&inbox));
-        let poll_loop =
-            PollLoop::new(Arc::clone(&handle), Arc::clone(&inbox), Arc::clone(&slots), settings, sink);
+        let intake = Arc::new(Intake::new(
+            Arc::clone(&handle),
+            Arc::clone(&slots),
+            Arc::clone(&inbox),
+            Arc::clone(&settings.mode),
+            Arc::clone(&sink),
+        ));
+        connect(Arc::clone(&intake));
+        let poll_loop = PollLoop::new(
+            Arc::clone(&handle),
+            Arc::clone(&inbox),
+            Arc::clone(&slots),
+            intake,
+            settings,
+            sink,
+        );
         let thread = std::thread::Builder::new()
             .name("kafka-consumer".into())
             .spawn(move || poll_loop.run())
@@ -202,3 +222,6 @@ impl Drop for Consumer {
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The poll thread: sleeps until something happens, then serves commands, the group's events, the
 //! partitions' queues and the commits, in that order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use tokio::sync::oneshot;
 
 use super::commits::Commit;
 use super::inbox::{Command, ControlWaker, Inbox, TopicSubscription};
+use super::intake::{Intake, Open};
 use super::membership::Division;
-use super::pull::Puller;
 use super::rebalance::{COMMIT_TIMEOUT, Revocation};
 use super::slots::Slots;
 use super::{Mode, Settings, Sink};
-use crate::binding::librdkafka::{EventKind, Handle, Partition, Queue};
+use crate::binding::librdkafka::{EventKind, Handle, Queue};
 use crate::error::{Error, Result};
 
 /// Longest sleep: librdkafka wants to be polled, and a missed wake-up must not last.
@@ -32,15 +32,13 @@ pub struct PollLoop {
     pub(super) inbox: Arc<Inbox>,
     pub(super) slots: Arc<Slots>,
     pub(super) settings: Settings,
-    pub(super) sink: Box<dyn Sink>,
-    pub(super) queues: HashMap<u32, Queue>,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) intake: Arc<Intake>,
     pub(super) from_beginning: HashMap<String, bool>,
-    pub(super) puller: Puller,
     pub(super) revocation: Option<Revocation>,
     /// JavaScript knows that the group is rebalancing. The first join is none.
     pub(super) announced: bool,
     pub(super) drain_timeout: Duration,
-    ready: HashSet<u32>,
     pub(super) next_commit: u64,
     pub(super) commits: HashMap<u64, Commit>,
     pub(super) auto_commit_running: bool,
@@ -65,8 +63,9 @@ impl PollLoop {
         handle: Arc<Handle>,
         inbox: Arc<Inbox>,
         slots: Arc<Slots>,
+        intake: Arc<Intake>,
         settings: Settings,
-        sink: Box<dyn Sink>,
+        sink: Arc<dyn Sink>,
     ) -> Self {
         let mut control = handle.consumer_queue();
         let waker = Arc::new(ControlWaker(Arc::clone(&inbox)));
@@ -81,13 +80,11 @@ impl PollLoop {
             inbox,
             slots,
             sink,
-            queues: HashMap::new(),
+            intake,
             from_beginning: HashMap::new(),
-            puller: Puller::default(),
             revocation: None,
             announced: true,
             drain_timeout: settings.drain_timeout,
-            ready: HashSet::new(),
             next_commit: 1,
             commits: HashMap::new(),
             auto_commit_running: false,
@@ -103,13 +100,11 @@ impl PollLoop {
     /// Serves until closed.
     pub fn run(mut self) {
         loop {
-            let work = self.inbox.wait(self.sleep());
-            for command in work.commands {
+            for command in self.inbox.wait(self.sleep()) {
                 self.command(command);
             }
-            self.ready.extend(work.ready);
             self.serve_control();
-            self.pull();
+            self.intake.pull();
             self.give_requests_up();
             self.commit_what_is_due();
             self.progress_revocation();
@@ -122,8 +117,10 @@ impl PollLoop {
     }
 
     fn end(self) {
-        let Self { handle, control, inbox, queues, sink, commits, closing, .. } = self;
+        let Self { handle, control, inbox, intake, sink, commits, closing, .. } = self;
         inbox.close();
+        let (queues, shared) =
+            intake.close().map(|Open { queues, handle, sink, .. }| (queues, (handle, sink))).unzip();
         // Nobody waits any more when the object was collected.
         let answer = || {
             for done in closing.into_iter().flat_map(|c| c.done) {
@@ -132,7 +129,7 @@ impl PollLoop {
         };
         sink.event(json!({ "type": "closed" }));
         // JavaScript is let go, and those who wait for commits are answered, before anything here can take long.
-        drop((sink, commits));
+        drop((sink, shared, commits));
         let left = handle.closed();
         // Queues before the handle, which is destroyed here when nobody else holds it.
         let destroy = || drop((queues, control, handle));
@@ -155,7 +152,7 @@ impl PollLoop {
         let commit_retry = (self.auto_commit_not_before > now).then_some(self.auto_commit_not_before);
         let drain = self.revocation.as_ref().map(|r| r.deadline);
         let division = self.division.as_ref().map(|d| d.deadline);
-        let request = match &self.settings.mode {
+        let request = match &*self.settings.mode {
             Mode::Replies { requests, .. } => requests.lock().next_deadline(),
             Mode::Records => None,
         };
@@ -216,35 +213,10 @@ impl PollLoop {
         }
     }
 
-    fn pull(&mut self) {
-        if self.ready.is_empty() {
-            return;
-        }
-        let ready: Vec<u32> = self.ready.drain().collect();
-        let left = match &self.settings.mode {
-            Mode::Records => {
-                self.puller.records(&self.handle, &ready, &self.queues, &self.slots, &*self.sink)
-            }
-            Mode::Replies { requests, .. } => {
-                self.puller.replies(&ready, &self.queues, &self.slots, requests, &*self.sink)
-            }
-        };
-        if let Mode::Replies { assigner, .. } = &self.settings.mode {
-            // Only of the reply partitions: a member reads on until it hears that a partition has moved, and what it
-            // commits then, a stock member that has the partition by now would skip at its next rebalance.
-            let own = |p: &Partition| assigner.reply_partition(&p.topic) == Some(p.partition);
-            self.handle.store_offsets(&left.read.into_iter().filter(own).collect::<Vec<_>>());
-        }
-        if left.again {
-            self.inbox.nudge();
-        }
-        self.ready.extend(left.slots);
-    }
-
     /// Tells JavaScript of the requests that have waited too long. After the pull: a reply that has arrived
     /// counts, however busy the thread was.
     fn give_requests_up(&self) {
-        let Mode::Replies { requests, .. } = &self.settings.mode else { return };
+        let Mode::Replies { requests, .. } = &*self.settings.mode else { return };
         let expired = requests.lock().expire(Instant::now());
         if !expired.is_empty() {
             self.sink.event(json!({ "type": "requestsExpired", "requests": expired }));
@@ -289,10 +261,5 @@ impl PollLoop {
         if let Some(closing) = &mut self.closing {
             closing.deadline = closing.deadline.min(Instant::now() + LEAVE_TIMEOUT);
         }
-    }
-
-    pub(super) fn mark_ready(&mut self, slot: u32) {
-        self.ready.insert(slot);
-        self.inbox.nudge();
     }
 }

@@ -1,6 +1,6 @@
 //! From the partitions' queues into packed batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -21,6 +21,9 @@ const BATCH_BYTES: usize = 512 * 1024;
 /// Most replies taken from one queue at once.
 const REPLIES_AT_ONCE: usize = 1024;
 
+/// How far reply partitions have been read: topic and partition, and the offset to go on at.
+pub(super) type Positions = HashMap<(String, i32), i64>;
+
 /// Packs records; keeps its buffers and the reply positions between calls.
 #[derive(Default)]
 pub(super) struct Puller {
@@ -28,11 +31,15 @@ pub(super) struct Puller {
     /// That of the last request: the next one mostly has the same.
     reply_topic: Option<Arc<str>>,
     /// Where the next assignment of a reply partition goes on.
-    pub(super) positions: HashMap<(String, i32), i64>,
+    pub(super) positions: Positions,
+    batches: Vec<Vec<u8>>,
 }
 
-/// What a round left behind.
+/// What came of a round.
+#[derive(Default)]
 pub(super) struct Left {
+    /// Packed records, in order.
+    pub(super) batches: Vec<Vec<u8>>,
     /// Slots whose queues may have more.
     pub(super) slots: Vec<u32>,
     /// Whether another round should follow at once.
@@ -46,12 +53,12 @@ impl Puller {
     pub(super) fn records(
         &mut self,
         handle: &Handle,
-        ready: &[u32],
+        ready: &HashSet<u32>,
         queues: &HashMap<u32, Queue>,
         slots: &Slots,
         sink: &dyn Sink,
     ) -> Left {
-        let mut left = Left { slots: Vec::new(), again: false, read: Vec::new() };
+        let mut left = Left::default();
         for &slot in ready {
             let Some(queue) = queues.get(&slot) else { continue };
             let credit = slots.take_credit(slot);
@@ -90,24 +97,25 @@ impl Puller {
                 let sequence = first.wrapping_add(index as u32);
                 self.push(message, slot, sequence, *flags, (0, 0), origin);
                 if self.builder.byte_len() >= BATCH_BYTES {
-                    sink.batch(self.builder.finish());
+                    self.flush();
                 }
             }
         }
-        self.flush(sink);
+        self.flush();
+        left.batches = std::mem::take(&mut self.batches);
         left
     }
 
     /// Hands out the replies that somebody waits for.
     pub(super) fn replies(
         &mut self,
-        ready: &[u32],
+        ready: &HashSet<u32>,
         queues: &HashMap<u32, Queue>,
         slots: &Slots,
         requests: &Requests,
         sink: &dyn Sink,
     ) -> Left {
-        let mut left = Left { slots: Vec::new(), again: false, read: Vec::new() };
+        let mut left = Left::default();
         for &slot in ready {
             let Some(queue) = queues.get(&slot) else { continue };
             if sink.backlog() > MOST_BACKLOG_BYTES {
@@ -129,7 +137,7 @@ impl Puller {
                 let Some((flags, request)) = match_reply(&message, requests) else { continue };
                 self.push(&message, slot, 0, flags, request, Origin::UNKNOWN);
                 if self.builder.byte_len() >= BATCH_BYTES {
-                    sink.batch(self.builder.finish());
+                    self.flush();
                 }
             }
             if let Some(offset) = last
@@ -139,13 +147,14 @@ impl Puller {
                 self.positions.insert((topic.to_string(), partition), offset + 1);
             }
         }
-        self.flush(sink);
+        self.flush();
+        left.batches = std::mem::take(&mut self.batches);
         left
     }
 
-    fn flush(&mut self, sink: &dyn Sink) {
+    fn flush(&mut self) {
         if !self.builder.is_empty() {
-            sink.batch(self.builder.finish());
+            self.batches.push(self.builder.finish());
         }
     }
 

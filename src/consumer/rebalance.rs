@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::Mode;
-use super::inbox::SlotWaker;
+use super::intake::SlotWaker;
 use super::poll_loop::PollLoop;
-use crate::binding::librdkafka::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, describe_code};
+use crate::binding::librdkafka::{
+    OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, Queue, describe_code,
+};
 use crate::error::{Error, Result};
 
 /// How long the commit before a revocation may take.
@@ -44,16 +46,20 @@ impl PollLoop {
         }
         self.reply_positions(&mut partitions);
         let mut assigned = Vec::with_capacity(partitions.len());
+        let mut queues = Vec::with_capacity(partitions.len());
         for p in &partitions {
             let slot = self.slots.open(p.topic.as_str().into(), p.partition, -1);
-            self.open_queue(slot, p);
-            assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
+            if let Some(queue) = self.open_queue(slot, p) {
+                queues.push((slot, queue));
+                assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
+            }
         }
         self.handle.assign_more(&partitions)?;
         let replies: BTreeMap<String, i32> = self.slots.partitions().into_iter().collect();
         self.sink.event(json!({
             "type": "assign", "memberId": "", "partitions": assigned, "replyPartitions": replies,
         }));
+        self.intake.add(queues);
         Ok(())
     }
 
@@ -68,7 +74,7 @@ impl PollLoop {
         }
         let unsubscribed =
             if incremental { BTreeSet::new() } else { self.leave_unsubscribed_out(&mut partitions) };
-        let initial = match self.settings.mode {
+        let initial = match *self.settings.mode {
             Mode::Records => self.start_positions(&mut partitions),
             Mode::Replies { .. } => {
                 if !self.announced {
@@ -81,10 +87,12 @@ impl PollLoop {
         };
         self.announced = false;
         let mut assigned = Vec::with_capacity(partitions.len());
+        let mut queues = Vec::with_capacity(partitions.len());
         for p in &partitions {
             let committed = if p.offset >= 0 { p.offset } else { -1 };
             let slot = self.slots.open(p.topic.as_str().into(), p.partition, committed);
-            if self.open_queue(slot, p) {
+            if let Some(queue) = self.open_queue(slot, p) {
+                queues.push((slot, queue));
                 assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
             }
         }
@@ -112,11 +120,12 @@ impl PollLoop {
         if !unsubscribed.is_empty() {
             event["unsubscribed"] = json!(unsubscribed);
         }
-        if let Mode::Replies { assigner, .. } = &self.settings.mode {
+        if let Mode::Replies { assigner, .. } = &*self.settings.mode {
             event["replyPartitions"] = json!(assigner.reply_partitions());
             event["members"] = json!(assigner.last_group_size());
         }
         self.sink.event(event);
+        self.intake.add(queues);
     }
 
     /// Takes the partitions away whose topics nobody here has subscribed to, and answers those topics. kafkajs's
@@ -127,20 +136,20 @@ impl PollLoop {
         strange.map(|p| p.topic).collect()
     }
 
-    fn open_queue(&mut self, slot: u32, p: &Partition) -> bool {
+    /// The queue of an assigned partition, from which nothing is taken before JavaScript knows the slot.
+    fn open_queue(&self, slot: u32, p: &Partition) -> Option<Queue> {
         match self.handle.partition_queue(&p.topic, p.partition) {
             Ok(mut queue) => {
                 // Before the assignment: records must never reach the consumer's queue.
                 queue.stop_forwarding();
-                queue.on_ready(Arc::new(SlotWaker { inbox: Arc::clone(&self.inbox), slot }));
-                self.queues.insert(slot, queue);
-                self.mark_ready(slot);
-                true
+                let (intake, sink) = (Arc::clone(&self.intake), Arc::clone(&self.sink));
+                queue.on_ready(Arc::new(SlotWaker { intake, sink, slot }));
+                Some(queue)
             }
             Err(error) => {
                 self.slots.close(slot);
                 self.report(Err(error));
-                false
+                None
             }
         }
     }
@@ -210,7 +219,7 @@ impl PollLoop {
     /// is kept over a rebalance starts where it stood even if nothing was read of it yet: a reply may have
     /// arrived since.
     fn reply_positions(&mut self, partitions: &mut [Partition]) {
-        let known = std::mem::take(&mut self.puller.positions);
+        let known = self.intake.positions(|positions| positions.clone()).unwrap_or_default();
         for p in partitions.iter_mut() {
             let position = known.get(&(p.topic.clone(), p.partition));
             p.offset = position.copied().unwrap_or(OFFSET_END);
@@ -218,9 +227,11 @@ impl PollLoop {
         self.resolve_ends(partitions);
         // What has moved away is forgotten: should it come back, its replies will be those of others.
         let kept = self.slots.partitions();
-        self.puller.positions = known.into_iter().filter(|(partition, _)| kept.contains(partition)).collect();
         let started = partitions.iter().filter(|p| p.offset >= 0);
-        self.puller.positions.extend(started.map(|p| ((p.topic.clone(), p.partition), p.offset)));
+        self.intake.positions(|positions| {
+            positions.retain(|partition, _| kept.contains(partition));
+            positions.extend(started.map(|p| ((p.topic.clone(), p.partition), p.offset)));
+        });
     }
 
     fn resolve_ends(&mut self, partitions: &mut [Partition]) -> Vec<Partition> {
@@ -258,7 +269,7 @@ impl PollLoop {
         let slots = self.slots.start_revoking(partitions.as_deref());
         let deadline = Instant::now() + self.drain_timeout;
         let revocation = Revocation { deadline, slots, partitions, committing: false };
-        let replies = matches!(self.settings.mode, Mode::Replies { .. });
+        let replies = matches!(*self.settings.mode, Mode::Replies { .. });
         // Others have lost partitions already: nothing can be committed, so there is nothing to wait for.
         let lost = self.handle.assignment_lost();
         if !self.is_closing() {
@@ -322,8 +333,8 @@ impl PollLoop {
     }
 
     fn give_up(&mut self, Revocation { slots, partitions, .. }: &Revocation, lost: bool) {
+        self.intake.remove(slots);
         for slot in slots {
-            self.queues.remove(slot);
             self.slots.close(*slot);
         }
         let answer =
@@ -343,7 +354,7 @@ impl PollLoop {
             }));
             return;
         };
-        self.queues.remove(&slot);
+        self.intake.remove(&[slot]);
         self.slots.close(slot);
         let timeout = self.request_timeout_ms();
         let error = match self.handle.seek(std::slice::from_ref(target), timeout) {
@@ -351,10 +362,11 @@ impl PollLoop {
             Err(error) => error.code,
         };
         let slot = self.slots.open(target.topic.as_str().into(), target.partition, -1);
-        self.open_queue(slot, target);
+        let queue = self.open_queue(slot, target);
         self.sink.event(json!({
             "type": "seek", "topic": target.topic, "partition": target.partition, "slot": slot, "error": error,
         }));
+        self.intake.add(queue.into_iter().map(|queue| (slot, queue)).collect());
         if target.offset >= 0 && self.settings.auto_commit.enabled {
             self.commit_initial(std::slice::from_ref(target));
         }

@@ -6,7 +6,7 @@
 //! acknowledgements that arrive late for an old one find nothing and do no harm.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::inbox::Inbox;
@@ -129,6 +129,8 @@ pub struct Slots {
     auto_commit: AutoCommit,
     /// Automatic commits wait; see [`Slots::hold_commits`].
     commits_held: AtomicBool,
+    /// Records that JavaScript holds unhandled, of all slots.
+    held: AtomicUsize,
 }
 
 /// Largest slot number; it shares a 64-bit delivery report opaque with a sequence.
@@ -138,7 +140,13 @@ impl Slots {
     /// An empty table whose progress wakes the owner of `inbox`.
     #[must_use]
     pub fn new(inbox: Arc<Inbox>, auto_commit: AutoCommit) -> Self {
-        Self { state: Mutex::default(), inbox, auto_commit, commits_held: AtomicBool::new(false) }
+        Self {
+            state: Mutex::default(),
+            inbox,
+            auto_commit,
+            commits_held: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -154,7 +162,15 @@ impl Slots {
 
     /// Closes a slot for good.
     pub fn close(&self, slot: u32) {
-        self.lock().slots.remove(&slot);
+        if let Some(slot) = self.lock().slots.remove(&slot) {
+            self.held.fetch_sub(slot.held_records, Ordering::Relaxed);
+        }
+    }
+
+    /// Records that JavaScript holds unhandled.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// The slot of a partition, if it is assigned and not being given up.
@@ -181,6 +197,7 @@ impl Slots {
         let slot = state.slots.get_mut(&slot)?;
         let first = slot.tracker.next_sequence();
         let mut last = None;
+        let held = slot.held_records;
         for record in records {
             slot.held_records += 1;
             slot.held_bytes += record.bytes;
@@ -188,6 +205,7 @@ impl Slots {
             last = Some(slot.tracker.deliver(record.offset, record.bytes as u32, record.reply));
         }
         slot.batch_ends.extend(last);
+        self.held.fetch_add(slot.held_records - held, Ordering::Relaxed);
         Some(first)
     }
 
@@ -198,7 +216,7 @@ impl Slots {
             let mut state = self.lock();
             let Some(slot) = state.slots.get_mut(&slot) else { return };
             let (first, count) = slot.tracker.range(sequence, count, flags & SETTLED_THROUGH != 0);
-            let before = slot.tracker.first_sequence();
+            let (before, held) = (slot.tracker.first_sequence(), slot.held_records);
             for sequence in (0..count).map(|i| first.wrapping_add(i)) {
                 if flags & SETTLED_ADVANCE != 0
                     && let Some(bytes) = slot.tracker.advance(sequence)
@@ -210,6 +228,7 @@ impl Slots {
                     slot.tracker.finish(sequence);
                 }
             }
+            self.held.fetch_sub(held - slot.held_records, Ordering::Relaxed);
             slot.moved(before);
             if flags & SETTLED_COMMIT != 0 && slot.uncommitted().is_some() {
                 slot.commit_due = true;

@@ -1,0 +1,268 @@
+//! A consumer and a thread in JavaScript's place, against librdkafka's mock cluster.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+
+use super::inbox::Inbox;
+use super::intake::Intake;
+use super::membership::{Membership, division_timeout};
+use super::slots::AutoCommit;
+use super::{Consumer, Mode, Settings, Sink};
+use crate::binding::librdkafka::{Conf, Handle, Partition, Record, RecordHeaders};
+use crate::codec::incoming::{HEAD_WORDS, RECORD_WORDS};
+use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_FINISHED};
+use crate::network::Network;
+
+const TOPIC: &str = "records";
+const PARTITIONS: i32 = 3;
+/// How long anything may take before a test gives up.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// More than a test leaves waiting.
+const MOST_SIGNALS: usize = 10_000;
+
+/// What JavaScript's thread is called with.
+enum Signal {
+    Batch(Vec<u8>),
+    Event(serde_json::Value),
+    Records,
+}
+
+/// Queues what comes for JavaScript's thread, as Node.js does.
+struct Queue {
+    signals: SyncSender<Signal>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Sink for Queue {
+    fn call(&self) {
+        let _ = self.signals.send(Signal::Records);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    fn batch(&self, packed: Vec<u8>) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let _ = self.signals.send(Signal::Batch(packed));
+    }
+
+    fn event(&self, event: serde_json::Value) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let _ = self.signals.send(Signal::Event(event));
+    }
+
+    fn backlog(&self) -> usize {
+        0
+    }
+}
+
+/// JavaScript's thread.
+struct JavaScript {
+    consumer: Consumer,
+    intake: Arc<Intake>,
+    signals: Receiver<Signal>,
+    waiting: Arc<AtomicUsize>,
+    /// The partition of each slot.
+    partitions: HashMap<u32, i32>,
+    /// Records of each partition so far.
+    seen: HashMap<i32, Vec<i64>>,
+    /// Batches that it has packed itself, and that came packed.
+    own: usize,
+    given: usize,
+}
+
+impl JavaScript {
+    fn new(brokers: &str) -> Self {
+        let (signals, taken) = sync_channel(MOST_SIGNALS);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let sink = Arc::new(Queue { signals, waiting: Arc::clone(&waiting) });
+        let inbox = Arc::new(Inbox::default());
+        let membership = Arc::new(Membership::new(inbox, Vec::new()));
+        let network = Arc::new(Network::new(false));
+        let conf =
+            Conf::new([("bootstrap.servers", brokers), ("group.id", "group"), ("fetch.wait.max.ms", "10")]);
+        let conf = conf.unwrap();
+        let conf = conf.with_events(rdkafka_sys::RD_KAFKA_EVENT_REBALANCE);
+        let handle =
+            Handle::consumer(conf, Vec::new(), Arc::<Membership>::clone(&membership), Arc::clone(&network))
+                .unwrap();
+        let settings = Settings {
+            mode: Arc::new(Mode::Records),
+            membership,
+            network,
+            commits_watched: Arc::default(),
+            division_timeout: division_timeout(DEADLINE),
+            auto_commit: AutoCommit::default(),
+            auto_commit_interval: None,
+            drain_timeout: DEADLINE,
+            request_timeout: DEADLINE,
+        };
+        let intake = OnceLock::new();
+        let consumer = Consumer::start(handle, settings, sink, |made| {
+            let _ = intake.set(made);
+        });
+        Self {
+            consumer: consumer.unwrap(),
+            intake: intake.into_inner().unwrap(),
+            signals: taken,
+            waiting,
+            partitions: HashMap::new(),
+            seen: HashMap::new(),
+            own: 0,
+            given: 0,
+        }
+    }
+
+    /// Takes the next signal. Returns the batch that came of it.
+    fn turn(&mut self) -> Option<Vec<u8>> {
+        let signal = self.signals.recv_timeout(DEADLINE).expect("JavaScript is not called");
+        if !matches!(signal, Signal::Records) {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+        }
+        match signal {
+            Signal::Event(event) => {
+                let assigned = event["partitions"].as_array().into_iter().flatten();
+                for p in assigned {
+                    let slot = p["slot"].as_u64().unwrap() as u32;
+                    self.partitions.insert(slot, p["partition"].as_i64().unwrap() as i32);
+                }
+                None
+            }
+            Signal::Batch(packed) => {
+                self.given += 1;
+                Some(packed)
+            }
+            Signal::Records => self.intake.pull_for_javascript().inspect(|_| self.own += 1),
+        }
+    }
+
+    /// Handles a batch's records in order.
+    fn handle(&mut self, packed: &[u8]) {
+        let word = |at: usize| u32::from_le_bytes(packed[at * 4..at * 4 + 4].try_into().unwrap());
+        let (records, runs) = (word(0) as usize, word(4) as usize);
+        for index in 0..records {
+            let times = HEAD_WORDS * 4 + index * 16;
+            let offset = f64::from_le_bytes(packed[times..times + 8].try_into().unwrap()) as i64;
+            let record = HEAD_WORDS + (records + runs) * 4 + index * RECORD_WORDS;
+            let (slot, sequence) = (word(record), word(record + 1));
+            let partition = self.partitions[&slot];
+            self.seen.entry(partition).or_default().push(offset);
+            self.consumer.slots().settle(slot, sequence, 1, SETTLED_ADVANCE | SETTLED_FINISHED);
+        }
+    }
+
+    fn assign(&mut self, runtime: &tokio::runtime::Runtime) {
+        let partitions = (0..PARTITIONS).map(|p| Partition::at(TOPIC, p, 0)).collect();
+        runtime.block_on(self.consumer.assign(partitions)).unwrap();
+        while self.partitions.len() < PARTITIONS as usize {
+            assert!(self.turn().is_none());
+        }
+    }
+}
+
+/// How many records a batch has.
+fn records(packed: &[u8]) -> usize {
+    u32::from_le_bytes(packed[..4].try_into().unwrap()) as usize
+}
+
+fn cluster() -> MockCluster<'static, DefaultProducerContext> {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
+    cluster
+}
+
+/// Produces so many records, one after the other over the partitions.
+fn produce(handle: &Arc<Handle>, from: usize, count: usize) {
+    let topic = handle.topic_handle(TOPIC).unwrap();
+    for number in from..from + count {
+        let record = Record {
+            partition: number as i32 % PARTITIONS,
+            key: None,
+            value: Some(b"x"),
+            timestamp: 0,
+            headers: RecordHeaders::default(),
+            opaque: 0,
+        };
+        handle.produce(&topic, record).unwrap();
+    }
+}
+
+#[test]
+fn records_keep_their_order_whoever_packs_them() {
+    const BURSTS: usize = 120;
+    const BURST: usize = 60;
+    let cluster = cluster();
+    let brokers = cluster.bootstrap_servers();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut javascript = JavaScript::new(&brokers);
+    javascript.assign(&runtime);
+    let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]).unwrap();
+    let producer = Handle::producer(conf, Arc::new(Network::new(false))).unwrap();
+
+    for burst in 0..BURSTS {
+        let busy = burst % 2 == 1;
+        let mut taken = Vec::new();
+        let mut count = 0;
+        for half in 0..2 {
+            produce(&producer, burst * BURST + half * BURST / 2, BURST / 2);
+            while count < (half + 1) * BURST / 2 {
+                let Some(packed) = javascript.turn() else { continue };
+                count += records(&packed);
+                // With its hands full it leaves the rest to the poll thread.
+                if busy {
+                    taken.push(packed);
+                } else {
+                    javascript.handle(&packed);
+                }
+            }
+        }
+        for packed in taken {
+            javascript.handle(&packed);
+        }
+    }
+    for offsets in javascript.seen.values() {
+        let expected: Vec<i64> = (0..(BURSTS * BURST) as i64 / i64::from(PARTITIONS)).collect();
+        assert_eq!(*offsets, expected);
+    }
+    assert!(javascript.own > 0, "JavaScript packed nothing");
+    assert!(javascript.given > 0, "the poll thread packed nothing");
+    runtime.block_on(javascript.consumer.close(Duration::ZERO));
+    assert!(javascript.intake.pull_for_javascript().is_none(), "nothing comes after the end");
+}
+
+#[test]
+fn while_javascript_holds_records_the_poll_thread_packs() {
+    let cluster = cluster();
+    let brokers = cluster.bootstrap_servers();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut javascript = JavaScript::new(&brokers);
+    javascript.assign(&runtime);
+    let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]).unwrap();
+    let producer = Handle::producer(conf, Arc::new(Network::new(false))).unwrap();
+
+    let next = |javascript: &mut JavaScript, number| {
+        produce(&producer, number, 1);
+        loop {
+            if let Some(packed) = javascript.turn() {
+                return packed;
+            }
+        }
+    };
+    let held = next(&mut javascript, 0);
+    assert_eq!((javascript.own, javascript.given), (1, 0), "an idle JavaScript packs itself");
+    let second = next(&mut javascript, 1);
+    assert_eq!((javascript.own, javascript.given), (1, 1), "its hands are full");
+    javascript.handle(&held);
+    javascript.handle(&second);
+    let third = next(&mut javascript, 2);
+    assert_eq!((javascript.own, javascript.given), (2, 1), "its hands are free again");
+    javascript.handle(&third);
+    runtime.block_on(javascript.consumer.close(Duration::ZERO));
+}
