@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import * as ours from 'nestjs-kafka-native';
+import * as kafkaAlone from 'nestjs-kafka-native/kafka';
 import { CompressionCodecs } from '../../lib/kafkajs/compression-codecs.js';
 
 /** kafkajs throws these only inside itself, and its types do not know them. */
@@ -10,6 +14,21 @@ const INTERNAL = new Set([
   'KafkaJSInvalidLongError',
 ]);
 const own = () => ({}) as never;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const DIST = join(ROOT, 'dist');
+
+/** What the built file and those that it loads of this package load from elsewhere. */
+function modulesOf(file: string, seen: Set<string>, loaded = new Set<string>()): Set<string> {
+  if (seen.has(file)) return loaded;
+  seen.add(file);
+  const source = readFileSync(file, 'utf8');
+  for (const [, name = ''] of source.matchAll(/(?:\bfrom |\brequire\(|^import )['"]([^'"]+)['"]/gm)) {
+    const path = name.startsWith('.') ? resolve(dirname(file), name) : undefined;
+    if (path?.startsWith(DIST)) modulesOf(path, seen, loaded);
+    else loaded.add(path === undefined ? name : relative(ROOT, path));
+  }
+  return loaded;
+}
 
 describe('the package', () => {
   it('exports what kafkajs exports', () => {
@@ -22,6 +41,23 @@ describe('the package', () => {
     expect(ours.CompressionTypes).toEqual(kafkajs.CompressionTypes);
     expect(ours.logLevel).toEqual(kafkajs.logLevel);
     expect(Object.keys(ours.Partitioners).toSorted()).toEqual(Object.keys(kafkajs.Partitioners).toSorted());
+  });
+});
+
+describe('the entry without NestJS', () => {
+  it('exports what kafkajs exports, the same objects as the main entry', () => {
+    const wanted = Object.keys(kafkajs).filter((name) => !INTERNAL.has(name));
+    expect(wanted.filter((name) => !(name in kafkaAlone))).toEqual([]);
+    const main = new Map<string, unknown>(Object.entries(ours));
+    for (const [name, value] of Object.entries(kafkaAlone)) expect(main.get(name)).toBe(value);
+  });
+
+  it.each(['esm', 'cjs'])('loads nothing but Node.js’s modules and the binding (%s)', (format) => {
+    const seen = new Set<string>();
+    const loaded = modulesOf(join(DIST, format, 'kafka.js'), seen);
+    expect(seen.size).toBeGreaterThan(40);
+    const others = [...loaded].filter((name) => !name.startsWith('node:'));
+    expect(others).toEqual([join('binding', 'index.js')]);
   });
 });
 

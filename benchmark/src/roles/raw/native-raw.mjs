@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'nestjs-kafka-native';
+import { Kafka, logLevel } from 'nestjs-kafka-native/kafka';
 import { kafkajsClient } from './kafkajs-shape.mjs';
 
 export const { createProducer, createConsumer } = kafkajsClient(
