@@ -15,16 +15,6 @@ pub type ConsumerArgs = FnArgs<(Option<Buffer>, Option<String>)>;
 /// Arguments of a producer's callback.
 pub type ProducerArgs = FnArgs<(Option<Uint32Array>, Option<String>)>;
 
-/// One call's worth.
-pub enum Signal<D> {
-    /// Numbers or packed records.
-    Data(D),
-    /// JSON text.
-    Event(String),
-}
-
-type Callback<D, A> = ThreadsafeFunction<Signal<D>, (), A, Status, false>;
-
 /// What a consumer calls JavaScript with.
 enum ConsumerSignal {
     /// Packed records.
@@ -130,21 +120,29 @@ impl crate::consumer::Sink for ConsumerSink {
     }
 }
 
+/// What a producer calls JavaScript with.
+enum ProducerSignal {
+    /// Delivery reports, as numbers.
+    Reports(Vec<u32>),
+    /// JSON text.
+    Event(String),
+}
+
 /// Calls a producer's callback.
 pub struct ProducerSink {
-    callback: Callback<Vec<u32>, ProducerArgs>,
+    callback: ThreadsafeFunction<ProducerSignal, (), ProducerArgs, Status, false>,
 }
 
 impl ProducerSink {
     /// Wraps the callback.
     pub fn new(callback: &Function<'_, ProducerArgs, ()>) -> napi::Result<Self> {
         let callback = callback
-            .build_threadsafe_function::<Signal<Vec<u32>>>()
+            .build_threadsafe_function::<ProducerSignal>()
             .callee_handled::<false>()
             .build_callback(|context| {
                 Ok(match context.value {
-                    Signal::Data(words) => FnArgs::from((Some(Uint32Array::new(words)), None)),
-                    Signal::Event(text) => FnArgs::from((None, Some(text))),
+                    ProducerSignal::Reports(words) => FnArgs::from((Some(Uint32Array::new(words)), None)),
+                    ProducerSignal::Event(text) => FnArgs::from((None, Some(text))),
                 })
             })?;
         Ok(Self { callback })
@@ -153,10 +151,10 @@ impl ProducerSink {
 
 impl crate::producer::Sink for ProducerSink {
     fn reports(&self, words: Vec<u32>) {
-        self.callback.call(Signal::Data(words), ThreadsafeFunctionCallMode::NonBlocking);
+        self.callback.call(ProducerSignal::Reports(words), ThreadsafeFunctionCallMode::NonBlocking);
     }
 
     fn event(&self, event: serde_json::Value) {
-        self.callback.call(Signal::Event(event.to_string()), ThreadsafeFunctionCallMode::NonBlocking);
+        self.callback.call(ProducerSignal::Event(event.to_string()), ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
