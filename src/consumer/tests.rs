@@ -172,10 +172,27 @@ fn records(packed: &[u8]) -> usize {
     u32::from_le_bytes(packed[..4].try_into().unwrap()) as usize
 }
 
-fn cluster() -> MockCluster<'static, DefaultProducerContext> {
-    let cluster = MockCluster::new(1).unwrap();
-    cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
-    cluster
+/// A consumer with all partitions assigned, and a producer.
+struct Rig {
+    javascript: JavaScript,
+    producer: Arc<Handle>,
+    runtime: tokio::runtime::Runtime,
+    /// Outlives the clients.
+    _cluster: MockCluster<'static, DefaultProducerContext>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
+        let brokers = cluster.bootstrap_servers();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut javascript = JavaScript::new(&brokers);
+        javascript.assign(&runtime);
+        let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]).unwrap();
+        let producer = Handle::producer(conf, Arc::new(Network::new(false))).unwrap();
+        Self { javascript, producer, runtime, _cluster: cluster }
+    }
 }
 
 /// Produces so many records, one after the other over the partitions.
@@ -198,13 +215,7 @@ fn produce(handle: &Arc<Handle>, from: usize, count: usize) {
 fn records_keep_their_order_whoever_packs_them() {
     const BURSTS: usize = 120;
     const BURST: usize = 60;
-    let cluster = cluster();
-    let brokers = cluster.bootstrap_servers();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut javascript = JavaScript::new(&brokers);
-    javascript.assign(&runtime);
-    let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]).unwrap();
-    let producer = Handle::producer(conf, Arc::new(Network::new(false))).unwrap();
+    let Rig { mut javascript, producer, runtime, _cluster } = Rig::new();
 
     for burst in 0..BURSTS {
         let busy = burst % 2 == 1;
@@ -239,13 +250,7 @@ fn records_keep_their_order_whoever_packs_them() {
 
 #[test]
 fn while_javascript_holds_records_the_poll_thread_packs() {
-    let cluster = cluster();
-    let brokers = cluster.bootstrap_servers();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut javascript = JavaScript::new(&brokers);
-    javascript.assign(&runtime);
-    let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]).unwrap();
-    let producer = Handle::producer(conf, Arc::new(Network::new(false))).unwrap();
+    let Rig { mut javascript, producer, runtime, _cluster } = Rig::new();
 
     let next = |javascript: &mut JavaScript, number| {
         produce(&producer, number, 1);
