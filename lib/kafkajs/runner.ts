@@ -53,8 +53,6 @@ export interface RunnerOptions {
 
 /** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their marks go out. */
 const LONGEST_SLICE = 10;
-/** The clock is read again when a slice has grown by a quarter, at the latest after so many records. */
-const MOST_UNTIMED = 16;
 
 /**
  * Runs the handler over the partitions: each in order, up to `concurrency` of them at once, a failing one resting while the others go
@@ -66,9 +64,6 @@ export class Runner {
   #waiting: Lane[] = [];
   #active = 0;
   #sliceStarted = 0;
-  /** Records of the slice, and with which of them the clock is read again. */
-  #sliceRecords = 0;
-  #timedRecord = 0;
   #breath: Promise<void> | undefined;
 
   constructor(options: RunnerOptions) {
@@ -318,13 +313,10 @@ export class Runner {
     return false;
   }
 
-  /** Whether the slice is over. Reading the clock for every record would take longer than some handlers do. */
   #isOvertime(): boolean {
-    if (this.#breath !== undefined && ++this.#sliceRecords < this.#timedRecord) return false;
     const now = performance.now();
     if (this.#breath === undefined) {
       this.#sliceStarted = now;
-      this.#sliceRecords = 0;
       this.#breath = new Promise((resolve) => {
         setImmediate(() => {
           this.#breath = undefined;
@@ -332,7 +324,6 @@ export class Runner {
         });
       });
     }
-    this.#timedRecord = this.#sliceRecords + Math.min(1 + (this.#sliceRecords >> 2), MOST_UNTIMED);
     return now - this.#sliceStarted > LONGEST_SLICE;
   }
 
