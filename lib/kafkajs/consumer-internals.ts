@@ -1,8 +1,9 @@
 import type { NativeConsumer } from '../native.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
+import type { RecordHandler } from './record-handler.js';
 import type { ResolvedRetry } from './retry.js';
-import type { RecordHandler, RunnerOptions } from './runner.js';
+import type { RunnerOptions } from './runner.js';
 import type { TopicPartition } from './types.js';
 
 /** What NestJS's client and server do below kafkajs's surface. */

@@ -2,7 +2,7 @@ import { PackedBatch } from './batch.js';
 import type { Lane } from './lane.js';
 import { handlerControls, type HandlerOwner } from './each-message.js';
 import type { ResolvedOffsets } from './resolved-offsets.js';
-import type { BatchHandler } from './runner.js';
+import type { BatchHandler } from './record-handler.js';
 import type { ConsumerRunConfig, Offsets, TopicPartitionOffset } from './types.js';
 
 /** What a batch handler needs of its consumer. */

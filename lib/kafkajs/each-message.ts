@@ -1,6 +1,6 @@
 import type { IncomingBatch } from '../packed/incoming.js';
 import type { Lane } from './lane.js';
-import type { RecordHandler } from './runner.js';
+import type { RecordHandler } from './record-handler.js';
 import type { EachMessageHandler, EachMessagePayload, KafkaMessage } from './types.js';
 
 /** A record in kafkajs's shape. */

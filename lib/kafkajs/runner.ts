@@ -3,27 +3,14 @@ import { ADVANCE, COMMIT, FINISHED, THROUGH, type OutgoingBuffer } from '../pack
 import type { HandlerWatch } from './handler-watch.js';
 import { Lane, type Segment } from './lane.js';
 import type { PartitionMemory } from './partition-memory.js';
+import {
+  Running,
+  UNFINISHED,
+  type BatchHandler,
+  type Outcome,
+  type RecordHandler,
+} from './record-handler.js';
 import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from './retry.js';
-
-/** What a handler answers when the record's replies are not all there yet: it calls {@link Runner.finish} itself. */
-export const UNFINISHED: unique symbol = Symbol('unfinished');
-
-/** Handles one record. The partition waits for a promise; a rejection (or a throw) brings the record again. */
-export type RecordHandler = (
-  lane: Lane,
-  batch: IncomingBatch,
-  index: number,
-) => Promise<void | typeof UNFINISHED> | void | typeof UNFINISHED;
-
-/**
- * Handles what is left of a segment at once. `resolve` is told which record is done, and with it all before; what is not resolved in
- * the end comes again.
- */
-export type BatchHandler = (
-  lane: Lane,
-  segment: Segment,
-  resolve: (index: number) => void,
-) => Promise<void> | void;
 
 /** What a runner needs of its owner. */
 export interface RunnerOptions {
@@ -230,11 +217,25 @@ export class Runner {
     const { marks, watch } = this.#options;
     while (segment.index < end && !lane.halted) {
       const index = segment.index;
-      let outcome: void | typeof UNFINISHED;
+      let outcome: Outcome;
       watch?.begin(lane, batch, index);
       try {
-        const running = handle(lane, batch, index);
-        outcome = running instanceof Promise ? await running : running;
+        let handled = handle(lane, batch, index);
+        if (handled instanceof Running) {
+          const { result, end: sequel } = handled;
+          let isFailed = false;
+          let value: unknown;
+          try {
+            value = await result;
+          } catch (error) {
+            isFailed = true;
+            value = error;
+          }
+          handled = isFailed
+            ? sequel.failed(value, lane, batch, index)
+            : sequel.succeeded(value, lane, batch, index);
+        }
+        outcome = handled instanceof Promise ? await handled : handled;
         watch?.end(lane);
       } catch (error) {
         watch?.end(lane);

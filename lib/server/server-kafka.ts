@@ -1,19 +1,12 @@
 import { Logger } from '@nestjs/common';
-import {
-  KafkaRetriableException,
-  Server,
-  Transport,
-  type CustomTransportStrategy,
-  type MessageHandler,
-} from '@nestjs/microservices';
-import { isObservable, lastValueFrom, type Observable, ReplaySubject } from 'rxjs';
+import { Server, Transport, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { Consumer } from '../kafkajs/consumer.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../kafkajs/events.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import type { Lane } from '../kafkajs/lane.js';
 import { nestLogCreator } from '../kafkajs/nest-log.js';
 import type { Producer } from '../kafkajs/producer.js';
-import { UNFINISHED } from '../kafkajs/runner.js';
+import { Running, settled, type Outcome, type RecordEnd } from '../kafkajs/record-handler.js';
 import { matches } from '../kafkajs/subscriptions.js';
 import type { KafkaConfig } from '../kafkajs/types.js';
 import {
@@ -31,7 +24,9 @@ import { REQUEST, type IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
 import { DeadLetterWriter } from './dead-letter-writer.js';
 import { PackedKafkaContext } from './kafka-context.js';
-import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
+import { withinHooks } from './processing-hooks.js';
+import { eventEnd, RequestEnd } from './record-end.js';
+import { ReplyWriter } from './reply-writer.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
 /**
@@ -41,17 +36,13 @@ type Handler = MessageHandler & { isEventHandler?: boolean };
 export type ServerKafkaStatus = KafkaStatus | 'stalled';
 type Status = `${ServerKafkaStatus}`;
 
-/** Waits for what a hook returned, whose outcome counts, and then for a handling that the hook did not wait for. */
-async function processed<T>(returned: unknown, handled: Promise<T> | undefined): Promise<T | undefined> {
-  let isUnderWay = handled !== undefined;
-  let outcome: T | undefined;
-  const settle = (value?: T): void => {
-    isUnderWay = false;
-    outcome = value;
-  };
-  handled?.then(settle, () => settle());
-  await returned;
-  return isUnderWay ? await handled : outcome;
+/** Calls a handler; what it throws is the promise's. */
+function begin(handler: Handler, data: unknown, context: PackedKafkaContext, end: RecordEnd): Running {
+  try {
+    return new Running(handler(data, context), end);
+  } catch (error) {
+    return new Running(Promise.reject(error), end);
+  }
 }
 
 /**
@@ -86,7 +77,10 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   /** `consumer.groupId` and the postfix. */
   protected groupId: string;
   readonly #deadLetters: DeadLetterWriter | undefined;
+  /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
+  readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
   #replies: ReplyWriter | undefined;
+  #requestEnd: RequestEnd | undefined;
   #lastStatus: Status | undefined;
   #keepBinary = false;
   #decodesItself = true;
@@ -195,11 +189,14 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     );
     this.consumer = consumer;
     this.producer = producer;
-    this.#replies = new ReplyWriter(
-      channel,
-      this.serializer,
-      this.serializer instanceof KafkaRequestSerializer,
-    );
+    const isDefault = this.serializer instanceof KafkaRequestSerializer;
+    const replies = new ReplyWriter(channel, this.serializer, isDefault);
+    this.#replies = replies;
+    this.#requestEnd = new RequestEnd({
+      reply: (slot, sequence, packet) => replies.write(slot, sequence, packet),
+      send: (stream$, respond) => this.send(stream$, respond),
+      finish: (slot, sequence) => consumer.finish(slot, sequence),
+    });
     this.#keepBinary = this.options.parser?.keepBinary ?? false;
     this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;
     this.registerConsumerEventListeners();
@@ -276,7 +273,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     lane: Lane,
     batch: IncomingBatch,
     index: number,
-  ): Promise<void | typeof UNFINISHED> | void {
+  ): Promise<Outcome> | Outcome | Running {
     const context = new PackedKafkaContext(
       batch,
       index,
@@ -285,15 +282,14 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       this.producer as Producer,
       this.#keepBinary,
     );
-    const isRequest = (batch.flags(index) & REQUEST) !== 0;
-    if (!this.#decodesItself) return this.#deserialize(lane, batch, index, context, isRequest);
+    if (!this.#decodesItself) return this.#deserialize(lane, batch, index, context);
     const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
     // A tombstone's payload is the message itself.
     const data = value ?? context.getMessage();
-    const handler = (lane.route ??= { handler: this.getHandlerByPattern(lane.topic) }) as {
+    const { handler } = (lane.route ??= { handler: this.getHandlerByPattern(lane.topic) }) as {
       handler: Handler | null;
     };
-    return this.#dispatch(handler.handler, lane.topic, data, context, isRequest, lane, batch.sequence(index));
+    return this.#dispatch(handler, lane.topic, data, context, lane, batch, index);
   }
 
   async #deserialize(
@@ -301,19 +297,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     batch: IncomingBatch,
     index: number,
     context: PackedKafkaContext,
-    isRequest: boolean,
-  ): Promise<void | typeof UNFINISHED> {
+  ): Promise<Outcome> {
     const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: lane.topic });
     const handler = this.getHandlerByPattern(packet.pattern);
-    return this.#dispatch(
-      handler,
-      packet.pattern,
-      packet.data,
-      context,
-      isRequest,
-      lane,
-      batch.sequence(index),
-    );
+    const handled = this.#dispatch(handler, packet.pattern, packet.data, context, lane, batch, index);
+    return handled instanceof Running ? settled(handled, lane, batch, index) : handled;
   }
 
   #dispatch(
@@ -321,109 +309,27 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     pattern: string,
     data: unknown,
     context: PackedKafkaContext,
-    isRequest: boolean,
     lane: Lane,
-    sequence: number,
-  ): Promise<void | typeof UNFINISHED> | void {
-    if (handler?.isEventHandler || !isRequest) {
-      if (!handler) {
-        this.logger.error(noEventHandler(pattern));
-        return;
-      }
-      return this.#process(context, () => this.#event(handler, data, context));
-    }
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome> | Outcome | Running {
+    const isRequest = (batch.flags(index) & REQUEST) !== 0;
     if (!handler) {
-      return this.#replies?.write(lane.slot, sequence, { err: NO_MESSAGE_HANDLER });
+      if (isRequest)
+        return this.#replies?.write(lane.slot, batch.sequence(index), { err: NO_MESSAGE_HANDLER });
+      this.logger.error(noEventHandler(pattern));
+      return;
     }
-    const { slot } = lane;
-    return this.#process(context, () => this.#request(handler, data, context, slot, sequence));
-  }
-
-  /**
-   * Handles a message within NestJS's hook. The hook's type lets it return nothing, and some start the handling without waiting for it:
-   * then the message waits all the same, or its offset would count too early. NestJS before 11.1.4 has no hooks.
-   */
-  #process<T>(context: PackedKafkaContext, handle: () => Promise<T>): Promise<T | undefined> | undefined {
-    const hook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
-    if (hook === undefined) return handle();
-    let handled = undefined as Promise<T> | undefined;
-    const returned: unknown = hook.call(this, this.transportId, context, () => (handled = handle()));
-    return returned === undefined || returned === handled ? handled : processed(returned, handled);
-  }
-
-  async #event(handler: Handler, data: unknown, context: PackedKafkaContext): Promise<void> {
-    try {
-      const result: unknown = await handler(data, context);
-      // Stock's lastValueFrom() without a default fails on a stream that completes empty, and so redelivers it for ever.
-      if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-    } finally {
-      this.onProcessingEndHook?.(this.transportId, context);
+    const end = handler.isEventHandler || !isRequest ? eventEnd : (this.#requestEnd as RequestEnd);
+    if (this.onProcessingEndHook === undefined && this.onProcessingStartHook === this.#noStartHook) {
+      return begin(handler, data, context, end);
     }
-  }
-
-  async #request(
-    handler: Handler,
-    data: unknown,
-    context: PackedKafkaContext,
-    slot: number,
-    sequence: number,
-  ): Promise<void | typeof UNFINISHED> {
-    const end = (): void => this.onProcessingEndHook?.(this.transportId, context);
-    let packet: ReplyPacket;
-    try {
-      packet = { response: await handler(data, context), isDisposed: true };
-    } catch (error) {
-      if (error instanceof KafkaRetriableException) {
-        end();
-        throw error;
-      }
-      packet = { err: error, isDisposed: true };
-    }
-    if (isObservable(packet.response)) return this.#stream(packet.response, slot, sequence, end);
-    const written = this.#replies?.write(slot, sequence, packet);
-    if (written !== undefined) await written;
-    end();
-  }
-
-  /**
-   * Replies with each value of a stream. The partition goes on after the first one, as in stock; the offset counts when the last reply
-   * is acknowledged.
-   */
-  async #stream(
-    response$: Observable<unknown>,
-    slot: number,
-    sequence: number,
-    end: () => void,
-  ): Promise<typeof UNFINISHED> {
-    const replay$ = new ReplaySubject<unknown>();
-    await new Promise<void>((resolve, reject) => {
-      response$.subscribe({
-        next: (value) => {
-          replay$.next(value);
-          resolve();
-        },
-        error: (error: unknown) => {
-          if (error instanceof KafkaRetriableException) reject(error);
-          else resolve();
-          replay$.error(error);
-        },
-        complete: () => {
-          replay$.complete();
-          resolve();
-        },
-      });
-    }).catch((error: unknown) => {
-      end();
-      throw error;
-    });
-    const consumer = this.consumer as Consumer;
-    this.send(replay$, async (packet: ReplyPacket) => {
-      await this.#replies?.write(slot, sequence, packet);
-      if (!packet.isDisposed) return;
-      end();
-      consumer.finish(slot, sequence);
-    });
-    return UNFINISHED;
+    const startHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
+    return withinHooks(
+      startHook && ((done) => startHook.call(this, this.transportId, context, done)),
+      () => this.onProcessingEndHook?.(this.transportId, context),
+      (ended) => settled(begin(handler, data, context, end), lane, batch, index, ended),
+    );
   }
 
   /** The driver's objects: `[Kafka, Consumer, Producer]`. */

@@ -30,6 +30,9 @@ struct Ready {
     slots: HashSet<u32>,
     /// JavaScript has been called and has not come yet.
     called: bool,
+    /// The replies that were taken last were all for others: JavaScript is not called before there is one for it.
+    /// Clients that share a reply partition would otherwise wake one another's JavaScript for each reply.
+    fruitless: bool,
 }
 
 /// What is needed to take it; given up when the consumer ends.
@@ -153,7 +156,13 @@ impl Intake {
                 left
             }
         };
-        self.ready().slots.extend(left.slots);
+        {
+            let mut ready = self.ready();
+            ready.slots.extend(left.slots);
+            if !left.read.is_empty() {
+                ready.fruitless = left.batches.is_empty();
+            }
+        }
         if left.again {
             self.inbox.nudge();
         }
@@ -169,8 +178,8 @@ impl Intake {
             if ready.called {
                 return;
             }
-            ready.called = idle;
-            idle
+            ready.called = idle && !ready.fruitless;
+            ready.called
         };
         if call {
             sink.call();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -14,10 +14,13 @@ use super::intake::Intake;
 use super::membership::{Membership, division_timeout};
 use super::slots::AutoCommit;
 use super::{Consumer, Mode, Settings, Sink};
+use crate::assignor::{NestReplyPartitionAssigner, StartTime};
 use crate::binding::librdkafka::{Conf, Handle, Partition, Record, RecordHeaders};
 use crate::codec::incoming::{HEAD_WORDS, RECORD_WORDS};
 use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_FINISHED};
 use crate::network::Network;
+use crate::rpc::headers::{CORRELATION_ID, NEST_IS_DISPOSED};
+use crate::rpc::requests::Requests;
 
 const TOPIC: &str = "records";
 const PARTITIONS: i32 = 3;
@@ -73,13 +76,14 @@ struct JavaScript {
     partitions: HashMap<u32, i32>,
     /// Records of each partition so far.
     seen: HashMap<i32, Vec<i64>>,
-    /// Batches that it has packed itself, and that came packed.
+    /// Times that it was called for records, batches that it has packed itself, and that came packed.
+    calls: usize,
     own: usize,
     given: usize,
 }
 
 impl JavaScript {
-    fn new(brokers: &str) -> Self {
+    fn new(brokers: &str, mode: Mode) -> Self {
         let (signals, taken) = sync_channel(MOST_SIGNALS);
         let waiting = Arc::new(AtomicUsize::new(0));
         let sink = Arc::new(Queue { signals, waiting: Arc::clone(&waiting) });
@@ -94,7 +98,7 @@ impl JavaScript {
             Handle::consumer(conf, Vec::new(), Arc::<Membership>::clone(&membership), Arc::clone(&network))
                 .unwrap();
         let settings = Settings {
-            mode: Arc::new(Mode::Records),
+            mode: Arc::new(mode),
             membership,
             network,
             commits_watched: Arc::default(),
@@ -115,14 +119,19 @@ impl JavaScript {
             waiting,
             partitions: HashMap::new(),
             seen: HashMap::new(),
+            calls: 0,
             own: 0,
             given: 0,
         }
     }
 
-    /// Takes the next signal. Returns the batch that came of it.
+    /// Waits for the next signal. Returns the batch that came of it.
     fn turn(&mut self) -> Option<Vec<u8>> {
         let signal = self.signals.recv_timeout(DEADLINE).expect("JavaScript is not called");
+        self.take(signal)
+    }
+
+    fn take(&mut self, signal: Signal) -> Option<Vec<u8>> {
         if !matches!(signal, Signal::Records) {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
         }
@@ -139,7 +148,10 @@ impl JavaScript {
                 self.given += 1;
                 Some(packed)
             }
-            Signal::Records => self.intake.pull_for_javascript().inspect(|_| self.own += 1),
+            Signal::Records => {
+                self.calls += 1;
+                self.intake.pull_for_javascript().inspect(|_| self.own += 1)
+            }
         }
     }
 
@@ -182,12 +194,12 @@ struct Rig {
 }
 
 impl Rig {
-    fn new() -> Self {
+    fn new(mode: Mode) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
         let brokers = cluster.bootstrap_servers();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut javascript = JavaScript::new(&brokers);
+        let mut javascript = JavaScript::new(&brokers, mode);
         javascript.assign(&runtime);
         let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]).unwrap();
         let producer = Handle::producer(conf, Arc::new(Network::new(false))).unwrap();
@@ -197,25 +209,22 @@ impl Rig {
 
 /// Produces so many records, one after the other over the partitions.
 fn produce(handle: &Arc<Handle>, from: usize, count: usize) {
-    let topic = handle.topic_handle(TOPIC).unwrap();
     for number in from..from + count {
-        let record = Record {
-            partition: number as i32 % PARTITIONS,
-            key: None,
-            value: Some(b"x"),
-            timestamp: 0,
-            headers: RecordHeaders::default(),
-            opaque: 0,
-        };
-        handle.produce(&topic, record).unwrap();
+        produce_to(handle, number as i32 % PARTITIONS, RecordHeaders::default());
     }
+}
+
+fn produce_to(handle: &Arc<Handle>, partition: i32, headers: RecordHeaders<'_>) {
+    let topic = handle.topic_handle(TOPIC).unwrap();
+    let record = Record { partition, key: None, value: Some(b"x"), timestamp: 0, headers, opaque: 0 };
+    handle.produce(&topic, record).unwrap();
 }
 
 #[test]
 fn records_keep_their_order_whoever_packs_them() {
     const BURSTS: usize = 120;
     const BURST: usize = 60;
-    let Rig { mut javascript, producer, runtime, _cluster } = Rig::new();
+    let Rig { mut javascript, producer, runtime, _cluster } = Rig::new(Mode::Records);
 
     for burst in 0..BURSTS {
         let busy = burst % 2 == 1;
@@ -250,7 +259,7 @@ fn records_keep_their_order_whoever_packs_them() {
 
 #[test]
 fn while_javascript_holds_records_the_poll_thread_packs() {
-    let Rig { mut javascript, producer, runtime, _cluster } = Rig::new();
+    let Rig { mut javascript, producer, runtime, _cluster } = Rig::new(Mode::Records);
 
     let next = |javascript: &mut JavaScript, number| {
         produce(&producer, number, 1);
@@ -269,5 +278,50 @@ fn while_javascript_holds_records_the_poll_thread_packs() {
     let third = next(&mut javascript, 2);
     assert_eq!((javascript.own, javascript.given), (2, 1), "its hands are free again");
     javascript.handle(&third);
+    runtime.block_on(javascript.consumer.close(Duration::ZERO));
+}
+
+#[test]
+fn an_idle_javascript_is_left_alone_by_replies_to_others() {
+    const OTHERS: i64 = 20;
+    let requests = Arc::new(Requests::new("prefix".into(), None));
+    let assigner = Arc::new(NestReplyPartitionAssigner::new(StartTime::from_clocks(DEADLINE, DEADLINE)));
+    let Rig { mut javascript, producer, runtime, _cluster } =
+        Rig::new(Mode::Replies { requests: Arc::clone(&requests), assigner });
+    let reply = |id: &[u8]| {
+        let mut headers = RecordHeaders::default();
+        headers.push(CORRELATION_ID, Some(id));
+        headers.push(NEST_IS_DISPOSED, Some(b"true"));
+        produce_to(&producer, 0, headers);
+    };
+
+    for count in 1..=OTHERS {
+        reply(b"of another client");
+        let read = |intake: &Intake| intake.positions(|all| all.get(&(TOPIC.to_owned(), 0)).copied());
+        while read(&javascript.intake).flatten() != Some(count) {
+            if let Ok(signal) = javascript.signals.recv_timeout(Duration::from_millis(1)) {
+                assert!(javascript.take(signal).is_none());
+            }
+        }
+    }
+    // The first ones may find it called already.
+    assert!(
+        javascript.calls < OTHERS as usize / 4,
+        "called {} times for replies to others",
+        javascript.calls
+    );
+
+    let next = |javascript: &mut JavaScript, slot| {
+        reply(&requests.open(slot, 1, Instant::now()));
+        loop {
+            if let Some(packed) = javascript.turn() {
+                return records(&packed);
+            }
+        }
+    };
+    assert_eq!(next(&mut javascript, 0), 1);
+    assert_eq!((javascript.own, javascript.given), (0, 1), "the poll thread finds its reply");
+    assert_eq!(next(&mut javascript, 1), 1);
+    assert_eq!((javascript.own, javascript.given), (1, 1), "it packs itself again");
     runtime.block_on(javascript.consumer.close(Duration::ZERO));
 }
