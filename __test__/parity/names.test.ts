@@ -8,6 +8,7 @@ import { outcome } from '../harness/outcome';
 import { replaceText } from '../harness/plain';
 import { Tap } from '../harness/tap';
 import { transport, type Kind, type TransportOptions } from '../harness/transports';
+import { until } from '../harness/wait';
 
 afterAll(closeBroker);
 
@@ -22,9 +23,12 @@ function echo(topic: string): Type {
   return Echo;
 }
 
-/** Client ids of a group's members, and how it divides its topics. */
+/** Client ids of a group's members, and how it divides its topics, once it is stable: stock listens before it has joined. */
 async function group(groupId: string): Promise<object> {
-  const { members, protocolType, state } = await describeGroup(groupId);
+  const { members, protocolType, state } = await until(`${groupId} is stable`, async () => {
+    const described = await describeGroup(groupId);
+    return described.state === 'Stable' && described;
+  });
   return { clientIds: members.map(({ clientId }) => clientId), protocolType, state };
 }
 

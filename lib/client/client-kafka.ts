@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
+import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import { KafkaPendingRequestsError } from '../kafkajs/errors.js';
@@ -286,23 +287,12 @@ export class ClientKafka extends ClientProxy {
 
   /** Has the consumer's events change {@link status}. */
   protected registerConsumerEventListeners(): void {
-    const consumer = this._consumer;
-    if (!consumer) return;
-    const { events } = consumer;
-    consumer.on(events.CONNECT, () => this.#status('connected'));
-    consumer.on(events.DISCONNECT, () => this.#status('disconnected'));
-    consumer.on(events.REBALANCING, () => this.#status('rebalancing'));
-    consumer.on(events.GROUP_JOIN, () => this.#status('connected'));
-    consumer.on(events.STOP, () => this.#status('stopped'));
-    consumer.on(events.CRASH, () => this.#status('crashed'));
+    if (this._consumer) onConsumerStatus(this._consumer, (status) => this.#status(status));
   }
 
   /** Has the producer's events change {@link status}. */
   protected registerProducerEventListeners(): void {
-    const producer = this._producer;
-    if (!producer) return;
-    producer.on(producer.events.CONNECT, () => this.#status('connected'));
-    producer.on(producer.events.DISCONNECT, () => this.#status('disconnected'));
+    if (this._producer) onProducerStatus(this._producer, (status) => this.#status(status));
   }
 
   #status(status: Status): void {

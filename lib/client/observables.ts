@@ -9,12 +9,16 @@ export function onceConnected<T>(
   publish: (observer: Observer<T>) => TeardownLogic,
 ): Observable<T> {
   return new Observable<T>((observer) => {
+    const fail = (error: unknown): void => observer.error(error);
     const send = (): void => {
-      if (!observer.closed) observer.add(publish(observer));
+      if (observer.closed) return;
+      try {
+        observer.add(publish(observer));
+      } catch (error) {
+        fail(error);
+      }
     };
-    connect()
-      .then(send)
-      .catch((error: unknown) => observer.error(error));
+    connect().then(send, fail);
   });
 }
 

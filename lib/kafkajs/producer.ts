@@ -1,7 +1,6 @@
 import {
   producerProperties,
   compressionCodec,
-  checkEosAcks,
   readSend,
   type ProducerSettings,
   type SendOptions,
@@ -18,11 +17,11 @@ import { Partitioning } from './partitioning.js';
 import type { SendCallback } from './pending-sends.js';
 import { ProducerHandle, type CoreEvent } from './producer-handle.js';
 import { emitRequests, wantsRequests } from './request-events.js';
+import { byTopic, checkBatch } from './topic-messages.js';
 import { Transactions } from './transaction.js';
 import type {
   KafkaConfig,
   Logger,
-  Message,
   Producer as ProducerShape,
   PartitionMetadata,
   ProducerBatch,
@@ -379,33 +378,5 @@ async function later<T>(
     next(await placed);
   } catch (error) {
     fail(error);
-  }
-}
-
-/** The messages of each topic, in the order in which the topics are first named. */
-function byTopic(topicMessages: readonly TopicMessages[]): [topic: string, messages: Message[]][] {
-  const [only] = topicMessages;
-  if (topicMessages.length === 1 && only !== undefined) return [[only.topic, only.messages]];
-  const merged = new Map<string, Message[]>();
-  for (const { topic, messages } of topicMessages) {
-    merged.set(topic, [...(merged.get(topic) ?? []), ...messages]);
-  }
-  return [...merged];
-}
-
-/** kafkajs's checks of `send()` and `sendBatch()`, with its texts; `acks` of idempotent producers only. */
-function checkBatch(topicMessages: readonly TopicMessages[], acks?: number): void {
-  if (topicMessages.some(({ topic }) => !topic)) throw new KafkaJSNonRetriableError('Invalid topic');
-  checkEosAcks(acks);
-  for (const { topic, messages } of topicMessages) {
-    if (!Array.isArray(messages)) {
-      throw new KafkaJSNonRetriableError(`Invalid messages array [${String(messages)}] for topic "${topic}"`);
-    }
-    const invalid = messages.find((message) => message.value === undefined);
-    if (invalid) {
-      throw new KafkaJSNonRetriableError(
-        `Invalid message without value for topic "${topic}": ${JSON.stringify(invalid)}`,
-      );
-    }
   }
 }

@@ -12,13 +12,13 @@ export type RecordHandler = (
   lane: Lane,
   batch: IncomingBatch,
   index: number,
-) => Promise<Outcome> | Outcome | Running;
+) => Promise<Outcome> | Outcome | Handling;
 
 /**
  * A promise of somebody else's, and what follows it. The runner awaits it as it is: an `async` function around it would cost each
  * record a promise and a turn of the microtask queue more.
  */
-export class Running {
+export class Handling {
   readonly result: unknown;
   readonly end: RecordEnd;
 
@@ -44,7 +44,7 @@ export interface RecordEnd {
 
 /** Awaits a handler and what follows it, as the runner does, for those who need a promise of it. */
 export async function settled(
-  { result, end }: Running,
+  { result, end }: Handling,
   lane: Lane,
   batch: IncomingBatch,
   index: number,

@@ -4,7 +4,7 @@ import type { HandlerWatch } from './handler-watch.js';
 import { Lane, type Segment } from './lane.js';
 import type { PartitionMemory } from './partition-memory.js';
 import {
-  Running,
+  Handling,
   UNFINISHED,
   type BatchHandler,
   type Outcome,
@@ -221,7 +221,7 @@ export class Runner {
       watch?.begin(lane, batch, index);
       try {
         let handled = handle(lane, batch, index);
-        if (handled instanceof Running) {
+        if (handled instanceof Handling) {
           const { result, end: sequel } = handled;
           let isFailed = false;
           let value: unknown;

@@ -1,12 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { Server, Transport, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../kafkajs/events.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import type { Lane } from '../kafkajs/lane.js';
 import { nestLogCreator } from '../kafkajs/nest-log.js';
 import type { Producer } from '../kafkajs/producer.js';
-import { Running, settled, type Outcome, type RecordEnd } from '../kafkajs/record-handler.js';
+import { Handling, settled, type Outcome, type RecordEnd } from '../kafkajs/record-handler.js';
 import { matches } from '../kafkajs/subscriptions.js';
 import type { KafkaConfig } from '../kafkajs/types.js';
 import {
@@ -37,11 +38,11 @@ export type ServerKafkaStatus = KafkaStatus | 'stalled';
 type Status = `${ServerKafkaStatus}`;
 
 /** Calls a handler; what it throws is the promise's. */
-function begin(handler: Handler, data: unknown, context: PackedKafkaContext, end: RecordEnd): Running {
+function begin(handler: Handler, data: unknown, context: PackedKafkaContext, end: RecordEnd): Handling {
   try {
-    return new Running(handler(data, context), end);
+    return new Handling(handler(data, context), end);
   } catch (error) {
-    return new Running(Promise.reject(error), end);
+    return new Handling(Promise.reject(error), end);
   }
 }
 
@@ -219,13 +220,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   protected registerConsumerEventListeners(): void {
     const { consumer } = this;
     if (!consumer) return;
-    const { events } = consumer;
-    consumer.on(events.CONNECT, () => this.#status('connected'));
-    consumer.on(events.DISCONNECT, () => this.#status('disconnected'));
-    consumer.on(events.REBALANCING, () => this.#status('rebalancing'));
-    consumer.on(events.GROUP_JOIN, () => this.#status('connected'));
-    consumer.on(events.STOP, () => this.#status('stopped'));
-    consumer.on(events.CRASH, () => this.#status('crashed'));
+    onConsumerStatus(consumer, (status) => this.#status(status));
     consumer.on(HANDLER_TIMEOUT, () => this.#status('stalled'));
     consumer.on(HANDLER_RECOVERED, () => {
       // Not over a rebalance or a crash that has come meanwhile.
@@ -235,10 +230,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
 
   /** Has the producer's events change the server's status. */
   protected registerProducerEventListeners(): void {
-    const { producer } = this;
-    if (!producer) return;
-    producer.on(producer.events.CONNECT, () => this.#status('connected'));
-    producer.on(producer.events.DISCONNECT, () => this.#status('disconnected'));
+    if (this.producer) onProducerStatus(this.producer, (status) => this.#status(status));
   }
 
   #status(status: Status): void {
@@ -273,7 +265,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     lane: Lane,
     batch: IncomingBatch,
     index: number,
-  ): Promise<Outcome> | Outcome | Running {
+  ): Promise<Outcome> | Outcome | Handling {
     const context = new PackedKafkaContext(
       batch,
       index,
@@ -301,7 +293,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: lane.topic });
     const handler = this.getHandlerByPattern(packet.pattern);
     const handled = this.#dispatch(handler, packet.pattern, packet.data, context, lane, batch, index);
-    return handled instanceof Running ? settled(handled, lane, batch, index) : handled;
+    return handled instanceof Handling ? settled(handled, lane, batch, index) : handled;
   }
 
   #dispatch(
@@ -312,7 +304,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     lane: Lane,
     batch: IncomingBatch,
     index: number,
-  ): Promise<Outcome> | Outcome | Running {
+  ): Promise<Outcome> | Outcome | Handling {
     const isRequest = (batch.flags(index) & REQUEST) !== 0;
     if (!handler) {
       if (isRequest)
