@@ -54,7 +54,7 @@ export const producerFixed: readonly FixedProperty[] = [
   {
     property: 'partitioner',
     value: 'murmur2_random',
-    doc: 'Keys go where the Java client and kafkajs’s default partitioner put them.',
+    doc: 'Keys go where the Java client and kafkajs’s default partitioner put them. With another one, or with sticky.partitioning.linger.ms, requests without a key no longer share partitions by themselves.',
   },
   {
     property: 'message.max.bytes',

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::binding::librdkafka::{Conf, Handle};
 use crate::error::{Error, Result};
 use crate::network::Network;
-use crate::producer::{Producer, Sink};
+use crate::producer::{Producer, Settings, Sink};
 
 pub mod groups;
 pub mod topics;
@@ -24,7 +24,8 @@ impl Admin {
     /// Makes an admin client's handle of the configuration and starts its thread. `watched`: its requests are reported to the sink.
     pub fn start(conf: Conf, watched: bool, sink: Box<dyn Sink>) -> Result<Self> {
         let network = Arc::new(Network::new(watched));
-        Producer::run(Handle::admin(conf, Arc::clone(&network))?, network, sink).map(Self)
+        let settings = Settings { watched, ..Settings::default() };
+        Producer::run(Handle::admin(conf, Arc::clone(&network))?, network, settings, sink).map(Self)
     }
 
     /// Begins or ends to report the requests that are sent to brokers.

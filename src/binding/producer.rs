@@ -14,7 +14,7 @@ use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Partition, PartitionMetadata};
 use super::signal::{ProducerArgs, ProducerSink};
 use crate::admin::topics;
-use crate::producer::{Producer, Step};
+use crate::producer::{Producer, Settings, Step, may_gather};
 
 /// Events that a producer queues instead of calling back.
 const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_DR
@@ -73,7 +73,9 @@ impl NativeProducer {
         let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))
             .map(|conf| conf.with_events(EVENTS))
             .map_err(thrown)?;
-        let producer = Producer::start(conf, watch_requests, Box::new(sink)).map_err(thrown)?;
+        let gathers = may_gather(|name| properties.get(name).map(String::as_str));
+        let settings = Settings { watched: watch_requests, gathers };
+        let producer = Producer::start(conf, settings, Box::new(sink)).map_err(thrown)?;
         Ok(Self { producer })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -116,6 +117,7 @@ impl Puller {
         sink: &dyn Sink,
     ) -> Left {
         let mut left = Left::default();
+        let now = Instant::now();
         for &slot in ready {
             let Some(queue) = queues.get(&slot) else { continue };
             if sink.backlog() > MOST_BACKLOG_BYTES {
@@ -134,7 +136,7 @@ impl Puller {
                     continue;
                 }
                 last = Some(message.offset());
-                let Some((flags, request)) = match_reply(&message, requests) else { continue };
+                let Some((flags, request)) = match_reply(&message, requests, now) else { continue };
                 self.push(&message, slot, 0, flags, request, Origin::UNKNOWN);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     self.flush();
@@ -229,7 +231,7 @@ fn reply_address(
 }
 
 /// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.
-fn match_reply(message: &Message<'_>, requests: &Requests) -> Option<(u32, (u32, u32))> {
+fn match_reply(message: &Message<'_>, requests: &Requests, now: Instant) -> Option<(u32, (u32, u32))> {
     let (mut id, mut flags) = (None, 0);
     for (index, (name, value)) in message.headers().enumerate() {
         match name {
@@ -241,11 +243,8 @@ fn match_reply(message: &Message<'_>, requests: &Requests) -> Option<(u32, (u32,
     }
     let mut table = requests.lock();
     let request = table.find(id?)?;
-    if flags & (REPLY_ERROR | REPLY_DISPOSED) != 0 {
-        table.remove(request.0, request.1);
-    } else {
-        table.answered(request.0, request.1);
-    }
+    let last = flags & (REPLY_ERROR | REPLY_DISPOSED) != 0;
+    table.replied(request.0, request.1, last, now);
     Some((flags, request))
 }
 

@@ -312,7 +312,7 @@ fn an_idle_javascript_is_left_alone_by_replies_to_others() {
     );
 
     let next = |javascript: &mut JavaScript, slot| {
-        reply(&requests.open(slot, 1, Instant::now()));
+        reply(&requests.open(slot, 1, 0, Instant::now()));
         loop {
             if let Some(packed) = javascript.turn() {
                 return records(&packed);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::keyless::Run;
 use super::opaque::Opaque;
 use super::reports::{Reports, Written};
 use super::{Shared, Topics};
@@ -40,6 +41,8 @@ struct KnownTopic {
     number: u32,
     topic: Arc<Topic>,
     name: Arc<[u8]>,
+    /// Where its requests without a key go; looked up for the first of them.
+    run: Option<Run>,
 }
 
 impl<'a> Flush<'a> {
@@ -125,7 +128,7 @@ impl<'a> Flush<'a> {
             return Ok(place);
         }
         let (topic, name) = self.shared.topic_at(number)?;
-        self.topics.push(KnownTopic { number, topic, name });
+        self.topics.push(KnownTopic { number, topic, name, run: None });
         Ok(self.topics.len() - 1)
     }
 
@@ -153,6 +156,21 @@ impl<'a> Flush<'a> {
         )
     }
 
+    /// Where a request without a key goes; `None` lets the partitioner choose.
+    fn keyless(&mut self, number: u32) -> Result<Option<i32>> {
+        if !self.shared.gathers {
+            return Ok(None);
+        }
+        let place = self.topic(number)?;
+        let Self { topics, requests, shared, .. } = self;
+        let KnownTopic { topic, run, .. } = &mut topics[place];
+        let run = run.get_or_insert_with(|| {
+            let round_trip = requests.as_ref().and_then(|requests| requests.lock().pace(number));
+            Run::new(round_trip, shared.outbox.latency())
+        });
+        Ok(run.next(|| topic.any_partition()))
+    }
+
     /// A request: its payload, and the three headers that stock writes.
     fn request(
         &mut self,
@@ -163,12 +181,16 @@ impl<'a> Flush<'a> {
     ) -> Result<()> {
         let place = self.topic(reply_topic)?;
         let reply_topic = Arc::clone(&self.topics[place].name);
+        let partition = match (partition, payload.key) {
+            (None, None) => self.keyless(topic)?,
+            _ => partition,
+        };
         let requests = self
             .requests
             .as_ref()
             .ok_or_else(|| Error::state("send a request", "this producer has no reply consumer"))?;
         // Before the record is out: its reply may come before this thread goes on.
-        let id = requests.open(slot, generation, self.now);
+        let id = requests.open(slot, generation, topic, self.now);
         let mut number = itoa::Buffer::new();
         let mut headers = RecordHeaders::default();
         append(&mut headers, payload);

@@ -2,6 +2,7 @@
 //! reports and settles what they are about.
 
 mod dispatch;
+mod keyless;
 pub mod opaque;
 mod outbox;
 mod poll_loop;
@@ -24,6 +25,7 @@ use outbox::{Chunk, Outbox};
 use poll_loop::PollLoop;
 use reports::{Reports, SendTable};
 
+pub use keyless::may_gather;
 pub use transactions::Step;
 
 /// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     /// The pending requests of this producer's client.
     requests: Attached<Requests>,
     outbox: Arc<Outbox>,
+    /// Requests without a key may share a partition.
+    gathers: bool,
 }
 
 /// Something that is attached later, and may be replaced.
@@ -73,6 +77,15 @@ impl<T> Default for Attached<T> {
     }
 }
 
+/// What a producer is told besides librdkafka's settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings {
+    /// Requests to brokers are reported to the sink.
+    pub watched: bool,
+    /// Requests without a key may share a partition (see [`may_gather`]).
+    pub gathers: bool,
+}
+
 /// A running producer.
 pub struct Producer {
     /// Given up when closing, so that the poll thread is the last owner and destroys the handle: destroying
@@ -84,14 +97,19 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Makes a producer of the configuration and starts its poll thread. `watched`: its requests are reported to the sink.
-    pub fn start(conf: Conf, watched: bool, sink: Box<dyn Sink>) -> Result<Self> {
-        let network = Arc::new(Network::new(watched));
-        Self::run(Handle::producer(conf, Arc::clone(&network))?, network, sink)
+    /// Makes a producer of the configuration and starts its poll thread.
+    pub fn start(conf: Conf, settings: Settings, sink: Box<dyn Sink>) -> Result<Self> {
+        let network = Arc::new(Network::new(settings.watched));
+        Self::run(Handle::producer(conf, Arc::clone(&network))?, network, settings, sink)
     }
 
     /// Starts the poll thread of a fresh handle.
-    pub(crate) fn run(handle: Arc<Handle>, network: Arc<Network>, sink: Box<dyn Sink>) -> Result<Self> {
+    pub(crate) fn run(
+        handle: Arc<Handle>,
+        network: Arc<Network>,
+        settings: Settings,
+        sink: Box<dyn Sink>,
+    ) -> Result<Self> {
         let outbox = Arc::new(Outbox::default());
         let shared = Arc::new(Shared {
             topics: Mutex::default(),
@@ -100,6 +118,7 @@ impl Producer {
             slots: Attached::default(),
             requests: Attached::default(),
             outbox: Arc::clone(&outbox),
+            gathers: settings.gathers,
         });
         let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&network), sink);
         let thread = std::thread::Builder::new()

@@ -182,6 +182,11 @@ impl Outbox {
         Work { deadline: state.closing.as_ref().map(|c| c.deadline) }
     }
 
+    /// How long acknowledgements take, on average; zero before the first one.
+    pub(super) fn latency(&self) -> Duration {
+        self.lock().latency.average
+    }
+
     /// Whether nothing is queued.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.lock();

@@ -1,16 +1,20 @@
 //! A producer against librdkafka's mock cluster.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
 use super::dispatch::Flush;
 use super::reports::{Reports, SENT};
-use super::{Producer, Sink};
+use super::{Producer, Settings, Sink};
 use crate::binding::librdkafka::Conf;
-use crate::codec::outgoing::{Reader, SEND};
+use crate::codec::outgoing::{NO_PARTITION, NULL_LENGTH, REQUEST, Reader, SEND};
+use crate::rpc::requests::Requests;
 
 const TOPIC: &str = "chunks";
 const PARTITIONS: i32 = 4;
@@ -36,22 +40,34 @@ struct Rig {
     producer: Producer,
     told: Receiver<Vec<u32>>,
     topic: u32,
+    requests: Arc<Requests>,
     /// Outlives the producer.
-    _cluster: MockCluster<'static, DefaultProducerContext>,
+    cluster: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl Rig {
     fn new() -> Self {
+        Self::gathering(false)
+    }
+
+    fn gathering(gathers: bool) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
         let brokers = cluster.bootstrap_servers();
-        let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]);
+        let conf = Conf::new([
+            ("bootstrap.servers", brokers.as_str()),
+            ("linger.ms", "0"),
+            ("partitioner", "murmur2_random"),
+        ]);
         let events = rdkafka_sys::RD_KAFKA_EVENT_DR;
         let (teller, told) = sync_channel(MOST_REPORTS);
-        let producer =
-            Producer::start(conf.unwrap().with_events(events), false, Box::new(Teller(teller))).unwrap();
+        let settings = Settings { gathers, ..Settings::default() };
+        let conf = conf.unwrap().with_events(events);
+        let producer = Producer::start(conf, settings, Box::new(Teller(teller))).unwrap();
         let topic = producer.topic(TOPIC, None).unwrap();
-        Self { producer, told, topic, _cluster: cluster }
+        let requests = Arc::new(Requests::new("prefix".into(), None));
+        producer.ask_through(Arc::clone(&requests)).unwrap();
+        Self { producer, told, topic, requests, cluster }
     }
 
     /// A send of one record: topic, partition, send, group, timestamp, no key, one byte, no headers.
@@ -64,6 +80,44 @@ impl Rig {
         let words: Vec<u32> = (0..count).flat_map(|n| self.send(n, partition)).collect();
         let at_once = self.producer.flush(&words, &vec![b'x'; count as usize]).unwrap().take();
         count - failed(&at_once)
+    }
+
+    /// Makes it known that requests to the topic take so long.
+    fn answered_after(&self, time: Duration) {
+        let now = Instant::now();
+        self.requests.open(0, 0, self.topic, now);
+        self.requests.lock().replied(0, 0, true, now + time);
+    }
+
+    /// Hands so many requests over in one go, each with a key of its own or with none, and returns how many are in each
+    /// partition then.
+    fn ask(&self, count: u32, keyed: bool) -> Vec<i64> {
+        self.delivered(self.flush(1, 0)); // The topic's partitions are known from here on.
+        let key_length = if keyed { 4 } else { NULL_LENGTH };
+        let words: Vec<u32> = (0..count)
+            .flat_map(|slot| {
+                let to = [REQUEST, self.topic, NO_PARTITION, slot, 1, self.topic, 0];
+                to.into_iter().chain([0, 0, key_length, NULL_LENGTH, 0])
+            })
+            .collect();
+        let keys: Vec<u8> = if keyed { (0..count).flat_map(u32::to_le_bytes).collect() } else { Vec::new() };
+        assert!(self.producer.flush(&words, &keys).unwrap().is_empty());
+        self.wait_for(i64::from(count) + 1)
+    }
+
+    /// How many records are in each partition, once there are so many in all.
+    fn wait_for(&self, count: i64) -> Vec<i64> {
+        let consumer: BaseConsumer =
+            ClientConfig::new().set("bootstrap.servers", self.cluster.bootstrap_servers()).create().unwrap();
+        let started = Instant::now();
+        while started.elapsed() < DEADLINE {
+            let ends = (0..PARTITIONS).map(|p| consumer.fetch_watermarks(TOPIC, p, DEADLINE).unwrap().1);
+            let ends: Vec<i64> = ends.collect();
+            if ends.iter().sum::<i64>() == count {
+                return ends;
+            }
+        }
+        panic!("records are missing");
     }
 
     /// Waits for the reports of so many records, none of them of a failure.
@@ -130,4 +184,41 @@ fn what_follows_a_chunk_is_not_left_behind() {
 fn a_long_chunk_is_delivered_too() {
     let rig = Rig::new();
     rig.delivered(rig.flush(2000, 1));
+}
+
+/// Of so many, dealt one by one, no partition stays without: 1 in 25 million.
+const MANY: u32 = 64;
+
+/// How many partitions got some of the requests, besides the first record of partition 0.
+fn used(ends: &[i64]) -> usize {
+    ends.iter().enumerate().filter(|&(partition, &end)| end > i64::from(partition == 0)).count()
+}
+
+#[test]
+fn requests_without_a_key_share_partitions_while_replies_are_prompt() {
+    let rig = Rig::gathering(true);
+    rig.answered_after(Duration::ZERO);
+    let ends = rig.ask(MANY, false);
+    assert!(used(&ends) <= 2, "two runs of 32: {ends:?}");
+}
+
+#[test]
+fn requests_are_dealt_one_by_one_while_handlers_wait_or_nothing_is_known_or_settings_say_so() {
+    let waiting = Rig::gathering(true);
+    waiting.answered_after(Duration::from_secs(60));
+    let unknown = Rig::gathering(true);
+    let told_not_to = Rig::gathering(false);
+    told_not_to.answered_after(Duration::ZERO);
+    for rig in [waiting, unknown, told_not_to] {
+        let ends = rig.ask(MANY, false);
+        assert_eq!(used(&ends), PARTITIONS as usize, "{ends:?}");
+    }
+}
+
+#[test]
+fn keys_go_where_they_belong_however_prompt_replies_are() {
+    let rig = Rig::gathering(true);
+    rig.answered_after(Duration::ZERO);
+    let ends = rig.ask(MANY, true);
+    assert_eq!(used(&ends), PARTITIONS as usize, "{ends:?}");
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::pace::Paces;
+
 /// Length of the random part of an id.
 pub const PREFIX_LENGTH: usize = 22;
 /// Length of the longest id with such a prefix.
@@ -22,6 +24,7 @@ pub struct CorrelationTable {
     prefix: String,
     pending: Vec<Option<Pending>>,
     count: usize,
+    paces: Paces,
     timeout: Option<Duration>,
     /// When requests give up, in the order in which they were made: all wait equally long.
     deadlines: VecDeque<(Instant, u32, u32)>,
@@ -30,6 +33,8 @@ pub struct CorrelationTable {
 #[derive(Clone, Copy)]
 struct Pending {
     generation: u32,
+    topic: u32,
+    since: Instant,
     /// A reply has come: others may follow at any pace.
     answered: bool,
 }
@@ -39,7 +44,14 @@ impl CorrelationTable {
     /// waits for its first reply.
     #[must_use]
     pub fn new(prefix: String, timeout: Option<Duration>) -> Self {
-        Self { prefix, pending: Vec::new(), count: 0, timeout, deadlines: VecDeque::new() }
+        Self {
+            prefix,
+            pending: Vec::new(),
+            count: 0,
+            paces: Paces::default(),
+            timeout,
+            deadlines: VecDeque::new(),
+        }
     }
 
     /// The id of a request: `<prefix>-<slot>-<generation>`.
@@ -53,13 +65,14 @@ impl CorrelationTable {
         id
     }
 
-    /// Registers a request. Returns whether it is the first with a deadline.
-    pub fn insert(&mut self, slot: u32, generation: u32, now: Instant) -> bool {
+    /// Registers a request to the topic of this number. Returns whether it is the first with a deadline.
+    pub fn insert(&mut self, slot: u32, generation: u32, topic: u32, now: Instant) -> bool {
         let index = slot as usize;
         if index >= self.pending.len() {
             self.pending.resize(index + 1, None);
         }
-        if self.pending[index].replace(Pending { generation, answered: false }).is_none() {
+        let pending = Pending { generation, topic, since: now, answered: false };
+        if self.pending[index].replace(pending).is_none() {
             self.count += 1;
         }
         let Some(timeout) = self.timeout else { return false };
@@ -72,23 +85,39 @@ impl CorrelationTable {
         (entry.generation == generation).then_some(entry)
     }
 
-    /// A reply that is not the last has come: the request no longer gives up.
-    pub fn answered(&mut self, slot: u32, generation: u32) {
-        if self.is_pending(slot, generation).is_some() {
-            self.pending[slot as usize] = Some(Pending { generation, answered: true });
+    /// A reply has come. After the last one the request is over; one that waits for more no longer gives up.
+    pub fn replied(&mut self, slot: u32, generation: u32, last: bool, now: Instant) {
+        let Some(pending) = self.is_pending(slot, generation) else { return };
+        if last {
+            self.over(pending, now);
+            self.remove(slot, generation);
+        } else {
+            self.pending[slot as usize] = Some(Pending { answered: true, ..pending });
         }
+    }
+
+    fn over(&mut self, pending: Pending, now: Instant) {
+        self.paces.took(pending.topic, now.saturating_duration_since(pending.since));
+    }
+
+    /// How long requests to the topic of this number take until their last reply, or until they give up, on average.
+    #[must_use]
+    pub fn pace(&self, topic: u32) -> Option<Duration> {
+        self.paces.of(topic)
     }
 
     /// Forgets the requests whose time is up and returns them as slot and generation.
     pub fn expire(&mut self, now: Instant) -> Vec<(u32, u32)> {
         let mut expired = Vec::new();
         while let Some(&(deadline, slot, generation)) = self.deadlines.front() {
-            let waits = self.is_pending(slot, generation).is_some_and(|p| !p.answered);
-            if waits && deadline > now {
+            let waiting = self.is_pending(slot, generation).filter(|pending| !pending.answered);
+            if waiting.is_some() && deadline > now {
                 break;
             }
             self.deadlines.pop_front();
-            if waits && self.remove(slot, generation) {
+            if let Some(pending) = waiting {
+                self.over(pending, now);
+                self.remove(slot, generation);
                 expired.push((slot, generation));
             }
         }
@@ -143,7 +172,7 @@ mod tests {
     #[test]
     fn finds_only_what_is_pending() {
         let mut table = CorrelationTable::new("abc".into(), None);
-        assert!(!table.insert(31, 2, Instant::now()), "without a time-out there is no deadline");
+        assert!(!table.insert(31, 2, 0, Instant::now()), "without a time-out there is no deadline");
         let id = table.id(31, 2);
         assert_eq!(&*id, b"abc-31-2");
         assert_eq!(table.find(&id), Some((31, 2)));
@@ -162,11 +191,11 @@ mod tests {
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let mut table = CorrelationTable::new("p".into(), Some(second));
-        assert!(table.insert(0, 0, start));
-        assert!(!table.insert(1, 0, start));
-        table.insert(2, 0, start);
-        table.insert(3, 0, start + second);
-        table.answered(1, 0);
+        assert!(table.insert(0, 0, 0, start));
+        assert!(!table.insert(1, 0, 0, start));
+        table.insert(2, 0, 0, start);
+        table.insert(3, 0, 0, start + second);
+        table.replied(1, 0, false, start);
         table.remove(2, 0);
         assert_eq!(table.next_deadline(), Some(start + second));
         assert_eq!(table.expire(start), []);
@@ -174,10 +203,30 @@ mod tests {
         assert_eq!(table.next_deadline(), Some(start + second * 2));
         assert_eq!(table.len(), 2, "the answered one and the later one wait");
         // The slot's next use is another request.
-        table.insert(0, 1, start + second);
+        table.insert(0, 1, 0, start + second);
         table.remove(0, 1);
         assert_eq!(table.expire(start + second * 3), [(3, 0)]);
         assert_eq!(table.next_deadline(), None);
+    }
+
+    #[test]
+    fn what_is_over_tells_how_long_requests_to_its_topic_take() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut table = CorrelationTable::new("p".into(), Some(second * 4));
+        for slot in 0..4 {
+            table.insert(slot, 0, slot, start);
+        }
+        table.replied(0, 0, false, start + second);
+        assert_eq!(table.pace(0), None, "more replies may follow");
+        table.replied(0, 0, true, start + second * 2);
+        table.replied(0, 0, true, start + second * 3);
+        assert_eq!(table.pace(0), Some(second * 2));
+        table.remove(1, 0);
+        assert_eq!(table.pace(1), None, "nobody knows when it would have been answered");
+        table.expire(start + second * 5);
+        assert_eq!(table.pace(2), Some(second * 5));
+        assert!(table.is_empty());
     }
 
     proptest! {
@@ -185,7 +234,7 @@ mod tests {
         fn every_pending_id_leads_back(requests in prop::collection::hash_map(0u32..5000, any::<u32>(), 0..50)) {
             let mut table = CorrelationTable::new("prefix".into(), None);
             for (&slot, &generation) in &requests {
-                table.insert(slot, generation, Instant::now());
+                table.insert(slot, generation, 0, Instant::now());
             }
             prop_assert_eq!(table.len(), requests.len());
             for (&slot, &generation) in &requests {
@@ -196,7 +245,7 @@ mod tests {
         #[test]
         fn junk_never_panics(id in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut table = CorrelationTable::new("p".into(), None);
-            table.insert(0, 0, Instant::now());
+            table.insert(0, 0, 0, Instant::now());
             let _ = table.find(&id);
             let _ = table.find(&[b"p-", id.as_slice()].concat());
         }

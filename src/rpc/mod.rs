@@ -2,5 +2,6 @@
 
 pub mod correlation;
 pub mod headers;
+pub mod pace;
 pub mod reply;
 pub mod requests;

@@ -31,11 +31,11 @@ impl Requests {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a request that is made now and returns its correlation id.
-    pub fn open(&self, slot: u32, generation: u32, now: Instant) -> CorrelationId {
+    /// Registers a request to a topic, by its number, that is made now, and returns its correlation id.
+    pub fn open(&self, slot: u32, generation: u32, topic: u32, now: Instant) -> CorrelationId {
         let (id, first) = {
             let mut table = self.lock();
-            let first = table.insert(slot, generation, now);
+            let first = table.insert(slot, generation, topic, now);
             (table.id(slot, generation), first)
         };
         if first && let Some(inbox) = self.inbox.get() {

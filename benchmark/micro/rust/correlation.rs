@@ -9,6 +9,7 @@ use nestjs_kafka_native::rpc::correlation::{CorrelationTable, PREFIX_LENGTH};
 const PENDING: [u32; 2] = [1, MANY];
 const MANY: u32 = 10_000;
 const GENERATION: u32 = 5;
+const TOPIC: u32 = 0;
 /// Prime to both of [`PENDING`], so that its multiples, modulo these, are all slots out of order.
 const STRIDE: u32 = 389;
 
@@ -42,7 +43,7 @@ fn insert_and_remove(bencher: Bencher, pending: u32) {
     bencher.counter(ItemsCount::new(MANY)).bench_local(|| {
         for _ in 0..MANY / pending {
             for slot in 0..pending {
-                black_box(table.insert(slot, GENERATION, now));
+                black_box(table.insert(slot, GENERATION, TOPIC, now));
             }
             for &slot in &replies {
                 black_box(table.remove(slot, GENERATION));
@@ -57,7 +58,7 @@ fn insert_and_remove(bencher: Bencher, pending: u32) {
 fn find(bencher: Bencher, pending: u32) {
     let mut table = empty_table();
     for slot in 0..pending {
-        table.insert(slot, GENERATION, Instant::now());
+        table.insert(slot, GENERATION, TOPIC, Instant::now());
     }
     let ids: Vec<_> = scattered(pending).into_iter().map(|slot| table.id(slot, GENERATION)).collect();
     bencher.counter(ItemsCount::new(MANY)).bench_local(|| {

@@ -30,6 +30,15 @@ impl Topic {
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_topic_t {
         self.raw
     }
+
+    /// A partition at random, as the partitioner chooses one for a record without a key; `None` while the topic's
+    /// partitions are not known.
+    #[must_use]
+    pub fn any_partition(&self) -> Option<i32> {
+        // SAFETY: the topic is alive.
+        let partition = unsafe { nka_any_partition(self.raw) };
+        (partition != PARTITION_UNASSIGNED).then_some(partition)
+    }
 }
 
 impl Drop for Topic {
@@ -49,8 +58,9 @@ struct RawHeader {
     value_size: usize,
 }
 
-// See headers.c.
+// See headers.c and any_partition.c.
 unsafe extern "C" {
+    fn nka_any_partition(topic: *mut sys::rd_kafka_topic_t) -> i32;
     fn nka_headers_new(headers: *const RawHeader, count: usize) -> *mut sys::rd_kafka_headers_t;
 }
 
