@@ -15,7 +15,7 @@ const LIBRDKAFKA_VERSION: &str = "0x020c01ff";
 /// What reaches into librdkafka's private structures; each says in its heading comment for what.
 const SHIMS: [&str; 4] = [
     "src/assignor/shim.c",
-    "src/binding/librdkafka/any_partition.c",
+    "src/binding/librdkafka/next_partition.c",
     "src/binding/librdkafka/headers.c",
     "src/binding/librdkafka/hold.c",
 ];

@@ -168,7 +168,7 @@ impl<'a> Flush<'a> {
             let round_trip = requests.as_ref().and_then(|requests| requests.lock().pace(number));
             Run::new(round_trip, shared.outbox.latency())
         });
-        Ok(run.next(|| topic.any_partition()))
+        Ok(run.next(|| topic.next_partition()))
     }
 
     /// A request: its payload, and the three headers that stock writes.

@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// Measured with 64 requests in flight over 6 partitions: 16 give × 1.64, 32 × 1.9, 64 × 1.97. With more the
 /// instances of a server share a burst less evenly.
-const LONGEST_RUN: u32 = 32;
+pub(super) const LONGEST_RUN: u32 = 32;
 /// What handlers may take of a round trip at most, however slow the acknowledgements are.
 const LONGEST_HANDLING: Duration = Duration::from_millis(5);
 

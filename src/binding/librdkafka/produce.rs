@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use rdkafka_sys as sys;
 use smallvec::SmallVec;
@@ -19,6 +20,8 @@ pub const PARTITION_UNASSIGNED: i32 = -1;
 pub struct Topic {
     raw: *mut sys::rd_kafka_topic_t,
     handle: *const Handle,
+    /// See [`Topic::next_partition`].
+    last_partition: AtomicI32,
 }
 
 // SAFETY: librdkafka's topic objects are thread-safe.
@@ -31,13 +34,14 @@ impl Topic {
         self.raw
     }
 
-    /// A partition at random, as the partitioner chooses one for a record without a key; `None` while the topic's
-    /// partitions are not known.
-    #[must_use]
-    pub fn any_partition(&self) -> Option<i32> {
+    /// The topic's partitions in turn, from one at random on; `None` while they are not known.
+    pub fn next_partition(&self) -> Option<i32> {
+        let last = self.last_partition.load(Ordering::Relaxed);
         // SAFETY: the topic is alive.
-        let partition = unsafe { nka_any_partition(self.raw) };
-        (partition != PARTITION_UNASSIGNED).then_some(partition)
+        let next = unsafe { nka_next_partition(self.raw, last) };
+        // Two threads may take the same one: it is a turn, not a lock.
+        self.last_partition.store(next, Ordering::Relaxed);
+        (next != PARTITION_UNASSIGNED).then_some(next)
     }
 }
 
@@ -58,9 +62,9 @@ struct RawHeader {
     value_size: usize,
 }
 
-// See headers.c and any_partition.c.
+// See headers.c and next_partition.c.
 unsafe extern "C" {
-    fn nka_any_partition(topic: *mut sys::rd_kafka_topic_t) -> i32;
+    fn nka_next_partition(topic: *mut sys::rd_kafka_topic_t, last: i32) -> i32;
     fn nka_headers_new(headers: *const RawHeader, count: usize) -> *mut sys::rd_kafka_headers_t;
 }
 
@@ -145,7 +149,8 @@ impl Handle {
             let code = unsafe { sys::rd_kafka_last_error() };
             return Err(Error::new("open a topic", code as i32, describe(code)));
         }
-        Ok(Topic { raw, handle: std::ptr::from_ref(self) })
+        let last_partition = AtomicI32::new(PARTITION_UNASSIGNED);
+        Ok(Topic { raw, handle: std::ptr::from_ref(self), last_partition })
     }
 
     /// Queues a record; key and value are copied. The outcome arrives as a delivery report.
