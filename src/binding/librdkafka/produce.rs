@@ -39,7 +39,7 @@ impl Topic {
         let last = self.last_partition.load(Ordering::Relaxed);
         // SAFETY: the topic is alive.
         let next = unsafe { nka_next_partition(self.raw, last) };
-        // Two threads may take the same one: it is a turn, not a lock.
+        // If two threads took the same one, only the turns would be uneven.
         self.last_partition.store(next, Ordering::Relaxed);
         (next != PARTITION_UNASSIGNED).then_some(next)
     }
