@@ -43,7 +43,10 @@ async function main(argv) {
     return 0;
   }
 
-  const { candidates, ...prepared } = await prepareCandidates(options.candidates, context);
+  const { candidates, ...prepared } = await prepareCandidates(options.candidates, {
+    ...context,
+    against: options.against,
+  });
   const result = await withBroker({ ...options, candidates }, (withBrokers, kafka) =>
     measure(withBrokers, { ...context, ...prepared, kafka }),
   );

@@ -131,3 +131,33 @@ test('a candidate is measured in what it carries out, and the options name what 
   expect(() => parseOptions(['--candidates', 'kafkajs', '--workload', 'emit-1'])).toThrow('carries out none');
   expect(() => parseOptions(['--rounds', '1.5'])).toThrow('--rounds: "1.5" is not a positive whole number');
 });
+
+function names(argv: string[]): string[] {
+  return parseOptions(argv).candidates.map(({ name }: any) => name);
+}
+
+test('an earlier build is measured when it is named, and is then what ratios are taken to', () => {
+  expect(names(['--against', 'v1', '--workload', 'consume,raw-produce-1000'])).toEqual([
+    'native',
+    'against',
+    'native-raw',
+    'against-raw',
+  ]);
+  expect(names(['--workload', 'consume', '--candidates', 'all'])).not.toContain('against');
+  expect(() => parseOptions(['--against', 'v1', '--soak'])).toThrow('--against');
+
+  const measurements = [measured(CONSUME, 'against', 100, 10), measured(CONSUME, 'native', 150, 5)];
+  const [first] = resultOf([CONSUME], measurements).summary;
+  expect(first).toMatchObject({
+    base: 'against',
+    candidates: { native: { ratios: { perSecond: 1.5, serverCpu: 0.5 } } },
+  });
+  const withoutIt = resultOf(
+    [CONSUME],
+    [measured(CONSUME, 'stock', 1, 1), measured(CONSUME, 'native', 2, 1)],
+  );
+  expect(withoutIt.summary[0]).toMatchObject({
+    base: 'stock',
+    candidates: { native: { ratios: { perSecond: 2 } } },
+  });
+});

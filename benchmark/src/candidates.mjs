@@ -3,6 +3,7 @@
  * `roles/raw/<name>.mjs`, in Node processes; those with `program` are a program of their own.
  *
  * `kinds`: the kinds of workloads that it can carry out. `rival`: the folder of `rivals/` that it is installed from.
+ * `earlier`: it is the build of the commit that `--against` names, and measured only with that option.
  * `inProcess`: server and client are one process, whose figures stand in the client's columns.
  */
 const NEST = ['request', 'consume', 'emit'];
@@ -17,6 +18,12 @@ export const CANDIDATES = [
   },
   { name: 'native', kinds: NEST, needsPackage: true, about: 'NestJS over this package' },
   {
+    name: 'against',
+    kinds: NEST,
+    earlier: true,
+    about: 'NestJS over the build of this package that --against names',
+  },
+  {
     name: 'confluent',
     kinds: NEST,
     rival: 'confluent',
@@ -30,6 +37,12 @@ export const CANDIDATES = [
   },
   { name: 'kafkajs', kinds: RAW, about: 'kafkajs' },
   { name: 'native-raw', kinds: RAW, needsPackage: true, about: "this package's Kafka, without NestJS" },
+  {
+    name: 'against-raw',
+    kinds: RAW,
+    earlier: true,
+    about: 'the Kafka of the build of this package that --against names, without NestJS',
+  },
   {
     name: 'confluent-raw',
     kinds: RAW,
@@ -58,10 +71,11 @@ export const USUAL_CANDIDATES = {
   comparison: ['stock', 'stock-routed', 'native'],
   scaling: ['stock', 'native'],
   soak: ['native'],
+  against: ['against', 'against-raw', 'native', 'native-raw'],
 };
 
-/** Whom ratios are taken to: the first of these that carries the workload out. */
-const BASES = ['stock', 'kafkajs'];
+/** Whom ratios are taken to: the first of these that carries the workload out, an earlier build only where it is measured. */
+const BASES = ['against', 'against-raw', 'stock', 'kafkajs'];
 
 /** The candidate of that name; throws an error that lists the names. */
 export function findCandidate(name) {
@@ -74,6 +88,9 @@ export function findCandidate(name) {
 }
 
 /** The name of the candidate that the others of a workload of this kind are compared with. */
-export function baseOf(kind) {
-  return BASES.find((name) => findCandidate(name).kinds.includes(kind));
+export function baseOf(kind, candidates) {
+  return BASES.find((name) => {
+    const { kinds, earlier } = findCandidate(name);
+    return kinds.includes(kind) && (!earlier || candidates.some((one) => one.name === name));
+  });
 }

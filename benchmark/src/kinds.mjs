@@ -25,6 +25,8 @@ export const KINDS = {
       },
     ],
   },
+  // For those who change the code: no page has it.
+  against: { report: formatReport, draw: () => [], images: 'against', sections: [] },
   scaling: {
     report: formatReport,
     draw: drawScalingCharts,

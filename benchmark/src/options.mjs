@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { CANDIDATES, findCandidate, USUAL_CANDIDATES } from './candidates.mjs';
 import { DEFAULT_WORKLOADS, findWorkloads, purposeOf, WORKLOADS } from './workloads.mjs';
 
-const { comparison, scaling, soak } = USUAL_CANDIDATES;
+const { comparison, scaling, soak, against } = USUAL_CANDIDATES;
 
 /** What a soak has in flight when it looks for the largest load. */
 const SOAK_WORKLOAD = 'request-64';
@@ -12,7 +12,10 @@ export const USAGE = `npm run bench -- [options]
   --workload <a,b,…>     workloads, or "nest", "raw", "all" of both, or "scaling"
                          (default: ${DEFAULT_WORKLOADS.join(',')})
   --candidates <a,b,…>   candidates, or "all" (default: ${comparison.join(',')}; for raw workloads all of them; for
-                         scaling ${scaling.join(',')}; for a soak ${soak.join(',')})
+                         scaling ${scaling.join(',')}; for a soak ${soak.join(',')};
+                         with --against ${against.join(',')})
+  --against <git ref>    builds that commit too and measures it beside the present build, in the same rounds; ratios
+                         are to it
   --rounds <n>           rounds; every figure is the median over them (default: 3)
   --duration <seconds>   measured window of the workloads that send (default: 10)
   --warm-up <seconds>    load before that window, in the same processes (default: 3)
@@ -38,6 +41,7 @@ const FLAGS = {
   duration: { type: 'string' },
   'warm-up': { type: 'string' },
   messages: { type: 'string' },
+  against: { type: 'string' },
   soak: { type: 'boolean', default: false },
   'soak-minutes': { type: 'string' },
   quick: { type: 'boolean', default: false },
@@ -62,12 +66,18 @@ export function parseOptions(argv) {
     ? { rounds: 1, duration: 2, warmUp: 1, messages: 20_000, soakMinutes: 1 }
     : { rounds: 3, duration: 10, warmUp: 3, messages: 200_000, soakMinutes: 20 };
   const workloads = values.soak ? selectSoakWorkload(values.workload) : selectWorkloads(values.workload);
-  const able = values.soak ? CANDIDATES.filter(canSoak) : CANDIDATES;
-  const purpose = values.soak ? 'soak' : purposeOf(workloads);
+  if (values.soak && values.against !== undefined) {
+    throw new Error('--against compares builds by the workloads: it goes without --soak');
+  }
+  const known = CANDIDATES.filter(({ earlier }) => !earlier || values.against !== undefined);
+  const able = values.soak ? known.filter(canSoak) : known;
+  const purpose = purposeOfRun(values, workloads);
   return {
     argv,
     workloads,
     candidates: selectCandidates(values.candidates, { workloads, able, purpose }),
+    purpose,
+    against: values.against,
     rounds: positive('rounds', values.rounds, usual.rounds, { whole: true }),
     duration: positive('duration', values.duration, usual.duration),
     warmUp: positive('warm-up', values['warm-up'], usual.warmUp),
@@ -83,6 +93,12 @@ export function parseOptions(argv) {
     verbose: values.verbose,
     help: values.help,
   };
+}
+
+/** What a run is for. */
+function purposeOfRun({ soak: isSoak, against: earlier }, workloads) {
+  if (isSoak) return 'soak';
+  return earlier === undefined ? purposeOf(workloads) : 'against';
 }
 
 /** What `--list` prints. */
@@ -120,10 +136,11 @@ function selectCandidates(text, { workloads, able, purpose }) {
   if (text === undefined) {
     const raw = kinds.filter((kind) => kind.startsWith('raw-'));
     const usual = USUAL_CANDIDATES[purpose];
-    return CANDIDATES.filter((one) => carriesOut(one, usual.includes(one.name) ? kinds : raw));
+    const others = purpose === 'against' ? [] : raw;
+    return able.filter((one) => carriesOut(one, usual.includes(one.name) ? kinds : others));
   }
   const names = [...new Set(text.split(',').filter(Boolean))];
-  const named = text === 'all' ? CANDIDATES : names.map((name) => findCandidate(name));
+  const named = text === 'all' ? able : names.map((name) => findCandidate(name));
   const chosen = named.filter((one) => able.includes(one) && carriesOut(one, kinds));
   if (chosen.length === 0) throw new Error(`--candidates: "${text}" carries out none of the workloads`);
   return chosen;

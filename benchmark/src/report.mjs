@@ -16,7 +16,7 @@ const SECTIONS = [
 const BUSY_SHARE = 0.1;
 
 const LEGEND =
-  'Medians over the rounds; ratios are to stock, or to kafkajs without NestJS. CPU is per message, all threads of the ' +
+  'Medians over the rounds; ratios are to stock, or to kafkajs without NestJS; to the earlier build where one is measured. CPU is per message, all threads of the ' +
   'process counted. Pairs are client / server; what only consumes is a server. peak: most resident memory; idle: ' +
   'resident once connected and before the load, with the threads there are under load. first s: from making the client ' +
   'to its first reply, acknowledgement or event. machine idle, others: shares of the CPU time of the whole machine that ' +

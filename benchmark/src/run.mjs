@@ -5,7 +5,6 @@ import { killAll } from './process.mjs';
 import { formatProgress } from './report.mjs';
 import { createRunState, describeRunState } from './run-state.mjs';
 import { summarise } from './summary.mjs';
-import { purposeOf } from './workloads.mjs';
 
 const WARM_BROKER_SECONDS = 10;
 /** At any time, in the messages of one direction: large payloads would take the memory of the machine otherwise. */
@@ -67,7 +66,7 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
     await state.topics.disconnect().catch((error) => progress(`topics left behind: ${error.message}`));
   }
   return {
-    kind: purposeOf(options.workloads),
+    kind: options.purpose,
     ...describeRunState(options, state, kafka),
     workloads: options.workloads,
     candidates: options.candidates,

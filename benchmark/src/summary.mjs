@@ -22,8 +22,8 @@ export const FIGURES = {
 };
 
 /**
- * Medians over the rounds, for each workload and candidate, and their ratios to those of the workload's base, `stock`
- * or `kafkajs`.
+ * Medians over the rounds, for each workload and candidate, and their ratios to those of the workload's base: an
+ * earlier build of this package where one is measured, else `stock` or `kafkajs`.
  *
  * @returns {{ workload: string, base: string, candidates: Record<string, object> }[]} each candidate with its figures,
  *   and with `ratios` unless it is the base or the base was not measured
@@ -35,7 +35,7 @@ export function summarise({ workloads, candidates }, measurements) {
       const own = measurements.filter((one) => one.workload === name && one.candidate === candidate.name);
       if (own.length > 0) medians[candidate.name] = summariseCandidate(own);
     }
-    const base = baseOf(kind);
+    const base = baseOf(kind, candidates);
     for (const [candidate, figures] of Object.entries(medians)) {
       if (candidate !== base && medians[base]) figures.ratios = divide(figures, medians[base]);
     }

@@ -8,7 +8,11 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BENCHMARK = join(ROOT, 'benchmark');
+const TARGET = join(ROOT, 'target');
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
+
+/** Where cargo puts what it builds, whichever commit: librdkafka and OpenSSL are compiled once. */
+const SHARED_TARGET = { CARGO_TARGET_DIR: TARGET };
 
 /** What in the output of a failed install tells the cause, and not that there is one. */
 const CAUSE = /reason: |ENOTFOUND|EAI_AGAIN|E404|ETARGET|Cannot find|No prebuilt|not found/;
@@ -24,12 +28,13 @@ export async function installBenchmark({ progress, signal }) {
  * Installs and builds what candidates need.
  *
  * @param {object[]} candidates of `candidates.mjs`
- * @param {{ progress: (line: string) => void, signal: AbortSignal }} context
+ * @param {{ against?: string, progress: (line: string) => void, signal: AbortSignal }} context `against`: the earlier commit
+ *   that is measured too
  * @returns {Promise<{ candidates: object[], skipped: { candidate: string, reason: string }[], limit?: string }>} those
  *   that can be run; those that cannot, with the reason; and the program of those that have one
  */
 export async function prepareCandidates(candidates, context) {
-  if (candidates.some(({ needsPackage }) => needsPackage)) await installPackage(context);
+  if (candidates.some(({ needsPackage, earlier }) => needsPackage || earlier)) await installPackages(context);
   const limit = candidates.some(({ program }) => program) ? await buildLimit(context) : undefined;
 
   const rivals = new Set(candidates.map(({ rival }) => rival).filter(Boolean));
@@ -46,30 +51,69 @@ export async function prepareCandidates(candidates, context) {
   return { candidates: candidates.filter(usable), skipped, limit };
 }
 
-/**
- * Builds this package and installs it into benchmark/ the way an application gets it: packed. A link (`file:..`)
- * would resolve its peers to this checkout's own copy of NestJS instead of the application's.
- */
-async function installPackage({ progress, signal }) {
-  progress('building the package');
-  await execute('npm', ['run', 'build'], { cwd: ROOT, signal, show: true });
+/** Under which name the build of an earlier commit is installed beside the present one. */
+const EARLIER_NAME = 'nestjs-kafka-native-against';
 
-  progress('installing the package into benchmark/');
+/**
+ * Builds this package, and with `against` that of an earlier commit, and installs them into benchmark/ the way an
+ * application gets them: packed. A link (`file:..`) would resolve its peers to this checkout's own copy of NestJS
+ * instead of the application's.
+ */
+async function installPackages({ against, progress, signal }) {
+  const builds = [{ name: 'nestjs-kafka-native', root: ROOT }];
+  if (against !== undefined) {
+    builds.push({ name: EARLIER_NAME, root: await checkOut(against, { progress, signal }) });
+  }
   const folder = mkdtempSync(join(tmpdir(), 'bench-pack-'));
   try {
-    const pack = ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder];
-    await execute('npm', pack, { cwd: ROOT, signal });
-    const [tarball] = readdirSync(folder);
+    const packages = [];
+    for (const { name, root } of builds) {
+      progress(`building ${name}`);
+      // oxlint-disable-next-line no-await-in-loop -- two builds at once only wait for each other
+      await execute('npm', ['run', 'build'], { cwd: root, signal, show: true, env: SHARED_TARGET });
+      const tarball = join(folder, `${name}.tgz`);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await pack(root, tarball, signal);
+      packages.push(`${name}@file:${tarball}`);
+    }
+    progress('installing into benchmark/');
     const install = ['install', '--no-save', '--no-package-lock', '--ignore-scripts', '--prefer-offline'];
-    await execute('npm', [...install, ...QUIET, join(folder, tarball)], { cwd: BENCHMARK, signal });
+    // In one call: npm takes away what an earlier one has installed without saving it.
+    await execute('npm', [...install, ...QUIET, ...packages], { cwd: BENCHMARK, signal });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   // The binary is published in a package of its own for each platform: put the one just built where it is also sought.
-  const binaries = readdirSync(ROOT).filter((name) => name.endsWith('.node'));
-  for (const name of binaries) {
-    copyFileSync(join(ROOT, name), join(BENCHMARK, 'node_modules/nestjs-kafka-native', name));
+  for (const { name, root } of builds) {
+    for (const binary of readdirSync(root).filter((file) => file.endsWith('.node'))) {
+      copyFileSync(join(root, binary), join(BENCHMARK, 'node_modules', name, binary));
+    }
   }
+}
+
+async function pack(root, tarball, signal) {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-pack-'));
+  try {
+    const args = ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder];
+    await execute('npm', args, { cwd: root, signal });
+    const [packed] = readdirSync(folder);
+    copyFileSync(join(folder, packed), tarball);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Checks an earlier commit out beside what is built; answers the folder, which is kept for the next time. */
+async function checkOut(ref, { progress, signal }) {
+  const git = (...args) => execute('git', args, { cwd: ROOT, signal });
+  const commit = (await git('rev-parse', '--verify', '--end-of-options', `${ref}^{commit}`)).trim();
+  const folder = join(TARGET, 'against', commit);
+  if (!existsSync(folder)) {
+    progress(`checking out ${ref} (${commit.slice(0, 12)})`);
+    await git('worktree', 'prune');
+    await git('worktree', 'add', '--detach', folder, commit);
+  }
+  return folder;
 }
 
 /**
@@ -150,12 +194,13 @@ function readJson(path) {
 }
 
 /** Runs a command to its end and returns its output, which an error holds too; with `show` it is shown as it comes. */
-function execute(command, args, { cwd, signal, show = false }) {
+function execute(command, args, { cwd, signal, show = false, env = {} }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
       signal,
+      env: { ...process.env, ...env },
       shell: process.platform === 'win32' && command === 'npm',
     });
     let output = '';
