@@ -1,9 +1,13 @@
 // `npm run packages`: lays the packages out as they are published, the main one and one for each system.
 //
-//   node scripts/packages.mjs [--binaries <folder>] [--into <folder>] [--complete]
+//   node scripts/packages.mjs [--binaries <folder>] [--into <folder>] [--systems built|complete|all]
 //
-// Takes the binaries it finds, of this checkout by default; --complete fails where a system has none. The tests publish
-// the result to a registry of their own, the release workflow to npm.
+// Takes the binaries it finds, of this checkout by default. Which systems get a package, and are optional dependencies of the main one:
+//
+//   built      those that have a binary. The default: an application that installs the tarballs gets a lock file that `npm ci` accepts.
+//              Packages that no registry has cannot be in it, and `npm ci` refuses a lock file that lacks what is depended on
+//   complete   all, and it fails where one has no binary: what the release workflow publishes
+//   all        all, also without a binary: what the tests publish to a registry of their own
 
 import {
   copyFileSync,
@@ -24,7 +28,9 @@ import { Failure, main, ROOT, runBin, say } from './lib/process.mjs';
 /** What the licences of the linked libraries ask to be passed on with the binary. */
 const NOTICES = ['LICENSE', 'THIRD-PARTY-NOTICES.md'];
 
-async function assemble({ binaries, into, complete }) {
+const SYSTEMS = ['built', 'complete', 'all'];
+
+async function assemble({ binaries, into, systems }) {
   const manifest = readJson(join(ROOT, 'package.json'));
   const { binaryName } = manifest.napi;
   for (const name of existsSync(into) ? readdirSync(into) : [])
@@ -39,7 +45,11 @@ async function assemble({ binaries, into, complete }) {
     const platform = readJson(file);
     const binary = `${binaryName}.${system}.node`;
     if (found.includes(binary)) copyFileSync(join(binaries, binary), join(into, system, binary));
-    else if (complete) throw new Failure(`${binaries} has no ${binary}`);
+    else if (systems === 'complete') throw new Failure(`${binaries} has no ${binary}`);
+    else if (systems === 'built') {
+      rmSync(join(into, system), { recursive: true });
+      continue;
+    }
     for (const name of NOTICES) copyFileSync(join(ROOT, name), join(into, system, name));
     const { repository, homepage, bugs } = manifest;
     const described = {
@@ -52,6 +62,8 @@ async function assemble({ binaries, into, complete }) {
     writeJson(file, { ...described, files: [...platform.files, ...NOTICES] });
     optionalDependencies[platform.name] = manifest.version;
   }
+  if (Object.keys(optionalDependencies).length === 0)
+    throw new Failure(`${binaries} has no ${binaryName}.*.node: npm run build`);
   await assembleMain(join(into, 'main'), { ...manifest, optionalDependencies });
   say(`${into}: main and ${Object.keys(optionalDependencies).length} systems, ${found.length} with a binary`);
 }
@@ -99,8 +111,9 @@ await main(import.meta.url, async (args) => {
     options: {
       binaries: { type: 'string', default: ROOT },
       into: { type: 'string', default: join(ROOT, 'npm') },
-      complete: { type: 'boolean', default: false },
+      systems: { type: 'string', default: 'built' },
     },
   });
+  if (!SYSTEMS.includes(values.systems)) throw new Failure(`--systems is one of ${SYSTEMS.join(', ')}`);
   await assemble({ ...values, binaries: resolve(values.binaries), into: resolve(values.into) });
 });

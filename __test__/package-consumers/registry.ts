@@ -35,7 +35,7 @@ export async function startRegistry(): Promise<Registry> {
   writeFileSync(userConfig, `registry=http://${host}\n//${host}:_authToken=anybody\n`);
 
   const packages = join(folder, 'packages');
-  await script('scripts/packages.mjs', ['--into', packages]);
+  await script('scripts/packages.mjs', ['--systems', 'all', '--into', packages]);
   const publish = (name: string): Promise<string> =>
     npm(['publish', join(packages, name), `--userconfig=${userConfig}`], folder);
   await Promise.all(readdirSync(packages).map(publish));
