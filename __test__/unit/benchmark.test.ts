@@ -132,18 +132,18 @@ test('a candidate is measured in what it carries out, and the options name what 
   expect(() => parseOptions(['--rounds', '1.5'])).toThrow('--rounds: "1.5" is not a positive whole number');
 });
 
-function names(argv: string[]): string[] {
+function namesFor(argv: string[]): string[] {
   return parseOptions(argv).candidates.map(({ name }: any) => name);
 }
 
 test('an earlier build is measured when it is named, and is then what ratios are taken to', () => {
-  expect(names(['--against', 'v1', '--workload', 'consume,raw-produce-1000'])).toEqual([
+  expect(namesFor(['--against', 'v1', '--workload', 'consume,raw-produce-1000'])).toEqual([
     'native',
     'against',
     'native-raw',
     'against-raw',
   ]);
-  expect(names(['--workload', 'consume', '--candidates', 'all'])).not.toContain('against');
+  expect(namesFor(['--workload', 'consume', '--candidates', 'all'])).not.toContain('against');
   expect(() => parseOptions(['--against', 'v1', '--soak'])).toThrow('--against');
 
   const measurements = [measured(CONSUME, 'against', 100, 10), measured(CONSUME, 'native', 150, 5)];

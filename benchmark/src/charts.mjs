@@ -1,9 +1,12 @@
 /** The pictures of a result: what each shows. How they are drawn stands in `drawing.mjs`. */
 import { draw, inThemes } from './drawing.mjs';
-import { grouped, significant, times } from './format.mjs';
+import { capitalised, grouped, significant, times } from './format.mjs';
+import { README_NAMES } from './readme.mjs';
 import { DEFAULT_WORKLOADS } from './workloads.mjs';
 
 const NEST_KINDS = ['request', 'consume', 'emit'];
+/** Space that SVG does not fold into one. */
+const GAP = '\u00A0\u00A0';
 const RAW_KINDS = ['raw-produce', 'raw-consume'];
 
 /** The workloads in the pictures; the tables hold all. */
@@ -11,6 +14,12 @@ const TELLING = new Set([...DEFAULT_WORKLOADS, 'emit-batch-10']);
 
 const CHARTS = [
   { name: 'throughput', title: 'Messages per second, and how many times stock that is', of: throughput },
+  {
+    name: 'readme',
+    title: `Messages per second, and how many times ${README_NAMES.stock} that is`,
+    of: throughput,
+    names: README_NAMES,
+  },
   { name: 'latency', title: 'Latency: p50 to p99.9, in ms (logarithmic)', of: latency },
   { name: 'cpu', title: 'CPU time per message, in µs', of: cpu },
   { name: 'memory', title: 'Resident memory, in MiB: most, and idle (the line)', of: memory },
@@ -29,8 +38,9 @@ const CHARTS = [
  * @returns {Promise<{ name: string, title: string, svg: Record<string, string> }[]>} each for every theme
  */
 export async function drawCharts(result) {
-  const pictures = CHARTS.map(async ({ name, title, of, kinds = NEST_KINDS }) => {
-    const chart = of(rowsOf(result, kinds));
+  const pictures = CHARTS.map(async ({ name, title, of, kinds = NEST_KINDS, names }) => {
+    const rows = rowsOf(result, kinds);
+    const chart = of(names ? named(rows, names) : rows);
     if (chart.values.length === 0) return [];
     return [{ name, title, svg: await inThemes((theme) => draw({ ...chart, title }, theme)) }];
   });
@@ -55,11 +65,22 @@ function rowsOf({ workloads, candidates: measured, summary }, kinds) {
   });
 }
 
+/** Those candidates alone that have a name, where they were all measured, under that name and the workload's as tables have it. */
+function named(rows, names) {
+  const isMeasured = (workload) =>
+    Object.keys(names).every((name) =>
+      rows.some((row) => row.workload === workload && row.candidate === name),
+    );
+  return rows
+    .filter(({ workload, candidate }) => candidate in names && isMeasured(workload))
+    .map((row) => ({ ...row, workload: capitalised(row.workload), row: names[row.candidate] }));
+}
+
 function throughput(rows) {
-  const values = rows.map(({ workload, candidate, figures }) => {
+  const values = rows.map(({ workload, candidate, row, figures }) => {
     const ratio = figures.ratios?.perSecond;
-    const label = `${grouped(figures.perSecond)}/s${ratio === undefined ? '' : `  ${times(ratio)}`}`;
-    return { workload, candidate, value: figures.perSecond, label };
+    const label = `${grouped(figures.perSecond)}/s${ratio === undefined ? '' : `${GAP}${times(ratio)}`}`;
+    return { workload, candidate, row: row ?? candidate, value: figures.perSecond, label };
   });
   return { kind: 'bars', values };
 }

@@ -1,13 +1,15 @@
 /** Draws curves as SVG: panels, each with a line for each candidate or process. */
 import { COLOURS, INK, PARTS, render, WIDTH } from './drawing.mjs';
+import { LABEL_SIZE, MARKER_RADIUS, placeLabels } from './label-places.mjs';
 
 /** What lines may be about, and which colour each has. */
 const LINES = { candidate: COLOURS, process: PARTS };
 
 const HEIGHT = 150;
-const GAP = 40;
-/** How far the axis of labelled points reaches beyond them, as factors of the lowest and of the highest. */
-const LABEL_ROOM = [0.6, 1.8];
+/** Panels with a number at every point need more room than curves alone. */
+const STEPS = { width: 310, height: 190, gap: { column: 40, row: 78 } };
+/** How far the axis of labelled points reaches beyond them, as shares of the distance between the lowest and the highest. */
+const LABEL_ROOM = 0.16;
 
 /** What is drawn once, and not for every value. */
 const ONCE = { values: [{}] };
@@ -20,34 +22,72 @@ const ONCE = { values: [{}] };
  * @param {'light' | 'dark'} theme
  */
 export function drawSteps({ title, panels }, theme) {
-  const columns = 2;
-  const width = (WIDTH - GAP) / columns;
-  return render({ columns, spacing: 24, concat: panels.map((panel) => steps(panel, width)) }, title, theme);
+  // Laid out by the panels alone, without their axes: these differ in height, and panels of a row would stand askew.
+  const layout = { columns: 2, bounds: 'flush', spacing: STEPS.gap };
+  return render({ ...layout, concat: panels.map((panel) => steps(panel)) }, title, theme);
 }
 
-function steps({ title, axis, values }, width) {
-  const ys = values.map(({ y }) => y);
-  const domain = [Math.min(...ys) * LABEL_ROOM[0], Math.max(...ys) * LABEL_ROOM[1]];
+function steps({ title, axis, values }) {
+  const { width, height } = STEPS;
+  const domain = domainOf(values);
   const x = { field: 'x', type: 'ordinal', sort: null, title: axis, axis: { labelAngle: 0 } };
   const y = {
     field: 'y',
     type: 'quantitative',
     title: null,
     scale: { type: 'log', domain, nice: false },
-    axis: { labels: false, ticks: false, domain: false, tickCount: 4 },
+    axis: { labels: false, ticks: false, domain: false, grid: false },
   };
   const encoding = { x, y, color: colour('candidate', values) };
   return {
-    ...panelOf(title, width),
+    ...panelOf(title, width, height),
     data: { values },
     layer: [
-      { mark: { type: 'line', strokeWidth: 2, point: { size: 40, filled: true } }, encoding },
       {
-        mark: { type: 'text', dy: -10 },
-        encoding: { x, y, text: { field: 'label', type: 'nominal' } },
+        mark: { type: 'line', strokeWidth: 2, point: { size: MARKER_RADIUS ** 2 * Math.PI, filled: true } },
+        encoding,
+      },
+      {
+        data: { values: labelsOf(values, domain) },
+        mark: { type: 'text', fontSize: LABEL_SIZE, baseline: 'middle' },
+        encoding: {
+          x: pixels('labelX'),
+          y: pixels('labelY'),
+          text: { field: 'label', type: 'nominal' },
+        },
       },
     ],
   };
+}
+
+/** A field that holds pixels. */
+function pixels(field) {
+  return { field, type: 'quantitative', scale: null, axis: null };
+}
+
+/** The axis of y, with room for the labels above and below. */
+function domainOf(values) {
+  const logs = values.map(({ y }) => Math.log10(y));
+  const [low, high] = [Math.min(...logs), Math.max(...logs)];
+  const room = Math.max(high - low, 0.3) * LABEL_ROOM;
+  return [10 ** (low - room), 10 ** (high + room)];
+}
+
+/** Each label with its place, in pixels: where Vega-Lite puts the points is known, and that it may not cover them too. */
+function labelsOf(values, [low, high]) {
+  const { width, height } = STEPS;
+  const xs = [...new Set(values.map(({ x }) => x))];
+  const step = width / xs.length;
+  const share = (y) => Math.log(high / y) / Math.log(high / low);
+  const candidates = [...new Set(values.map(({ candidate }) => candidate))];
+  const curves = candidates.map((candidate) =>
+    values
+      .filter((value) => value.candidate === candidate)
+      .map(({ x, y, label }) => ({ x: (xs.indexOf(x) + 0.5) * step, y: share(y) * height, label })),
+  );
+  return placeLabels(curves, { width, height })
+    .flat()
+    .map(({ x, y, label }) => ({ labelX: x, labelY: y, label }));
 }
 
 /**
@@ -78,7 +118,7 @@ function times({ title, values }, mark, ink) {
     },
   ];
   return {
-    ...panelOf(title, WIDTH),
+    ...panelOf(title, WIDTH, HEIGHT),
     data: { values },
     layer: [
       {
@@ -95,12 +135,8 @@ function times({ title, values }, mark, ink) {
   };
 }
 
-function panelOf(title, width) {
-  return {
-    title: { text: title, anchor: 'start', fontSize: 12, fontWeight: 600, offset: 8 },
-    width,
-    height: HEIGHT,
-  };
+function panelOf(title, width, height) {
+  return { title: { text: title, anchor: 'start', fontSize: 12, fontWeight: 600, offset: 8 }, width, height };
 }
 
 /** The colours of those that the panel shows, in the order in which they are listed. */

@@ -1,4 +1,6 @@
 /** Draws charts as SVG, by Vega-Lite, for light and for dark backgrounds: here those of bars and ranges. */
+import { textWidth } from './text-width.mjs';
+
 const THEMES = ['light', 'dark'];
 
 export const INK = {
@@ -27,6 +29,7 @@ export const PARTS = { client: '#3572d4', server: '#2da44e', broker: '#8c959f' }
 
 export const WIDTH = 560;
 const ROW_HEIGHT = 20;
+const LABEL_SIZE = 11;
 /** How far the width reaches beyond the longest bar, for the label behind it. */
 const LABEL_SHARE = 1.35;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif';
@@ -43,11 +46,12 @@ const FONT = 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif
  */
 export async function draw(chart, theme) {
   const { kind, title, values, isShared = false } = chart;
-  const rows = values.map((value) => ({
+  const rows = values.map((value, index) => ({
     row: value.candidate,
     ...value,
     room: (value.total ?? value.value) * LABEL_SHARE,
     place: chart.parts?.indexOf(value.part),
+    isLast: !values.slice(index + 1).some((later) => isSameRow(later, value)),
   }));
   const workloads = [...new Set(values.map(({ workload }) => workload))];
   const spec = {
@@ -69,8 +73,10 @@ export async function draw(chart, theme) {
  */
 export async function render(chart, title, theme) {
   // Only here: whoever reads results and writes pages does not need it installed.
-  const { Error: ERRORS, logger, parse, View } = await import('vega');
+  const { Error: ERRORS, logger, parse, textMetrics, View } = await import('vega');
   const { compile } = await import('vega-lite');
+  textMetrics.width = (item, text) =>
+    textWidth(String(text ?? ''), item.fontSize ?? LABEL_SIZE, Number(item.fontWeight) >= 600);
   const spec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: title, anchor: 'start', fontSize: 15, offset: 14 },
@@ -120,8 +126,12 @@ const LAYERS = {
   ranges: ({ values }) => {
     const nearest = Math.min(...values.map(({ value }) => value));
     const farthest = Math.max(...values.map(({ end }) => end));
-    const scale = { type: 'log', domain: [nearest * 0.8, farthest * 6], nice: false };
-    const x = (field) => ({ ...amount(field, true), scale });
+    const domain = [nearest * 0.8, farthest * 6];
+    const scale = { type: 'log', domain, nice: false };
+    const x = (field) => {
+      const shown = amount(field, true);
+      return { ...shown, axis: { ...shown.axis, values: powersOfTen(domain) }, scale };
+    };
     const point = (field, mark) => ({ mark, encoding: { y: ROWS, x: x(field), color: CANDIDATES } });
     return [
       {
@@ -145,7 +155,8 @@ const LAYERS = {
     };
     return [
       { mark: 'bar', encoding: { y: ROWS, x: x('value'), color: colour, order: { field: 'place' } } },
-      label({ ...x('total'), stack: null }),
+      // Once for a row, not for each of its parts: letters over one another look bold.
+      label({ ...x('total'), stack: null }, { transform: [{ filter: 'datum.isLast' }] }),
       room(x('room')),
     ];
   },
@@ -160,12 +171,25 @@ const CANDIDATES = {
 };
 
 function amount(field, isShown) {
-  const axis = { domain: false, ticks: false, tickCount: 6, format: '~g' };
+  // "f" and not "g", of which Vega makes as few digits as tell the ticks apart: 1e+2.
+  const axis = { domain: false, ticks: false, tickCount: 6, format: ',~f' };
   return { field, type: 'quantitative', title: null, axis: isShown ? axis : null };
 }
 
-function label(x) {
+/** Whole powers of ten: the lines in between, of which there are eight to each, tell nothing. */
+function powersOfTen([from, to]) {
+  const first = Math.ceil(Math.log10(from));
+  const length = Math.floor(Math.log10(to)) - first + 1;
+  return Array.from({ length }, (_, index) => 10 ** (first + index));
+}
+
+function isSameRow(a, b) {
+  return a.workload === b.workload && (a.row ?? a.candidate) === (b.row ?? b.candidate);
+}
+
+function label(x, more = {}) {
   return {
+    ...more,
     mark: { type: 'text', align: 'left', baseline: 'middle', dx: 6 },
     encoding: { y: ROWS, x, text: { field: 'label', type: 'nominal' } },
   };
@@ -191,7 +215,7 @@ function config(ink) {
     },
     axis: {
       labelColor: ink.faint,
-      labelFontSize: 11,
+      labelFontSize: LABEL_SIZE,
       titleColor: ink.faint,
       titleFontWeight: 400,
       gridColor: ink.grid,
@@ -199,7 +223,7 @@ function config(ink) {
     },
     axisY: { grid: false, labelColor: ink.text, labelFontSize: 12 },
     legend: { labelColor: ink.text, labelFontSize: 12 },
-    text: { color: ink.faint, fontSize: 11 },
+    text: { color: ink.faint, fontSize: LABEL_SIZE },
     view: { stroke: null },
   };
 }

@@ -5,6 +5,11 @@ export function optional(value, format) {
   return value === null || value === undefined ? '–' : format(value);
 }
 
+/** With a capital letter at its beginning. */
+export function capitalised(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}`;
+}
+
 /** A whole number in groups of three digits. */
 export function grouped(value) {
   return Math.round(value).toLocaleString('en-GB');

@@ -21,7 +21,7 @@ export const KINDS = {
       {
         page: 'README.md',
         mark: 'measured',
-        format: (result, picture) => formatReadme(result, picture('throughput')),
+        format: (result, picture) => formatReadme(result, picture('readme')),
       },
     ],
   },

@@ -1,7 +1,10 @@
 /** The figures of README.md: the workloads that NestJS over kafkajs and over this package were both measured in. */
-import { grouped, markdownTable, significant, times } from './format.mjs';
+import { capitalised, grouped, markdownTable, significant, times } from './format.mjs';
 
-const HEAD = ['Workload', 'kafkajs', 'this package', 'Throughput', 'p50', 'CPU per message'];
+/** What the table and the picture of README.md call the candidates. */
+export const README_NAMES = { stock: 'kafkajs', native: 'this package' };
+
+const HEAD = ['Workload', README_NAMES.stock, README_NAMES.native, 'Throughput', 'p50', 'CPU per message'];
 const ALIGN = ['left', 'right', 'right', 'right', 'right', 'right'];
 
 const ROUTED =
@@ -52,7 +55,7 @@ function readmeRow({ workloads }, { workload, candidates }) {
   const saved = (base) => `÷ ${significant(cpu(base) / cpu(native))}`;
   return [
     [
-      `${title[0].toUpperCase()}${title.slice(1)}`,
+      capitalised(title),
       `${grouped(stock.perSecond)}/s${besides(({ perSecond }) => `${grouped(perSecond)}/s`)}`,
       `${grouped(native.perSecond)}/s`,
       `${times(native.ratios.perSecond)}${besides(({ perSecond }) => times(native.perSecond / perSecond))}`,

@@ -1,6 +1,6 @@
 /** The generated part of docs/scaling.md about how cost grows with the work. */
 import { alignment, COLUMNS } from '../columns.mjs';
-import { grouped, markdownTable } from '../format.mjs';
+import { capitalised, grouped, markdownTable } from '../format.mjs';
 import { describeRun, listCandidates, listTroubles, tableRows } from '../report.mjs';
 import { SERIES } from './series.mjs';
 
@@ -53,11 +53,7 @@ function formatSeries(result, { title, about, axis, steps, point }) {
   const summary = result.summary.toSorted((a, b) => order(a) - order(b));
   const rows = tableRows({ ...result, summary }, isStep, { columns, head: axis, titleOf: point });
   if (rows.length === 1) return [];
-  return [
-    `### ${title}`,
-    `${about[0].toUpperCase()}${about.slice(1)}.`,
-    markdownTable(rows, alignment(columns)),
-  ];
+  return [`### ${title}`, `${capitalised(about)}.`, markdownTable(rows, alignment(columns))];
 }
 
 /** What a core carries with this package, as far as it was measured. */
