@@ -6,8 +6,10 @@ import { describe, expect, test } from 'vitest';
 import { startBroker, type Broker } from '../broker/start.mjs';
 import { listen, optionsFor } from '../harness/apps';
 import { BROKERS, createTopics, endOffsets, rawProducer, untilCommitted } from '../harness/broker';
+import { logs } from '../harness/logs';
 import { outcome } from '../harness/outcome';
 import { pause, until, within } from '../harness/wait';
+import { Instances } from './instances';
 import { Proxy } from './proxy';
 import { Rig } from './rig';
 
@@ -100,6 +102,20 @@ describe('S3 a topic that does not exist', () => {
     }
   }, 180_000);
 });
+
+test('a start after a kill says what it waits for, until the dead member counts as gone', async () => {
+  await createTopics({ [rig.topic]: 1 });
+  const options = rig.options({ consumer: { sessionTimeout: 12_000 } });
+  const instances = rig.keep(new Instances({ topic: rig.topic, options, milliseconds: 0 }));
+  const killed = instances.start();
+  await killed.listening();
+  await killed.kill('SIGTERM');
+  await rig.serve(() => undefined, { consumer: { sessionTimeout: 12_000 } });
+  const [said, ...again] = logs.matching('warn', `Still joining the group ${rig.group}`);
+  expect(said).toContain('(PreparingRebalance, members: ');
+  expect(said).toContain('SIGTERM without app.enableShutdownHooks()');
+  expect(again).toEqual([]);
+}, 120_000);
 
 describe('S3 a broker that comes and goes', () => {
   test('down at the start: listen() fails in time, and succeeds when it is up', async () => {

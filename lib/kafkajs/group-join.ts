@@ -58,8 +58,13 @@ export class GroupJoin {
     const joined = new Promise<void>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
-    valueOf(await this.#subscribe(native, missing));
-    await joined;
+    const ended = this.#options.log.joining(native, settings);
+    try {
+      valueOf(await this.#subscribe(native, missing));
+      await joined;
+    } finally {
+      ended();
+    }
   }
 
   #subscribe(native: NativeConsumer, missing: readonly string[]): ReturnType<NativeConsumer['subscribe']> {

@@ -1,5 +1,8 @@
+import type { NativeConsumer } from '../native.js';
+import type { ConsumerSettings } from '../options/consumer.js';
 import { isKafkaError } from './errors.js';
 import type { SlowHandler } from './handler-watch.js';
+import { noticeLongJoin } from './join-notice.js';
 import type { Lane } from './lane.js';
 import type { CoreEvent } from './producer-handle.js';
 import type { Logger } from './types.js';
@@ -60,6 +63,11 @@ export class GroupLog {
       groupId: this.#groupId,
       code: error,
     });
+  }
+
+  /** Tells of a join that lasts; the function returned ends the watch. */
+  joining(native: NativeConsumer, settings: ConsumerSettings): () => void {
+    return noticeLongJoin({ native, settings, logger: this.#logger });
   }
 
   waitsFor(topics: readonly string[], reasons: readonly string[]): void {
