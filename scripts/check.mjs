@@ -57,6 +57,11 @@ const CARGO_CHECKS = [
     run: generated,
     fix: 'npm run build, and commit',
   },
+  {
+    name: 'lib/boundary is what the crate says',
+    run: () => run(process.execPath, ['scripts/boundary.mjs', '--check']),
+    fix: 'node scripts/boundary.mjs, and commit',
+  },
   { name: 'glibc 2.28 is enough for the binary', run: oldestGlibc },
   { name: 'publint and attw', run: packedPackage },
   {

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod assignor;
 pub mod binding;
+pub mod boundary;
 pub mod codec;
 pub mod consumer;
 pub mod error;

@@ -1,6 +1,7 @@
 import type { Deserializer, WritePacket } from '@nestjs/microservices';
 import { KafkaReplyLostError, KafkaReplyTimeoutError } from '../kafkajs/errors.js';
-import { REPLY_DISPOSED, REPLY_ERROR, type IncomingBatch } from '../packed/incoming.js';
+import { REPLY_DISPOSED, REPLY_ERROR } from '../boundary/incoming.js';
+import type { IncomingBatch } from '../packed/incoming.js';
 import { incomingMessage } from '../server/incoming-message.js';
 import type { PendingRequests, ReplyCallback, ReplyPartition } from './pending-requests.js';
 

@@ -1,3 +1,21 @@
+import {
+  REQUEST_FAILED,
+  REQUEST_FAILED_ERROR,
+  REQUEST_FAILED_GENERATION,
+  REQUEST_FAILED_SLOT,
+  REQUEST_FAILED_WORDS,
+  SENT,
+  SENT_ERROR,
+  SENT_PARTITIONS,
+  SENT_SEND,
+  SENT_WORDS,
+  WRITTEN_APPEND_TIME_HIGH,
+  WRITTEN_APPEND_TIME_LOW,
+  WRITTEN_OFFSET_HIGH,
+  WRITTEN_OFFSET_LOW,
+  WRITTEN_PARTITION,
+  WRITTEN_WORDS,
+} from '../boundary/reports.js';
 import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
 import { checkRecord, OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
@@ -9,12 +27,6 @@ import type { ResolvedRetry } from './retry.js';
 import { invalidTopic, isLegalTopic } from './topic-name.js';
 import type { PartitionMetadata, RecordMetadata } from './types.js';
 import { errorCode, localErrorCodes } from './error-codes.js';
-
-// The layout of src/producer/reports.rs.
-const SENT = 1;
-const REQUEST_FAILED = 2;
-/** Numbers for each partition that a send has written to. */
-const WRITTEN_WORDS = 5;
 
 /** The broker's code of a topic that access rules forbid. */
 const TOPIC_FORBIDDEN = 29;
@@ -179,12 +191,7 @@ export class ProducerHandle {
       if (kind === SENT) {
         at = this.#sent(words, numbers, at + 1);
       } else if (kind === REQUEST_FAILED) {
-        const [slot, generation] = [words[at + 1] as number, words[at + 2] as number];
-        const topic = this.#events.requestTopic(slot, generation);
-        this.#failed(numbers[at + 3] as number, topic, (error) =>
-          this.#events.requestFailed(slot, generation, error),
-        );
-        at += 4;
+        at = this.#requestFailed(words, numbers, at + 1);
       } else {
         throw new Error(`unknown delivery report ${String(kind)}`);
       }
@@ -192,22 +199,23 @@ export class ProducerHandle {
   }
 
   #sent(words: Uint32Array, numbers: Int32Array, at: number): number {
-    const id = words[at] as number;
-    const code = numbers[at + 1] as number;
-    const partitions = words[at + 2] as number;
+    const id = words[at + SENT_SEND] as number;
+    const code = numbers[at + SENT_ERROR] as number;
+    const partitions = words[at + SENT_PARTITIONS] as number;
     const send = this.#sends.close(id);
-    const end = at + 3 + partitions * WRITTEN_WORDS;
+    const end = at + SENT_WORDS + partitions * WRITTEN_WORDS;
     if (send === undefined) return end;
     const metadata: RecordMetadata[] = [];
-    const long = (low: number): number => (numbers[low + 1] as number) * 2 ** 32 + (words[low] as number);
+    const long = (low: number, high: number): number =>
+      (numbers[high] as number) * 2 ** 32 + (words[low] as number);
     const known = this.#hasAnswers ? end : at;
-    for (let p = at + 3; p < known; p += WRITTEN_WORDS) {
+    for (let p = at + SENT_WORDS; p < known; p += WRITTEN_WORDS) {
       metadata.push({
         topicName: send.topic,
-        partition: numbers[p] as number,
+        partition: numbers[p + WRITTEN_PARTITION] as number,
         errorCode: 0,
-        baseOffset: String(long(p + 1)),
-        logAppendTime: String(long(p + 3)),
+        baseOffset: String(long(p + WRITTEN_OFFSET_LOW, p + WRITTEN_OFFSET_HIGH)),
+        logAppendTime: String(long(p + WRITTEN_APPEND_TIME_LOW, p + WRITTEN_APPEND_TIME_HIGH)),
         // librdkafka reads it and keeps it to itself.
         logStartOffset: '0',
       });
@@ -215,6 +223,16 @@ export class ProducerHandle {
     if (code === 0) send.done(null, metadata);
     else this.#failed(code, send.topic, (error) => send.done(error, metadata));
     return end;
+  }
+
+  #requestFailed(words: Uint32Array, numbers: Int32Array, at: number): number {
+    const slot = words[at + REQUEST_FAILED_SLOT] as number;
+    const generation = words[at + REQUEST_FAILED_GENERATION] as number;
+    const topic = this.#events.requestTopic(slot, generation);
+    this.#failed(numbers[at + REQUEST_FAILED_ERROR] as number, topic, (error) =>
+      this.#events.requestFailed(slot, generation, error),
+    );
+    return at + REQUEST_FAILED_WORDS;
   }
 
   /** Tells the error of a delivery report. */

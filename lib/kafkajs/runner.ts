@@ -1,5 +1,6 @@
+import { SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED, SETTLED_THROUGH } from '../boundary/outgoing.js';
 import type { IncomingBatch } from '../packed/incoming.js';
-import { ADVANCE, COMMIT, FINISHED, THROUGH, type OutgoingBuffer } from '../packed/outgoing.js';
+import type { OutgoingBuffer } from '../packed/outgoing.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { Lane, type Segment } from './lane.js';
 import type { PartitionMemory } from './partition-memory.js';
@@ -138,7 +139,7 @@ export class Runner {
 
   /** Nothing more will come of a record whose handler answered {@link UNFINISHED}. */
   finish(slot: number, sequence: number): void {
-    this.#options.marks().settled(slot, sequence, FINISHED);
+    this.#options.marks().settled(slot, sequence, SETTLED_FINISHED);
   }
 
   #halt(lane: Lane): void {
@@ -246,7 +247,7 @@ export class Runner {
       segment.index = index + 1;
       // Of a partition that is gone, nobody waits for the mark.
       if (lane.revoked) return true;
-      const flags = outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED;
+      const flags = outcome === UNFINISHED ? SETTLED_ADVANCE : SETTLED_ADVANCE | SETTLED_FINISHED;
       marks().settled(lane.slot, batch.sequence(index), flags);
       if (this.#isPaused(lane)) return true;
       if (this.#isOvertime()) await this.#breathe();
@@ -261,7 +262,12 @@ export class Runner {
     const resolve = (index: number): void => {
       this.#progressed(lane);
       segment.index = index + 1;
-      if (!lane.revoked) marks().settled(lane.slot, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
+      if (!lane.revoked)
+        marks().settled(
+          lane.slot,
+          batch.sequence(index),
+          SETTLED_ADVANCE | SETTLED_FINISHED | SETTLED_THROUGH,
+        );
     };
     watch?.begin(lane, batch, first);
     try {
@@ -276,7 +282,7 @@ export class Runner {
       // It wants all of them again, and others a turn between.
       await new Promise(setImmediate);
     } else if (!lane.revoked) {
-      marks().settled(lane.slot, batch.sequence(segment.index - 1), COMMIT);
+      marks().settled(lane.slot, batch.sequence(segment.index - 1), SETTLED_COMMIT);
     }
     return true;
   }
@@ -294,7 +300,7 @@ export class Runner {
     const offset = batch.offset(index);
     onFailure(error, lane, offset);
     // What was handled before is committed now: the failing record may take long.
-    if (!lane.revoked) marks().settled(lane.slot, batch.sequence(index), COMMIT);
+    if (!lane.revoked) marks().settled(lane.slot, batch.sequence(index), SETTLED_COMMIT);
     // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
     if (this.#isPaused(lane)) return false;
     if (recover !== undefined && !lane.revoked && (await recover(error, lane, batch, index))) return true;

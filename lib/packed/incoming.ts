@@ -1,35 +1,44 @@
+import {
+  ERROR_HEADER_SHIFT,
+  HEAD_BYTES_START,
+  HEAD_HEADERS,
+  HEAD_RECORDS,
+  HEAD_RUNS,
+  HEAD_WORDS,
+  HEADER_KIND,
+  HEADER_LENGTH,
+  HEADER_NAME,
+  HEADER_START,
+  HEADER_WORDS,
+  NAME_LENGTH,
+  NAME_START,
+  NAME_WORDS,
+  RECORD_FIRST_HEADER,
+  RECORD_FLAGS,
+  RECORD_HEADER_COUNT,
+  RECORD_KEY_LENGTH,
+  RECORD_KEY_START,
+  RECORD_REQUEST_GENERATION,
+  RECORD_REQUEST_SLOT,
+  RECORD_SEQUENCE,
+  RECORD_SIZE,
+  RECORD_SLOT,
+  RECORD_VALUE_LENGTH,
+  RECORD_VALUE_START,
+  RECORD_WORDS,
+  RUN_BROKER,
+  RUN_HIGH_WATERMARK,
+  RUN_NUMBERS,
+  TIME_NUMBERS,
+  TIME_OFFSET,
+  TIME_TIMESTAMP,
+  VALUE_SHIFT,
+} from '../boundary/incoming.js';
+import { BINARY, KIND_MASK, NULL } from '../boundary/payload.js';
 import type { IHeaders } from '../kafkajs/types.js';
-import { BINARY, decode, KIND_MASK, NULL, parseOrKeep } from './payload.js';
+import { decode, parseOrKeep } from './payload.js';
 
-// The layout of src/codec/incoming.rs.
-const HEAD_WORDS = 8;
-const RECORD_WORDS = 12;
-const HEADER_WORDS = 4;
-const VALUE_SHIFT = 3;
-const ERROR_HEADER_SHIFT = 16;
 const TIMES_AT = HEAD_WORDS * Uint32Array.BYTES_PER_ELEMENT;
-
-const SLOT = 0;
-const SEQUENCE = 1;
-const KEY_START = 2;
-const KEY_LENGTH = 3;
-const VALUE_START = 4;
-const VALUE_LENGTH = 5;
-const FLAGS = 6;
-const FIRST_HEADER = 7;
-const HEADER_COUNT = 8;
-const REQUEST_SLOT = 9;
-const REQUEST_GENERATION = 10;
-const SIZE = 11;
-
-/** Flag: the record asks for a reply. */
-export const REQUEST = 1 << 6;
-/** Flag: a reply that carries an error. */
-export const REPLY_ERROR = 1 << 7;
-/** Flag: a reply that ends its request. */
-export const REPLY_DISPOSED = 1 << 8;
-/** Flag: the broker set the timestamp when it stored the record. */
-export const LOG_APPEND_TIME = 1 << 9;
 
 /** A header as it lies on the broker. */
 export type RawHeader = readonly [name: string, value: Buffer | null];
@@ -72,18 +81,18 @@ export class IncomingBatch {
         ? packed
         : Buffer.from(new Uint8Array(packed).buffer);
     const head = new Uint32Array(bytes.buffer, bytes.byteOffset, HEAD_WORDS);
-    const length = head[0] as number;
+    const length = head[HEAD_RECORDS] as number;
     this.length = length;
     this.#bytes = bytes;
-    this.#base = head[3] as number;
+    this.#base = head[HEAD_BYTES_START] as number;
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, this.#base / Uint32Array.BYTES_PER_ELEMENT);
-    this.#times = new Float64Array(bytes.buffer, bytes.byteOffset + TIMES_AT, length * 2);
-    const runs = head[4] as number;
+    this.#times = new Float64Array(bytes.buffer, bytes.byteOffset + TIMES_AT, length * TIME_NUMBERS);
+    const runs = head[HEAD_RUNS] as number;
     const runsAt = TIMES_AT + this.#times.byteLength;
-    this.#runs = new Float64Array(bytes.buffer, bytes.byteOffset + runsAt, runs * 2);
-    this.#recordsAt = HEAD_WORDS + (length + runs) * 4;
+    this.#runs = new Float64Array(bytes.buffer, bytes.byteOffset + runsAt, runs * RUN_NUMBERS);
+    this.#recordsAt = (runsAt + this.#runs.byteLength) / Uint32Array.BYTES_PER_ELEMENT;
     this.#headersAt = this.#recordsAt + length * RECORD_WORDS;
-    this.#namesAt = this.#headersAt + (head[1] as number) * HEADER_WORDS;
+    this.#namesAt = this.#headersAt + (head[HEAD_HEADERS] as number) * HEADER_WORDS;
   }
 
   /** Records of one partition that follow one another. */
@@ -93,13 +102,13 @@ export class IncomingBatch {
       const slot = this.slot(start);
       let end = start + 1;
       while (end < this.length && this.slot(end) === slot) end++;
-      const at = runs.length * 2;
+      const at = runs.length * RUN_NUMBERS;
       runs.push({
         slot,
         start,
         end,
-        highWatermark: this.#runs[at] as number,
-        broker: this.#runs[at + 1] as number,
+        highWatermark: this.#runs[at + RUN_HIGH_WATERMARK] as number,
+        broker: this.#runs[at + RUN_BROKER] as number,
       });
       start = end;
     }
@@ -112,59 +121,63 @@ export class IncomingBatch {
 
   /** Number of the partition's current assignment. */
   slot(index: number): number {
-    return this.#word(index, SLOT);
+    return this.#word(index, RECORD_SLOT);
   }
 
   /** Position among the records of that assignment. */
   sequence(index: number): number {
-    return this.#word(index, SEQUENCE);
+    return this.#word(index, RECORD_SEQUENCE);
   }
 
-  /** {@link REQUEST}, {@link REPLY_ERROR}, {@link REPLY_DISPOSED}, and the kinds of key and value. */
+  /** `REQUEST`, `REPLY_ERROR`, `REPLY_DISPOSED`, `LOG_APPEND_TIME`, and the kinds of key and value. */
   flags(index: number): number {
-    return this.#word(index, FLAGS);
+    return this.#word(index, RECORD_FLAGS);
   }
 
   /** Slot of the pending request that a reply answers. */
   requestSlot(index: number): number {
-    return this.#word(index, REQUEST_SLOT);
+    return this.#word(index, RECORD_REQUEST_SLOT);
   }
 
   /** Generation of that slot. */
   requestGeneration(index: number): number {
-    return this.#word(index, REQUEST_GENERATION);
+    return this.#word(index, RECORD_REQUEST_GENERATION);
   }
 
   /** Bytes of key, value and headers. */
   size(index: number): number {
-    return this.#word(index, SIZE);
+    return this.#word(index, RECORD_SIZE);
   }
 
   /** The offset, as kafkajs writes it. */
   offset(index: number): string {
-    return String(this.#times[index * 2]);
+    return String(this.#times[index * TIME_NUMBERS + TIME_OFFSET]);
   }
 
   /** The timestamp in milliseconds, as kafkajs writes it. */
   timestamp(index: number): string {
-    return String(this.#times[index * 2 + 1]);
+    return String(this.#times[index * TIME_NUMBERS + TIME_TIMESTAMP]);
   }
 
   /** The key's bytes. */
   key(index: number): Buffer | null {
-    return this.#field(this.#word(index, KEY_START), this.#word(index, KEY_LENGTH), this.flags(index));
+    return this.#field(
+      this.#word(index, RECORD_KEY_START),
+      this.#word(index, RECORD_KEY_LENGTH),
+      this.flags(index),
+    );
   }
 
   /** The value's bytes. */
   value(index: number): Buffer | null {
     const kind = this.flags(index) >> VALUE_SHIFT;
-    return this.#field(this.#word(index, VALUE_START), this.#word(index, VALUE_LENGTH), kind);
+    return this.#field(this.#word(index, RECORD_VALUE_START), this.#word(index, RECORD_VALUE_LENGTH), kind);
   }
 
   /** The key as NestJS decodes it. */
   decodedKey(index: number): unknown {
-    const start = this.#base + this.#word(index, KEY_START);
-    return decode(this.#bytes, start, this.#word(index, KEY_LENGTH), this.flags(index));
+    const start = this.#base + this.#word(index, RECORD_KEY_START);
+    return decode(this.#bytes, start, this.#word(index, RECORD_KEY_LENGTH), this.flags(index));
   }
 
   /** The value as NestJS decodes it. */
@@ -173,9 +186,9 @@ export class IncomingBatch {
     const words = this.#words;
     return decode(
       this.#bytes,
-      this.#base + (words[at + VALUE_START] as number),
-      words[at + VALUE_LENGTH] as number,
-      (words[at + FLAGS] as number) >> VALUE_SHIFT,
+      this.#base + (words[at + RECORD_VALUE_START] as number),
+      words[at + RECORD_VALUE_LENGTH] as number,
+      (words[at + RECORD_FLAGS] as number) >> VALUE_SHIFT,
     );
   }
 
@@ -188,9 +201,9 @@ export class IncomingBatch {
     this.#names ??= [];
     let name = this.#names[index];
     if (name === undefined) {
-      const at = this.#namesAt + index * 2;
-      const start = this.#base + (this.#words[at] as number);
-      name = this.#bytes.toString('utf8', start, start + (this.#words[at + 1] as number));
+      const at = this.#namesAt + index * NAME_WORDS;
+      const start = this.#base + (this.#words[at + NAME_START] as number);
+      name = this.#bytes.toString('utf8', start, start + (this.#words[at + NAME_LENGTH] as number));
       this.#names[index] = name;
     }
     return name;
@@ -257,25 +270,26 @@ export class IncomingBatch {
     index: number,
     visit: (name: string, start: number, length: number, kind: number) => void,
   ): void {
-    const count = this.#word(index, HEADER_COUNT);
-    let at = this.#headersAt + this.#word(index, FIRST_HEADER) * HEADER_WORDS;
+    const count = this.#word(index, RECORD_HEADER_COUNT);
+    let at = this.#headersAt + this.#word(index, RECORD_FIRST_HEADER) * HEADER_WORDS;
     const words = this.#words;
     for (let i = 0; i < count; i++, at += HEADER_WORDS) {
       visit(
-        this.#name(words[at] as number),
-        words[at + 1] as number,
-        words[at + 2] as number,
-        words[at + 3] as number,
+        this.#name(words[at + HEADER_NAME] as number),
+        words[at + HEADER_START] as number,
+        words[at + HEADER_LENGTH] as number,
+        words[at + HEADER_KIND] as number,
       );
     }
   }
 
-  /** The decoded error header of a reply that has {@link REPLY_ERROR}. */
+  /** The decoded error header of a reply that has `REPLY_ERROR`. */
   replyError(index: number): unknown {
-    const header = this.#word(index, FIRST_HEADER) + (this.flags(index) >>> ERROR_HEADER_SHIFT);
+    const header = this.#word(index, RECORD_FIRST_HEADER) + (this.flags(index) >>> ERROR_HEADER_SHIFT);
     const at = this.#headersAt + header * HEADER_WORDS;
-    const start = this.#base + (this.#words[at + 1] as number);
-    return decode(this.#bytes, start, this.#words[at + 2] as number, this.#words[at + 3] as number);
+    const words = this.#words;
+    const start = this.#base + (words[at + HEADER_START] as number);
+    return decode(this.#bytes, start, words[at + HEADER_LENGTH] as number, words[at + HEADER_KIND] as number);
   }
 
   /** Whether the value starts with a zero byte, as schema payloads do. */

@@ -1,32 +1,39 @@
+import {
+  CANCEL,
+  CANCEL_WORDS,
+  HEADER_WORDS,
+  NO_PARTITION,
+  NULL_LENGTH,
+  PAYLOAD_WORDS,
+  RELEASED,
+  RELEASED_WORDS,
+  REPLY,
+  REPLY_WORDS,
+  REQUEST,
+  REQUEST_WORDS,
+  SEND,
+  SEND_WORDS,
+  SETTLED,
+  SETTLED_THROUGH,
+  SETTLED_WORDS,
+  writeCancelWords,
+  writeHeaderWords,
+  writePayloadWords,
+  writeReleasedWords,
+  writeReplyWords,
+  writeRequestWords,
+  writeSendWords,
+  writeSettledWords,
+} from '../boundary/outgoing.js';
 import type { IHeaders } from '../kafkajs/types.js';
-
-// The layout of src/codec/outgoing.rs.
-const SEND = 1;
-const REQUEST = 2;
-const REPLY = 3;
-const SETTLED = 4;
-const CANCEL = 5;
-const RELEASED = 6;
-const NULL_LENGTH = 0xffffffff;
-const NO_PARTITION = 0xffffffff;
-
-/** Reply flag: it carries an error. */
-export const REPLY_ERROR = 1;
-/** Reply flag: it is the last one. */
-export const REPLY_DISPOSED = 2;
-/** Mark: the partition may go on. */
-export const ADVANCE = 1;
-/** Mark: nothing more will come of the record. */
-export const FINISHED = 2;
-/** Mark: what is done of the partition is to be committed now. */
-export const COMMIT = 4;
-/** Mark: it is about all records up to this one. */
-export const THROUGH = 8;
 
 const INITIAL_WORDS = 4096;
 const INITIAL_BYTES = 64 * 1024;
-/** Most numbers of one entry without its headers. */
-const ENTRY_WORDS = 16;
+/** Most numbers of one entry without its headers, its kind included. */
+const ENTRY_WORDS =
+  1 +
+  Math.max(SEND_WORDS, REQUEST_WORDS, REPLY_WORDS, SETTLED_WORDS, CANCEL_WORDS, RELEASED_WORDS) +
+  PAYLOAD_WORDS;
 /** A tick that has written so many bytes is flushed at once: the next copy would only cost cache. */
 const FLUSH_BYTES = 512 * 1024;
 /**
@@ -84,12 +91,9 @@ export class OutgoingBuffer {
   /** One record of a send that has `group` records. */
   send(topic: number, send: number, group: number, record: OutgoingRecord): void {
     this.#atomically(() => {
-      const at = this.#entry(SEND, 4);
+      const at = this.#entry(SEND, SEND_WORDS);
       this.#records++;
-      this.#words[at] = topic;
-      this.#words[at + 1] = record.partition ?? NO_PARTITION;
-      this.#words[at + 2] = send;
-      this.#words[at + 3] = group;
+      writeSendWords(this.#words, at, topic, record.partition ?? NO_PARTITION, send, group);
       this.#payload(record);
     });
   }
@@ -104,14 +108,10 @@ export class OutgoingBuffer {
     record: OutgoingRecord,
   ): void {
     this.#atomically(() => {
-      const at = this.#entry(REQUEST, 6);
+      const at = this.#entry(REQUEST, REQUEST_WORDS);
       this.#records++;
-      this.#words[at] = topic;
-      this.#words[at + 1] = record.partition ?? NO_PARTITION;
-      this.#words[at + 2] = slot;
-      this.#words[at + 3] = generation;
-      this.#words[at + 4] = replyTopic;
-      this.#words[at + 5] = replyPartition;
+      const partition = record.partition ?? NO_PARTITION;
+      writeRequestWords(this.#words, at, topic, partition, slot, generation, replyTopic, replyPartition);
       this.#payload(record);
     });
   }
@@ -119,25 +119,22 @@ export class OutgoingBuffer {
   /** A reply to a consumed request; the core knows where it goes. `error` is the error's text. */
   reply(slot: number, sequence: number, flags: number, record: OutgoingRecord, error?: string): void {
     this.#atomically(() => {
-      const at = this.#entry(REPLY, 4);
+      const at = this.#entry(REPLY, REPLY_WORDS);
       this.#records++;
-      this.#words[at] = slot;
-      this.#words[at + 1] = sequence;
-      this.#words[at + 2] = flags;
-      this.#words[at + 3] = record.partition ?? NO_PARTITION;
+      writeReplyWords(this.#words, at, slot, sequence, flags, record.partition ?? NO_PARTITION);
       this.#payload(record, error);
     });
   }
 
   /**
-   * A consumed record was handled: {@link ADVANCE}, {@link FINISHED} or both. Behind the replies to it that were written before. The
+   * A consumed record was handled; the flags are `SETTLED_ADVANCE` and those beside it. Behind the replies to it that were written before. The
    * marks of a tick about records that follow one another are one entry.
    */
   settled(slot: number, sequence: number, flags: number): void {
     const next = (this.#markFirst + this.#markCount) >>> 0;
     if (this.#markCount > 0 && slot === this.#markSlot && sequence === next && flags === this.#markFlags) {
       // One about all up to its record takes the place of the last one.
-      if ((flags & THROUGH) !== 0) this.#markFirst = sequence;
+      if ((flags & SETTLED_THROUGH) !== 0) this.#markFirst = sequence;
       else this.#markCount++;
       return;
     }
@@ -152,26 +149,23 @@ export class OutgoingBuffer {
   /** Writes the mark that has been kept for those that would follow it. */
   #mark(): void {
     if (this.#markCount === 0) return;
-    const at = this.#entry(SETTLED, 4);
-    this.#words[at] = this.#markSlot;
-    this.#words[at + 1] = this.#markFirst;
-    this.#words[at + 2] = this.#markCount;
-    this.#words[at + 3] = this.#markFlags;
+    const at = this.#entry(SETTLED, SETTLED_WORDS);
+    writeSettledWords(this.#words, at, this.#markSlot, this.#markFirst, this.#markCount, this.#markFlags);
     this.#markCount = 0;
   }
 
   /** Nobody waits for a request's replies any more. */
   cancel(slot: number, generation: number): void {
-    const at = this.#entry(CANCEL, 2);
-    this.#words[at] = slot;
-    this.#words[at + 1] = generation;
+    const at = this.#entry(CANCEL, CANCEL_WORDS);
+    writeCancelWords(this.#words, at, slot, generation);
     this.#schedule();
   }
 
   /** No handler of a slot runs any more: its partition may be given up. Goes behind the marks and replies of its last records. */
   released(slot: number): void {
     this.#mark();
-    this.#words[this.#entry(RELEASED, 1)] = slot;
+    const at = this.#entry(RELEASED, RELEASED_WORDS);
+    writeReleasedWords(this.#words, at, slot);
     this.#schedule();
   }
 
@@ -244,12 +238,10 @@ export class OutgoingBuffer {
 
   #payload({ key, value, headers, rawHeaders, timestamp }: OutgoingRecord, error?: string): void {
     const at = this.#wordCount;
-    this.#wordCount += 5;
+    this.#wordCount += PAYLOAD_WORDS;
     const time = timestamp === undefined ? 0 : Number(timestamp);
-    this.#words[at] = time;
-    this.#words[at + 1] = Math.floor(time / 2 ** 32);
-    this.#words[at + 2] = this.#field(key, 'key');
-    this.#words[at + 3] = this.#field(value, 'value');
+    const keyLength = this.#field(key, 'key');
+    const valueLength = this.#field(value, 'value');
     let count = 0;
     if (error !== undefined) {
       this.#header('', error);
@@ -272,15 +264,16 @@ export class OutgoingBuffer {
         count++;
       }
     }
-    this.#words[at + 4] = count;
+    // Last: the headers may have taken a larger array.
+    writePayloadWords(this.#words, at, time, Math.floor(time / 2 ** 32), keyLength, valueLength, count);
   }
 
   #header(name: string, value: Field): void {
-    this.#reserveWords(2);
+    this.#reserveWords(HEADER_WORDS);
     const at = this.#wordCount;
-    this.#wordCount += 2;
-    this.#words[at] = this.#text(name);
-    this.#words[at + 1] = this.#field(value, name);
+    this.#wordCount += HEADER_WORDS;
+    const nameLength = this.#text(name);
+    writeHeaderWords(this.#words, at, nameLength, this.#field(value, name));
   }
 
   #text(text: string): number {

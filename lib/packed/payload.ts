@@ -1,15 +1,4 @@
-/** What a field of a packed record is; the same numbers as in `src/codec/payload.rs`. */
-export const NULL = 0;
-/** Text. */
-export const TEXT = 1;
-/** Text that starts like a JSON object or array. */
-export const JSON_TEXT = 2;
-/** Starts with a zero byte: stays a Buffer. */
-export const BINARY = 3;
-/** The bits of the kinds above. */
-export const KIND_MASK = 3;
-/** All bytes are ASCII. */
-export const ASCII = 4;
+import { ASCII, BINARY, JSON_TEXT, KIND_MASK, NULL } from '../boundary/payload.js';
 
 /** Buffer's own slicing functions, which skip `toString`'s look at the encoding. */
 interface SlicingBuffer extends Buffer {

@@ -1,8 +1,9 @@
 import type { Logger } from '@nestjs/common';
+import { LOG_APPEND_TIME, REQUEST } from '../boundary/incoming.js';
 import type { Lane } from '../kafkajs/lane.js';
 import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
 import type { DeadLetterOptions, NestKafkaOptions } from '../options/index.js';
-import { LOG_APPEND_TIME, REQUEST, type IncomingBatch } from '../packed/incoming.js';
+import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import {
   deadLetterHeaders,

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Serializer } from '@nestjs/microservices';
-import { REPLY_DISPOSED, REPLY_ERROR, type OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
+import { REPLY_DISPOSED, REPLY_ERROR } from '../boundary/outgoing.js';
+import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
 
 /** What NestJS's server replies with. */

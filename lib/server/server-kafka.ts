@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { Server, Transport, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import { REQUEST } from '../boundary/incoming.js';
 import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../kafkajs/events.js';
@@ -21,7 +22,7 @@ import {
   type KafkaStatus,
 } from '../nest.js';
 import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
-import { REQUEST, type IncomingBatch } from '../packed/incoming.js';
+import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
 import { DeadLetterWriter } from './dead-letter-writer.js';
 import { PackedKafkaContext } from './kafka-context.js';

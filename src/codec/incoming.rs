@@ -2,14 +2,14 @@
 //!
 //! One buffer, all numbers little-endian, in this order:
 //!
-//! | part | size | content |
+//! | part | numbers | content |
 //! |---|---|---|
-//! | head | 8 × u32 | records, header entries, header names, start of the bytes, runs, 3 spare |
-//! | times | 2 × f64 per record | offset, timestamp (ms) |
-//! | runs | 2 × f64 per run | high watermark, broker |
-//! | records | 12 × u32 per record | see [`RECORD_WORDS`] |
-//! | headers | 4 × u32 per entry | name index, start, length, kind |
-//! | names | 2 × u32 per name | start, length |
+//! | head | u32 | [`HeadWords`] |
+//! | times | f64 | [`TimeNumbers`] of each record |
+//! | runs | f64 | [`RunNumbers`] of each run |
+//! | records | u32 | [`RecordWords`] of each record |
+//! | headers | u32 | [`HeaderWords`] of each entry |
+//! | names | u32 | [`NameWords`] of each name |
 //! | bytes | | keys, values, header values and names; starts count from here |
 //!
 //! A *run* is what follows one another of one slot: a partition's share of the batch. Its records are not listed:
@@ -21,27 +21,104 @@
 use std::collections::HashMap;
 
 use super::payload::{NULL, classify};
+use crate::boundary::shared;
 
-/// Numbers per record: slot, sequence, key start, key length, value start, value length, flags, first header,
-/// header count, request slot, request generation, size of key, value and headers in bytes.
-pub const RECORD_WORDS: usize = 12;
-/// Numbers per header entry.
-pub const HEADER_WORDS: usize = 4;
-/// Numbers in the head.
-pub const HEAD_WORDS: usize = 8;
-
-/// The value's kind starts at this bit of the flags (the key's at 0).
-pub const VALUE_SHIFT: u32 = 3;
-/// Flag: correlation id and reply topic are there, so the record asks for a reply.
-pub const REQUEST: u32 = 1 << 6;
-/// Flag: a reply that carries an error.
-pub const REPLY_ERROR: u32 = 1 << 7;
-/// Flag: a reply that ends its request.
-pub const REPLY_DISPOSED: u32 = 1 << 8;
-/// Flag: the broker set the timestamp when it stored the record.
-pub const LOG_APPEND_TIME: u32 = 1 << 9;
-/// The index of the error header, counted from the record's first header, starts at this bit.
-pub const ERROR_HEADER_SHIFT: u32 = 16;
+shared! {
+    constants {
+        /// The value's kind starts at this bit of the flags (the key's at 0).
+        pub const VALUE_SHIFT: u32 = 3;
+        /// Flag: correlation id and reply topic are there, so the record asks for a reply.
+        pub const REQUEST: u32 = 1 << 6;
+        /// Flag: a reply that carries an error.
+        pub const REPLY_ERROR: u32 = 1 << 7;
+        /// Flag: a reply that ends its request.
+        pub const REPLY_DISPOSED: u32 = 1 << 8;
+        /// Flag: the broker set the timestamp when it stored the record.
+        pub const LOG_APPEND_TIME: u32 = 1 << 9;
+        /// The index of the error header, counted from the record's first header, starts at this bit of the flags.
+        pub const ERROR_HEADER_SHIFT: u32 = 16;
+    }
+    layouts {
+        /// Numbers of the head.
+        pub struct HeadWords: u32 {
+            /// Number of records.
+            records,
+            /// Number of header entries.
+            headers,
+            /// Number of header names.
+            names,
+            /// Where the bytes start.
+            bytes_start,
+            /// Number of runs.
+            runs,
+            /// 0.
+            spare_1,
+            /// 0.
+            spare_2,
+            /// 0: with these, what follows is aligned.
+            spare_3,
+        }
+        /// Numbers (f64) that are too large for the others, of a record.
+        pub struct TimeNumbers: f64 {
+            /// Its offset.
+            offset,
+            /// Its timestamp in ms.
+            timestamp,
+        }
+        /// Numbers (f64) of a run.
+        pub struct RunNumbers: f64 {
+            /// The offset after the partition's last record; -1 when it is not known.
+            high_watermark,
+            /// The broker that the run was fetched from; -1 when it is not known.
+            broker,
+        }
+        /// Numbers of a record.
+        pub struct RecordWords: u32 {
+            /// Number of the partition's current assignment.
+            slot,
+            /// Position among the records of that assignment.
+            sequence,
+            /// Where the key's bytes start.
+            key_start,
+            /// How many there are.
+            key_length,
+            /// Where the value's bytes start.
+            value_start,
+            /// How many there are.
+            value_length,
+            /// Flags, and the kinds of key and value.
+            flags,
+            /// Index of its first header entry.
+            first_header,
+            /// How many it has.
+            header_count,
+            /// Slot of the pending request that a reply answers.
+            request_slot,
+            /// Its generation.
+            request_generation,
+            /// Bytes of key, value and headers.
+            size,
+        }
+        /// Numbers of a header entry.
+        pub struct HeaderWords: u32 {
+            /// Index of its name.
+            name,
+            /// Where the value's bytes start.
+            start,
+            /// How many there are.
+            length,
+            /// The value's kind.
+            kind,
+        }
+        /// Numbers of a header's name.
+        pub struct NameWords: u32 {
+            /// Where its bytes start.
+            start,
+            /// How many there are.
+            length,
+        }
+    }
+}
 
 /// A record as the batch takes it.
 pub struct IncomingRecord<'a> {
@@ -100,7 +177,7 @@ impl BatchBuilder {
     /// Number of records so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.times.len() / 2
+        self.times.len() / TimeNumbers::LEN
     }
 
     /// Whether there is no record yet.
@@ -124,34 +201,37 @@ impl BatchBuilder {
         let start = self.bytes.len();
         let (key_start, key_length) = self.put(record.key);
         let (value_start, value_length) = self.put(record.value);
-        let first_header = self.headers.len() / HEADER_WORDS;
+        let first_header = self.headers.len() / HeaderWords::LEN;
         for (place, (name, value)) in headers.enumerate() {
             let name = self.name(place, name);
             let (start, length) = self.put(value);
-            self.headers.extend([name, start, length, classify(value)]);
+            self.headers.extend(HeaderWords { name, start, length, kind: classify(value) }.words());
         }
-        let header_count = self.headers.len() / HEADER_WORDS - first_header;
+        let header_count = self.headers.len() / HeaderWords::LEN - first_header;
         let size = self.bytes.len() - start;
         let flags = record.flags | classify(record.key) | (classify(record.value) << VALUE_SHIFT);
         if self.last_slot.replace(record.slot) != Some(record.slot) {
             let Origin { high_watermark, broker } = record.origin;
-            self.runs.extend([high_watermark as f64, f64::from(broker)]);
+            let run = RunNumbers { high_watermark: high_watermark as f64, broker: f64::from(broker) };
+            self.runs.extend(run.words());
         }
-        self.times.extend([record.offset as f64, record.timestamp as f64]);
-        self.records.extend([
-            record.slot,
-            record.sequence,
+        let time = TimeNumbers { offset: record.offset as f64, timestamp: record.timestamp as f64 };
+        self.times.extend(time.words());
+        let words = RecordWords {
+            slot: record.slot,
+            sequence: record.sequence,
             key_start,
             key_length,
             value_start,
             value_length,
             flags,
-            first_header as u32,
-            header_count as u32,
-            record.request_slot,
-            record.request_generation,
-            size as u32,
-        ]);
+            first_header: first_header as u32,
+            header_count: header_count as u32,
+            request_slot: record.request_slot,
+            request_generation: record.request_generation,
+            size: size as u32,
+        };
+        self.records.extend(words.words());
         size
     }
 
@@ -178,7 +258,7 @@ impl BatchBuilder {
     }
 
     fn name_at(&self, index: u32) -> &[u8] {
-        let at = index as usize * 2;
+        let at = index as usize * NameWords::LEN;
         let [start, length] = [self.names[at] as usize, self.names[at + 1] as usize];
         &self.bytes[start..start + length]
     }
@@ -187,29 +267,29 @@ impl BatchBuilder {
         if let Some(&index) = self.name_index.get(name) {
             return index;
         }
-        let index = (self.names.len() / 2) as u32;
+        let index = (self.names.len() / NameWords::LEN) as u32;
         let (start, length) = self.put(Some(name));
-        self.names.extend([start, length]);
+        self.names.extend(NameWords { start, length }.words());
         self.name_index.insert(name.to_vec(), index);
         index
     }
 
     /// Packs everything into one buffer and empties the builder.
     pub fn finish(&mut self) -> Vec<u8> {
-        let numbers = HEAD_WORDS + self.records.len() + self.headers.len() + self.names.len();
+        let numbers = HeadWords::LEN + self.records.len() + self.headers.len() + self.names.len();
         let bytes_start = numbers * 4 + (self.times.len() + self.runs.len()) * 8;
         let mut out = Vec::with_capacity(bytes_start + self.bytes.len());
-        let head = [
-            self.len() as u32,
-            (self.headers.len() / HEADER_WORDS) as u32,
-            (self.names.len() / 2) as u32,
-            bytes_start as u32,
-            (self.runs.len() / 2) as u32,
-            0,
-            0,
-            0,
-        ];
-        append(&mut out, &head, u32::to_le_bytes);
+        let head = HeadWords {
+            records: self.len() as u32,
+            headers: (self.headers.len() / HeaderWords::LEN) as u32,
+            names: (self.names.len() / NameWords::LEN) as u32,
+            bytes_start: bytes_start as u32,
+            runs: (self.runs.len() / RunNumbers::LEN) as u32,
+            spare_1: 0,
+            spare_2: 0,
+            spare_3: 0,
+        };
+        append(&mut out, &head.words(), u32::to_le_bytes);
         append(&mut out, &self.times, f64::to_le_bytes);
         append(&mut out, &self.runs, f64::to_le_bytes);
         for numbers in [&self.records, &self.headers, &self.names] {
@@ -240,7 +320,7 @@ fn append<T: Copy, const SIZE: usize>(out: &mut Vec<u8>, numbers: &[T], bytes: i
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload::{ASCII, BINARY, JSON, TEXT};
+    use super::super::payload::{ASCII, BINARY, JSON_TEXT, TEXT};
     use super::*;
     use proptest::prelude::*;
 
@@ -273,12 +353,12 @@ mod tests {
         let packed = builder.finish();
         assert_eq!([word(&packed, 0), word(&packed, 1), word(&packed, 2)], [2, 6, 2]);
         assert!(builder.is_empty());
-        let records_at = HEAD_WORDS + 2 * 2 * 2 + 2 * 2;
-        let headers_at = records_at + 2 * RECORD_WORDS;
-        let kinds: Vec<u32> = (0..3).map(|i| word(&packed, headers_at + i * HEADER_WORDS + 3)).collect();
+        let records_at = HeadWords::LEN + 2 * 2 * 2 + 2 * 2;
+        let headers_at = records_at + 2 * RecordWords::LEN;
+        let kinds: Vec<u32> = (0..3).map(|i| word(&packed, headers_at + i * HeaderWords::LEN + 3)).collect();
         assert_eq!(kinds, [TEXT | ASCII, NULL, BINARY]);
         let flags = word(&packed, records_at + 6);
-        assert_eq!(flags, REQUEST | ((JSON | ASCII) << VALUE_SHIFT));
+        assert_eq!(flags, REQUEST | ((JSON_TEXT | ASCII) << VALUE_SHIFT));
         let offset = f64::from_le_bytes(packed[32..40].try_into().unwrap());
         assert!((offset - (1u64 << 40) as f64).abs() < f64::EPSILON);
     }
@@ -318,18 +398,18 @@ mod tests {
             let header_entries = word(&packed, 1) as usize;
             prop_assert_eq!(n, fields.len());
             let bytes = &packed[word(&packed, 3) as usize..];
-            let records_at = HEAD_WORDS + n * 4 + word(&packed, 4) as usize * 4;
-            let headers_at = records_at + n * RECORD_WORDS;
-            let names_at = headers_at + header_entries * HEADER_WORDS;
+            let records_at = HeadWords::LEN + n * 4 + word(&packed, 4) as usize * 4;
+            let headers_at = records_at + n * RecordWords::LEN;
+            let names_at = headers_at + header_entries * HeaderWords::LEN;
             let slice = |start: u32, length: u32| bytes[start as usize..(start + length) as usize].to_vec();
             for (i, (key, value, headers)) in fields.iter().enumerate() {
-                let at = |k: usize| word(&packed, records_at + i * RECORD_WORDS + k);
+                let at = |k: usize| word(&packed, records_at + i * RecordWords::LEN + k);
                 prop_assert_eq!(at(1), i as u32);
                 prop_assert_eq!((at(6) & 3 != NULL).then(|| slice(at(2), at(3))), key.clone());
                 prop_assert_eq!(((at(6) >> VALUE_SHIFT) & 3 != NULL).then(|| slice(at(4), at(5))), value.clone());
                 prop_assert_eq!(at(8) as usize, headers.len());
                 for (h, (name, value)) in headers.iter().enumerate() {
-                    let entry = headers_at + (at(7) as usize + h) * HEADER_WORDS;
+                    let entry = headers_at + (at(7) as usize + h) * HeaderWords::LEN;
                     let name_at = names_at + word(&packed, entry) as usize * 2;
                     prop_assert_eq!(slice(word(&packed, name_at), word(&packed, name_at + 1)), name.as_bytes());
                     let found = (word(&packed, entry + 3) != NULL)

@@ -6,50 +6,135 @@
 //!
 //! | kind | numbers after it |
 //! |---|---|
-//! | [`SEND`] | topic, partition, send id, group size, *payload* |
-//! | [`REQUEST`] | topic, partition, request slot, generation, reply topic, reply partition, *payload* |
-//! | [`REPLY`] | slot, sequence, flags, partition override, *payload* |
-//! | [`SETTLED`] | slot, first sequence, number of records, flags |
-//! | [`CANCEL`] | request slot, generation |
-//! | [`RELEASED`] | slot |
+//! | [`SEND`] | [`SendWords`], *record* |
+//! | [`REQUEST`] | [`RequestWords`], *record* |
+//! | [`REPLY`] | [`ReplyWords`], *record* |
+//! | [`SETTLED`] | [`SettledWords`] |
+//! | [`CANCEL`] | [`CancelWords`] |
+//! | [`RELEASED`] | [`ReleasedWords`] |
 //!
-//! *payload* is: timestamp (ms, 0 for "now") low, high, key length, value length ([`NULL_LENGTH`] for null),
-//! header count, then per header the lengths of its name and value. The bytes are: key, value, then name and
+//! A *record* is [`PayloadWords`], then [`HeaderWords`] for each header. The bytes are: key, value, then name and
 //! value of each header.
 
+use crate::boundary::shared;
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 
-/// A record of a `send`, `emit` or `emitBatch`.
-pub const SEND: u32 = 1;
-/// A request that waits for replies.
-pub const REQUEST: u32 = 2;
-/// A reply to a consumed request.
-pub const REPLY: u32 = 3;
-/// Consumed records that follow one another were handled.
-pub const SETTLED: u32 = 4;
-/// Nobody waits for a request's replies any more.
-pub const CANCEL: u32 = 5;
+shared! {
+    constants {
+        /// A record of a `send`, `emit` or `emitBatch`.
+        pub const SEND: u32 = 1;
+        /// A request that waits for replies.
+        pub const REQUEST: u32 = 2;
+        /// A reply to a consumed request.
+        pub const REPLY: u32 = 3;
+        /// Consumed records that follow one another were handled.
+        pub const SETTLED: u32 = 4;
+        /// Nobody waits for a request's replies any more.
+        pub const CANCEL: u32 = 5;
+        /// No handler of a slot runs any more: its partition may be given up.
+        pub const RELEASED: u32 = 6;
 
-/// No handler of a slot runs any more: its partition may be given up.
-pub const RELEASED: u32 = 6;
+        /// Length that stands for null.
+        pub const NULL_LENGTH: u32 = u32::MAX;
+        /// Partition that stands for "the partitioner chooses".
+        pub const NO_PARTITION: u32 = u32::MAX;
 
-/// Length that stands for null.
-pub const NULL_LENGTH: u32 = u32::MAX;
-/// Partition that stands for "the partitioner chooses".
-pub const NO_PARTITION: u32 = u32::MAX;
-
-/// Reply flag: the first header's value is the error; its name is left out.
-pub const REPLY_ERROR: u32 = 1;
-/// Reply flag: no more replies follow.
-pub const REPLY_DISPOSED: u32 = 2;
-/// Mark flag: the partition may go on to the next record.
-pub const SETTLED_ADVANCE: u32 = 1;
-/// Mark flag: nothing more will come of the record; its offset counts once its replies are acknowledged.
-pub const SETTLED_FINISHED: u32 = 2;
-/// Mark flag: what is done of the partition is to be committed now.
-pub const SETTLED_COMMIT: u32 = 4;
-/// Mark flag: the mark is about all records up to this one.
-pub const SETTLED_THROUGH: u32 = 8;
+        /// Reply flag: the first header's value is the error; its name is left out.
+        pub const REPLY_ERROR: u32 = 1;
+        /// Reply flag: no more replies follow.
+        pub const REPLY_DISPOSED: u32 = 2;
+        /// Mark flag: the partition may go on to the next record.
+        pub const SETTLED_ADVANCE: u32 = 1;
+        /// Mark flag: nothing more will come of the record; its offset counts once its replies are acknowledged.
+        pub const SETTLED_FINISHED: u32 = 2;
+        /// Mark flag: what is done of the partition is to be committed now.
+        pub const SETTLED_COMMIT: u32 = 4;
+        /// Mark flag: the mark is about all records up to this one.
+        pub const SETTLED_THROUGH: u32 = 8;
+    }
+    layouts {
+        /// Numbers of a [`SEND`], before those of its record.
+        pub struct SendWords: u32 {
+            /// Number of the topic.
+            topic,
+            /// Partition, or [`NO_PARTITION`].
+            partition,
+            /// Number of the send that it belongs to.
+            send,
+            /// Number of records of that send.
+            group,
+        }
+        /// Numbers of a [`REQUEST`], before those of its record.
+        pub struct RequestWords: u32 {
+            /// Number of the topic.
+            topic,
+            /// Partition, or [`NO_PARTITION`].
+            partition,
+            /// Slot of the pending request.
+            slot,
+            /// Its generation.
+            generation,
+            /// Number of the reply topic.
+            reply_topic,
+            /// Partition that replies go to.
+            reply_partition,
+        }
+        /// Numbers of a [`REPLY`], before those of its record.
+        pub struct ReplyWords: u32 {
+            /// Slot of the request's partition.
+            slot,
+            /// Sequence of the request.
+            sequence,
+            /// [`REPLY_ERROR`], [`REPLY_DISPOSED`].
+            flags,
+            /// Partition that the handler asked for, if the request named none; or [`NO_PARTITION`].
+            partition,
+        }
+        /// Numbers of [`SETTLED`].
+        pub struct SettledWords: u32 {
+            /// Slot of the records' partition.
+            slot,
+            /// Sequence of the first record.
+            sequence,
+            /// Number of records.
+            count,
+            /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`], [`SETTLED_THROUGH`].
+            flags,
+        }
+        /// Numbers of a [`CANCEL`].
+        pub struct CancelWords: u32 {
+            /// Slot of the pending request.
+            slot,
+            /// Its generation.
+            generation,
+        }
+        /// Numbers of [`RELEASED`].
+        pub struct ReleasedWords: u32 {
+            /// Slot that has come to rest.
+            slot,
+        }
+        /// Numbers of a record, before those of its headers.
+        pub struct PayloadWords: u32 {
+            /// Lower half of the timestamp in ms, 0 for "now".
+            time_low,
+            /// Its upper half.
+            time_high,
+            /// Bytes of the key, or [`NULL_LENGTH`].
+            key_length,
+            /// Bytes of the value, or [`NULL_LENGTH`].
+            value_length,
+            /// Number of headers.
+            headers,
+        }
+        /// Numbers of a header.
+        pub struct HeaderWords: u32 {
+            /// Bytes of its name.
+            name_length,
+            /// Bytes of its value, or [`NULL_LENGTH`].
+            value_length,
+        }
+    }
+}
 
 /// Key, value and headers of an outgoing record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +153,7 @@ impl<'a> Payload<'a> {
     /// Number of headers.
     #[must_use]
     pub fn header_count(&self) -> usize {
-        self.lengths.len() / 2
+        self.lengths.len() / HeaderWords::LEN
     }
 
     /// Names and values of the headers.
@@ -196,11 +281,12 @@ impl<'a> Reader<'a> {
     }
 
     fn payload(&mut self) -> Result<Payload<'a>> {
-        let [low, high, key, value, headers] = self.words::<5>()?;
-        let timestamp = (u64::from(high) << 32 | u64::from(low)) as i64;
-        let key = self.take(key)?;
-        let value = self.take(value)?;
-        let count = (headers as usize).checked_mul(2).ok_or_else(malformed)?;
+        let PayloadWords { time_low, time_high, key_length, value_length, headers } =
+            PayloadWords::read(self.words()?);
+        let timestamp = (u64::from(time_high) << 32 | u64::from(time_low)) as i64;
+        let key = self.take(key_length)?;
+        let value = self.take(value_length)?;
+        let count = (headers as usize).checked_mul(HeaderWords::LEN).ok_or_else(malformed)?;
         let (lengths, rest) = self.words.split_at_checked(count).ok_or_else(malformed)?;
         self.words = rest;
         if lengths.iter().step_by(2).any(|&name| name == NULL_LENGTH) {
@@ -215,12 +301,13 @@ impl<'a> Reader<'a> {
     fn entry(&mut self) -> Result<Outgoing<'a>> {
         match self.word()? {
             SEND => {
-                let [topic, partition, send, group] = self.words::<4>()?;
+                let SendWords { topic, partition, send, group } = SendWords::read(self.words()?);
                 let partition = optional_partition(partition);
                 Ok(Outgoing::Send { topic, partition, send, group, payload: self.payload()? })
             }
             REQUEST => {
-                let [topic, partition, slot, generation, reply_topic, reply_partition] = self.words::<6>()?;
+                let RequestWords { topic, partition, slot, generation, reply_topic, reply_partition } =
+                    RequestWords::read(self.words()?);
                 Ok(Outgoing::Request {
                     topic,
                     partition: optional_partition(partition),
@@ -232,19 +319,22 @@ impl<'a> Reader<'a> {
                 })
             }
             REPLY => {
-                let [slot, sequence, flags, partition] = self.words::<4>()?;
+                let ReplyWords { slot, sequence, flags, partition } = ReplyWords::read(self.words()?);
                 let partition = optional_partition(partition);
                 Ok(Outgoing::Reply { slot, sequence, flags, partition, payload: self.payload()? })
             }
             SETTLED => {
-                let [slot, sequence, count, flags] = self.words::<4>()?;
+                let SettledWords { slot, sequence, count, flags } = SettledWords::read(self.words()?);
                 Ok(Outgoing::Settled { slot, sequence, count, flags })
             }
             CANCEL => {
-                let [slot, generation] = self.words::<2>()?;
+                let CancelWords { slot, generation } = CancelWords::read(self.words()?);
                 Ok(Outgoing::Cancel { slot, generation })
             }
-            RELEASED => Ok(Outgoing::Released { slot: self.word()? }),
+            RELEASED => {
+                let ReleasedWords { slot } = ReleasedWords::read(self.words()?);
+                Ok(Outgoing::Released { slot })
+            }
             _ => Err(malformed()),
         }
     }

@@ -16,7 +16,7 @@ use super::slots::AutoCommit;
 use super::{Consumer, Mode, Settings, Sink};
 use crate::assignor::{NestReplyPartitionAssigner, StartTime};
 use crate::binding::librdkafka::{Conf, Handle, Partition, Record, RecordHeaders};
-use crate::codec::incoming::{HEAD_WORDS, RECORD_WORDS};
+use crate::codec::incoming::{HeadWords, RecordWords};
 use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_FINISHED};
 use crate::network::Network;
 use crate::rpc::headers::{CORRELATION_ID, NEST_IS_DISPOSED};
@@ -160,9 +160,9 @@ impl JavaScript {
         let word = |at: usize| u32::from_le_bytes(packed[at * 4..at * 4 + 4].try_into().unwrap());
         let (records, runs) = (word(0) as usize, word(4) as usize);
         for index in 0..records {
-            let times = HEAD_WORDS * 4 + index * 16;
+            let times = HeadWords::LEN * 4 + index * 16;
             let offset = f64::from_le_bytes(packed[times..times + 8].try_into().unwrap()) as i64;
-            let record = HEAD_WORDS + (records + runs) * 4 + index * RECORD_WORDS;
+            let record = HeadWords::LEN + (records + runs) * 4 + index * RecordWords::LEN;
             let (slot, sequence) = (word(record), word(record + 1));
             let partition = self.partitions[&slot];
             self.seen.entry(partition).or_default().push(offset);

@@ -2,15 +2,54 @@
 //!
 //! | kind | numbers after it |
 //! |---|---|
-//! | [`SENT`] | send, error, partitions, then per partition: partition, first offset low, high, its append time low, high |
-//! | [`REQUEST_FAILED`] | request slot, generation, error |
+//! | [`SENT`] | [`SentWords`], then [`WrittenWords`] for each partition |
+//! | [`REQUEST_FAILED`] | [`RequestFailedWords`] |
 
 use std::collections::HashMap;
 
-/// A send is complete; its error is 0 or the code of its first failed record.
-pub const SENT: u32 = 1;
-/// A request did not reach the broker.
-pub const REQUEST_FAILED: u32 = 2;
+use crate::boundary::shared;
+
+shared! {
+    constants {
+        /// A send is complete.
+        pub const SENT: u32 = 1;
+        /// A request did not reach the broker.
+        pub const REQUEST_FAILED: u32 = 2;
+    }
+    layouts {
+        /// Numbers after [`SENT`], before those of its partitions.
+        pub struct SentWords: u32 {
+            /// Number of the send.
+            send,
+            /// 0, or the code of its first failed record (i32).
+            error,
+            /// Number of partitions that it has written to.
+            partitions,
+        }
+        /// Numbers of a partition that a send has written to.
+        pub struct WrittenWords: u32 {
+            /// The partition.
+            partition,
+            /// Lower half of the offset of the first record there.
+            offset_low,
+            /// Its upper half (i32).
+            offset_high,
+            /// Lower half of that record's append time in ms, which is -1 when its topic has none.
+            append_time_low,
+            /// Its upper half (i32).
+            append_time_high,
+        }
+        /// Numbers after [`REQUEST_FAILED`].
+        pub struct RequestFailedWords: u32 {
+            /// Slot of the request.
+            slot,
+            /// Its generation.
+            generation,
+            /// The error's code (i32).
+            error,
+        }
+    }
+}
 
 /// Where a record was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,18 +112,25 @@ pub struct Reports {
 impl Reports {
     /// A send is complete.
     pub fn sent(&mut self, send: u32, error: i32, partitions: &[Written]) {
-        self.words.extend([SENT, send, error as u32, partitions.len() as u32]);
+        self.words.push(SENT);
+        let head = SentWords { send, error: error as u32, partitions: partitions.len() as u32 };
+        self.words.extend(head.words());
         for &Written { partition, offset, append_time } in partitions {
-            self.words.push(partition as u32);
-            for number in [offset, append_time] {
-                self.words.extend([number as u32, (number >> 32) as u32]);
-            }
+            let written = WrittenWords {
+                partition: partition as u32,
+                offset_low: offset as u32,
+                offset_high: (offset >> 32) as u32,
+                append_time_low: append_time as u32,
+                append_time_high: (append_time >> 32) as u32,
+            };
+            self.words.extend(written.words());
         }
     }
 
     /// A request failed.
     pub fn request_failed(&mut self, slot: u32, generation: u32, error: i32) {
-        self.words.extend([REQUEST_FAILED, slot, generation, error as u32]);
+        self.words.push(REQUEST_FAILED);
+        self.words.extend(RequestFailedWords { slot, generation, error: error as u32 }.words());
     }
 
     /// Whether there is anything to tell.

@@ -1,7 +1,8 @@
 // Writing into a tick's outgoing buffer (lib/packed/outgoing.ts), which is handed over after the last record.
 
 import { strictEqual } from 'node:assert';
-import { ADVANCE, FINISHED, OutgoingBuffer, REPLY_DISPOSED } from '../../../dist/esm/packed/outgoing.js';
+import { REPLY_DISPOSED, SETTLED_ADVANCE, SETTLED_FINISHED } from '../../../dist/esm/boundary/outgoing.js';
+import { OutgoingBuffer } from '../../../dist/esm/packed/outgoing.js';
 import { serialize } from '../../../dist/esm/packed/serialize.js';
 import { HEADERS, JSON_TEXT, OBJECT, RECORDS } from './sample.mjs';
 
@@ -23,7 +24,7 @@ function writing(write) {
 }
 
 const reply = (index) => outgoing.reply(SLOT, index, REPLY_DISPOSED, serialize(OBJECT));
-const mark = (index) => outgoing.settled(SLOT, index, ADVANCE | FINISHED);
+const mark = (index) => outgoing.settled(SLOT, index, SETTLED_ADVANCE | SETTLED_FINISHED);
 
 /** By name what is measured, and what it does with {@link RECORDS} records. */
 export const encode = {

@@ -1,15 +1,13 @@
 // A packed batch as the core hands it over, in the layout of src/codec/incoming.rs: one run, no keys, ASCII only.
 
-const HEAD_WORDS = 8;
-const RECORD_WORDS = 12;
-const HEADER_WORDS = 4;
-const NAME_WORDS = 2;
-const VALUE_SHIFT = 3;
-
-// The kinds of src/codec/payload.rs.
-const TEXT = 1;
-const JSON_TEXT = 2;
-const ASCII = 4;
+import {
+  HEAD_WORDS,
+  HEADER_WORDS,
+  NAME_WORDS,
+  RECORD_WORDS,
+  VALUE_SHIFT,
+} from '../../../dist/esm/boundary/incoming.js';
+import { ASCII, JSON_TEXT, TEXT } from '../../../dist/esm/boundary/payload.js';
 
 const SLOT = 3;
 const TIMESTAMP = 1_700_000_000_000;

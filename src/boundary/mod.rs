@@ -1,0 +1,113 @@
+//! What Rust and JavaScript have to know alike, written once: here in Rust. `node scripts/boundary.mjs` writes
+//! the TypeScript side into `lib/boundary/`, and `npm run check` compares it.
+//!
+//! Numbers (flags, kinds, the layouts of packed buffers) stand where they are used, in a [`shared!`] block.
+//! CONTRIBUTING.md says how one is added.
+
+/// Declares constants and layouts that JavaScript has too.
+///
+/// A constant becomes an `export const` of the same name. A layout is a struct whose fields are numbers that lie
+/// one behind the other; its `words()` writes them and its `read()` takes them apart, so that Rust names each of
+/// them. In TypeScript it becomes the places of its fields (`RecordWords { slot, … }`: `RECORD_SLOT`, …) and their
+/// number (`RECORD_WORDS`), or, where JavaScript is who writes, a function that is given them all.
+macro_rules! shared {
+    (
+        constants {
+            $(
+                $(#[doc = $constant_doc:literal])*
+                pub const $constant:ident: $constant_type:ty = $value:expr;
+            )*
+        }
+        layouts {
+            $(
+                $(#[doc = $layout_doc:literal])*
+                pub struct $layout:ident: $number:ty {
+                    $( $(#[doc = $field_doc:literal])* $field:ident, )*
+                }
+            )*
+        }
+    ) => {
+        $( $(#[doc = $constant_doc])* pub const $constant: $constant_type = $value; )*
+        $(
+            $(#[doc = $layout_doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $layout {
+                $( $(#[doc = $field_doc])* pub $field: $number, )*
+            }
+
+            impl $layout {
+                /// How many numbers it is.
+                pub const LEN: usize = [$(stringify!($field)),*].len();
+
+                /// The numbers, in order.
+                #[inline]
+                #[must_use]
+                pub const fn words(self) -> [$number; Self::LEN] {
+                    [$(self.$field),*]
+                }
+
+                /// Names the numbers, which are in order.
+                #[inline]
+                #[must_use]
+                pub const fn read([$($field),*]: [$number; Self::LEN]) -> Self {
+                    Self { $($field),* }
+                }
+            }
+        )*
+
+        #[cfg(test)]
+        pub(crate) const SHARED: crate::boundary::Shared = crate::boundary::Shared {
+            constants: &[$(
+                crate::boundary::Constant {
+                    name: stringify!($constant),
+                    value: $value as u64,
+                    docs: &[$($constant_doc),*],
+                },
+            )*],
+            layouts: &[$(
+                crate::boundary::Layout {
+                    name: stringify!($layout),
+                    docs: &[$($layout_doc),*],
+                    fields: &[$( crate::boundary::Field {
+                        name: stringify!($field),
+                        docs: &[$($field_doc),*],
+                    }, )*],
+                },
+            )*],
+        };
+    };
+}
+pub(crate) use shared;
+
+/// What a [`shared!`] block holds.
+#[cfg(test)]
+pub(crate) struct Shared {
+    pub(crate) constants: &'static [Constant],
+    pub(crate) layouts: &'static [Layout],
+}
+
+/// A constant of a [`shared!`] block.
+#[cfg(test)]
+pub(crate) struct Constant {
+    pub(crate) name: &'static str,
+    pub(crate) value: u64,
+    pub(crate) docs: &'static [&'static str],
+}
+
+/// A layout of a [`shared!`] block.
+#[cfg(test)]
+pub(crate) struct Layout {
+    pub(crate) name: &'static str,
+    pub(crate) docs: &'static [&'static str],
+    pub(crate) fields: &'static [Field],
+}
+
+/// A number of a layout.
+#[cfg(test)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) docs: &'static [&'static str],
+}
+
+#[cfg(test)]
+mod typescript;
