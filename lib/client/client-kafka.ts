@@ -2,6 +2,8 @@ import { Logger } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
 import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
+import { guardedLogger } from '../guarded-logger.js';
+import { own } from '../kafkajs/callbacks.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import { KafkaPendingRequestsError } from '../kafkajs/errors.js';
@@ -90,7 +92,7 @@ export class ClientKafka extends ClientProxy {
       partitionOf: (slot) => this._consumer?.partitionOf(slot),
       cancel: (slot, generation) =>
         this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
-      logError: (error) => this.logger.error(error),
+      logError: guardedLogger(() => this.logger).error,
     });
     this.initializeSerializer(options as any);
     this.initializeDeserializer(options as any);
@@ -365,8 +367,9 @@ export class ClientKafka extends ClientProxy {
       }
       return () => this.#replies.forget(slot, generation);
     } catch (err) {
-      if (err instanceof InvalidKafkaClientTopicException) void this.#explain(err, callback);
-      else callback({ err });
+      if (err instanceof InvalidKafkaClientTopicException) {
+        own(this.#explain(err, callback), () => this.#replies.call(callback, { err }));
+      } else callback({ err });
       return () => undefined;
     }
   }

@@ -1,4 +1,5 @@
 import type { Deserializer, WritePacket } from '@nestjs/microservices';
+import { own } from '../kafkajs/callbacks.js';
 import { KafkaReplyLostError, KafkaReplyTimeoutError } from '../kafkajs/errors.js';
 import { REPLY_DISPOSED, REPLY_ERROR } from '../boundary/incoming.js';
 import type { IncomingBatch } from '../packed/incoming.js';
@@ -40,7 +41,9 @@ export class Replies {
       const callback = pending.find(slot, generation);
       if (callback === undefined) continue;
       if (deserializer !== undefined) {
-        void this.#deserialize(deserializer, batch, index, callback);
+        own(this.#deserialize(deserializer, batch, index, callback), (error) =>
+          this.fail(slot, generation, error),
+        );
         continue;
       }
       const flags = batch.flags(index);

@@ -93,7 +93,7 @@ export class Admin implements AdminShape {
             if (!text) return;
             const event = JSON.parse(text) as CoreEvent;
             if (event.type === 'tokenWanted') {
-              void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger);
+              supplyToken(this.#settings.oauthBearerProvider, native, this.#logger);
               return;
             }
             if (event.type === 'requests') {

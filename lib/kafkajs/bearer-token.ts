@@ -1,28 +1,28 @@
 import { call, type NativeAdmin, type NativeConsumer, type NativeProducer } from '../native.js';
+import { own } from './callbacks.js';
 import { KafkaJSSASLAuthenticationError } from './errors.js';
 import type { Logger, OauthbearerProviderResponse } from './types.js';
 
 /** What the application answers tokens with. */
 export type BearerProvider = () => Promise<OauthbearerProviderResponse>;
 
+/** Who takes a token, or the reason why there is none. */
+type TokenTaker = Pick<
+  NativeProducer | NativeConsumer | NativeAdmin,
+  'setBearerToken' | 'setBearerTokenFailure'
+>;
+
 /** Answers the core's wish for a token. A failure is the reason that `connect()` gives; the core asks again after ten seconds. */
-export async function supplyToken(
-  provider: BearerProvider | undefined,
-  native: Pick<NativeProducer | NativeConsumer | NativeAdmin, 'setBearerToken' | 'setBearerTokenFailure'>,
-  logger: Logger,
-): Promise<void> {
-  try {
+export function supplyToken(provider: BearerProvider | undefined, native: TokenTaker, logger: Logger): void {
+  const supply = async (): Promise<void> => {
     const answer: unknown = await provider?.();
     call(() => native.setBearerToken(tokenOf(answer)));
-  } catch (e) {
-    const reason = e instanceof Error ? e.message : String(e);
-    logger.error(`No token for SASL OAUTHBEARER: ${reason}`);
-    try {
-      call(() => native.setBearerTokenFailure(reason));
-    } catch {
-      // Closed meanwhile: nobody needs the token any more.
-    }
-  }
+  };
+  own(supply(), ({ message }) => {
+    logger.error(`No token for SASL OAUTHBEARER: ${message}`);
+    // Fails where the client was closed meanwhile: nobody needs the token any more.
+    native.setBearerTokenFailure(message);
+  });
 }
 
 /** What librdkafka wants to know of a token; of a JWT the token itself tells it. */

@@ -1,4 +1,6 @@
 import { checkBrokers } from '../options/client.js';
+import { ignore, own } from './callbacks.js';
+import { messageOf } from './describe.js';
 import type { CoreEvent } from './producer-handle.js';
 import type { KafkaConfig, Logger } from './types.js';
 
@@ -36,14 +38,14 @@ export class Brokers {
     if (event.type !== 'error' || event['code'] !== ALL_BROKERS_DOWN) return;
     if (typeof this.#brokers !== 'function' || this.#asking || Date.now() < this.#notBefore) return;
     this.#asking = true;
-    void this.#askAgain(client);
+    own(this.#askAgain(client), ignore);
   }
 
   async #askAgain(client: Connected): Promise<void> {
     try {
       client.addBrokers(await this.resolve());
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.#logger.error(`Asking for the brokers failed: ${message}`);
     } finally {
       this.#asking = false;

@@ -12,6 +12,8 @@ export interface ConsumerInternals {
   handleRecord?: RecordHandler;
   /** Asked about each failed delivery; true when the record has been taken care of. */
   recover?: RunnerOptions['recover'];
+  /** What a handler has thrown, where what came out of it is something else. */
+  originalError?: (outcome: unknown) => unknown;
   /** Waits between the deliveries of a record, instead of those of the options' `retry`. */
   retry?: ResolvedRetry;
   /** Takes the replies to pending requests instead of records. */

@@ -1,6 +1,7 @@
 import { valueOf, type NativeConsumer } from '../native.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import { OutgoingBuffer } from '../packed/outgoing.js';
+import { own } from './callbacks.js';
 import { ConsumerHandle } from './consumer-handle.js';
 import type { ConsumerInternals } from './consumer-internals.js';
 import { consumerParts, type ConsumerParts } from './consumer-parts.js';
@@ -68,7 +69,8 @@ export class Consumer implements ConsumerShape {
       internals,
       ownMarks: this.#ownMarks,
       isRunning: () => this.#state === 'running',
-      onGiveUp: (error, lane) => void this.#recovery.crash(error, lane),
+      onGiveUp: (error, lane) => this.#crash(error, lane),
+      onEscape: (error) => this.#crash(error),
     });
     this.#groupEvents = new GroupEvents({ ...parts, handling: this.#handling });
     this.#recovery = new CrashRecovery(
@@ -84,7 +86,9 @@ export class Consumer implements ConsumerShape {
       ...parts,
       assigned: internals.assigned ?? false,
       isCurrent: (native) => native === this.#handle?.native,
-      onFailure: (failure, native) => this.#failed({ type: 'error', ...failure, fatal: true }, native),
+      onEscape: (error, native) => {
+        if (native === this.#handle?.native) this.#crash(error);
+      },
     });
   }
 
@@ -232,6 +236,10 @@ export class Consumer implements ConsumerShape {
     }
   }
 
+  #crash(cause: unknown, lane?: Lane): void {
+    own(this.#recovery.crash(cause, lane), (error) => this.#parts.log.crash(error));
+  }
+
   #interrupt(): (() => boolean) | undefined {
     if (this.#state !== 'running') return undefined;
     const epoch = ++this.#epoch;
@@ -312,7 +320,7 @@ export class Consumer implements ConsumerShape {
     });
     if (!error.retriable && this.#groupJoin.failed(error, native)) return;
     this.#groupEvents.handle(event, native);
-    if (event['fatal']) void this.#recovery.crash(error);
+    if (event['fatal']) this.#crash(error);
   }
 
   /** Commits offsets; resolves when the broker has stored them. */

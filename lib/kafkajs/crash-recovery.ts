@@ -1,4 +1,6 @@
 import type { ConsumerSettings } from '../options/consumer.js';
+import { own } from './callbacks.js';
+import { errorFrom } from './describe.js';
 import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from './errors.js';
 import { consumerEvents, type InstrumentationEmitter } from './events.js';
 import type { GroupLog } from './group-log.js';
@@ -46,7 +48,7 @@ export class CrashRecovery {
     if (isCurrent === undefined) return;
     const { settings, emitter, logger, log } = this.#options;
     const { groupId } = settings;
-    const original = cause instanceof Error ? cause : new Error(String(cause));
+    const original = errorFrom(cause);
     let error = original;
     if (lane) {
       const { retries, retryTime } = lane;
@@ -64,7 +66,7 @@ export class CrashRecovery {
     if (!restart) return;
     const wait = lane?.retryTime || settings.retry.initialRetryTime;
     logger.error(`Restarting the consumer in ${wait}ms`, { groupId });
-    this.#restart = setTimeout(() => void this.#startAgain(), wait);
+    this.#restart = setTimeout(() => own(this.#startAgain(), (escaped) => log.crash(escaped)), wait);
   }
 
   async #startAgain(): Promise<void> {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { runCallback } from './callbacks.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
 import type {
   AdminEvents,
@@ -125,21 +126,17 @@ export class InstrumentationEmitter {
       const keys = Object.keys(events).map((key) => `${this.#role}.events.${key}`);
       throw new KafkaJSNonRetriableError(`Event name should be one of ${keys.join(', ')}`);
     }
-    const guarded = (event: InstrumentationEvent<unknown>): void => {
-      void this.#call(listener, eventName, event);
-    };
+    // What EventEmitter says of it, which would come here when the event does.
+    if (typeof listener !== 'function') throw new TypeError('The listener of an event must be a function');
+    const guarded = (event: InstrumentationEvent<unknown>): void =>
+      runCallback(
+        () => listener(event),
+        ({ message, stack }) =>
+          this.#logger?.error(`Failed to execute listener: ${message}`, { eventName, stack }),
+      );
     this.#emitter.on(eventName, guarded);
     return () => {
       this.#emitter.off(eventName, guarded);
     };
-  }
-
-  async #call(listener: Listener, eventName: string, event: InstrumentationEvent<unknown>): Promise<void> {
-    try {
-      await listener(event);
-    } catch (e) {
-      const { message, stack } = e instanceof Error ? e : new Error(String(e));
-      this.#logger?.error(`Failed to execute listener: ${message}`, { eventName, stack });
-    }
   }
 }

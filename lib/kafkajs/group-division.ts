@@ -1,5 +1,6 @@
 import type { NativeAssigner, NativeConsumer, NativeMemberAssignment } from '../native.js';
 import { AssignerProtocol } from './assigner-protocol.js';
+import { own } from './callbacks.js';
 import { AssignerCluster } from './cluster.js';
 import { KafkaJSNonRetriableError } from './errors.js';
 import { whoRuns } from './partition-assigners.js';
@@ -70,23 +71,25 @@ export class GroupDivision {
     }
   }
 
-  /** Answers the core's question of who gets what. Never rejects: without an answer the group joins anew. */
-  async divide(native: NativeConsumer, event: CoreEvent, topics: string[]): Promise<void> {
+  /** Answers the core's question of who gets what, when the assigner has answered it. Without an answer the group joins anew. */
+  divide(native: NativeConsumer, event: CoreEvent, topics: string[]): void {
     const division = event['division'] as number;
     const name = event['protocol'] as string;
-    try {
-      const members = (event['members'] as { memberId: string; metadata: number[] }[]).map(
-        ({ memberId, metadata }): GroupMember => ({ memberId, memberMetadata: Buffer.from(metadata) }),
-      );
-      await this.#cluster.refreshMetadata();
-      const { assigner } = this.#candidates.find((c) => c.assigner.name === name) as Candidate;
-      const assignments = await assigner.assign({ members, topics });
-      native.divided(division, assignments.map(nativeAssignment));
-    } catch (error) {
-      const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    own(this.#divide(native, event, topics), ({ message, stack }) => {
       this.#logger.error(`The partition assigner "${name}" failed: ${message}`, { stack });
       native.divisionFailed(division, message);
-    }
+    });
+  }
+
+  async #divide(native: NativeConsumer, event: CoreEvent, topics: string[]): Promise<void> {
+    const members = (event['members'] as { memberId: string; metadata: number[] }[]).map(
+      ({ memberId, metadata }): GroupMember => ({ memberId, memberMetadata: Buffer.from(metadata) }),
+    );
+    await this.#cluster.refreshMetadata();
+    const name = event['protocol'] as string;
+    const { assigner } = this.#candidates.find((c) => c.assigner.name === name) as Candidate;
+    const assignments = await assigner.assign({ members, topics });
+    native.divided(event['division'] as number, assignments.map(nativeAssignment));
   }
 }
 

@@ -3,6 +3,7 @@ import type { NativeConsumer } from '../native.js';
 import { supplyToken } from './bearer-token.js';
 import type { Brokers } from './brokers.js';
 import { consumeLog } from './core-log.js';
+import { errorFrom } from './describe.js';
 import type { InstrumentationEmitter } from './events.js';
 import type { GroupDivision } from './group-division.js';
 import type { GroupLog } from './group-log.js';
@@ -49,7 +50,7 @@ export class GroupEvents {
       division?.announce(native, subscriptions.names());
     } catch (error) {
       // What it said before holds on.
-      const { message, stack } = error instanceof Error ? error : new Error(String(error));
+      const { message, stack } = errorFrom(error);
       logger.error(`A partition assigner's protocol() failed: ${message}`, { stack });
     }
   }
@@ -67,7 +68,7 @@ export class GroupEvents {
         membership.rebalancing();
         return this.#announce(native);
       case 'divide':
-        return void division?.divide(native, event, subscriptions.names());
+        return division?.divide(native, event, subscriptions.names());
       case 'commit':
         handling.committed(event['offsets']);
         return membership.committed(event['offsets']);
@@ -78,7 +79,7 @@ export class GroupEvents {
       case 'drainTimeout':
         return log.drainTimedOut(event);
       case 'tokenWanted':
-        return void supplyToken(settings.oauthBearerProvider, native, logger);
+        return supplyToken(settings.oauthBearerProvider, native, logger);
       case 'requests':
         return network.ended(event['requests']);
       case 'statistics':

@@ -1,6 +1,7 @@
 import type { ConsumerSettings } from '../options/consumer.js';
 import { valueOf, type NativeConsumer } from '../native.js';
 import { assignReplies } from './assigned-replies.js';
+import { own } from './callbacks.js';
 import { KafkaJSNonRetriableError, type KafkaJSError, type KafkaJSProtocolError } from './errors.js';
 import type { GroupDivision } from './group-division.js';
 import type { GroupLog } from './group-log.js';
@@ -20,7 +21,7 @@ export interface GroupJoinOptions {
   /** Whether the consumer still runs on this one. */
   readonly isCurrent: (native: NativeConsumer) => boolean;
   /** Joining for topics that have appeared later has failed. */
-  readonly onFailure: (failure: { code: number; message: string }, native: NativeConsumer) => void;
+  readonly onEscape: (error: Error, native: NativeConsumer) => void;
 }
 
 /** Whether the coordinator does not let this client into the group. */
@@ -40,7 +41,7 @@ export class GroupJoin {
 
   /** Joins; resolves when there is an assignment, or when there is no topic yet to join for. */
   async join(native: NativeConsumer): Promise<void> {
-    const { settings, subscriptions, membership, log, assigned, isCurrent } = this.#options;
+    const { settings, subscriptions, membership, log, assigned, isCurrent, onEscape } = this.#options;
     const names = subscriptions.names();
     if (names.length === 0) return;
     const { allowAutoTopicCreation, requestTimeoutMs: timeout, clientId } = settings;
@@ -53,32 +54,36 @@ export class GroupJoin {
       return;
     }
     if (this.#refused?.native === native) throw this.#refused.error;
-    if (missing.length > 0) void this.#watch(native, missing);
+    if (missing.length > 0) own(this.#watch(native, missing), (error) => onEscape(error, native));
     if (missing.length === names.length) return;
-    const joined = new Promise<void>((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-    });
-    const ended = this.#options.log.joining(native, settings);
+    const ended = log.joining(native, settings);
     try {
-      valueOf(await this.#subscribe(native, missing));
-      await joined;
+      // Together: the refusal may come before librdkafka has taken the subscription, and must find somebody who waits for it.
+      await Promise.all([this.#assignment(), this.#subscribe(native, missing)]);
     } finally {
       ended();
+      this.#waiting = undefined;
     }
   }
 
-  #subscribe(native: NativeConsumer, missing: readonly string[]): ReturnType<NativeConsumer['subscribe']> {
+  #assignment(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  async #subscribe(native: NativeConsumer, missing: readonly string[]): Promise<void> {
     const topics = this.#options.subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
     this.#options.division?.announce(
       native,
       topics.map(({ topic }) => topic),
     );
-    return native.subscribe(topics);
+    valueOf(await native.subscribe(topics));
   }
 
   /** Joins for topics that did not exist at the start when they have appeared. */
   #watch(native: NativeConsumer, absent: readonly string[]): Promise<void> {
-    const { settings, log, isCurrent, onFailure } = this.#options;
+    const { settings, log, isCurrent } = this.#options;
     return watchForTopics(
       native,
       absent,
@@ -86,8 +91,7 @@ export class GroupJoin {
       () => !isCurrent(native),
       async (found, missing) => {
         log.appeared(found);
-        const failure = await this.#subscribe(native, missing);
-        if (failure) onFailure(failure, native);
+        await this.#subscribe(native, missing);
       },
     );
   }

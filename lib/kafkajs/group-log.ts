@@ -1,6 +1,7 @@
 import type { NativeConsumer } from '../native.js';
 import type { ConsumerSettings } from '../options/consumer.js';
-import { isKafkaError } from './errors.js';
+import { errorFrom, messageOf, stackOf } from './describe.js';
+import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from './errors.js';
 import type { SlowHandler } from './handler-watch.js';
 import { noticeLongJoin } from './join-notice.js';
 import type { Lane } from './lane.js';
@@ -43,7 +44,7 @@ export class GroupLog {
 
   handlerFailed(error: unknown, { topic, partition }: Lane, offset: string): void {
     if (isKafkaError(error)) return;
-    const stack = error instanceof Error ? error.stack : undefined;
+    const stack = stackOf(error);
     this.#logger.error('Error when calling eachMessage', { topic, partition, offset, stack, error });
   }
 
@@ -81,7 +82,7 @@ export class GroupLog {
   }
 
   crash(error: Error): void {
-    this.#logger.error(`Crash: ${error.name}: ${error.message}`, {
+    this.#logger.error(`Crash: ${nameAndMessage(error)}`, {
       groupId: this.#groupId,
       stack: error.stack,
     });
@@ -90,6 +91,13 @@ export class GroupLog {
   restartCallbackFailed(e: unknown, cause: Error): void {
     const message =
       'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.';
-    this.#logger.error(message, { error: e instanceof Error ? e.message : e, cause: cause.message });
+    this.#logger.error(message, { error: messageOf(e), cause: cause.message });
   }
+}
+
+/** As kafkajs writes it; of a handler's error that was delivered too often, also the error's own name. */
+function nameAndMessage({ name, message, cause }: Error): string {
+  const inner =
+    name === KafkaJSNumberOfRetriesExceeded.brand && cause !== undefined ? errorFrom(cause).name : 'Error';
+  return inner === 'Error' ? `${name}: ${message}` : `${name}: ${inner}: ${message}`;
 }

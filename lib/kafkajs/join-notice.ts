@@ -1,5 +1,6 @@
 import type { ConsumerSettings } from '../options/consumer.js';
 import { valueOf, type NativeConsumer } from '../native.js';
+import { ignore, own } from './callbacks.js';
 import type { Logger } from './types.js';
 
 /** How long a join may last before it is told of: members that are well have come by then, called by their heartbeats (3 s). */
@@ -31,7 +32,7 @@ export function noticeLongJoin({ native, settings, logger }: JoinNotice): () => 
       { groupId: settings.groupId },
     );
   };
-  const timer = setTimeout(() => void tell(), ORDINARY);
+  const timer = setTimeout(() => own(tell(), ignore), ORDINARY);
   return () => {
     isOver = true;
     clearTimeout(timer);

@@ -1,3 +1,5 @@
+import { runCallback } from './callbacks.js';
+import { jsonOf } from './describe.js';
 import { logLevel, type LogEntry, type logCreator, type Logger } from './types.js';
 
 const LABELS: readonly (readonly [method: 'info' | 'error' | 'warn' | 'debug', level: logLevel])[] = [
@@ -13,12 +15,12 @@ export function effectiveLogLevel<T extends logLevel | null>(level: T): T | logL
   return Object.hasOwn(logLevel, name) ? logLevel[name as keyof typeof logLevel] : level;
 }
 
-/** kafkajs's default: a JSON line on the console's stream of that level. */
+/** kafkajs's default: a JSON line on the console's stream of that level; what JSON cannot say is written some other way. */
 export const consoleLogCreator: logCreator =
   () =>
   ({ namespace, level, label, log }: LogEntry): void => {
     const prefix = namespace ? `[${namespace}] ` : '';
-    const message = JSON.stringify({ level: label, ...log, message: `${prefix}${log.message}` });
+    const message = jsonOf({ level: label, ...log, message: `${prefix}${log.message}` });
     switch (level) {
       case logLevel.INFO:
         return console.info(message);
@@ -37,6 +39,21 @@ export interface LoggerOptions {
   logCreator?: logCreator;
 }
 
+/** The function of a log creator, behind the door: a line that it fails to write goes to the console, with the reason. */
+function guarded(write: (entry: LogEntry) => unknown): (entry: LogEntry) => void {
+  const fallback = consoleLogCreator(logLevel.NOTHING);
+  return (entry) =>
+    runCallback(
+      () => write(entry),
+      ({ message }) => {
+        fallback(entry);
+        const text = `The function of client.logCreator failed: ${message}`;
+        const log = { timestamp: new Date().toISOString(), logger: 'kafkajs', message: text };
+        fallback({ namespace: entry.namespace, level: logLevel.ERROR, label: 'ERROR', log });
+      },
+    );
+}
+
 /**
  * kafkajs's root logger: `namespace()` makes one for a part, with a level of its own or the root's (also after `setLogLevel`).
  * Entries keep kafkajs's `logger: 'kafkajs'`, which log creators filter on.
@@ -46,7 +63,7 @@ export function createLogger({
   logCreator: create = consoleLogCreator,
 }: LoggerOptions = {}): Logger {
   let rootLevel: logLevel = effectiveLogLevel(level);
-  const write = create(rootLevel);
+  const write = guarded(create(rootLevel));
 
   const createFunctions = (namespace: string, ownLevel: logLevel | null): Logger => {
     const logger: Partial<Logger> = {

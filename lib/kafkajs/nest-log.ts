@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { jsonOf } from './describe.js';
 import { logLevel, type logCreator } from './types.js';
 
 /** Writes kafkajs's log entries to NestJS's logger, as stock's `KafkaLogger` does. */
@@ -6,7 +7,7 @@ export function nestLogCreator(logger: LoggerService): logCreator {
   return () =>
     ({ namespace, level, label, log }) => {
       const { message, ...others } = log;
-      const line = `${label} [${namespace}] ${message} ${JSON.stringify(others)}`;
+      const line = `${label} [${namespace}] ${message} ${jsonOf(others)}`;
       switch (level) {
         case logLevel.ERROR:
         case logLevel.NOTHING:

@@ -1,4 +1,6 @@
 import type { OutgoingRecord } from '../packed/outgoing.js';
+import { disown, ignore, own } from './callbacks.js';
+import { messageOf } from './describe.js';
 import { KafkaJSNonRetriableError } from './errors.js';
 import type { ICustomPartitioner, Message, PartitionMetadata } from './types.js';
 
@@ -50,7 +52,7 @@ export class Partitioning {
         });
       this.#asked.set(topic, asked);
       const forget = (): boolean => this.#asked.delete(topic);
-      void asked.then(forget, forget);
+      own(asked.then(forget, forget), ignore);
     }
     return asked;
   }
@@ -65,8 +67,10 @@ export class Partitioning {
       if (Number.isInteger(partition) && (partition as number) >= 0) {
         return { ...message, partition: partition as number };
       }
+      // An asynchronous one, whose failure would be nobody's.
+      disown(partition);
       throw new KafkaJSNonRetriableError(
-        `The partitioner chose no partition for a message to ${topic}, but ${String(partition)}`,
+        `The partitioner chose no partition for a message to ${topic}, but ${messageOf(partition)}`,
       );
     });
   }

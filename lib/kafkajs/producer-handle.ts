@@ -19,6 +19,7 @@ import {
 import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
 import { checkRecord, OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
+import { ignore, own } from './callbacks.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { outOfRetries } from './out-of-retries.js';
 import { PendingSends, type SendCallback } from './pending-sends.js';
@@ -238,7 +239,7 @@ export class ProducerHandle {
   /** Tells the error of a delivery report. */
   #failed(code: number, topic: string | undefined, tell: (error: KafkaJSError) => void): void {
     const error = deliveryError(code, topic);
-    if (code === TOPIC_FORBIDDEN && topic !== undefined) void this.#refused(topic, error).then(tell);
+    if (code === TOPIC_FORBIDDEN && topic !== undefined) own(this.#refused(topic, error).then(tell), ignore);
     else tell(error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error);
   }
 

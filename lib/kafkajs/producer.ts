@@ -9,6 +9,7 @@ import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
 import type { NativeConsumer, NativeProducer } from '../native.js';
 import { supplyToken } from './bearer-token.js';
 import { Brokers } from './brokers.js';
+import { own } from './callbacks.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
@@ -228,7 +229,7 @@ export class Producer implements Pick<
     fail: (error: unknown) => void,
   ): void {
     const placed = this.#partitioning?.place(topic, messages) ?? messages;
-    if (placed instanceof Promise) void later(placed, next, fail);
+    if (placed instanceof Promise) own(later(placed, next), fail);
     else next(placed);
   }
 
@@ -340,7 +341,7 @@ export class Producer implements Pick<
         requests: (requests) =>
           emitRequests(this.#emitter, producerEvents, this.#settings.clientId, requests),
         event: (event, native) => this.#event(event, native),
-        tokenWanted: (native) => void supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
+        tokenWanted: (native) => supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
         requestTopic: (slot, generation) => this.#internals.requestTopic?.(slot, generation),
       },
@@ -369,14 +370,6 @@ const handleKey = ({ acks, timeout, compression }: SendOptions): string =>
   `${acks ?? -1}:${timeout ?? ''}:${compression ?? 0}`;
 
 /** Goes on when the partitions are known. */
-async function later<T>(
-  placed: Promise<T>,
-  next: (placed: T) => void,
-  fail: (error: unknown) => void,
-): Promise<void> {
-  try {
-    next(await placed);
-  } catch (error) {
-    fail(error);
-  }
+async function later<T>(placed: Promise<T>, next: (placed: T) => void): Promise<void> {
+  next(await placed);
 }

@@ -7,6 +7,7 @@ import { eachMessageHandler } from './each-message.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT, type InstrumentationEmitter } from './events.js';
 import type { GroupLog } from './group-log.js';
 import { HandlerWatch } from './handler-watch.js';
+import type { Lane } from './lane.js';
 import { PartitionMemory } from './partition-memory.js';
 import type { PausedPartitions } from './paused-partitions.js';
 import { ResolvedOffsets } from './resolved-offsets.js';
@@ -23,7 +24,8 @@ export interface RecordHandlingOptions extends BatchOwner {
   readonly paused: PausedPartitions;
   /** Takes the marks about handled records, where no producer does. */
   readonly ownMarks: OutgoingBuffer;
-  readonly onGiveUp: RunnerOptions['onGiveUp'];
+  readonly onGiveUp: (error: unknown, lane: Lane) => void;
+  readonly onEscape: RunnerOptions['onEscape'];
 }
 
 /** How a consumer handles records: what outlasts its runs, and the makings of a runner for each of them. */
@@ -39,8 +41,8 @@ export class RecordHandling {
 
   /** A runner for one run. */
   runner(config: ConsumerRunConfig): Runner {
-    const { settings, internals, batchEvents, log, paused, ownMarks, onGiveUp } = this.#options;
-    const { marks, recover, retry } = internals;
+    const { settings, internals, batchEvents, log, paused, ownMarks, onGiveUp, onEscape } = this.#options;
+    const { marks, recover, retry, originalError: original = (outcome: unknown) => outcome } = internals;
     const resolved = new ResolvedOffsets();
     this.#resolved = resolved;
     return new Runner({
@@ -54,8 +56,9 @@ export class RecordHandling {
       watch: this.#watch(),
       isPaused: (topic, partition) => paused.has(topic, partition),
       onRevoked: (lane) => resolved.forget(lane),
-      onFailure: (error, lane, offset) => log.handlerFailed(error, lane, offset),
-      onGiveUp,
+      onFailure: (error, lane, offset) => log.handlerFailed(original(error), lane, offset),
+      onGiveUp: (error, lane) => onGiveUp(original(error), lane),
+      onEscape,
     });
   }
 

@@ -1,6 +1,7 @@
 import { SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED, SETTLED_THROUGH } from '../boundary/outgoing.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
+import { own } from './callbacks.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { Lane, type Segment } from './lane.js';
 import type { PartitionMemory } from './partition-memory.js';
@@ -37,6 +38,8 @@ export interface RunnerOptions {
   readonly onFailure: (error: unknown, lane: Lane, offset: string) => void;
   /** A record has failed more often than `retry` allows. */
   readonly onGiveUp: (error: unknown, lane: Lane, offset: string) => void;
+  /** Something has failed that is no handler: the runner cannot go on with a partition. */
+  readonly onEscape: (error: Error) => void;
 }
 
 /** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their marks go out. */
@@ -171,7 +174,7 @@ export class Runner {
     if (!this.#options.memory.enter(lane, () => this.#start(lane))) return;
     this.#active++;
     lane.state = 'running';
-    void this.#run(lane);
+    own(this.#run(lane), this.#options.onEscape);
   }
 
   /** Works on one segment after the other; between them a lane that waits for its turn gets it. */

@@ -1,5 +1,6 @@
-import type { Logger } from '@nestjs/common';
 import { LOG_APPEND_TIME, REQUEST } from '../boundary/incoming.js';
+import type { GuardedLogger } from '../guarded-logger.js';
+import { messageOf } from '../kafkajs/describe.js';
 import type { Lane } from '../kafkajs/lane.js';
 import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
 import type { DeadLetterOptions, NestKafkaOptions } from '../options/index.js';
@@ -15,7 +16,7 @@ import {
   type Origin,
 } from './dead-letter.js';
 import { incomingMessage } from './incoming-message.js';
-import { originalError, rememberOriginalErrors } from './original-errors.js';
+import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
 
 /** What the writer needs of the server. */
@@ -23,7 +24,7 @@ export interface DeadLetterPorts {
   /** Resolves when the broker has acknowledged the record. */
   readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
   readonly reply: (slot: number, sequence: number, packet: ReplyPacket) => Promise<void> | void;
-  readonly logger: Logger;
+  readonly logger: GuardedLogger;
 }
 
 /** Moves messages that have failed for good to their dead-letter topic. */
@@ -43,7 +44,6 @@ export class DeadLetterWriter {
       ...resolveRetry(client?.retry, consumer?.retry, deadLetter.backoff),
       retries: Number.POSITIVE_INFINITY,
     };
-    rememberOriginalErrors();
   }
 
   /**
@@ -69,7 +69,7 @@ export class DeadLetterWriter {
       const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
       logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       logger.error(
         `${where} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${reason}`,
       );

@@ -2,7 +2,11 @@ import { Logger } from '@nestjs/common';
 import type { Serializer } from '@nestjs/microservices';
 import { REPLY_DISPOSED, REPLY_ERROR } from '../boundary/outgoing.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
+import { guardedLogger } from '../guarded-logger.js';
+import { messageOf } from '../kafkajs/describe.js';
 import { serialize } from '../packed/serialize.js';
+
+const REPLY_LOGGER = new Logger('ServerKafka');
 
 /** What NestJS's server replies with. */
 export interface ReplyPacket {
@@ -13,7 +17,7 @@ export interface ReplyPacket {
 
 /** Writes replies into the tick's buffer. Correlation id, topic and partition are the core's business. */
 export class ReplyWriter {
-  readonly #logger = new Logger('ServerKafka');
+  readonly #logger = guardedLogger(() => REPLY_LOGGER);
   readonly #outgoing: () => OutgoingBuffer;
   readonly #serializer: Serializer;
   readonly #serializesItself: boolean;
@@ -53,7 +57,7 @@ export class ReplyWriter {
 
   #failed(slot: number, sequence: number, cause: unknown): void {
     this.#logger.error(cause);
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     const error = JSON.stringify({
       status: 'error',
       message: `The reply could not be serialized: ${reason}`,

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Server, Transport, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { REQUEST } from '../boundary/incoming.js';
 import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
+import { guardedLogger } from '../guarded-logger.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../kafkajs/events.js';
 import { Kafka } from '../kafkajs/kafka.js';
@@ -26,6 +27,7 @@ import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
 import { DeadLetterWriter } from './dead-letter-writer.js';
 import { PackedKafkaContext } from './kafka-context.js';
+import { originalError, rememberOriginalErrors } from './original-errors.js';
 import { withinHooks } from './processing-hooks.js';
 import { eventEnd, RequestEnd } from './record-end.js';
 import { ReplyWriter } from './reply-writer.js';
@@ -78,6 +80,8 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   protected clientId: string;
   /** `consumer.groupId` and the postfix. */
   protected groupId: string;
+  /** The same, for lines that nobody awaits. */
+  readonly #log = guardedLogger(() => this.logger);
   readonly #deadLetters: DeadLetterWriter | undefined;
   /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
@@ -97,6 +101,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
     this.initializeSerializer(options as any);
     this.initializeDeserializer(options as any);
+    rememberOriginalErrors();
     if (options.deadLetter) this.#deadLetters = this.#makeDeadLetters();
   }
 
@@ -110,7 +115,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
           (this.producer as Producer).dispatch(topic, [record], sendOptions, done);
         }),
       reply: (slot, sequence, packet) => this.#replies?.write(slot, sequence, packet),
-      logger: this.logger,
+      logger: this.#log,
     });
   }
 
@@ -181,6 +186,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       { ...this.options.consumer, groupId: this.groupId },
       {
         handleRecord: (lane, batch, index) => this.handleRecord(lane, batch, index),
+        originalError,
         ...(this.#deadLetters && {
           recover: this.#deadLetters.take.bind(this.#deadLetters),
           retry: this.#deadLetters.retry,
@@ -310,7 +316,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     if (!handler) {
       if (isRequest)
         return this.#replies?.write(lane.slot, batch.sequence(index), { err: NO_MESSAGE_HANDLER });
-      this.logger.error(noEventHandler(pattern));
+      this.#log.error(noEventHandler(pattern));
       return;
     }
     const end = handler.isEventHandler || !isRequest ? eventEnd : (this.#requestEnd as RequestEnd);
