@@ -20,7 +20,7 @@ export class HeroController {
   }
 
   /** Handles an event: nobody waits for an answer. */
-  @EventPattern('hero.dragon.killed')
+  @EventPattern<string>('hero.dragon.killed')
   dragonKilled(@Payload() event: KillDragon, @Ctx() context: KafkaContext) {
     console.log(`heard that ${event.heroId} killed ${event.dragonId}  (${where(context)})`);
   }

@@ -78,8 +78,11 @@ export class MockKafka implements AsyncDisposable {
    * or left, and answers a fetch that finds nothing only when its wait is over. A real Kafka needs none of them.
    */
   static readonly consumerOptions: Readonly<{
+    /** Milliseconds. */
     sessionTimeout: number;
+    /** Milliseconds. */
     heartbeatInterval: number;
+    /** Milliseconds. */
     maxWaitTimeInMs: number;
   }> = Object.freeze({ sessionTimeout: 2000, heartbeatInterval: 500, maxWaitTimeInMs: 10 });
 

@@ -43,6 +43,16 @@ const CHECKS = [
     fix: 'node scripts/options-docs.mjs',
   },
   {
+    name: 'texts of options in the types',
+    run: () => run(process.execPath, ['scripts/options-types.mjs', '--check']),
+    fix: 'node scripts/options-types.mjs',
+  },
+  {
+    name: 'that every public member has a text',
+    run: () => run(process.execPath, ['scripts/documented.mjs']),
+    fix: 'a doc comment above each of them',
+  },
+  {
     name: 'docs/api, and that all exports are documented',
     run: () => run(process.execPath, ['scripts/api-docs.mjs', '--check']),
     fix: 'document what is named above, then node scripts/api-docs.mjs',

@@ -17,6 +17,9 @@ export type InKafkajs = [
   Stands<native.Kafka, kafkajs.Kafka>,
   Stands<typeof native.PartitionAssigners, typeof kafkajs.PartitionAssigners>,
   Stands<typeof native.AssignerProtocol, typeof kafkajs.AssignerProtocol>,
+  // Either way: functions of kafkajs's type are given to this package, and those of ours to kafkajs.
+  Stands<native.PartitionAssigner, kafkajs.PartitionAssigner>,
+  Stands<kafkajs.PartitionAssigner, native.PartitionAssigner>,
   Stands<native.EachBatchPayload, kafkajs.EachBatchPayload>,
   Stands<native.EachMessagePayload, kafkajs.EachMessagePayload>,
   Stands<native.GroupDescription, kafkajs.GroupDescription>,

@@ -21,6 +21,7 @@ const code = [
   ...textsBelow('node_modules/@nestjs/microservices', /\.js$/),
   readFileSync(join(ROOT, 'index.js'), 'utf8'),
   readFileSync(join(ROOT, binary), 'latin1'),
+  readFileSync(join(ROOT, 'node_modules/typescript/lib/typescript.js'), 'utf8'),
   // What the C library says of a failed system call.
   'Connection refused',
 ]

@@ -10,7 +10,7 @@ import { brokers } from '../kafka.js';
 
 @Controller()
 class OrdersController {
-  @EventPattern('example.basic.orders')
+  @EventPattern<string>('example.basic.orders')
   placed(@Payload() order: { id: string }, @Ctx() context: KafkaContext) {
     const { offset } = context.getMessage();
     console.log(`order ${order.id}: partition ${context.getPartition()}, offset ${offset}`);

@@ -18,7 +18,7 @@ interface Payment {
 
 @Controller()
 class PaymentsController {
-  @EventPattern('example.payments')
+  @EventPattern<string>('example.payments')
   handle(@Payload() payment: Payment, @Ctx() context: KafkaContext) {
     const attempt = Number(context.getMessage().headers?.[KafkaHeaders.DELIVERY_ATTEMPT]);
     if (attempt <= (payment.fails ?? 0)) {
@@ -29,7 +29,7 @@ class PaymentsController {
   }
 
   /** Dead letters are ordinary messages, with headers that tell what happened. */
-  @EventPattern('example.payments.DLT')
+  @EventPattern<string>('example.payments.DLT')
   dead(@Payload() payment: Payment, @Ctx() context: KafkaContext) {
     const headers = context.getMessage().headers ?? {};
     const where = `${headers[KafkaHeaders.DLT_ORIGINAL_TOPIC]} [${headers[KafkaHeaders.DLT_ORIGINAL_PARTITION]}]`;

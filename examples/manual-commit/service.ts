@@ -17,7 +17,7 @@ class ReadingsController {
   /** Messages since the last commit, by partition. */
   private readonly uncommitted = new Map<number, number>();
 
-  @EventPattern('example.readings')
+  @EventPattern<string>('example.readings')
   async read(@Payload() reading: { id: string }, @Ctx() context: KafkaContext) {
     const partition = context.getPartition();
     const { offset } = context.getMessage();

@@ -26,7 +26,7 @@ class OrdersController implements OnModuleInit {
     await this.prices.connect();
   }
 
-  @EventPattern('example.orders')
+  @EventPattern<string>('example.orders')
   async placed(@Payload() order: { id: string; items: string[] }) {
     try {
       // All requests are on their way at once.

@@ -8,7 +8,7 @@ import { brokers } from '../kafka.js';
 
 @Controller()
 class InvoicesController {
-  @EventPattern('example.billing.invoices')
+  @EventPattern<string>('example.billing.invoices')
   see(@Payload() invoice: { order: string; attempt: number }) {
     console.log(`invoice for order ${invoice.order}, by attempt ${invoice.attempt}`);
   }

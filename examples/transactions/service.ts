@@ -15,7 +15,7 @@ const GROUP = 'example-billing';
 
 @Controller()
 class BillingController {
-  @EventPattern('example.billing.orders')
+  @EventPattern<string>('example.billing.orders')
   async bill(@Payload() order: { id: string; fails?: boolean }, @Ctx() context: KafkaContext) {
     const { offset, headers } = context.getMessage();
     const attempt = Number(headers?.[KafkaHeaders.DELIVERY_ATTEMPT]);

@@ -236,7 +236,13 @@ export class ClientKafka extends ClientProxy {
   }
 
   /** Sends many events at once; completes when all of them are delivered. */
-  emitBatch<TResult = any, TInput = any>(pattern: any, data: { messages: TInput[] }): Observable<TResult> {
+  emitBatch<TResult = any, TInput = any>(
+    pattern: any,
+    data: {
+      /** The events, sent together. */
+      messages: TInput[];
+    },
+  ): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     return atOnce<TResult>(async () => {
       await this.connect();

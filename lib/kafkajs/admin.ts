@@ -37,6 +37,7 @@ const reassignment = (method: string): KafkaJSNotImplemented =>
 
 /** kafkajs's admin client. Its methods do not need `this`: they may be taken off the object, as kafkajs's may. */
 export class Admin implements AdminShape {
+  /** The names of the events. */
   readonly events = adminEvents;
   readonly #brokers: Brokers;
   readonly #properties: Record<string, string>;

@@ -58,7 +58,10 @@ const array = <T>(items: readonly T[], item: (value: T) => Buffer): Buffer =>
   Buffer.concat([int32(items.length), ...items.map(item)]);
 
 /** What encodes: without user data there is an empty one, as in kafkajs. */
-export type Encodable<T extends { userData: Buffer }> = Omit<T, 'userData'> & { userData?: Buffer };
+export type Encodable<T extends { userData: Buffer }> = Omit<T, 'userData'> & {
+  /** Bytes of the assigner’s own. */
+  userData?: Buffer;
+};
 
 const MemberMetadataProtocol = {
   encode: ({ version, topics, userData = Buffer.alloc(0) }: Encodable<MemberMetadata>): Buffer =>

@@ -6,7 +6,10 @@ import { CompressionTypes } from './types.js';
 /** A codec as programs register it with kafkajs. */
 export interface CompressionCodec {
   /** Compresses what the encoder's buffer holds. */
-  compress(encoder: { buffer: Buffer }): Promise<Buffer>;
+  compress(encoder: {
+    /** The bytes to compress. */
+    buffer: Buffer;
+  }): Promise<Buffer>;
   /** Gives back what was compressed. */
   decompress(buffer: Buffer): Promise<Buffer>;
 }

@@ -36,6 +36,7 @@ type State = 'idle' | 'connected' | 'running';
 
 /** kafkajs's consumer. */
 export class Consumer implements ConsumerShape {
+  /** The names of the events. */
   readonly events = consumerEvents;
   readonly #parts: ConsumerParts;
   readonly #internals: ConsumerInternals;
@@ -349,7 +350,14 @@ export class Consumer implements ConsumerShape {
   }
 
   /** Stops handling messages of topics, or of some of their partitions, until {@link resume}. */
-  pause(topics: Array<{ topic: string; partitions?: number[] }>): void {
+  pause(
+    topics: Array<{
+      /** The topic. */
+      topic: string;
+      /** The partitions. */
+      partitions?: number[];
+    }>,
+  ): void {
     this.#positions.pause(topics);
   }
 
@@ -359,7 +367,14 @@ export class Consumer implements ConsumerShape {
   }
 
   /** Goes on with paused topics or partitions. */
-  resume(topics: Array<{ topic: string; partitions?: number[] }>): void {
+  resume(
+    topics: Array<{
+      /** The topic. */
+      topic: string;
+      /** The partitions. */
+      partitions?: number[];
+    }>,
+  ): void {
     this.#positions.resume(topics);
   }
 

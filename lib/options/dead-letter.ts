@@ -11,20 +11,18 @@ export type ErrorClass = abstract new (...args: any[]) => unknown;
 /** What happens to a message whose handler keeps failing. */
 export interface DeadLetterOptions {
   /**
-   * The topic that such messages go to, or what names it; `<topic>.DLT` by default.
-   *
-   * A function gets the message as `KafkaContext.getMessage()` answers it, and the error that the handler threw.
+   * Where messages go that cannot be handled: a name, or a function that gets the message, as `KafkaContext.getMessage()`
+   * answers it, and the error that the handler threw. Default: `<topic>.DLT`.
    */
   topic?: string | ((message: IncomingMessage, error: any) => string);
-  /** Deliveries in all, the first included, before a message goes there. Default 3. */
+  /** Deliveries in all, the first included, before a message goes there. A number, 1 or more. Default: `3`. */
   maxAttempts?: number;
-  /** The waits between deliveries; `consumer.retry`'s by default. */
+  /** The waits between deliveries. Default: `consumer.retry`. */
   backoff?: Pick<RetryOptions, 'initialRetryTime' | 'maxRetryTime' | 'factor' | 'multiplier'>;
   /**
-   * Errors after which a message goes there at once: their classes or names, subclasses included, or a function that says so.
-   *
-   * Replaces the default: `HttpException`s with a status of 400 to 499, such as those of `ValidationPipe`, validation errors, and
-   * `RpcException`s around one of these.
+   * Errors after which a message goes there at once: their classes or names, subclasses included, or a function that says
+   * so. What is given replaces the default. Default: validation errors and HTTP exceptions with status 400 to 499, and an
+   * `RpcException` around one.
    */
   notRetried?: readonly (ErrorClass | string)[] | ((error: any) => boolean);
 }
@@ -74,14 +72,14 @@ export const deadLetterTable: OptionTable = {
       check: topic,
       defaultText: '`<topic>.DLT`',
       handling: layer,
-      doc: 'Where messages go that cannot be handled.',
+      doc: 'Where messages go that cannot be handled: a name, or a function that gets the message, as `KafkaContext.getMessage()` answers it, and the error that the handler threw.',
     },
     {
       name: 'maxAttempts',
       check: integer(1),
       default: 3,
       handling: layer,
-      doc: 'Deliveries in all before a message goes there.',
+      doc: 'Deliveries in all, the first included, before a message goes there.',
     },
     {
       name: 'backoff',
@@ -93,9 +91,10 @@ export const deadLetterTable: OptionTable = {
     {
       name: 'notRetried',
       check: notRetried,
-      defaultText: 'validation errors and HTTP exceptions with status 400 to 499',
+      defaultText:
+        'validation errors and HTTP exceptions with status 400 to 499, and an `RpcException` around one',
       handling: layer,
-      doc: 'Errors after which a message goes there at once.',
+      doc: 'Errors after which a message goes there at once: their classes or names, subclasses included, or a function that says so. What is given replaces the default.',
     },
   ],
 };

@@ -14,7 +14,7 @@ export type NestRole = 'client' | 'server';
 
 /** NestJS's `KafkaOptions['options']`, with what this package adds to it. */
 export interface NestKafkaOptions {
-  /** Appended to clientId and groupId; `-server` or `-client` by default. */
+  /** Appended to clientId and groupId. Default: `-server`, `-client`. */
   postfixId?: string;
   /** The connection; what `new Kafka()` takes. */
   client?: Partial<KafkaConfig>;
@@ -22,34 +22,44 @@ export interface NestKafkaOptions {
   consumer?: Partial<ConsumerConfig>;
   /** How messages are consumed; what `consumer.run()` takes. */
   run?: Omit<ConsumerRunConfig, 'eachBatch' | 'eachMessage'>;
-  /** Where a group begins in a partition without a committed offset: at the end, unless `fromBeginning`. */
-  subscribe?: { fromBeginning?: boolean };
+  /** Where a group begins in a partition without a committed offset. */
+  subscribe?: {
+    /** Where to begin in a partition without a committed offset: at its first message instead of its end. Default: `false`. */
+    fromBeginning?: boolean;
+  };
   /** The producer; what `kafka.producer()` takes. */
   producer?: ProducerConfig;
   /** How everything is sent. */
   send?: SendOptions;
-  /** Makes messages of what is sent, in place of NestJS's serializer. */
+  /** Makes messages of what is sent, in place of NestJS’s serializer. */
   serializer?: Serializer;
-  /** Reads what arrives, in place of NestJS's deserializer. */
+  /** Reads what arrives, in place of NestJS’s deserializer. */
   deserializer?: Deserializer;
-  /** Whether values stay Buffers instead of becoming text and JSON. Off by default. */
-  parser?: { keepBinary?: boolean };
-  /** Client: only sends; no consumer is made. */
+  /** How bytes become values. */
+  parser?: {
+    /** Whether every value stays a Buffer instead of becoming text or JSON. Default: `false`. */
+    keepBinary?: boolean;
+  };
+  /** Client: only sends; no consumer is made. Default: `false`. */
   producerOnlyMode?: boolean;
-  /** Client, our extension: milliseconds until a request without a reply errors with `KafkaReplyTimeoutError`. Off by default. */
+  /**
+   * Client: until a request without a reply errors with `KafkaReplyTimeoutError`. An extension. A number of milliseconds, 1
+   * or more. Default: off.
+   */
   replyTimeout?: number;
-  /** Client, our extension: how many requests may wait for their replies at once. */
+  /** Client: how many requests may wait for their replies at once. An extension. A number, 1 or more. Default: unlimited. */
   maxPendingRequests?: number;
   /**
-   * Client, our extension: `'group'` (default) joins a group that divides the partitions of the reply topics among its members;
-   * `'assigned'` joins none and reads one partition of each, which it may share with others.
+   * Client: `group` joins a group that divides the partitions of the reply topics among its members; `assigned` joins none
+   * and reads one partition of each, which it may share with others. An extension. Default: `"group"`.
    */
   replies?: 'group' | 'assigned';
-  /** Server, our extension: retries and a dead-letter topic for messages that cannot be handled. Off by default. */
+  /** Server: retries and a dead-letter topic for messages that cannot be handled. An extension. Default: off. */
   deadLetter?: DeadLetterOptions;
 }
 
-const parserTable: OptionTable = {
+/** `parser`. */
+export const parserTable: OptionTable = {
   path: 'parser',
   rows: [
     {
@@ -57,7 +67,7 @@ const parserTable: OptionTable = {
       check: boolean,
       default: false,
       handling: layer,
-      doc: 'Whether every value stays a Buffer.',
+      doc: 'Whether every value stays a Buffer instead of becoming text or JSON.',
     },
   ],
 };
@@ -73,18 +83,33 @@ export const nestTable: OptionTable = {
       handling: layer,
       doc: 'Appended to clientId and groupId.',
     },
-    { name: 'client', check: object, handling: layer, doc: 'The connection.' },
-    { name: 'consumer', check: object, handling: layer, doc: 'The consumer.' },
-    { name: 'run', check: object, handling: layer, doc: 'How messages are consumed.' },
-    { name: 'subscribe', check: object, handling: layer, doc: 'How topics are subscribed to.' },
-    { name: 'producer', check: object, handling: layer, doc: 'The producer.' },
-    { name: 'send', check: object, handling: layer, doc: 'How messages are sent.' },
-    { name: 'serializer', check: anything, handling: layer, doc: 'NestJS’s serializer of outgoing packets.' },
+    { name: 'client', check: object, handling: layer, doc: 'The connection; what `new Kafka()` takes.' },
+    { name: 'consumer', check: object, handling: layer, doc: 'The consumer; what `kafka.consumer()` takes.' },
+    {
+      name: 'run',
+      check: object,
+      handling: layer,
+      doc: 'How messages are consumed; what `consumer.run()` takes.',
+    },
+    {
+      name: 'subscribe',
+      check: object,
+      handling: layer,
+      doc: 'Where a group begins in a partition without a committed offset.',
+    },
+    { name: 'producer', check: object, handling: layer, doc: 'The producer; what `kafka.producer()` takes.' },
+    { name: 'send', check: object, handling: layer, doc: 'How everything is sent.' },
+    {
+      name: 'serializer',
+      check: anything,
+      handling: layer,
+      doc: 'Makes messages of what is sent, in place of NestJS’s serializer.',
+    },
     {
       name: 'deserializer',
       check: anything,
       handling: layer,
-      doc: 'NestJS’s deserializer of incoming packets.',
+      doc: 'Reads what arrives, in place of NestJS’s deserializer.',
     },
     { name: 'parser', check: nested(parserTable), handling: layer, doc: 'How bytes become values.' },
     {
@@ -99,21 +124,21 @@ export const nestTable: OptionTable = {
       check: milliseconds(1),
       defaultText: 'off',
       handling: layer,
-      doc: 'Client: until a request without a reply errors. An extension.',
+      doc: 'Client: until a request without a reply errors with `KafkaReplyTimeoutError`. An extension.',
     },
     {
       name: 'maxPendingRequests',
       check: integer(1),
       defaultText: 'unlimited',
       handling: layer,
-      doc: 'Client: requests that may wait at once. An extension.',
+      doc: 'Client: how many requests may wait for their replies at once. An extension.',
     },
     {
       name: 'replies',
       check: oneOf('group', 'assigned'),
       default: 'group',
       handling: layer,
-      doc: 'Client: whether a group divides the reply partitions among its members, or each reads one of its own choice. An extension.',
+      doc: 'Client: `group` joins a group that divides the partitions of the reply topics among its members; `assigned` joins none and reads one partition of each, which it may share with others. An extension.',
     },
     {
       name: 'deadLetter',

@@ -250,8 +250,11 @@ export const sendTable: OptionTable = {
 
 /** The options of `send()` that belong to a handle of librdkafka's: one handle is kept for each combination. */
 export interface SendOptions {
+  /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
+  /** How long the leader waits for its replicas (at most 900000). A number of milliseconds, 1 or more. Default: `30000`. */
   timeout?: number;
+  /** Compression of batches; every codec is built in. Default: `0`. */
   compression?: CompressionTypes;
 }
 

@@ -2,14 +2,26 @@
 const BRAND = Symbol.for('nestjs-kafka-native.error');
 
 /** What kafkajs's constructors take: a message, or an error or description whose message (and `helpUrl`) is used. */
-export type ErrorSource = string | { readonly message: string; readonly helpUrl?: string };
+export type ErrorSource =
+  | string
+  | {
+      /** The text. */
+      readonly message: string;
+      /** Where to read more. */
+      readonly helpUrl?: string;
+    };
 
 /** What describes a protocol error: a row of the table of error codes, or an error made from one. */
 export interface ProtocolErrorSource {
+  /** The text. */
   readonly message: string;
+  /** The protocol’s name of the error, for example `NOT_LEADER_FOR_PARTITION`. */
   readonly type: string;
+  /** The protocol’s number of the error. */
   readonly code: number;
+  /** Whether the same request may succeed later. */
   readonly retriable?: boolean;
+  /** Where to read more. */
   readonly helpUrl?: string;
 }
 
@@ -134,6 +146,7 @@ export class KafkaJSAggregateError extends Error {
     return isInstance(this, value);
   }
 
+  /** One error for each part that failed. */
   readonly errors: (Error | string)[];
 
   constructor(message: ErrorSource, errors: (Error | string)[]) {

@@ -26,6 +26,7 @@ export class KafkaJSOffsetOutOfRange extends KafkaJSProtocolError {
 export class KafkaJSMemberIdRequired extends KafkaJSProtocolError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSMemberIdRequired';
+  /** The id to join with. */
   readonly memberId: string;
 
   constructor(e: ProtocolErrorSource, { memberId }: { memberId: string }) {
@@ -38,6 +39,7 @@ export class KafkaJSMemberIdRequired extends KafkaJSProtocolError {
 export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSNumberOfRetriesExceeded';
+  /** How often it was tried again. */
   readonly retryCount: number;
   /** The wait before the last attempt, in milliseconds. */
   readonly retryTime: number;
@@ -79,7 +81,9 @@ export class KafkaJSConnectionError extends KafkaJSError {
 export class KafkaJSConnectionClosedError extends KafkaJSConnectionError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSConnectionClosedError';
+  /** The broker’s host. */
   readonly host?: string;
+  /** The broker’s port. */
   readonly port?: number;
 
   constructor(e: ErrorSource, { host, port, cause }: { host?: string; port?: number; cause?: Error } = {}) {
@@ -91,12 +95,19 @@ export class KafkaJSConnectionClosedError extends KafkaJSConnectionError {
 
 /** What is known of a request that timed out. librdkafka reports only the broker. */
 export interface RequestTimeoutDetails {
+  /** The broker, as `host:port`. */
   broker?: string;
+  /** The request’s number on its connection. */
   correlationId?: number;
+  /** When the request was made, in milliseconds since the epoch; the same as `sentAt`. */
   createdAt?: number;
+  /** When it was sent, in milliseconds since the epoch. */
   sentAt?: number;
+  /** Milliseconds that it waited to be sent; always 0. */
   pendingDuration?: number;
+  /** What it was caused by. */
   cause?: Error;
+  /** Whether the client is of no more use. */
   fatal?: boolean;
 }
 
@@ -104,10 +115,15 @@ export interface RequestTimeoutDetails {
 export class KafkaJSRequestTimeoutError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSRequestTimeoutError';
+  /** The broker, as `host:port`. */
   readonly broker?: string;
+  /** The request’s number on its connection. */
   readonly correlationId?: number;
+  /** When the request was made, in milliseconds since the epoch; the same as `sentAt`. */
   readonly createdAt?: number;
+  /** When it was sent, in milliseconds since the epoch. */
   readonly sentAt?: number;
+  /** Milliseconds that it waited to be sent; always 0. */
   readonly pendingDuration?: number;
 
   constructor(e: ErrorSource, details: RequestTimeoutDetails = {}) {
@@ -130,6 +146,7 @@ export class KafkaJSMetadataNotLoaded extends KafkaJSError {
 export class KafkaJSTopicMetadataNotLoaded extends KafkaJSMetadataNotLoaded {
   /** @internal */
   static override readonly brand: string = 'KafkaJSTopicMetadataNotLoaded';
+  /** The topic. */
   readonly topic?: string;
 
   constructor(e: ErrorSource, { topic, cause }: { topic?: string; cause?: Error } = {}) {
@@ -142,7 +159,9 @@ export class KafkaJSTopicMetadataNotLoaded extends KafkaJSMetadataNotLoaded {
 export class KafkaJSStaleTopicMetadataAssignment extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSStaleTopicMetadataAssignment';
+  /** The topic. */
   readonly topic?: string;
+  /** Partitions that the metadata does not have. */
   readonly unknownPartitions?: PartitionMetadata[];
 
   constructor(
@@ -159,7 +178,9 @@ export class KafkaJSStaleTopicMetadataAssignment extends KafkaJSError {
 export class KafkaJSServerDoesNotSupportApiKey extends KafkaJSNonRetriableError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSServerDoesNotSupportApiKey';
+  /** The request’s number in the protocol. */
   readonly apiKey?: number;
+  /** The request’s name. */
   readonly apiName?: string;
 
   constructor(

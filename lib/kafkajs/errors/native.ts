@@ -14,10 +14,13 @@ import {
 export interface NativeErrorInfo {
   /** librdkafka's code: positive ones (and -1) are the broker's, the other negative ones librdkafka's own. */
   code: number;
+  /** librdkafka’s text. */
   message: string;
   /** The handle is lost. */
   fatal?: boolean;
+  /** The topic that it is about. */
   topic?: string;
+  /** The partition that it is about. */
   partition?: number;
   /** `host:port` of the broker concerned. */
   broker?: string;
@@ -25,6 +28,7 @@ export interface NativeErrorInfo {
 
 /** librdkafka's own words; the `cause` of every error that comes from it. */
 export class LibrdkafkaError extends Error {
+  /** Always `LibrdkafkaError`. */
   override readonly name: string = 'LibrdkafkaError';
   /** librdkafka's number. */
   readonly code: number;

@@ -3,34 +3,82 @@ import type { Message, TopicOffsets } from './message.js';
 
 /** A partition as a broker's metadata describes it. */
 export interface PartitionMetadata {
+  /** The protocol’s error code; 0 for none. */
   partitionErrorCode: number;
+  /** The partition’s number. */
   partitionId: number;
+  /** The number of the broker that leads it; -1 for none. */
   leader: number;
+  /** The brokers that have a replica. */
   replicas: number[];
+  /** Those of them that are in sync. */
   isr: number[];
+  /** Those of them that are away. */
   offlineReplicas?: number[];
 }
 
 /** A broker's metadata response. */
 export interface BrokerMetadata {
-  brokers: Array<{ nodeId: number; host: string; port: number; rack?: string }>;
-  topicMetadata: Array<{ topicErrorCode: number; topic: string; partitionMetadata: PartitionMetadata[] }>;
+  /** The brokers. */
+  brokers: Array<{
+    /** The broker’s number. */
+    nodeId: number;
+    /** The host’s name or address. */
+    host: string;
+    /** The port. */
+    port: number;
+    /** The broker’s rack, where it has one. */
+    rack?: string;
+  }>;
+  /** The topics. */
+  topicMetadata: Array<{
+    /** The protocol’s error code; 0 for none. */
+    topicErrorCode: number;
+    /** The topic. */
+    topic: string;
+    /** The topic’s partitions. */
+    partitionMetadata: PartitionMetadata[];
+  }>;
 }
 
 /** A group's coordinator. */
 export interface CoordinatorMetadata {
+  /** The protocol’s error code; 0 for none. */
   errorCode: number;
-  coordinator: { nodeId: number; host: string; port: number };
+  /** The broker. */
+  coordinator: {
+    /** The broker’s number. */
+    nodeId: number;
+    /** The host’s name or address. */
+    host: string;
+    /** The port. */
+    port: number;
+  };
 }
 
 /** Partitions by topic. */
 export type Assignment = { [topic: string]: number[] };
 /** A member of a group, as its leader sees it. */
-export type GroupMember = { memberId: string; memberMetadata: Buffer };
+export type GroupMember = {
+  /** The member’s id. */
+  memberId: string;
+  /** What it announced, encoded by `AssignerProtocol.MemberMetadata`. */
+  memberMetadata: Buffer;
+};
 /** What the leader gives to a member. */
-export type GroupMemberAssignment = { memberId: string; memberAssignment: Buffer };
+export type GroupMemberAssignment = {
+  /** The member’s id. */
+  memberId: string;
+  /** Its partitions, encoded by `AssignerProtocol.MemberAssignment`. */
+  memberAssignment: Buffer;
+};
 /** A protocol that a member announces. */
-export type GroupState = { name: string; metadata: Buffer };
+export type GroupState = {
+  /** The assigner’s name. */
+  name: string;
+  /** What the member tells the leader, encoded by `AssignerProtocol.MemberMetadata`. */
+  metadata: Buffer;
+};
 
 /**
  * The part of kafkajs's `Cluster` that an assigner can use. The calls that would reach into kafkajs's own connections do not exist here.
@@ -57,9 +105,16 @@ export interface Cluster {
   /** Offsets of partitions: the end, the beginning, or at a time. */
   fetchTopicsOffset(
     topics: Array<{
+      /** The topic. */
       topic: string;
-      partitions: Array<{ partition: number }>;
+      /** The partitions. */
+      partitions: Array<{
+        /** The partition’s number. */
+        partition: number;
+      }>;
+      /** The first offset instead of the end. */
       fromBeginning?: boolean;
+      /** The first offset at or after this time, in milliseconds since the epoch. */
       fromTimestamp?: number;
     }>,
   ): Promise<TopicOffsets[]>;
@@ -69,15 +124,42 @@ export interface Cluster {
 export interface Assigner {
   /** The name that the group knows it by. */
   name: string;
+  /** The version of what it announces. */
   version: number;
   /** Distributes the partitions of the topics to the members. */
-  assign(group: { members: GroupMember[]; topics: string[] }): Promise<GroupMemberAssignment[]>;
+  assign(group: {
+    /** The group’s members. */
+    members: GroupMember[];
+    /** The topics that members subscribe to. */
+    topics: string[];
+  }): Promise<GroupMemberAssignment[]>;
   /** What a member announces. */
-  protocol(subscription: { topics: string[] }): GroupState;
+  protocol(subscription: {
+    /** The topics that this member subscribes to. */
+    topics: string[];
+  }): GroupState;
 }
 
-/** Makes an {@link Assigner}; an item of `partitionAssigners`. */
-export type PartitionAssigner = (config: { cluster: any; groupId: string; logger: Logger }) => Assigner;
+/** What a {@link PartitionAssigner} is called with. */
+export interface PartitionAssignerConfig {
+  /** The cluster, to ask for partitions and leaders. */
+  cluster: Cluster;
+  /** The consumer group. */
+  groupId: string;
+  /** The consumer's logger. */
+  logger: Logger;
+}
+
+/**
+ * Makes an {@link Assigner}; an item of `partitionAssigners`.
+ *
+ * Functions under kafkajs's types fit too, although its `Cluster` has more calls than there are here: a method's parameters are compared
+ * both ways, so it is written as one.
+ */
+export type PartitionAssigner = {
+  /** Makes the assigner of one consumer. */
+  assigner(config: PartitionAssignerConfig): Assigner;
+}['assigner'];
 
 /** Encodes and decodes a structure of the group protocol. */
 export interface ISerializer<T> {
@@ -87,13 +169,30 @@ export interface ISerializer<T> {
   decode(buffer: Buffer): T | null;
 }
 /** What a member tells the leader. */
-export type MemberMetadata = { version: number; topics: string[]; userData: Buffer };
+export type MemberMetadata = {
+  /** The version of the structure. */
+  version: number;
+  /** The topics that the member subscribes to. */
+  topics: string[];
+  /** Bytes of the assigner’s own. */
+  userData: Buffer;
+};
 /** What the leader tells a member. */
-export type MemberAssignment = { version: number; assignment: Assignment; userData: Buffer };
+export type MemberAssignment = {
+  /** The version of the structure. */
+  version: number;
+  /** The partitions. */
+  assignment: Assignment;
+  /** Bytes of the assigner’s own. */
+  userData: Buffer;
+};
 
 /** What a partitioner is given. */
 export interface PartitionerArgs {
+  /** The topic that is sent to. */
   topic: string;
+  /** The topic’s partitions. */
   partitionMetadata: PartitionMetadata[];
+  /** The message. */
   message: Message;
 }

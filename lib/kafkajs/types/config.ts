@@ -23,22 +23,52 @@ export interface OauthbearerProviderResponse {
 }
 
 interface SASLMechanismOptionsMap {
-  plain: { username: string; password: string };
-  'scram-sha-256': { username: string; password: string };
-  'scram-sha-512': { username: string; password: string };
+  /** User and password, in the clear: over TLS only. */
+  plain: {
+    /** The user. */
+    username: string;
+    /** The password. */
+    password: string;
+  };
+  /** SCRAM-SHA-256. */
+  'scram-sha-256': {
+    /** The user. */
+    username: string;
+    /** The password. */
+    password: string;
+  };
+  /** SCRAM-SHA-512. */
+  'scram-sha-512': {
+    /** The user. */
+    username: string;
+    /** The password. */
+    password: string;
+  };
+  /** AWS IAM of kafkajs; refused. */
   aws: {
+    /** The identity to act as. */
     authorizationIdentity: string;
+    /** The id of the access key. */
     accessKeyId: string;
+    /** The secret of the access key. */
     secretAccessKey: string;
+    /** The token of temporary credentials. */
     sessionToken?: string;
   };
-  oauthbearer: { oauthBearerProvider: () => Promise<OauthbearerProviderResponse> };
+  /** OAUTHBEARER: tokens of a provider. */
+  oauthbearer: {
+    /** Answers a token; called at the start and again before it expires. */
+    oauthBearerProvider: () => Promise<OauthbearerProviderResponse>;
+  };
 }
 
 /** Names of kafkajs's SASL mechanisms. `aws` is refused at construction, with what to use instead. */
 export type SASLMechanism = keyof SASLMechanismOptionsMap;
 type SASLMechanismOptions<T> = T extends SASLMechanism
-  ? { mechanism: T } & SASLMechanismOptionsMap[T]
+  ? {
+      /** Which mechanism it is; upper or lower case. */
+      mechanism: T;
+    } & SASLMechanismOptionsMap[T]
   : never;
 /** `sasl` of {@link KafkaConfig}. */
 export type SASLOptions = SASLMechanismOptions<SASLMechanism>;
@@ -55,6 +85,7 @@ export interface SaslAuthenticateArgs<ParseResult> {
     /** The bytes to send. */
     encode: () => Buffer | Promise<Buffer>;
   };
+  /** How the response is read; left out where there is none. */
   response?: {
     /** The part of the response that counts. */
     decode: (rawResponse: Buffer) => Buffer | Promise<Buffer>;
@@ -64,14 +95,18 @@ export interface SaslAuthenticateArgs<ParseResult> {
 }
 /** What a custom mechanism is given. */
 export interface AuthenticationProviderArgs {
+  /** The host’s name or address. */
   host: string;
+  /** The port. */
   port: number;
+  /** The logger to use. */
   logger: Logger;
   /** Sends a request and reads its response. */
   saslAuthenticate: <ParseResult>(args: SaslAuthenticateArgs<ParseResult>) => Promise<ParseResult | void>;
 }
 /** kafkajs's custom SASL mechanism; refused at construction, with what to use instead. */
 export interface Mechanism {
+  /** The name that the broker knows it by. */
   mechanism: string;
   /** Makes the conversation with one broker. */
   authenticationProvider: (args: AuthenticationProviderArgs) => Authenticator;
@@ -79,8 +114,11 @@ export interface Mechanism {
 
 /** What a custom socket factory is given. */
 export interface ISocketFactoryArgs {
+  /** The host’s name or address. */
   host: string;
+  /** The port. */
   port: number;
+  /** Options of `tls.connect`, where TLS is used. */
   ssl: tls.ConnectionOptions;
   /** Called when the socket is connected. */
   onConnect: () => void;
@@ -90,90 +128,176 @@ export type ISocketFactory = (args: ISocketFactoryArgs) => net.Socket;
 
 /** Back-off of retries: each waits `multiplier` times as long as the one before, give or take `factor`. */
 export interface RetryOptions {
-  /** Longest wait in milliseconds. Default 30000. */
+  /** The longest wait. A number of milliseconds, 0 or more. Default: `30000`. */
   maxRetryTime?: number;
-  /** First wait in milliseconds. Default 300. */
+  /** The wait before the first retry. A number of milliseconds, 0 or more. Default: `300`. */
   initialRetryTime?: number;
-  /** Share of each wait that is random. Default 0.2. */
+  /**
+   * The random share of each wait, of retried handlers; librdkafka’s own retries have 20 %. A number, 0 or more. Default:
+   * `0.2`.
+   */
   factor?: number;
-  /** Default 2. */
+  /**
+   * How many times the one before each wait is, of retried handlers; librdkafka’s own waits double. A number, 0 or more.
+   * Default: `2`.
+   */
   multiplier?: number;
-  /** Retries before giving up. Default 5. */
+  /** Retries before giving up. A number, 0 or more. Default: `5`. */
   retries?: number;
-  /** Asked after a consumer crashed: whether to start it again. */
+  /** Asked after a consumer crashed whether to start it again; without it the answer is yes. */
   restartOnFailure?: (e: Error) => Promise<boolean>;
 }
 
 /** `client`: what a cluster's connections are made with. */
 export interface KafkaConfig {
-  /** `host:port` of some brokers, or a function that answers them. */
+  /**
+   * Brokers to start from, or a function that answers them, which is called before each start. Default: `localhost:9092` in
+   * NestJS’s classes.
+   */
   brokers: string[] | BrokersFunction;
+  /** TLS: true for Node.js’s own trusted certificates, or options of `tls.connect`. Default: `false`. */
   ssl?: tls.ConnectionOptions | boolean;
+  /** Credentials: plain, scram-sha-256, scram-sha-512 or oauthbearer. */
   sasl?: SASLOptions | Mechanism;
+  /** The name that brokers see in their logs and quotas. Default: `"kafkajs"`. */
   clientId?: string;
+  /**
+   * How long `connect()` may take until it rejects, and a connection until it is tried again (at least 1000). A number of
+   * milliseconds, 1 or more. Default: 10000 for `connect()`, 4000 for one connection.
+   */
   connectionTimeout?: number;
+  /** Added to connectionTimeout when `sasl` is used. A number of milliseconds, 1 or more. Default: 10000, with `sasl`. */
   authenticationTimeout?: number;
+  /**
+   * When to authenticate again; librdkafka does so at 90 % of a session’s life. A number of milliseconds, 0 or more. Has no
+   * effect: librdkafka authenticates again in time by itself.
+   */
   reauthenticationThreshold?: number;
+  /** How long to wait for a response (10 to 300000). A number of milliseconds, 0 or more. Default: `30000`. */
   requestTimeout?: number;
+  /** false waits for responses as long as librdkafka can: 300000 ms. Default: `true`. */
   enforceRequestTimeout?: boolean;
+  /** Back-off of requests and reconnections, and the defaults for the retries of producers and consumers. */
   retry?: RetryOptions;
+  /**
+   * A function that opens sockets. Refused: librdkafka opens its own sockets; for a proxy route the brokers’ advertised
+   * addresses through a TCP tunnel; keep-alive is librdkafka["socket.keepalive.enable"].
+   */
   socketFactory?: ISocketFactory;
+  /** The level of the logger and of librdkafka’s own lines; KAFKAJS_LOG_LEVEL of the environment goes first. Default: `4`. */
   logLevel?: logLevel;
+  /** Makes the function that log lines are written with. */
   logCreator?: logCreator;
-  /** Our extension: raw librdkafka properties of every handle of this client. */
+  /** Raw librdkafka properties of every client made from this one. */
   librdkafka?: LibrdkafkaProperties;
 }
 
 /** `consumer`: a member of a consumer group. */
 export interface ConsumerConfig {
+  /** The consumer group. Default: `nestjs-group` in NestJS’s classes. */
   groupId: string;
+  /**
+   * How the group’s leader distributes partitions: functions as kafkajs takes them, or one of `PartitionAssigners`. Default:
+   * `PartitionAssigners.roundRobin`.
+   */
   partitionAssigners?: PartitionAssigner[];
+  /**
+   * How often topics and partitions are looked up anew (at most 3600000). A number of milliseconds, 0 or more. Default:
+   * `300000`.
+   */
   metadataMaxAge?: number;
+  /** Without a heartbeat for this long a member counts as dead. A number of milliseconds, 1 to 3600000. Default: `30000`. */
   sessionTimeout?: number;
+  /**
+   * How long the group waits for its members in a rebalance; at least sessionTimeout. A number of milliseconds, 1 to
+   * 86400000. Default: `60000`.
+   */
   rebalanceTimeout?: number;
+  /**
+   * How often the member tells that it is alive; the core does so while handlers run. A number of milliseconds, 1 to
+   * 3600000. Default: `3000`.
+   */
   heartbeatInterval?: number;
+  /**
+   * How much of a partition one response may bring; a larger message comes all the same. A number of bytes, 1 to 1000000000.
+   * Default: `1048576`.
+   */
   maxBytesPerPartition?: number;
+  /** How much a broker collects before it answers. A number of bytes, 0 to 100000000. Default: `1`. */
   minBytes?: number;
+  /** How much one response may bring (at least 1000). A number of bytes, 1 to 2147483135. Default: `10485760`. */
   maxBytes?: number;
+  /**
+   * How long a broker collects minBytes before it answers. kafkajs’s default is 5000; with minBytes 1 both answer at once. A
+   * number of milliseconds, 0 to 300000. Default: `500`.
+   */
   maxWaitTimeInMs?: number;
-  /** The back-off of redeliveries, and whether a crashed consumer starts again. */
+  /** Redelivery of messages whose handler failed. */
   retry?: RetryOptions & {
-    /** Asked after the consumer crashed: whether to start it again. */
+    /** Asked after a consumer crashed whether to start it again; without it the answer is yes. */
     restartOnFailure?: (err: Error) => Promise<boolean>;
   };
+  /** Whether subscribing to a topic that does not exist creates it. Default: `true`. */
   allowAutoTopicCreation?: boolean;
+  /** Requests that may wait for a response on one connection. A number, 1 to 1000000. */
   maxInFlightRequests?: number;
+  /** Whether messages of open and aborted transactions are read. Default: `false`. */
   readUncommitted?: boolean;
+  /** The rack to fetch from, where brokers allow fetching from followers. */
   rackId?: string;
-  /** Our extension: static membership, under this id. */
+  /**
+   * Static membership: a member that comes back under this id within sessionTimeout gets its partitions back without a
+   * rebalance. An extension of this package.
+   */
   groupInstanceId?: string;
-  /** Our extension: `consumer` has the broker divide the partitions (KIP-848). Default `classic`. */
+  /**
+   * `consumer`: the broker divides the partitions (KIP-848, Kafka 4.0 or later). An extension of this package. Default:
+   * `"classic"`.
+   */
   groupProtocol?: 'classic' | 'consumer';
-  /** Our extension: milliseconds after which a handler still running is reported. Off by default. */
+  /** A handler that runs longer is reported. An extension of this package. A number of milliseconds, 1 or more. Default: off. */
   handlerTimeout?: number;
-  /** Our extension: milliseconds that a close waits for running handlers. Default 30000. */
+  /**
+   * How long a close waits for running handlers, and a revocation, this at most as long as rebalanceTimeout allows. An
+   * extension of this package. A number of milliseconds, 0 or more. Default: `30000`.
+   */
   drainTimeout?: number;
-  /** Our extension: raw librdkafka properties of the consumer. */
+  /** Raw librdkafka properties of the consumer. */
   librdkafka?: LibrdkafkaProperties;
 }
 
 /** `producer`. */
 export interface ProducerConfig {
+  /**
+   * Chooses partitions; the default one runs in the core, and always for replies whose request names no partition. Default:
+   * `Partitioners.DefaultPartitioner`.
+   */
   createPartitioner?: ICustomPartitioner;
+  /** Retries of a message. It fails at the latest after all their waits and one request time-out: 39.3 s with the defaults. */
   retry?: RetryOptions;
+  /**
+   * How often topics and partitions are looked up anew (at most 3600000). A number of milliseconds, 0 or more. Default:
+   * `300000`.
+   */
   metadataMaxAge?: number;
+  /** Whether sending to a topic that does not exist creates it. Default: `true`. */
   allowAutoTopicCreation?: boolean;
+  /** Whether a message that is sent again is written once, in its place. Default: `false`. */
   idempotent?: boolean;
+  /** The name of a transactional producer, for `transaction()`; what is sent outside of one belongs to none. */
   transactionalId?: string;
+  /** When the broker aborts a transaction that does not end. A number of milliseconds, 1000 to 2147483647. Default: `60000`. */
   transactionTimeout?: number;
+  /** Requests that may wait for a response on one connection; an idempotent producer has at most 5. A number, 1 to 1000000. */
   maxInFlightRequests?: number;
-  /** Our extension: raw librdkafka properties of the producer. */
+  /** Raw librdkafka properties of the producer. */
   librdkafka?: LibrdkafkaProperties;
 }
 
 /** What `kafka.admin()` takes. */
 export interface AdminConfig {
+  /** Retries of a request. */
   retry?: RetryOptions;
-  /** Our extension: raw librdkafka properties of the admin client. */
+  /** Raw librdkafka properties of the admin client. */
   librdkafka?: LibrdkafkaProperties;
 }

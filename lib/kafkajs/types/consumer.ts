@@ -11,9 +11,13 @@ import type {
 
 /** The messages of one partition that are handed to `eachBatch`. */
 export interface Batch {
+  /** The topic. */
   topic: string;
+  /** The partition’s number. */
   partition: number;
+  /** The offset behind the last message of the partition, as a decimal string. */
   highWatermark: string;
+  /** The messages; decoded when they are first read. */
   messages: KafkaMessage[];
   /** Whether there is no message in it. */
   isEmpty(): boolean;
@@ -29,8 +33,11 @@ export interface Batch {
 
 /** What `eachMessage` is called with. */
 export interface EachMessagePayload {
+  /** The topic. */
   topic: string;
+  /** The partition’s number. */
   partition: number;
+  /** The message. */
   message: KafkaMessage;
   /** Rejects once the partition was revoked; else it only tells that the handler is alive. */
   heartbeat(): Promise<void>;
@@ -40,6 +47,7 @@ export interface EachMessagePayload {
 
 /** What `eachBatch` is called with. */
 export interface EachBatchPayload {
+  /** The batch. */
   batch: Batch;
   /** Marks a message, and those before it, as handled. */
   resolveOffset(offset: string): void;
@@ -68,12 +76,19 @@ export type EachMessageHandler = (payload: EachMessagePayload) => Promise<void>;
 
 /** `run`: how messages are handled and offsets committed. */
 export interface ConsumerRunConfig {
+  /** Whether offsets of handled messages are committed without being asked. Default: `true`. */
   autoCommit?: boolean;
+  /** Commits at least this often. A number of milliseconds, 0 or more. Default: after each drained batch. */
   autoCommitInterval?: number | null;
+  /** Commits after this many handled messages. A number, 1 or more. Default: none. */
   autoCommitThreshold?: number | null;
+  /** Whether a batch counts as handled when eachBatch returns. Default: `true`. */
   eachBatchAutoResolve?: boolean;
+  /** How many partitions are worked on at once. A number, 1 or more. Default: all assigned partitions (1 in kafkajs). */
   partitionsConsumedConcurrently?: number;
+  /** Handles a batch. */
   eachBatch?: EachBatchHandler;
+  /** Handles a message. */
   eachMessage?: EachMessageHandler;
 }
 /** Alias of {@link ConsumerRunConfig}. */
@@ -81,12 +96,16 @@ export type RunConfig = ConsumerRunConfig;
 
 /** @deprecated Use {@link ConsumerSubscribeTopics}. */
 export interface ConsumerSubscribeTopic {
+  /** The old form of topics, for one. */
   topic: string | RegExp;
+  /** Where to begin in a partition without a committed offset: at its first message instead of its end. Default: `false`. */
   fromBeginning?: boolean;
 }
 /** `subscribe`: topics by name or by expression, and where to start in partitions without a committed offset. */
 export interface ConsumerSubscribeTopics {
+  /** Names and expressions of topics. */
   topics: (string | RegExp)[];
+  /** Where to begin in a partition without a committed offset: at its first message instead of its end. Default: `false`. */
   fromBeginning?: boolean;
 }
 /** Either form of a subscription. */
@@ -98,24 +117,35 @@ export type ConsumerGroupState =
 
 /** A group's member, as its coordinator describes it. */
 export interface MemberDescription {
+  /** The host that the member is connected from. */
   clientHost: string;
+  /** The member’s `clientId`. */
   clientId: string;
+  /** The id that the coordinator gave it. */
   memberId: string;
+  /** Its partitions, encoded: `AssignerProtocol.MemberAssignment.decode()` reads it. */
   memberAssignment: Buffer;
+  /** What it announced, encoded: `AssignerProtocol.MemberMetadata.decode()` reads it. */
   memberMetadata: Buffer;
 }
 
 /** A group, as its coordinator describes it. */
 export interface GroupDescription {
+  /** The consumer group. */
   groupId: string;
+  /** Its members. */
   members: MemberDescription[];
+  /** The assigner that it uses; empty without members. */
   protocol: string;
+  /** `consumer` for consumer groups. */
   protocolType: string;
+  /** The group’s state. */
   state: ConsumerGroupState;
 }
 
 /** Several groups. */
 export interface GroupDescriptions {
+  /** One for each group that was asked for. */
   groups: GroupDescription[];
 }
 
@@ -136,6 +166,7 @@ export interface Consumer {
     eventName: E,
     listener: (event: ConsumerEventMap[E]) => void,
   ): RemoveInstrumentationEventListener<E>;
+  /** The logger. */
   logger(): Logger;
   readonly events: ConsumerEvents;
 }

@@ -7,6 +7,7 @@ export type logLevel = (typeof logLevel)[keyof typeof logLevel];
 export interface LoggerEntryContent {
   /** ISO 8601 time of the line. */
   readonly timestamp: string;
+  /** The text. */
   readonly message: string;
   [key: string]: any;
 }
@@ -15,9 +16,11 @@ export interface LoggerEntryContent {
 export interface LogEntry {
   /** The part that logs, for example `Consumer` or `Producer`; empty for the root logger. */
   namespace: string;
+  /** The level of the line. */
   level: logLevel;
   /** The level's name: `ERROR`, `WARN`, `INFO` or `DEBUG`. */
   label: string;
+  /** What the line says. */
   log: LoggerEntryContent;
 }
 

@@ -16,28 +16,43 @@ export interface Message {
   value: Buffer | string | null;
   /** The partition to send to, instead of the partitioner's choice. */
   partition?: number;
+  /** The headers: text or bytes, an array for one that occurs more than once. */
   headers?: IHeaders;
   /** Milliseconds since the epoch, as a string; the time of sending when left out. */
   timestamp?: string;
 }
 
 interface MessageSetEntry {
+  /** The key; null when there is none. */
   key: Buffer | null;
+  /** The payload; null for a tombstone. */
   value: Buffer | null;
+  /** Milliseconds since the epoch, as a decimal string. */
   timestamp: string;
+  /** The record’s attributes; always 0. */
   attributes: number;
+  /** The offset, as a decimal string: it has 64 bits. */
   offset: string;
+  /** The size of a message of the oldest format. */
   size: number;
+  /** The oldest format has none. */
   headers?: never;
 }
 
 interface RecordBatchEntry {
+  /** The key; null when there is none. */
   key: Buffer | null;
+  /** The payload; null for a tombstone. */
   value: Buffer | null;
+  /** Milliseconds since the epoch, as a decimal string. */
   timestamp: string;
+  /** The record’s attributes; always 0. */
   attributes: number;
+  /** The offset, as a decimal string: it has 64 bits. */
   offset: string;
+  /** The headers; a Buffer each, an array where one occurs more than once. */
   headers: IHeaders;
+  /** Only messages of the oldest format have it. */
   size?: never;
 }
 
@@ -46,81 +61,110 @@ export type KafkaMessage = MessageSetEntry | RecordBatchEntry;
 
 /** What `producer.send()` takes. */
 export interface ProducerRecord {
+  /** The topic. Refused: it differs from call to call; give it to send() or emit(). */
   topic: string;
+  /** The messages. Refused: it differs from call to call; give it to send() or emit(). */
   messages: Message[];
-  /** Acknowledgements to wait for: -1 all in-sync replicas (default), 0 none, 1 the leader. */
+  /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
-  /** Milliseconds the broker may wait for its replicas. Default 30000. */
+  /** How long the leader waits for its replicas (at most 900000). A number of milliseconds, 1 or more. Default: `30000`. */
   timeout?: number;
+  /** Compression of batches; every codec is built in. Default: `0`. */
   compression?: CompressionTypes;
 }
 
 /** Messages of one topic in a {@link ProducerBatch}. */
 export interface TopicMessages {
+  /** The topic. */
   topic: string;
+  /** The messages. */
   messages: Message[];
 }
 
 /** What `producer.sendBatch()` takes. */
 export interface ProducerBatch {
+  /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
+  /** How long the leader waits for its replicas (at most 900000). A number of milliseconds, 1 or more. Default: `30000`. */
   timeout?: number;
+  /** Compression of batches; every codec is built in. Default: `0`. */
   compression?: CompressionTypes;
+  /** The messages, by topic. */
   topicMessages?: TopicMessages[];
 }
 
 /** Where the messages of one partition were written. */
 export interface RecordMetadata {
+  /** The topic. */
   topicName: string;
+  /** The partition’s number. */
   partition: number;
+  /** The protocol’s error code; 0 for none. */
   errorCode: number;
+  /** Not set by this package: see `baseOffset`. */
   offset?: string;
+  /** Not set by this package. */
   timestamp?: string;
+  /** The offset of the first of the messages, as a decimal string. */
   baseOffset?: string;
+  /** When the broker wrote them, in milliseconds since the epoch; `-1` unless the topic’s timestamps are the broker’s. */
   logAppendTime?: string;
+  /** Always `0`: librdkafka keeps it to itself. */
   logStartOffset?: string;
 }
 
 /** A topic and some of its partitions. */
 export interface TopicPartitions {
+  /** The topic. */
   topic: string;
+  /** The partitions. */
   partitions: number[];
 }
 
 /** A topic and one of its partitions. */
 export interface TopicPartition {
+  /** The topic. */
   topic: string;
+  /** The partition’s number. */
   partition: number;
 }
 
 /** A position in a partition. */
 export interface TopicPartitionOffset extends TopicPartition {
+  /** The offset, as a decimal string: it has 64 bits. */
   offset: string;
 }
 
 /** A position in a partition with the metadata to commit beside it. */
 export interface TopicPartitionOffsetAndMetadata extends TopicPartitionOffset {
+  /** Any text to keep beside the offset. */
   metadata?: string | null;
 }
 
 /** An offset of a partition. */
 export interface PartitionOffset {
+  /** The partition’s number. */
   partition: number;
+  /** The offset, as a decimal string: it has 64 bits. */
   offset: string;
 }
 
 /** Offsets of a topic's partitions. */
 export interface TopicOffsets {
+  /** The topic. */
   topic: string;
+  /** The partitions. */
   partitions: PartitionOffset[];
 }
 
 /** Offsets by topic. */
 export interface Offsets {
+  /** The topics. */
   topics: TopicOffsets[];
 }
 
 /** What `uncommittedOffsets()` answers. */
 export interface OffsetsByTopicPartition {
+  /** The topics. */
   topics: TopicOffsets[];
 }

@@ -42,7 +42,12 @@ export interface Producer extends Sender {
 /** kafkajs's transaction. */
 export interface Transaction extends Sender {
   /** Has the group's offsets committed with the transaction. */
-  sendOffsets(offsets: Offsets & { consumerGroupId: string }): Promise<void>;
+  sendOffsets(
+    offsets: Offsets & {
+      /** The consumer group whose offsets they are. */
+      consumerGroupId: string;
+    },
+  ): Promise<void>;
   /** Makes all of it visible; waits for what is being sent. */
   commit(): Promise<void>;
   /** Drops all of it. */
