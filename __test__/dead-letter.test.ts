@@ -130,6 +130,63 @@ describe('a message that keeps failing', () => {
     expect(asked).toEqual([[topic, '0', 'bad', true]]);
   });
 
+  const failing: [string, () => unknown][] = [
+    [
+      'throws',
+      () => {
+        throw new Error('no name today');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no name today'))],
+    ['answers nothing', () => undefined],
+  ];
+
+  test.each(failing)('goes to the default topic when the function that names it %s', async (_, named) => {
+    await createTopics({ [topic]: 1, [dead]: 1 });
+    const reader = await tap(dead);
+    const seen: Seen[] = [];
+    await serve([events(fail, seen)], { maxAttempts: 2, topic: named as never });
+    await write('bad', '1');
+    expect(await deadOnes(reader, 1)).toEqual(['bad']);
+    await untilCommitted(`${topic}-server`, topic, 2);
+    expect(seen.map(([value]) => value)).toEqual(['bad', 'bad', '1']);
+    const text = `Message 0 of ${topic} [0] goes to ${dead}: deadLetter.topic failed with `;
+    expect(logs.matching('error', text)).toHaveLength(1);
+  });
+
+  test('goes there whatever its error looks like, and whatever the function makes of the message', async () => {
+    await createTopics({ [topic]: 1, [dead]: 1 });
+    const reader = await tap(dead);
+    const odd = Object.assign(new Error(), { message: undefined, stack: { not: 'text' }, name: 5 });
+    const server = new ServerKafka({
+      ...(optionsFor(topic) as NestKafkaOptions),
+      subscribe: { fromBeginning: true },
+      deadLetter: { maxAttempts: 2, backoff: QUICK, topic: ({ value }) => `${value.no.such}` },
+    });
+    server.addHandler(topic, () => Promise.reject(odd), true);
+    open.push(await listen(server as never, []));
+    await write('bad', 'bad2');
+    expect(await deadOnes(reader, 2)).toEqual(['bad', 'bad2']);
+  });
+
+  test('goes there when there is nothing to hand to a handler', async () => {
+    class Unable extends ServerKafka {
+      override getHandlerByPattern(): never {
+        throw new Error('cannot look that up');
+      }
+    }
+    await createTopics({ [topic]: 1, [dead]: 1 });
+    const reader = await tap(dead);
+    const server = new Unable({
+      ...(optionsFor(topic) as NestKafkaOptions),
+      subscribe: { fromBeginning: true },
+      deadLetter: { maxAttempts: 2, backoff: QUICK },
+    });
+    open.push(await listen(server as never, [events(fail)]));
+    await write('bad');
+    expect(await deadOnes(reader, 1)).toEqual(['bad']);
+  });
+
   test('is retried as consumer.retry says, where backoff does not say otherwise', async () => {
     await createTopics({ [topic]: 1, [dead]: 1 });
     const reader = await tap(dead);
@@ -263,7 +320,7 @@ describe('a dead-letter topic that cannot be written', () => {
     const handler = events((_, context) => {
       if (Number(attemptOf(context)) < 5) throw new OutOfStock('no');
     }, seen);
-    await serve([handler], { maxAttempts: 2, topic: () => '' });
+    await serve([handler], { maxAttempts: 2, topic: () => 'no topic: name' });
     await write('x');
     await untilCommitted(`${topic}-server`, topic, 1);
     expect(seen).toHaveLength(5);

@@ -124,17 +124,17 @@ describe('a failure', () => {
 });
 
 describe('the topic', () => {
-  it('is the message’s with .DLT, or the one that is given', () => {
-    expect(deadLetterTopic(undefined, message, 'orders', new Error('x'))).toBe('orders.DLT');
-    expect(deadLetterTopic('graveyard', message, 'orders', new Error('x'))).toBe('graveyard');
+  it('is the message’s with .DLT, or the one that is given', async () => {
+    expect(await deadLetterTopic(undefined, message, 'orders', new Error('x'))).toBe('orders.DLT');
+    expect(await deadLetterTopic('graveyard', message, 'orders', new Error('x'))).toBe('graveyard');
   });
 
-  it('may follow from the message and the error', () => {
-    expect(deadLetterTopic(keyAndError, message, 'orders', new Error('x'))).toBe('k-x');
+  it('may follow from the message and the error', async () => {
+    expect(await deadLetterTopic(keyAndError, message, 'orders', new Error('x'))).toBe('k-x');
   });
 
-  it.each([undefined, '', 5, null])('is not %o', (named) => {
-    expect(errorOf(() => deadLetterTopic((() => named) as never, message, 'orders', 0)).message).toContain(
+  it.each([undefined, '', 5, null])('is not %o', async (named) => {
+    await expect(deadLetterTopic((() => named) as never, message, 'orders', 0)).rejects.toThrow(
       'deadLetter.topic must answer the name of a topic; it answered',
     );
   });
@@ -207,6 +207,23 @@ describe('an error in words', () => {
     ],
   ])('%o', (error, expected) => {
     expect(describeError(error)).toMatchObject(expected);
+  });
+
+  it('may be anything, also one that cannot be read', () => {
+    const odd = Object.assign(new Error('x'), { message: { en: 'x' }, name: 5, stack: null });
+    expect(describeError(odd)).toMatchObject({ name: '5', message: "{ en: 'x' }", stack: '' });
+    const angry = Object.defineProperty(new Error('x'), 'message', {
+      get: () => {
+        throw new Error('do not read me');
+      },
+    });
+    expect(describeError(angry)).toEqual({
+      name: 'object',
+      message: 'An error that cannot be read: do not read me',
+    });
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(describeError(proxy).message).toContain('An error that cannot be read');
   });
 
   it('lists its causes', () => {

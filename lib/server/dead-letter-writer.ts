@@ -9,13 +9,14 @@ import type { OutgoingRecord } from '../packed/outgoing.js';
 import {
   deadLetterHeaders,
   deadLetterTopic,
+  defaultDeadLetterTopic,
   describeError,
   errorReply,
   isFinal,
   withoutTexts,
   type Origin,
 } from './dead-letter.js';
-import { incomingMessage } from './incoming-message.js';
+import { incomingMessage, type IncomingMessage } from './incoming-message.js';
 import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
 
@@ -48,7 +49,7 @@ export class DeadLetterWriter {
 
   /**
    * Looks at a failed delivery. `true`: the message is in its dead-letter topic and its partition may go on. `false`: it is to be
-   * delivered again, also when the dead-letter topic could not be written.
+   * delivered again, also when the dead-letter topic could not be written. Never rejects.
    */
   async take(outcome: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<boolean> {
     const { topic, partition, failures } = lane;
@@ -58,28 +59,51 @@ export class DeadLetterWriter {
     let target = '';
     try {
       if (!isFinal(this.#options, failure)) return false;
-      target = deadLetterTopic(
-        this.#options.topic,
-        () => incomingMessage(batch, index, topic, partition, this.#keepBinary),
-        topic,
-        failure.error,
-      );
+      target = await this.#target(where, lane, batch, index, failure.error);
       await this.#write(target, lane, batch, index, failure.error);
-      const { name, message } = describeError(failure.error);
-      const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
-      logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
     } catch (error) {
-      const reason = messageOf(error);
       logger.error(
-        `${where} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${reason}`,
+        `${where} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${messageOf(error)}`,
       );
       return false;
     }
-    if (batch.flags(index) & REQUEST) {
-      const packet = { err: errorReply(outcome), isDisposed: true };
-      await this.#ports.reply(lane.slot, batch.sequence(index), packet);
+    // From here on the message is safe: nothing may bring it again.
+    try {
+      const { name, message } = describeError(failure.error);
+      const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
+      logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
+      if (batch.flags(index) & REQUEST) {
+        const packet = { err: errorReply(outcome), isDisposed: true };
+        await this.#ports.reply(lane.slot, batch.sequence(index), packet);
+      }
+    } catch (error) {
+      logger.error(`${where} is in ${target}, but its reply failed: ${messageOf(error)}`);
     }
     return true;
+  }
+
+  /**
+   * The topic that the option names. A function that fails must not hold the partition up for ever, nor may a message that cannot be
+   * decoded for it: then it is the default one.
+   */
+  async #target(
+    where: string,
+    { topic, partition }: Lane,
+    batch: IncomingBatch,
+    index: number,
+    error: unknown,
+  ): Promise<string> {
+    try {
+      const message = (): IncomingMessage =>
+        incomingMessage(batch, index, topic, partition, this.#keepBinary);
+      return await deadLetterTopic(this.#options.topic, message, topic, error);
+    } catch (cause) {
+      const target = defaultDeadLetterTopic(topic);
+      this.#ports.logger.error(
+        `${where} goes to ${target}: deadLetter.topic failed with ${messageOf(cause)}`,
+      );
+      return target;
+    }
   }
 
   async #write(

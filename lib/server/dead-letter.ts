@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { KafkaHeaders, KafkaRetriableException, RpcException } from '@nestjs/microservices';
+import { messageOf } from '../kafkajs/describe.js';
 import type { DeadLetterOptions, ErrorClass } from '../options/index.js';
 import type { RawHeader } from '../packed/incoming.js';
 
@@ -81,46 +82,77 @@ function isValidationError(error: unknown): boolean {
   );
 }
 
-/** The topic that a message goes to when it has failed for good. */
-export function deadLetterTopic<Message extends { topic: string }>(
-  option: string | ((message: Message, error: any) => string) | undefined,
+/** The topic of messages that have failed for good where the option names none. */
+export function defaultDeadLetterTopic(topic: string): string {
+  return topic + SUFFIX;
+}
+
+/**
+ * The topic that a message goes to when it has failed for good.
+ *
+ * @throws TypeError (as a rejection) when the option is a function that answers no name; what it throws comes out as it is.
+ */
+export async function deadLetterTopic<Message extends { topic: string }>(
+  option: DeadLetterOptions['topic'] | ((message: Message, error: any) => string),
   message: () => Message,
   topic: string,
   error: unknown,
-): string {
-  if (typeof option !== 'function') return option ?? topic + SUFFIX;
-  const named: unknown = option(message(), error);
+): Promise<string> {
+  if (typeof option !== 'function') return option ?? defaultDeadLetterTopic(topic);
+  // A function that is asynchronous all the same must not leave its rejection to nobody.
+  const named: unknown = await (option as (message: Message, error: unknown) => unknown)(message(), error);
   if (typeof named === 'string' && named !== '') return named;
   throw new TypeError(`deadLetter.topic must answer the name of a topic; it answered ${inspect(named)}`);
 }
 
 /** An error in words. */
-export function describeError(error: unknown): { name: string; message: string; stack?: string } {
+export interface ErrorInWords {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+/** An error in words, whatever it is: one whose own properties throw when they are read is described too. */
+export function describeError(error: unknown): ErrorInWords {
+  try {
+    return inWords(error);
+  } catch (cause) {
+    return { name: typeof error, message: `An error that cannot be read: ${messageOf(cause)}` };
+  }
+}
+
+function inWords(error: unknown): ErrorInWords {
   if (error instanceof Error) {
-    const own = error.constructor?.name;
+    const own: unknown = error.constructor?.name;
     const name = (error.name === 'Error' && own) || error.name;
-    return { name, message: errorMessage(error), stack: stackOf(error) };
+    return { name: asText(name), message: errorMessage(error), stack: stackOf(error) };
   }
   if (typeof error !== 'object' || error === null) return { name: typeof error, message: String(error) };
   const { message } = error as { message?: unknown };
-  const name = error.constructor?.name ?? 'Object';
+  const name = asText(error.constructor?.name ?? 'Object');
   return { name, message: typeof message === 'string' ? message : inspect(error) };
+}
+
+/** Those of an application may be anything. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value);
 }
 
 /** ValidationPipe's exception says what is wrong only in its response. */
 function errorMessage(error: Error & { getResponse?: () => unknown }): string {
   const response = typeof error.getResponse === 'function' ? error.getResponse() : undefined;
   const details = (response as { message?: unknown } | undefined)?.message;
-  return Array.isArray(details) ? `${error.message}: ${details.map(String).join('; ')}` : error.message;
+  const message = asText(error.message);
+  return Array.isArray(details) ? `${message}: ${details.map(String).join('; ')}` : message;
 }
 
 function stackOf(error: Error): string {
-  let text = error.stack ?? '';
+  let text = asText(error.stack ?? '');
   let cause: unknown = error;
   for (let depth = 0; depth < MAX_CAUSES; depth++) {
     cause = (cause as Error).cause ?? wrapped(cause);
     if (!(cause instanceof Error)) break;
-    text += `\nCaused by: ${cause.stack ?? String(cause)}`;
+    text += `\nCaused by: ${asText(cause.stack ?? String(cause))}`;
   }
   return text;
 }
