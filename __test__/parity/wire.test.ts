@@ -5,7 +5,7 @@ import { of } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { rawProducer } from '../harness/broker';
 import { outcome } from '../harness/outcome';
-import { CLIENTS, DELIVERY_ATTEMPT, SERVERS, type Side } from '../harness/side';
+import { CLIENTS, SERVERS, type Side } from '../harness/side';
 import { header } from '../harness/tap';
 import { until } from '../harness/wait';
 import { scenario, world } from '../harness/world';
@@ -16,9 +16,7 @@ function controllers(side: Side): Type[] {
     @MessagePattern(side.topic('echo'))
     echo(@Payload() data: unknown, @Ctx() context: KafkaContext): unknown {
       const { headers } = context.getMessage();
-      const names = Object.keys(headers ?? {})
-        .filter((name) => name !== DELIVERY_ATTEMPT)
-        .toSorted();
+      const names = Object.keys(headers ?? {}).toSorted();
       side.see('echo', { names, types: names.map((name) => typeof headers?.[name]), data });
       return data;
     }
@@ -191,6 +189,11 @@ const crafted: Record<string, CraftedReply[]> = {
   'error JSON': [{ value: null, headers: { 'kafka_nest-err': '{"code":7}' } }],
   'error of malformed JSON': [{ value: null, headers: { 'kafka_nest-err': '{"code":' } }],
   'error of no bytes': [{ value: null, headers: { 'kafka_nest-err': '' } }],
+  'repeated error': [{ value: null, headers: { 'kafka_nest-err': ['first', 'second'] } }],
+  'repeated error behind others': [
+    { value: null, headers: { a: ['1', '2', '3'], 'kafka_nest-err': ['first', 'second', 'third'] } },
+  ],
+  'repeated error that is JSON when joined': [{ value: null, headers: { 'kafka_nest-err': ['[1', '2]'] } }],
   'error with a value': [{ value: 'ignored', headers: { 'kafka_nest-err': 'broken' } }],
   'error and completion': [{ value: 'x', headers: { ...DISPOSED, 'kafka_nest-err': 'broken' } }],
   'malformed JSON': [{ value: '{"id":', headers: DISPOSED }],

@@ -10,8 +10,6 @@ export const REPLY_ERROR = 128;
 export const REPLY_DISPOSED = 256;
 /** Flag: the broker set the timestamp when it stored the record. */
 export const LOG_APPEND_TIME = 512;
-/** The index of the error header, counted from the record's first header, starts at this bit of the flags. */
-export const ERROR_HEADER_SHIFT = 16;
 /** Numbers of the head. */
 export const HEAD_WORDS = 8;
 /** Number of records. */

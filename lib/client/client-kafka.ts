@@ -21,6 +21,7 @@ import {
   type KafkaStatus,
 } from '../nest.js';
 import { validateNestOptions, type NestKafkaOptions, type SendOptions } from '../options/index.js';
+import { getOwn } from '../own-property.js';
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
 import { atOnce, onceConnected } from './observables.js';
@@ -343,7 +344,7 @@ export class ClientKafka extends ClientProxy {
    * @throws InvalidKafkaClientTopicException when this client has none.
    */
   protected getReplyTopicPartition(topic: string): string {
-    const partition = this.consumerAssignments[topic];
+    const partition = getOwn(this.consumerAssignments, topic);
     if (partition === undefined) throw new InvalidKafkaClientTopicException(topic);
     return partition.toString();
   }

@@ -1,3 +1,4 @@
+import { setOwn } from '../own-property.js';
 import type { Assignment, ISerializer, MemberAssignment, MemberMetadata } from './types.js';
 
 /** Reads Kafka's primitive types, all big-endian. */
@@ -96,7 +97,7 @@ const MemberAssignmentProtocol = {
     for (const [topic, partitions] of reader.array(
       () => [reader.string(), reader.array(() => reader.int32())] as const,
     )) {
-      assignment[topic] = partitions;
+      setOwn(assignment, topic, partitions);
     }
     return { version, assignment, userData: reader.bytes() as Buffer };
   },

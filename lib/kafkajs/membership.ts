@@ -47,9 +47,7 @@ export class Membership {
     this.#memberId = event['memberId'];
     this.#generation = event['generation'] ?? -1;
     const memberId = this.#memberId;
-    const memberAssignment: Record<string, number[]> = {};
-    for (const { topic, partition } of owned) (memberAssignment[topic] ??= []).push(partition);
-    for (const partitions of Object.values(memberAssignment)) partitions.sort((a, b) => a - b);
+    const memberAssignment = byTopic(owned);
     this.#tellUnsubscribed(event['unsubscribed'] ?? [], subscribed, Object.keys(memberAssignment));
     const leaderId: string = event['leaderId'] ?? '';
     const payload = {
@@ -109,4 +107,16 @@ export class Membership {
     });
     return Promise.resolve();
   }
+}
+
+/** The partitions of each topic, in order. */
+function byTopic(owned: readonly TopicPartition[]): Record<string, number[]> {
+  const topics = new Map<string, number[]>();
+  for (const { topic, partition } of owned) {
+    const partitions = topics.get(topic);
+    if (partitions) partitions.push(partition);
+    else topics.set(topic, [partition]);
+  }
+  // Its own properties, whatever a topic is called.
+  return Object.fromEntries([...topics].map(([topic, list]) => [topic, list.toSorted((a, b) => a - b)]));
 }

@@ -1,3 +1,4 @@
+import { getOwn, setOwn } from '../own-property.js';
 import { AssignerProtocol } from './assigner-protocol.js';
 import { KafkaJSNotImplemented } from './errors.js';
 import type { Assigner, Assignment, Cluster, PartitionAssigner } from './types.js';
@@ -24,7 +25,9 @@ const roundRobin: PartitionAssigner = ({ cluster }: { cluster: Cluster }): Assig
     for (const [index, { topic, partition }] of partitions.entries()) {
       const id = ids[index % ids.length] as string;
       const assignment = assignments.get(id) ?? {};
-      (assignment[topic] ??= []).push(partition);
+      const mine = getOwn(assignment, topic);
+      if (mine) mine.push(partition);
+      else setOwn(assignment, topic, [partition]);
       assignments.set(id, assignment);
     }
     return [...assignments].map(([memberId, assignment]) => ({

@@ -1,4 +1,5 @@
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { setOwn } from '../own-property.js';
 import { isGiven } from './checks.js';
 import type { Given, Properties } from './table.js';
 
@@ -80,7 +81,7 @@ export function mergeRaw(
         const message = `Option ${option} contradicts ${rival}: give only one of them`;
         throw new KafkaJSInvalidOptionError(message, { option });
       }
-      merged[property] = String(value);
+      setOwn(merged, property, String(value));
     }
   }
   return merged;

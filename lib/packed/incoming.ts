@@ -1,5 +1,4 @@
 import {
-  ERROR_HEADER_SHIFT,
   HEAD_BYTES_START,
   HEAD_HEADERS,
   HEAD_RECORDS,
@@ -36,9 +35,13 @@ import {
 } from '../boundary/incoming.js';
 import { BINARY, KIND_MASK, NULL } from '../boundary/payload.js';
 import type { IHeaders } from '../kafkajs/types.js';
+import { setOwn } from '../own-property.js';
 import { decode, parseOrKeep } from './payload.js';
 
 const TIMES_AT = HEAD_WORDS * Uint32Array.BYTES_PER_ELEMENT;
+
+/** The header of a reply that carries an error. */
+const ERROR_HEADER = 'kafka_nest-err';
 
 /** A header as it lies on the broker. */
 export type RawHeader = readonly [name: string, value: Buffer | null];
@@ -214,10 +217,10 @@ export class IncomingBatch {
     const headers: Record<string, any> = {};
     this.#eachHeader(index, (name, start, length, kind) => {
       const value = this.#field(start, length, kind);
-      const earlier = Object.hasOwn(headers, name) ? headers[name] : undefined;
-      if (earlier === undefined) headers[name] = value;
-      else if (Array.isArray(earlier)) earlier.push(value);
-      else headers[name] = [earlier, value];
+      if (!(name in headers)) headers[name] = value;
+      else if (!Object.hasOwn(headers, name)) setOwn(headers, name, value);
+      else if (Array.isArray(headers[name])) headers[name].push(value);
+      else headers[name] = [headers[name], value];
     });
     return headers;
   }
@@ -234,36 +237,30 @@ export class IncomingBatch {
   /** The headers as NestJS decodes them; a repeated one is the comma-joined text that an array's `toString` gives. */
   decodedHeaders(index: number): Record<string, any> {
     const headers: Record<string, any> = {};
-    let repeated: Record<string, string[]> | undefined;
+    let repeated: Set<string> | undefined;
     this.#eachHeader(index, (name, start, length, kind) => {
-      if (Object.hasOwn(headers, name)) {
-        repeated ??= {};
-        const values = (repeated[name] ??= [this.#firstText(index, name)]);
-        values.push(this.#text(start, length, kind));
-        headers[name] = values.join(',');
-      } else {
-        headers[name] = decode(this.#bytes, this.#base + start, length, kind);
-      }
+      if (!(name in headers)) headers[name] = decode(this.#bytes, this.#base + start, length, kind);
+      else if (Object.hasOwn(headers, name)) (repeated ??= new Set()).add(name);
+      else setOwn(headers, name, decode(this.#bytes, this.#base + start, length, kind));
     });
-    for (const name in repeated) {
-      const joined = headers[name] as string;
-      if (joined.startsWith('{') || joined.startsWith('[')) headers[name] = parseOrKeep(joined);
-    }
+    if (repeated) for (const name of repeated) headers[name] = this.#joined(index, name);
     return headers;
+  }
+
+  /** A repeated header as NestJS decodes it. */
+  #joined(index: number, wanted: string): unknown {
+    const texts: string[] = [];
+    this.#eachHeader(index, (name, start, length, kind) => {
+      if (name === wanted) texts.push(this.#text(start, length, kind));
+    });
+    const joined = texts.join(',');
+    return joined.startsWith('{') || joined.startsWith('[') ? parseOrKeep(joined) : joined;
   }
 
   #text(start: number, length: number, kind: number): string {
     // null in an array's toString() is the empty string.
     if ((kind & KIND_MASK) === NULL) return '';
     return this.#bytes.toString('utf8', this.#base + start, this.#base + start + length);
-  }
-
-  #firstText(index: number, wanted: string): string {
-    let first: string | undefined;
-    this.#eachHeader(index, (name, start, length, kind) => {
-      if (name === wanted) first ??= this.#text(start, length, kind);
-    });
-    return first ?? '';
   }
 
   #eachHeader(
@@ -283,13 +280,9 @@ export class IncomingBatch {
     }
   }
 
-  /** The decoded error header of a reply that has `REPLY_ERROR`. */
+  /** The decoded error header of a reply that has `REPLY_ERROR`; one that is repeated as a repeated header is decoded. */
   replyError(index: number): unknown {
-    const header = this.#word(index, RECORD_FIRST_HEADER) + (this.flags(index) >>> ERROR_HEADER_SHIFT);
-    const at = this.#headersAt + header * HEADER_WORDS;
-    const words = this.#words;
-    const start = this.#base + (words[at + HEADER_START] as number);
-    return decode(this.#bytes, start, words[at + HEADER_LENGTH] as number, words[at + HEADER_KIND] as number);
+    return this.decodedHeaders(index)[ERROR_HEADER];
   }
 
   /** Whether the value starts with a zero byte, as schema payloads do. */

@@ -252,6 +252,8 @@ export class OutgoingBuffer {
       count += rawHeaders.length;
     }
     for (const name in headers) {
+      // As in kafkajs, what a prototype has is none of the message's.
+      if (!Object.hasOwn(headers, name)) continue;
       const header = headers[name];
       if (header === undefined) continue;
       if (Array.isArray(header)) {
@@ -304,6 +306,7 @@ export function checkRecord({ key, value, headers, rawHeaders, timestamp }: Outg
   if (timestamp !== undefined) Number(timestamp);
   if (rawHeaders !== undefined) for (const [name, item] of rawHeaders) checkField(item, name);
   for (const name in headers) {
+    if (!Object.hasOwn(headers, name)) continue;
     const header = headers[name];
     if (Array.isArray(header)) for (const item of header) checkField(item, name);
     else checkField(header, name);

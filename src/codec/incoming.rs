@@ -35,8 +35,6 @@ shared! {
         pub const REPLY_DISPOSED: u32 = 1 << 8;
         /// Flag: the broker set the timestamp when it stored the record.
         pub const LOG_APPEND_TIME: u32 = 1 << 9;
-        /// The index of the error header, counted from the record's first header, starts at this bit of the flags.
-        pub const ERROR_HEADER_SHIFT: u32 = 16;
     }
     layouts {
         /// Numbers of the head.

@@ -10,8 +10,7 @@ use super::slots::{Delivered, Slots};
 use super::{MOST_BACKLOG_BYTES, Sink};
 use crate::binding::librdkafka::{Handle, Message, Partition, Queue};
 use crate::codec::incoming::{
-    BatchBuilder, ERROR_HEADER_SHIFT, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR,
-    REQUEST,
+    BatchBuilder, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
 };
 use crate::rpc::headers;
 use crate::rpc::reply::{ReplyAddress, parse_partition};
@@ -233,10 +232,10 @@ fn reply_address(
 /// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.
 fn match_reply(message: &Message<'_>, requests: &Requests, now: Instant) -> Option<(u32, (u32, u32))> {
     let (mut id, mut flags) = (None, 0);
-    for (index, (name, value)) in message.headers().enumerate() {
+    for (name, value) in message.headers() {
         match name {
             headers::CORRELATION_ID => id = value,
-            headers::NEST_ERR => flags |= REPLY_ERROR | (index as u32) << ERROR_HEADER_SHIFT,
+            headers::NEST_ERR => flags |= REPLY_ERROR,
             headers::NEST_IS_DISPOSED => flags |= REPLY_DISPOSED,
             _ => {}
         }
