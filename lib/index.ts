@@ -8,4 +8,5 @@ export { ServerKafka, type ServerKafkaStatus } from './server/server-kafka.js';
 export type { IncomingMessage } from './server/incoming-message.js';
 export * from './kafka.js';
 export type { DeadLetterOptions, ErrorClass, NestKafkaOptions, SendOptions } from './options/index.js';
-export { KafkaContext, KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';
+export { KafkaContext } from './server/kafka-context.js';
+export { KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';

@@ -4,7 +4,7 @@ import { Ctx, EventPattern, KafkaContext, Payload } from '@nestjs/microservices'
 import { expect, test } from 'vitest';
 import { createTopics, untilCommitted } from '../harness/broker';
 import { until } from '../harness/wait';
-import { nextEvent, Rig } from './rig';
+import { attemptOf, nextEvent, Rig } from './rig';
 
 // The filter of NestJS's documentation, in its structure: an asynchronous catch(), the number of retries read from the message's
 // headers, a skip handler, a commit of offset + 1 through the context's consumer, and super.catch(), which throws a TypeError here:
@@ -67,11 +67,11 @@ async function poison(
   limit: number,
   consumer: object,
   run: object = {},
-): Promise<{ seen: string[]; skipped: any[]; attempts: unknown[]; crashes: number }> {
+): Promise<{ seen: string[]; skipped: any[]; attempts: number[]; crashes: number }> {
   await createTopics({ [rig.topic]: 1 });
   const seen: string[] = [];
   const skipped: any[] = [];
-  const attempts: unknown[] = [];
+  const attempts: number[] = [];
   @Controller()
   @UseFilters(new GivesUpAfter(limit, async (message) => void skipped.push(message)))
   class Events {
@@ -79,7 +79,7 @@ async function poison(
     event(@Payload() data: string, @Ctx() context: KafkaContext): void {
       seen.push(data);
       if (data !== '0:poison') return;
-      attempts.push(context.getMessage().headers?.['kafka_deliveryAttempt']);
+      attempts.push(attemptOf(context));
       throw new Error('cannot be handled');
     }
   }
@@ -99,7 +99,7 @@ test('E4 counts the attempts, calls the skip handler once, commits offset + 1, a
   const { seen, skipped, attempts, crashes } = await poison(3, { retry: { initialRetryTime: 20 } });
   await untilCommitted(rig.group, rig.topic, 3);
   expect(seen).toEqual(['0:fine', '0:poison', '0:poison', '0:poison', '0:poison', '0:after']);
-  expect(attempts).toEqual(['1', '2', '3', '4']);
+  expect(attempts).toEqual([1, 2, 3, 4]);
   expect(skipped).toHaveLength(1);
   expect(skipped[0]).toMatchObject({ offset: '1', value: '0:poison', headers: { retryCount: '3' } });
   expect(crashes).toBe(0);
@@ -115,7 +115,7 @@ test('E4 a limit above the consumer’s retries is reached all the same: attempt
   const { seen, skipped, attempts, crashes } = await poison(6, {
     retry: { initialRetryTime: 20, retries: 2 },
   });
-  expect(attempts).toEqual(['1', '2', '3', '4', '5', '6', '7']);
+  expect(attempts).toEqual([1, 2, 3, 4, 5, 6, 7]);
   expect(seen.at(-1)).toBe('0:after');
   expect([skipped.length, crashes]).toEqual([1, 2]);
 });
@@ -133,7 +133,7 @@ test('E4 attempts outlast a rebalance that brings the partition back', async () 
     (instance: 0 | 1) =>
     (data: string, context: KafkaContext): void => {
       if (data !== '0:poison') return;
-      attempts[instance]!.push(Number(context.getMessage().headers?.['kafka_deliveryAttempt']));
+      attempts[instance]!.push(attemptOf(context));
       throw new Error('cannot be handled');
     };
   const consumer = { retry: { initialRetryTime: 50, maxRetryTime: 100, retries: 1000 } };

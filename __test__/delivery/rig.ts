@@ -1,6 +1,6 @@
 import { Controller, type Type } from '@nestjs/common';
 import { Ctx, EventPattern, type KafkaContext, Payload } from '@nestjs/microservices';
-import { ServerKafka } from 'nestjs-kafka-native';
+import { ServerKafka, type KafkaContext as NativeContext } from 'nestjs-kafka-native';
 import { afterAll, afterEach, beforeEach } from 'vitest';
 import { listen, optionsFor } from '../harness/apps';
 import { closeBroker, committed, rawProducer, unique } from '../harness/broker';
@@ -84,6 +84,11 @@ export class Rig {
 /** `partition:0` and so on. */
 export function numbered(partition: number, count: number, from = 0): string[] {
   return Array.from({ length: count }, (_, index) => `${partition}:${from + index}`);
+}
+
+/** Which delivery a handler got. */
+export function attemptOf(context: KafkaContext): number {
+  return (context as NativeContext).getDeliveryAttempt();
 }
 
 /** The consumer of a running server. */

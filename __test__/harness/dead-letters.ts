@@ -1,6 +1,6 @@
 import { Controller, type Type } from '@nestjs/common';
 import { Ctx, EventPattern, type KafkaContext, Payload } from '@nestjs/microservices';
-import { ServerKafka, type NestKafkaOptions } from 'nestjs-kafka-native';
+import { ServerKafka, type KafkaContext as NativeContext, type NestKafkaOptions } from 'nestjs-kafka-native';
 import { afterAll, afterEach, beforeEach } from 'vitest';
 import { listen, optionsFor } from './apps';
 import { closeBroker, rawProducer, unique } from './broker';
@@ -37,7 +37,7 @@ export type Seen = [value: unknown, attempt: string];
 
 /** Which delivery the handler got. */
 export function attemptOf(context: KafkaContext): string {
-  return String(context.getMessage().headers?.['kafka_deliveryAttempt']);
+  return String((context as NativeContext).getDeliveryAttempt());
 }
 
 /** A controller of the topic's events. */

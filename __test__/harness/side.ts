@@ -2,13 +2,10 @@ import type { ClientKafka } from '@nestjs/microservices';
 import type { RunningServer } from './apps';
 import { endOffsets } from './broker';
 import { outcome } from './outcome';
-import { plain, replaceText, withoutField } from './plain';
+import { plain, replaceText } from './plain';
 import { header, type RawRecord, type Tap } from './tap';
 import type { Kind } from './transports';
 import { until } from './wait';
-
-/** The attempt number that the native server adds to the headers its handlers see. */
-export const DELIVERY_ATTEMPT = 'kafka_deliveryAttempt';
 
 /** Which transport is at either end. */
 export interface Combination {
@@ -114,9 +111,9 @@ export class Side {
     return requests.every((id, index) => id !== undefined && id === replies[index]);
   }
 
-  /** A JSON-able picture in which topics have their short names, without the header that only native adds. */
+  /** A JSON-able picture in which topics have their short names. */
   picture(value: unknown): unknown {
-    return replaceText(withoutField(plain(value), DELIVERY_ATTEMPT), `${this.prefix}.`, '');
+    return replaceText(plain(value), `${this.prefix}.`, '');
   }
 }
 

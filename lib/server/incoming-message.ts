@@ -18,7 +18,10 @@ export interface IncomingMessage {
   key: any;
   /** The value, likewise; a Buffer with `parser.keepBinary`. */
   value: any;
-  /** The headers, likewise, and those of the delivery: `kafka_deliveryAttempt` and `retryCount`. */
+  /**
+   * The headers, likewise. From the second delivery on also `kafka_deliveryAttempt` and `retryCount` (the deliveries before this one),
+   * where the message has no header of that name; they are not enumerable.
+   */
   headers: Record<string, any>;
 }
 

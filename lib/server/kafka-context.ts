@@ -1,24 +1,39 @@
-import { KafkaContext } from '@nestjs/microservices';
+import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
 import type { Consumer } from '../kafkajs/consumer.js';
 import type { Lane } from '../kafkajs/lane.js';
 import type { Producer } from '../kafkajs/producer.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import { incomingMessage, type IncomingMessage } from './incoming-message.js';
 
-/** Header that every delivery carries: its number, from 1 on. */
+/** From the second delivery on: its number. */
 const DELIVERY_ATTEMPT = 'kafka_deliveryAttempt';
-/** Header from the second delivery on: how many came before it. */
+/** From the second delivery on: how many came before it. */
 const RETRY_COUNT = 'retryCount';
 
 const MESSAGE = 0;
 const HEARTBEAT = 4;
 
-type ContextArgs = ConstructorParameters<typeof KafkaContext>[0];
+type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
+
+/** NestJS's `KafkaContext`, and what this transport adds to it. */
+export interface KafkaContext extends NestKafkaContext {
+  /**
+   * Which delivery of the message this is: 1 for the first, 2 for the one after the first failure. Deliveries are counted in memory;
+   * after a restart, or when another member of the group has taken the partition, the count begins again at 1.
+   */
+  getDeliveryAttempt(): number;
+}
+
+/** NestJS's class itself, so that `instanceof` and decorators see the same as with an import from `@nestjs/microservices`. */
+export const KafkaContext: {
+  new (args: ContextArgs): NestKafkaContext;
+  readonly prototype: KafkaContext;
+} = NestKafkaContext as never;
 
 /**
  * NestJS's `KafkaContext` over a packed record: the message is decoded when it is first asked for, which most handlers never do.
  */
-export class PackedKafkaContext extends KafkaContext {
+export class PackedKafkaContext extends NestKafkaContext implements KafkaContext {
   readonly #batch: IncomingBatch;
   readonly #index: number;
   readonly #lane: Lane;
@@ -65,11 +80,26 @@ export class PackedKafkaContext extends KafkaContext {
     return (this.args as unknown as unknown[])[index];
   }
 
+  getDeliveryAttempt(): number {
+    return this.#attempt;
+  }
+
   #message(): IncomingMessage {
     const { topic, partition } = this.#lane;
     const message = incomingMessage(this.#batch, this.#index, topic, partition, this.#keepBinary);
-    message.headers[DELIVERY_ATTEMPT] = String(this.#attempt);
-    if (this.#attempt > 1) message.headers[RETRY_COUNT] = String(this.#attempt - 1);
+    if (this.#attempt > 1) {
+      tell(message.headers, DELIVERY_ATTEMPT, this.#attempt);
+      tell(message.headers, RETRY_COUNT, this.#attempt - 1);
+    }
     return message;
   }
+}
+
+/**
+ * Answers a header that the record itself does not have. It is not enumerable: who passes the headers on, to another topic or as a
+ * copy, passes on what the producer wrote.
+ */
+function tell(headers: Record<string, any>, name: string, count: number): void {
+  if (Object.hasOwn(headers, name)) return;
+  Object.defineProperty(headers, name, { value: String(count), writable: true, configurable: true });
 }

@@ -17,7 +17,7 @@ import {
   CompressionTypes,
   type Consumer,
   Kafka,
-  KafkaContext as SameContext,
+  KafkaContext as OurContext,
   KafkaJSError,
   type NestKafkaOptions,
   type Producer,
@@ -43,7 +43,8 @@ export const microservice: MicroserviceOptions = { strategy: server };
 // The type of `status` is narrower than the base's default, as stock's is.
 export const bases: [Server<any, any>, ClientProxy<any, any>] = [server, client];
 export const created: ClientProxy = ClientProxyFactory.create({ customClass: ClientKafka, options: ours });
-export const context = (given: KafkaContext): SameContext => given;
+export const context = (given: OurContext): KafkaContext => given;
+export const attempt = (given: OurContext): number => given.getDeliveryAttempt();
 export const driver: Kafka = new Kafka({ brokers: ['localhost:9092'] });
 export const parts: [Consumer, Producer] = [client.consumer, client.producer];
 export const reply: Observable<number> = client.send<number>('sum', [1, 2]);
