@@ -20,10 +20,15 @@ async function generate() {
   if (code !== 0 || !existsSync(folder)) throw new Failure(`the crate's tests wrote nothing:\n${output}`);
   const options = await resolveConfig(join(ROOT, FOLDER, 'any.ts'));
   const files = readdirSync(folder).map(async (name) => {
-    const text = readFileSync(join(folder, name), 'utf8');
+    const text = inOneLine(readFileSync(join(folder, name), 'utf8'));
     return [name, await format(text, { ...options, parser: 'typescript' })];
   });
   return new Map(await Promise.all(files));
+}
+
+/** Doc comments of one line each, without the links of Rust's documentation. */
+function inOneLine(text) {
+  return text.replaceAll(/\/\*\*\n \* (.*)\n \*\//g, '/** $1 */').replaceAll(/\[(`\w+`)\]/g, '$1');
 }
 
 /** The files that are not what the crate says. */

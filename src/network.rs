@@ -8,9 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
-
 use crate::binding::librdkafka::Wake;
+use crate::boundary::events::{ClientEvent, FinishedRequest};
 
 /// Most requests that are kept, open ones and those that JavaScript has not taken; beyond that the oldest are forgotten.
 const LIMIT: usize = 10_000;
@@ -117,9 +116,9 @@ impl Network {
     }
 
     /// The same as an event for JavaScript, if there is anything.
-    pub fn take_event(&self) -> Option<serde_json::Value> {
+    pub fn take_event(&self) -> Option<ClientEvent> {
         let requests: Vec<_> = self.take().into_iter().map(described).collect();
-        (!requests.is_empty()).then(|| json!({ "type": "requests", "requests": requests }))
+        (!requests.is_empty()).then_some(ClientEvent::Requests { requests })
     }
 }
 
@@ -155,11 +154,9 @@ fn push<T>(list: &mut VecDeque<T>, item: T) {
 }
 
 /// A request as JavaScript reads it.
-fn described(Finished { request, size, duration }: Finished) -> serde_json::Value {
-    json!({
-        "broker": request.broker, "apiKey": request.api_key, "apiVersion": request.api_version,
-        "correlationId": request.correlation_id, "sentAt": request.sent_at, "duration": duration, "size": size,
-    })
+fn described(Finished { request, size, duration }: Finished) -> FinishedRequest {
+    let Sent { broker, api_key, api_version, correlation_id, sent_at } = request;
+    FinishedRequest { broker, api_key, api_version, correlation_id, sent_at, duration, size }
 }
 
 /// Milliseconds since the epoch.

@@ -1,3 +1,4 @@
+import type { ClientEvent } from '../boundary/events.js';
 import { call, NativeAdmin } from '../native.js';
 import { adminProperties } from '../options/admin.js';
 import type { ClientSettings } from '../options/client.js';
@@ -23,11 +24,11 @@ import {
 import { supplyToken } from './bearer-token.js';
 import { Brokers } from './brokers.js';
 import { ConnectionTrouble } from './connection-error.js';
+import { allHandled } from './core-events.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.js';
 import { adminEvents, InstrumentationEmitter } from './events.js';
-import type { CoreEvent } from './producer-handle.js';
-import { emitRequests, wantsRequests, type CoreRequest } from './request-events.js';
+import { emitRequests, wantsRequests } from './request-events.js';
 import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from './types.js';
 
 const reassignment = (method: string): KafkaJSNotImplemented =>
@@ -92,23 +93,9 @@ export class Admin implements AdminShape {
           properties,
           (_, text) => {
             if (!text) return;
-            const event = JSON.parse(text) as CoreEvent;
-            if (event.type === 'tokenWanted') {
-              supplyToken(this.#settings.oauthBearerProvider, native, this.#logger);
-              return;
-            }
-            if (event.type === 'requests') {
-              emitRequests(
-                this.#emitter,
-                adminEvents,
-                this.#settings.clientId,
-                event['requests'] as CoreRequest[],
-              );
-              return;
-            }
+            const event = JSON.parse(text) as ClientEvent;
             trouble.note(event);
-            this.#brokers.note(event, native);
-            consumeLog(this.#logger, event);
+            this.#event(event, native);
           },
           wantsRequests(this.#emitter, adminEvents),
         ),
@@ -121,6 +108,24 @@ export class Admin implements AdminShape {
     }
     this.#native = native;
     this.#emitter.emit(adminEvents.CONNECT);
+  }
+
+  #event(event: ClientEvent, native: NativeAdmin): void {
+    const { clientId, oauthBearerProvider } = this.#settings;
+    switch (event.type) {
+      case 'tokenWanted':
+        return supplyToken(oauthBearerProvider, native, this.#logger);
+      case 'requests':
+        return emitRequests(this.#emitter, adminEvents, clientId, event.requests);
+      case 'statistics':
+        return;
+      case 'log':
+      case 'error':
+        this.#brokers.note(event, native);
+        return consumeLog(this.#logger, event);
+      default:
+        return allHandled(event);
+    }
   }
 
   /** Disconnects. */

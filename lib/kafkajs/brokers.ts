@@ -1,7 +1,7 @@
 import { checkBrokers } from '../options/client.js';
 import { ignore, own } from './callbacks.js';
+import type { CoreEvent } from './core-events.js';
 import { messageOf } from './describe.js';
-import type { CoreEvent } from './producer-handle.js';
 import type { KafkaConfig, Logger } from './types.js';
 
 /** librdkafka's `_ALL_BROKERS_DOWN`. */
@@ -35,7 +35,7 @@ export class Brokers {
 
   /** Asks the function again when an event says that all brokers are down, and hands its answer on. */
   note(event: CoreEvent, client: Connected): void {
-    if (event.type !== 'error' || event['code'] !== ALL_BROKERS_DOWN) return;
+    if (event.type !== 'error' || event.code !== ALL_BROKERS_DOWN) return;
     if (typeof this.#brokers !== 'function' || this.#asking || Date.now() < this.#notBefore) return;
     this.#asking = true;
     own(this.#askAgain(client), ignore);

@@ -1,7 +1,7 @@
 import { errorOf, type Failure } from '../native.js';
+import type { CoreEvent } from './core-events.js';
 import type { KafkaJSError } from './errors.js';
 import { outOfRetries } from './out-of-retries.js';
-import type { CoreEvent } from './producer-handle.js';
 import type { ResolvedRetry } from './retry.js';
 
 /** librdkafka's `_ALL_BROKERS_DOWN` says that, not why. */
@@ -36,12 +36,12 @@ export class ConnectionTrouble {
   /** Remembers what an event of the core says about it. */
   note(event: CoreEvent): void {
     if (event.type === 'log') {
-      const [, subject, reason] = REFUSED_CERTIFICATE.exec(event['message'] as string) ?? [];
+      const [, subject, reason] = REFUSED_CERTIFICATE.exec(event.message) ?? [];
       if (reason !== undefined) {
         this.#certificate = `the broker's certificate (${subject}) is not accepted: ${reason}`;
       }
-    } else if (event.type === 'error' && event['code'] !== ALL_BROKERS_DOWN) {
-      this.#reason = event['message'] as string;
+    } else if (event.type === 'error' && event.code !== ALL_BROKERS_DOWN) {
+      this.#reason = event.message;
     }
   }
 

@@ -1,8 +1,8 @@
+import type { ConsumerEvent } from '../boundary/events.js';
 import { call, NativeConsumer } from '../native.js';
 import { IncomingBatch } from '../packed/incoming.js';
 import { ConnectionTrouble } from './connection-error.js';
 import type { ConsumerSetup } from './consumer-setup.js';
-import type { CoreEvent } from './producer-handle.js';
 import type { ResolvedRetry } from './retry.js';
 
 /** What a handle tells its owner. */
@@ -10,7 +10,7 @@ export interface ConsumerHandleEvents {
   /** Records, or replies. */
   batch(batch: IncomingBatch, from: ConsumerHandle): void;
   /** An event of the core. */
-  event(event: CoreEvent, from: ConsumerHandle): void;
+  event(event: ConsumerEvent, from: ConsumerHandle): void;
 }
 
 /** One librdkafka consumer: packed batches and events in. */
@@ -36,12 +36,12 @@ export class ConsumerHandle {
       () =>
         new NativeConsumer(properties, { ...settings, ...fresh }, (packed, text) => {
           if (packed) events.batch(new IncomingBatch(packed), this);
-          else if (text) this.#event(JSON.parse(text) as CoreEvent, events);
+          else if (text) this.#event(JSON.parse(text) as ConsumerEvent, events);
         }),
     );
   }
 
-  #event(event: CoreEvent, events: ConsumerHandleEvents): void {
+  #event(event: ConsumerEvent, events: ConsumerHandleEvents): void {
     this.#trouble.note(event);
     events.event(event, this);
   }

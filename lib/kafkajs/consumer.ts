@@ -1,3 +1,4 @@
+import type { ConsumerEvent } from '../boundary/events.js';
 import { valueOf, type NativeConsumer } from '../native.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import { OutgoingBuffer } from '../packed/outgoing.js';
@@ -6,6 +7,7 @@ import { ConsumerHandle } from './consumer-handle.js';
 import type { ConsumerInternals } from './consumer-internals.js';
 import { consumerParts, type ConsumerParts } from './consumer-parts.js';
 import { consumerSetup, freshSettings } from './consumer-setup.js';
+import type { EventOf } from './core-events.js';
 import { CrashRecovery } from './crash-recovery.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError } from './errors.js';
 import { consumerEvents } from './events.js';
@@ -15,7 +17,6 @@ import { describeShortage, type GroupShortage } from './group-shortage.js';
 import type { Lane } from './lane.js';
 import { offsetsToCommit } from './offsets.js';
 import { Positions, type Running } from './positions.js';
-import type { CoreEvent } from './producer-handle.js';
 import { RecordHandling } from './record-handling.js';
 import type { Runner } from './runner.js';
 import type {
@@ -276,21 +277,21 @@ export class Consumer implements ConsumerShape {
     this.#runner?.accept(batch);
   }
 
-  #event(event: CoreEvent, from: ConsumerHandle): void {
+  #event(event: ConsumerEvent, from: ConsumerHandle): void {
     if (from !== this.#latest) return;
     const { native } = from;
     switch (event.type) {
       case 'assign':
         return this.#assigned(event, native);
       case 'revoke':
-        return this.#runner?.revoke(event['slots']);
+        return this.#runner?.revoke(event.slots);
       case 'revoked':
-        return this.#runner?.revoked(event['slots']);
+        return this.#runner?.revoked(event.slots);
       case 'seek':
-        if (event['error']) this.#groupEvents.handle(event, native);
-        return this.#opened(event['slot'], event['topic'], event['partition']);
+        if (event.error) this.#groupEvents.handle(event, native);
+        return this.#opened(event.slot, event.topic, event.partition);
       case 'requestsExpired':
-        return this.#internals.onRequestsExpired?.(event['requests']);
+        return this.#internals.onRequestsExpired?.(event.requests);
       case 'error':
         return this.#failed(event, native);
       default:
@@ -298,12 +299,12 @@ export class Consumer implements ConsumerShape {
     }
   }
 
-  #assigned(event: CoreEvent, native: NativeConsumer): void {
-    for (const { topic, partition, slot } of event['partitions']) this.#opened(slot, topic, partition);
+  #assigned(event: EventOf<'assign'>, native: NativeConsumer): void {
+    for (const { topic, partition, slot } of event.partitions) this.#opened(slot, topic, partition);
     // The event has only what is new when a group moves single partitions.
     const owned = [...(this.#runner?.lanes() ?? [])];
     this.#positions.assigned();
-    this.#internals.onReplyPartitions?.(event['replyPartitions'], owned);
+    if (event.replyPartitions) this.#internals.onReplyPartitions?.(event.replyPartitions, owned);
     this.#groupEvents.joined(event, native, owned);
     this.#groupJoin.succeeded();
   }
@@ -313,15 +314,12 @@ export class Consumer implements ConsumerShape {
     this.#positions.opened(topic, partition);
   }
 
-  #failed(event: CoreEvent, native: NativeConsumer): void {
-    const error = kafkaErrorFromNative({
-      code: event['code'],
-      message: event['message'],
-      fatal: event['fatal'],
-    });
+  #failed(event: EventOf<'error'>, native: NativeConsumer): void {
+    const { code, message, fatal } = event;
+    const error = kafkaErrorFromNative({ code, message, fatal });
     if (!error.retriable && this.#groupJoin.failed(error, native)) return;
     this.#groupEvents.handle(event, native);
-    if (event['fatal']) this.#crash(error);
+    if (fatal) this.#crash(error);
   }
 
   /** Commits offsets; resolves when the broker has stored them. */

@@ -1,4 +1,4 @@
-import type { CoreEvent } from './producer-handle.js';
+import type { EventOf } from './core-events.js';
 import type { Logger } from './types.js';
 
 /** syslog's severities, as librdkafka uses them. */
@@ -12,7 +12,7 @@ const TRANSPORT = -195;
 const ALL_BROKERS_DOWN = -187;
 
 /** Writes the core's `log` and `error` events to kafkajs's logger. */
-export function consumeLog(logger: Logger, event: CoreEvent): void {
+export function consumeLog(logger: Logger, event: EventOf<'log' | 'error'>): void {
   if (event.type === 'log') {
     const { level, facility, message } = event;
     const extra = { facility };
@@ -20,7 +20,7 @@ export function consumeLog(logger: Logger, event: CoreEvent): void {
     else if (level <= WARNING) logger.warn(message, extra);
     else if (level <= INFO) logger.info(message, extra);
     else logger.debug(message, extra);
-  } else if (event.type === 'error') {
+  } else {
     const { message, code, fatal, topic, partition } = event;
     const extra = { code, ...(topic ? { topic, partition } : {}) };
     if (fatal) logger.error(message, extra);

@@ -2,9 +2,9 @@ import type { NativeAssigner, NativeConsumer, NativeMemberAssignment } from '../
 import { AssignerProtocol } from './assigner-protocol.js';
 import { own } from './callbacks.js';
 import { AssignerCluster } from './cluster.js';
+import type { EventOf } from './core-events.js';
 import { KafkaJSNonRetriableError } from './errors.js';
 import { whoRuns } from './partition-assigners.js';
-import type { CoreEvent } from './producer-handle.js';
 import type { Assigner, GroupMember, GroupMemberAssignment, Logger, PartitionAssigner } from './types.js';
 
 /** What the assigners of one consumer are made with. */
@@ -72,24 +72,24 @@ export class GroupDivision {
   }
 
   /** Answers the core's question of who gets what, when the assigner has answered it. Without an answer the group joins anew. */
-  divide(native: NativeConsumer, event: CoreEvent, topics: string[]): void {
-    const division = event['division'] as number;
-    const name = event['protocol'] as string;
+  divide(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): void {
+    const { division, protocol } = event;
     own(this.#divide(native, event, topics), ({ message, stack }) => {
-      this.#logger.error(`The partition assigner "${name}" failed: ${message}`, { stack });
+      this.#logger.error(`The partition assigner "${protocol}" failed: ${message}`, { stack });
       native.divisionFailed(division, message);
     });
   }
 
-  async #divide(native: NativeConsumer, event: CoreEvent, topics: string[]): Promise<void> {
-    const members = (event['members'] as { memberId: string; metadata: number[] }[]).map(
-      ({ memberId, metadata }): GroupMember => ({ memberId, memberMetadata: Buffer.from(metadata) }),
-    );
+  async #divide(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): Promise<void> {
+    const { division, protocol } = event;
+    const members = event.members.map(({ memberId, metadata }): GroupMember => ({
+      memberId,
+      memberMetadata: Buffer.from(metadata),
+    }));
     await this.#cluster.refreshMetadata();
-    const name = event['protocol'] as string;
-    const { assigner } = this.#candidates.find((c) => c.assigner.name === name) as Candidate;
+    const { assigner } = this.#candidates.find((c) => c.assigner.name === protocol) as Candidate;
     const assignments = await assigner.assign({ members, topics });
-    native.divided(event['division'] as number, assignments.map(nativeAssignment));
+    native.divided(division, assignments.map(nativeAssignment));
   }
 }
 

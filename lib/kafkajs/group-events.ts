@@ -1,7 +1,9 @@
+import type { ConsumerEvent } from '../boundary/events.js';
 import type { ConsumerSettings } from '../options/consumer.js';
 import type { NativeConsumer } from '../native.js';
 import { supplyToken } from './bearer-token.js';
 import type { Brokers } from './brokers.js';
+import { allHandled, type EventOf } from './core-events.js';
 import { consumeLog } from './core-log.js';
 import { errorFrom } from './describe.js';
 import type { InstrumentationEmitter } from './events.js';
@@ -10,7 +12,6 @@ import type { GroupLog } from './group-log.js';
 import type { Lane } from './lane.js';
 import type { Membership } from './membership.js';
 import type { NetworkEvents } from './network-events.js';
-import type { CoreEvent } from './producer-handle.js';
 import type { RecordHandling } from './record-handling.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { Logger, TopicPartition } from './types.js';
@@ -29,6 +30,9 @@ export interface GroupEventsOptions {
   readonly network: NetworkEvents;
 }
 
+/** What does not change what the consumer does. */
+type OtherEvent = Exclude<ConsumerEvent, EventOf<'assign' | 'revoke' | 'revoked' | 'requestsExpired'>>;
+
 /** Hands those of the core's events on that do not change what the consumer does. */
 export class GroupEvents {
   readonly #options: GroupEventsOptions;
@@ -38,7 +42,7 @@ export class GroupEvents {
   }
 
   /** The group has given this member its partitions. */
-  joined(event: CoreEvent, native: NativeConsumer, owned: readonly TopicPartition[]): void {
+  joined(event: EventOf<'assign'>, native: NativeConsumer, owned: readonly TopicPartition[]): void {
     this.#options.membership.joined(event, this.#options.subscriptions.names(), owned);
     this.#announce(native);
   }
@@ -60,7 +64,7 @@ export class GroupEvents {
     return this.#options.membership.heartbeat(lane);
   }
 
-  handle(event: CoreEvent, native: NativeConsumer): void {
+  handle(event: OtherEvent, native: NativeConsumer): void {
     const { settings, logger, emitter, log, brokers, subscriptions } = this.#options;
     const { membership, division, handling, network } = this.#options;
     switch (event.type) {
@@ -70,8 +74,8 @@ export class GroupEvents {
       case 'divide':
         return division?.divide(native, event, subscriptions.names());
       case 'commit':
-        handling.committed(event['offsets']);
-        return membership.committed(event['offsets']);
+        handling.committed(event.offsets);
+        return membership.committed(event.offsets);
       case 'seek':
         return log.seekFailed(event);
       case 'commitFailed':
@@ -81,13 +85,16 @@ export class GroupEvents {
       case 'tokenWanted':
         return supplyToken(settings.oauthBearerProvider, native, logger);
       case 'requests':
-        return network.ended(event['requests']);
+        return network.ended(event.requests);
       case 'statistics':
-        network.queues(event['json']);
-        return emitter.emitStatistics(event['json']);
-      default:
+        network.queues(event.json);
+        return emitter.emitStatistics(event.json);
+      case 'log':
+      case 'error':
         brokers.note(event, native);
-        consumeLog(logger, event);
+        return consumeLog(logger, event);
+      default:
+        return allHandled(event);
     }
   }
 }

@@ -1,18 +1,12 @@
 import type { NativeConsumer } from '../native.js';
 import type { ConsumerSettings } from '../options/consumer.js';
+import type { EventOf } from './core-events.js';
 import { errorFrom, messageOf, stackOf } from './describe.js';
 import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from './errors.js';
 import type { SlowHandler } from './handler-watch.js';
 import { noticeLongJoin } from './join-notice.js';
 import type { Lane } from './lane.js';
-import type { CoreEvent } from './producer-handle.js';
 import type { Logger } from './types.js';
-
-interface Unfinished {
-  topic: string;
-  partition: number;
-  records: number;
-}
 
 /** What a consumer's log says of its group and its handlers. */
 export class GroupLog {
@@ -24,16 +18,15 @@ export class GroupLog {
     this.#groupId = groupId;
   }
 
-  commitFailed(event: CoreEvent): void {
-    const partitions = (event['partitions'] as string[]).join(', ');
-    this.#logger.warn(`Committing offsets of ${partitions} failed: ${event['message']}`, {
+  commitFailed({ partitions, message, code }: EventOf<'commitFailed'>): void {
+    this.#logger.warn(`Committing offsets of ${partitions.join(', ')} failed: ${message}`, {
       groupId: this.#groupId,
-      code: event['code'],
+      code,
     });
   }
 
-  drainTimedOut(event: CoreEvent): void {
-    const unfinished = (event['partitions'] as Unfinished[])
+  drainTimedOut({ partitions }: EventOf<'drainTimeout'>): void {
+    const unfinished = partitions
       .map(({ topic, partition, records }) => `${topic} [${partition}] (${records})`)
       .join(', ');
     this.#logger.error(
@@ -59,7 +52,7 @@ export class GroupLog {
     });
   }
 
-  seekFailed({ topic, partition, error }: CoreEvent): void {
+  seekFailed({ topic, partition, error }: EventOf<'seek'>): void {
     this.#logger.error(`Seeking in ${topic} [${partition}] failed`, {
       groupId: this.#groupId,
       code: error,

@@ -1,7 +1,7 @@
+import type { EventOf } from './core-events.js';
 import { kafkaErrorFromNative } from './errors.js';
 import { consumerEvents, type InstrumentationEmitter } from './events.js';
 import type { Lane } from './lane.js';
-import type { CoreEvent } from './producer-handle.js';
 import type { Logger, TopicOffsets, TopicPartition, TopicPartitionOffset } from './types.js';
 
 /** `ILLEGAL_GENERATION`'s neighbour: the group is rebalancing. */
@@ -42,21 +42,21 @@ export class Membership {
   }
 
   /** The group has given this member its partitions. */
-  joined(event: CoreEvent, subscribed: readonly string[], owned: readonly TopicPartition[]): void {
+  joined(event: EventOf<'assign'>, subscribed: readonly string[], owned: readonly TopicPartition[]): void {
     const groupId = this.#groupId;
-    this.#memberId = event['memberId'];
-    this.#generation = event['generation'] ?? -1;
+    this.#memberId = event.memberId;
+    this.#generation = event.join?.generation ?? -1;
     const memberId = this.#memberId;
     const memberAssignment = byTopic(owned);
-    this.#tellUnsubscribed(event['unsubscribed'] ?? [], subscribed, Object.keys(memberAssignment));
-    const leaderId: string = event['leaderId'] ?? '';
+    this.#tellUnsubscribed(event.unsubscribed, subscribed, Object.keys(memberAssignment));
+    const leaderId = event.join?.leaderId ?? '';
     const payload = {
       groupId,
       memberId,
       leaderId,
       isLeader: leaderId !== '' && leaderId === memberId,
       memberAssignment,
-      groupProtocol: (event['protocol'] as string | undefined) ?? '',
+      groupProtocol: event.join?.protocol ?? '',
       duration: Date.now() - this.#joinStarted,
     };
     this.#logger.info('Consumer has joined the group', payload);

@@ -1,5 +1,6 @@
+import type { FinishedRequest } from '../boundary/events.js';
 import { consumerEvents, type InstrumentationEmitter } from './events.js';
-import { emitRequests, wantsRequests, type CoreRequest } from './request-events.js';
+import { emitRequests, wantsRequests } from './request-events.js';
 
 /** kafkajs's network events of a consumer, as far as librdkafka lets them be known. */
 export class NetworkEvents {
@@ -17,7 +18,7 @@ export class NetworkEvents {
   }
 
   /** Requests were answered, or not in time. */
-  ended(requests: readonly CoreRequest[]): void {
+  ended(requests: readonly FinishedRequest[]): void {
     emitRequests(this.#emitter, consumerEvents, this.#clientId, requests);
   }
 

@@ -1,3 +1,4 @@
+import type { FinishedRequest, ProducerEvent } from '../boundary/events.js';
 import {
   REQUEST_FAILED,
   REQUEST_FAILED_ERROR,
@@ -19,11 +20,11 @@ import {
 import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
 import { checkRecord, OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
+import type { EventOf } from './core-events.js';
 import { ignore, own } from './callbacks.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { outOfRetries } from './out-of-retries.js';
 import { PendingSends, type SendCallback } from './pending-sends.js';
-import type { CoreRequest } from './request-events.js';
 import type { ResolvedRetry } from './retry.js';
 import { invalidTopic, isLegalTopic } from './topic-name.js';
 import type { PartitionMetadata, RecordMetadata } from './types.js';
@@ -44,24 +45,21 @@ export interface ProducerHandleSettings {
   readonly watchRequests: boolean;
 }
 
+/** What a handle does not know what to do with. */
+type OtherEvent = Exclude<ProducerEvent, EventOf<'tokenWanted' | 'requests'>>;
+
 /** What a handle tells its owner. */
 export interface ProducerHandleEvents {
-  /** An event of the core. */
-  event(event: CoreEvent, native: NativeProducer): void;
+  /** An event of the core that is not told in another way. */
+  event(event: OtherEvent, native: NativeProducer): void;
   /** A bearer token is wanted. */
   tokenWanted(native: NativeProducer): void;
   /** Requests to brokers have ended; told while {@link ProducerHandle.watchRequests} is on. */
-  requests(requests: readonly CoreRequest[]): void;
+  requests(requests: readonly FinishedRequest[]): void;
   /** A request did not reach the broker. */
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
   /** The topic that a request went to, while it waits. */
   requestTopic(slot: number, generation: number): string | undefined;
-}
-
-/** An event of the core, as it arrives. */
-export interface CoreEvent {
-  readonly type: string;
-  readonly [detail: string]: any;
 }
 
 /** One librdkafka producer: packed records out, delivery reports in. */
@@ -96,7 +94,7 @@ export class ProducerHandle {
           properties,
           (reports, event) => {
             if (reports) this.#reports(reports);
-            else if (event) this.#event(JSON.parse(event) as CoreEvent);
+            else if (event) this.#event(JSON.parse(event) as ProducerEvent);
           },
           watchRequests,
         ),
@@ -171,13 +169,13 @@ export class ProducerHandle {
     for (const message of messages) this.outgoing.send(number, send, messages.length, message);
   }
 
-  #event(event: CoreEvent): void {
+  #event(event: ProducerEvent): void {
     if (event.type === 'tokenWanted') {
       this.#events.tokenWanted(this.#native);
       return;
     }
     if (event.type === 'requests') {
-      this.#events.requests(event['requests'] as CoreRequest[]);
+      this.#events.requests(event.requests);
       return;
     }
     this.#trouble.note(event);

@@ -6,17 +6,18 @@ import {
   type SendOptions,
 } from '../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
-import type { NativeConsumer, NativeProducer } from '../native.js';
+import type { NativeConsumer } from '../native.js';
 import { supplyToken } from './bearer-token.js';
 import { Brokers } from './brokers.js';
 import { own } from './callbacks.js';
+import { allHandled } from './core-events.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import type { SendCallback } from './pending-sends.js';
-import { ProducerHandle, type CoreEvent } from './producer-handle.js';
+import { ProducerHandle, type ProducerHandleEvents } from './producer-handle.js';
 import { emitRequests, wantsRequests } from './request-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
 import { Transactions } from './transaction.js';
@@ -340,7 +341,7 @@ export class Producer implements Pick<
       {
         requests: (requests) =>
           emitRequests(this.#emitter, producerEvents, this.#settings.clientId, requests),
-        event: (event, native) => this.#event(event, native),
+        event: this.#event,
         tokenWanted: (native) => supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
         requestTopic: (slot, generation) => this.#internals.requestTopic?.(slot, generation),
@@ -348,21 +349,23 @@ export class Producer implements Pick<
     );
   }
 
-  #event(event: CoreEvent, native: NativeProducer): void {
-    this.#brokers.note(event, native);
-    if (event.type === 'statistics') {
-      this.#emitter.emitStatistics(event['json']);
-      return;
+  readonly #event: ProducerHandleEvents['event'] = (event, native) => {
+    switch (event.type) {
+      case 'statistics':
+        return this.#emitter.emitStatistics(event.json);
+      case 'replyFailed': {
+        const { topic, partition, message, code } = event;
+        const where = partition === null ? '' : ` [${partition}]`;
+        return this.#logger.error(`A reply to ${topic}${where} could not be sent: ${message}`, { code });
+      }
+      case 'log':
+      case 'error':
+        this.#brokers.note(event, native);
+        return consumeLog(this.#logger, event);
+      default:
+        return allHandled(event);
     }
-    if (event.type === 'replyFailed') {
-      const where = event['partition'] === null ? '' : ` [${event['partition']}]`;
-      this.#logger.error(`A reply to ${event['topic']}${where} could not be sent: ${event['message']}`, {
-        code: event['code'],
-      });
-      return;
-    }
-    consumeLog(this.#logger, event);
-  }
+  };
 }
 
 /** What distinguishes handles. */

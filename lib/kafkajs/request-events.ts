@@ -1,3 +1,4 @@
+import type { FinishedRequest } from '../boundary/events.js';
 import type { InstrumentationEmitter } from './events.js';
 
 /** kafkajs's names of the protocol's requests; newer ones by the names of Kafka's protocol guide. */
@@ -42,20 +43,6 @@ const API_NAMES: Readonly<Record<number, string>> = {
   72: 'PushTelemetry',
 };
 
-/** A request of the core that has ended, as it arrives. */
-export interface CoreRequest {
-  readonly broker: string;
-  readonly apiKey: number;
-  readonly apiVersion: number;
-  readonly correlationId: number;
-  /** Milliseconds since the epoch. */
-  readonly sentAt: number;
-  /** Milliseconds. */
-  readonly duration: number;
-  /** Bytes of the response; null when none came in time. */
-  readonly size: number | null;
-}
-
 /** Names of the two events. */
 interface RequestEvents {
   readonly REQUEST: string;
@@ -74,7 +61,7 @@ export function emitRequests(
   emitter: InstrumentationEmitter,
   events: RequestEvents,
   clientId: string,
-  requests: readonly CoreRequest[],
+  requests: readonly FinishedRequest[],
 ): void {
   for (const { broker, apiKey, apiVersion, correlationId, sentAt, duration, size } of requests) {
     const request = {

@@ -7,6 +7,7 @@ use napi::Status;
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, Uint32Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 
+use crate::boundary::events::{ConsumerEvent, ProducerEvent, text};
 use crate::consumer::MOST_BACKLOG_BYTES;
 use crate::consumer::intake::Intake;
 
@@ -110,9 +111,9 @@ impl crate::consumer::Sink for ConsumerSink {
         self.send(ConsumerSignal::Batch(packed));
     }
 
-    fn event(&self, event: serde_json::Value) {
+    fn event(&self, event: ConsumerEvent) {
         self.waiting.add(0);
-        self.send(ConsumerSignal::Event(event.to_string()));
+        self.send(ConsumerSignal::Event(text(&event)));
     }
 
     fn backlog(&self) -> usize {
@@ -154,7 +155,7 @@ impl crate::producer::Sink for ProducerSink {
         self.callback.call(ProducerSignal::Reports(words), ThreadsafeFunctionCallMode::NonBlocking);
     }
 
-    fn event(&self, event: serde_json::Value) {
-        self.callback.call(ProducerSignal::Event(event.to_string()), ThreadsafeFunctionCallMode::NonBlocking);
+    fn event(&self, event: ProducerEvent) {
+        self.callback.call(ProducerSignal::Event(text(&event)), ThreadsafeFunctionCallMode::NonBlocking);
     }
 }

@@ -1,8 +1,8 @@
 //! What Rust and JavaScript have to know alike, written once: here in Rust. `node scripts/boundary.mjs` writes
 //! the TypeScript side into `lib/boundary/`, and `npm run check` compares it.
 //!
-//! Numbers (flags, kinds, the layouts of packed buffers) stand where they are used, in a [`shared!`] block.
-//! CONTRIBUTING.md says how one is added.
+//! Numbers (flags, kinds, the layouts of packed buffers) stand where they are used, in a [`shared!`] block; events
+//! are the enums of [`events`]. CONTRIBUTING.md says how one is added.
 
 /// Declares constants and layouts that JavaScript has too.
 ///
@@ -109,5 +109,6 @@ pub(crate) struct Field {
     pub(crate) docs: &'static [&'static str],
 }
 
+pub mod events;
 #[cfg(test)]
 mod typescript;

@@ -6,6 +6,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, iter};
 
+use ts_rs::{Config, TS};
+
+use super::events::{
+    AssignedPartition, ClientEvent, CommittedOffset, ConsumerEvent, DeliveryEvent, DividedMember,
+    FinishedRequest, GroupEvent, JoinedGroup, ProducerEvent, UnfinishedPartition,
+};
 use super::{Field, Layout, Shared};
 use crate::codec::{incoming, outgoing, payload};
 use crate::producer::reports;
@@ -115,4 +121,29 @@ fn writes_the_numbers() {
         assert_eq!(exported.len(), distinct.len(), "two of {source} have one name: {exported:?}");
         write(name, &text);
     }
+}
+
+/// A type, with its doc comment.
+fn declared<T: TS>(config: &Config) -> String {
+    format!("{}export {}\n\n", T::docs().unwrap_or_default(), T::decl(config))
+}
+
+#[test]
+fn writes_the_events() {
+    let config = Config::new();
+    let text = [
+        "// Generated from src/boundary/events.rs by scripts/boundary.mjs: change it there.\n\n".to_owned(),
+        declared::<ConsumerEvent>(&config),
+        declared::<ProducerEvent>(&config),
+        declared::<ClientEvent>(&config),
+        declared::<GroupEvent>(&config),
+        declared::<DeliveryEvent>(&config),
+        declared::<FinishedRequest>(&config),
+        declared::<JoinedGroup>(&config),
+        declared::<AssignedPartition>(&config),
+        declared::<UnfinishedPartition>(&config),
+        declared::<CommittedOffset>(&config),
+        declared::<DividedMember>(&config),
+    ];
+    write("events.ts", &text.concat());
 }

@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::poll_loop::PollLoop;
 use super::rebalance::Revocation;
 use crate::binding::librdkafka::Partition;
+use crate::boundary::events::{CommittedOffset, GroupEvent};
 use crate::error::{Error, Result};
 
 /// Shortest time between two automatic commits. A batch that drains after a pause is committed at once; where one
@@ -137,9 +137,13 @@ impl PollLoop {
         }
         let offsets: Vec<_> = partitions
             .iter()
-            .map(|p| json!({ "topic": p.topic, "partition": p.partition, "offset": p.offset.to_string() }))
+            .map(|p| CommittedOffset {
+                topic: p.topic.clone(),
+                partition: p.partition,
+                offset: p.offset.to_string(),
+            })
             .collect();
-        self.sink.event(json!({ "type": "commit", "offsets": offsets }));
+        self.sink.event(GroupEvent::Commit { offsets }.into());
     }
 
     fn auto_commit_failed(&mut self, offsets: &[Partition], code: i32, text: &str) {
@@ -150,8 +154,7 @@ impl PollLoop {
 
     fn report_commit_failure(&self, offsets: &[Partition], code: i32, text: &str) {
         let partitions: Vec<_> = offsets.iter().map(|p| format!("{} [{}]", p.topic, p.partition)).collect();
-        self.sink.event(json!({
-            "type": "commitFailed", "code": code, "message": text, "partitions": partitions,
-        }));
+        let event = GroupEvent::CommitFailed { code, message: text.to_owned(), partitions };
+        self.sink.event(event.into());
     }
 }

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::inbox::{Command, Inbox};
 use super::poll_loop::PollLoop;
 use crate::assignor::{Assignor, DeferredAssignor, GivenPartitions, Join, JoinWatch};
+use crate::boundary::events::{DividedMember, GroupEvent};
 
 /// What the rest of the consumer knows of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +81,10 @@ impl PollLoop {
         self.divisions = self.divisions.wrapping_add(1);
         let number = self.divisions;
         let members: Vec<_> =
-            members.into_iter().map(|m| json!({ "memberId": m.id, "metadata": m.metadata })).collect();
-        self.sink.event(json!({
-            "type": "divide", "division": number, "protocol": protocol, "members": members,
-        }));
+            members.into_iter().map(|m| DividedMember { member_id: m.id, metadata: m.metadata }).collect();
+        let protocol_name = protocol.clone();
+        let event = GroupEvent::Divide { division: number, protocol: protocol_name, members };
+        self.sink.event(event.into());
         let deadline = Instant::now() + self.settings.division_timeout;
         self.division = Some(Division { number, protocol, deadline });
     }

@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 
 use crate::assignor::{GivenPartitions, NestReplyPartitionAssigner};
 use crate::binding::librdkafka::{Handle, Partition};
+use crate::boundary::events::ConsumerEvent;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::rpc::requests::Requests;
@@ -47,8 +48,8 @@ pub trait Sink: Send + Sync {
     fn is_idle(&self) -> bool;
     /// A packed batch (see `codec::incoming`).
     fn batch(&self, packed: Vec<u8>);
-    /// Something that happened, as JSON text with a `type`.
-    fn event(&self, event: serde_json::Value);
+    /// Something that happened.
+    fn event(&self, event: ConsumerEvent);
     /// Bytes of batches that JavaScript has not taken yet. The inbox is nudged when they fall to [`MOST_BACKLOG_BYTES`].
     fn backlog(&self) -> usize;
 }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::commits::Commit;
@@ -16,6 +15,7 @@ use super::rebalance::{COMMIT_TIMEOUT, Revocation};
 use super::slots::Slots;
 use super::{Mode, Settings, Sink};
 use crate::binding::librdkafka::{EventKind, Handle, Queue};
+use crate::boundary::events::{ClientEvent, GroupEvent};
 use crate::error::{Error, Result};
 
 /// Longest sleep: librdkafka wants to be polled, and a missed wake-up must not last.
@@ -127,7 +127,6 @@ impl PollLoop {
                 let _ = done.send(());
             }
         };
-        sink.event(json!({ "type": "closed" }));
         // JavaScript is let go, and those who wait for commits are answered, before anything here can take long.
         drop((sink, shared, commits));
         let left = handle.closed();
@@ -198,18 +197,16 @@ impl PollLoop {
                 EventKind::Committed { code, partitions, id } => self.committed(code, &partitions, id),
                 EventKind::Error { code, text, fatal } => {
                     self.handle.note_error(code, &text);
-                    self.sink.event(json!({ "type": "error", "code": code, "message": text, "fatal": fatal }));
+                    self.sink.event(ClientEvent::error(code, text, fatal).into());
                 }
-                EventKind::Log(line) => self.sink.event(
-                    json!({ "type": "log", "level": line.level, "facility": line.facility, "message": line.text }),
-                ),
-                EventKind::TokenWanted => self.sink.event(json!({ "type": "tokenWanted" })),
-                EventKind::Statistics(text) => self.sink.event(json!({ "type": "statistics", "json": text })),
+                EventKind::Log(line) => self.sink.event(ClientEvent::from(line).into()),
+                EventKind::TokenWanted => self.sink.event(ClientEvent::TokenWanted.into()),
+                EventKind::Statistics(json) => self.sink.event(ClientEvent::Statistics { json }.into()),
                 EventKind::Delivery | EventKind::Other => {}
             }
         }
         if let Some(requests) = self.settings.network.take_event() {
-            self.sink.event(requests);
+            self.sink.event(requests.into());
         }
     }
 
@@ -219,7 +216,7 @@ impl PollLoop {
         let Mode::Replies { requests, .. } = &*self.settings.mode else { return };
         let expired = requests.lock().expire(Instant::now());
         if !expired.is_empty() {
-            self.sink.event(json!({ "type": "requestsExpired", "requests": expired }));
+            self.sink.event(GroupEvent::RequestsExpired { requests: expired }.into());
         }
     }
 
@@ -238,9 +235,7 @@ impl PollLoop {
             revocation.deadline = revocation.deadline.min(Instant::now() + drain);
         }
         if let Err(error) = self.handle.start_close(&self.control) {
-            self.sink.event(
-                json!({ "type": "error", "code": error.code, "message": error.message, "fatal": false }),
-            );
+            self.sink.event(ClientEvent::error(error.code, error.message, false).into());
         }
         // Behind the close, so that nothing is made of it; librdkafka leaves only when none is held.
         self.handle.let_joins_go(true);

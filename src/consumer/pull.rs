@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::json;
-
 use super::slots::{Delivered, Slots};
 use super::{MOST_BACKLOG_BYTES, Sink};
 use crate::binding::librdkafka::{Handle, Message, Partition, Queue};
+use crate::boundary::events::ClientEvent;
 use crate::codec::incoming::{
     BatchBuilder, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
 };
@@ -212,13 +211,10 @@ fn reply_address(
         None => None,
         Some(Ok(partition)) => Some(partition),
         Some(Err(reason)) => {
-            sink.event(json!({
-                "type": "log", "level": 4, "facility": "REPLY",
-                "message": format!(
-                    "request at {} [{}] offset {}: header kafka_replyPartition: {reason}; the partitioner chooses",
-                    message.topic(), message.partition(), message.offset()
-                ),
-            }));
+            let place = format!("{} [{}] offset {}", message.topic(), message.partition(), message.offset());
+            let text =
+                format!("request at {place}: header kafka_replyPartition: {reason}; the partitioner chooses");
+            sink.event(ClientEvent::warning("REPLY", text).into());
             None
         }
     };
@@ -248,8 +244,12 @@ fn match_reply(message: &Message<'_>, requests: &Requests, now: Instant) -> Opti
 }
 
 fn report(message: &Message<'_>, sink: &dyn Sink) {
-    sink.event(json!({
-        "type": "error", "code": message.error(), "message": message.error_text(), "fatal": false,
-        "topic": message.topic(), "partition": message.partition(),
-    }));
+    let event = ClientEvent::Error {
+        code: message.error(),
+        message: message.error_text(),
+        fatal: false,
+        topic: Some(message.topic()),
+        partition: Some(message.partition()),
+    };
+    sink.event(event.into());
 }

@@ -1,10 +1,8 @@
 //! Taking partitions on and giving them up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use serde_json::json;
 
 use super::Mode;
 use super::intake::SlotWaker;
@@ -12,6 +10,7 @@ use super::poll_loop::PollLoop;
 use crate::binding::librdkafka::{
     OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, Queue, describe_code,
 };
+use crate::boundary::events::{AssignedPartition, ClientEvent, GroupEvent, JoinedGroup, UnfinishedPartition};
 use crate::error::{Error, Result};
 
 /// How long the commit before a revocation may take.
@@ -51,14 +50,18 @@ impl PollLoop {
             let slot = self.slots.open(p.topic.as_str().into(), p.partition, -1);
             if let Some(queue) = self.open_queue(slot, p) {
                 queues.push((slot, queue));
-                assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
+                assigned.push(AssignedPartition { topic: p.topic.clone(), partition: p.partition, slot });
             }
         }
         self.handle.assign_more(&partitions)?;
-        let replies: BTreeMap<String, i32> = self.slots.partitions().into_iter().collect();
-        self.sink.event(json!({
-            "type": "assign", "memberId": "", "partitions": assigned, "replyPartitions": replies,
-        }));
+        let event = GroupEvent::Assign {
+            member_id: String::new(),
+            join: None,
+            partitions: assigned,
+            unsubscribed: Vec::new(),
+            reply_partitions: Some(self.slots.partitions().into_iter().collect()),
+        };
+        self.sink.event(event.into());
         self.intake.add(queues);
         Ok(())
     }
@@ -79,7 +82,7 @@ impl PollLoop {
             Mode::Replies { .. } => {
                 if !self.announced {
                     // An incremental rebalance that takes nothing away comes without notice.
-                    self.sink.event(json!({ "type": "rebalancing" }));
+                    self.sink.event(GroupEvent::Rebalancing.into());
                 }
                 self.reply_positions(&mut partitions);
                 Vec::new()
@@ -93,15 +96,13 @@ impl PollLoop {
             let slot = self.slots.open(p.topic.as_str().into(), p.partition, committed);
             if let Some(queue) = self.open_queue(slot, p) {
                 queues.push((slot, queue));
-                assigned.push(json!({ "topic": p.topic, "partition": p.partition, "slot": slot }));
+                assigned.push(AssignedPartition { topic: p.topic.clone(), partition: p.partition, slot });
             }
         }
         let answer =
             if incremental { self.handle.assign_more(&partitions) } else { self.handle.assign(&partitions) };
         if let Err(error) = answer {
-            self.sink.event(
-                json!({ "type": "error", "code": error.code, "message": error.message, "fatal": true }),
-            );
+            self.sink.event(ClientEvent::error(error.code, error.message, true).into());
             return;
         }
         if !initial.is_empty() && self.settings.auto_commit.enabled {
@@ -109,22 +110,21 @@ impl PollLoop {
             // commit would skip what arrives meanwhile.
             self.commit_initial(&initial);
         }
-        let mut event = json!({
-            "type": "assign", "memberId": self.handle.member_id(), "partitions": assigned,
-        });
-        if let Some(joined) = self.settings.membership.joined() {
-            event["generation"] = json!(joined.generation);
-            event["leaderId"] = json!(joined.leader);
-            event["protocol"] = json!(joined.protocol);
-        }
-        if !unsubscribed.is_empty() {
-            event["unsubscribed"] = json!(unsubscribed);
-        }
-        if let Mode::Replies { assigner, .. } = &*self.settings.mode {
-            event["replyPartitions"] = json!(assigner.reply_partitions());
-            event["members"] = json!(assigner.last_group_size());
-        }
-        self.sink.event(event);
+        let event = GroupEvent::Assign {
+            member_id: self.handle.member_id(),
+            join: self.settings.membership.joined().map(|joined| JoinedGroup {
+                generation: joined.generation,
+                leader_id: joined.leader,
+                protocol: joined.protocol,
+            }),
+            partitions: assigned,
+            unsubscribed: unsubscribed.into_iter().collect(),
+            reply_partitions: match &*self.settings.mode {
+                Mode::Replies { assigner, .. } => Some(assigner.reply_partitions()),
+                Mode::Records => None,
+            },
+        };
+        self.sink.event(event.into());
         self.intake.add(queues);
     }
 
@@ -156,9 +156,7 @@ impl PollLoop {
 
     fn report(&self, result: Result<()>) {
         if let Err(error) = result {
-            self.sink.event(
-                json!({ "type": "error", "code": error.code, "message": error.message, "fatal": false }),
-            );
+            self.sink.event(ClientEvent::error(error.code, error.message, false).into());
         }
     }
 
@@ -201,10 +199,8 @@ impl PollLoop {
             }
             Err(error) => {
                 // librdkafka asks again by itself for partitions without an offset.
-                self.sink.event(json!({
-                    "type": "log", "level": 4, "facility": "OFFSET",
-                    "message": format!("{}: {}; asking again", error.operation, error.message),
-                }));
+                let text = format!("{}: {}; asking again", error.operation, error.message);
+                self.sink.event(ClientEvent::warning("OFFSET", text).into());
                 return Vec::new();
             }
         }
@@ -254,10 +250,8 @@ impl PollLoop {
             }
             Err(error) => {
                 // librdkafka resolves the logical offset itself when it starts fetching.
-                self.sink.event(json!({
-                    "type": "log", "level": 4, "facility": "OFFSET",
-                    "message": format!("{}: {}; starting at the end", error.operation, error.message),
-                }));
+                let text = format!("{}: {}; starting at the end", error.operation, error.message);
+                self.sink.event(ClientEvent::warning("OFFSET", text).into());
                 Vec::new()
             }
         }
@@ -274,13 +268,13 @@ impl PollLoop {
         let lost = self.handle.assignment_lost();
         if !self.is_closing() {
             self.announced = true;
-            self.sink.event(json!({ "type": "rebalancing" }));
+            self.sink.event(GroupEvent::Rebalancing.into());
         }
         if replies || lost || revocation.slots.is_empty() {
             self.give_up(&revocation, lost);
             return;
         }
-        self.sink.event(json!({ "type": "revoke", "slots": revocation.slots }));
+        self.sink.event(GroupEvent::Revoke { slots: revocation.slots.clone() }.into());
         self.revocation = Some(revocation);
     }
 
@@ -303,10 +297,14 @@ impl PollLoop {
                 .slots
                 .unfinished()
                 .into_iter()
-                .map(|(topic, partition, records)| json!({ "topic": &*topic, "partition": partition, "records": records }))
+                .map(|(topic, partition, records)| UnfinishedPartition {
+                    topic: topic.to_string(),
+                    partition,
+                    records,
+                })
                 .collect();
             if !unfinished.is_empty() {
-                self.sink.event(json!({ "type": "drainTimeout", "partitions": unfinished }));
+                self.sink.event(GroupEvent::DrainTimeout { partitions: unfinished }.into());
             }
         }
         if self.commit_before_revocation() {
@@ -341,17 +339,16 @@ impl PollLoop {
             partitions.as_ref().map_or_else(|| self.handle.unassign(), |p| self.handle.unassign_some(p));
         self.report(answer);
         self.only_leaving_is_left();
-        self.sink.event(json!({ "type": "revoked", "slots": slots, "lost": lost }));
+        self.sink.event(GroupEvent::Revoked { slots: slots.clone(), lost }.into());
     }
 
     /// Moves an assigned partition: its old slot is void from here on, a new one starts at the offset.
     pub(super) fn seek(&mut self, target: &Partition) {
         let Some(slot) = self.slots.find(&target.topic, target.partition) else {
-            self.sink.event(json!({
-                "type": "log", "level": 4, "facility": "SEEK",
-                "message": format!("seek to {} of {} [{}] ignored: not assigned to this consumer",
-                    target.offset, target.topic, target.partition),
-            }));
+            let Partition { topic, partition, offset, .. } = target;
+            let text =
+                format!("seek to {offset} of {topic} [{partition}] ignored: not assigned to this consumer");
+            self.sink.event(ClientEvent::warning("SEEK", text).into());
             return;
         };
         self.intake.remove(&[slot]);
@@ -363,9 +360,8 @@ impl PollLoop {
         };
         let slot = self.slots.open(target.topic.as_str().into(), target.partition, -1);
         let queue = self.open_queue(slot, target);
-        self.sink.event(json!({
-            "type": "seek", "topic": target.topic, "partition": target.partition, "slot": slot, "error": error,
-        }));
+        let (topic, partition) = (target.topic.clone(), target.partition);
+        self.sink.event(GroupEvent::Seek { topic, partition, slot, error }.into());
         self.intake.add(queue.into_iter().map(|queue| (slot, queue)).collect());
         if target.offset >= 0 && self.settings.auto_commit.enabled {
             self.commit_initial(std::slice::from_ref(target));

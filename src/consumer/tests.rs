@@ -16,6 +16,7 @@ use super::slots::AutoCommit;
 use super::{Consumer, Mode, Settings, Sink};
 use crate::assignor::{NestReplyPartitionAssigner, StartTime};
 use crate::binding::librdkafka::{Conf, Handle, Partition, Record, RecordHeaders};
+use crate::boundary::events::{ConsumerEvent, GroupEvent};
 use crate::codec::incoming::{HeadWords, RecordWords};
 use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_FINISHED};
 use crate::network::Network;
@@ -32,7 +33,7 @@ const MOST_SIGNALS: usize = 10_000;
 /// What JavaScript's thread is called with.
 enum Signal {
     Batch(Vec<u8>),
-    Event(serde_json::Value),
+    Event(ConsumerEvent),
     Records,
 }
 
@@ -56,7 +57,7 @@ impl Sink for Queue {
         let _ = self.signals.send(Signal::Batch(packed));
     }
 
-    fn event(&self, event: serde_json::Value) {
+    fn event(&self, event: ConsumerEvent) {
         self.waiting.fetch_add(1, Ordering::AcqRel);
         let _ = self.signals.send(Signal::Event(event));
     }
@@ -137,10 +138,8 @@ impl JavaScript {
         }
         match signal {
             Signal::Event(event) => {
-                let assigned = event["partitions"].as_array().into_iter().flatten();
-                for p in assigned {
-                    let slot = p["slot"].as_u64().unwrap() as u32;
-                    self.partitions.insert(slot, p["partition"].as_i64().unwrap() as i32);
+                if let ConsumerEvent::Group(GroupEvent::Assign { partitions, .. }) = event {
+                    self.partitions.extend(partitions.iter().map(|p| (p.slot, p.partition)));
                 }
                 None
             }

@@ -12,6 +12,7 @@ use super::{Shared, Topics};
 use crate::binding::librdkafka::{
     HeldTopics, PARTITION_UNASSIGNED, Record, RecordHeaders, Topic, describe_code,
 };
+use crate::boundary::events::DeliveryEvent;
 use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
 use crate::consumer::slots::Slots;
 use crate::error::{CODE_INVALID_ARG, Error, Result};
@@ -295,7 +296,7 @@ impl Shared {
         opaque: Opaque,
         outcome: std::result::Result<Written, i32>,
         reports: &mut Reports,
-    ) -> Option<serde_json::Value> {
+    ) -> Option<DeliveryEvent> {
         match opaque {
             Opaque::Single { send } => match outcome {
                 Ok(written) => reports.sent(send, 0, &[written]),
@@ -326,18 +327,21 @@ impl Shared {
         sequence: u32,
         substitute: bool,
         error: Option<i32>,
-    ) -> Option<serde_json::Value> {
+    ) -> Option<DeliveryEvent> {
         let slots = self.slots.get()?;
         let mut failure = None;
         if let Some(error) = error
             && let Some(address) = slots.reply_address(slot, sequence)
         {
             let text = describe_code(error);
-            failure = Some(serde_json::json!({
-                "type": "replyFailed", "code": error, "message": text,
-                "topic": &*address.topic, "partition": address.partition,
-            }));
-            if !substitute && self.send_substitute(slot, sequence, &address, &text).is_ok() {
+            let sent = !substitute && self.send_substitute(slot, sequence, &address, &text).is_ok();
+            failure = Some(DeliveryEvent::ReplyFailed {
+                code: error,
+                message: text,
+                topic: address.topic.to_string(),
+                partition: address.partition,
+            });
+            if sent {
                 return failure;
             }
         }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::binding::librdkafka::{Conf, Handle, Topic};
+use crate::boundary::events::ProducerEvent;
 use crate::consumer::slots::Slots;
 use crate::error::{Error, Result};
 use crate::network::Network;
@@ -32,8 +33,8 @@ pub use transactions::Step;
 pub trait Sink: Send {
     /// Outcomes (see [`reports`]).
     fn reports(&self, words: Vec<u32>);
-    /// Something that happened, as JSON with a `type`.
-    fn event(&self, event: serde_json::Value);
+    /// Something that happened.
+    fn event(&self, event: ProducerEvent);
 }
 
 /// Topics by number, as JavaScript names them in packed records.

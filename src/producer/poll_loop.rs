@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::opaque::Opaque;
 use super::outbox::Outbox;
 use super::reports::{Reports, Written};
 use super::{Shared, Sink};
 use crate::binding::librdkafka::{DeliveryReport, Event, EventKind, Queue, Wake};
+use crate::boundary::events::ClientEvent;
 use crate::network::Network;
 
 /// Longest sleep: a missed wake-up must not last.
@@ -64,7 +63,6 @@ impl PollLoop {
             }
         }
         self.serve();
-        self.sink.event(json!({ "type": "closed" }));
         let outbox = Arc::clone(&self.outbox);
         drop(self);
         for done in outbox.end() {
@@ -79,9 +77,7 @@ impl PollLoop {
         let chunks = chunks.iter().map(|chunk| (&*chunk.words, &*chunk.bytes));
         let (produced, result) = self.shared.handle_all(chunks, &mut self.reports);
         if let Err(error) = result {
-            self.sink.event(json!({
-                "type": "error", "code": error.code, "message": error.to_string(), "fatal": true,
-            }));
+            self.sink.event(ClientEvent::error(error.code, error.to_string(), true).into());
         }
         self.outbox.produced(produced);
         self.tell();
@@ -96,7 +92,7 @@ impl PollLoop {
         self.outbox.acknowledged(acknowledged);
         self.tell();
         if let Some(requests) = self.network.take_event() {
-            self.sink.event(requests);
+            self.sink.event(requests.into());
         }
     }
 
@@ -119,22 +115,23 @@ impl PollLoop {
                     let outcome = if error == 0 { Ok(written) } else { Err(error) };
                     let failure = shared.settle(opaque, outcome, reports);
                     if let Some(failure) = failure {
-                        sink.event(failure);
+                        sink.event(failure.into());
                     }
                 });
             }
             EventKind::Error { code, text, fatal } => {
                 // The event of a fatal error says no more than that it is one.
-                let (code, text) =
-                    if fatal { self.shared.handle.fatal_error().unwrap_or((code, text)) } else { (code, text) };
+                let (code, text) = if fatal {
+                    self.shared.handle.fatal_error().unwrap_or((code, text))
+                } else {
+                    (code, text)
+                };
                 self.shared.handle.note_error(code, &text);
-                self.sink.event(json!({ "type": "error", "code": code, "message": text, "fatal": fatal }));
+                self.sink.event(ClientEvent::error(code, text, fatal).into());
             }
-            EventKind::Log(line) => self.sink.event(
-                json!({ "type": "log", "level": line.level, "facility": line.facility, "message": line.text }),
-            ),
-            EventKind::TokenWanted => self.sink.event(json!({ "type": "tokenWanted" })),
-            EventKind::Statistics(text) => self.sink.event(json!({ "type": "statistics", "json": text })),
+            EventKind::Log(line) => self.sink.event(ClientEvent::from(line).into()),
+            EventKind::TokenWanted => self.sink.event(ClientEvent::TokenWanted.into()),
+            EventKind::Statistics(json) => self.sink.event(ClientEvent::Statistics { json }.into()),
             _ => {}
         }
         acknowledged

@@ -14,6 +14,7 @@ use super::keyless::LONGEST_RUN;
 use super::reports::{Reports, SENT};
 use super::{Producer, Settings, Sink};
 use crate::binding::librdkafka::Conf;
+use crate::boundary::events::ProducerEvent;
 use crate::codec::outgoing::{NO_PARTITION, NULL_LENGTH, REQUEST, Reader, SEND};
 use crate::rpc::requests::Requests;
 
@@ -34,7 +35,7 @@ impl Sink for Teller {
         let _ = self.0.send(words);
     }
 
-    fn event(&self, _: serde_json::Value) {}
+    fn event(&self, _: ProducerEvent) {}
 }
 
 struct Rig {

@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use rdkafka_sys as sys;
 
 use super::partitions::{Partition, copy_list};
+use crate::boundary::events::ClientEvent;
 
 /// An event, freed when dropped.
 pub struct Event {
@@ -58,6 +59,12 @@ pub struct LogLine {
     pub facility: String,
     /// The text.
     pub text: String,
+}
+
+impl From<LogLine> for ClientEvent {
+    fn from(LogLine { level, facility, text }: LogLine) -> Self {
+        Self::Log { level, facility, message: text }
+    }
 }
 
 /// The outcome of one produced record.
