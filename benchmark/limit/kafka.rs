@@ -97,7 +97,15 @@ impl Sender {
         headers: RecordHeaders<'_>,
         id: u64,
     ) -> Outcome<()> {
-        let record = Record { partition, key: None, value: Some(value), timestamp: 0, headers, opaque: id };
+        let record = Record {
+            partition,
+            key: None,
+            value: Some(value),
+            timestamp: None,
+            limit_ms: 0,
+            headers,
+            opaque: id,
+        };
         Ok(self.handle.produce(&self.topic, record)?)
     }
 

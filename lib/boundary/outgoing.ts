@@ -16,6 +16,8 @@ export const RELEASED = 6;
 export const NULL_LENGTH = 4294967295;
 /** Partition that stands for "the partitioner chooses". */
 export const NO_PARTITION = 4294967295;
+/** Flag beside a record's number of headers: its timestamp counts. Without it the record is written now. */
+export const TIMED = 2147483648;
 /** Reply flag: the first header's value is the error; its name is left out. */
 export const REPLY_ERROR = 1;
 /** Reply flag: no more replies follow. */
@@ -29,13 +31,14 @@ export const SETTLED_COMMIT = 4;
 /** Mark flag: the mark is about all records up to this one. */
 export const SETTLED_THROUGH = 8;
 /** Numbers of a {@link SEND}, before those of its record. */
-export const SEND_WORDS = 4;
+export const SEND_WORDS = 5;
 /**
  * Writes {@link SEND_WORDS} from `at` on.
  * @param topic Number of the topic.
  * @param partition Partition, or {@link NO_PARTITION}.
  * @param send Number of the send that it belongs to.
  * @param group Number of records of that send.
+ * @param limit How long it may take to be delivered, in ms; 0: as long as the producer's settings say.
  */
 export function writeSendWords(
   words: Uint32Array,
@@ -44,11 +47,13 @@ export function writeSendWords(
   partition: number,
   send: number,
   group: number,
+  limit: number,
 ): void {
   words[at] = topic;
   words[at + 1] = partition;
   words[at + 2] = send;
   words[at + 3] = group;
+  words[at + 4] = limit;
 }
 /** Numbers of a {@link REQUEST}, before those of its record. */
 export const REQUEST_WORDS = 6;
@@ -146,11 +151,11 @@ export function writeReleasedWords(words: Uint32Array, at: number, slot: number)
 export const PAYLOAD_WORDS = 5;
 /**
  * Writes {@link PAYLOAD_WORDS} from `at` on.
- * @param timeLow Lower half of the timestamp in ms, 0 for "now".
+ * @param timeLow Lower half of the timestamp in ms; see {@link TIMED}.
  * @param timeHigh Its upper half.
  * @param keyLength Bytes of the key, or {@link NULL_LENGTH}.
  * @param valueLength Bytes of the value, or {@link NULL_LENGTH}.
- * @param headers Number of headers.
+ * @param headers Number of headers, and {@link TIMED}.
  */
 export function writePayloadWords(
   words: Uint32Array,

@@ -182,6 +182,7 @@ export class ClientKafka extends ClientProxy {
     this.#serializesItself = this.serializer.constructor === KafkaRequestSerializer;
     this.#deserializesItself = this.deserializer.constructor === KafkaResponseDeserializer;
     const producer = client.producer(this.options.producer, {
+      timeout: this.#sendOptions.timeout,
       requestFailed: (slot, generation, err) => this.#replies.fail(slot, generation, err),
       requestTopic: (slot, generation) => this.#pending.origin(slot, generation)?.asked,
     });

@@ -18,10 +18,10 @@ import {
   WRITTEN_WORDS,
 } from '../boundary/reports.js';
 import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
-import { checkRecord, OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
+import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
 import type { EventOf } from './core-events.js';
-import { ignore, own } from './callbacks.js';
+import { own } from './callbacks.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from './errors.js';
 import { outOfRetries } from './out-of-retries.js';
 import { PendingSends, type SendCallback } from './pending-sends.js';
@@ -36,6 +36,14 @@ const TOPIC_FORBIDDEN = 29;
 const REFUSAL_TIMEOUT = 5000;
 /** librdkafka's `_QUEUE_FULL` and its two codes of a producer that is closed: nothing was tried. */
 const NOT_RETRIED: ReadonlySet<number> = new Set([-184, -152, -151]);
+
+/** How a send differs from others of its handle. */
+export interface SendSettings {
+  /** How long its messages may take to be delivered, in milliseconds; 0: as long as the handle's properties say. */
+  readonly limit?: number;
+  /** The compression of its topic, where the handle serves several. */
+  readonly codec?: string | undefined;
+}
 
 /** What a handle needs to know besides librdkafka's properties. */
 export interface ProducerHandleSettings {
@@ -77,6 +85,8 @@ export class ProducerHandle {
   readonly #retry: ResolvedRetry;
   /** Without acknowledgements nobody knows where a message was written. */
   readonly #hasAnswers: boolean;
+  /** Reports of what failed at once that have not been told. */
+  #failedAtOnce: Uint32Array[] = [];
   #closed = false;
 
   constructor(
@@ -99,11 +109,15 @@ export class ProducerHandle {
           watchRequests,
         ),
     );
-    this.outgoing = new OutgoingBuffer((words, wordCount, bytes, byteCount) => {
-      if (this.#closed) return;
-      const reports = call(() => this.#native.flush(words, wordCount, bytes, byteCount));
-      if (reports) this.#reports(reports);
-    });
+    this.outgoing = new OutgoingBuffer(
+      (words, wordCount, bytes, byteCount) => {
+        if (this.#closed) return;
+        const reports = call(() => this.#native.flush(words, wordCount, bytes, byteCount));
+        // Not now: whoever has sent is still at it, and is not to hear of the outcome before it goes on.
+        if (reports && this.#failedAtOnce.push(reports) === 1) setImmediate(this.#tellFailedAtOnce);
+      },
+      (number) => [...this.#topics].find(([, known]) => known === number)?.[0],
+    );
   }
 
   /** Resolves once a broker has answered. */
@@ -154,19 +168,18 @@ export class ProducerHandle {
   }
 
   /** Sends the messages of one topic; `done` is called when the last of them is delivered or has failed. */
-  send(topic: string, messages: readonly OutgoingRecord[], done: SendCallback, codec?: string): void {
-    if (this.#closed) {
-      done(new KafkaJSNonRetriableError('The producer is disconnected'), []);
-      return;
-    }
-    if (messages.length === 0) {
-      done(null, []);
-      return;
-    }
-    const number = this.topic(topic, codec);
-    for (const message of messages) checkRecord(message);
-    const send = this.#sends.open({ topic, done });
-    for (const message of messages) this.outgoing.send(number, send, messages.length, message);
+  send(
+    topic: string,
+    messages: readonly OutgoingRecord[],
+    done: SendCallback,
+    { limit = 0, codec }: SendSettings = {},
+  ): void {
+    const number = messages.length === 0 || this.#closed ? 0 : this.topic(topic, codec);
+    // May call the application, which may do anything: also disconnect.
+    const read = this.outgoing.read(messages, topic);
+    if (this.#closed) done(new KafkaJSNonRetriableError('The producer is disconnected'), []);
+    else if (read.count === 0) done(null, []);
+    else this.outgoing.send(number, this.#sends.open({ topic, done }), limit, read);
   }
 
   #event(event: ProducerEvent): void {
@@ -181,6 +194,12 @@ export class ProducerHandle {
     this.#trouble.note(event);
     this.#events.event(event, this.#native);
   }
+
+  readonly #tellFailedAtOnce = (): void => {
+    const reports = this.#failedAtOnce;
+    this.#failedAtOnce = [];
+    for (const words of reports) this.#reports(words);
+  };
 
   #reports(words: Uint32Array): void {
     const numbers = new Int32Array(words.buffer, words.byteOffset, words.length);
@@ -219,8 +238,8 @@ export class ProducerHandle {
         logStartOffset: '0',
       });
     }
-    if (code === 0) send.done(null, metadata);
-    else this.#failed(code, send.topic, (error) => send.done(error, metadata));
+    if (code === 0) tell(send.done, null, metadata);
+    else this.#failed(code, send.topic, (error) => tell(send.done, error, metadata));
     return end;
   }
 
@@ -228,17 +247,20 @@ export class ProducerHandle {
     const slot = words[at + REQUEST_FAILED_SLOT] as number;
     const generation = words[at + REQUEST_FAILED_GENERATION] as number;
     const topic = this.#events.requestTopic(slot, generation);
-    this.#failed(numbers[at + REQUEST_FAILED_ERROR] as number, topic, (error) =>
-      this.#events.requestFailed(slot, generation, error),
-    );
+    const done = (error: KafkaJSError | null): void =>
+      this.#events.requestFailed(slot, generation, error as KafkaJSError);
+    this.#failed(numbers[at + REQUEST_FAILED_ERROR] as number, topic, (error) => tell(done, error, []));
     return at + REQUEST_FAILED_WORDS;
   }
 
   /** Tells the error of a delivery report. */
-  #failed(code: number, topic: string | undefined, tell: (error: KafkaJSError) => void): void {
+  #failed(code: number, topic: string | undefined, done: (error: KafkaJSError) => void): void {
     const error = deliveryError(code, topic);
-    if (code === TOPIC_FORBIDDEN && topic !== undefined) own(this.#refused(topic, error).then(tell), ignore);
-    else tell(error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error);
+    if (code === TOPIC_FORBIDDEN && topic !== undefined) {
+      own(this.#refused(topic, error).then(done), rethrow);
+    } else {
+      done(error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error);
+    }
   }
 
   /**
@@ -262,6 +284,7 @@ export class ProducerHandle {
     this.outgoing.flush();
     this.#closed = true;
     await this.#native.close(timeout);
+    this.#tellFailedAtOnce();
     // What the core could not report any more.
     for (const { done, topic } of this.#sends.drain()) {
       done(
@@ -273,6 +296,22 @@ export class ProducerHandle {
     }
   }
 }
+
+/** Calls back. What a callback throws must not keep the reports behind it from others. */
+function tell(done: SendCallback, error: KafkaJSError | null, metadata: RecordMetadata[]): void {
+  try {
+    done(error, metadata);
+  } catch (e) {
+    rethrow(e);
+  }
+}
+
+/** What a callback throws is nobody's. */
+const rethrow = (error: unknown): void => {
+  setImmediate(() => {
+    throw error;
+  });
+};
 
 /** The error of a delivery report. */
 function deliveryError(code: number, topic?: string): KafkaJSError {

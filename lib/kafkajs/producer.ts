@@ -17,7 +17,7 @@ import { InstrumentationEmitter, producerEvents } from './events.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import type { SendCallback } from './pending-sends.js';
-import { ProducerHandle, type ProducerHandleEvents } from './producer-handle.js';
+import { ProducerHandle, type ProducerHandleEvents, type SendSettings } from './producer-handle.js';
 import { emitRequests, wantsRequests } from './request-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
 import { Transactions } from './transaction.js';
@@ -39,15 +39,20 @@ const FLUSH_TIMEOUT = 30_000;
 /** Longest wait for a topic's partitions, in milliseconds: about what kafkajs's retries come to. */
 const PARTITIONS_TIMEOUT = 10_000;
 
+/** The first of the `acks` that brokers refuse. */
+const REFUSED_ACKS = 2;
+
 /** What a client listens to besides the deliveries of its own sends. */
 export interface ProducerInternals {
+  /** The `timeout` that its sends have unless they say otherwise, and its requests and replies. */
+  readonly timeout?: number | undefined;
   requestFailed?(slot: number, generation: number, error: KafkaJSError): void;
   requestTopic?(slot: number, generation: number): string | undefined;
 }
 
 /**
- * kafkajs's producer. `acks`, `timeout` and `compression` belong to a handle in librdkafka, so there is one for each combination that
- * is used, made when it is first asked for.
+ * kafkajs's producer. `acks` and `compression` belong to a handle in librdkafka, so there is one for each combination that is used, made
+ * when it is first asked for.
  */
 export class Producer implements Pick<
   ProducerShape,
@@ -70,7 +75,7 @@ export class Producer implements Pick<
   readonly #internals: ProducerInternals;
   readonly #handles = new Map<string, ProducerHandle>();
   /** The last of them that was asked for. */
-  #latest: (SendOptions & { readonly handle: ProducerHandle }) | undefined;
+  #latest: (SendOptions & Way) | undefined;
   readonly #partitioning: Partitioning | undefined;
   #transactions: Transactions | undefined;
   readonly #brokers: Brokers;
@@ -149,24 +154,26 @@ export class Producer implements Pick<
     // One promise: it is what a send of one message costs most.
     return new Promise((resolve, reject) => {
       const { topic, messages } = record;
-      const handle = this.#checked([{ topic, messages }], record);
+      const { handle, settings } = this.#checked([{ topic, messages }], record);
       const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
-      this.place(topic, messages, (placed) => handle.send(topic, placed, done), reject);
+      this.place(topic, messages, (placed) => handle.send(topic, placed, done, settings), reject);
     });
   }
 
   /** Sends messages to several topics. */
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
     const { topicMessages = [] } = batch;
-    const handle = this.#checked(topicMessages, batch);
-    return this.#sendAll(topicMessages, (topic, messages, done) => handle.send(topic, messages, done));
+    const { handle, settings } = this.#checked(topicMessages, batch);
+    return this.#sendAll(topicMessages, (topic, messages, done) =>
+      handle.send(topic, messages, done, settings),
+    );
   }
 
-  /** The handle for a send that may be made. */
-  #checked(topicMessages: readonly TopicMessages[], options: SendOptions): ProducerHandle {
+  /** The way of a send that may be made. */
+  #checked(topicMessages: readonly TopicMessages[], options: SendOptions): Way {
     checkBatch(topicMessages, this.#settings.idempotent ? options.acks : undefined);
     this.#checkConnected();
-    return this.#handle(options);
+    return this.#way(options);
   }
 
   /** Begins a transaction: what is sent through it becomes visible when it is committed, or never. One at a time. */
@@ -198,7 +205,7 @@ export class Producer implements Pick<
         const codec = compressionCodec(options.compression);
         return this.#sendAll(topicMessages, (topic, messages, done) => {
           check();
-          handle.send(topic, messages, done, codec);
+          handle.send(topic, messages, done, { codec });
         });
       },
     });
@@ -237,7 +244,7 @@ export class Producer implements Pick<
   #partitions(topic: string): Promise<PartitionMetadata[]> {
     const { allowAutoTopicCreation, requestTimeoutMs } = this.#settings;
     const timeout = Math.min(requestTimeoutMs, PARTITIONS_TIMEOUT);
-    return this.#handle({}).partitions(topic, allowAutoTopicCreation, timeout);
+    return this.#way({}).handle.partitions(topic, allowAutoTopicCreation, timeout);
   }
 
   /**
@@ -251,11 +258,11 @@ export class Producer implements Pick<
     options: SendOptions,
     done: SendCallback,
   ): void {
-    const handle = this.#handle(options);
+    const { handle, settings } = this.#way(options);
     this.place(
       topic,
       messages,
-      (placed) => handle.send(topic, placed, done),
+      (placed) => handle.send(topic, placed, done, settings),
       (error) => done(error as KafkaJSError, []),
     );
   }
@@ -266,12 +273,12 @@ export class Producer implements Pick<
    * @internal
    */
   channel(options: SendOptions): { outgoing: OutgoingBuffer; topic(name: string): number } {
-    return this.#handle(options);
+    return this.#way(options).handle;
   }
 
   /** @internal */
   attach(consumer: NativeConsumer, options: SendOptions): void {
-    this.#handle(options).attach(consumer);
+    this.#way(options).handle.attach(consumer);
   }
 
   /** Whether the producer is idempotent. */
@@ -301,7 +308,7 @@ export class Producer implements Pick<
     return this.#logger;
   }
 
-  #handle(options: SendOptions): ProducerHandle {
+  #way(options: SendOptions): Way {
     const { acks, timeout, compression } = options;
     const latest = this.#latest;
     // Nearly every send is made with the options of the last one.
@@ -310,13 +317,16 @@ export class Producer implements Pick<
       latest.acks === acks &&
       latest.timeout === timeout &&
       latest.compression === compression;
-    if (isSame) return latest.handle;
+    if (isSame) return latest;
     const handle = this.#handleOf({ acks, timeout, compression });
-    this.#latest = { acks, timeout, compression, handle };
-    return handle;
+    const isUsual = timeout === undefined || timeout === null || timeout === this.#internals.timeout;
+    const settings = isUsual ? USUAL : { limit: this.#settings.sendLimit(Number(timeout)) };
+    this.#latest = { acks, timeout, compression, handle, settings };
+    return this.#latest;
   }
 
   #handleOf(options: SendOptions): ProducerHandle {
+    readSend(options);
     const key = handleKey(options);
     const known = this.#handles.get(key);
     if (known !== undefined) return known;
@@ -327,7 +337,8 @@ export class Producer implements Pick<
   }
 
   #makeHandle(options: SendOptions, transactional: boolean): ProducerHandle {
-    const { properties } = producerProperties(this.#kafka, this.#config, options);
+    const { timeout } = this.#internals;
+    const { properties } = producerProperties(this.#kafka, this.#config, { ...options, timeout });
     if (!transactional) {
       // As in kafkajs, what is sent outside of transactions belongs to none. librdkafka's transactional handles cannot do that.
       delete properties['transactional.id'];
@@ -368,9 +379,17 @@ export class Producer implements Pick<
   };
 }
 
-/** What distinguishes handles. */
-const handleKey = ({ acks, timeout, compression }: SendOptions): string =>
-  `${acks ?? -1}:${timeout ?? ''}:${compression ?? 0}`;
+/** How a send goes out. */
+interface Way {
+  readonly handle: ProducerHandle;
+  readonly settings: SendSettings;
+}
+
+const USUAL: SendSettings = {};
+
+/** What distinguishes handles: few things, because each has its own threads and connections. All `acks` that brokers refuse are one. */
+const handleKey = ({ acks, compression }: SendOptions): string =>
+  `${Math.min(acks ?? -1, REFUSED_ACKS)}:${compression ?? 0}`;
 
 /** Goes on when the partitions are known. */
 async function later<T>(placed: Promise<T>, next: (placed: T) => void): Promise<void> {

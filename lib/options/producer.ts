@@ -232,7 +232,7 @@ export const sendTable: OptionTable = {
       handling: sets(['request.timeout.ms'], (_value, { call }) => ({
         'request.timeout.ms': String(clamp(sendTimeout(call), 1, 900_000)),
       })),
-      doc: 'How long the leader waits for its replicas (at most 900000).',
+      doc: 'How long a message may take to be acknowledged, besides the waits between its retries: what is not delivered by then fails, and is not tried again. It may be another one in each `send()`; a message behind others of its partition that have more time waits for those. Without effect in a transaction, or beside a raw `message.timeout.ms`. Leaders wait as long for their replicas: 30 s, or what NestJS’s `send` says (at most 900000).',
     },
     {
       name: 'compression',
@@ -272,6 +272,8 @@ export interface ProducerSettings extends ClientSettings {
   readonly metadataMaxAgeMs: number;
   /** How long a message may take until it is delivered or fails (0: without end). */
   readonly deliveryTimeoutMs: number;
+  /** The same for the messages of a send with this `timeout`; 0: {@link deliveryTimeoutMs} as well. */
+  readonly sendLimit: (timeout: number) => number;
   readonly acks: number;
 }
 
@@ -315,6 +317,9 @@ export function producerProperties(
     { table: producerTable, given: producer },
     { table: sendTable, given: send },
   ]);
+  const retryOptions = [client['retry'] as Given, producer['retry'] as Given];
+  const isRaw = properties[DELIVERY_PROPERTY] !== messageTimeout(context)[DELIVERY_PROPERTY];
+  const sendLimit = (timeout: number): number => (isRaw ? 0 : deliveryTimeout(retryOptions, timeout));
   const settings: ProducerSettings = {
     ...base,
     createPartitioner: producer['createPartitioner'] as ICustomPartitioner | undefined,
@@ -326,6 +331,7 @@ export function producerProperties(
     allowAutoTopicCreation: properties['allow.auto.create.topics'] === 'true',
     metadataMaxAgeMs: Number(properties['topic.metadata.refresh.interval.ms']),
     deliveryTimeoutMs: Number(properties[DELIVERY_PROPERTY]),
+    sendLimit,
     acks: Number(properties['acks'] === 'all' ? -1 : properties['acks']),
   };
   return { properties: withRootCertificates(properties), settings };

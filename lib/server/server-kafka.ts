@@ -177,8 +177,8 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   /** Connects, joins the group and starts handling, then calls back. */
   protected async start(callback: () => void): Promise<void> {
     const client = this.client as Kafka;
-    const producer = client.producer(this.options.producer);
     const sendOptions = this.options.send ?? {};
+    const producer = client.producer(this.options.producer, { timeout: sendOptions.timeout });
     // Kept: a handler that outlives close() still writes its marks, which then go nowhere.
     let outgoing: OutgoingBuffer | undefined;
     const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);

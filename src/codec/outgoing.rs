@@ -38,6 +38,8 @@ shared! {
         pub const NULL_LENGTH: u32 = u32::MAX;
         /// Partition that stands for "the partitioner chooses".
         pub const NO_PARTITION: u32 = u32::MAX;
+        /// Flag beside a record's number of headers: its timestamp counts. Without it the record is written now.
+        pub const TIMED: u32 = 1 << 31;
 
         /// Reply flag: the first header's value is the error; its name is left out.
         pub const REPLY_ERROR: u32 = 1;
@@ -63,6 +65,8 @@ shared! {
             send,
             /// Number of records of that send.
             group,
+            /// How long it may take to be delivered, in ms; 0: as long as the producer's settings say.
+            limit,
         }
         /// Numbers of a [`REQUEST`], before those of its record.
         pub struct RequestWords: u32 {
@@ -115,7 +119,7 @@ shared! {
         }
         /// Numbers of a record, before those of its headers.
         pub struct PayloadWords: u32 {
-            /// Lower half of the timestamp in ms, 0 for "now".
+            /// Lower half of the timestamp in ms; see [`TIMED`].
             time_low,
             /// Its upper half.
             time_high,
@@ -123,7 +127,7 @@ shared! {
             key_length,
             /// Bytes of the value, or [`NULL_LENGTH`].
             value_length,
-            /// Number of headers.
+            /// Number of headers, and [`TIMED`].
             headers,
         }
         /// Numbers of a header.
@@ -139,8 +143,8 @@ shared! {
 /// Key, value and headers of an outgoing record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload<'a> {
-    /// Timestamp in ms, 0 for "now".
-    pub timestamp: i64,
+    /// Timestamp in ms; `None` for "now".
+    pub timestamp: Option<i64>,
     /// Key bytes.
     pub key: Option<&'a [u8]>,
     /// Value bytes.
@@ -187,6 +191,8 @@ pub enum Outgoing<'a> {
         send: u32,
         /// Number of records of that send.
         group: u32,
+        /// How long it may take to be delivered, in ms; 0: as long as the producer's settings say.
+        limit: u32,
         /// Key, value and headers.
         payload: Payload<'a>,
     },
@@ -283,10 +289,11 @@ impl<'a> Reader<'a> {
     fn payload(&mut self) -> Result<Payload<'a>> {
         let PayloadWords { time_low, time_high, key_length, value_length, headers } =
             PayloadWords::read(self.words()?);
-        let timestamp = (u64::from(time_high) << 32 | u64::from(time_low)) as i64;
+        let timestamp =
+            (headers & TIMED != 0).then_some((u64::from(time_high) << 32 | u64::from(time_low)) as i64);
         let key = self.take(key_length)?;
         let value = self.take(value_length)?;
-        let count = (headers as usize).checked_mul(HeaderWords::LEN).ok_or_else(malformed)?;
+        let count = ((headers & !TIMED) as usize).checked_mul(HeaderWords::LEN).ok_or_else(malformed)?;
         let (lengths, rest) = self.words.split_at_checked(count).ok_or_else(malformed)?;
         self.words = rest;
         if lengths.iter().step_by(2).any(|&name| name == NULL_LENGTH) {
@@ -301,9 +308,9 @@ impl<'a> Reader<'a> {
     fn entry(&mut self) -> Result<Outgoing<'a>> {
         match self.word()? {
             SEND => {
-                let SendWords { topic, partition, send, group } = SendWords::read(self.words()?);
+                let SendWords { topic, partition, send, group, limit } = SendWords::read(self.words()?);
                 let partition = optional_partition(partition);
-                Ok(Outgoing::Send { topic, partition, send, group, payload: self.payload()? })
+                Ok(Outgoing::Send { topic, partition, send, group, limit, payload: self.payload()? })
             }
             REQUEST => {
                 let RequestWords { topic, partition, slot, generation, reply_topic, reply_partition } =
@@ -368,15 +375,15 @@ mod tests {
 
     #[test]
     fn reads_what_was_written() {
-        let send = [SEND, 4, NO_PARTITION, 9, 1, 5, 1, 1, 2, 1, 1, NULL_LENGTH];
+        let send = [SEND, 4, NO_PARTITION, 9, 1, 70, 5, 1, 1, 2, 1 | TIMED, 1, NULL_LENGTH];
         let words = [&send[..], &[SETTLED, 7, 8, 2, 3], &[CANCEL, 1, 2]].concat();
         let entries: Vec<_> = Reader::new(&words, b"kvvh").collect::<Result<_>>().unwrap();
         assert_eq!(entries.len(), 3);
-        let Outgoing::Send { topic, partition, send, group, payload } = &entries[0] else {
+        let Outgoing::Send { topic, partition, send, group, limit, payload } = &entries[0] else {
             panic!("not a send")
         };
-        assert_eq!((*topic, *partition, *send, *group), (4, None, 9, 1));
-        assert_eq!(payload.timestamp, (1 << 32) + 5);
+        assert_eq!((*topic, *partition, *send, *group, *limit), (4, None, 9, 1, 70));
+        assert_eq!(payload.timestamp, Some((1 << 32) + 5));
         assert_eq!((payload.key, payload.value), (Some(&b"k"[..]), Some(&b"vv"[..])));
         assert_eq!(payload.headers().collect::<Vec<_>>(), [(&b"h"[..], None)]);
         assert_eq!(entries[1], Outgoing::Settled { slot: 7, sequence: 8, count: 2, flags: 3 });

@@ -215,7 +215,8 @@ fn produce(handle: &Arc<Handle>, from: usize, count: usize) {
 
 fn produce_to(handle: &Arc<Handle>, partition: i32, headers: RecordHeaders<'_>) {
     let topic = handle.topic_handle(TOPIC).unwrap();
-    let record = Record { partition, key: None, value: Some(b"x"), timestamp: 0, headers, opaque: 0 };
+    let record =
+        Record { partition, key: None, value: Some(b"x"), timestamp: None, limit_ms: 0, headers, opaque: 0 };
     handle.produce(&topic, record).unwrap();
 }
 

@@ -68,7 +68,7 @@ impl<'a> Flush<'a> {
     /// Deals with one entry. Returns whether a record was produced.
     pub(super) fn handle(&mut self, entry: Outgoing<'_>, reports: &mut Reports) -> bool {
         match entry {
-            Outgoing::Send { topic, partition, send, group, payload } => {
+            Outgoing::Send { topic, partition, send, group, limit, payload } => {
                 let opaque = if group > 1 {
                     self.shared.sends.lock().unwrap_or_else(PoisonError::into_inner).open(send, group);
                     Opaque::Group { send }
@@ -77,7 +77,7 @@ impl<'a> Flush<'a> {
                 };
                 let mut headers = RecordHeaders::default();
                 append(&mut headers, &payload);
-                let result = self.produce(topic, partition, &payload, headers, opaque);
+                let result = self.produce((topic, partition), &payload, headers, opaque, limit);
                 self.settle_if_failed(opaque, result, reports)
             }
             Outgoing::Request {
@@ -135,11 +135,11 @@ impl<'a> Flush<'a> {
 
     fn produce(
         &mut self,
-        topic: u32,
-        partition: Option<i32>,
+        (topic, partition): (u32, Option<i32>),
         payload: &Payload<'_>,
         headers: RecordHeaders<'_>,
         opaque: Opaque,
+        limit_ms: u32,
     ) -> Result<()> {
         let place = self.topic(topic)?;
         let KnownTopic { topic, .. } = &self.topics[place];
@@ -151,6 +151,7 @@ impl<'a> Flush<'a> {
                 key: payload.key,
                 value: payload.value,
                 timestamp: payload.timestamp,
+                limit_ms,
                 headers,
                 opaque: opaque.into(),
             },
@@ -198,7 +199,7 @@ impl<'a> Flush<'a> {
         headers.push(headers::CORRELATION_ID, Some(&id));
         headers.push(headers::REPLY_TOPIC, Some(&reply_topic));
         headers.push(headers::REPLY_PARTITION, Some(number.format(reply_partition).as_bytes()));
-        self.produce(topic, partition, payload, headers, Opaque::Request { slot, generation })
+        self.produce((topic, partition), payload, headers, Opaque::Request { slot, generation }, 0)
     }
 
     fn reply(
@@ -216,7 +217,7 @@ impl<'a> Flush<'a> {
         let opaque = Opaque::Reply { slot, sequence, substitute: false };
         let result = self.reply_topic(&address.topic).and_then(|topic| {
             let headers = reply_headers(&address, flags, payload);
-            self.produce(topic, address.partition.or(partition), payload, headers, opaque)
+            self.produce((topic, address.partition.or(partition)), payload, headers, opaque, 0)
         });
         self.settle_if_failed(opaque, result, reports)
     }
@@ -366,7 +367,8 @@ impl Shared {
                 partition: address.partition.unwrap_or(PARTITION_UNASSIGNED),
                 key: None,
                 value: None,
-                timestamp: 0,
+                timestamp: None,
+                limit_ms: 0,
                 headers,
                 opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
             },

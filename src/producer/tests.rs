@@ -72,9 +72,9 @@ impl Rig {
         Self { producer, told, topic, requests, cluster }
     }
 
-    /// A send of one record: topic, partition, send, group, timestamp, no key, one byte, no headers.
-    fn send(&self, number: u32, partition: i32) -> [u32; 10] {
-        [SEND, self.topic, partition as u32, number, 1, 0, 0, u32::MAX, 1, 0]
+    /// A send of one record: topic, partition, send, group, limit, timestamp, no key, one byte, no headers.
+    fn send(&self, number: u32, partition: i32) -> [u32; 11] {
+        [SEND, self.topic, partition as u32, number, 1, 0, 0, 0, u32::MAX, 1, 0]
     }
 
     /// Hands so many records over in one go.

@@ -65,7 +65,7 @@ fn sends_with_3_headers(bencher: Bencher, records: usize) {
 fn tick_of_sends(records: usize, headers: &[(&[u8], &[u8])]) -> Tick {
     let mut tick = Tick::default();
     for _ in 0..records {
-        tick.words.extend([SEND, 1, NO_PARTITION, 7, records as u32]);
+        tick.words.extend([SEND, 1, NO_PARTITION, 7, records as u32, 0]);
         tick.payload(&sample::json(), headers);
     }
     tick

@@ -35,6 +35,7 @@ impl Handle {
     pub fn producer(conf: Conf, network: Arc<Network>) -> Result<Arc<Self>> {
         // SAFETY: the handle keeps the network.
         unsafe { conf.observe(&network)? };
+        conf.shape_records()?;
         Self::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf, Some(network), None)
     }
 

@@ -1,6 +1,6 @@
 //! Producing records.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::conf::ERROR_TEXT_SIZE;
 use super::handle::{Handle, c_name};
-use super::{describe, take_error};
+use super::{Conf, check, describe, take_error};
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 
 /// Lets the partitioner choose.
@@ -62,8 +62,16 @@ struct RawHeader {
     value_size: usize,
 }
 
-// See headers.c and next_partition.c.
+// See headers.c, next_partition.c and on_send.c.
 unsafe extern "C" {
+    fn nka_shape_records(conf: *mut sys::rd_kafka_conf_t) -> sys::rd_kafka_resp_err_t;
+    fn nka_produce(
+        rk: *mut sys::rd_kafka_t,
+        arguments: *const sys::rd_kafka_vu_t,
+        count: usize,
+        at_epoch: c_int,
+        limit_ms: u32,
+    ) -> *mut sys::rd_kafka_error_t;
     fn nka_next_partition(topic: *mut sys::rd_kafka_topic_t, last: i32) -> i32;
     fn nka_headers_new(headers: *const RawHeader, count: usize) -> *mut sys::rd_kafka_headers_t;
 }
@@ -104,12 +112,22 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// Value; `None` is null.
     pub value: Option<&'a [u8]>,
-    /// Ms since the epoch; 0 lets librdkafka take the time of the call.
-    pub timestamp: i64,
+    /// Ms since the epoch; `None` is the time of the call.
+    pub timestamp: Option<i64>,
+    /// How long it may take to be delivered, in ms; 0: as long as the handle's settings say.
+    pub limit_ms: u32,
     /// Headers.
     pub headers: RecordHeaders<'a>,
     /// Comes back in the delivery report.
     pub opaque: u64,
+}
+
+impl Conf {
+    /// Lets the producer that is made of this configuration give records a timestamp of 0 and limits of their own.
+    pub(super) fn shape_records(&self) -> Result<()> {
+        // SAFETY: the configuration is alive; what is added to it is static.
+        check("prepare the producer", unsafe { nka_shape_records(self.as_ptr()) })
+    }
 }
 
 impl Handle {
@@ -172,7 +190,7 @@ impl Handle {
         arguments[4] = vu(vtype::RD_KAFKA_VTYPE_MSGFLAGS);
         arguments[4].u.i = sys::RD_KAFKA_MSG_F_COPY;
         arguments[5] = vu(vtype::RD_KAFKA_VTYPE_TIMESTAMP);
-        arguments[5].u.i64_ = record.timestamp;
+        arguments[5].u.i64_ = record.timestamp.unwrap_or(0);
         arguments[6] = vu(vtype::RD_KAFKA_VTYPE_OPAQUE);
         arguments[6].u.ptr = record.opaque as *mut c_void;
         let mut count = 7;
@@ -181,10 +199,17 @@ impl Handle {
             arguments[7].u.headers = headers;
             count = 8;
         }
-        // SAFETY: handle and topic are alive; key and value are copied; the headers are taken over when the
-        // call succeeds and freed here when it does not; the error object is owned by the caller.
+        let at_epoch = record.timestamp == Some(0);
+        let is_usual = !at_epoch && record.limit_ms == 0;
+        // SAFETY: handle and topic are alive, and the handle of a producer was made to shape records; key and value are
+        // copied; the headers are taken over when the call succeeds and freed here when it does not; the error object
+        // is owned by the caller.
         unsafe {
-            let error = sys::rd_kafka_produceva(self.as_ptr(), arguments.as_ptr(), count);
+            let error = if is_usual {
+                sys::rd_kafka_produceva(self.as_ptr(), arguments.as_ptr(), count)
+            } else {
+                nka_produce(self.as_ptr(), arguments.as_ptr(), count, at_epoch.into(), record.limit_ms)
+            };
             if !error.is_null() && !headers.is_null() {
                 sys::rd_kafka_headers_destroy(headers);
             }
