@@ -254,12 +254,12 @@ export class ProducerHandle {
   }
 
   /** Tells the error of a delivery report. */
-  #failed(code: number, topic: string | undefined, done: (error: KafkaJSError) => void): void {
+  #failed(code: number, topic: string | undefined, told: (error: KafkaJSError) => void): void {
     const error = deliveryError(code, topic);
     if (code === TOPIC_FORBIDDEN && topic !== undefined) {
-      own(this.#refused(topic, error).then(done), rethrow);
+      own(this.#refused(topic, error).then(told), rethrow);
     } else {
-      done(error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error);
+      told(error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error);
     }
   }
 

@@ -67,7 +67,13 @@ export interface ProducerRecord {
   messages: Message[];
   /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
-  /** How long the leader waits for its replicas (at most 900000). A number of milliseconds, 1 or more. Default: `30000`. */
+  /**
+   * How long a message may take to be acknowledged, besides the waits between its retries: what is not delivered by then
+   * fails, and is not tried again. It may be another one in each `send()`; a message behind others of its partition that
+   * have more time waits for those. Without effect in a transaction, or beside a raw `message.timeout.ms`. Leaders wait as
+   * long for their replicas: 30 s, or what NestJS’s `send` says (at most 900000). A number of milliseconds, 1 or more.
+   * Default: `30000`.
+   */
   timeout?: number;
   /** Compression of batches; every codec is built in. Default: `0`. */
   compression?: CompressionTypes;
@@ -85,7 +91,13 @@ export interface TopicMessages {
 export interface ProducerBatch {
   /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
-  /** How long the leader waits for its replicas (at most 900000). A number of milliseconds, 1 or more. Default: `30000`. */
+  /**
+   * How long a message may take to be acknowledged, besides the waits between its retries: what is not delivered by then
+   * fails, and is not tried again. It may be another one in each `send()`; a message behind others of its partition that
+   * have more time waits for those. Without effect in a transaction, or beside a raw `message.timeout.ms`. Leaders wait as
+   * long for their replicas: 30 s, or what NestJS’s `send` says (at most 900000). A number of milliseconds, 1 or more.
+   * Default: `30000`.
+   */
   timeout?: number;
   /** Compression of batches; every codec is built in. Default: `0`. */
   compression?: CompressionTypes;
