@@ -17,6 +17,7 @@ test.runIf(process.platform === 'linux')(
       `cycles 40 to 80: ${mib(first.rss)} MiB, heap ${mib(first.heap)}; 160 to 200: ${mib(last.rss)} MiB, heap ${mib(last.heap)}; ` +
         `${last.descriptors} descriptors, ${last.threads} threads\n`,
     );
+    expect([first.clients, last.clients, outcome.report.calls]).toEqual([0, 0, 1]);
     expect(last.descriptors).toBeLessThanOrEqual(first.descriptors);
     expect(last.threads).toBeLessThanOrEqual(first.threads);
     expect(last.resources).toBeLessThanOrEqual(first.resources);

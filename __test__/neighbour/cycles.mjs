@@ -1,13 +1,46 @@
 // Connects and closes a server and a client argv[2] times, and prints what the process holds after each: file descriptors, threads,
 // what keeps the event loop alive, and memory.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { PREFIX, startClient, startServer } from './pair.mjs';
 
-function held() {
+/** Longest wait for a thread to end, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** Threads of a consumer or a producer, this package's and librdkafka's. */
+const OF_CLIENTS = /^(kafka-consumer|kafka-producer|rdk:)/;
+/** Threads that promises wait on. Calls that block have one each, which is kept for the next such call and ends when none comes for 10 s. */
+const OF_CALLS = /^kafka-control/;
+
+function threadNames() {
+  return readdirSync('/proc/self/task').flatMap((id) => {
+    try {
+      return [readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim()];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+}
+
+const count = (pattern) => threadNames().filter((name) => pattern.test(name)).length;
+
+/** Waits until there are at most so many threads of a kind; how many there are then. */
+async function atMost(limit, pattern) {
+  const deadline = Date.now() + PATIENCE;
+  while (count(pattern) > limit && Date.now() < deadline) await setTimeout(10);
+  return count(pattern);
+}
+
+async function held() {
+  // A close answers when all is said; the threads end right behind it.
+  const clients = await atMost(0, OF_CLIENTS);
   globalThis.gc();
   return {
+    clients,
     descriptors: readdirSync('/proc/self/fd').length,
-    threads: readdirSync('/proc/self/task').length,
+    // Node's own; what is of calls comes and goes.
+    threads: threadNames().filter((name) => !OF_CALLS.test(name)).length,
     resources: process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap').length,
     rss: process.memoryUsage.rss(),
     heap: process.memoryUsage().heapUsed,
@@ -22,6 +55,7 @@ for (let cycle = 0; cycle < Number(process.argv[2]); cycle++) {
   if (answer !== 'cycle') throw new Error(`answered ${answer}`);
   await client.close();
   await app.close();
-  samples.push(held());
+  samples.push(await held());
 }
-process.stdout.write(JSON.stringify({ prefix: PREFIX, samples }));
+const calls = await atMost(1, OF_CALLS);
+process.stdout.write(JSON.stringify({ prefix: PREFIX, samples, calls }));

@@ -41,7 +41,10 @@ export async function runProgram(
 }
 
 interface Sample {
+  /** Threads of consumers and producers. */
+  clients: number;
   descriptors: number;
+  /** Other threads, but for those that calls wait on. */
   threads: number;
   resources: number;
   rss: number;
@@ -57,6 +60,7 @@ export async function cycles(
   const outcome = await runProgram('cycles', [String(count)], { timeout });
   const samples: Sample[] = (outcome.report?.samples ?? []).slice(warm);
   const most = (part: Sample[]): Sample => ({
+    clients: Math.max(...part.map(({ clients }) => clients)),
     descriptors: Math.max(...part.map(({ descriptors }) => descriptors)),
     threads: Math.max(...part.map(({ threads }) => threads)),
     resources: Math.max(...part.map(({ resources }) => resources)),
