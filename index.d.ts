@@ -87,6 +87,8 @@ export declare class NativeConsumer {
   listTopics(timeout: number): Promise<Array<NativeTopic> | Failure>
   /** Makes sure that the topics exist; missing ones are created if `create` says so. */
   ensureTopics(topics: Array<string>, create: boolean, timeout: number): Promise<NativeEnsuredTopics | Failure>
+  /** What a producer's transactions know this consumer by. */
+  get number(): number
   /** Joins the group; the assignment arrives as an event. */
   subscribe(topics: Array<NativeSubscription>): Promise<Failure | null>
   /** Reads reply partitions from their present ends on, without joining the group. */
@@ -193,8 +195,10 @@ export declare class NativeProducer {
   initTransactions(timeout: number): Promise<Failure | null>
   /** Begins a transaction. */
   beginTransaction(): Promise<Failure | null>
-  /** Adds a group's offsets to the transaction. */
-  sendOffsets(groupId: string, offsets: Array<NativeOffset>, timeout: number): Promise<Failure | null>
+  /** Adds offsets to the transaction: those that a consumer has read, given by its number, or those of a group. */
+  sendOffsets(reader: number | string, offsets: Array<NativeOffset>, timeout: number): Promise<Failure | null>
+  /** The error that has made the producer useless, if there was one. */
+  fatalError(): Failure | null
   /** Commits the transaction, within what is left of the transaction's own time. */
   commitTransaction(): Promise<Failure | null>
   /** Aborts the transaction, within the transaction's own time unless `timeout` (ms) is given. */

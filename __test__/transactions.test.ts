@@ -159,6 +159,36 @@ describe('a transaction', () => {
     await wrong.abort();
   });
 
+  test('commits offsets that nobody waited for, and fails with them', async () => {
+    const groupId = unique('tx-loose');
+    const producer = await makeProducer();
+    const offsets = (offset: string) => ({
+      consumerGroupId: groupId,
+      topics: [{ topic: SOURCE, partitions: [{ partition: 0, offset }] }],
+    });
+    for (let offset = 1; offset <= 5; offset++) {
+      const transaction = await producer.transaction();
+      const sent = transaction.sendOffsets(offsets(String(offset)));
+      await transaction.commit();
+      await sent;
+      await until('they are committed', async () => (await committed(groupId, SOURCE))[0] === offset);
+    }
+    const failing = await producer.transaction();
+    const refused = failing.sendOffsets(offsets('x')).catch((error: unknown) => error);
+    await expect(failing.commit()).rejects.toBe(await refused);
+    await failing.abort();
+    // Also when somebody has heard of it, and commits all the same.
+    const other = await producer.transaction();
+    await expect(other.sendOffsets(offsets('y'))).rejects.toThrow('Invalid offset');
+    await expect(other.commit()).rejects.toThrow('Invalid offset');
+    await other.abort();
+    const mended = await producer.transaction();
+    await expect(mended.sendOffsets(offsets('z'))).rejects.toThrow('Invalid offset');
+    await mended.sendOffsets(offsets('9'));
+    await mended.commit();
+    await until('they are committed', async () => (await committed(groupId, SOURCE))[0] === 9);
+  });
+
   test('is over after its end, and the only one until then', async () => {
     const producer = await makeProducer();
     const transaction = await producer.transaction();
@@ -243,6 +273,54 @@ describe('a transactional producer', () => {
     await expect(first.transaction()).rejects.toMatchObject({ type: 'PRODUCER_FENCED' });
     await kept.send({ topic: TOPIC, messages: messages('of the second') });
     await kept.commit();
+  });
+
+  test('that was fenced between two transactions says so in all that follows', async () => {
+    const id = unique('fenced');
+    const first = await makeProducer(id);
+    const before = await first.transaction();
+    await before.send({ topic: TOPIC, messages: messages('before') });
+    await before.commit();
+    const second = await makeProducer(id);
+    await (await second.transaction()).commit();
+
+    const transaction = await first.transaction();
+    const fenced = { name: 'KafkaJSProtocolError', type: 'PRODUCER_FENCED', retriable: false };
+    const sends = await Promise.allSettled([
+      transaction.send({ topic: TOPIC, messages: messages('late') }),
+      transaction.send({ topic: OTHER, messages: messages('late') }),
+      transaction.sendBatch({ topicMessages: [{ topic: OTHER, messages: messages('late') }] }),
+    ]);
+    expect(sends).toMatchObject(sends.map(() => ({ status: 'rejected', reason: fenced })));
+    expect(transaction.isActive()).toBe(false);
+    const offsets = {
+      consumerGroupId: id,
+      topics: [{ topic: OTHER, partitions: [{ partition: 0, offset: '1' }] }],
+    };
+    await expect(transaction.send({ topic: TOPIC, messages: messages('later') })).rejects.toMatchObject(
+      fenced,
+    );
+    await expect(transaction.sendOffsets(offsets)).rejects.toMatchObject(fenced);
+    await expect(transaction.commit()).rejects.toMatchObject(fenced);
+    await expect(transaction.abort()).rejects.toMatchObject(fenced);
+    await expect(first.transaction()).rejects.toMatchObject(fenced);
+  });
+
+  test('that was fenced says so of offsets too', async () => {
+    const id = unique('fenced');
+    const first = await makeProducer(id);
+    await (await first.transaction()).commit();
+    const second = await makeProducer(id);
+    await (await second.transaction()).commit();
+    const transaction = await first.transaction();
+    const offsets = {
+      consumerGroupId: id,
+      topics: [{ topic: OTHER, partitions: [{ partition: 0, offset: '1' }] }],
+    };
+    const fenced = { name: 'KafkaJSProtocolError', type: 'PRODUCER_FENCED' };
+    await expect(transaction.sendOffsets(offsets)).rejects.toMatchObject(fenced);
+    await expect(transaction.commit()).rejects.toMatchObject(fenced);
+    await expect(first.transaction()).rejects.toMatchObject(fenced);
   });
 
   test('goes on after a transaction that failed', async () => {

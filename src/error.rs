@@ -19,6 +19,8 @@ pub const CODE_DESTROY: i32 = -197;
 pub const CODE_UNKNOWN_TOPIC: i32 = 3;
 /// Kafka's code for a partition whose leader is being elected.
 pub const CODE_LEADER_NOT_AVAILABLE: i32 = 5;
+/// Kafka's code for a member of a group that belongs to an earlier generation.
+pub const CODE_ILLEGAL_GENERATION: i32 = 22;
 /// Kafka's code for a topic that the client may not know of.
 pub const CODE_TOPIC_AUTHORIZATION_FAILED: i32 = 29;
 /// Kafka's code for a topic that exists already.

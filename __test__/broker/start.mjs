@@ -107,6 +107,7 @@ async function makeBroker(options) {
     ownsDirectory: !dataDir,
     logFile: resolve(options.logFile ?? join(directory, 'broker.log')),
     java: [...jvm, `-Dlog4j2.configurationFile=${LOGGING}`, '-cp', `${jars}/*`],
+    clusterId: options.clusterId ?? CLUSTER_ID,
     properties,
     formatArguments,
     version: KAFKA_VERSION,
@@ -204,16 +205,17 @@ class Broker {
    * nothing but the version and the node, so the result is kept beside the jars and copied.
    */
   async #format() {
-    const { directory, java, formatArguments, properties } = this.#settings;
+    const { directory, java, formatArguments, properties, clusterId } = this.#settings;
     const log = join(directory, 'log');
     if (existsSync(join(log, 'meta.properties'))) return;
-    const plain = formatArguments.length === 0 && !('log.dirs' in properties);
+    const isUsual = clusterId === CLUSTER_ID && !('log.dirs' in properties);
+    const plain = formatArguments.length === 0 && isUsual;
     const kept = join(CACHE, `formatted-${properties['node.id'] ?? 1}`);
     if (plain && existsSync(kept)) {
       cpSync(kept, log, { recursive: true });
       return;
     }
-    const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', CLUSTER_ID];
+    const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId];
     const config = ['--config', join(directory, 'server.properties')];
     const { status, stdout, stderr } = spawnSync('java', [...java, ...tool, ...config, ...formatArguments], {
       encoding: 'utf8',

@@ -111,6 +111,15 @@ export class Consumer implements ConsumerShape {
     this.#parts.emitter.emit(consumerEvents.CONNECT);
   }
 
+  /**
+   * The member of the group that this consumer is, for transactions; also while it is closing.
+   *
+   * @internal
+   */
+  member(): NativeConsumer | undefined {
+    return this.#latest?.native;
+  }
+
   /** Makes the handle, unless there is one already that was made with the same properties and settings. */
   async #create(): Promise<void> {
     const { onReplies, assigned = false, created } = this.#internals;

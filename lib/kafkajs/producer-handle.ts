@@ -17,7 +17,7 @@ import {
   WRITTEN_PARTITION,
   WRITTEN_WORDS,
 } from '../boundary/reports.js';
-import { call, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
+import { call, errorOf, NativeProducer, valueOf, type Failure, type NativeConsumer } from '../native.js';
 import { OutgoingBuffer, type OutgoingRecord } from '../packed/outgoing.js';
 import { ConnectionTrouble } from './connection-error.js';
 import type { EventOf } from './core-events.js';
@@ -140,6 +140,12 @@ export class ProducerHandle {
   async step(take: (native: NativeProducer) => Promise<Failure | null | undefined>): Promise<void> {
     this.outgoing.flush();
     valueOf(await take(this.#native));
+  }
+
+  /** The error that has made it useless, if there was one. */
+  fatalError(): KafkaJSError | undefined {
+    const failure = this.#closed ? undefined : this.#native.fatalError();
+    return failure ? errorOf(failure) : undefined;
   }
 
   /** Asks for a topic's partitions. */

@@ -57,4 +57,5 @@ export type {
   LegacyPartitioner,
   Sender,
   Transaction,
+  TransactionOffsets,
 } from './types/producer.js';

@@ -2,13 +2,14 @@ import { ok as assert } from 'node:assert';
 import type { Failure, NativeProducer } from '../native.js';
 import { isKafkaError, KafkaJSNonRetriableError, type LibrdkafkaError } from './errors.js';
 import { offsetsToCommit } from './offsets.js';
+import { readerOf } from './offsets-reader.js';
 import type { ProducerHandle } from './producer-handle.js';
 import type {
-  Offsets,
   ProducerBatch,
   ProducerRecord,
   RecordMetadata,
   Transaction as TransactionShape,
+  TransactionOffsets,
 } from './types.js';
 
 /** How long a transaction that is left open may take to be aborted when its producer disconnects, in milliseconds. */
@@ -26,6 +27,8 @@ interface Scope {
   send(batch: ProducerBatch, check: () => void): Promise<RecordMetadata[]>;
   /** Takes a step of librdkafka's. */
   step(take: Step): Promise<void>;
+  /** Why the producer is of no more use, if it is known. */
+  lost(): unknown;
   /** Starts over with a new epoch. */
   renew(): Promise<void>;
 }
@@ -55,12 +58,15 @@ export class Transactions {
       requestTimeout: owner.requestTimeout,
       send: (batch, check) => owner.send(this.#handle, batch, check),
       step: (take) => this.#step(take),
+      lost: () => this.#findLost(),
       renew: () => this.#renew(),
     };
   }
 
   /** Begins a transaction. */
   async begin(): Promise<TransactionShape> {
+    const lost = this.#findLost();
+    if (lost !== undefined) throw lost;
     if (this.#beginning || this.#current?.isOpen) {
       throw new KafkaJSNonRetriableError(
         'There is already an ongoing transaction for this producer. Please end the transaction before beginning another.',
@@ -68,7 +74,6 @@ export class Transactions {
     }
     this.#beginning = true;
     try {
-      if (this.#lost !== undefined) throw this.#lost;
       await this.#initialize();
       await this.#step((native) => native.beginTransaction());
       const transaction = new Transaction(this.#scope);
@@ -112,6 +117,11 @@ export class Transactions {
     await this.#handle.close(timeout);
   }
 
+  /** librdkafka learns of it from any request, and drops what is under way without a word of it. */
+  #findLost(): unknown {
+    return (this.#lost ??= this.#handle.fatalError());
+  }
+
   async #step(take: Step): Promise<void> {
     try {
       await this.#handle.step(take);
@@ -127,10 +137,13 @@ type State = 'active' | 'committing' | 'aborting' | 'failed' | 'ended';
 /** kafkajs's transaction. A commit that failed can be made again or followed by an abort, after which the producer goes on; kafkajs's is stuck. */
 class Transaction {
   readonly #scope: Scope;
-  readonly #sends = new Set<Promise<RecordMetadata[]>>();
+  /** What was begun within it and has not ended. */
+  readonly #pending = new Set<Promise<unknown>>();
   #state: State = 'active';
   /** The first failure of a send: librdkafka names later ones after it no more. */
   #failure: unknown;
+  /** The failure of the last offsets: without them, what was read would be worked on again. */
+  #offsetsFailure: unknown;
   /** Why neither it nor its producer is of use any more. */
   #lost: unknown;
 
@@ -161,10 +174,7 @@ class Transaction {
         'active',
       ),
       sendBatch: guard((batch: ProducerBatch) => this.#send(batch), 'active'),
-      sendOffsets: guard(
-        (offsets: Offsets & { consumerGroupId: string }) => this.#sendOffsets(offsets),
-        'active',
-      ),
+      sendOffsets: guard((offsets: TransactionOffsets) => this.#sendOffsets(offsets), 'active'),
       commit: guard(() => this.#commit(), 'active', 'failed'),
       abort: guard(() => this.#abort(), 'active', 'failed'),
       isActive: () => this.#state === 'active',
@@ -178,37 +188,62 @@ class Transaction {
     const send = this.#scope.send(batch, check).catch((error: unknown) => {
       throw this.#explained(error);
     });
-    this.#sends.add(send);
-    const forget = (): boolean => this.#sends.delete(send);
-    send.then(forget, forget);
-    return send;
+    return this.#begun(send);
+  }
+
+  /** Whoever does not wait for it does not know yet whether it fails: the end of the transaction waits. */
+  #begun<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work);
+    const forget = (): boolean => this.#pending.delete(work);
+    work.then(forget, forget);
+    return work;
   }
 
   /** The error, or the one that it follows from. */
   #explained(error: unknown): unknown {
-    const { type } = ((error as Error).cause ?? {}) as Partial<LibrdkafkaError>;
-    if (this.#failure !== undefined && type !== undefined && CONSEQUENCES.has(type)) return this.#failure;
+    const lost = this.#scope.lost();
+    if (lost !== undefined) {
+      this.#lost ??= lost;
+      if (this.#state === 'active') this.#state = 'ended';
+      return lost;
+    }
+    if (this.#failure !== undefined && isConsequence(error)) return this.#failure;
     this.#failure ??= error;
     return error;
   }
 
-  async #sendOffsets({ consumerGroupId, topics }: Offsets & { consumerGroupId: string }): Promise<void> {
-    assert(consumerGroupId, 'Missing consumerGroupId');
+  #sendOffsets(offsets: TransactionOffsets): Promise<void> {
+    return this.#begun(this.#trySendOffsets(offsets));
+  }
+
+  async #trySendOffsets(offsets: TransactionOffsets): Promise<void> {
+    try {
+      await this.#offsetsSent(offsets);
+      this.#offsetsFailure = undefined;
+    } catch (error) {
+      this.#offsetsFailure = isKafkaError(error) ? this.#explained(error) : error;
+      throw this.#offsetsFailure;
+    }
+  }
+
+  async #offsetsSent({ consumer, consumerGroupId, topics }: TransactionOffsets): Promise<void> {
+    if (consumer === undefined || consumer === null) assert(consumerGroupId, 'Missing consumerGroupId');
     assert(topics, 'Missing offset topics');
+    const reader = consumer ? readerOf(consumer) : (consumerGroupId as string);
     const offsets = offsetsToCommit(
       topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, ...partition }))),
     );
     if (offsets.length === 0) return;
     const { requestTimeout } = this.#scope;
-    await this.#scope.step((native) => native.sendOffsets(consumerGroupId, offsets, requestTimeout));
+    await this.#scope.step((native) => native.sendOffsets(reader, offsets, requestTimeout));
   }
 
   async #commit(): Promise<void> {
     this.#state = 'committing';
     try {
-      // Whoever does not wait for a send does not know yet whether it fails: the commit must not pass it over.
-      const sends = await Promise.allSettled(this.#sends);
-      for (const send of sends) if (send.status === 'rejected') throw send.reason;
+      const ended = await Promise.allSettled(this.#pending);
+      for (const one of ended) if (one.status === 'rejected') throw one.reason;
+      if (this.#offsetsFailure !== undefined) throw this.#offsetsFailure;
       await this.#scope.step((native) => native.commitTransaction());
       this.#state = 'ended';
     } catch (error) {
@@ -220,22 +255,31 @@ class Transaction {
     this.#state = 'aborting';
     // librdkafka ends a transaction for good when it aborts it before the coordinator has taken up the partitions of what was sent,
     // which takes longest right behind another transaction. Where a send has failed, nothing more need be waited for.
-    await Promise.all(this.#sends).catch(() => undefined);
+    await Promise.all(this.#pending).catch(() => undefined);
     try {
       await this.#scope.step((native) => native.abortTransaction());
       // librdkafka goes on behind the sequence number of a record that the broker has refused, which fails the next transaction.
       if ((this.#failure as Error | undefined)?.name === 'KafkaJSProtocolError') await this.#scope.renew();
       this.#state = 'ended';
     } catch (error) {
-      throw this.#failed(error);
+      throw this.#failed(error, isConsequence(error) ? (this.#scope.lost() ?? error) : error);
     }
   }
 
   #failed(error: unknown, told = error): unknown {
-    if (isLost(error)) this.#lost = told;
+    if (isLost(error) || isLost(told)) this.#lost ??= told;
     this.#state = this.#lost === undefined ? 'failed' : 'ended';
     return told;
   }
+}
+
+/** Whether an error says no more than that there was another one before. */
+function isConsequence(error: unknown): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const { type } = cause as Partial<LibrdkafkaError>;
+    if (type !== undefined && CONSEQUENCES.has(type)) return true;
+  }
+  return false;
 }
 
 const isLost = (error: unknown): boolean => isKafkaError(error) && error.fatal === true;

@@ -25,6 +25,7 @@ use crate::assignor::{
 };
 use crate::codec::outgoing::{Outgoing, Reader};
 use crate::consumer::inbox::{Inbox, TopicSubscription};
+use crate::consumer::members;
 use crate::consumer::membership::{Membership, division_timeout};
 use crate::consumer::slots::{AutoCommit, Slots};
 use crate::consumer::{Consumer, Mode, Settings};
@@ -47,6 +48,8 @@ pub struct NativeConsumer {
     requests: Option<Arc<Requests>>,
     network: Arc<Network>,
     commits_watched: Arc<AtomicBool>,
+    number: u32,
+    group: String,
 }
 
 #[napi]
@@ -104,7 +107,9 @@ impl NativeConsumer {
         let taker = Arc::clone(&sink);
         let consumer =
             Consumer::start(handle, settings, sink, |intake| taker.connect(intake)).map_err(thrown)?;
-        Ok(Self { consumer: Arc::new(consumer), requests, network, commits_watched })
+        let group = properties.get("group.id").cloned().unwrap_or_default();
+        let number = members::new_number();
+        Ok(Self { consumer: Arc::new(consumer), requests, network, commits_watched, number, group })
     }
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
@@ -169,6 +174,13 @@ impl NativeConsumer {
         either(ensure().await)
     }
 
+    /// What a producer's transactions know this consumer by.
+    #[napi(getter)]
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Joins the group; the assignment arrives as an event.
     #[napi]
     pub async fn subscribe(&self, topics: Vec<NativeSubscription>) -> Option<Failure> {
@@ -176,6 +188,9 @@ impl NativeConsumer {
             .into_iter()
             .map(|t| TopicSubscription { topic: t.topic, from_beginning: t.from_beginning })
             .collect();
+        if let Ok(handle) = self.consumer.handle() {
+            members::joins(self.number, &self.group, &handle);
+        }
         outcome(self.consumer.subscribe(topics).await)
     }
 

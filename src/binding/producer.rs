@@ -3,6 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use napi::bindgen_prelude::{Either, Function, Uint32Array};
 use napi_derive::napi;
@@ -14,7 +15,8 @@ use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Partition, PartitionMetadata};
 use super::signal::{ProducerArgs, ProducerSink};
 use crate::admin::topics;
-use crate::producer::{Producer, Settings, Step, may_gather};
+use crate::error::Error;
+use crate::producer::{Producer, Reader, Settings, Step, may_gather};
 
 /// Events that a producer queues instead of calling back.
 const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_DR
@@ -22,6 +24,9 @@ const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_DR
     | rdkafka_sys::RD_KAFKA_EVENT_LOG
     | rdkafka_sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH
     | rdkafka_sys::RD_KAFKA_EVENT_STATS;
+
+/// librdkafka's own `transaction.timeout.ms`.
+const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A partition, as the metadata describes it.
 #[napi(object)]
@@ -74,7 +79,10 @@ impl NativeProducer {
             .map(|conf| conf.with_events(EVENTS))
             .map_err(thrown)?;
         let gathers = may_gather(|name| properties.get(name).map(String::as_str));
-        let settings = Settings { watched: watch_requests, gathers };
+        let transaction_timeout = properties.get("transaction.timeout.ms").and_then(|ms| ms.parse().ok());
+        let transaction_timeout =
+            transaction_timeout.map_or(DEFAULT_TRANSACTION_TIMEOUT, Duration::from_millis);
+        let settings = Settings { watched: watch_requests, gathers, transaction_timeout };
         let producer = Producer::start(conf, settings, Box::new(sink)).map_err(thrown)?;
         Ok(Self { producer })
     }
@@ -160,16 +168,27 @@ impl NativeProducer {
         outcome(self.producer.transaction(Step::Begin, None).await)
     }
 
-    /// Adds a group's offsets to the transaction.
+    /// Adds offsets to the transaction: those that a consumer has read, given by its number, or those of a group.
     #[napi]
     pub async fn send_offsets(
         &self,
-        group_id: String,
+        reader: Either<u32, String>,
         offsets: Vec<NativeOffset>,
         timeout: u32,
     ) -> Option<Failure> {
         let offsets = offsets.into_iter().map(Partition::from).collect();
-        outcome(self.producer.transaction(Step::Offsets(group_id, offsets), Some(millis(timeout))).await)
+        let reader = match reader {
+            Either::A(number) => Reader::Consumer(number),
+            Either::B(group) => Reader::Group(group),
+        };
+        outcome(self.producer.transaction(Step::Offsets(reader, offsets), Some(millis(timeout))).await)
+    }
+
+    /// The error that has made the producer useless, if there was one.
+    #[napi]
+    pub fn fatal_error(&self) -> Option<Failure> {
+        let (code, message) = self.producer.handle().ok()?.fatal_error()?;
+        outcome(Err(Error { fatal: true, ..Error::new("use the producer", code, message) }))
     }
 
     /// Commits the transaction, within what is left of the transaction's own time.

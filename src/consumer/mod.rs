@@ -8,6 +8,7 @@
 mod commits;
 pub mod inbox;
 pub mod intake;
+pub mod members;
 pub mod membership;
 pub mod offset_tracker;
 mod poll_loop;

@@ -2,6 +2,7 @@
 //! reports and settles what they are about.
 
 mod dispatch;
+mod fencing;
 mod keyless;
 pub mod opaque;
 mod outbox;
@@ -26,6 +27,7 @@ use outbox::{Chunk, Outbox};
 use poll_loop::PollLoop;
 use reports::{Reports, SendTable};
 
+pub use fencing::Reader;
 pub use keyless::may_gather;
 pub use transactions::Step;
 
@@ -85,6 +87,8 @@ pub struct Settings {
     pub watched: bool,
     /// Requests without a key may share a partition (see [`may_gather`]).
     pub gathers: bool,
+    /// How long a transaction may take.
+    pub transaction_timeout: Duration,
 }
 
 /// A running producer.
@@ -94,6 +98,7 @@ pub struct Producer {
     shared: Mutex<Option<Arc<Shared>>>,
     outbox: Arc<Outbox>,
     network: Arc<Network>,
+    transaction_timeout: Duration,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -126,7 +131,13 @@ impl Producer {
             .name("kafka-producer".into())
             .spawn(move || poll_loop.run())
             .map_err(|e| Error::state("start the producer", format!("no thread: {e}")))?;
-        Ok(Self { shared: Mutex::new(Some(shared)), outbox, network, thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            shared: Mutex::new(Some(shared)),
+            outbox,
+            network,
+            transaction_timeout: settings.transaction_timeout,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     fn shared(&self) -> Result<Arc<Shared>> {

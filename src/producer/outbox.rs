@@ -193,6 +193,11 @@ impl Outbox {
         state.chunks.is_empty() && !state.producing
     }
 
+    /// Whether the thread has ended: nothing is handed over any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     /// Asks the thread to end; dropping `done` says that it has ended before.
     pub(super) fn close(&self, timeout: Duration, done: oneshot::Sender<()>) {
         let mut state = self.lock();

@@ -12,10 +12,11 @@ use rdkafka::producer::DefaultProducerContext;
 use super::dispatch::Flush;
 use super::keyless::LONGEST_RUN;
 use super::reports::{Reports, SENT};
-use super::{Producer, Settings, Sink};
+use super::{Producer, Settings, Sink, Step};
 use crate::binding::librdkafka::Conf;
 use crate::boundary::events::ProducerEvent;
 use crate::codec::outgoing::{NO_PARTITION, NULL_LENGTH, REQUEST, Reader, SEND};
+use crate::error::CODE_TIMED_OUT;
 use crate::rpc::requests::Requests;
 
 const TOPIC: &str = "chunks";
@@ -225,4 +226,17 @@ fn keys_go_where_they_belong_however_prompt_replies_are() {
     rig.answered_after(Duration::ZERO);
     let counts = rig.ask(MANY, true);
     assert_eq!(used(&counts), PARTITIONS as usize, "{counts:?}");
+}
+
+#[test]
+fn the_end_of_a_transaction_does_not_wait_for_held_records_for_ever() {
+    let rig = Rig::new();
+    // As if a thread never came back from handing records over.
+    assert!(rig.producer.outbox.try_bypass());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    for step in [Step::Commit, Step::Abort] {
+        let ended = rig.producer.transaction(step, Some(NOT_LONG));
+        assert_eq!(runtime.block_on(ended).unwrap_err().code, CODE_TIMED_OUT);
+    }
+    rig.producer.outbox.produced(0);
 }

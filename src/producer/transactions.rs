@@ -1,17 +1,20 @@
 //! The steps of a transaction. They wait for the coordinator, each on a thread that may.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 
 use super::Producer;
+use super::fencing::{self, Reader};
 use crate::binding::librdkafka::Partition;
-use crate::error::{Error, Result};
+use crate::error::{CODE_TIMED_OUT, Error, Result};
 
 /// How often to look whether held records have been handed over; they are held for 5 ms at most.
 const LOOK: Duration = Duration::from_millis(1);
 /// librdkafka's "as long as the transaction itself may take".
 const TRANSACTION_TIMEOUT: i32 = -1;
+/// What errors of this file name.
+const OPERATION: &str = "use a transaction";
 
 /// One call of librdkafka's.
 pub enum Step {
@@ -19,8 +22,8 @@ pub enum Step {
     Init,
     /// Begin.
     Begin,
-    /// Add a group's offsets.
-    Offsets(String, Vec<Partition>),
+    /// Add offsets of what was read.
+    Offsets(Reader, Vec<Partition>),
     /// Commit.
     Commit,
     /// Abort.
@@ -33,19 +36,34 @@ impl Producer {
         let handle = self.handle()?;
         // Records that are still held belong to the transaction that ends, not to the next.
         if matches!(step, Step::Commit | Step::Abort) {
-            while !self.outbox.is_empty() {
-                tokio::time::sleep(LOOK).await;
-            }
+            self.handed_over(timeout.unwrap_or(self.transaction_timeout)).await?;
         }
         let timeout_ms = timeout
             .map_or(TRANSACTION_TIMEOUT, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
         let take = move || match step {
             Step::Init => handle.init_transactions(timeout_ms),
             Step::Begin => handle.begin_transaction(),
-            Step::Offsets(group, offsets) => handle.send_offsets(&group, &offsets, timeout_ms),
+            Step::Offsets(reader, offsets) => fencing::shares(&handle, &reader, offsets, timeout_ms)?
+                .iter()
+                .try_for_each(|(group, offsets)| handle.send_offsets(group, offsets, timeout_ms)),
             Step::Commit => handle.commit_transaction(timeout_ms),
             Step::Abort => handle.abort_transaction(timeout_ms),
         };
-        spawn_blocking(take).await.unwrap_or_else(|e| Err(Error::state("use a transaction", e.to_string())))
+        spawn_blocking(take).await.unwrap_or_else(|e| Err(Error::state(OPERATION, e.to_string())))
+    }
+
+    /// Waits until librdkafka has all records that JavaScript has handed over.
+    async fn handed_over(&self, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        while !self.outbox.is_empty() {
+            if self.outbox.has_ended() {
+                return Err(Error::closed(OPERATION));
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::new(OPERATION, CODE_TIMED_OUT, "its records are still held back"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 }

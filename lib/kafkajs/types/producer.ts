@@ -39,15 +39,24 @@ export interface Producer extends Sender {
   logger(): Logger;
 }
 
+/** What {@link Transaction.sendOffsets} takes: the offsets, and who has read. One of both, the consumer where it is at hand. */
+export type TransactionOffsets = Offsets & {
+  /**
+   * The consumer group whose offsets they are. If a consumer of this process is in that group, it counts as the one that has read;
+   * otherwise whoever sends them is believed.
+   */
+  consumerGroupId?: string;
+  /** The running consumer that has read: a {@link Consumer}, or NestJS's server or client that has one. Before `consumerGroupId`. */
+  consumer?: object;
+};
+
 /** kafkajs's transaction. */
 export interface Transaction extends Sender {
-  /** Has the group's offsets committed with the transaction. */
-  sendOffsets(
-    offsets: Offsets & {
-      /** The consumer group whose offsets they are. */
-      consumerGroupId: string;
-    },
-  ): Promise<void>;
+  /**
+   * Has the offsets of what was read committed with the transaction. They are refused (`ILLEGAL_GENERATION`, `UNKNOWN_MEMBER_ID`) when
+   * the consumer that has read has lost the partition, so that two members never both commit.
+   */
+  sendOffsets(offsets: TransactionOffsets): Promise<void>;
   /** Makes all of it visible; waits for what is being sent. */
   commit(): Promise<void>;
   /** Drops all of it. */

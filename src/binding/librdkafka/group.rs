@@ -1,12 +1,12 @@
 //! A consumer group as its coordinator describes it.
 
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 
 use rdkafka_sys as sys;
 
 use super::handle::c_name;
 use super::{Handle, check};
-use crate::error::{Error, Result};
+use crate::error::{CODE_INVALID_ARG, Error, Result};
 
 /// What brokers call the state of a group that they do not know.
 pub const DEAD_GROUP: &str = "Dead";
@@ -100,7 +100,57 @@ impl Group {
     }
 }
 
+/// What a transaction's offsets are committed in the name of: a group, or a member of it in its present generation.
+pub struct GroupMetadata {
+    raw: *mut sys::rd_kafka_consumer_group_metadata_t,
+}
+
+impl GroupMetadata {
+    /// Of a group as such: whoever commits is taken.
+    pub fn of_group(operation: &'static str, group: &str) -> Result<Self> {
+        let group = CString::new(group).map_err(|_| {
+            Error::new(operation, CODE_INVALID_ARG, "a group's name may not contain a zero byte")
+        })?;
+        // SAFETY: the name is NUL-terminated and copied; what is allocated is owned by the new value.
+        Ok(Self { raw: unsafe { sys::rd_kafka_consumer_group_metadata_new(group.as_ptr()) } })
+    }
+
+    pub(super) fn as_ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
+        self.raw
+    }
+
+    /// Whether it names a member: a consumer that the group has expelled has no generation any more.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.raw) >= 0 }
+    }
+}
+
+impl Drop for GroupMetadata {
+    fn drop(&mut self) {
+        // SAFETY: owned by this value.
+        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.raw) };
+    }
+}
+
 impl Handle {
+    /// This consumer as a member of its group, at this moment; `None` once it has left for good. Asks librdkafka's main
+    /// thread.
+    #[must_use]
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        // SAFETY: the handle is alive; what is allocated is owned by the new value.
+        let raw = unsafe { sys::rd_kafka_consumer_group_metadata(self.as_ptr()) };
+        (!raw.is_null()).then_some(GroupMetadata { raw })
+    }
+
+    /// The cluster's name, if a broker tells it in time.
+    #[must_use]
+    pub fn cluster(&self, timeout_ms: i32) -> Option<String> {
+        // SAFETY: the handle is alive; the text is allocated for the caller.
+        unsafe { self.take_text(sys::rd_kafka_clusterid(self.as_ptr(), timeout_ms)) }
+    }
+
     /// Asks the coordinator of a group to describe it; one that no broker knows is [`DEAD_GROUP`].
     pub fn describe_group(&self, group: &str, timeout_ms: i32) -> Result<Group> {
         const OPERATION: &str = "describe the group";

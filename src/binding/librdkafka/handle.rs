@@ -207,6 +207,19 @@ impl Handle {
         }
     }
 
+    /// The partitions that this consumer has at this moment. Asks librdkafka's main thread.
+    pub fn assignment(&self) -> Result<Vec<Partition>> {
+        let mut list = std::ptr::null_mut();
+        // SAFETY: the handle is alive, the out parameter writable; on success the list is owned by the caller, who copies
+        // and frees it.
+        unsafe {
+            check("read the assignment", sys::rd_kafka_assignment(self.raw, &raw mut list))?;
+            let partitions = super::partitions::copy_list(list);
+            sys::rd_kafka_topic_partition_list_destroy(list);
+            Ok(partitions)
+        }
+    }
+
     /// Whether the group has already given this member's partitions to others.
     #[must_use]
     pub fn assignment_lost(&self) -> bool {

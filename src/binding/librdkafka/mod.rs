@@ -28,7 +28,7 @@ pub use admin::{
 pub use bearer::BearerToken;
 pub use conf::Conf;
 pub use event::{DeliveryReport, Event, EventKind, LogLine};
-pub use group::{DEAD_GROUP, Group, GroupMember};
+pub use group::{DEAD_GROUP, Group, GroupMember, GroupMetadata};
 pub use handle::Handle;
 pub use hold::HeldTopics;
 pub use message::{Message, Messages};
@@ -36,6 +36,7 @@ pub use metadata::{BrokerMetadata, Metadata, PartitionMetadata, Scope, TopicMeta
 pub use partitions::{OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Partition, PartitionList};
 pub use produce::{PARTITION_UNASSIGNED, Record, RecordHeaders, Topic};
 pub use queue::{Queue, Wake};
+pub use transactions::SEND_OFFSETS;
 
 use std::ffi::{CStr, c_char};
 

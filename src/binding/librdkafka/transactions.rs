@@ -1,13 +1,14 @@
 //! A transactional producer's calls. All but beginning wait for the transaction coordinator.
 
-use std::ffi::CString;
-
 use rdkafka_sys as sys;
 
 use super::handle::Handle;
 use super::partitions::{Partition, PartitionList};
-use super::take_error;
-use crate::error::{CODE_INVALID_ARG, Error, Result};
+use super::{GroupMetadata, take_error};
+use crate::error::Result;
+
+/// What errors of a transaction's offsets name.
+pub const SEND_OFFSETS: &str = "send offsets to the transaction";
 
 impl Handle {
     /// Gets the producer's id and epoch, fences earlier producers of the same name and ends their transaction.
@@ -28,21 +29,21 @@ impl Handle {
         unsafe { take_error("begin a transaction", sys::rd_kafka_begin_transaction(self.as_ptr())) }
     }
 
-    /// Commits a group's offsets as part of the transaction.
-    pub fn send_offsets(&self, group: &str, offsets: &[Partition], timeout_ms: i32) -> Result<()> {
-        const OPERATION: &str = "send offsets to the transaction";
-        let group = CString::new(group).map_err(|_| {
-            Error::new(OPERATION, CODE_INVALID_ARG, "a group's name may not contain a zero byte")
-        })?;
+    /// Commits offsets as part of the transaction, in the name of a group or of one of its members.
+    pub fn send_offsets(&self, group: &GroupMetadata, offsets: &[Partition], timeout_ms: i32) -> Result<()> {
         let list = PartitionList::new(offsets);
-        // SAFETY: the group's name is copied; handle, list and group are alive during the call, which copies what
-        // it needs; the group is freed once; the error object is owned by the caller.
+        // SAFETY: handle, list and group are alive during the call, which copies what it needs; the error object is
+        // owned by the caller.
         unsafe {
-            let group = sys::rd_kafka_consumer_group_metadata_new(group.as_ptr());
-            let error =
-                sys::rd_kafka_send_offsets_to_transaction(self.as_ptr(), list.as_ptr(), group, timeout_ms);
-            sys::rd_kafka_consumer_group_metadata_destroy(group);
-            take_error(OPERATION, error)
+            take_error(
+                SEND_OFFSETS,
+                sys::rd_kafka_send_offsets_to_transaction(
+                    self.as_ptr(),
+                    list.as_ptr(),
+                    group.as_ptr(),
+                    timeout_ms,
+                ),
+            )
         }
     }
 
