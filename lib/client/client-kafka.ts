@@ -25,10 +25,13 @@ import { getOwn } from '../own-property.js';
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
 import { atOnce, onceConnected } from './observables.js';
-import { PendingRequests, type ReplyCallback, type RequestOrigin } from './pending-requests.js';
+import { NO_PARTITION, PendingRequest, PendingRequests, type ReplyCallback } from './pending-requests.js';
 import { Replies } from './replies.js';
 
 type Status = `${KafkaStatus}`;
+
+/** Longest time for finding out why a request cannot be answered, in milliseconds. */
+const LONGEST_EXPLANATION = 3000;
 
 const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;
 
@@ -184,7 +187,7 @@ export class ClientKafka extends ClientProxy {
     const producer = client.producer(this.options.producer, {
       timeout: this.#sendOptions.timeout,
       requestFailed: (slot, generation, err) => this.#replies.fail(slot, generation, err),
-      requestTopic: (slot, generation) => this.#pending.origin(slot, generation)?.asked,
+      requestTopic: (slot, generation) => this.#pending.find(slot, generation)?.asked,
     });
     this._producer = attempt.producer = producer;
     this.registerProducerEventListeners();
@@ -197,6 +200,11 @@ export class ClientKafka extends ClientProxy {
           assigned: this.options.replies === 'assigned',
           replyTimeout: this.options.replyTimeout,
           onRequestsExpired: (requests) => this.#replies.expired(requests),
+          // Another one does not know of the requests of this one.
+          closed: () => {
+            if (this._consumer === attempt.consumer) this.consumerAssignments = {};
+            this.#replies.stopped();
+          },
           onReplyPartitions: (partitions, read) => {
             this.consumerAssignments = partitions;
             this.#replies.moved(read);
@@ -359,53 +367,75 @@ export class ClientKafka extends ClientProxy {
       const { maxPendingRequests = Number.POSITIVE_INFINITY } = this.options;
       if (this.#pending.size >= maxPendingRequests) throw new KafkaPendingRequestsError(maxPendingRequests);
       const record = this.#serialize(partialPacket.data, pattern);
-      const origin = { asked: pattern, topic, partition };
-      const slot = this.#pending.open(callback, origin);
+      const request = new PendingRequest(pattern, { topic, partition }, callback);
+      const slot = this.#pending.open(request);
       const generation = this.#pending.generation(slot);
       if (record instanceof Promise) {
         record
-          .then((resolved) => this.#request(origin, slot, generation, resolved))
+          .then((resolved) => this.#request(request, slot, generation, resolved))
           .catch((err: unknown) => this.#replies.fail(slot, generation, err));
       } else {
         try {
-          this.#request(origin, slot, generation, record);
+          this.#request(request, slot, generation, record);
         } catch (err) {
           this.#replies.fail(slot, generation, err);
         }
       }
       return () => this.#replies.forget(slot, generation);
     } catch (err) {
-      if (err instanceof InvalidKafkaClientTopicException) {
-        own(this.#explain(err, callback), () => this.#replies.call(callback, { err }));
-      } else callback({ err });
+      if (err instanceof InvalidKafkaClientTopicException) return this.#refuse(err, callback);
+      callback({ err });
       return () => undefined;
     }
   }
 
-  /** Says why a client that did subscribe has no reply partition: there are too few of them for the group. */
-  async #explain(
-    err: InstanceType<typeof InvalidKafkaClientTopicException>,
-    callback: ReplyCallback,
-  ): Promise<void> {
+  /**
+   * Says why there is no reply partition for a request to a pattern that was subscribed to. The request waits meanwhile, and ends like
+   * every other.
+   */
+  #refuse(err: InstanceType<typeof InvalidKafkaClientTopicException>, callback: ReplyCallback): () => void {
     const topic = this.responsePatterns.find((name) => err.message.includes(`(${name})`));
-    const explainable = topic !== undefined && this.options.replies !== 'assigned';
-    const shortage = explainable ? await this._consumer?.describeShortage(topic) : undefined;
-    if (shortage) {
-      const { members, partitions } = shortage;
-      err.message += ` The reply topic has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'} and the group ${this.groupId} has ${members} ${members === 1 ? 'member' : 'members'}: each needs a partition of its own. Add partitions, or set the option replies: 'assigned'.`;
+    const consumer = this._consumer;
+    if (topic === undefined || consumer === null || this.options.replies === 'assigned') {
+      callback({ err });
+      return () => undefined;
     }
-    this.#replies.call(callback, { err });
+    if (!consumer.isSubscribedTo(topic)) {
+      err.message +=
+        ' The client was connected before: call subscribeToResponseOf() of all patterns before connect().';
+      callback({ err });
+      return () => undefined;
+    }
+    const slot = this.#pending.open(new PendingRequest('', { topic, partition: NO_PARTITION }, callback));
+    const generation = this.#pending.generation(slot);
+    const told = (): void => this.#replies.fail(slot, generation, err);
+    const limit = Math.min(LONGEST_EXPLANATION, this.options.replyTimeout ?? LONGEST_EXPLANATION);
+    const explained = async (): Promise<void> => {
+      await this.#explain(err, consumer, topic, limit);
+      told();
+    };
+    own(explained(), told);
+    return () => this.#replies.forget(slot, generation);
   }
 
-  #request(origin: RequestOrigin, slot: number, generation: number, record: OutgoingRecord): void {
+  /** Mostly there are too few partitions for the group. */
+  async #explain(err: Error, consumer: Consumer, topic: string, limit: number): Promise<void> {
+    const shortage = await consumer.describeShortage(topic, limit);
+    if (shortage === 'stopped') err.message += ' The consumer of the replies is stopped, or starting again.';
+    if (typeof shortage !== 'object') return;
+    const { members, partitions } = shortage;
+    err.message += ` The reply topic has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'} and the group ${this.groupId} has ${members} ${members === 1 ? 'member' : 'members'}: each needs a partition of its own. Add partitions, or set the option replies: 'assigned'.`;
+  }
+
+  #request(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
     const write = ([placed]: readonly OutgoingRecord[]): void => {
       // Unsubscribed while the topic's partitions were asked for.
       if (this.#pending.find(slot, generation) === undefined) return;
       const channel = this.producer.channel(this.#sendOptions);
-      const [topic, reply] = [channel.topic(origin.asked), channel.topic(origin.topic)];
-      channel.outgoing.request(topic, slot, generation, reply, origin.partition, placed as OutgoingRecord);
+      const [topic, reply] = [channel.topic(request.asked), channel.topic(request.topic)];
+      channel.outgoing.request(topic, slot, generation, reply, request.partition, placed as OutgoingRecord);
     };
-    this.producer.place(origin.asked, [record], write, (err) => this.#replies.fail(slot, generation, err));
+    this.producer.place(request.asked, [record], write, (err) => this.#replies.fail(slot, generation, err));
   }
 
   /** The reply topic of a pattern; a subclass may name it differently. */

@@ -1,3 +1,4 @@
+import { isolated } from '../async-context.js';
 import { errorFrom } from './describe.js';
 
 // The one door to what nobody awaits: functions of the application's, and promises that are started and left to themselves. What
@@ -7,12 +8,12 @@ import { errorFrom } from './describe.js';
 export type FailureListener = (error: Error) => void;
 
 /**
- * Calls a function of the application's whose answer nobody waits for. What it throws, and what its promise rejects with, goes to
+ * Calls a function of the application's whose answer nobody waits for, in an async context of its own. What it throws, and what its promise rejects with, goes to
  * `failed`.
  */
 export function runCallback(callback: () => unknown, failed: FailureListener): void {
   try {
-    const answer = callback();
+    const answer = isolated(callback);
     if (isThenable(answer)) own(answer, failed);
   } catch (error) {
     tell(failed, error);

@@ -28,6 +28,8 @@ export interface ConsumerInternals {
   marks?: () => OutgoingBuffer;
   /** Told of the binding's consumer, of each one when the consumer is started again. */
   created?: (native: NativeConsumer) => void;
+  /** The binding's consumer is closed: nothing more comes of it. */
+  closed?: () => void;
   /** The partitions that replies go to, and all that are read, after each assignment. */
   onReplyPartitions?: (partitions: Record<string, number>, owned: readonly TopicPartition[]) => void;
 }

@@ -193,6 +193,7 @@ export class Consumer implements ConsumerShape {
         runner?.close();
         this.#parts.batchEvents.stopped();
         if (this.#runner === runner) this.#runner = undefined;
+        this.#internals.closed?.();
       };
       this.#closing = close();
     }
@@ -270,11 +271,20 @@ export class Consumer implements ConsumerShape {
     }
   }
 
-  /** How many members the group has and how many partitions a topic has, as far as the cluster answers. @internal */
-  async describeShortage(topic: string): Promise<GroupShortage | undefined> {
-    const { groupId, requestTimeoutMs } = this.#parts.settings;
+  /** Whether a topic was subscribed to. @internal */
+  isSubscribedTo(topic: string): boolean {
+    return this.#parts.subscriptions.names().includes(topic);
+  }
+
+  /**
+   * How many members the group has and how many partitions a topic has, as far as the cluster answers within `timeout` ms.
+   *
+   * @internal
+   */
+  async describeShortage(topic: string, timeout: number): Promise<GroupShortage | 'stopped' | undefined> {
+    const { groupId } = this.#parts.settings;
     const native = this.#handle?.native;
-    return native && describeShortage(native, groupId, topic, requestTimeoutMs);
+    return native ? describeShortage(native, groupId, topic, timeout) : 'stopped';
   }
 
   #batch(batch: IncomingBatch, from: ConsumerHandle): void {

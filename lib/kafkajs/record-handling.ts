@@ -1,3 +1,4 @@
+import { OwnContext } from '../async-context.js';
 import type { ConsumerSettings } from '../options/consumer.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
 import type { BatchEvents } from './batch-events.js';
@@ -32,6 +33,7 @@ export interface RecordHandlingOptions extends BatchOwner {
 export class RecordHandling {
   readonly #options: RecordHandlingOptions;
   readonly #memory = new PartitionMemory();
+  #run: { readonly config: ConsumerRunConfig; readonly context: OwnContext } | undefined;
   /** Of the present run. */
   #resolved = new ResolvedOffsets();
 
@@ -41,12 +43,16 @@ export class RecordHandling {
 
   /** A runner for one run. */
   runner(config: ConsumerRunConfig): Runner {
+    // A run that starts again after a crash goes on in the context of the application's call.
+    if (this.#run?.config !== config) this.#run = { config, context: new OwnContext() };
+    const { context } = this.#run;
     const { settings, internals, batchEvents, log, paused, ownMarks, onGiveUp, onEscape } = this.#options;
     const { marks, recover, retry, originalError: original = (outcome: unknown) => outcome } = internals;
     const resolved = new ResolvedOffsets();
     this.#resolved = resolved;
     return new Runner({
       handler: this.#handler(config),
+      context,
       onBatch: (lane, segment) => batchEvents.begin(lane, segment),
       marks: marks ?? (() => ownMarks),
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,

@@ -1,3 +1,4 @@
+import { MessageContext, type OwnContext } from '../async-context.js';
 import { SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED, SETTLED_THROUGH } from '../boundary/outgoing.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
@@ -20,6 +21,8 @@ export interface RunnerOptions {
   readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
   /** Told of what goes to the handler next; what it returns, if anything, is called when that has been handled. */
   readonly onBatch?: ((lane: Lane, segment: Segment) => (() => void) | undefined) | undefined;
+  /** What records are handled in: that of the application's `run()` or `listen()`. */
+  readonly context: OwnContext;
   /** Takes the marks about handled records. */
   readonly marks: () => OutgoingBuffer;
   /** Partitions worked on at once. */
@@ -174,7 +177,8 @@ export class Runner {
     if (!this.#options.memory.enter(lane, () => this.#start(lane))) return;
     this.#active++;
     lane.state = 'running';
-    own(this.#run(lane), this.#options.onEscape);
+    // Who begins may be anybody: an application that resumes a partition in the middle of a request.
+    own(this.#options.context.runInAsyncScope(this.#run, this, lane), this.#options.onEscape);
   }
 
   /** Works on one segment after the other; between them a lane that waits for its turn gets it. */
@@ -221,10 +225,11 @@ export class Runner {
     const { marks, watch } = this.#options;
     while (segment.index < end && !lane.halted) {
       const index = segment.index;
+      const context = new MessageContext();
       let outcome: Outcome;
       watch?.begin(lane, batch, index);
       try {
-        let handled = handle(lane, batch, index);
+        let handled = context.begin(handle, lane, batch, index);
         if (handled instanceof Handling) {
           const { result, end: sequel } = handled;
           let isFailed = false;
@@ -235,15 +240,15 @@ export class Runner {
             isFailed = true;
             value = error;
           }
-          handled = isFailed
-            ? sequel.failed(value, lane, batch, index)
-            : sequel.succeeded(value, lane, batch, index);
+          handled = context.proceed(() =>
+            isFailed ? sequel.failed(value, lane, batch, index) : sequel.succeeded(value, lane, batch, index),
+          );
         }
         outcome = handled instanceof Promise ? await handled : handled;
         watch?.end(lane);
       } catch (error) {
         watch?.end(lane);
-        if (!(await this.#failed(error, lane, batch, index))) return false;
+        if (!(await this.#failed(error, lane, batch, index, context))) return false;
         outcome = undefined;
       }
       this.#progressed(lane);
@@ -272,13 +277,14 @@ export class Runner {
           SETTLED_ADVANCE | SETTLED_FINISHED | SETTLED_THROUGH,
         );
     };
+    const context = new MessageContext();
     watch?.begin(lane, batch, first);
     try {
-      await handle(lane, segment, resolve);
+      await context.begin(handle, lane, segment, resolve);
       watch?.end(lane);
     } catch (error) {
       watch?.end(lane);
-      await this.#failed(error, lane, batch, Math.min(segment.index, end - 1));
+      await this.#failed(error, lane, batch, Math.min(segment.index, end - 1), context);
       return false;
     }
     if (segment.index === first) {
@@ -298,7 +304,13 @@ export class Runner {
   }
 
   /** Lets the lane rest before the next delivery; true when there is to be none, for the record has been taken care of. */
-  async #failed(error: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<boolean> {
+  async #failed(
+    error: unknown,
+    lane: Lane,
+    batch: IncomingBatch,
+    index: number,
+    context: MessageContext,
+  ): Promise<boolean> {
     const { retry, recover, marks, memory, onFailure, onGiveUp } = this.#options;
     const offset = batch.offset(index);
     onFailure(error, lane, offset);
@@ -306,7 +318,9 @@ export class Runner {
     if (!lane.revoked) marks().settled(lane.slot, batch.sequence(index), SETTLED_COMMIT);
     // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
     if (this.#isPaused(lane)) return false;
-    if (recover !== undefined && !lane.revoked && (await recover(error, lane, batch, index))) return true;
+    if (recover !== undefined && !lane.revoked) {
+      if (await context.proceed(() => recover(error, lane, batch, index))) return true;
+    }
     const first = lane.retries === 0;
     const again = shouldRetry(retry, lane.retries);
     lane.retries++;
