@@ -1,66 +1,229 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBroker, type Broker } from './broker/start.mjs';
+import { blocksOf, PAGES } from './documentation/blocks';
+import {
+  compile,
+  copy,
+  folderOf,
+  FORMATS,
+  namedBlocks,
+  pointAt,
+  PROGRAMS,
+  write,
+} from './documentation/programs';
+import { SET_UPS } from './documentation/set-ups';
+import type { Format } from './documentation/programs';
 import { within } from './harness/wait';
 import { ROOT } from './package-consumers/install';
 
-// The code of the pages that a reader begins with, as it is printed there: blocks that begin with a file's name are that file.
+// The code of the guide, of README and of doc comments, as it is printed there: compiled as CommonJS and as ES modules under `strict`,
+// and run against a broker of its own, because it has names that are everybody's.
 
-const PAGES = ['README.md', 'docs/getting-started.md'] as const;
-const FOLDER = join(ROOT, 'target/documentation');
-const NAMED_BLOCK = /^```ts\n\/\/ (\S+\.ts)\n([^]*?)^```$/gm;
+const MINUTE = 60_000;
+const STARTED = 'docs/getting-started.md';
+const SPEC = 'docs/testing.md';
 
-function folderOf(page: string): string {
-  return join(FOLDER, page.replaceAll(/\W/g, '-'));
+/** Uses what README's files export, as the application around them would. */
+const README_CLIENT = `
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { lastValueFrom } from 'rxjs';
+import { ClientModule, Dragons } from './client.module.js';
+import { events } from './factory.js';
+import { DragonController } from './property.js';
+
+@Module({ controllers: [DragonController] })
+class PropertyModule {}
+
+async function main() {
+  const context = await NestFactory.createApplicationContext(ClientModule, { logger: ['error', 'warn'] });
+  console.log('module', JSON.stringify(await context.get(Dragons).kill('Fafnir')));
+  await context.get(Dragons).announce('Fafnir');
+  await lastValueFrom(events.emit('hero.dragon.killed', { heroId: 'Siegfried', dragonId: 'Nidhogg' }));
+  const second = await NestFactory.create(PropertyModule, { logger: ['error', 'warn'] });
+  await second.init(); // @Client() is filled in by an application, not by a context
+  console.log('property', JSON.stringify(await lastValueFrom(second.get(DragonController).kill())));
+  await Promise.all([second.close(), events.close(), context.close()]);
+}
+void main();
+`;
+
+/** What the page leaves out of the service that it tests. */
+const GREETER = `
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { type NestKafkaOptions, ServerKafka } from 'nestjs-kafka-native';
+
+@Controller()
+class GreeterController {
+  @MessagePattern('greet')
+  greet(@Payload() name: string) {
+    return \`Hello, \${name}\`;
+  }
 }
 
-beforeAll(() => {
-  rmSync(FOLDER, { recursive: true, force: true });
-  const { compilerOptions } = JSON.parse(
-    readFileSync(join(ROOT, 'demo/tsconfig.json'), 'utf8').replaceAll(/\/\/ .*$/gm, ''),
-  ) as { compilerOptions: object };
-  for (const page of PAGES) {
-    mkdirSync(folderOf(page), { recursive: true });
-    for (const [, name, code] of readFileSync(join(ROOT, page), 'utf8').matchAll(NAMED_BLOCK))
-      writeFileSync(join(folderOf(page), name as string), code as string);
-    const project = { compilerOptions: { ...compilerOptions, rootDir: '.', outDir: undefined } };
-    writeFileSync(join(folderOf(page), 'tsconfig.json'), JSON.stringify(project));
-  }
+@Module({ controllers: [GreeterController] })
+class GreeterModule {}
+`;
+
+/** The spec of the page, with the cases that the page adds to it. */
+function spec(): Record<string, string> {
+  const [greeter, cases] = namedBlocks(SPEC).map(({ code }) => code);
+  const more = blocksOf(SPEC).find(({ code }) => code.startsWith('it('))?.code;
+  return {
+    'greeter.ts': `${GREETER}${greeter}`,
+    'greeter.spec.ts': `${cases?.replace(/\}\);\n$/, '')}\n${more}});\n`,
+  };
+}
+
+let broker: Broker;
+const running = new Set<ChildProcess>();
+const said: Partial<Record<Format, string>> = {};
+
+beforeAll(async () => {
+  const formats = Object.keys(FORMATS) as Format[];
+  const starting = startBroker({ properties: { 'num.partitions': 3, 'transaction.state.log.min.isr': 1 } });
+  for (const format of formats)
+    write(format, { 'README.md': { 'client.ts': README_CLIENT }, [SPEC]: spec() });
+  for (const format of formats) said[format] = await compile(format);
+  broker = await starting;
+  for (const format of formats) pointAt(format, broker.brokers);
+}, 5 * MINUTE);
+
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await broker?.dispose();
 });
 
-test.each(PAGES)('%s compiles', async (page) => {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const run = promisify(execFile)(process.execPath, [tsc, '-p', folderOf(page), '--pretty', 'false']);
-  expect(
-    await run.then(
-      ({ stdout }) => stdout,
-      ({ stdout }: { stdout: string }) => stdout,
-    ),
-  ).toBe('');
-});
+const silent = (): void => undefined;
 
-test('docs/getting-started.md does what it says', async () => {
-  const child = spawn(process.execPath, [join(folderOf('docs/getting-started.md'), 'main.js')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+/** A running program, the lines that it has printed, and how it ended. */
+function start(file: string): {
+  child: ChildProcess;
+  lines: string[];
+  says(line: string | RegExp): Promise<void>;
+  ended: Promise<unknown>;
+} {
+  const child = spawn(process.execPath, [file], {
+    env: { ...process.env, KAFKA_BROKERS: broker.brokers, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  try {
-    const lines: string[] = [];
-    const dead = new Promise<void>((resolve) => {
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        lines.push(line);
-        if (line === 'Fafnir is dead') resolve();
-      });
+  running.add(child);
+  const lines: string[] = [];
+  let tell = silent;
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream! }).on('line', (line) => {
+      lines.push(line);
+      tell();
     });
-    await within('the event', dead);
-    expect(lines).toContain("[ { id: 1, name: 'Mythical Sword' } ]");
-    const exit = once(child, 'exit');
-    child.kill('SIGINT');
-    expect(await within('the end', exit)).toEqual([0, null]);
-  } finally {
-    child.kill('SIGKILL');
-  }
+  const ended = once(child, 'close').then(([code, signal]) => {
+    running.delete(child);
+    tell();
+    return signal ?? code;
+  });
+  const says = (line: string | RegExp): Promise<void> => {
+    const printed = new Promise<void>((resolve, reject) => {
+      tell = () => {
+        if (lines.some((one) => (typeof line === 'string' ? one === line : line.test(one)))) resolve();
+        else if (child.exitCode !== null) reject(new Error(`it ended:\n${lines.join('\n')}`));
+      };
+      tell();
+    });
+    return within(`${line}, after:\n${lines.join('\n')}`, printed, MINUTE);
+  };
+  return { child, lines, says, ended };
+}
+
+describe.each(Object.keys(FORMATS) as Format[])('%s', (format) => {
+  test('all of it compiles under strict', () => {
+    expect(said[format]).toBe('');
+  });
+
+  test(`${STARTED} does what it says`, async () => {
+    const service = start(join(folderOf(format, STARTED), 'main.js'));
+    await service.says('Fafnir is dead');
+    expect(service.lines).toContain("[ { id: 1, name: 'Mythical Sword' } ]");
+    service.child.kill('SIGINT');
+    expect(await within('the end', service.ended)).toBe(0);
+  });
+
+  test('README.md does what it says', { timeout: 3 * MINUTE }, async () => {
+    const folder = folderOf(format, 'README.md');
+    const service = start(join(folder, 'main.js'));
+    await service.says(/Nest microservice successfully started/);
+    const client = start(join(folder, 'client.js'));
+    expect(await within('the client', client.ended, MINUTE), client.lines.join('\n')).toBe(0);
+    const sword = JSON.stringify([{ id: 1, name: 'Mythical Sword' }]);
+    expect(client.lines).toEqual(expect.arrayContaining([`module ${sword}`, `property ${sword}`]));
+    await service.says('Siegfried killed Nidhogg');
+    service.child.kill('SIGTERM');
+    // The hooks close the application, and then let the signal end the process.
+    expect(await within('the end', service.ended)).toBe('SIGTERM');
+  });
+});
+
+describe('runs as it is printed:', { timeout: 3 * MINUTE }, () => {
+  test.each(PROGRAMS.map(({ title, page, file }) => [title, page, file] as const))(
+    '%s',
+    async (_, page, file) => {
+      const program = start(join(folderOf('esm', page), file.replace(/ts$/, 'js')));
+      expect(await within('its end', program.ended, 2 * MINUTE), program.lines.join('\n')).toBe(0);
+    },
+  );
+
+  test(`${SPEC}: the spec, in Vitest`, async () => {
+    const folder = join(ROOT, 'target/documentation/spec');
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    copy('esm', SPEC, folder);
+    cpSync(join(ROOT, 'examples/testing/vitest.config.mts'), join(folder, 'vitest.config.mts'));
+    const env = Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_ENV|TEST)/.test(name));
+    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [vitest, 'run', '--config', 'vitest.config.mts', '--root', '.'],
+      { cwd: folder, env: { ...Object.fromEntries(env), NO_COLOR: '1', CI: '1' } },
+    );
+    expect(stdout).toMatch(/Tests\s+3 passed \(3\)/);
+  });
+});
+
+test('no set-up is for a block that is not there any more', () => {
+  const titles = new Set(PROGRAMS.map(({ title }) => title));
+  expect(Object.keys(SET_UPS).filter((title) => !titles.has(title))).toEqual([]);
+});
+
+describe('commands', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+  const commands = [...PAGES, 'CONTRIBUTING.md', 'examples/README.md'].flatMap((page) =>
+    blocksOf(page)
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ code }) => code.split(/\n|&& /))
+      .map((line) =>
+        line
+          .replace(/ #.*$/, '')
+          .replace(/^(\w+=\S+ )+/, '')
+          .trim(),
+      )
+      .filter((line) => line !== ''),
+  );
+
+  test.each([...new Set(commands)])('%s', async (command) => {
+    const [program, ...words] = command.split(/\s+/) as [string, ...string[]];
+    if (program === 'npm' && words[0] === 'run') expect(scripts).toHaveProperty([words[1]!]);
+    if (program === 'npm' && words[1] === 'bench' && words.includes('--')) {
+      const { parseOptions } = await import(new URL('../benchmark/src/options.mjs', import.meta.url).href);
+      expect(() => parseOptions(words.slice(words.indexOf('--') + 1))).not.toThrow();
+    }
+    const file = words.find((word) => /^(scripts|__test__|benchmark)\/.*\.m?[jt]s$/.test(word));
+    if (program === 'node' && file !== undefined) expect(existsSync(join(ROOT, file))).toBe(true);
+    expect(['npm', 'npx', 'node', 'kafka-consumer-groups.sh', 'git', 'diff', 'export']).toContain(program);
+  });
 });

@@ -25,9 +25,13 @@ const FROM_SOURCE = 'It can be built from the sources; CONTRIBUTING.md in the re
  * @param {Error} cause What the generated loader threw, with the errors of each attempt as a chain of causes.
  * @param {{ platform: string, arch: string, glibc?: string }} system Default: this one.
  * @param {(name: string) => boolean} isInstalled Whether a package is there. Default: asks Node.
+ * @param {boolean} isBundled Whether this code has become a part of a bundle. Default: looks where it is.
  */
-function unavailable(cause, system = thisSystem(), isInstalled = resolves) {
-  const error = new Error(`${PACKAGE}: ${describe(causes(cause), system, isInstalled)}`);
+function unavailable(cause, system = thisSystem(), isInstalled = resolves, isBundled = isInBundle()) {
+  const attempts = causes(cause);
+  const error = new Error(
+    `${PACKAGE}: ${isBundled ? describeBundle(attempts) : describe(attempts, system, isInstalled)}`,
+  );
   error.code = 'ERR_KAFKA_BINARY_UNAVAILABLE';
   error.cause = cause;
   return error;
@@ -60,6 +64,20 @@ function describe(attempts, system, isInstalled) {
       : 'It is an optional dependency of the package: install without --omit=optional (--no-optional), and with a lock file ' +
         'that has the packages of all systems';
   return `the package with the binary for ${name}, ${wanted}, is not installed. ${why}.`;
+}
+
+/** A bundler cannot follow the loader to its binary, which is a file of its own whatever the bundle is. */
+function describeBundle([{ message }]) {
+  return (
+    `the package is part of a bundle, from where its binary cannot be loaded. Leave ${PACKAGE} out of the bundle, as an external package ` +
+    `(esbuild --external:${PACKAGE}; externals of webpack, external of Rollup, -e of ncc), and install it where the bundle runs. ` +
+    `docs/bundlers.md has recipes. The loader said: ${message}`
+  );
+}
+
+/** Whether this file is elsewhere than the package has it: bundlers put it into theirs, with their name or without any. */
+function isInBundle() {
+  return typeof __filename === 'undefined' || !/[\\/]binding[\\/]unavailable\.js$/.test(__filename);
 }
 
 /** An error and its causes. */

@@ -10,7 +10,12 @@ interface System {
 }
 
 const { unavailable, SYSTEMS } = createRequire(import.meta.url)('../../binding/unavailable.js') as {
-  unavailable(cause: Error, system: System, isInstalled: (name: string) => boolean): Error & { code: string };
+  unavailable(
+    cause: Error,
+    system: System,
+    isInstalled: (name: string) => boolean,
+    isBundled?: boolean,
+  ): Error & { code: string };
   SYSTEMS: string[];
 };
 
@@ -47,6 +52,14 @@ describe('a binary that does not load', () => {
     [{ platform: 'win32', arch: 'arm64' }, 'there is no binary for win32 arm64'],
   ])('on a system that has none: %o', (system, text) => {
     expect(messageOf(missing, system)).toContain(text);
+  });
+
+  test('because the package is part of a bundle', () => {
+    const cause = new Error('Dynamic require of "fs" is not supported');
+    const { message } = unavailable(cause, DEBIAN, () => false, true);
+    expect(message).toContain('the package is part of a bundle');
+    expect(message).toContain('esbuild --external:nestjs-kafka-native');
+    expect(message).toContain(cause.message);
   });
 
   test('because its package was left out', () => {

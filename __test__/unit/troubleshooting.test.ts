@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ClientKafka, Kafka, ServerKafka } from 'nestjs-kafka-native';
 import { expect, test } from 'vitest';
 
 // docs/troubleshooting.md quotes messages. A reader looks for what is on the screen, so each has to be one that exists: in this
@@ -42,4 +43,95 @@ test.each(quoted)('%s', (message) => {
     .map((part) => part.trim())
     .filter((part) => part.length > 3);
   expect(parts.filter((part) => !code.includes(part))).toEqual([]);
+});
+
+const client = { brokers: ['localhost:9092'] };
+const kafka = new Kafka(client);
+
+// What needs no broker to happen: the text is the page's, and the class the one that it names.
+test.each<[string, string, () => unknown]>([
+  [
+    'Unknown option …: did you mean …?',
+    'KafkaJSInvalidOptionError',
+    () => new ServerKafka({ client: { ...client, clientID: 'a' } } as object),
+  ],
+  [
+    'Unknown option …: known options are …',
+    'KafkaJSInvalidOptionError',
+    () => new ServerKafka({ client: { ...client, colour: 'red' } } as object),
+  ],
+  [
+    'Invalid option …: expected …, got …',
+    'KafkaJSInvalidOptionError',
+    () => new ServerKafka({ client, consumer: { sessionTimeout: '30s' as never } }),
+  ],
+  [
+    'Option … is not supported: …; …',
+    'KafkaJSInvalidOptionError',
+    () => new ServerKafka({ client: { ...client, socketFactory: (() => null) as never } }),
+  ],
+  [
+    'Option … has no effect here: it belongs to …',
+    'KafkaJSInvalidOptionError',
+    () => new ServerKafka({ client, replyTimeout: 1000 }),
+  ],
+  [
+    'Option … has no effect here: it belongs to …',
+    'KafkaJSInvalidOptionError',
+    () => new ClientKafka({ client, deadLetter: {} }),
+  ],
+  [
+    `Option … cannot be "consumer" here: the group's members divide the reply partitions themselves…`,
+    'KafkaJSInvalidOptionError',
+    () => new ClientKafka({ client, consumer: { groupProtocol: 'consumer' } }),
+  ],
+  [
+    'Option … cannot be set: …',
+    'KafkaJSInvalidOptionError',
+    () => new ServerKafka({ client, consumer: { librdkafka: { 'enable.auto.commit': true } } }),
+  ],
+  [
+    'Failed to connect: brokers array is empty',
+    'KafkaJSNonRetriableError',
+    () => new ServerKafka({ client: { brokers: [] } }),
+  ],
+  [
+    'Consumer groupId must be a non-empty string.',
+    'KafkaJSNonRetriableError',
+    () => kafka.consumer({ groupId: '' }),
+  ],
+  [
+    'Consumer heartbeatInterval (…) must be lower than sessionTimeout (…)…',
+    'KafkaJSNonRetriableError',
+    () => kafka.consumer({ groupId: 'a', sessionTimeout: 1000, heartbeatInterval: 1000 }),
+  ],
+  [
+    'The producer is disconnected',
+    'KafkaJSError',
+    () => kafka.producer().send({ topic: 'a', messages: [{ value: 'a' }] }),
+  ],
+  [
+    'The admin client is not connected: call connect() first',
+    'KafkaJSNonRetriableError',
+    () => kafka.admin().listTopics(),
+  ],
+  [
+    'admin.…() is not supported by librdkafka: use …',
+    'KafkaJSNotImplemented',
+    () => kafka.admin().listPartitionReassignments({}),
+  ],
+])('%s happens, and is a %s', async (quote, name, provoke) => {
+  expect(quoted).toContain(quote);
+  const error = await Promise.resolve()
+    .then(provoke)
+    .then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+  const pattern = quote
+    .split('…')
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+    .join('.*');
+  expect(error).toMatchObject({ name });
+  expect((error as Error).message).toMatch(new RegExp(pattern));
 });

@@ -5,7 +5,7 @@ import 'reflect-metadata';
 import { Controller } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ClientProxyFactory, EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
-import { MockKafka } from 'nestjs-kafka-native';
+import { MockKafka } from 'nestjs-kafka-native/testing';
 import { lastValueFrom } from 'rxjs';
 
 let heard;

@@ -1,0 +1,143 @@
+/** What a block of a page needs around it to be a program: what the page has said before, or leaves to the reader. */
+export interface SetUp {
+  /** Imports that the block takes for granted. */
+  imports?: string;
+  /** Statements before it. */
+  before?: string;
+  /** Statements behind it: what it is to have done, and the end of what it has opened. */
+  after?: string;
+  /** Put directly around the block, which is a part of a statement then. */
+  around?: [string, string];
+  /** Texts that are replaced, so that a wait is short. */
+  replaced?: [string, string][];
+}
+
+const KAFKA = 'const kafka = new native.Kafka({ brokers });';
+const NEST = `
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ClientsModule, type MicroserviceOptions, Transport } from '@nestjs/microservices';
+import { ClientKafka, ServerKafka } from 'nestjs-kafka-native';
+import { MockKafka } from 'nestjs-kafka-native/testing';
+`;
+const MODULE = '@Module({}) class HeroModule {} const AppModule = HeroModule;';
+
+/** By page, language and place. A block without one is a program as it stands. */
+export const SET_UPS: Readonly<Record<string, SetUp>> = {
+  'README.md diff 0 before': {
+    imports: "import { Module } from '@nestjs/common'; import { NestFactory } from '@nestjs/core';",
+    before: MODULE,
+  },
+  'README.md diff 0 after': {
+    imports: "import { Module } from '@nestjs/common'; import { NestFactory } from '@nestjs/core';",
+    before: MODULE,
+    after: 'assert.equal(await app.listen(), undefined); await app.close();',
+  },
+  'README.md diff 1 before': {},
+  'README.md diff 1 after': {},
+  'docs/admin.md ts 0': {
+    replaced: [['await admin.describeConfigs(', 'const { resources } = await admin.describeConfigs(']],
+    after:
+      "assert.deepEqual(resources[0]?.configEntries.map(({ configName }) => configName), ['retention.ms']);",
+  },
+  'docs/consumer.md ts 0': {
+    before:
+      "await prepare('hero.kill.dragon'); const printed = said(/^hero.kill.dragon \\d+: Fafnir$/); await send('hero.kill.dragon', 'Fafnir');",
+    after: 'await printed; await consumer.disconnect();',
+  },
+  'docs/consumer.md ts 1': {
+    before: "await prepare('hero.kill.dragon');",
+    after: `
+      const consumer = new Kafka({ brokers }).consumer({ groupId: 'all-to-one', partitionAssigners: [allToOne] });
+      const joined = new Promise<string>((resolve) => {
+        consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => resolve(payload.groupProtocol));
+      });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['hero.kill.dragon'] });
+      await consumer.run({ eachMessage: async () => {} });
+      assert.equal(await joined, 'AllToOne');
+      await consumer.disconnect();`,
+  },
+  'docs/consumer.md ts 2': {
+    before: `${KAFKA} const producer = kafka.producer(); const printed = said(/nodeid/);`,
+    replaced: [['10_000', '500']],
+    after: `
+      await prepare('hero.kill.dragon');
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['hero.kill.dragon'] });
+      await consumer.run({ eachMessage: async () => {} });
+      await printed;
+      await consumer.disconnect();`,
+  },
+  'docs/dead-letter.md ts 0': { imports: NEST },
+  'docs/dead-letter.md ts 1': {
+    imports: `${NEST} import { BadRequestException } from '@nestjs/common';`,
+    before: 'class OutOfStockError extends Error {}',
+    around: ["new ServerKafka({ client: { brokers }, consumer: { groupId: 'orders' },", '});'],
+  },
+  'docs/options.md ts 0': { imports: NEST },
+  'docs/producer.md ts 0': {
+    after: `
+      assert.deepEqual(Object.keys(written[0]!).sort(), ['baseOffset', 'errorCode', 'logAppendTime', 'logStartOffset', 'partition', 'topicName']);
+      assert.equal(written[0]!.logAppendTime, '-1');
+      assert.equal(written[0]!.logStartOffset, '0');`,
+  },
+  'docs/replies.md ts 0': {
+    before:
+      "await prepare('hero.kill.dragon.reply'); const client = new native.ClientKafka({ client: { brokers }, consumer: { groupId: 'replies' } });",
+    after: `
+      assert.equal(typeof client.getConsumerAssignments()['hero.kill.dragon.reply'], 'number');
+      await client.close();`,
+  },
+  'docs/replies.md ts 1': { imports: NEST },
+  'docs/replies.md ts 2': {
+    // The request ends by its time-out: nobody serves the pattern here.
+    imports: "import { lastValueFrom } from 'rxjs';",
+    before: "await prepare('hero.kill.dragon', 'hero.kill.dragon.reply');",
+    replaced: [
+      ['replyTimeout: 5000', 'replyTimeout: 500'],
+      [
+        'const client = new ClientKafka({ client: { brokers }, replyTimeout: 500 });',
+        "const client = new ClientKafka({ client: { brokers }, replyTimeout: 500 }); client.subscribeToResponseOf('hero.kill.dragon'); await client.connect();",
+      ],
+      [
+        "client.send('hero.kill.dragon', { dragonId: 'Fafnir' }).pipe(",
+        "const answer = client.send('hero.kill.dragon', { dragonId: 'Fafnir' }).pipe(",
+      ],
+    ],
+    after: 'assert.equal(await lastValueFrom(answer), undefined); await client.close();',
+  },
+  'docs/scaling.md ts 0': {
+    before: "await prepare('hero.kill.dragon'); await send('hero.kill.dragon', 'Fafnir');",
+    replaced: [["await lag('hero", "const waiting = await lag('hero"]],
+    after: 'assert.ok(waiting >= 1); await admin.disconnect();',
+  },
+  'docs/scaling.md ts 1': {
+    imports: NEST,
+    around: ['new ClientKafka({ client: { brokers },', '});'],
+  },
+  'docs/testing.md ts 0': {
+    imports: "import { MockKafka } from 'nestjs-kafka-native/testing';",
+    after: 'assert.equal(kafka.brokers.length > 0, true);',
+  },
+  'docs/transactions.md ts 0': {
+    before: `${KAFKA} await prepare('orders', 'invoices');`,
+    after: "await find('invoices', 'its invoice'); await producer.disconnect();",
+  },
+  'docs/transactions.md ts 1': {
+    before: `
+      ${KAFKA}
+      await prepare('orders', 'invoices');
+      const producer = kafka.producer({ transactionalId: 'billing-1', idempotent: true, maxInFlightRequests: 1 });
+      await producer.connect();
+      const invoiceOf = ({ value }: native.KafkaMessage): string => \`invoice for \${value}\`;`,
+    after: `
+      await send('orders', 'a sword');
+      await find('invoices', 'invoice for a sword');
+      await consumer.disconnect();
+      await producer.disconnect();`,
+  },
+  'lib/server/server-kafka.ts ts 0': { imports: NEST, before: MODULE },
+  'lib/client/client-kafka.ts ts 0': { imports: NEST },
+  'lib/mock-kafka.ts ts 0': { imports: NEST },
+};
