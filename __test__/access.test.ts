@@ -5,7 +5,7 @@ import { lastValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type Broker } from './broker/start.mjs';
 import { unique } from './harness/broker';
-import { within } from './harness/wait';
+import { until, within } from './harness/wait';
 
 const PLAIN =
   'org.apache.kafka.common.security.plain.PlainLoginModule required user_limited="limited-secret";';
@@ -60,6 +60,16 @@ beforeAll(async () => {
       allow(AclResourceTypes.TOPIC, 'seen', AclOperationTypes.DESCRIBE),
       allow(AclResourceTypes.GROUP, ALLOWED_GROUP),
     ],
+  });
+  // The controller answers before the broker has heard of them.
+  await until('the rules hold', async () => {
+    const { resources } = await admin.describeAcls({
+      resourceType: AclResourceTypes.ANY,
+      resourcePatternType: ResourcePatternTypes.ANY,
+      operation: AclOperationTypes.ANY,
+      permissionType: AclPermissionTypes.ANY,
+    });
+    return resources.length === 4;
   });
   await admin.disconnect();
 });

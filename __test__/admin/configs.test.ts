@@ -2,6 +2,7 @@ import { ConfigResourceTypes, ConfigSource } from 'kafkajs';
 import * as native from 'nestjs-kafka-native';
 import { afterAll, describe, expect, it } from 'vitest';
 import { closeBroker, createTopics, unique } from '../harness/broker';
+import { until } from '../harness/wait';
 import { connected, same } from './pair';
 
 afterAll(closeBroker);
@@ -72,9 +73,13 @@ describe('alterConfigs', () => {
       'retention.ms': ConfigSource.TOPIC_CONFIG,
     });
     await pair.ours.alterConfigs({ resources, validateOnly: false });
-    expect(await read()).toEqual({
-      'cleanup.policy': ConfigSource.TOPIC_CONFIG,
-      'retention.ms': ConfigSource.DEFAULT_CONFIG,
+    // The controller answers before the broker that is asked next has heard of it.
+    await until('the broker knows', async () => {
+      const sources = await read();
+      return (
+        sources['cleanup.policy'] === ConfigSource.TOPIC_CONFIG &&
+        sources['retention.ms'] === ConfigSource.DEFAULT_CONFIG
+      );
     });
   });
 

