@@ -78,7 +78,7 @@ const EXTENSIONS: Record<EventRole, readonly string[]> = {
   admin: [],
 };
 
-type Listener = (event: InstrumentationEvent<any>) => unknown;
+type Listener = (event: InstrumentationEvent<never>) => unknown;
 
 /**
  * kafkajs's emitter of instrumentation events, of one client.
@@ -128,7 +128,7 @@ export class InstrumentationEmitter {
     }
     // What EventEmitter says of it, which would come here when the event does.
     if (typeof listener !== 'function') throw new TypeError('The listener of an event must be a function');
-    const guarded = (event: InstrumentationEvent<unknown>): void =>
+    const guarded = (event: InstrumentationEvent<never>): void =>
       runCallback(
         () => listener(event),
         ({ message, stack }) =>

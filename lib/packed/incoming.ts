@@ -214,7 +214,7 @@ export class IncomingBatch {
 
   /** The headers' bytes; a header that occurs more than once is an array, as in kafkajs. */
   headers(index: number): IHeaders {
-    const headers: Record<string, any> = {};
+    const headers: Record<string, unknown> = {};
     this.#eachHeader(index, (name, start, length, kind) => {
       const value = this.#field(start, length, kind);
       if (!(name in headers)) headers[name] = value;
@@ -222,7 +222,7 @@ export class IncomingBatch {
       else if (Array.isArray(headers[name])) headers[name].push(value);
       else headers[name] = [headers[name], value];
     });
-    return headers;
+    return headers as IHeaders;
   }
 
   /** The headers' bytes, each of them in its place. */
@@ -235,8 +235,8 @@ export class IncomingBatch {
   }
 
   /** The headers as NestJS decodes them; a repeated one is the comma-joined text that an array's `toString` gives. */
-  decodedHeaders(index: number): Record<string, any> {
-    const headers: Record<string, any> = {};
+  decodedHeaders(index: number): Record<string, unknown> {
+    const headers: Record<string, unknown> = {};
     let repeated: Set<string> | undefined;
     this.#eachHeader(index, (name, start, length, kind) => {
       if (!(name in headers)) headers[name] = decode(this.#bytes, this.#base + start, length, kind);
