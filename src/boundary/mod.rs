@@ -60,7 +60,7 @@ macro_rules! shared {
             constants: &[$(
                 crate::boundary::Constant {
                     name: stringify!($constant),
-                    value: $value as u64,
+                    value: $constant as u64,
                     docs: &[$($constant_doc),*],
                 },
             )*],
