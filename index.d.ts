@@ -292,8 +292,8 @@ export interface NativeAssigner {
 export interface NativeBearerToken {
   /** The token itself. */
   value: string
-  /** Until when it is good, in ms since the epoch. */
-  lifetime: number
+  /** Until when it is good, in ms since the epoch, as text. */
+  lifetime: string
   /** Whom it stands for. */
   principal: string
   /** SASL extensions: names and values in turn. */
@@ -523,8 +523,8 @@ export interface NativeOffset {
   topic: string
   /** Partition number. */
   partition: number
-  /** Absolute offset, or -2 (beginning) or -1 (end) for a seek. */
-  offset: number
+  /** Absolute offset, or -2 (beginning) or -1 (end) for a seek, as text. */
+  offset: string
   /** Metadata to commit with it. */
   metadata?: string
 }
@@ -567,8 +567,8 @@ export interface NativePartitionOffset {
   topic: string
   /** Partition number. */
   partition: number
-  /** Offset. */
-  offset: number
+  /** Offset, as text. */
+  offset: string
   /** librdkafka's code, 0 without an error. */
   code: number
   /** Metadata committed with the offset. */

@@ -1,6 +1,6 @@
 import { errorCodeOfType } from './kafkajs/error-codes.js';
 import { KafkaJSInvalidOptionError } from './kafkajs/errors.js';
-import { call, NativeMockCluster, valueOf } from './native.js';
+import { answerOf, call, NativeMockCluster } from './native.js';
 
 /** A kind of request, by its name in Kafka's protocol. `Produce` carries records out, `Fetch` asks for records. */
 export type MockApi =
@@ -40,6 +40,10 @@ const APIS: Readonly<Record<MockApi, number>> = {
   EndTxn: 26,
   TxnOffsetCommit: 28,
 };
+
+/** What librdkafka's mock cluster can take, or has memory for. */
+const [MOST_BROKERS, MOST_PARTITIONS, MOST_ERRORS] = [10_000, 100_000, 100_000];
+const INT32_MAX = 2 ** 31 - 1;
 
 /** librdkafka's number for a lost connection, which has the mock broker end it. */
 const TRANSPORT = -195;
@@ -102,7 +106,7 @@ export class MockKafka implements AsyncDisposable {
    * @throws KafkaJSInvalidOptionError when a number is none.
    */
   static start({ brokers = 1, topics = {} }: MockKafkaOptions = {}): MockKafka {
-    atLeastOne('brokers', brokers);
+    between('brokers', brokers, 1, MOST_BROKERS);
     const kafka = new MockKafka(call(() => new NativeMockCluster(brokers)));
     for (const [topic, partitions] of Object.entries(topics)) kafka.createTopic(topic, partitions);
     running.add(kafka);
@@ -115,7 +119,7 @@ export class MockKafka implements AsyncDisposable {
    * @throws KafkaJSProtocolError of type `TOPIC_ALREADY_EXISTS`.
    */
   createTopic(topic: string, partitions = 1): void {
-    atLeastOne(`topics.${topic}`, partitions);
+    between(`topics.${topic}`, partitions, 1, MOST_PARTITIONS);
     call(() => this.#cluster.createTopic(topic, partitions));
   }
 
@@ -145,8 +149,7 @@ export class MockKafka implements AsyncDisposable {
    * @param broker Its number, from 1. Default: all brokers.
    */
   setLatency(milliseconds: number, broker?: number): void {
-    if (!Number.isInteger(milliseconds) || milliseconds < 0)
-      throw invalid('milliseconds', `must be a whole number, 0 or more, not ${milliseconds}`);
+    between('milliseconds', milliseconds, 0, INT32_MAX);
     call(() => this.#cluster.setRoundTripTime(milliseconds, this.#known(broker)));
   }
 
@@ -196,15 +199,17 @@ export class MockKafka implements AsyncDisposable {
    * @param topic The topic, which is created if it does not exist.
    * @param partition The partition.
    * @param broker The new leader's number, from 1, or null for none.
+   * @throws KafkaJSProtocolError of type `UNKNOWN_TOPIC_OR_PARTITION` for a partition that the topic does not have.
    */
   moveLeader(topic: string, partition: number, broker: number | null): void {
+    between('partition', partition, 0, INT32_MAX);
     call(() => this.#cluster.setPartitionLeader(topic, partition, this.#known(broker ?? undefined)));
   }
 
   /** Stops the cluster; resolves when its ports are closed. Close the application first. Further calls do nothing. */
   stop(): Promise<void> {
     running.delete(this);
-    this.#stopped ??= this.#cluster.stop().then(valueOf<void>);
+    this.#stopped ??= answerOf<void>(() => this.#cluster.stop());
     return this.#stopped;
   }
 
@@ -214,14 +219,14 @@ export class MockKafka implements AsyncDisposable {
   }
 
   #inject(api: MockApi, code: number, times: number): void {
-    atLeastOne('times', times);
+    between('times', times, 1, MOST_ERRORS);
     const errors = Array.from({ length: times }, () => code);
     call(() => this.#cluster.pushRequestErrors(numberOf(api), errors));
   }
 
   #known(broker: number | undefined): number | undefined {
-    if (broker === undefined || (broker >= 1 && this.brokers[broker - 1] !== undefined)) return broker;
-    throw invalid('broker', `must be 1 to ${this.brokers.length}, not ${broker}`);
+    if (broker !== undefined) between('broker', broker, 1, this.brokers.length);
+    return broker;
   }
 }
 
@@ -230,9 +235,9 @@ function numberOf(api: MockApi): number {
   throw invalid('api', `must be one of ${Object.keys(APIS).join(', ')}, not ${String(api)}`);
 }
 
-function atLeastOne(option: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1)
-    throw invalid(option, `must be a whole number, 1 or more, not ${value}`);
+function between(option: string, value: unknown, least: number, most: number): void {
+  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
+    throw invalid(option, `must be a whole number from ${least} to ${most}, not ${String(value)}`);
 }
 
 function invalid(option: string, problem: string): KafkaJSInvalidOptionError {

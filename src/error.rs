@@ -11,6 +11,8 @@ pub const CODE_AUTHENTICATION: i32 = -169;
 pub const CODE_STATE: i32 = -172;
 /// librdkafka's code for a call that ran into its time-out: "Local: Timed out".
 pub const CODE_TIMED_OUT: i32 = -185;
+/// librdkafka's code for what the broker does not support: "Local: Required feature not supported by broker".
+pub const CODE_UNSUPPORTED_FEATURE: i32 = -165;
 /// librdkafka's code for "Local: Invalid argument or configuration".
 pub const CODE_INVALID_ARG: i32 = -186;
 /// librdkafka's code for "Local: Broker handle destroyed".
@@ -25,6 +27,10 @@ pub const CODE_ILLEGAL_GENERATION: i32 = 22;
 pub const CODE_TOPIC_AUTHORIZATION_FAILED: i32 = 29;
 /// Kafka's code for a topic that exists already.
 pub const CODE_TOPIC_ALREADY_EXISTS: i32 = 36;
+/// Kafka's code for a number of partitions that a topic cannot have.
+pub const CODE_INVALID_PARTITIONS: i32 = 37;
+/// Kafka's code for more replicas than there are brokers, or none.
+pub const CODE_INVALID_REPLICATION_FACTOR: i32 = 38;
 /// Kafka's code for a record above the broker's or the topic's limit.
 pub const CODE_MESSAGE_TOO_LARGE: i32 = 10;
 

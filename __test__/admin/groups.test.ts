@@ -38,6 +38,22 @@ describe('offsets of a group', () => {
     await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [unique('missing')] }));
   });
 
+  it('above 2^53 are kept as they are', async () => {
+    const [topic, groupId] = [await topicOf(2), unique('group')];
+    const partitions = [
+      { partition: 0, offset: '9007199254740993' },
+      { partition: 1, offset: '9223372036854775806' },
+    ];
+    await pair.ours.setOffsets({ groupId, topic, partitions });
+    const fetched = await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [topic] }));
+    expect(fetched).toEqual([
+      {
+        topic,
+        partitions: partitions.map(({ partition, offset }) => ({ partition, offset, metadata: null })),
+      },
+    ]);
+  });
+
   it('carry metadata', async () => {
     const [topic, groupId] = [await topicOf(1), unique('group')];
     const consumer = kafka.consumer({ groupId });

@@ -347,3 +347,60 @@ test('batches are large where there is much to read, and partitions are handled 
     await until('all are handled', () => [0, 1].every((p) => sum(counts.get(p)) === 3000));
     for (const list of counts.values()) expect(list.length).toBeLessThan(300);
   }));
+
+onEither(
+  'the messages of a batch are a plain property, which a handler may set',
+  (kind) =>
+    withConsumer(kind, async ({ consumer, groupId }) => {
+      const topic = await topicOf(4);
+      const seen = new Collected<unknown>();
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.run({
+        eachBatch: async ({ batch }) => {
+          const [first] = batch.messages;
+          const own = Object.getOwnPropertyDescriptor(batch, 'messages');
+          batch.messages = batch.messages.filter(({ offset }) => Number(offset) % 2 === 0);
+          const kept = offsetsOf(batch);
+          batch.messages = [];
+          seen.add({
+            own: { ...own, value: own?.value.length },
+            first: first?.offset,
+            kept,
+            spread: { ...batch }.messages,
+            isEmpty: batch.isEmpty(),
+            firstOffset: batch.firstOffset(),
+            lastOffset: batch.lastOffset(),
+            lag: batch.offsetLagLow(),
+          });
+        },
+      });
+      await seen.reach(1);
+      await untilCommitted(groupId, topic, 4);
+      return seen.items;
+    }),
+  (picture) => expect(picture).toMatchObject([{ kept: ['0', '2'], isEmpty: true, lastOffset: '3' }]),
+);
+
+onEither(
+  'an offset above 2^53 is committed as it is',
+  (kind) =>
+    withConsumer(kind, async ({ consumer, kafka, groupId }) => {
+      const topic = await topicOf(1);
+      const seen = new Collected<string>();
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachBatch: async ({ batch }) => {
+          await consumer.commitOffsets([{ topic, partition: batch.partition, offset: '9007199254740993' }]);
+          seen.add(batch.lastOffset());
+        },
+      });
+      await seen.reach(1);
+      const admin = kafka.admin();
+      await admin.connect();
+      const [fetched] = await admin.fetchOffsets({ groupId, topics: [topic] });
+      await admin.disconnect();
+      return fetched?.partitions;
+    }),
+  (picture) => expect(picture).toMatchObject([{ offset: '9007199254740993' }]),
+);

@@ -12,6 +12,7 @@ import {
   KafkaJSInvalidOptionError,
   logLevel,
   ServerKafka,
+  type Admin,
   type Producer,
 } from 'nestjs-kafka-native';
 import { MockKafka, type MockApi } from 'nestjs-kafka-native/testing';
@@ -39,6 +40,13 @@ async function producerOn(kafka: MockKafka): Promise<Producer> {
   await producer.connect();
   closing.push(() => producer.disconnect());
   return producer;
+}
+
+async function adminOn(kafka: MockKafka): Promise<Admin> {
+  const admin = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  closing.push(() => admin.disconnect());
+  return admin;
 }
 
 const record = { topic: 'heroes', messages: [{ value: 'Siegfried' }] };
@@ -170,6 +178,81 @@ describe('faults', () => {
   });
 });
 
+describe('the admin client', () => {
+  test('creates topics, as an application does at its start', async () => {
+    const kafka = start({ brokers: 2, topics: { there: 1 } });
+    const admin = await adminOn(kafka);
+    const wanted = [
+      { topic: 'one', numPartitions: 3, replicationFactor: 2 },
+      { topic: 'two', configEntries: [{ name: 'retention.ms', value: '1' }] },
+      {
+        topic: 'three',
+        replicaAssignment: [
+          { partition: 0, replicas: [1] },
+          { partition: 1, replicas: [2] },
+        ],
+      },
+    ];
+    expect(await admin.createTopics({ topics: wanted, validateOnly: true })).toBe(true);
+    expect((await admin.listTopics()).toSorted()).toEqual(['there']);
+    expect(await admin.createTopics({ topics: wanted })).toBe(true);
+    const { topics } = await admin.fetchTopicMetadata({ topics: ['one', 'two', 'three'] });
+    expect(topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([
+      ['one', 3],
+      ['two', 4],
+      ['three', 2],
+    ]);
+    expect(topics[0]?.partitions.map(({ replicas }) => replicas.length)).toEqual([2, 2, 2]);
+    expect(await admin.createTopics({ topics: [{ topic: 'there' }] })).toBe(false);
+    await expect(
+      admin.createTopics({ topics: [{ topic: 'much', replicationFactor: 3 }] }),
+    ).rejects.toMatchObject({ errors: [{ type: 'INVALID_REPLICATION_FACTOR', topic: 'much' }] });
+    await expect(
+      admin.createTopics({ topics: [{ topic: 'many', numPartitions: 2 ** 31 - 1 }] }),
+    ).rejects.toMatchObject({ errors: [{ type: 'INVALID_PARTITIONS', topic: 'many' }] });
+    const producer = await producerOn(kafka);
+    expect(await producer.send({ ...record, topic: 'one' })).toMatchObject([{ topicName: 'one' }]);
+  });
+
+  const topic = 'heroes';
+  test.each<[string, (admin: Admin) => Promise<unknown>]>([
+    ['deleteTopics', (admin) => admin.deleteTopics({ topics: [topic] })],
+    ['createPartitions', (admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] })],
+    [
+      'describeConfigs',
+      (admin) => admin.describeConfigs({ resources: [{ type: 2, name: topic }], includeSynonyms: false }),
+    ],
+    [
+      'alterConfigs',
+      (admin) =>
+        admin.alterConfigs({ resources: [{ type: 2, name: topic, configEntries: [] }], validateOnly: false }),
+    ],
+    [
+      'deleteTopicRecords',
+      (admin) => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '-1' }] }),
+    ],
+    ['listGroups', (admin) => admin.listGroups()],
+    ['describeGroups', (admin) => admin.describeGroups(['g'])],
+    ['deleteGroups', (admin) => admin.deleteGroups(['g'])],
+    [
+      'setOffsets',
+      (admin) => admin.setOffsets({ groupId: 'g', topic, partitions: [{ partition: 0, offset: '0' }] }),
+    ],
+    [
+      'describeAcls',
+      (admin) =>
+        admin.describeAcls({ resourceType: 1, resourcePatternType: 1, operation: 1, permissionType: 1 }),
+    ],
+  ])('refuses %s at once', async (_, call) => {
+    const admin = await adminOn(start({ topics: { heroes: 1 } }));
+    await expect(within('the refusal', call(admin))).rejects.toMatchObject({
+      name: 'KafkaJSServerDoesNotSupportApiKey',
+      retriable: false,
+      message: expect.stringContaining('docs/testing.md'),
+    });
+  });
+});
+
 describe('the end', () => {
   test('closes the ports; a second one does nothing, other calls say why they fail', async () => {
     const kafka = start({ brokers: 2 });
@@ -212,9 +295,32 @@ describe('refuses', () => {
   afterAll(() => kafka.stop());
 
   test.each<[string, () => unknown, string]>([
-    ['no brokers', () => MockKafka.start({ brokers: 0 }), 'brokers must be a whole number, 1 or more, not 0'],
+    [
+      'no brokers',
+      () => MockKafka.start({ brokers: 0 }),
+      'brokers must be a whole number from 1 to 10000, not 0',
+    ],
     ['a topic without partitions', () => kafka.createTopic('t', 0), 'topics.t must be a whole number'],
-    ['an unknown broker', () => kafka.stopBroker(2), 'broker must be 1 to 1, not 2'],
+    ['an unknown broker', () => kafka.stopBroker(2), 'broker must be a whole number from 1 to 1, not 2'],
+    ['a broker of a fraction', () => kafka.stopBroker(0.5), 'broker must be a whole number'],
+    [
+      'a negative partition',
+      () => kafka.moveLeader('heroes', -1, 1),
+      'partition must be a whole number from 0',
+    ],
+    [
+      'a partition of none',
+      () => kafka.moveLeader('heroes', Number.NaN, 1),
+      'partition must be a whole number',
+    ],
+    [
+      'a partition too many for C',
+      () => kafka.moveLeader('heroes', 2 ** 32, 1),
+      'partition must be a whole number',
+    ],
+    ['a leader of none', () => kafka.moveLeader('heroes', 0, -1), 'broker must be a whole number'],
+    ['more partitions than there is memory', () => kafka.createTopic('t', 2 ** 31 - 1), 'topics.t must be'],
+    ['a latency too long for C', () => kafka.setLatency(2 ** 31), 'milliseconds must be a whole number'],
     ['a negative latency', () => kafka.setLatency(-1), 'milliseconds must be a whole number'],
     ['an unknown error', () => kafka.failNext('Fetch', 'NOPE'), 'error must be the name of a protocol error'],
     ['an unknown request', () => kafka.failNext('Fly' as MockApi, 'UNKNOWN'), 'api must be one of Produce,'],
@@ -222,6 +328,12 @@ describe('refuses', () => {
   ])('%s', (_, attempt, message) => {
     expect(attempt).toThrow(KafkaJSInvalidOptionError);
     expect(attempt).toThrow(message);
+  });
+
+  test('a leader of a partition that the topic does not have', () => {
+    expect(() => {
+      kafka.moveLeader('heroes', 1, 1);
+    }).toThrow(expect.objectContaining({ type: 'UNKNOWN_TOPIC_OR_PARTITION' }));
   });
 
   test('a topic that exists', () => {

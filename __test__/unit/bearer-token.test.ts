@@ -7,14 +7,14 @@ const jwt = (claims: object): string =>
 describe('a bearer token', () => {
   it('of a JWT tells its own life time and principal', () => {
     const value = jwt({ sub: 'alice', exp: 1_900_000_000 });
-    const token = { value, lifetime: 1_900_000_000_000, principal: 'alice', extensions: [] };
+    const token = { value, lifetime: '1900000000000', principal: 'alice', extensions: [] };
     expect(tokenOf({ value })).toEqual(token);
     expect(
       tokenOf({ value, principal: 'bob', lifetime: 5, extensions: { pool: 'a', cluster: 'b' } }),
     ).toEqual({
       value,
       principal: 'bob',
-      lifetime: 5,
+      lifetime: '5',
       extensions: ['pool', 'a', 'cluster', 'b'],
     });
   });
@@ -22,7 +22,7 @@ describe('a bearer token', () => {
   it('of another kind needs a life time', () => {
     expect(tokenOf({ value: 'opaque', lifetime: 5 })).toEqual({
       value: 'opaque',
-      lifetime: 5,
+      lifetime: '5',
       principal: '',
       extensions: [],
     });

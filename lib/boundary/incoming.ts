@@ -22,19 +22,19 @@ export const HEAD_NAMES = 2;
 export const HEAD_BYTES_START = 3;
 /** Number of runs. */
 export const HEAD_RUNS = 4;
+/** Whether times and runs are i64, because one of them is not exact as f64; else 0. */
+export const HEAD_WIDE = 5;
 /** 0. */
-export const HEAD_SPARE_1 = 5;
-/** 0. */
-export const HEAD_SPARE_2 = 6;
+export const HEAD_SPARE_1 = 6;
 /** 0: with these, what follows is aligned. */
-export const HEAD_SPARE_3 = 7;
-/** Numbers (f64) that are too large for the others, of a record. */
+export const HEAD_SPARE_2 = 7;
+/** Numbers that are too large for the others, of a record. */
 export const TIME_NUMBERS = 2;
 /** Its offset. */
 export const TIME_OFFSET = 0;
 /** Its timestamp in ms. */
 export const TIME_TIMESTAMP = 1;
-/** Numbers (f64) of a run. */
+/** Numbers of a run, beside those of its records. */
 export const RUN_NUMBERS = 2;
 /** The offset after the partition's last record; -1 when it is not known. */
 export const RUN_HIGH_WATERMARK = 0;

@@ -42,7 +42,7 @@ export function tokenOf(answer: unknown): Parameters<NativeProducer['setBearerTo
   const subject = principal ?? claims?.['sub'];
   return {
     value,
-    lifetime: Math.floor(until),
+    lifetime: String(Math.min(Math.floor(until), Number.MAX_SAFE_INTEGER)),
     principal: typeof subject === 'string' ? subject : '',
     extensions: Object.entries(extensions ?? {}).flat(),
   };

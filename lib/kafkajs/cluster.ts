@@ -3,7 +3,7 @@ import { KafkaJSNonRetriableError, KafkaJSTopicMetadataNotLoaded } from './error
 import type { BrokerMetadata, Cluster, PartitionMetadata, TopicOffsets } from './types.js';
 
 /** kafkajs's and Kafka's words for the end and the beginning of a partition. */
-const [LATEST, EARLIEST] = [-1, -2];
+const [LATEST, EARLIEST] = ['-1', '-2'];
 
 /** The cluster as a partition assigner sees it, through its consumer's connections. */
 export class AssignerCluster implements Cluster {
@@ -86,7 +86,7 @@ export class AssignerCluster implements Cluster {
       partitions.map(({ partition }) => ({
         topic,
         partition,
-        offset: fromTimestamp ?? (fromBeginning ? EARLIEST : LATEST),
+        offset: fromTimestamp === undefined ? (fromBeginning ? EARLIEST : LATEST) : String(fromTimestamp),
       })),
     );
     const offsets = valueOf(await this.#connected().listOffsets(asked, this.#timeout));
@@ -94,7 +94,7 @@ export class AssignerCluster implements Cluster {
       topic,
       partitions: offsets
         .filter((found) => found.topic === topic)
-        .map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+        .map(({ partition, offset }) => ({ partition, offset })),
     }));
   }
 }

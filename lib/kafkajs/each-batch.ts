@@ -1,5 +1,6 @@
-import { PackedBatch } from './batch.js';
+import { HandlerBatch, indexOf } from './batch.js';
 import type { Lane } from './lane.js';
+import { long } from './long.js';
 import { handlerControls, type HandlerOwner } from './each-message.js';
 import type { ResolvedOffsets } from './resolved-offsets.js';
 import type { BatchHandler } from './record-handler.js';
@@ -33,7 +34,8 @@ export function eachBatchHandler(
     else await consumer.commitOffsets(uncommitted);
   };
   return async (lane: Lane, segment, resolve) => {
-    const batch = new PackedBatch(lane, segment);
+    const start = segment.index;
+    const batch = new HandlerBatch(lane, segment);
     offsets.begin(lane, batch.firstOffset());
     // A handler that was told to stop has not seen the rest: that must not count as resolved.
     let toldToStop = false;
@@ -42,7 +44,7 @@ export function eachBatchHandler(
       return stop;
     };
     const resolveOffset = (offset: string): void => {
-      const index = batch.indexOf(offset);
+      const index = indexOf(segment, start, long(offset));
       if (index < segment.index) return;
       resolve(index);
       offsets.resolve(lane, segment.batch.offset(index));

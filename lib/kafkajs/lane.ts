@@ -1,4 +1,5 @@
 import type { IncomingBatch } from '../packed/incoming.js';
+import type { Long } from './long.js';
 
 /** A run of one partition's records within a batch. */
 export interface Segment {
@@ -6,7 +7,7 @@ export interface Segment {
   index: number;
   readonly end: number;
   /** The offset after the partition's last record when these were fetched; -1 when it is not known. */
-  readonly highWatermark: number;
+  readonly highWatermark: Long;
 }
 
 /**

@@ -1,23 +1,30 @@
 import type { NativeOffset } from '../native.js';
 import { KafkaJSNonRetriableError } from './errors.js';
+import { parseLong } from './long.js';
 import type { TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './types.js';
 
 /** kafkajs's special offsets: the end and the beginning of a partition. */
-const SPECIAL_OFFSETS: ReadonlySet<number> = new Set([-1, -2]);
+const SPECIAL_OFFSETS: ReadonlySet<unknown> = new Set([-1, -2]);
+
+/** Whether it is the number of a partition, or a text with one. */
+function isPartition(value: unknown): boolean {
+  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value);
+  return Number.isInteger(number) && number >= 0 && number < 2 ** 31;
+}
 
 function checked({ topic, partition, offset }: TopicPartitionOffset, special: boolean): NativeOffset {
   if (!topic) throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`);
-  if (Number.isNaN(Number(partition))) {
+  if (!isPartition(partition)) {
     throw new KafkaJSNonRetriableError(`Invalid partition, expected a number received ${partition}`);
   }
-  const number = typeof offset === 'string' && offset.trim() === '' ? Number.NaN : Number(offset);
-  if (!Number.isSafeInteger(number)) {
+  const absolute = parseLong(offset);
+  if (absolute === undefined) {
     throw new KafkaJSNonRetriableError(`Invalid offset, expected a long received ${offset}`);
   }
-  if (number < 0 && !(special && SPECIAL_OFFSETS.has(number))) {
+  if (absolute < 0 && !(special && SPECIAL_OFFSETS.has(absolute))) {
     throw new KafkaJSNonRetriableError('Offset must not be a negative number');
   }
-  return { topic, partition: Number(partition), offset: number };
+  return { topic, partition: Number(partition), offset: String(absolute) };
 }
 
 /** The arguments of `commitOffsets()`, checked with kafkajs's texts. */

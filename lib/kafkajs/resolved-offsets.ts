@@ -1,9 +1,10 @@
+import { long, minus, plus, type Long } from './long.js';
 import type { OffsetsByTopicPartition, TopicOffsets, TopicPartition, TopicPartitionOffset } from './types.js';
 
 interface Progress extends TopicPartition {
   /** The offset after the last resolved message. */
-  resolved: number;
-  committed: number;
+  resolved: Long;
+  committed: Long;
 }
 
 /** When resolved offsets are to be committed without waiting for the end of a batch. */
@@ -23,7 +24,7 @@ export class ResolvedOffsets {
   begin({ topic, partition }: TopicPartition, offset: string): void {
     const key = `${topic}:${partition}`;
     const known = this.#progress.get(key);
-    const from = Number(offset);
+    const from = long(offset);
     // Offsets have gaps. After a seek backwards an earlier count says nothing.
     if (known !== undefined && known.resolved <= from) return;
     this.#progress.set(key, { topic, partition, resolved: from, committed: from });
@@ -32,7 +33,7 @@ export class ResolvedOffsets {
   /** Everything of the partition up to an offset is resolved. */
   resolve({ topic, partition }: TopicPartition, offset: string): void {
     const progress = this.#progress.get(`${topic}:${partition}`);
-    if (progress !== undefined) progress.resolved = Number(offset) + 1;
+    if (progress !== undefined) progress.resolved = plus(long(offset), 1);
   }
 
   /** Offsets were committed, on whosever behalf. */
@@ -40,7 +41,7 @@ export class ResolvedOffsets {
     this.#lastCommit = Date.now();
     for (const { topic, partition, offset } of offsets) {
       const progress = this.#progress.get(`${topic}:${partition}`);
-      if (progress !== undefined) progress.committed = Number(offset);
+      if (progress !== undefined) progress.committed = long(offset);
     }
   }
 
@@ -69,7 +70,8 @@ export class ResolvedOffsets {
 
   #count(): number {
     let count = 0;
-    for (const { resolved, committed } of this.#progress.values()) count += resolved - committed;
+    for (const { resolved, committed } of this.#progress.values())
+      count += Number(minus(resolved, committed));
     return count;
   }
 }

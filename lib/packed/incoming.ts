@@ -3,6 +3,7 @@ import {
   HEAD_HEADERS,
   HEAD_RECORDS,
   HEAD_RUNS,
+  HEAD_WIDE,
   HEAD_WORDS,
   HEADER_KIND,
   HEADER_LENGTH,
@@ -34,6 +35,7 @@ import {
   VALUE_SHIFT,
 } from '../boundary/incoming.js';
 import { BINARY, KIND_MASK, NULL } from '../boundary/payload.js';
+import type { Long } from '../kafkajs/long.js';
 import type { IHeaders } from '../kafkajs/types.js';
 import { setOwn } from '../own-property.js';
 import { decode, parseOrKeep } from './payload.js';
@@ -55,7 +57,7 @@ export interface Run {
   /** The record after its last one. */
   readonly end: number;
   /** The offset after the partition's last record when these were fetched; -1 when it is not known. */
-  readonly highWatermark: number;
+  readonly highWatermark: Long;
   /** The broker that they were fetched from; -1 when it is not known. */
   readonly broker: number;
 }
@@ -70,8 +72,8 @@ export class IncomingBatch {
   readonly #bytes: Buffer;
   readonly #base: number;
   readonly #words: Uint32Array;
-  readonly #runs: Float64Array;
-  readonly #times: Float64Array;
+  readonly #runs: Float64Array | BigInt64Array;
+  readonly #times: Float64Array | BigInt64Array;
   readonly #recordsAt: number;
   readonly #headersAt: number;
   readonly #namesAt: number;
@@ -89,10 +91,14 @@ export class IncomingBatch {
     this.#bytes = bytes;
     this.#base = head[HEAD_BYTES_START] as number;
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, this.#base / Uint32Array.BYTES_PER_ELEMENT);
-    this.#times = new Float64Array(bytes.buffer, bytes.byteOffset + TIMES_AT, length * TIME_NUMBERS);
+    const numbers = (at: number, count: number): Float64Array | BigInt64Array =>
+      head[HEAD_WIDE] === 0
+        ? new Float64Array(bytes.buffer, bytes.byteOffset + at, count)
+        : new BigInt64Array(bytes.buffer, bytes.byteOffset + at, count);
+    this.#times = numbers(TIMES_AT, length * TIME_NUMBERS);
     const runs = head[HEAD_RUNS] as number;
     const runsAt = TIMES_AT + this.#times.byteLength;
-    this.#runs = new Float64Array(bytes.buffer, bytes.byteOffset + runsAt, runs * RUN_NUMBERS);
+    this.#runs = numbers(runsAt, runs * RUN_NUMBERS);
     this.#recordsAt = (runsAt + this.#runs.byteLength) / Uint32Array.BYTES_PER_ELEMENT;
     this.#headersAt = this.#recordsAt + length * RECORD_WORDS;
     this.#namesAt = this.#headersAt + (head[HEAD_HEADERS] as number) * HEADER_WORDS;
@@ -110,8 +116,8 @@ export class IncomingBatch {
         slot,
         start,
         end,
-        highWatermark: this.#runs[at + RUN_HIGH_WATERMARK] as number,
-        broker: this.#runs[at + RUN_BROKER] as number,
+        highWatermark: this.#runs[at + RUN_HIGH_WATERMARK] as Long,
+        broker: Number(this.#runs[at + RUN_BROKER]),
       });
       start = end;
     }
@@ -155,6 +161,11 @@ export class IncomingBatch {
   /** The offset, as kafkajs writes it. */
   offset(index: number): string {
     return String(this.#times[index * TIME_NUMBERS + TIME_OFFSET]);
+  }
+
+  /** The offset, to calculate with. */
+  long(index: number): Long {
+    return this.#times[index * TIME_NUMBERS + TIME_OFFSET] as Long;
   }
 
   /** The timestamp in milliseconds, as kafkajs writes it. */

@@ -15,10 +15,12 @@ use super::admin_types::{
     NativePartitionOffset,
 };
 use super::bearer::NativeBearerToken;
-use super::consumer::{either, millis};
+use super::consumer::either;
 use super::consumer_types::{NativeOffset, NativePartition};
 use super::failure::{Failure, outcome, thrown};
-use super::librdkafka::{AdminOptions, Conf, Handle, Metadata, Partition, Scope};
+use super::librdkafka::{AdminOptions, Conf, Handle, Metadata, NewTopic, Partition, Scope};
+use super::mock::Mock;
+use super::numbers::Milliseconds;
 use super::signal::{ProducerArgs, ProducerSink};
 use crate::admin::{Admin, topics};
 use crate::error::Result;
@@ -32,6 +34,8 @@ const EVENTS: i32 = rdkafka_sys::RD_KAFKA_EVENT_ERROR
 #[napi]
 pub struct NativeAdmin {
     admin: Admin,
+    /// The brokers that it was made with.
+    brokers: Arc<str>,
 }
 
 #[napi]
@@ -52,7 +56,8 @@ impl NativeAdmin {
             .map(|conf| conf.with_events(EVENTS))
             .map_err(thrown)?;
         let admin = Admin::start(conf, watch_requests, Box::new(sink)).map_err(thrown)?;
-        Ok(Self { admin })
+        let brokers = properties.get("bootstrap.servers").map_or("", String::as_str).into();
+        Ok(Self { admin, brokers })
     }
 
     /// Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
@@ -64,9 +69,9 @@ impl NativeAdmin {
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
     #[napi]
-    pub async fn connect(&self, timeout: u32) -> Option<Failure> {
+    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
         outcome(match self.admin.handle() {
-            Ok(handle) => topics::ping(handle, millis(timeout)).await,
+            Ok(handle) => topics::ping(handle, timeout.0).await,
             Err(error) => Err(error),
         })
     }
@@ -112,8 +117,18 @@ impl NativeAdmin {
         topics: Vec<NativeNewTopic>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeOutcome>, Failure> {
-        self.ask("create topics", options, move |handle, options| {
-            handle.create_topics(&all(topics), options).map(all)
+        const OPERATION: &str = "create topics";
+        let brokers = Arc::clone(&self.brokers);
+        self.ask(OPERATION, options, move |handle, options| {
+            let topics: Vec<NewTopic> = all(topics);
+            let Some(mock) = Mock::of(handle, &brokers, options.request_timeout_ms) else {
+                return handle.create_topics(&topics, options).map(all);
+            };
+            let exists = |name: &str| {
+                let found = handle.metadata(Scope::Topic(name), options.request_timeout_ms)?;
+                Ok(found.topics.iter().any(|topic| topic.error == 0))
+            };
+            mock.create_topics(OPERATION, &topics, exists, options.validate_only).map(all)
         })
         .await
     }
@@ -125,7 +140,7 @@ impl NativeAdmin {
         topics: Vec<String>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeOutcome>, Failure> {
-        self.ask("delete topics", options, move |handle, options| {
+        self.ask_kafka("delete topics", options, move |handle, options| {
             handle.delete_topics(&topics, options).map(all)
         })
         .await
@@ -138,7 +153,7 @@ impl NativeAdmin {
         topics: Vec<NativeNewPartitions>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeOutcome>, Failure> {
-        self.ask("create partitions", options, move |handle, options| {
+        self.ask_kafka("create partitions", options, move |handle, options| {
             handle.create_partitions(&all(topics), options).map(all)
         })
         .await
@@ -164,7 +179,7 @@ impl NativeAdmin {
         before: Vec<NativeOffset>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativePartitionOffset>, Failure> {
-        self.ask("delete records", options, move |handle, options| {
+        self.ask_kafka("delete records", options, move |handle, options| {
             handle.delete_records(&all(before), options).map(all)
         })
         .await
@@ -178,8 +193,8 @@ impl NativeAdmin {
         partitions: Option<Vec<NativePartition>>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativePartitionOffset>, Failure> {
-        let partitions: Option<Vec<Partition>> =
-            partitions.map(|list| list.into_iter().map(|p| Partition::at(p.topic, p.partition, 0)).collect());
+        let partitions: Option<Vec<Partition>> = partitions
+            .map(|list| list.into_iter().map(|p| Partition::at(p.topic, p.partition.0, 0)).collect());
         self.ask("fetch the offsets of a group", options, move |handle, options| {
             handle.group_offsets(&group_id, partitions.as_deref(), options).map(all)
         })
@@ -208,7 +223,7 @@ impl NativeAdmin {
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeFoundGroup>, Failure> {
         const OPERATION: &str = "find groups";
-        self.ask(OPERATION, options, move |handle, options| {
+        self.ask_kafka(OPERATION, options, move |handle, options| {
             handle.groups(OPERATION, group_id.as_deref(), options.request_timeout_ms).map(all)
         })
         .await
@@ -221,7 +236,7 @@ impl NativeAdmin {
         group_ids: Vec<String>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeOutcome>, Failure> {
-        self.ask("delete groups", options, move |handle, options| {
+        self.ask_kafka("delete groups", options, move |handle, options| {
             handle.delete_groups(&group_ids, options).map(all)
         })
         .await
@@ -234,7 +249,7 @@ impl NativeAdmin {
         resources: Vec<NativeConfigResource>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeDescribedConfig>, Failure> {
-        self.ask("describe configs", options, move |handle, options| {
+        self.ask_kafka("describe configs", options, move |handle, options| {
             handle.describe_configs(&all(resources), options).map(all)
         })
         .await
@@ -247,7 +262,7 @@ impl NativeAdmin {
         resources: Vec<NativeConfigResource>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeAlteredConfig>, Failure> {
-        self.ask("alter configs", options, move |handle, options| {
+        self.ask_kafka("alter configs", options, move |handle, options| {
             let altered = handle.alter_configs(&all(resources), options)?.into_iter();
             Ok(altered.map(|(kind, o)| NativeAlteredConfig { outcome: o.into(), kind }).collect())
         })
@@ -261,7 +276,7 @@ impl NativeAdmin {
         acls: Vec<NativeAcl>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeOutcome>, Failure> {
-        self.ask("create access rules", options, move |handle, options| {
+        self.ask_kafka("create access rules", options, move |handle, options| {
             handle.create_acls(&all(acls), options).map(all)
         })
         .await
@@ -274,7 +289,7 @@ impl NativeAdmin {
         filter: NativeAclFilter,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeAcl>, Failure> {
-        self.ask("describe access rules", options, move |handle, options| {
+        self.ask_kafka("describe access rules", options, move |handle, options| {
             handle.describe_acls(&filter.into(), options).map(all)
         })
         .await
@@ -287,7 +302,7 @@ impl NativeAdmin {
         filters: Vec<NativeAclFilter>,
         options: NativeAdminOptions,
     ) -> Either<Vec<NativeDeletedAcls>, Failure> {
-        self.ask("delete access rules", options, move |handle, options| {
+        self.ask_kafka("delete access rules", options, move |handle, options| {
             handle.delete_acls(&all(filters), options).map(all)
         })
         .await
@@ -313,6 +328,23 @@ impl NativeAdmin {
 }
 
 impl NativeAdmin {
+    /// Makes a request that mock clusters do not know.
+    async fn ask_kafka<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        options: NativeAdminOptions,
+        request: impl FnOnce(&Arc<Handle>, AdminOptions) -> Result<T> + Send + 'static,
+    ) -> Either<T, Failure> {
+        let brokers = Arc::clone(&self.brokers);
+        self.ask(operation, options, move |handle, options| {
+            match Mock::of(handle, &brokers, options.request_timeout_ms) {
+                Some(_) => Err(Mock::refuses(operation)),
+                None => request(handle, options),
+            }
+        })
+        .await
+    }
+
     async fn ask<T: Send + 'static>(
         &self,
         operation: &'static str,

@@ -4,33 +4,38 @@ use napi_derive::napi;
 
 use super::admin_types::NativeOutcome;
 use super::librdkafka::{Acl, AclFilter, AclNumbers, DeletedAcls};
+use super::numbers::Number;
 
 /// An access rule; its numbers are the protocol's.
 #[napi(object)]
 pub struct NativeAcl {
     /// Kind of resource.
-    pub resource_type: i32,
+    #[napi(ts_type = "number")]
+    pub resource_type: Number,
     /// Name of the resource.
     pub resource_name: String,
     /// How the resource is named.
-    pub resource_pattern_type: i32,
+    #[napi(ts_type = "number")]
+    pub resource_pattern_type: Number,
     /// Whom it is about.
     pub principal: String,
     /// Where they connect from.
     pub host: String,
     /// What is allowed or denied.
-    pub operation: i32,
+    #[napi(ts_type = "number")]
+    pub operation: Number,
     /// Whether it is allowed or denied.
-    pub permission_type: i32,
+    #[napi(ts_type = "number")]
+    pub permission_type: Number,
 }
 
 impl From<NativeAcl> for Acl {
     fn from(a: NativeAcl) -> Self {
         let numbers = AclNumbers {
-            resource: a.resource_type,
-            pattern: a.resource_pattern_type,
-            operation: a.operation,
-            permission: a.permission_type,
+            resource: a.resource_type.0,
+            pattern: a.resource_pattern_type.0,
+            operation: a.operation.0,
+            permission: a.permission_type.0,
         };
         Self { numbers, name: a.resource_name, principal: a.principal, host: a.host }
     }
@@ -39,13 +44,13 @@ impl From<NativeAcl> for Acl {
 impl From<Acl> for NativeAcl {
     fn from(a: Acl) -> Self {
         Self {
-            resource_type: a.numbers.resource,
+            resource_type: Number(a.numbers.resource),
             resource_name: a.name,
-            resource_pattern_type: a.numbers.pattern,
+            resource_pattern_type: Number(a.numbers.pattern),
             principal: a.principal,
             host: a.host,
-            operation: a.numbers.operation,
-            permission_type: a.numbers.permission,
+            operation: Number(a.numbers.operation),
+            permission_type: Number(a.numbers.permission),
         }
     }
 }
@@ -54,28 +59,32 @@ impl From<Acl> for NativeAcl {
 #[napi(object)]
 pub struct NativeAclFilter {
     /// Kind of resource.
-    pub resource_type: i32,
+    #[napi(ts_type = "number")]
+    pub resource_type: Number,
     /// Name of the resource.
     pub resource_name: Option<String>,
     /// How the resource is named.
-    pub resource_pattern_type: i32,
+    #[napi(ts_type = "number")]
+    pub resource_pattern_type: Number,
     /// Whom the rule is about.
     pub principal: Option<String>,
     /// Where they connect from.
     pub host: Option<String>,
     /// What is allowed or denied.
-    pub operation: i32,
+    #[napi(ts_type = "number")]
+    pub operation: Number,
     /// Whether it is allowed or denied.
-    pub permission_type: i32,
+    #[napi(ts_type = "number")]
+    pub permission_type: Number,
 }
 
 impl From<NativeAclFilter> for AclFilter {
     fn from(f: NativeAclFilter) -> Self {
         let numbers = AclNumbers {
-            resource: f.resource_type,
-            pattern: f.resource_pattern_type,
-            operation: f.operation,
-            permission: f.permission_type,
+            resource: f.resource_type.0,
+            pattern: f.resource_pattern_type.0,
+            operation: f.operation.0,
+            permission: f.permission_type.0,
         };
         Self { numbers, name: f.resource_name, principal: f.principal, host: f.host }
     }

@@ -8,22 +8,25 @@ use super::librdkafka::{
     AdminOptions, BrokerMetadata, ConfigResource, ConfigSynonym, DescribedConfig, Group, Metadata,
     NewPartitions, NewTopic, Outcome, Partition, TopicMetadata,
 };
+use super::numbers::{BrokerId, Count, Milliseconds, Number, Offset, PartitionNumber};
 use super::producer::NativePartitionMetadata;
 
 /// How an admin request is made.
 #[napi(object)]
 pub struct NativeAdminOptions {
     /// Time limit of the request (ms).
-    pub request_timeout: u32,
+    #[napi(ts_type = "number")]
+    pub request_timeout: Milliseconds,
     /// How long the broker may wait until what was asked for has happened (ms).
-    pub operation_timeout: Option<u32>,
+    #[napi(ts_type = "number")]
+    pub operation_timeout: Option<Milliseconds>,
     /// Whether the broker shall only say whether it would do it.
     pub validate_only: Option<bool>,
 }
 
 impl From<NativeAdminOptions> for AdminOptions {
     fn from(o: NativeAdminOptions) -> Self {
-        let ms = |ms: u32| i32::try_from(ms).unwrap_or(i32::MAX);
+        let ms = |ms: Milliseconds| i32::try_from(ms.0.as_millis()).unwrap_or(i32::MAX);
         Self {
             request_timeout_ms: ms(o.request_timeout),
             operation_timeout_ms: o.operation_timeout.map(ms),
@@ -117,9 +120,11 @@ pub struct NativeCluster {
 #[napi(object)]
 pub struct NativeReplicas {
     /// Partition number.
-    pub partition: i32,
+    #[napi(ts_type = "number")]
+    pub partition: PartitionNumber,
     /// Ids of brokers.
-    pub replicas: Vec<i32>,
+    #[napi(ts_type = "Array<number>")]
+    pub replicas: Vec<BrokerId>,
 }
 
 /// A configuration value to set.
@@ -129,6 +134,10 @@ pub struct NativeConfigValue {
     pub name: String,
     /// Value.
     pub value: String,
+}
+
+fn ids(brokers: Vec<BrokerId>) -> Vec<i32> {
+    brokers.into_iter().map(|broker| broker.0).collect()
 }
 
 fn pairs(values: Vec<NativeConfigValue>) -> Vec<(String, String)> {
@@ -141,9 +150,11 @@ pub struct NativeNewTopic {
     /// Name.
     pub name: String,
     /// Number of partitions; -1 for the broker's default.
-    pub partitions: i32,
+    #[napi(ts_type = "number")]
+    pub partitions: Number,
     /// Replicas of each partition; -1 for the broker's default.
-    pub replication: i32,
+    #[napi(ts_type = "number")]
+    pub replication: Number,
     /// The partitions in order, each with its replicas, instead of the two numbers.
     pub assignment: Vec<NativeReplicas>,
     /// Configuration.
@@ -154,9 +165,9 @@ impl From<NativeNewTopic> for NewTopic {
     fn from(t: NativeNewTopic) -> Self {
         Self {
             name: t.name,
-            partitions: t.partitions,
-            replication: t.replication,
-            assignment: t.assignment.into_iter().map(|a| (a.partition, a.replicas)).collect(),
+            partitions: t.partitions.0,
+            replication: t.replication.0,
+            assignment: t.assignment.into_iter().map(|a| (a.partition.0, ids(a.replicas))).collect(),
             config: pairs(t.config),
         }
     }
@@ -168,14 +179,16 @@ pub struct NativeNewPartitions {
     /// Name.
     pub topic: String,
     /// Number of partitions that it shall have.
-    pub count: u32,
+    #[napi(ts_type = "number")]
+    pub count: Count,
     /// Replicas of each partition that is new; none to let the cluster choose.
-    pub assignment: Vec<Vec<i32>>,
+    #[napi(ts_type = "Array<Array<number>>")]
+    pub assignment: Vec<Vec<BrokerId>>,
 }
 
 impl From<NativeNewPartitions> for NewPartitions {
     fn from(p: NativeNewPartitions) -> Self {
-        Self { topic: p.topic, count: p.count, assignment: p.assignment }
+        Self { topic: p.topic, count: p.count.0, assignment: p.assignment.into_iter().map(ids).collect() }
     }
 }
 
@@ -186,8 +199,9 @@ pub struct NativePartitionOffset {
     pub topic: String,
     /// Partition number.
     pub partition: i32,
-    /// Offset.
-    pub offset: i64,
+    /// Offset, as text.
+    #[napi(ts_type = "string")]
+    pub offset: Offset,
     /// librdkafka's code, 0 without an error.
     pub code: i32,
     /// Metadata committed with the offset.
@@ -199,7 +213,7 @@ impl From<Partition> for NativePartitionOffset {
         Self {
             topic: p.topic,
             partition: p.partition,
-            offset: p.offset,
+            offset: Offset(p.offset),
             code: p.error,
             metadata: p.metadata.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         }
@@ -247,7 +261,8 @@ impl From<Group> for NativeFoundGroup {
 #[napi(object)]
 pub struct NativeConfigResource {
     /// The protocol's number: 2 for a topic, 4 for a broker.
-    pub kind: i32,
+    #[napi(ts_type = "number")]
+    pub kind: Number,
     /// Topic name or broker id.
     pub name: String,
     /// What to set it to, or the names to describe; none for all.
@@ -256,7 +271,7 @@ pub struct NativeConfigResource {
 
 impl From<NativeConfigResource> for ConfigResource {
     fn from(r: NativeConfigResource) -> Self {
-        Self { kind: r.kind, name: r.name, config: pairs(r.config) }
+        Self { kind: r.kind.0, name: r.name, config: pairs(r.config) }
     }
 }
 

@@ -3,14 +3,16 @@
 use napi_derive::napi;
 
 use super::librdkafka::BearerToken;
+use super::numbers::Offset;
 
 /// A token of SASL OAUTHBEARER.
 #[napi(object)]
 pub struct NativeBearerToken {
     /// The token itself.
     pub value: String,
-    /// Until when it is good, in ms since the epoch.
-    pub lifetime: i64,
+    /// Until when it is good, in ms since the epoch, as text.
+    #[napi(ts_type = "string")]
+    pub lifetime: Offset,
     /// Whom it stands for.
     pub principal: String,
     /// SASL extensions: names and values in turn.
@@ -21,7 +23,7 @@ impl From<NativeBearerToken> for BearerToken {
     fn from(token: NativeBearerToken) -> Self {
         Self {
             value: token.value,
-            lifetime_ms: token.lifetime,
+            lifetime_ms: token.lifetime.0,
             principal: token.principal,
             extensions: token.extensions,
         }

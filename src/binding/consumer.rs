@@ -18,6 +18,7 @@ use super::consumer_types::{
 };
 use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Handle, Partition};
+use super::numbers::{Count, Milliseconds};
 use super::signal::{ConsumerArgs, ConsumerSink};
 use crate::admin::{groups, topics};
 use crate::assignor::{
@@ -68,7 +69,7 @@ impl NativeConsumer {
         let sink = Arc::new(ConsumerSink::new(&on_signal)?);
         let requests = settings
             .correlation_prefix
-            .map(|prefix| Arc::new(Requests::new(prefix, settings.reply_timeout.map(millis))));
+            .map(|prefix| Arc::new(Requests::new(prefix, settings.reply_timeout.map(|t| t.0))));
         let assigner = Arc::new(NestReplyPartitionAssigner::new(start_time(settings.process_uptime)));
         let mut deferred = Vec::new();
         let mut assignors: Vec<Arc<dyn Assignor>> = Vec::new();
@@ -95,14 +96,14 @@ impl NativeConsumer {
             membership,
             network: Arc::clone(&network),
             commits_watched: Arc::clone(&commits_watched),
-            division_timeout: division_timeout(millis(settings.session_timeout)),
+            division_timeout: division_timeout(settings.session_timeout.0),
             auto_commit: AutoCommit {
                 enabled: settings.auto_commit,
-                threshold: settings.auto_commit_threshold.map(|t| t as usize),
+                threshold: settings.auto_commit_threshold.map(|t| t.0 as usize),
             },
-            auto_commit_interval: settings.auto_commit_interval.map(|ms| millis(ms.max(1))),
-            drain_timeout: millis(settings.drain_timeout),
-            request_timeout: millis(settings.request_timeout),
+            auto_commit_interval: settings.auto_commit_interval.map(|ms| ms.0.max(Duration::from_millis(1))),
+            drain_timeout: settings.drain_timeout.0,
+            request_timeout: settings.request_timeout.0,
         };
         let taker = Arc::clone(&sink);
         let consumer =
@@ -114,9 +115,9 @@ impl NativeConsumer {
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
     #[napi]
-    pub async fn connect(&self, timeout: u32) -> Option<Failure> {
+    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
         outcome(match self.consumer.handle() {
-            Ok(handle) => topics::ping(handle, millis(timeout)).await,
+            Ok(handle) => topics::ping(handle, timeout.0).await,
             Err(error) => Err(error),
         })
     }
@@ -129,8 +130,11 @@ impl NativeConsumer {
 
     /// Describes the cluster: its brokers and all its topics.
     #[napi]
-    pub async fn cluster_metadata(&self, timeout: u32) -> Either<NativeMetadata, Failure> {
-        let ask = async || topics::metadata(self.consumer.handle()?, None, millis(timeout)).await;
+    pub async fn cluster_metadata(
+        &self,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Either<NativeMetadata, Failure> {
+        let ask = async || topics::metadata(self.consumer.handle()?, None, timeout.0).await;
         either(ask().await.map(NativeMetadata::from))
     }
 
@@ -140,18 +144,21 @@ impl NativeConsumer {
     pub async fn list_offsets(
         &self,
         offsets: Vec<NativeOffset>,
-        timeout: u32,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
     ) -> Either<Vec<NativeOffset>, Failure> {
         let offsets = offsets.into_iter().map(Partition::from).collect();
-        let ask = async || topics::offsets(self.consumer.handle()?, offsets, millis(timeout)).await;
+        let ask = async || topics::offsets(self.consumer.handle()?, offsets, timeout.0).await;
         either(ask().await.map(|found| found.into_iter().map(NativeOffset::from).collect()))
     }
 
     /// Lists the topics of the cluster.
     #[napi]
-    pub async fn list_topics(&self, timeout: u32) -> Either<Vec<NativeTopic>, Failure> {
+    pub async fn list_topics(
+        &self,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Either<Vec<NativeTopic>, Failure> {
         let list = async || {
-            let metadata = topics::metadata(self.consumer.handle()?, None, millis(timeout)).await?;
+            let metadata = topics::metadata(self.consumer.handle()?, None, timeout.0).await?;
             let exist = metadata.topics.into_iter().filter(|t| t.error == 0);
             Ok(exist.map(|t| NativeTopic { name: t.name, partitions: t.partitions.len() as u32 }).collect())
         };
@@ -164,10 +171,10 @@ impl NativeConsumer {
         &self,
         topics: Vec<String>,
         create: bool,
-        timeout: u32,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
     ) -> Either<NativeEnsuredTopics, Failure> {
         let ensure = async || {
-            let ensured = topics::ensure(self.consumer.handle()?, topics, create, millis(timeout)).await?;
+            let ensured = topics::ensure(self.consumer.handle()?, topics, create, timeout.0).await?;
             let (missing, reasons) = ensured.missing.into_iter().unzip();
             Ok(NativeEnsuredTopics { missing, reasons, created: ensured.created })
         };
@@ -197,7 +204,7 @@ impl NativeConsumer {
     /// Reads reply partitions from their present ends on, without joining the group.
     #[napi]
     pub async fn assign_replies(&self, partitions: Vec<NativePartition>) -> Option<Failure> {
-        let partitions = partitions.into_iter().map(|p| Partition::at(p.topic, p.partition, 0)).collect();
+        let partitions = partitions.into_iter().map(|p| Partition::at(p.topic, p.partition.0, 0)).collect();
         outcome(self.consumer.assign(partitions).await)
     }
 
@@ -207,9 +214,9 @@ impl NativeConsumer {
         &self,
         group_id: String,
         exists: bool,
-        timeout: u32,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
     ) -> Either<NativeGroup, Failure> {
-        let ask = async || groups::describe(self.consumer.handle()?, group_id, exists, millis(timeout)).await;
+        let ask = async || groups::describe(self.consumer.handle()?, group_id, exists, timeout.0).await;
         either(ask().await.map(NativeGroup::from))
     }
 
@@ -227,14 +234,18 @@ impl NativeConsumer {
 
     /// Answers the event `divide`, by its number. Members that are not named get nothing.
     #[napi]
-    pub fn divided(&self, division: u32, assignments: Vec<NativeMemberAssignment>) {
-        self.consumer.divided(division, Ok(assignments.into_iter().map(Into::into).collect()));
+    pub fn divided(
+        &self,
+        #[napi(ts_arg_type = "number")] division: Count,
+        assignments: Vec<NativeMemberAssignment>,
+    ) {
+        self.consumer.divided(division.0, Ok(assignments.into_iter().map(Into::into).collect()));
     }
 
     /// Answers the event `divide` when the partitions cannot be divided: the group joins anew.
     #[napi]
-    pub fn division_failed(&self, division: u32, reason: String) {
-        self.consumer.divided(division, Err(reason));
+    pub fn division_failed(&self, #[napi(ts_arg_type = "number")] division: Count, reason: String) {
+        self.consumer.divided(division.0, Err(reason));
     }
 
     /// Moves the position of an assigned partition; an event tells the new slot.
@@ -245,8 +256,8 @@ impl NativeConsumer {
 
     /// Takes packed marks about handled records, for a consumer whose replies no producer sends.
     #[napi]
-    pub fn settle(&self, words: &[u32], word_count: u32) {
-        let words = words.get(..word_count as usize).unwrap_or(words);
+    pub fn settle(&self, words: &[u32], #[napi(ts_arg_type = "number")] word_count: Count) {
+        let words = words.get(..word_count.0 as usize).unwrap_or(words);
         for entry in Reader::new(words, &[]).flatten() {
             match entry {
                 Outgoing::Settled { slot, sequence, count, flags } => {
@@ -292,8 +303,8 @@ impl NativeConsumer {
     /// Stops fetching, waits up to `drainTimeout` ms for running handlers, commits, leaves the group and
     /// closes.
     #[napi]
-    pub async fn close(&self, drain_timeout: u32) {
-        self.consumer.close(millis(drain_timeout)).await;
+    pub async fn close(&self, #[napi(ts_arg_type = "number")] drain_timeout: Milliseconds) {
+        self.consumer.close(drain_timeout.0).await;
     }
 }
 
@@ -331,10 +342,6 @@ fn built_in_assignor(name: &str, replies: &Arc<NestReplyPartitionAssigner>) -> R
 fn start_time(process_uptime: f64) -> StartTime {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     StartTime::from_clocks(now, Duration::try_from_secs_f64(process_uptime).unwrap_or_default())
-}
-
-pub(super) fn millis(ms: u32) -> Duration {
-    Duration::from_millis(u64::from(ms))
 }
 
 pub(super) fn either<T>(result: Result<T>) -> Either<T, Failure> {

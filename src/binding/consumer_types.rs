@@ -4,6 +4,7 @@ use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 use super::librdkafka::{Group, Partition};
+use super::numbers::{Count, Milliseconds, Offset, PartitionNumber};
 use crate::assignor::{Assignment, GivenPartitions};
 
 /// How a native consumer behaves.
@@ -13,7 +14,8 @@ pub struct NativeConsumerSettings {
     /// pending requests.
     pub correlation_prefix: Option<String>,
     /// How long a request waits for its first reply (ms).
-    pub reply_timeout: Option<u32>,
+    #[napi(ts_type = "number")]
+    pub reply_timeout: Option<Milliseconds>,
     /// Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
     /// processes in the order in which they started.
     pub process_uptime: f64,
@@ -21,17 +23,22 @@ pub struct NativeConsumerSettings {
     /// `partition.assignment.strategy`.
     pub assigners: Vec<NativeAssigner>,
     /// Without a sign of life for this long the coordinator takes the member for dead (ms).
-    pub session_timeout: u32,
+    #[napi(ts_type = "number")]
+    pub session_timeout: Milliseconds,
     /// Whether done records are committed without being asked.
     pub auto_commit: bool,
     /// Also commit at this interval (ms).
-    pub auto_commit_interval: Option<u32>,
+    #[napi(ts_type = "number")]
+    pub auto_commit_interval: Option<Milliseconds>,
     /// Also commit when so many records have finished.
-    pub auto_commit_threshold: Option<u32>,
+    #[napi(ts_type = "number")]
+    pub auto_commit_threshold: Option<Count>,
     /// How long running handlers may take when partitions are given up (ms).
-    pub drain_timeout: u32,
+    #[napi(ts_type = "number")]
+    pub drain_timeout: Milliseconds,
     /// Time limit of the consumer's own requests (ms).
-    pub request_timeout: u32,
+    #[napi(ts_type = "number")]
+    pub request_timeout: Milliseconds,
 }
 
 /// A strategy that a group may be joined with.
@@ -59,7 +66,7 @@ impl From<NativeMemberAssignment> for (String, GivenPartitions) {
     fn from(given: NativeMemberAssignment) -> Self {
         let mut assignment = Assignment::new();
         for NativePartition { topic, partition } in given.partitions {
-            assignment.entry(topic).or_default().push(partition);
+            assignment.entry(topic).or_default().push(partition.0);
         }
         (given.member_id, GivenPartitions { assignment, user_data: given.user_data.to_vec() })
     }
@@ -80,22 +87,29 @@ pub struct NativeOffset {
     /// Topic name.
     pub topic: String,
     /// Partition number.
-    pub partition: i32,
-    /// Absolute offset, or -2 (beginning) or -1 (end) for a seek.
-    pub offset: i64,
+    #[napi(ts_type = "number")]
+    pub partition: PartitionNumber,
+    /// Absolute offset, or -2 (beginning) or -1 (end) for a seek, as text.
+    #[napi(ts_type = "string")]
+    pub offset: Offset,
     /// Metadata to commit with it.
     pub metadata: Option<String>,
 }
 
 impl From<NativeOffset> for Partition {
     fn from(o: NativeOffset) -> Self {
-        Self { metadata: o.metadata.map(String::into_bytes), ..Self::at(o.topic, o.partition, o.offset) }
+        Self { metadata: o.metadata.map(String::into_bytes), ..Self::at(o.topic, o.partition.0, o.offset.0) }
     }
 }
 
 impl From<Partition> for NativeOffset {
     fn from(p: Partition) -> Self {
-        Self { topic: p.topic, partition: p.partition, offset: p.offset, metadata: None }
+        Self {
+            topic: p.topic,
+            partition: PartitionNumber(p.partition),
+            offset: Offset(p.offset),
+            metadata: None,
+        }
     }
 }
 
@@ -151,7 +165,8 @@ pub struct NativePartition {
     /// Topic name.
     pub topic: String,
     /// Partition number.
-    pub partition: i32,
+    #[napi(ts_type = "number")]
+    pub partition: PartitionNumber,
 }
 
 /// A topic of the cluster.

@@ -1,8 +1,12 @@
 //! The embedded broker: librdkafka's mock cluster, for demos and for tests without Kafka.
+//!
+//! It answers none of the requests that change topics or tell of groups, configurations and access rules, and names a controller
+//! that it does not have, for which an admin client would wait. So admin clients ask here first ([`Mock::of`]): topics are created
+//! through the cluster's own interface, and the rest is refused at once.
 
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use napi_derive::napi;
@@ -15,7 +19,12 @@ use rdkafka_sys as sys;
 use tokio::task::spawn_blocking;
 
 use super::failure::{Failure, outcome, thrown};
-use crate::error::{CODE_INVALID_ARG, Error};
+use super::librdkafka::{Handle, NewTopic, Outcome, describe_code};
+use super::numbers::{BrokerId, Count, Milliseconds, Number, PartitionNumber};
+use crate::error::{
+    CODE_INVALID_ARG, CODE_INVALID_PARTITIONS, CODE_INVALID_REPLICATION_FACTOR, CODE_TOPIC_ALREADY_EXISTS,
+    CODE_UNSUPPORTED_FEATURE, Error, Result,
+};
 
 /// How long a group waits for more members before its first assignment. librdkafka's 3 seconds, like Kafka's own
 /// `group.initial.rebalance.delay.ms`, are for services that start many instances at once.
@@ -23,31 +32,48 @@ const GROUP_START_DELAY_MS: i32 = 100;
 
 /// librdkafka's number for "all brokers".
 const ALL_BROKERS: i32 = -1;
+/// What the ids of mock clusters begin with (`rd_kafka_mock_cluster_new`).
+const CLUSTER_ID: &str = "mockCluster";
+/// As many as librdkafka takes from a broker (`RD_KAFKAP_PARTITIONS_MAX`): the cluster has memory for each.
+const MOST_PARTITIONS: i32 = 100_000;
+/// Partitions of a topic that is created without saying how many, as of one that is created by being used.
+const DEFAULT_PARTITIONS: i32 = 4;
+/// Errors that may be injected in one call: each takes memory.
+const MOST_ERRORS: usize = 100_000;
+
+/// Clusters of this process, for admin clients that are connected to one.
+static RUNNING: Mutex<Vec<Weak<Running>>> = Mutex::new(Vec::new());
+
+/// The client that a cluster belongs to, and ends with.
+type Running = Mutex<Option<Client>>;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are numbered
 /// from 1. The synchronous calls wait for the cluster's own thread, which only moves bytes: microseconds.
 #[napi]
 pub struct NativeMockCluster {
-    /// The client that the cluster belongs to, and ends with.
-    client: Mutex<Option<Client>>,
+    client: Arc<Running>,
 }
 
 #[napi]
 impl NativeMockCluster {
     /// Starts a cluster with so many brokers.
     #[napi(constructor)]
-    pub fn new(brokers: u32) -> napi::Result<Self> {
-        let client = start(brokers).map_err(|e| failed("start a mock cluster", e))?;
+    pub fn new(#[napi(ts_arg_type = "number")] brokers: Count) -> napi::Result<Self> {
+        let client = start(brokers.0).map_err(|e| failed("start a mock cluster", e))?;
         let cluster = raw(&client).ok_or_else(|| {
             thrown(Error::state("start a mock cluster", "librdkafka did not start its mock cluster"))
         })?;
         // SAFETY: the cluster lives as long as its client; the call hands the number to the cluster's own thread.
         unsafe { sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, GROUP_START_DELAY_MS) };
-        Ok(Self { client: Mutex::new(Some(client)) })
-    }
-
-    fn client(&self) -> MutexGuard<'_, Option<Client>> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+        let client = Arc::new(Mutex::new(Some(client)));
+        let mut running = locked(&RUNNING);
+        running.retain(|other| other.strong_count() > 0);
+        running.push(Arc::downgrade(&client));
+        Ok(Self { client })
     }
 
     fn with_client<R>(
@@ -55,7 +81,7 @@ impl NativeMockCluster {
         operation: &'static str,
         ask: impl FnOnce(&Client) -> Option<R>,
     ) -> napi::Result<R> {
-        let client = self.client();
+        let client = locked(&self.client);
         client
             .as_ref()
             .and_then(ask)
@@ -81,16 +107,25 @@ impl NativeMockCluster {
 
     /// Creates a topic with one replica of each partition.
     #[napi]
-    pub fn create_topic(&self, name: String, partitions: u32) -> napi::Result<()> {
-        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-        self.with_cluster("create a topic", |cluster| cluster.create_topic(&name, partitions, 1))
+    pub fn create_topic(
+        &self,
+        name: String,
+        #[napi(ts_arg_type = "number")] partitions: Count,
+    ) -> napi::Result<()> {
+        const OPERATION: &str = "create a topic";
+        let partitions = partition_count(OPERATION, partitions.0.into()).map_err(thrown)?;
+        self.with_cluster(OPERATION, |cluster| cluster.create_topic(&name, partitions, 1))
     }
 
     /// Ends all connections of a broker, or of all, and refuses new ones; or accepts them again. Leaders stay where
     /// they are.
     #[napi]
-    pub fn set_broker_up(&self, up: bool, broker: Option<i32>) -> napi::Result<()> {
-        let broker = broker.unwrap_or(ALL_BROKERS);
+    pub fn set_broker_up(
+        &self,
+        up: bool,
+        #[napi(ts_arg_type = "number | undefined | null")] broker: Option<BrokerId>,
+    ) -> napi::Result<()> {
+        let broker = broker.map_or(ALL_BROKERS, |broker| broker.0);
         if up {
             self.with_cluster("start a broker", |cluster| cluster.broker_up(broker))
         } else {
@@ -100,11 +135,15 @@ impl NativeMockCluster {
 
     /// Has a broker, or all, answer each request only after so many milliseconds.
     #[napi]
-    pub fn set_round_trip_time(&self, milliseconds: u32, broker: Option<i32>) -> napi::Result<()> {
-        let delay = Duration::from_millis(milliseconds.into());
-        self.with_cluster("set the latency", |cluster| {
-            cluster.broker_round_trip_time(broker.unwrap_or(ALL_BROKERS), delay)
-        })
+    pub fn set_round_trip_time(
+        &self,
+        #[napi(ts_arg_type = "number")] milliseconds: Milliseconds,
+        #[napi(ts_arg_type = "number | undefined | null")] broker: Option<BrokerId>,
+    ) -> napi::Result<()> {
+        // The crate makes an `int` of it.
+        let delay = milliseconds.0.min(Duration::from_millis(i32::MAX as u64));
+        let broker = broker.map_or(ALL_BROKERS, |broker| broker.0);
+        self.with_cluster("set the latency", |cluster| cluster.broker_round_trip_time(broker, delay))
     }
 
     /// Moves the leadership of a partition to a broker, or to none. Creates a topic that is not there.
@@ -112,16 +151,25 @@ impl NativeMockCluster {
     pub fn set_partition_leader(
         &self,
         topic: String,
-        partition: i32,
-        broker: Option<i32>,
+        #[napi(ts_arg_type = "number")] partition: PartitionNumber,
+        #[napi(ts_arg_type = "number | undefined | null")] broker: Option<BrokerId>,
     ) -> napi::Result<()> {
-        self.with_cluster("move a leader", |cluster| cluster.partition_leader(&topic, partition, broker))
+        // librdkafka does not check it, and a leader that it does not find crashes it.
+        self.with_cluster("move a leader", |cluster| {
+            cluster.partition_leader(&topic, partition.0, broker.map(|broker| broker.0))
+        })
     }
 
     /// Answers the next requests of a kind with these errors, one each; librdkafka's `_TRANSPORT` (-195) ends the
     /// connection instead. They come after those that are waiting already.
     #[napi]
-    pub fn push_request_errors(&self, api_key: i16, errors: Vec<i32>) -> napi::Result<()> {
+    pub fn push_request_errors(
+        &self,
+        #[napi(ts_arg_type = "number")] api_key: Number,
+        #[napi(ts_arg_type = "Array<number>")] errors: Vec<Number>,
+    ) -> napi::Result<()> {
+        let api_key = key(api_key)?;
+        let errors: Vec<i32> = errors.into_iter().take(MOST_ERRORS).map(|error| error.0).collect();
         self.with_client("inject errors", |client| {
             let cluster = raw(client)?;
             // SAFETY: the cluster is alive while its client is borrowed. The C enumeration is an `int`, and the
@@ -140,7 +188,8 @@ impl NativeMockCluster {
 
     /// Forgets the errors that wait for requests of a kind.
     #[napi]
-    pub fn clear_request_errors(&self, api_key: i16) -> napi::Result<()> {
+    pub fn clear_request_errors(&self, #[napi(ts_arg_type = "number")] api_key: Number) -> napi::Result<()> {
+        let api_key = key(api_key)?;
         self.with_client("clear errors", |client| {
             let cluster = raw(client)?;
             // SAFETY: the cluster is alive while its client is borrowed; the call takes the cluster's lock.
@@ -153,10 +202,105 @@ impl NativeMockCluster {
     #[napi]
     pub async fn stop(&self) -> Option<Failure> {
         // The guard must not live on across the await.
-        let client = self.client().take();
+        let client = locked(&self.client).take();
         let stopped = spawn_blocking(move || drop(client)).await;
         outcome(stopped.map_err(|e| Error::state("stop the mock cluster", e.to_string())))
     }
+}
+
+/// A mock cluster that an admin client is connected to.
+pub(super) enum Mock {
+    /// One of this process.
+    Own(Arc<Running>),
+    /// One of another process.
+    Foreign,
+}
+
+impl Mock {
+    /// The mock cluster that a handle is connected to; `None` for Kafka. `brokers` are those that it was made with, and what it
+    /// knows of the cluster's id is asked for once.
+    pub(super) fn of(handle: &Handle, brokers: &str, timeout_ms: i32) -> Option<Self> {
+        if !handle.cluster_id(timeout_ms)?.starts_with(CLUSTER_ID) {
+            return None;
+        }
+        let running: Vec<_> = locked(&RUNNING).iter().filter_map(Weak::upgrade).collect();
+        let own = running.into_iter().find(|cluster| {
+            let client = locked(cluster);
+            let addresses =
+                client.as_ref().and_then(Client::mock_cluster).map(|cluster| cluster.bootstrap_servers());
+            let addresses = addresses.unwrap_or_default();
+            brokers.split(',').any(|broker| addresses.split(',').any(|own| own == broker.trim()))
+        });
+        Some(own.map_or(Self::Foreign, Self::Own))
+    }
+
+    /// Why a request that the cluster does not know is not made.
+    pub(super) fn refuses(operation: &'static str) -> Error {
+        let reason =
+            "a mock cluster does not support this request: see \"What it cannot do\" in docs/testing.md";
+        Error::new(operation, CODE_UNSUPPORTED_FEATURE, reason)
+    }
+
+    /// Creates topics, or only says what would become of them.
+    pub(super) fn create_topics(
+        &self,
+        operation: &'static str,
+        topics: &[NewTopic],
+        exists: impl Fn(&str) -> Result<bool>,
+        validate_only: bool,
+    ) -> Result<Vec<Outcome>> {
+        let Self::Own(running) = self else { return Err(Self::refuses(operation)) };
+        let create = |topic: &NewTopic| -> Result<Outcome> {
+            let code = if exists(&topic.name)? {
+                CODE_TOPIC_ALREADY_EXISTS
+            } else if validate_only {
+                0
+            } else {
+                create(operation, running, topic)?
+            };
+            let message = if code == 0 { String::new() } else { describe_code(code) };
+            Ok(Outcome { name: topic.name.clone(), error: code, message })
+        };
+        topics.iter().map(create).collect()
+    }
+}
+
+/// Creates a topic with as many partitions and replicas as asked for, wherever they shall lie; answers librdkafka's code.
+fn create(operation: &'static str, running: &Running, topic: &NewTopic) -> Result<i32> {
+    let given = topic.assignment.len();
+    let partitions = match topic.partitions {
+        _ if given > 0 => given as i64,
+        -1 => DEFAULT_PARTITIONS.into(),
+        count => count.into(),
+    };
+    let Ok(partitions) = partition_count(operation, partitions) else { return Ok(CODE_INVALID_PARTITIONS) };
+    let client = locked(running);
+    let cluster = client.as_ref().and_then(Client::mock_cluster);
+    let cluster = cluster.ok_or_else(|| Error::closed(operation))?;
+    let replicas = topic.assignment.first().map_or(topic.replication, |(_, replicas)| replicas.len() as i32);
+    let replicas = if replicas == -1 { 1 } else { replicas };
+    // librdkafka checks none of them.
+    let brokers = cluster.bootstrap_servers().split(',').count() as i32;
+    if !(1..=brokers).contains(&replicas) {
+        return Ok(CODE_INVALID_REPLICATION_FACTOR);
+    }
+    match cluster.create_topic(&topic.name, partitions, replicas) {
+        Ok(()) => Ok(0),
+        Err(error) => Ok(code_of(&error)),
+    }
+}
+
+/// A number of partitions that the cluster has memory for.
+fn partition_count(operation: &'static str, count: i64) -> Result<i32> {
+    i32::try_from(count).ok().filter(|count| (1..=MOST_PARTITIONS).contains(count)).ok_or_else(|| {
+        let reason = format!("a topic has 1 to {MOST_PARTITIONS} partitions, not {count}");
+        Error::new(operation, CODE_INVALID_PARTITIONS, reason)
+    })
+}
+
+/// The protocol's number of a kind of request.
+fn key(number: Number) -> napi::Result<i16> {
+    i16::try_from(number.0).map_err(|e| thrown(Error::new("inject errors", CODE_INVALID_ARG, e.to_string())))
 }
 
 /// A client that librdkafka starts a mock cluster for.
@@ -175,6 +319,9 @@ fn raw(client: &Client) -> Option<*mut sys::rd_kafka_mock_cluster_t> {
 }
 
 fn failed(operation: &'static str, error: KafkaError) -> napi::Error {
-    let code = error.rdkafka_error_code().map_or(CODE_INVALID_ARG, |code| code as i32);
-    thrown(Error::new(operation, code, error.to_string()))
+    thrown(Error::new(operation, code_of(&error), error.to_string()))
+}
+
+fn code_of(error: &KafkaError) -> i32 {
+    error.rdkafka_error_code().map_or(CODE_INVALID_ARG, |code| code as i32)
 }

@@ -13,6 +13,7 @@ pub mod failure;
 mod glibc;
 pub mod librdkafka;
 pub mod mock;
+mod numbers;
 pub mod producer;
 pub mod runtime;
 pub mod signal;

@@ -9,10 +9,11 @@ use napi::bindgen_prelude::{Either, Function, Uint32Array};
 use napi_derive::napi;
 
 use super::bearer::NativeBearerToken;
-use super::consumer::{NativeConsumer, either, millis};
+use super::consumer::{NativeConsumer, either};
 use super::consumer_types::NativeOffset;
 use super::failure::{Failure, outcome, thrown};
 use super::librdkafka::{Conf, Partition, PartitionMetadata};
+use super::numbers::{Count, Milliseconds};
 use super::signal::{ProducerArgs, ProducerSink};
 use crate::admin::topics;
 use crate::error::Error;
@@ -96,9 +97,9 @@ impl NativeProducer {
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
     #[napi]
-    pub async fn connect(&self, timeout: u32) -> Option<Failure> {
+    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
         outcome(match self.producer.handle() {
-            Ok(handle) => topics::ping(handle, millis(timeout)).await,
+            Ok(handle) => topics::ping(handle, timeout.0).await,
             Err(error) => Err(error),
         })
     }
@@ -133,12 +134,12 @@ impl NativeProducer {
     pub fn flush(
         &self,
         words: &[u32],
-        word_count: u32,
+        #[napi(ts_arg_type = "number")] word_count: Count,
         bytes: &[u8],
-        byte_count: u32,
+        #[napi(ts_arg_type = "number")] byte_count: Count,
     ) -> napi::Result<Option<Uint32Array>> {
-        let words = words.get(..word_count as usize).unwrap_or(words);
-        let bytes = bytes.get(..byte_count as usize).unwrap_or(bytes);
+        let words = words.get(..word_count.0 as usize).unwrap_or(words);
+        let bytes = bytes.get(..byte_count.0 as usize).unwrap_or(bytes);
         let mut reports = self.producer.flush(words, bytes).map_err(thrown)?;
         Ok((!reports.is_empty()).then(|| Uint32Array::new(reports.take())))
     }
@@ -150,16 +151,19 @@ impl NativeProducer {
         &self,
         topic: String,
         create: bool,
-        timeout: u32,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
     ) -> Either<Vec<NativePartitionMetadata>, Failure> {
-        let ask = async || topics::partitions(self.producer.handle()?, topic, create, millis(timeout)).await;
+        let ask = async || topics::partitions(self.producer.handle()?, topic, create, timeout.0).await;
         either(ask().await.map(|p| p.into_iter().map(NativePartitionMetadata::from).collect()))
     }
 
     /// Makes this the only producer of its `transactional.id`; may be called again after a time-out.
     #[napi]
-    pub async fn init_transactions(&self, timeout: u32) -> Option<Failure> {
-        outcome(self.producer.transaction(Step::Init, Some(millis(timeout))).await)
+    pub async fn init_transactions(
+        &self,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Option<Failure> {
+        outcome(self.producer.transaction(Step::Init, Some(timeout.0)).await)
     }
 
     /// Begins a transaction.
@@ -174,14 +178,14 @@ impl NativeProducer {
         &self,
         reader: Either<u32, String>,
         offsets: Vec<NativeOffset>,
-        timeout: u32,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
     ) -> Option<Failure> {
         let offsets = offsets.into_iter().map(Partition::from).collect();
         let reader = match reader {
             Either::A(number) => Reader::Consumer(number),
             Either::B(group) => Reader::Group(group),
         };
-        outcome(self.producer.transaction(Step::Offsets(reader, offsets), Some(millis(timeout))).await)
+        outcome(self.producer.transaction(Step::Offsets(reader, offsets), Some(timeout.0)).await)
     }
 
     /// The error that has made the producer useless, if there was one.
@@ -199,8 +203,11 @@ impl NativeProducer {
 
     /// Aborts the transaction, within the transaction's own time unless `timeout` (ms) is given.
     #[napi]
-    pub async fn abort_transaction(&self, timeout: Option<u32>) -> Option<Failure> {
-        outcome(self.producer.transaction(Step::Abort, timeout.map(millis)).await)
+    pub async fn abort_transaction(
+        &self,
+        #[napi(ts_arg_type = "number | undefined | null")] timeout: Option<Milliseconds>,
+    ) -> Option<Failure> {
+        outcome(self.producer.transaction(Step::Abort, timeout.map(|t| t.0)).await)
     }
 
     /// Answers the event `tokenWanted`.
@@ -217,7 +224,7 @@ impl NativeProducer {
 
     /// Waits up to `timeout` ms for everything to be delivered, then closes.
     #[napi]
-    pub async fn close(&self, timeout: u32) {
-        self.producer.close(millis(timeout)).await;
+    pub async fn close(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) {
+        self.producer.close(timeout.0).await;
     }
 }

@@ -5,8 +5,8 @@
 //! | part | numbers | content |
 //! |---|---|---|
 //! | head | u32 | [`HeadWords`] |
-//! | times | f64 | [`TimeNumbers`] of each record |
-//! | runs | f64 | [`RunNumbers`] of each run |
+//! | times | f64, or i64 | [`TimeNumbers`] of each record |
+//! | runs | f64, or i64 | [`RunNumbers`] of each run |
 //! | records | u32 | [`RecordWords`] of each record |
 //! | headers | u32 | [`HeaderWords`] of each entry |
 //! | names | u32 | [`NameWords`] of each name |
@@ -15,10 +15,13 @@
 //! A *run* is what follows one another of one slot: a partition's share of the batch. Its records are not listed:
 //! a new run begins where the slot changes.
 //!
+//! Times and runs are f64, which JavaScript reads fastest, unless one of them is not exact as such: above 2^53 (*wide*).
+//!
 //! Header names are listed once per batch: nothing is remembered between batches, so a producer of ever new
 //! names cannot make either side grow.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use super::payload::{NULL, classify};
 use crate::boundary::shared;
@@ -49,22 +52,22 @@ shared! {
             bytes_start,
             /// Number of runs.
             runs,
+            /// Whether times and runs are i64, because one of them is not exact as f64; else 0.
+            wide,
             /// 0.
             spare_1,
-            /// 0.
-            spare_2,
             /// 0: with these, what follows is aligned.
-            spare_3,
+            spare_2,
         }
-        /// Numbers (f64) that are too large for the others, of a record.
-        pub struct TimeNumbers: f64 {
+        /// Numbers that are too large for the others, of a record.
+        pub struct TimeNumbers: i64 {
             /// Its offset.
             offset,
             /// Its timestamp in ms.
             timestamp,
         }
-        /// Numbers (f64) of a run.
-        pub struct RunNumbers: f64 {
+        /// Numbers of a run, beside those of its records.
+        pub struct RunNumbers: i64 {
             /// The offset after the partition's last record; -1 when it is not known.
             high_watermark,
             /// The broker that the run was fetched from; -1 when it is not known.
@@ -118,6 +121,9 @@ shared! {
     }
 }
 
+/// Numbers that an f64, which JavaScript reads fastest, holds exactly.
+const EXACT: RangeInclusive<i64> = -(1 << 53)..=1 << 53;
+
 /// A record as the batch takes it.
 pub struct IncomingRecord<'a> {
     /// Number of the partition's current assignment.
@@ -159,8 +165,8 @@ impl Origin {
 /// Collects records and packs them.
 #[derive(Default)]
 pub struct BatchBuilder {
-    times: Vec<f64>,
-    runs: Vec<f64>,
+    times: Vec<i64>,
+    runs: Vec<i64>,
     last_slot: Option<u32>,
     records: Vec<u32>,
     headers: Vec<u32>,
@@ -210,10 +216,10 @@ impl BatchBuilder {
         let flags = record.flags | classify(record.key) | (classify(record.value) << VALUE_SHIFT);
         if self.last_slot.replace(record.slot) != Some(record.slot) {
             let Origin { high_watermark, broker } = record.origin;
-            let run = RunNumbers { high_watermark: high_watermark as f64, broker: f64::from(broker) };
+            let run = RunNumbers { high_watermark, broker: i64::from(broker) };
             self.runs.extend(run.words());
         }
-        let time = TimeNumbers { offset: record.offset as f64, timestamp: record.timestamp as f64 };
+        let time = TimeNumbers { offset: record.offset, timestamp: record.timestamp };
         self.times.extend(time.words());
         let words = RecordWords {
             slot: record.slot,
@@ -277,19 +283,25 @@ impl BatchBuilder {
         let numbers = HeadWords::LEN + self.records.len() + self.headers.len() + self.names.len();
         let bytes_start = numbers * 4 + (self.times.len() + self.runs.len()) * 8;
         let mut out = Vec::with_capacity(bytes_start + self.bytes.len());
+        let wide = !self.times.iter().chain(&self.runs).all(|number| EXACT.contains(number));
         let head = HeadWords {
             records: self.len() as u32,
             headers: (self.headers.len() / HeaderWords::LEN) as u32,
             names: (self.names.len() / NameWords::LEN) as u32,
             bytes_start: bytes_start as u32,
             runs: (self.runs.len() / RunNumbers::LEN) as u32,
+            wide: u32::from(wide),
             spare_1: 0,
             spare_2: 0,
-            spare_3: 0,
         };
         append(&mut out, &head.words(), u32::to_le_bytes);
-        append(&mut out, &self.times, f64::to_le_bytes);
-        append(&mut out, &self.runs, f64::to_le_bytes);
+        for numbers in [&self.times, &self.runs] {
+            if wide {
+                append(&mut out, numbers, i64::to_le_bytes);
+            } else {
+                append(&mut out, numbers, |number| (number as f64).to_le_bytes());
+            }
+        }
         for numbers in [&self.records, &self.headers, &self.names] {
             append(&mut out, numbers, u32::to_le_bytes);
         }
@@ -359,6 +371,19 @@ mod tests {
         assert_eq!(flags, REQUEST | ((JSON_TEXT | ASCII) << VALUE_SHIFT));
         let offset = f64::from_le_bytes(packed[32..40].try_into().unwrap());
         assert!((offset - (1u64 << 40) as f64).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn numbers_that_are_not_exact_as_f64_make_the_batch_wide() {
+        let mut builder = BatchBuilder::default();
+        let offset = (1 << 53) + 1;
+        builder.push(&IncomingRecord { offset, ..record(0) }, std::iter::empty());
+        let packed = builder.finish();
+        assert_eq!(word(&packed, 5), 1);
+        let number = |i: usize| i64::from_le_bytes(packed[32 + i * 8..40 + i * 8].try_into().unwrap());
+        assert_eq!([number(0), number(1), number(2), number(3)], [offset, 1_700_000_000_000, 1 << 41, 7]);
+        builder.push(&record(0), std::iter::empty());
+        assert_eq!(word(&builder.finish(), 5), 0, "the next batch is not");
     }
 
     #[test]

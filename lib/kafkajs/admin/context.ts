@@ -1,4 +1,4 @@
-import { valueOf, type Failure, type NativeAdmin, type NativeAdminOptions } from '../../native.js';
+import { answerOf, type Failure, type NativeAdmin, type NativeAdminOptions } from '../../native.js';
 import {
   KafkaJSGroupCoordinatorNotFound,
   KafkaJSNumberOfRetriesExceeded,
@@ -43,7 +43,8 @@ export async function ask<T>(
   { native }: AdminContext,
   request: (client: NativeAdmin) => Promise<T | Failure>,
 ): Promise<T> {
-  return valueOf<T>(await request(native()));
+  const client = native();
+  return answerOf<T>(() => request(client));
 }
 
 /** The error of a code that a broker gave for one of the things asked for. */

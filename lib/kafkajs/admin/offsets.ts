@@ -5,6 +5,7 @@ import {
   KafkaJSError,
   KafkaJSNonRetriableError,
 } from '../errors.js';
+import { long, parseLong } from '../long.js';
 import { offsetToSeek } from '../offsets.js';
 import type { FetchOffsetsPartition, SeekEntry } from '../types.js';
 import {
@@ -21,11 +22,11 @@ import { groupState } from './groups.js';
 import { checkTopic, partitionsOf } from './topics.js';
 
 /** kafkajs's special offsets, which Kafka takes instead of a timestamp. */
-const LATEST = -1;
-const EARLIEST = -2;
+const LATEST = '-1';
+const EARLIEST = '-2';
 /** What Kafka gives as committed where nothing is; librdkafka has a number of its own for it. */
 const NONE = '-1';
-const OFFSET_INVALID = -1001;
+const OFFSET_INVALID = '-1001';
 
 /** An offset with the ends of its partition. */
 export interface TopicOffset extends SeekEntry {
@@ -38,8 +39,8 @@ async function offsetsAt(
   context: AdminContext,
   topic: string,
   partitions: readonly number[],
-  at: number,
-): Promise<Map<number, number>> {
+  at: string,
+): Promise<Map<number, string>> {
   const request = partitions.map((partition) => ({ topic, partition, offset: at }));
   const found = await ask(context, (native) => native.listOffsets(request, asking(context)));
   throwFirstOf(found);
@@ -70,8 +71,8 @@ export async function fetchTopicOffsets(context: AdminContext, topic: string): P
       offsetsAt(context, topic, partitions, EARLIEST),
     ]);
     return partitions.map((partition) => {
-      const end = String(high.get(partition));
-      return { partition, offset: end, high: end, low: String(low.get(partition)) };
+      const end = high.get(partition) ?? LATEST;
+      return { partition, offset: end, high: end, low: low.get(partition) ?? LATEST };
     });
   });
 }
@@ -83,14 +84,26 @@ export async function fetchTopicOffsetsByTimestamp(
   timestamp?: number,
 ): Promise<SeekEntry[]> {
   checkTopic(topic);
+  const at = timestamp === undefined ? LATEST : timeOf(timestamp);
   return onTopic(context, topic, async (partitions) => {
     const high = await offsetsAt(context, topic, partitions, LATEST);
-    const found = await offsetsAt(context, topic, partitions, timestamp ?? LATEST);
+    const found = await offsetsAt(context, topic, partitions, at);
     return partitions.map((partition) => {
       const offset = found.get(partition) ?? LATEST;
-      return { partition, offset: String(offset >= 0 ? offset : high.get(partition)) };
+      return { partition, offset: isAbsolute(offset) ? offset : (high.get(partition) ?? LATEST) };
     });
   });
+}
+
+const isAbsolute = (offset: string): boolean => long(offset) >= 0;
+
+/** A timestamp, or one of the special offsets, as text; a fraction of a millisecond is cut off. */
+function timeOf(timestamp: unknown): string {
+  const time = typeof timestamp === 'number' ? parseLong(Math.floor(timestamp)) : parseLong(timestamp);
+  if (time !== undefined) return String(time);
+  throw new KafkaJSNonRetriableError(
+    `Invalid timestamp, expected milliseconds since the epoch, received ${String(timestamp)}`,
+  );
 }
 
 /** What `fetchOffsets()` takes. */
@@ -138,7 +151,7 @@ function byTopic(found: readonly NativePartitionOffset[], order: readonly string
     topics.set(topic, partitions);
     partitions.push({
       partition,
-      offset: offset === OFFSET_INVALID ? NONE : String(offset),
+      offset: offset === OFFSET_INVALID ? NONE : offset,
       metadata: metadata || null,
     });
   }
@@ -157,7 +170,7 @@ async function resolved(
   const ends = new Map((await fetchTopicOffsets(context, topic)).map((entry) => [entry.partition, entry]));
   const settled = partitions.map((entry) => {
     const { high = entry.offset, low = entry.offset } = ends.get(entry.partition) ?? {};
-    const offset = { [LATEST]: high, [EARLIEST]: low }[Number(entry.offset)] ?? entry.offset;
+    const offset = { [LATEST]: high, [EARLIEST]: low }[entry.offset] ?? entry.offset;
     return { ...entry, offset };
   });
   await setOffsets(context, { groupId, topic, partitions: settled });
@@ -202,14 +215,14 @@ export async function setOffsets(
 
 /** kafkajs commits -1 and -2 as they are; librdkafka commits offsets only, so they are looked up now. */
 async function withoutSpecial(context: AdminContext, offsets: NativeOffset[]): Promise<NativeOffset[]> {
-  const special = offsets.filter(({ offset }) => offset < 0);
+  const special = offsets.filter(({ offset }) => !isAbsolute(offset));
   if (special.length === 0) return offsets;
   const request = special.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
   const found = await ask(context, (native) => native.listOffsets(request, asking(context)));
   throwFirstOf(found);
   const ends = new Map(found.map(({ partition, offset }) => [partition, offset]));
   return offsets.map((entry) =>
-    entry.offset < 0 ? { ...entry, offset: ends.get(entry.partition) ?? 0 } : entry,
+    isAbsolute(entry.offset) ? entry : { ...entry, offset: ends.get(entry.partition) ?? '0' },
   );
 }
 
@@ -221,7 +234,7 @@ export async function resetOffsets(
   checkGroup(groupId);
   if (!topic) throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`);
   const numbers = await partitionsOf(context, topic);
-  const offset = String(earliest ? EARLIEST : LATEST);
+  const offset = earliest ? EARLIEST : LATEST;
   await setOffsets(context, {
     groupId,
     topic,
@@ -240,7 +253,7 @@ export async function deleteTopicRecords(
   if (!partitions || partitions.length === 0) throw new KafkaJSNonRetriableError(`Invalid partitions`);
   const request = partitions.map((entry) => offsetToSeek({ topic, ...entry }));
   const lows = new Map(
-    (await fetchTopicOffsets(context, topic)).map(({ partition, low }) => [partition, Number(low)]),
+    (await fetchTopicOffsets(context, topic)).map(({ partition, low }) => [partition, long(low)]),
   );
   const unknown = partitions.filter(({ partition }) => !lows.has(partition));
   if (unknown.length > 0) {
@@ -253,10 +266,10 @@ export async function deleteTopicRecords(
     );
   }
   for (const { partition, offset } of request) {
-    if (offset !== LATEST && offset < (lows.get(partition) ?? 0)) {
+    if (offset !== LATEST && long(offset) < (lows.get(partition) ?? 0)) {
       context.logger.warn(
         'The requested offset is before the earliest offset maintained on the partition - no records will be deleted from this partition',
-        { topic, partition, offset: String(offset) },
+        { topic, partition, offset },
       );
     }
   }

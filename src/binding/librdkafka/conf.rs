@@ -56,7 +56,7 @@ impl Conf {
         }
         // SAFETY: librdkafka NUL-terminates what it writes.
         let message = unsafe { super::owned_text(text.as_ptr()) };
-        Err(Error::new("configure", CODE_INVALID_ARG, message))
+        Err(Error::new("configure", CODE_INVALID_ARG, without_value(&message)))
     }
 
     /// Chooses which kinds of events the handle queues (a mask of `RD_KAFKA_EVENT_*`).
@@ -80,9 +80,50 @@ impl Conf {
     }
 }
 
+/// librdkafka's explanation without the value that it refuses: a password may stand where it should not.
+fn without_value(message: &str) -> String {
+    const PLACES: [(&str, &str); 2] =
+        [("value \"", "\" for configuration property"), ("\" value ", " is outside allowed range")];
+    let mut told = message.trim_end().to_owned();
+    for (before, after) in PLACES {
+        // The value may have either text in it, so all between the outermost ones goes.
+        if let (Some(start), Some(end)) = (told.find(before), told.rfind(after)) {
+            let start = start + before.len();
+            if start <= end {
+                told.replace_range(start..end, "(not shown)");
+            }
+        }
+    }
+    told
+}
+
 impl Drop for Conf {
     fn drop(&mut self) {
         // SAFETY: owned by this value and not given away.
         unsafe { sys::rd_kafka_conf_destroy(self.raw) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_value_is_not_told() {
+        let cases = [
+            ("sasl.mechanisms", ""),
+            ("security.protocol", "secret"),
+            ("security.protocol", "a\" for configuration property \"secret"),
+            ("debug", "all,secret"),
+            ("socket.timeout.ms", "7654321"),
+            ("socket.timeout.ms", "secret"),
+            ("enable.idempotence", "secret"),
+            ("no.such.property", "secret"),
+        ];
+        for (name, value) in cases {
+            let refused = Conf::new([(name, value)]).err().map(|e| e.message).unwrap_or_default();
+            assert!(!refused.contains("secret") && !refused.contains("7654321"), "{refused}");
+            assert!(refused.is_empty() || refused.contains(name), "{refused}");
+        }
     }
 }
