@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { validateNestOptions } from '../../lib/options/index.js';
+import { ClientKafka } from '../../lib/client/client-kafka.js';
+import { ServerKafka } from '../../lib/server/server-kafka.js';
 import { errorOf } from './options-harness.js';
 
 const failure = (options: unknown, role: 'client' | 'server' = 'server') =>
@@ -53,11 +55,81 @@ describe('NestJS’s options', () => {
     [{ send: { foo: 1 } }, 'Unknown option send.foo'],
     [{ parser: { foo: 1 } }, 'options.parser.foo'],
     [{ producer: { idempotent: true }, send: { acks: 0 } }, 'EoS guarantees'],
-    [{ postfixId: 1 }, 'options.postfixId: expected a string, got 1'],
+    [{ postfixId: 1 }, 'options.postfixId: expected a string, got a number'],
     [{ consumer: [] }, 'options.consumer: expected an object, got an array'],
     [{ replyTimeout: 5 }, 'options.replyTimeout has no effect here: it belongs to the client'],
   ])('are checked at construction: %j', (options, text) => {
     expect(failure(options).message).toContain(text);
+  });
+
+  it.each([
+    [{ consumer: { fromBeginning: true } }, 'consumer.fromBeginning: did you mean subscribe.fromBeginning?'],
+    [{ subscribe: { fromBegining: true } }, 'subscribe.fromBegining: did you mean subscribe.fromBeginning?'],
+    [{ fromBeginning: true }, 'options.fromBeginning: did you mean subscribe.fromBeginning?'],
+    [{ brokers: ['a:1'] }, 'options.brokers: did you mean client.brokers?'],
+    [{ client: { groupId: 'g' } }, 'client.groupId: did you mean consumer.groupId?'],
+    [{ groupID: 'g' }, 'options.groupID: did you mean consumer.groupId?'],
+    [{ consumer: { autoCommit: false } }, 'consumer.autoCommit: did you mean run.autoCommit?'],
+    [{ consumer: { autoComit: false } }, 'consumer.autoComit: did you mean run.autoCommit?'],
+    [{ run: { sessionTimeout: 1 } }, 'run.sessionTimeout: did you mean consumer.sessionTimeout?'],
+    [{ producer: { acks: 1 } }, 'producer.acks: did you mean send.acks?'],
+    [{ producer: { ack: 1 } }, 'producer.ack: did you mean send.acks?'],
+    [{ send: { idempotent: true } }, 'send.idempotent: did you mean producer.idempotent?'],
+    [{ consumer: { retries: 1 } }, 'consumer.retries: did you mean consumer.retry.retries?'],
+    [{ client: { retry: { retires: 1 } } }, 'client.retry.retires: did you mean client.retry.retries?'],
+    [{ client: { ca: 'x' } }, 'client.ca: did you mean client.ssl.ca?'],
+    [{ client: { maxAttempts: 2 } }, 'client.maxAttempts: did you mean options.deadLetter.maxAttempts?'],
+    [
+      { send: { allowAutoTopicCreation: true } },
+      'send.allowAutoTopicCreation: did you mean consumer.allowAutoTopicCreation or producer.allowAutoTopicCreation?',
+    ],
+    [
+      { run: { 'fetch.min.bytes': 1 } },
+      "run.fetch.min.bytes: librdkafka's own properties go into client.librdkafka or consumer.librdkafka or producer.librdkafka",
+    ],
+  ])('that stand elsewhere, or are misspelt, are named where they belong: %j', (options, text) => {
+    expect(failure(options).message).toBe(`Unknown option ${text}`);
+  });
+
+  it('count as not given when they are null, in all groups', () => {
+    const names = [
+      'client',
+      'consumer',
+      'run',
+      'subscribe',
+      'producer',
+      'send',
+      'parser',
+      'deadLetter',
+      'postfixId',
+      'serializer',
+      'deserializer',
+      'producerOnlyMode',
+      'replyTimeout',
+      'maxPendingRequests',
+      'replies',
+    ];
+    const nothing = Object.fromEntries(names.map((name) => [name, null]));
+    const nested = {
+      client: {
+        brokers: null,
+        clientId: null,
+        ssl: null,
+        sasl: null,
+        retry: null,
+        logLevel: null,
+        librdkafka: null,
+      },
+      consumer: { groupId: null, retry: null, partitionAssigners: null, sessionTimeout: null },
+      run: { autoCommit: null, partitionsConsumedConcurrently: null },
+      producer: { retry: null, idempotent: null },
+      send: { acks: null, timeout: null, compression: null },
+      subscribe: { fromBeginning: null },
+    };
+    for (const options of [nothing, nested, null] as never[]) {
+      expect(() => [new ServerKafka(options), new ClientKafka(options)]).not.toThrow();
+      expect(new ServerKafka(options)).toMatchObject({ clientId: 'nestjs-consumer-server', options: {} });
+    }
   });
 
   it('keep the server’s extensions out of the client', () => {

@@ -20,7 +20,12 @@ import {
   KafkaResponseDeserializer,
   type KafkaStatus,
 } from '../nest.js';
-import { validateNestOptions, type NestKafkaOptions, type SendOptions } from '../options/index.js';
+import {
+  validateNestOptions,
+  withoutNulls,
+  type NestKafkaOptions,
+  type SendOptions,
+} from '../options/index.js';
 import { getOwn } from '../own-property.js';
 import type { OutgoingRecord } from '../packed/outgoing.js';
 import { serialize } from '../packed/serialize.js';
@@ -81,25 +86,26 @@ export class ClientKafka extends ClientProxy {
   constructor(options: NestKafkaOptions = {}) {
     super();
     validateNestOptions('client', options);
-    this.options = options;
-    const { client = {}, consumer = {}, postfixId = '-client', producerOnlyMode = false } = options;
+    const given: NestKafkaOptions = withoutNulls(options);
+    this.options = given;
+    const { client = {}, consumer = {}, postfixId = '-client', producerOnlyMode = false } = given;
     this.producerOnlyMode = producerOnlyMode;
     this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
-    this.#sendOptions = options.send ?? {};
+    this.#sendOptions = given.send ?? {};
     this.#replies = new Replies({
       pending: this.#pending,
-      keepBinary: options.parser?.keepBinary ?? false,
-      replyTimeout: options.replyTimeout,
+      keepBinary: given.parser?.keepBinary ?? false,
+      replyTimeout: given.replyTimeout,
       deserializer: () => (this.#deserializesItself ? undefined : this.deserializer),
       partitionOf: (slot) => this._consumer?.partitionOf(slot),
       cancel: (slot, generation) =>
         this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
       logError: guardedLogger(() => this.logger).error,
     });
-    this.initializeSerializer(options as any);
-    this.initializeDeserializer(options as any);
+    this.initializeSerializer(given as any);
+    this.initializeDeserializer(given as any);
   }
 
   /** `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`, as they come; a subscriber gets the last one at once. */

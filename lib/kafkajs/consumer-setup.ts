@@ -70,7 +70,7 @@ export function consumerSetup(
     drainTimeout: revocationTimeout(settings, Number(properties['max.poll.interval.ms'])),
     requestTimeout: settings.requestTimeoutMs,
   };
-  if (autoCommitThreshold) native.autoCommitThreshold = autoCommitThreshold;
+  if (autoCommitThreshold != null) native.autoCommitThreshold = Math.max(autoCommitThreshold, 1);
   return { properties, settings: native };
 }
 

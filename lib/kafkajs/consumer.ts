@@ -1,5 +1,7 @@
 import type { ConsumerEvent } from '../boundary/events.js';
 import { valueOf, type NativeConsumer } from '../native.js';
+import { withoutNulls } from '../options/checks.js';
+import { runSettings } from '../options/run.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import { OutgoingBuffer } from '../packed/outgoing.js';
 import { own } from './callbacks.js';
@@ -225,7 +227,8 @@ export class Consumer implements ConsumerShape {
       });
       return;
     }
-    this.#runConfig = config;
+    runSettings(config);
+    this.#runConfig = withoutNulls(config);
     await this.#start();
   }
 

@@ -1,3 +1,4 @@
+import { withoutNulls } from '../options/checks.js';
 import { readClient, clientSettings } from '../options/client.js';
 import { Admin } from './admin.js';
 import type { ConsumerInternals } from './consumer-internals.js';
@@ -17,23 +18,23 @@ export class Kafka {
 
   constructor(config: KafkaConfig) {
     const { logLevel: level, logCreator } = clientSettings(readClient(config));
-    this.#config = config;
+    this.#config = withoutNulls(config) as KafkaConfig;
     this.#logger = createLogger({ level, ...(logCreator ? { logCreator } : {}) });
   }
 
   /** Makes a producer. */
   producer(config: ProducerConfig = {}, internals?: ProducerInternals): Producer {
-    return new Producer(this.#config, config, this.#logger, internals);
+    return new Producer(this.#config, withoutNulls(config), this.#logger, internals);
   }
 
   /** Makes a consumer. */
   consumer(config: ConsumerConfig, internals?: ConsumerInternals): Consumer {
-    return new Consumer(this.#config, config, this.#logger, internals);
+    return new Consumer(this.#config, withoutNulls(config) as ConsumerConfig, this.#logger, internals);
   }
 
   /** Makes an admin client. */
   admin(config: AdminConfig = {}): Admin {
-    return new Admin(this.#config, config, this.#logger);
+    return new Admin(this.#config, withoutNulls(config), this.#logger);
   }
 
   /** kafkajs's root logger of this client. */

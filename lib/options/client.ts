@@ -1,5 +1,5 @@
 import { effectiveLogLevel } from '../kafkajs/logger.js';
-import { KafkaJSNonRetriableError } from '../kafkajs/errors.js';
+import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors.js';
 import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
 import { logLevel } from '../kafkajs/types.js';
 import type {
@@ -8,20 +8,29 @@ import type {
   logCreator,
   OauthbearerProviderResponse,
 } from '../kafkajs/types.js';
-import { boolean, callback, milliseconds, numberOf, rawProperties, string, type Check } from './checks.js';
+import {
+  boolean,
+  callback,
+  isGiven,
+  milliseconds,
+  numberOf,
+  rawProperties,
+  string,
+  type Check,
+} from './checks.js';
 import { BACKOFF_PROPERTIES, backoffProperties, explicitBackoff, retryTable } from './retry.js';
 import { saslCheck, saslProperties } from './sasl.js';
 import { sslCheck, sslProperties, withRootCertificates } from './ssl.js';
 import {
   layer,
   nested,
+  optionTable,
   readOptions,
   refused,
   sets,
   setsAsIs,
   type Context,
   type Given,
-  type OptionTable,
   type Properties,
 } from './table.js';
 import { clamp, translate, type Translated } from './translate.js';
@@ -33,10 +42,14 @@ const DEFAULT_AUTHENTICATION_TIMEOUT = 10_000;
 const DEFAULT_REQUEST_TIMEOUT = 30_000;
 const MAX_SOCKET_TIMEOUT = 300_000;
 
+/**
+ * What librdkafka logs at, of syslog's levels. INFO at least, whatever the logger then lets through: that a broker has closed a
+ * connection stands nowhere else, and is why `connect()` fails.
+ */
 const SYSLOG_LEVELS: ReadonlyMap<number, number> = new Map([
-  [logLevel.NOTHING, 0],
-  [logLevel.ERROR, 3],
-  [logLevel.WARN, 4],
+  [logLevel.NOTHING, 6],
+  [logLevel.ERROR, 6],
+  [logLevel.WARN, 6],
   [logLevel.INFO, 6],
   [logLevel.DEBUG, 7],
 ]);
@@ -67,7 +80,32 @@ export function checkBrokers(brokers: unknown): asserts brokers is string[] {
       const message = `Failed to connect: broker at index ${index} is invalid "${typeof broker}"`;
       throw new KafkaJSNonRetriableError(message);
     }
+    const fault = broker.split(',').map(addressFault).find(isGiven);
+    if (fault !== undefined) {
+      throw new KafkaJSInvalidOptionError(
+        `Invalid option client.brokers: broker at index ${index} ${fault}`,
+        {
+          option: 'client.brokers',
+        },
+      );
+    }
   }
+}
+
+/** What is wrong with a broker's address. It is not shown: credentials may stand in it. */
+function addressFault(address: string): string | undefined {
+  const scheme = /^\s*([a-z][a-z0-9+._-]*:\/\/)/i.exec(address)?.[1];
+  if (scheme !== undefined) {
+    return `is a URL: give host:port without "${scheme}" (TLS is client.ssl, credentials are client.sasl)`;
+  }
+  if (address.includes('@')) return 'has an "@": give host:port, and credentials as client.sasl';
+  const [, host, port] =
+    /^\s*(\[[^\]]*\]|[^\s/:]+|[0-9a-f:.%]*::[0-9a-f:.%]*)(?::([^:]*?))?\s*$/i.exec(address) ?? [];
+  if (host === undefined) return 'is no address: give host:port';
+  if (port === undefined || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
+    return undefined;
+  }
+  return 'has no port from 1 to 65535 behind its colon: give host:port';
 }
 
 /**
@@ -108,7 +146,7 @@ export function requestTimeout(client: Given): number {
 }
 
 /** `client`: the options of `new Kafka()`. */
-export const clientTable: OptionTable = {
+export const clientTable = optionTable({
   path: 'client',
   rows: [
     {
@@ -224,7 +262,7 @@ export const clientTable: OptionTable = {
       doc: 'Raw librdkafka properties of every client made from this one.',
     },
   ],
-};
+});
 
 /** What the layer acts on of `client`'s options. */
 export interface ClientSettings {

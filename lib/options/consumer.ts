@@ -19,11 +19,11 @@ import { withRootCertificates } from './ssl.js';
 import {
   layer,
   nested,
+  optionTable,
   readOptions,
   sets,
   setsAsIs,
   type Given,
-  type OptionTable,
   type Properties,
 } from './table.js';
 import { clamp, translate, type FixedProperty, type Translated } from './translate.js';
@@ -86,7 +86,7 @@ function strategy(assigners: readonly PartitionAssigner[] | undefined): Properti
 }
 
 /** `consumer`: the options of `kafka.consumer()`. */
-export const consumerTable: OptionTable = {
+export const consumerTable = optionTable({
   path: 'consumer',
   rows: [
     {
@@ -244,7 +244,7 @@ export const consumerTable: OptionTable = {
       doc: 'Raw librdkafka properties of the consumer.',
     },
   ],
-};
+});
 
 /** What the layer acts on of a consumer's options. */
 export interface ConsumerSettings extends ClientSettings {

@@ -7,7 +7,7 @@ import { consumerProperties } from './consumer.js';
 import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
 import { producerProperties, readSend, type SendOptions } from './producer.js';
 import { runTable, subscribeTable } from './run.js';
-import { layer, nested, readOptions, refused, type OptionTable } from './table.js';
+import { layer, nested, optionTable, readOptions, refused, type OptionTable } from './table.js';
 
 /** Which of NestJS's two classes the options are for. */
 export type NestRole = 'client' | 'server';
@@ -73,7 +73,7 @@ export const parserTable: OptionTable = {
 };
 
 /** NestJS's options object. */
-export const nestTable: OptionTable = {
+export const nestTable = optionTable({
   path: 'options',
   rows: [
     {
@@ -148,7 +148,7 @@ export const nestTable: OptionTable = {
       doc: 'Server: retries and a dead-letter topic for messages that cannot be handled. An extension.',
     },
   ],
-};
+});
 
 const HANDLERS = refused('NestJS’s own handler is called', 'use @MessagePattern and @EventPattern');
 const TOPICS = refused(

@@ -26,13 +26,13 @@ import { withRootCertificates } from './ssl.js';
 import {
   layer,
   nested,
+  optionTable,
   readOptions,
   refused,
   sets,
   setsAsIs,
   type Context,
   type Given,
-  type OptionTable,
   type Properties,
 } from './table.js';
 import { clamp, translate, type FixedProperty, type Translated } from './translate.js';
@@ -112,7 +112,7 @@ function retryProperties(_value: unknown, context: Context): Properties {
 }
 
 /** `producer`: the options of `kafka.producer()`. */
-export const producerTable: OptionTable = {
+export const producerTable = optionTable({
   path: 'producer',
   rows: [
     {
@@ -198,7 +198,7 @@ export const producerTable: OptionTable = {
       doc: 'Raw librdkafka properties of the producer.',
     },
   ],
-};
+});
 
 const CODECS: ReadonlyMap<number, string> = new Map([
   [CompressionTypes.None, 'none'],
@@ -215,7 +215,7 @@ export const compressionCodec = (compression: CompressionTypes | undefined): str
 const perCall = refused('it differs from call to call', 'give it to send() or emit()');
 
 /** `send`: what `producer.send()` takes besides topic and messages. */
-export const sendTable: OptionTable = {
+export const sendTable = optionTable({
   path: 'send',
   rows: [
     {
@@ -246,7 +246,7 @@ export const sendTable: OptionTable = {
     { name: 'topic', check: anything, handling: perCall, doc: 'The topic.' },
     { name: 'messages', check: anything, handling: perCall, doc: 'The messages.' },
   ],
-};
+});
 
 /** The options of `send()` that belong to a handle of librdkafka's: one handle is kept for each combination. */
 export interface SendOptions {

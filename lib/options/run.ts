@@ -6,10 +6,10 @@ import type {
   SubscribeConfig,
 } from '../kafkajs/types.js';
 import { anything, boolean, callback, integer, milliseconds } from './checks.js';
-import { layer, readOptions, type OptionTable } from './table.js';
+import { layer, optionTable, readOptions } from './table.js';
 
 /** `run`: the options of `consumer.run()`. */
-export const runTable: OptionTable = {
+export const runTable = optionTable({
   path: 'run',
   rows: [
     {
@@ -28,7 +28,7 @@ export const runTable: OptionTable = {
     },
     {
       name: 'autoCommitThreshold',
-      check: integer(1),
+      check: integer(),
       defaultText: 'none',
       handling: layer,
       doc: 'Commits after this many handled messages.',
@@ -50,10 +50,10 @@ export const runTable: OptionTable = {
     { name: 'eachMessage', check: callback, handling: layer, doc: 'Handles a message.' },
     { name: 'eachBatch', check: callback, handling: layer, doc: 'Handles a batch.' },
   ],
-};
+});
 
 /** `subscribe`: the options of `consumer.subscribe()`. */
-export const subscribeTable: OptionTable = {
+export const subscribeTable = optionTable({
   path: 'subscribe',
   rows: [
     {
@@ -66,7 +66,7 @@ export const subscribeTable: OptionTable = {
     { name: 'topics', check: anything, handling: layer, doc: 'Names and expressions of topics.' },
     { name: 'topic', check: anything, handling: layer, doc: 'The old form of topics, for one.' },
   ],
-};
+});
 
 /** `consumer.run()`'s options with their defaults. */
 export interface RunSettings {
@@ -81,7 +81,7 @@ export interface RunSettings {
 }
 
 /** Checks `consumer.run()`'s options. */
-export function runSettings(config: ConsumerRunConfig = {}): RunSettings {
+export function runSettings(config?: ConsumerRunConfig | null): RunSettings {
   const { autoCommit, autoCommitInterval, eachBatchAutoResolve, ...rest } = readOptions(runTable, config);
   return {
     ...rest,

@@ -133,6 +133,7 @@ function oneOf(...values: string[]): Check {
 
 /** `ssl`: true, false or an object. */
 export const sslCheck: Check = {
+  table: sslTable,
   text: 'true, false or an object of TLS options',
   parse: (value, path) => {
     if (typeof value === 'boolean') return value;

@@ -1,5 +1,6 @@
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
 import { invalidValue, isGiven, type Check } from './checks.js';
+import { hintFor, register } from './elsewhere.js';
 
 /** librdkafka properties and their values. */
 export type Properties = Record<string, string>;
@@ -53,6 +54,12 @@ export interface OptionTable {
   readonly rows: readonly OptionRow[];
 }
 
+/** A table that unknown options of other objects are looked for in, too. */
+export function optionTable(table: OptionTable): OptionTable {
+  register(table);
+  return table;
+}
+
 /** `handling` of options that the layer acts on. */
 export const layer: Handling = { by: 'layer' };
 
@@ -104,29 +111,10 @@ export function readOptions(table: OptionTable, options: unknown, path = table.p
 
 /** An options object inside another one. */
 export function nested(table: OptionTable): Check {
-  return { text: 'an object', parse: (value, path) => readOptions(table, value, path) };
+  return { text: 'an object', parse: (value, path) => readOptions(table, value, path), table };
 }
 
 function unknownOption(table: OptionTable, path: string, name: string): KafkaJSInvalidOptionError {
   const option = `${path}.${name}`;
-  const names = table.rows.filter((row) => row.handling.by !== 'refused').map((row) => row.name);
-  const similar = names.find((candidate) => isSimilar(candidate, name));
-  let hint = `known options are ${names.join(', ')}`;
-  if (similar !== undefined) hint = `did you mean ${path}.${similar}?`;
-  else if (name.includes('.') && names.includes('librdkafka')) {
-    hint = `librdkafka's own properties go into ${path}.librdkafka`;
-  }
-  return new KafkaJSInvalidOptionError(`Unknown option ${option}: ${hint}`, { option });
-}
-
-/** The same but for case and separators, or one character more, less or other. */
-function isSimilar(a: string, b: string): boolean {
-  const [x, y] = [a, b].map((name) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')) as [string, string];
-  if (x === y) return true;
-  if (Math.abs(x.length - y.length) > 1 || Math.min(x.length, y.length) < 4) return false;
-  let start = 0;
-  while (start < x.length && x[start] === y[start]) start++;
-  let end = 0;
-  while (end < Math.min(x.length, y.length) - start && x.at(-1 - end) === y.at(-1 - end)) end++;
-  return Math.max(x.length, y.length) - start - end <= 1;
+  return new KafkaJSInvalidOptionError(`Unknown option ${option}: ${hintFor(table, path, name)}`, { option });
 }

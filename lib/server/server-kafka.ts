@@ -22,7 +22,7 @@ import {
   noEventHandler,
   type KafkaStatus,
 } from '../nest.js';
-import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
+import { validateNestOptions, withoutNulls, type NestKafkaOptions } from '../options/index.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
 import { DeadLetterWriter } from './dead-letter-writer.js';
@@ -94,15 +94,15 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   constructor(options: NestKafkaOptions = {}) {
     super();
     validateNestOptions('server', options);
-    this.options = options;
-    const { client = {}, consumer = {}, postfixId = '-server' } = options;
+    this.options = withoutNulls(options);
+    const { client = {}, consumer = {}, postfixId = '-server' } = this.options;
     this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
-    this.initializeSerializer(options as any);
-    this.initializeDeserializer(options as any);
+    this.initializeSerializer(this.options as any);
+    this.initializeDeserializer(this.options as any);
     rememberOriginalErrors();
-    if (options.deadLetter) this.#deadLetters = this.#makeDeadLetters();
+    if (this.options.deadLetter) this.#deadLetters = this.#makeDeadLetters();
   }
 
   #makeDeadLetters(): DeadLetterWriter {

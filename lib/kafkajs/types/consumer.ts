@@ -80,7 +80,7 @@ export interface ConsumerRunConfig {
   autoCommit?: boolean;
   /** Commits at least this often. A number of milliseconds, 0 or more. Default: after each drained batch. */
   autoCommitInterval?: number | null;
-  /** Commits after this many handled messages. A number, 1 or more. Default: none. */
+  /** Commits after this many handled messages. A number, 0 or more. Default: none. */
   autoCommitThreshold?: number | null;
   /** Whether a batch counts as handled when eachBatch returns. Default: `true`. */
   eachBatchAutoResolve?: boolean;

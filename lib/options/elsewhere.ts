@@ -1,0 +1,80 @@
+import type { OptionTable } from './table.js';
+
+/** The tables of the objects that an application gives: constants, each registered where it is defined. */
+const tables: OptionTable[] = [];
+
+/** Makes a table one of those that unknown options are looked for in. */
+export function register(table: OptionTable): void {
+  tables.push(table);
+}
+
+/** The options of a table that may be given, and of the objects in it, with their paths. */
+function* paths(table: OptionTable, path: string): Generator<{ name: string; path: string }> {
+  for (const { name, handling, check } of table.rows) {
+    if (handling.by === 'refused') continue;
+    yield { name, path: `${path}.${name}` };
+    if (check.table !== undefined) yield* paths(check.table, `${path}.${name}`);
+  }
+}
+
+/** What to do about an option that a table does not have: the one that was meant, here or in another object, else those there are. */
+export function hintFor(table: OptionTable, path: string, name: string): string {
+  const here = [...paths(table, path)];
+  const there = tables
+    .filter((other) => other.path !== table.path)
+    .flatMap((other) => [...paths(other, other.path)]);
+  const found =
+    meant(
+      here.filter((known) => known.path === `${path}.${known.name}`),
+      name,
+      isSimilar,
+    ) ??
+    meant(here, name, isSame) ??
+    meant(there, name, isSame) ??
+    meant([...here, ...there], name, isSimilar);
+  if (found !== undefined) return `did you mean ${found}?`;
+  if (name.includes('.')) return `librdkafka's own properties go into ${rawOptions(table, path)}`;
+  return `known options are ${table.rows
+    .filter(({ handling }) => handling.by !== 'refused')
+    .map((row) => row.name)
+    .join(', ')}`;
+}
+
+function meant(
+  known: readonly { name: string; path: string }[],
+  name: string,
+  matches: (a: string, b: string) => boolean,
+): string | undefined {
+  const found = new Set(known.filter((option) => matches(option.name, name)).map((option) => option.path));
+  return found.size > 0 ? [...found].join(' or ') : undefined;
+}
+
+const takesRaw = ({ rows }: OptionTable): boolean => rows.some(({ name }) => name === 'librdkafka');
+
+/** Where raw properties go: into the object itself, or those that have such an option. */
+function rawOptions(table: OptionTable, path: string): string {
+  if (takesRaw(table)) return `${path}.librdkafka`;
+  return tables
+    .filter(takesRaw)
+    .map((other) => `${other.path}.librdkafka`)
+    .join(' or ');
+}
+
+const letters = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+
+/** The same but for case and separators. */
+const isSame = (a: string, b: string): boolean => letters(a) === letters(b);
+
+/** The same, or one character more, less or other, or two of them in the other order. */
+function isSimilar(a: string, b: string): boolean {
+  const [x, y] = [letters(a), letters(b)];
+  if (x === y) return true;
+  if (Math.abs(x.length - y.length) > 1 || Math.min(x.length, y.length) < 3) return false;
+  let start = 0;
+  while (start < x.length && x[start] === y[start]) start++;
+  let end = 0;
+  while (end < Math.min(x.length, y.length) - start && x.at(-1 - end) === y.at(-1 - end)) end++;
+  const [restX, restY] = [x.slice(start, x.length - end), y.slice(start, y.length - end)];
+  if (restX.length === 2 && restY.length === 2) return restX[0] === restY[1] && restX[1] === restY[0];
+  return Math.max(restX.length, restY.length) <= 1;
+}
