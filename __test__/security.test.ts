@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import * as kafkajs from 'kafkajs';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'nestjs-kafka-native';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Broker, startBroker } from './broker/start.mjs';
@@ -367,6 +368,60 @@ describe('TLS', () => {
     expect(stdout).toBe('hello\n');
     const error = await refusal(kafkaAt(ports.tls, { ...quick, ssl: true }));
     expect(String(error)).toMatch(/is not accepted/);
+  });
+});
+
+describe('a listener of another kind', () => {
+  const sasl = { mechanism: 'plain', username: 'alice', password: 'alice-secret' } as const;
+  const quick = { connectionTimeout: 3000, authenticationTimeout: 1 };
+  const SASL = /closed the connection at the first request without SASL; .*give client\.sasl/;
+  const TLS = /closed the connection at the first request without TLS; .*set client\.ssl/;
+  const NO_TLS = /SSL connection closed by peer.*leave out client\.ssl/;
+  const wrong: [string, () => number, (ca: string) => Partial<KafkaConfig>, RegExp][] = [
+    ['SASL, without sasl', () => ports.sasl, () => ({}), SASL],
+    ['SASL over TLS, without sasl', () => ports.saslTls, (ca) => ({ ssl: { ca } }), SASL],
+    ['TLS, without ssl', () => ports.tls, () => ({}), TLS],
+    ['SASL over TLS, without ssl', () => ports.saslTls, () => ({ sasl }), TLS],
+    ['neither, with ssl', () => broker.port, (ca) => ({ ssl: { ca } }), NO_TLS],
+    ['SASL alone, with ssl', () => ports.sasl, (ca) => ({ ssl: { ca }, sasl }), NO_TLS],
+  ];
+
+  // At a log level that lets nothing through: what is told must not hang on it.
+  test.each(wrong)('is told of, and what to set: %s', async (_, port, config, reason) => {
+    const kafka = kafkaAt(port(), { ...quick, logLevel: logLevel.NOTHING, ...config(pem('ca.pem')) });
+    for (const client of [kafka.producer(), kafka.consumer({ groupId: unique('secure') }), kafka.admin()]) {
+      await expect(client.connect()).rejects.toMatchObject({
+        name: 'KafkaJSNumberOfRetriesExceeded',
+        message: expect.stringMatching(reason),
+        cause: { name: 'KafkaJSConnectionError' },
+      });
+    }
+  });
+
+  test.each([
+    ['neither', () => broker.port, () => ({})],
+    ['TLS alone', () => ports.tls, () => ({ ssl: { ca: pem('ca.pem') } })],
+  ] as const)('is told of at once when it takes no SASL, as by kafkajs: %s', async (_, port, config) => {
+    const options = { sasl, connectionTimeout: 30_000, ...config() };
+    const ours = await refusal(kafkaAt(port(), options));
+    const theirs = await refusal(
+      new kafkajs.Kafka({
+        brokers: [`127.0.0.1:${port()}`],
+        logLevel: kafkajs.logLevel.NOTHING,
+        ...options,
+      }) as unknown as Kafka,
+    );
+    const protocolError = {
+      name: 'KafkaJSProtocolError',
+      type: 'ILLEGAL_SASL_STATE',
+      code: 34,
+      retriable: false,
+    };
+    expect(theirs).toMatchObject(protocolError);
+    expect(ours).toMatchObject({
+      ...protocolError,
+      message: expect.stringContaining('takes no SASL: leave out client.sasl'),
+    });
   });
 });
 

@@ -1,18 +1,22 @@
 import type { LoggerService } from '@nestjs/common';
 import { runCallback } from './kafkajs/callbacks.js';
 import { consoleLogCreator } from './kafkajs/logger.js';
+import { printable } from './kafkajs/printable.js';
 import { logLevel } from './kafkajs/types.js';
 
 /** What this package's own lines of NestJS's logger are written with. */
 export type GuardedLogger = Pick<LoggerService, 'error' | 'warn'>;
 
-/** NestJS's logger, which may be the application's: a line that it fails to write goes to the console. */
+/**
+ * NestJS's logger, which may be the application's: a line that it fails to write goes to the console. A line may have text of others
+ * in it, a topic's or an error's, which is made printable; an error object is written as it is.
+ */
 export function guardedLogger(logger: () => LoggerService): GuardedLogger {
   const write =
     (method: 'error' | 'warn', level: logLevel) =>
     (message: unknown): void =>
       runCallback(
-        () => logger()[method](message),
+        () => logger()[method](typeof message === 'string' ? printable(message) : message),
         (error) => {
           const log = {
             timestamp: new Date().toISOString(),

@@ -25,12 +25,24 @@ describe('the emitter', () => {
     emitter.emit('consumer.group_join', { groupId: 'g' });
     emitter.emit('consumer.group_join');
     expect(listener.mock.calls[0]![0]).toEqual({
-      id: '0',
+      id: expect.any(Number),
       type: 'consumer.group_join',
       timestamp: expect.any(Number),
       payload: { groupId: 'g' },
     });
-    expect(listener.mock.calls[1]![0]).toMatchObject({ id: '1', payload: null });
+    expect(listener.mock.calls[1]![0]).toMatchObject({ payload: null });
+  });
+
+  it('counts the events of all emitters together, as kafkajs does', () => {
+    const ids: unknown[] = [];
+    const roles = ['consumer', 'producer', 'admin', 'consumer'] as const;
+    for (const role of roles) {
+      const emitter = new InstrumentationEmitter(role);
+      emitter.on(`${role}.connect`, ({ id }) => void ids.push(id));
+      emitter.emit(`${role}.connect`);
+    }
+    const first = ids[0] as number;
+    expect(ids).toEqual([first, first + 1, first + 2, first + 3]);
   });
 
   it('returns the function that removes the listener, and no other', () => {

@@ -103,6 +103,7 @@ export class Admin implements AdminShape {
     const timeout = this.#settings.connectTimeoutMs;
     const failure = await native.connect(timeout);
     if (failure) {
+      await trouble.lastWord();
       await native.close();
       throw trouble.error(failure, brokers, timeout, this.#settings.retry);
     }

@@ -2,7 +2,8 @@ import { checkBrokers } from '../options/client.js';
 import { ignore, own } from './callbacks.js';
 import type { CoreEvent } from './core-events.js';
 import { messageOf } from './describe.js';
-import type { KafkaConfig, Logger } from './types.js';
+import { KafkaJSConnectionError } from './errors.js';
+import type { BrokersFunction, KafkaConfig, Logger } from './types.js';
 
 /** librdkafka's `_ALL_BROKERS_DOWN`. */
 const ALL_BROKERS_DOWN = -187;
@@ -28,7 +29,7 @@ export class Brokers {
 
   /** The brokers, as librdkafka takes them. */
   async resolve(): Promise<string> {
-    const list: unknown = typeof this.#brokers === 'function' ? await this.#brokers() : this.#brokers;
+    const list: unknown = typeof this.#brokers === 'function' ? await asked(this.#brokers) : this.#brokers;
     checkBrokers(list);
     return list.join(',');
   }
@@ -51,5 +52,19 @@ export class Brokers {
       this.#asking = false;
       this.#notBefore = Date.now() + SHORTEST_PAUSE;
     }
+  }
+}
+
+/** The function's answer; what it throws is told as kafkajs tells it. */
+async function asked(brokers: BrokersFunction): Promise<unknown> {
+  try {
+    return await brokers();
+  } catch (e) {
+    const cause = e instanceof Error ? e : new Error(String(e));
+    const error = new KafkaJSConnectionError(`Failed to connect: "config.brokers" threw: ${cause.message}`, {
+      cause,
+    });
+    error.stack = `${error.name}\n  Caused by: ${cause.stack}`;
+    throw error;
   }
 }

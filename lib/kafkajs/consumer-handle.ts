@@ -55,6 +55,7 @@ export class ConsumerHandle {
   async connect(timeout: number): Promise<void> {
     const failure = await this.native.connect(timeout);
     if (!failure) return;
+    await this.#trouble.lastWord();
     await this.native.close(0);
     throw this.#trouble.error(failure, this.#brokers, timeout, this.#retry);
   }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { runCallback } from './callbacks.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
+import { nextEventId } from './event-ids.js';
 import type {
   AdminEvents,
   ConsumerEvents,
@@ -80,17 +81,11 @@ const EXTENSIONS: Record<EventRole, readonly string[]> = {
 
 type Listener = (event: InstrumentationEvent<never>) => unknown;
 
-/**
- * kafkajs's emitter of instrumentation events, of one client.
- *
- * Event ids count from 0 in each emitter (in kafkajs in the process): this package keeps no state in its modules, of which a
- * process may hold two copies.
- */
+/** kafkajs's emitter of instrumentation events, of one client. */
 export class InstrumentationEmitter {
   readonly #emitter = new EventEmitter();
   readonly #role: EventRole;
   readonly #logger: Pick<Logger, 'error'> | undefined;
-  #nextId = 0;
 
   /** `logger` is told of listeners that throw. */
   constructor(role: EventRole, logger?: Pick<Logger, 'error'>) {
@@ -109,7 +104,7 @@ export class InstrumentationEmitter {
   emit(eventName: string, payload: unknown = null): void {
     if (!eventName) throw new KafkaJSError('Invalid event name', { retriable: false });
     if (!this.listens(eventName)) return;
-    const event = { id: String(this.#nextId++), type: eventName, timestamp: Date.now(), payload };
+    const event = { id: nextEventId(), type: eventName, timestamp: Date.now(), payload };
     this.#emitter.emit(eventName, event);
   }
 

@@ -1,5 +1,6 @@
 import { runCallback } from './callbacks.js';
 import { jsonOf } from './describe.js';
+import { printable } from './printable.js';
 import { logLevel, type LogEntry, type logCreator, type Logger } from './types.js';
 
 const LABELS: readonly (readonly [method: 'info' | 'error' | 'warn' | 'debug', level: logLevel])[] = [
@@ -32,6 +33,14 @@ export const consoleLogCreator: logCreator =
         return console.log(message);
     }
   };
+
+/** What an entry tells besides its message. Names and texts of others may be in it; a stack keeps its lines. */
+function printableTexts(extra: object): object {
+  const texts = Object.entries(extra).filter(
+    ([name, value]) => typeof value === 'string' && name !== 'stack',
+  );
+  return { ...extra, ...Object.fromEntries(texts.map(([name, text]) => [name, printable(text as string)])) };
+}
 
 /** What {@link createLogger} takes. */
 export interface LoggerOptions {
@@ -75,7 +84,12 @@ export function createLogger({
     for (const [method, entryLevel] of LABELS) {
       logger[method] = (message, extra = {}) => {
         if (entryLevel > (ownLevel ?? rootLevel)) return;
-        const log = { timestamp: new Date().toISOString(), logger: 'kafkajs', message, ...extra };
+        const log = {
+          timestamp: new Date().toISOString(),
+          logger: 'kafkajs',
+          message: typeof message === 'string' ? printable(message) : message,
+          ...printableTexts(extra),
+        };
         write({ namespace, level: entryLevel, label: method.toUpperCase(), log });
       };
     }

@@ -123,7 +123,9 @@ export class ProducerHandle {
   /** Resolves once a broker has answered. */
   async connect(timeout: number): Promise<void> {
     const failure = await this.#native.connect(timeout);
-    if (failure) throw this.#trouble.error(failure, this.#brokers, timeout, this.#retry);
+    if (!failure) return;
+    await this.#trouble.lastWord();
+    throw this.#trouble.error(failure, this.#brokers, timeout, this.#retry);
   }
 
   /** Begins or ends to tell of requests. */

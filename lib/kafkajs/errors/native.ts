@@ -1,4 +1,5 @@
 import { errorCode, localErrorCodes } from '../error-codes.js';
+import { printable } from '../printable.js';
 import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSProtocolError } from './base.js';
 import {
   KafkaJSBrokerNotFound,
@@ -43,12 +44,15 @@ export class LibrdkafkaError extends Error {
 }
 
 /** Numbers of the broker that mean refused credentials: kafkajs has a class of its own for them. */
-const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([33, 34, 58]);
+const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([33, 58]);
+/** ILLEGAL_SASL_STATE: a listener without SASL, of which the core says more than the protocol. */
+const ILLEGAL_SASL_STATE = 34;
 const OFFSET_OUT_OF_RANGE = 1;
 const UNKNOWN = -1;
 
-/** The error that an application sees for one of the core's. */
-export function kafkaErrorFromNative(info: NativeErrorInfo): KafkaJSError {
+/** The error that an application sees for one of the core's. Its text may be a broker's. */
+export function kafkaErrorFromNative(raw: NativeErrorInfo): KafkaJSError {
+  const info = { ...raw, message: printable(raw.message) };
   return info.code >= UNKNOWN ? brokerError(info) : localError(info);
 }
 
@@ -56,7 +60,9 @@ function brokerError(info: NativeErrorInfo, code = info.code, cause = causeOf(in
   if (AUTHENTICATION_CODES.has(code)) {
     return new KafkaJSSASLAuthenticationError(info.message, { cause, fatal: info.fatal });
   }
-  const row = errorCode(code);
+  const known = errorCode(code);
+  const row =
+    code === ILLEGAL_SASL_STATE ? { ...known, message: `${known.message}: ${info.message}` } : known;
   const { topic, partition, fatal } = info;
   if (code === OFFSET_OUT_OF_RANGE && topic !== undefined && partition !== undefined) {
     return new KafkaJSOffsetOutOfRange(row, { topic, partition, cause });

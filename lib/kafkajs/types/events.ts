@@ -5,7 +5,7 @@ export type ValueOf<T> = T[keyof T];
 
 /** What a listener is called with. */
 export interface InstrumentationEvent<T> {
-  /** A number of its own for each event of the process, as a string. */
+  /** Counts the events of the process: a number, as in kafkajs, whose types say string. */
   id: string;
   /** The event’s name. */
   type: string;
