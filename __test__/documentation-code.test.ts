@@ -149,6 +149,7 @@ describe.each(Object.keys(FORMATS) as Format[])('%s', (format) => {
   test(`${STARTED} does what it says`, async () => {
     const service = start(join(folderOf(format, STARTED), 'main.js'));
     await service.says('Fafnir is dead');
+    await service.says('Ctrl-C ends it');
     expect(service.lines).toContain("[ { id: 1, name: 'Mythical Sword' } ]");
     service.child.kill('SIGINT');
     expect(await within('the end', service.ended)).toBe(0);
