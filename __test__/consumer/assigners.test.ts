@@ -234,7 +234,7 @@ test('while an assigner thinks, nothing blocks, and the group can be left', asyn
   );
   expect(state).toBe('CompletingRebalance');
   await consumer.disconnect();
-  expect(await running).toMatch('stopped before it had joined');
+  expect(await running).toMatch('was stopped while it was starting');
   answer.open();
   // The answer that is not wanted any more meets nobody.
   await pause(200);

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
+import { distinctUntilChanged, firstValueFrom, map, ReplaySubject } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { guardedLogger } from '../../lib/guarded-logger.js';
+import { GuardedObservable } from '../../lib/guarded-observable.js';
 import { disown, own, runCallback } from '../../lib/kafkajs/callbacks.js';
 import { errorFrom, jsonOf, messageOf, stackOf } from '../../lib/kafkajs/describe.js';
 import { InstrumentationEmitter } from '../../lib/kafkajs/events.js';
@@ -212,6 +214,34 @@ describe('a logger', () => {
   });
 });
 
+const bad = (): never => {
+  throw new Error('deaf');
+};
+
+it('a subscriber of a status may throw, also behind operators', async () => {
+  const source = new ReplaySubject<number>(1);
+  const failed = vi.fn();
+  const guarded = new GuardedObservable<number>(source, failed);
+  const seen: number[] = [];
+  guarded.subscribe(bad);
+  guarded.subscribe({ next: bad });
+  guarded
+    .pipe(
+      map((n) => n + 1),
+      distinctUntilChanged(),
+    )
+    .subscribe(bad);
+  const subscription = guarded.pipe(map((n) => n * 2)).subscribe((n) => seen.push(n));
+  source.next(1);
+  source.next(2);
+  subscription.unsubscribe();
+  source.next(3);
+  await new Promise((resolve) => {
+    setTimeout(resolve, 10);
+  });
+  expect([seen, failed.mock.calls.length, await firstValueFrom(guarded)]).toEqual([[2, 4], 9, 3]);
+});
+
 it('a listener that is no function is refused', () => {
   expect(() => new InstrumentationEmitter('consumer').on('consumer.stop', 5 as never)).toThrow(TypeError);
 });
@@ -226,7 +256,9 @@ it('no promise of this package is started and left to itself', () => {
     readFileSync(join(root, name), 'utf8')
       .split('\n')
       .filter(
-        (line) => !/^\s*(\*|\/\/|\/\*)/.test(line) && /(^|[^:<|>&]\s|=>\s|return\s)void\s+[\w(]/.test(line),
+        (line) =>
+          !/^\s*(\*|\/\/|\/\*)/.test(line) &&
+          /(^|[^:<|>&]\s|=>\s|return\s)void\s+(?!\(await)[\w(]/.test(line),
       )
       .map((line) => `${name}: ${line.trim()}`),
   );

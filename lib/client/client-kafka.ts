@@ -3,10 +3,12 @@ import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
 import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
 import { guardedLogger } from '../guarded-logger.js';
+import { GuardedObservable } from '../guarded-observable.js';
 import { own } from '../kafkajs/callbacks.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import { KafkaPendingRequestsError } from '../kafkajs/errors.js';
+import { Lifecycle, unlessAborted } from '../kafkajs/lifecycle.js';
 import { nestLogCreator } from '../kafkajs/nest-log.js';
 import type { Producer } from '../kafkajs/producer.js';
 import type { KafkaConfig, RecordMetadata, TopicPartitionOffsetAndMetadata } from '../kafkajs/types.js';
@@ -37,6 +39,11 @@ type Status = `${KafkaStatus}`;
 
 /** Longest time for finding out why a request cannot be answered, in milliseconds. */
 const LONGEST_EXPLANATION = 3000;
+
+interface Parts {
+  consumer?: Consumer;
+  producer?: Producer;
+}
 
 const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;
 
@@ -76,10 +83,15 @@ export class ClientKafka extends ClientProxy {
   protected _consumer: Consumer | null = null;
   /** The producer; null while not connected. */
   protected _producer: Producer | null = null;
+  /** The same, for lines that nobody awaits. */
+  readonly #log = guardedLogger(() => this.logger);
   readonly #pending = new PendingRequests();
   readonly #replies: Replies;
   #connected: { readonly initialized: Promise<void>; readonly producer: Promise<Producer> } | undefined;
   readonly #sendOptions: SendOptions;
+  readonly #lifecycle = new Lifecycle('The client');
+  /** What is connected, or was begun to be. */
+  #parts: Parts = {};
   #serializesItself = true;
   #deserializesItself = true;
 
@@ -102,7 +114,7 @@ export class ClientKafka extends ClientProxy {
       partitionOf: (slot) => this._consumer?.partitionOf(slot),
       cancel: (slot, generation) =>
         this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
-      logError: guardedLogger(() => this.logger).error,
+      logError: this.#log.error,
     });
     this.initializeSerializer(given as any);
     this.initializeDeserializer(given as any);
@@ -110,7 +122,9 @@ export class ClientKafka extends ClientProxy {
 
   /** `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`, as they come; a subscriber gets the last one at once. */
   override get status(): Observable<KafkaStatus> {
-    return super.status as Observable<KafkaStatus>;
+    return new GuardedObservable(super.status, ({ message }) =>
+      this.#log.error(`A subscriber of status failed: ${message}`),
+    );
   }
 
   /** kafkajs's consumer of the replies. */
@@ -135,16 +149,14 @@ export class ClientKafka extends ClientProxy {
     this.responsePatterns.push(this.getResponsePatternName(request));
   }
 
-  /** Errors the requests that wait ("Connection closed"), waits for what is being sent, leaves the group and disconnects. */
+  /**
+   * Errors the requests that wait ("Connection closed"), waits for what is being sent, leaves the group and disconnects. A
+   * {@link connect} under way is interrupted, and rejects; one that comes later connects again.
+   */
   async close(): Promise<void> {
     this.handleClose();
-    const { _producer: producer, _consumer: consumer } = this;
-    this._producer = null;
-    this._consumer = null;
-    this.initialized = null;
-    this.client = null;
-    await producer?.disconnect();
-    await consumer?.disconnect();
+    this.#forget();
+    await this.#lifecycle.stop('close', () => this.#disconnect());
   }
 
   /** Errors the requests that wait. */
@@ -158,6 +170,7 @@ export class ClientKafka extends ClientProxy {
    * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
    * `cause`; a later call may succeed.
    * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
+   * @throws KafkaJSNonRetriableError when {@link close} is called meanwhile.
    */
   connect(): Promise<Producer> {
     this.initialized ??= this.#connectOnce();
@@ -170,22 +183,37 @@ export class ClientKafka extends ClientProxy {
   }
 
   #connectOnce(): Promise<void> {
-    const attempt: { consumer?: Consumer; producer?: Producer } = {};
-    const initialized: Promise<void> = this.#initialize(attempt).catch(async (error: unknown) => {
-      // The next connect() tries again, unless close() and another one have come meanwhile.
-      if (this.initialized === initialized) {
-        this._consumer = null;
-        this._producer = null;
-        this.client = null;
-        this.initialized = null;
-      }
-      await Promise.allSettled([attempt.consumer?.disconnect(), attempt.producer?.disconnect()]);
-      throw error;
+    const parts: Parts = {};
+    const initialized: Promise<void> = this.#lifecycle.start('connect', {
+      open: async (signal) => {
+        this.#parts = parts;
+        await unlessAborted(this.#initialize(parts), signal);
+      },
+      undo: async () => {
+        // The next connect() tries again, unless close() and another one have come meanwhile.
+        if (this.initialized === initialized) this.#forget();
+        const { producer, consumer } = parts;
+        await Promise.all([producer?.retire(), consumer?.retire()]);
+      },
     });
     return initialized;
   }
 
-  async #initialize(attempt: { consumer?: Consumer; producer?: Producer }): Promise<void> {
+  #forget(): void {
+    this._consumer = null;
+    this._producer = null;
+    this.client = null;
+    this.initialized = null;
+  }
+
+  async #disconnect(): Promise<void> {
+    const { producer, consumer } = this.#parts;
+    this.#parts = {};
+    await producer?.disconnect();
+    await consumer?.disconnect();
+  }
+
+  async #initialize(attempt: Parts): Promise<void> {
     const client = this.createClient();
     this.client = client;
     this.#serializesItself = this.serializer.constructor === KafkaRequestSerializer;

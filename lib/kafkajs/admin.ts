@@ -28,6 +28,7 @@ import { allHandled } from './core-events.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.js';
 import { adminEvents, InstrumentationEmitter } from './events.js';
+import { Lifecycle, unlessAborted } from './lifecycle.js';
 import { emitRequests, wantsRequests } from './request-events.js';
 import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from './types.js';
 
@@ -47,7 +48,7 @@ export class Admin implements AdminShape {
   readonly #emitter: InstrumentationEmitter;
   readonly #context: AdminContext;
   #native: NativeAdmin | undefined;
-  #connecting: Promise<void> | undefined;
+  readonly #lifecycle = new Lifecycle('The admin client');
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: AdminConfig, logger: Logger) {
@@ -59,7 +60,7 @@ export class Admin implements AdminShape {
     this.#brokers = new Brokers(kafka, this.#logger);
     this.#context = {
       native: () => {
-        if (this.#native) return this.#native;
+        if (this.#native && this.#lifecycle.state === 'ready') return this.#native;
         throw new KafkaJSNonRetriableError('The admin client is not connected: call connect() first');
       },
       logger: this.#logger,
@@ -69,22 +70,24 @@ export class Admin implements AdminShape {
   }
 
   /**
-   * Connects to the cluster.
+   * Connects to the cluster. Calls at once are one; after {@link disconnect} it connects again.
    *
    * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
    * `cause`; a later call may succeed.
    * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
+   * @throws KafkaJSNonRetriableError when {@link disconnect} is called meanwhile.
    */
   readonly connect = async (): Promise<void> => {
-    if (this.#native) return;
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = undefined;
+    if (this.#lifecycle.state === 'ready') return;
+    await this.#lifecycle.start('connect', {
+      open: (signal) => this.#connect(signal),
+      undo: () => this.#close(),
+      opened: () => this.#emitter.emit(adminEvents.CONNECT),
     });
-    await this.#connecting;
   };
 
-  async #connect(): Promise<void> {
-    const brokers = await this.#brokers.resolve();
+  async #connect(signal: AbortSignal): Promise<void> {
+    const brokers = await unlessAborted(this.#brokers.resolve(), signal);
     const trouble = new ConnectionTrouble();
     const properties = { ...this.#properties, 'bootstrap.servers': brokers };
     const native: NativeAdmin = call(
@@ -101,14 +104,12 @@ export class Admin implements AdminShape {
         ),
     );
     const timeout = this.#settings.connectTimeoutMs;
-    const failure = await native.connect(timeout);
+    this.#native = native;
+    const failure = await unlessAborted(native.connect(timeout), signal);
     if (failure) {
       await trouble.lastWord();
-      await native.close();
       throw trouble.error(failure, brokers, timeout, this.#settings.retry);
     }
-    this.#native = native;
-    this.#emitter.emit(adminEvents.CONNECT);
   }
 
   #event(event: ClientEvent, native: NativeAdmin): void {
@@ -129,14 +130,17 @@ export class Admin implements AdminShape {
     }
   }
 
-  /** Disconnects. */
-  readonly disconnect = async (): Promise<void> => {
-    await this.#connecting?.catch(() => undefined);
+  async #close(): Promise<void> {
     const native = this.#native;
-    if (native === undefined) return;
     this.#native = undefined;
-    await native.close();
-    this.#emitter.emit(adminEvents.DISCONNECT);
+    await native?.close();
+  }
+
+  /** Disconnects. A {@link connect} under way is interrupted, and rejects. */
+  readonly disconnect = async (): Promise<void> => {
+    await this.#lifecycle.stop('disconnect', () => this.#close(), {
+      stopped: () => this.#emitter.emit(adminEvents.DISCONNECT),
+    });
   };
 
   /** Names of all topics. */

@@ -4,23 +4,25 @@ import { withoutNulls } from '../options/checks.js';
 import { runSettings } from '../options/run.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import { OutgoingBuffer } from '../packed/outgoing.js';
-import { own } from './callbacks.js';
+import { ignore, own, runCallback } from './callbacks.js';
 import { ConsumerHandle } from './consumer-handle.js';
 import type { ConsumerInternals } from './consumer-internals.js';
 import { consumerParts, type ConsumerParts } from './consumer-parts.js';
 import { consumerSetup, freshSettings } from './consumer-setup.js';
+import { ConsumerSession } from './consumer-session.js';
 import type { EventOf } from './core-events.js';
 import { CrashRecovery } from './crash-recovery.js';
+import { errorFrom } from './describe.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError } from './errors.js';
 import { consumerEvents } from './events.js';
 import { GroupEvents } from './group-events.js';
 import { GroupJoin } from './group-join.js';
 import { describeShortage, type GroupShortage } from './group-shortage.js';
 import type { Lane } from './lane.js';
+import { Lifecycle, unlessAborted } from './lifecycle.js';
 import { offsetsToCommit } from './offsets.js';
 import { Positions, type Running } from './positions.js';
 import { RecordHandling } from './record-handling.js';
-import type { Runner } from './runner.js';
 import type {
   Consumer as ConsumerShape,
   ConsumerConfig,
@@ -35,7 +37,13 @@ import type {
   TopicPartitions,
 } from './types.js';
 
-type State = 'idle' | 'connected' | 'running';
+/** That a consumer is to run: from `run()` on until it is stopped, also while it waits for its restart after a crash. */
+interface Run {
+  readonly config: ConsumerRunConfig;
+  readonly controller: AbortController;
+  /** It is being closed after a failure, or waits to start again. */
+  crashed: boolean;
+}
 
 /** kafkajs's consumer. */
 export class Consumer implements ConsumerShape {
@@ -43,27 +51,20 @@ export class Consumer implements ConsumerShape {
   readonly events = consumerEvents;
   readonly #parts: ConsumerParts;
   readonly #internals: ConsumerInternals;
-  readonly #ownMarks = new OutgoingBuffer((words, count) => this.#latest?.native.settle(words, count));
+  readonly #ownMarks = new OutgoingBuffer((words, count) => this.#session?.native.settle(words, count));
   readonly #positions: Positions;
   readonly #handling: RecordHandling;
   readonly #groupEvents: GroupEvents;
   readonly #recovery: CrashRecovery;
   readonly #groupJoin: GroupJoin;
-  #state: State = 'idle';
-  #handle: ConsumerHandle | undefined;
-  /** The handle that marks belong to: also while it is closing. */
-  #latest: ConsumerHandle | undefined;
-  #runner: Runner | undefined;
-  #runConfig: ConsumerRunConfig = {};
-  #closing: Promise<void> | undefined;
-  /** Changes whenever the consumer is started or stopped: what began before then must not go on. */
-  #epoch = 0;
-  /** A start under way; never rejects. */
-  #starting: Promise<unknown> | undefined;
+  readonly #lifecycle = new Lifecycle('The consumer');
+  /** Also while it is being closed: marks and events of the last handlers belong to it. */
+  #session: ConsumerSession | undefined;
+  #run: Run | undefined;
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ConsumerConfig, logger: Logger, internals: ConsumerInternals = {}) {
-    const parts = consumerParts(kafka, config, logger, () => this.#handle?.native);
+    const parts = consumerParts(kafka, config, logger, () => this.#native);
     this.#parts = parts;
     this.#internals = internals;
     this.#positions = new Positions(parts.paused, () => this.#running());
@@ -72,7 +73,7 @@ export class Consumer implements ConsumerShape {
       consumer: this,
       internals,
       ownMarks: this.#ownMarks,
-      isRunning: () => this.#state === 'running',
+      isRunning: () => this.#run?.crashed === false,
       onGiveUp: (error, lane) => this.#crash(error, lane),
       onEscape: (error) => this.#crash(error),
     });
@@ -80,8 +81,8 @@ export class Consumer implements ConsumerShape {
     this.#recovery = new CrashRecovery(
       {
         interrupt: () => this.#interrupt(),
-        close: () => this.#close(),
-        end: () => (this.#state = 'idle'),
+        close: () => this.#lifecycle.stop('crash', () => this.#close(), { rest: 'ready' }),
+        end: () => this.#end(),
         startAgain: () => this.#startAgain(),
       },
       parts,
@@ -89,28 +90,33 @@ export class Consumer implements ConsumerShape {
     this.#groupJoin = new GroupJoin({
       ...parts,
       assigned: internals.assigned ?? false,
-      isCurrent: (native) => native === this.#handle?.native,
+      isCurrent: (native) => native === this.#native,
       onEscape: (error, native) => {
-        if (native === this.#handle?.native) this.#crash(error);
+        if (native === this.#native) this.#crash(error);
       },
     });
   }
 
+  /** The present connection, unless it is being closed. */
+  get #native(): NativeConsumer | undefined {
+    return this.#lifecycle.state === 'closing' ? undefined : this.#session?.native;
+  }
+
   /**
-   * Connects to the cluster.
+   * Connects to the cluster. Calls at once are one; after {@link disconnect} it connects again.
    *
    * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
    * `cause`; a later call may succeed.
    * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
+   * @throws KafkaJSNonRetriableError when {@link disconnect} is called meanwhile.
    */
   async connect(): Promise<void> {
-    if (this.#state !== 'idle') return;
-    const epoch = ++this.#epoch;
-    await this.#closing;
-    await this.#started(this.#create());
-    await this.#expect(epoch);
-    this.#state = 'connected';
-    this.#parts.emitter.emit(consumerEvents.CONNECT);
+    if (this.#lifecycle.state === 'ready') return;
+    await this.#lifecycle.start('connect', {
+      open: async (signal) => void (await this.#open(signal)),
+      undo: () => this.#close(),
+      opened: () => this.#parts.emitter.emit(consumerEvents.CONNECT),
+    });
   }
 
   /**
@@ -119,159 +125,172 @@ export class Consumer implements ConsumerShape {
    * @internal
    */
   member(): NativeConsumer | undefined {
-    return this.#latest?.native;
+    return this.#session?.native;
   }
 
-  /** Makes the handle, unless there is one already that was made with the same properties and settings. */
-  async #create(): Promise<void> {
+  /** The session, or a new one where there is none that was made with the same properties and settings. */
+  async #open(signal: AbortSignal): Promise<ConsumerSession> {
     const { onReplies, assigned = false, created } = this.#internals;
     const { kafka, config, settings, brokers, subscriptions, division } = this.#parts;
-    const setup = consumerSetup(kafka, config, this.#runConfig, {
+    const setup = consumerSetup(kafka, config, this.#run?.config ?? {}, {
       fromBeginning: subscriptions.allFromBeginning,
       replies: onReplies !== undefined,
       assigned,
       assigners: division?.assigners(),
     });
-    setup.properties['bootstrap.servers'] = await brokers.resolve();
-    if (this.#handle?.isMadeWith(setup)) return;
-    await this.#close(0);
+    setup.properties['bootstrap.servers'] = await unlessAborted(brokers.resolve(), signal);
+    if (this.#session?.handle.isMadeWith(setup)) return this.#session;
+    await this.#close();
+    const escaped = (error: Error): void => this.#crash(error);
     const handle = new ConsumerHandle(setup, settings.retry, freshSettings(this.#internals), {
-      batch: (batch, from) => this.#batch(batch, from),
-      event: (event, from) => this.#event(event, from),
+      batch: (batch, from) => runCallback(() => this.#batch(batch, from), escaped),
+      event: (event, from) => runCallback(() => this.#event(event, from), escaped),
     });
-    this.#handle = handle;
-    this.#latest = handle;
+    const session = new ConsumerSession(handle);
+    this.#session = session;
     this.#watch();
     created?.(handle.native);
-    try {
-      await handle.connect(settings.connectTimeoutMs);
-    } catch (error) {
-      this.#handle = undefined;
-      throw error;
+    await unlessAborted(handle.connect(settings.connectTimeoutMs), signal);
+    return session;
+  }
+
+  /** The present connection; a consumer that has been stopped and not disconnected makes one. */
+  async #connected(otherwise: string): Promise<NativeConsumer> {
+    if (this.#native === undefined && this.#lifecycle.state === 'ready') {
+      await this.#lifecycle.start('reconnect', {
+        open: async (signal) => void (await this.#open(signal)),
+        undo: () => this.#close(),
+      });
     }
+    const native = this.#native;
+    if (native === undefined) throw new KafkaJSNonRetriableError(otherwise);
+    return native;
   }
 
-  /** Lets {@link stop} wait for a start that it interrupts. */
-  #started<T>(start: Promise<T>): Promise<T> {
-    this.#starting = start.catch(() => undefined);
-    return start;
-  }
-
-  /** Fails when the consumer was stopped meanwhile. */
-  async #expect(epoch: number): Promise<void> {
-    if (this.#epoch === epoch) return;
-    await this.#close(0);
-    throw new KafkaJSNonRetriableError('The consumer was stopped while it was starting');
-  }
-
-  /** Leaves the group once the running handlers have finished and their offsets are committed, and disconnects. */
+  /**
+   * Leaves the group once the running handlers have finished and their offsets are committed, and disconnects. Awaited in a handler, it
+   * resolves when all the other handlers have finished; the handler's own message is not committed and comes again.
+   */
   async disconnect(): Promise<void> {
-    await this.stop();
-    if (this.#state === 'idle') return;
-    this.#state = 'idle';
-    await this.#close();
-    this.#parts.emitter.emit(consumerEvents.DISCONNECT);
+    const stopped = this.#stop();
+    const closed = this.#lifecycle.stop('disconnect', () => this.#close(), {
+      stopped: () => this.#parts.emitter.emit(consumerEvents.DISCONNECT),
+    });
+    await this.untilClosed(Promise.all([stopped, closed]));
   }
 
-  /** Stops consuming; the consumer stays connected and may run again. */
+  /**
+   * Stops consuming; the consumer stays connected and may run again. One that does not run is left as it is. Awaited in a handler, it
+   * resolves when all the other handlers have finished; the handler's own message is not committed and comes again.
+   */
   async stop(): Promise<void> {
-    this.#epoch++;
-    this.#recovery.cancel();
-    const running = this.#state === 'running';
-    if (running) this.#state = 'connected';
-    if (running || this.#starting !== undefined) await this.#close();
-    await this.#starting;
-    await this.#closing;
-    if (running) this.#parts.emitter.emit(consumerEvents.STOP);
+    await this.untilClosed(this.#stop());
   }
 
-  async #close(drainTimeout = this.#parts.settings.drainTimeoutMs): Promise<void> {
-    const [handle, runner] = [this.#handle, this.#runner];
-    this.#handle = undefined;
-    if (handle !== undefined) {
-      runner?.halt();
-      const close = async (): Promise<void> => {
-        await handle.native.close(drainTimeout);
-        runner?.close();
-        this.#parts.batchEvents.stopped();
-        if (this.#runner === runner) this.#runner = undefined;
-        this.#internals.closed?.();
-      };
-      this.#closing = close();
+  /** Disconnects for good: a part of something whose start was interrupted must not start behind its back. @internal */
+  retire(): Promise<void> {
+    this.#lifecycle.retire();
+    return this.disconnect();
+  }
+
+  /** Waits for a close without waiting for the handler that waits for it. @internal */
+  async untilClosed<T>(closed: Promise<T>): Promise<T> {
+    return (await this.#session?.untilClosed(closed)) ?? closed;
+  }
+
+  #stop(): Promise<unknown> {
+    const run = this.#run;
+    if (run === undefined) return this.#lifecycle.closed();
+    this.#run = undefined;
+    run.controller.abort();
+    return this.#lifecycle.stop('stop', () => this.#close(), {
+      rest: 'ready',
+      stopped: () => this.#parts.emitter.emit(consumerEvents.STOP),
+    });
+  }
+
+  async #close(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    try {
+      await session.close(this.#parts.settings.drainTimeoutMs);
+    } finally {
+      this.#parts.batchEvents.stopped();
+      this.#session = undefined;
+      this.#groupJoin.cancel();
+      this.#internals.closed?.();
     }
-    await this.#closing;
-    this.#groupJoin.cancel();
   }
 
   /** Adds topics, by name or by expression. Before {@link run}. */
   async subscribe(subscription: SubscribeConfig): Promise<void> {
-    if (this.#state === 'running') {
+    if (this.#run !== undefined) {
       throw new KafkaJSNonRetriableError('Cannot subscribe to topic while consumer is running');
     }
     await this.#parts.subscriptions.add(subscription, async () => {
-      const native = this.#handle?.native;
-      if (native === undefined) {
-        throw new KafkaJSNonRetriableError(
-          "A RegExp can be subscribed to after connect(): it is matched with the cluster's topics",
-        );
-      }
+      const native = await this.#connected(
+        "A RegExp can be subscribed to after connect(): it is matched with the cluster's topics",
+      );
       return valueOf(await native.listTopics(this.#parts.settings.requestTimeoutMs)).map(({ name }) => name);
     });
   }
 
   /** Joins the group and handles messages; resolves when the group has given this member its partitions. */
   async run(config: ConsumerRunConfig = {}): Promise<void> {
-    if (this.#state === 'running') {
-      this.#parts.logger.warn('consumer#run was called, but the consumer is already running', {
-        groupId: this.#parts.settings.groupId,
-      });
+    const { groupId } = this.#parts.settings;
+    if (this.#run !== undefined) {
+      this.#parts.logger.warn('consumer#run was called, but the consumer is already running', { groupId });
       return;
     }
     runSettings(config);
-    this.#runConfig = withoutNulls(config);
-    await this.#start();
-  }
-
-  async #start(): Promise<void> {
-    const epoch = ++this.#epoch;
-    this.#state = 'running';
-    this.#parts.logger.info('Starting', { groupId: this.#parts.settings.groupId });
+    const run: Run = { config: withoutNulls(config), controller: new AbortController(), crashed: false };
+    this.#run = run;
     try {
-      await this.#started(this.#create());
-      await this.#expect(epoch);
-      this.#runner = this.#handling.runner(this.#runConfig);
-      this.#watch();
-      await this.#groupJoin.join((this.#handle as unknown as ConsumerHandle).native);
+      await this.#start(run);
     } catch (error) {
-      if (this.#epoch === epoch) {
-        this.#state = 'connected';
-        await this.#close(0);
-      }
+      if (this.#run === run) this.#run = undefined;
       throw error;
     }
   }
 
+  async #start(run: Run): Promise<void> {
+    this.#parts.logger.info('Starting', { groupId: this.#parts.settings.groupId });
+    await this.#lifecycle.start('run', {
+      open: async (signal) => {
+        const session = await this.#open(signal);
+        session.runner = this.#handling.runner(run.config);
+        this.#watch();
+        await unlessAborted(this.#groupJoin.join(session.native), signal);
+      },
+      undo: () => this.#close(),
+    });
+  }
+
+  /** Whatever fails where nobody waits for it comes here: a start under way rejects with it, and a consumer that runs crashes. */
   #crash(cause: unknown, lane?: Lane): void {
+    if (this.#lifecycle.fail(errorFrom(cause))) return;
     own(this.#recovery.crash(cause, lane), (error) => this.#parts.log.crash(error));
   }
 
-  #interrupt(): (() => boolean) | undefined {
-    if (this.#state !== 'running') return undefined;
-    const epoch = ++this.#epoch;
-    return () => this.#epoch === epoch;
+  #interrupt(): AbortSignal | undefined {
+    const run = this.#run;
+    if (run === undefined || run.crashed) return undefined;
+    run.crashed = true;
+    return run.controller.signal;
   }
 
-  async #startAgain(): ReturnType<ConstructorParameters<typeof CrashRecovery>[0]['startAgain']> {
-    const epoch = this.#epoch + 1;
-    const isCurrent = (): boolean => this.#epoch === epoch;
-    try {
-      await this.#start();
-      return { isCurrent };
-    } catch (error) {
-      // A consumer that fails to start again crashes again.
-      if (isCurrent()) this.#state = 'running';
-      return { error, isCurrent };
-    }
+  #end(): void {
+    this.#run = undefined;
+    own(
+      this.#lifecycle.stop('end', () => this.#close()),
+      ignore,
+    );
+  }
+
+  async #startAgain(): Promise<void> {
+    const run = this.#run as Run;
+    run.crashed = false;
+    await this.#start(run);
   }
 
   /** Whether a topic was subscribed to. @internal */
@@ -286,29 +305,30 @@ export class Consumer implements ConsumerShape {
    */
   async describeShortage(topic: string, timeout: number): Promise<GroupShortage | 'stopped' | undefined> {
     const { groupId } = this.#parts.settings;
-    const native = this.#handle?.native;
+    const native = this.#native;
     return native ? describeShortage(native, groupId, topic, timeout) : 'stopped';
   }
 
   #batch(batch: IncomingBatch, from: ConsumerHandle): void {
     // What an earlier one has left behind.
-    if (from !== this.#latest) return;
+    if (from !== this.#session?.handle) return;
     const { onReplies } = this.#internals;
     if (onReplies) return onReplies(batch);
     this.#parts.batchEvents.fetched(batch);
-    this.#runner?.accept(batch);
+    this.#session.runner?.accept(batch);
   }
 
   #event(event: ConsumerEvent, from: ConsumerHandle): void {
-    if (from !== this.#latest) return;
+    if (from !== this.#session?.handle) return;
     const { native } = from;
+    const { runner } = this.#session;
     switch (event.type) {
       case 'assign':
         return this.#assigned(event, native);
       case 'revoke':
-        return this.#runner?.revoke(event.slots);
+        return runner?.revoke(event.slots);
       case 'revoked':
-        return this.#runner?.revoked(event.slots);
+        return runner?.revoked(event.slots);
       case 'seek':
         if (event.error) this.#groupEvents.handle(event, native);
         return this.#opened(event.slot, event.topic, event.partition);
@@ -324,7 +344,7 @@ export class Consumer implements ConsumerShape {
   #assigned(event: EventOf<'assign'>, native: NativeConsumer): void {
     for (const { topic, partition, slot } of event.partitions) this.#opened(slot, topic, partition);
     // The event has only what is new when a group moves single partitions.
-    const owned = [...(this.#runner?.lanes() ?? [])];
+    const owned = [...(this.#session?.runner?.lanes() ?? [])];
     this.#positions.assigned();
     if (event.replyPartitions) this.#internals.onReplyPartitions?.(event.replyPartitions, owned);
     this.#groupEvents.joined(event, native, owned);
@@ -332,7 +352,7 @@ export class Consumer implements ConsumerShape {
   }
 
   #opened(slot: number, topic: string, partition: number): void {
-    this.#runner?.assign(slot, topic, partition);
+    this.#session?.runner?.assign(slot, topic, partition);
     this.#positions.opened(topic, partition);
   }
 
@@ -356,8 +376,7 @@ export class Consumer implements ConsumerShape {
   async describeGroup(): Promise<GroupDescription> {
     const { config, membership, settings } = this.#parts;
     const { groupId } = config;
-    const native = this.#handle?.native;
-    if (native === undefined) throw new KafkaJSNonRetriableError('The consumer is not connected');
+    const native = await this.#connected('The consumer is not connected');
     const group = valueOf(
       await native.describeGroup(groupId, membership.hasJoined, settings.requestTimeoutMs),
     );
@@ -399,19 +418,19 @@ export class Consumer implements ConsumerShape {
   }
 
   #running(): Running | undefined {
-    // The runner outlasts the consumer's state: handlers that finish during a close may still commit.
-    const [handle, runner] = [this.#latest, this.#runner];
-    return handle && runner && { native: handle.native, runner };
+    // Also during a close: handlers that finish meanwhile may still commit.
+    const { native, runner } = this.#session ?? {};
+    return native && runner && { native, runner };
   }
 
   /** Nothing more will come of a record whose handler answered `UNFINISHED`. @internal */
   finish(slot: number, sequence: number): void {
-    this.#runner?.finish(slot, sequence);
+    this.#session?.runner?.finish(slot, sequence);
   }
 
   /** The partition of a slot that is assigned. @internal */
   partitionOf(slot: number): TopicPartition | undefined {
-    return this.#runner?.lane(slot);
+    return this.#session?.runner?.lane(slot);
   }
 
   /** What a handler's `heartbeat()` does: tells by rejecting that the partition is gone. @internal */
@@ -432,10 +451,10 @@ export class Consumer implements ConsumerShape {
   /** Has the core tell of what somebody wants to know, and of nothing else: each event wakes JavaScript. */
   #watch(): void {
     const { emitter, network } = this.#parts;
-    const native = this.#handle?.native;
+    const native = this.#session?.native;
     native?.watchRequests(network.wantsRequests);
     native?.watchCommits(
-      emitter.listens(consumerEvents.COMMIT_OFFSETS) || this.#runConfig.eachBatch !== undefined,
+      emitter.listens(consumerEvents.COMMIT_OFFSETS) || this.#run?.config.eachBatch !== undefined,
     );
   }
 

@@ -1,5 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerSettings } from '../options/consumer.js';
-import { own } from './callbacks.js';
 import { errorFrom } from './describe.js';
 import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from './errors.js';
 import { consumerEvents, type InstrumentationEmitter } from './events.js';
@@ -9,13 +9,14 @@ import type { Logger } from './types.js';
 
 /** What crashes, and starts again. */
 export interface Crashing {
-  /** Stops running; answers whether nobody has stopped or started the consumer since. Undefined: it was not running. */
-  interrupt(): (() => boolean) | undefined;
-  close(): Promise<void>;
+  /** Begins a crash; the signal tells that somebody has stopped the consumer. Undefined: it does not run, or has crashed already. */
+  interrupt(): AbortSignal | undefined;
+  /** Stops running. */
+  close(): Promise<unknown>;
   /** It does not start again by itself. */
   end(): void;
-  /** Starts again; answers when that is over whether it is still meant, also when it fails. */
-  startAgain(): Promise<{ error?: unknown; isCurrent: () => boolean }>;
+  /** Starts again. */
+  startAgain(): Promise<void>;
 }
 
 /** What the recovery of a consumer works with. */
@@ -30,22 +31,19 @@ export interface RecoveryOptions {
 export class CrashRecovery {
   readonly #consumer: Crashing;
   readonly #options: RecoveryOptions;
-  #restart: NodeJS.Timeout | undefined;
 
   constructor(consumer: Crashing, options: RecoveryOptions) {
     this.#consumer = consumer;
     this.#options = options;
   }
 
-  /** Forgets a restart that is due. */
-  cancel(): void {
-    clearTimeout(this.#restart);
-  }
-
-  /** The consumer cannot go on; with a lane, because a message of it has failed too often. */
+  /**
+   * The consumer cannot go on; with a lane, because a message of it has failed too often. Resolves when it runs again, or will not by
+   * itself.
+   */
   async crash(cause: unknown, lane?: Lane): Promise<void> {
-    const isCurrent = this.#consumer.interrupt();
-    if (isCurrent === undefined) return;
+    const signal = this.#consumer.interrupt();
+    if (signal === undefined) return;
     const { settings, emitter, logger, log } = this.#options;
     const { groupId } = settings;
     const original = errorFrom(cause);
@@ -56,24 +54,29 @@ export class CrashRecovery {
     }
     log.crash(error);
     await this.#consumer.close();
-    if (!isCurrent()) return;
+    if (signal.aborted) return;
     emitter.emit(consumerEvents.DISCONNECT);
     const retriable = lane !== undefined || (isKafkaError(error) && error.retriable);
     const restart = await this.#restarts(error, retriable);
-    if (!isCurrent()) return;
+    if (signal.aborted) return;
     if (!restart) this.#consumer.end();
     emitter.emit(consumerEvents.CRASH, { error, groupId, restart });
-    if (!restart) return;
+    if (!restart || signal.aborted) return;
     const wait = lane?.retryTime || settings.retry.initialRetryTime;
     logger.error(`Restarting the consumer in ${wait}ms`, { groupId });
-    this.#restart = setTimeout(() => own(this.#startAgain(), (escaped) => log.crash(escaped)), wait);
+    await this.#restart(wait, signal);
   }
 
-  async #startAgain(): Promise<void> {
-    const { error, isCurrent } = await this.#consumer.startAgain();
-    if (!isCurrent()) return;
-    if (error === undefined) this.#options.emitter.emit(consumerEvents.CONNECT);
-    else await this.crash(error);
+  async #restart(wait: number, signal: AbortSignal): Promise<void> {
+    try {
+      await delay(wait, undefined, { signal });
+      await this.#consumer.startAgain();
+    } catch (error) {
+      // A consumer that fails to start again crashes again.
+      if (!signal.aborted) await this.crash(error);
+      return;
+    }
+    if (!signal.aborted) this.#options.emitter.emit(consumerEvents.CONNECT);
   }
 
   async #restarts(error: Error, retriable: boolean): Promise<boolean> {

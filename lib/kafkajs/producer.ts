@@ -14,6 +14,7 @@ import { allHandled } from './core-events.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
 import { InstrumentationEmitter, producerEvents } from './events.js';
+import { Lifecycle, unlessAborted } from './lifecycle.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import type { SendCallback } from './pending-sends.js';
@@ -81,8 +82,7 @@ export class Producer implements Pick<
   readonly #brokers: Brokers;
   /** The brokers that the present handles were made with. */
   #bootstrap: string | undefined;
-  #connecting: Promise<void> | undefined;
-  #status: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected';
+  readonly #lifecycle = new Lifecycle('The producer');
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
@@ -105,48 +105,47 @@ export class Producer implements Pick<
   }
 
   /**
-   * Connects to the cluster.
+   * Connects to the cluster. Calls at once are one; after {@link disconnect} it connects again.
    *
    * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
    * `cause`; a later call may succeed.
    * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
+   * @throws KafkaJSNonRetriableError when {@link disconnect} is called meanwhile.
    */
   async connect(): Promise<void> {
-    if (this.#status === 'connected') return;
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = undefined;
+    if (this.#lifecycle.state === 'ready') return;
+    await this.#lifecycle.start('connect', {
+      open: async (signal) => {
+        this.#bootstrap = await unlessAborted(this.#brokers.resolve(), signal);
+        const handle = this.#makeHandle({}, false);
+        this.#handles.set(handleKey({}), handle);
+        await unlessAborted(handle.connect(this.#settings.connectTimeoutMs), signal);
+      },
+      undo: () => this.#close(0),
+      opened: () => this.#emitter.emit(producerEvents.CONNECT),
     });
-    await this.#connecting;
   }
 
-  async #connect(): Promise<void> {
-    this.#bootstrap = await this.#brokers.resolve();
-    const handle = this.#makeHandle({}, false);
-    this.#handles.set(handleKey({}), handle);
-    try {
-      await handle.connect(this.#settings.connectTimeoutMs);
-    } catch (error) {
-      this.#handles.clear();
-      this.#latest = undefined;
-      await handle.close(0);
-      throw error;
-    }
-    this.#status = 'connected';
-    this.#emitter.emit(producerEvents.CONNECT);
-  }
-
-  /** Waits for the deliveries under way and disconnects. */
+  /** Waits for the deliveries under way and disconnects. A {@link connect} under way is interrupted, and rejects. */
   async disconnect(): Promise<void> {
-    if (this.#status !== 'connected') return;
-    this.#status = 'disconnecting';
     const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
+    await this.#lifecycle.stop('disconnect', () => this.#close(timeout), {
+      stopped: () => this.#emitter.emit(producerEvents.DISCONNECT),
+    });
+  }
+
+  /** Disconnects for good: a part of something whose start was interrupted must not start behind its back. @internal */
+  retire(): Promise<void> {
+    this.#lifecycle.retire();
+    return this.disconnect();
+  }
+
+  async #close(timeout: number): Promise<void> {
     const open = [...this.#handles.values(), ...(this.#transactions ? [this.#transactions] : [])];
     this.#handles.clear();
     this.#latest = undefined;
     this.#transactions = undefined;
     await Promise.all(open.map((one) => one.close(timeout)));
-    if (this.#status === 'disconnecting') this.#status = 'disconnected';
-    this.#emitter.emit(producerEvents.DISCONNECT);
   }
 
   /** Sends messages to a topic; resolves with where each partition's messages were written. */
@@ -188,12 +187,13 @@ export class Producer implements Pick<
 
   /** kafkajs's check, with its texts. */
   #checkConnected(): void {
-    if (this.#status === 'disconnecting') {
+    const { state } = this.#lifecycle;
+    if (state === 'closing') {
       throw new KafkaJSNonRetriableError(
         `The producer is disconnecting; therefore, it can't safely accept messages anymore`,
       );
     }
-    if (this.#status === 'disconnected') throw new KafkaJSError('The producer is disconnected');
+    if (state !== 'ready') throw new KafkaJSError('The producer is disconnected');
   }
 
   #makeTransactions(): Transactions {

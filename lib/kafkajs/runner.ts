@@ -2,6 +2,7 @@ import { MessageContext, type OwnContext } from '../async-context.js';
 import { SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED, SETTLED_THROUGH } from '../boundary/outgoing.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import type { OutgoingBuffer } from '../packed/outgoing.js';
+import { asyncCallers } from './async-callers.js';
 import { own } from './callbacks.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { Lane, type Segment } from './lane.js';
@@ -124,6 +125,30 @@ export class Runner {
   /** The consumer is to stop: the handlers in hand are the last, before the group asks for the partitions. */
   halt(): void {
     for (const lane of this.#lanes.values()) this.#halt(lane);
+  }
+
+  /** Partitions whose handlers run. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Whether a handler waits for the function that calls this. */
+  isAwaitedByHandler(): boolean {
+    const callers = asyncCallers();
+    const file = callers[0]?.getFileName();
+    // By what they are called here: a bundler may have given them other names.
+    const names = new Set([this.#each.name, this.#whole.name]);
+    return callers.some(
+      (caller) =>
+        caller.isAsync() && caller.getFileName() === file && names.has(caller.getFunctionName() ?? ''),
+    );
+  }
+
+  /** Waits no longer for the handlers that run, while partitions are given up: their records come again. */
+  letGo(): void {
+    for (const lane of this.#lanes.values()) {
+      if (lane.draining && lane.state === 'running' && !lane.revoked) this.#released(lane.slot);
+    }
   }
 
   /** The consumer has stopped: handlers that still run come to nothing. */

@@ -2,11 +2,15 @@ import { Logger } from '@nestjs/common';
 import { Server, Transport, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { REQUEST } from '../boundary/incoming.js';
 import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
+import type { Observable } from 'rxjs';
 import { guardedLogger } from '../guarded-logger.js';
+import { GuardedObservable } from '../guarded-observable.js';
+import { ignore } from '../kafkajs/callbacks.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../kafkajs/events.js';
 import { Kafka } from '../kafkajs/kafka.js';
 import type { Lane } from '../kafkajs/lane.js';
+import { Lifecycle, unlessAborted, type Start } from '../kafkajs/lifecycle.js';
 import { nestLogCreator } from '../kafkajs/nest-log.js';
 import type { Producer } from '../kafkajs/producer.js';
 import { Handling, settled, type Outcome, type RecordEnd } from '../kafkajs/record-handler.js';
@@ -82,6 +86,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   protected groupId: string;
   /** The same, for lines that nobody awaits. */
   readonly #log = guardedLogger(() => this.logger);
+  readonly #lifecycle = new Lifecycle('The server');
   readonly #deadLetters: DeadLetterWriter | undefined;
   /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
@@ -119,6 +124,13 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     });
   }
 
+  /** NestJS's values and `stalled`, as they come; a subscriber gets the last one at once. */
+  override get status(): Observable<ServerKafkaStatus> {
+    return new GuardedObservable(super.status, ({ message }) =>
+      this.#log.error(`A subscriber of status failed: ${message}`),
+    );
+  }
+
   /** Registers a handler. Patterns may be expressions, with any flags, on Nest 11 too. */
   override addHandler(
     pattern: any,
@@ -153,15 +165,31 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return null;
   }
 
-  /** Connects, joins the group and starts handling. `callback` gets the error when that fails. */
+  /**
+   * Connects, joins the group and starts handling. `callback` gets the error when that fails, also because of a {@link close} meanwhile.
+   * Calls at once are one; one that listens already calls back at once.
+   */
   async listen(callback: (error?: unknown, ...optionalParams: unknown[]) => void): Promise<void> {
     try {
-      this.client = this.createClient();
-      await this.start(callback);
+      if (this.#lifecycle.state !== 'ready') await this.#lifecycle.start('listen', this.#starting());
     } catch (error) {
-      await this.close();
       callback(error);
+      return;
     }
+    callback();
+  }
+
+  #starting(): Start {
+    return {
+      open: async (signal) => {
+        this.client = this.createClient();
+        await unlessAborted(this.start(ignore), signal);
+      },
+      undo: async () => {
+        await Promise.all([this.consumer?.retire(), this.producer?.retire()]);
+        await this.#disconnect();
+      },
+    };
   }
 
   /** Makes the driver's object; nothing is connected yet. A subclass may make another one. */
@@ -209,17 +237,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;
     this.registerConsumerEventListeners();
     this.registerProducerEventListeners();
-    try {
-      await producer.connect();
-      await consumer.connect();
-      await this.bindEvents(consumer);
-      // close() while this was starting found nothing to close yet.
-      if (this.consumer !== consumer) throw new Error('The server was closed while it was starting');
-    } catch (error) {
-      await consumer.disconnect();
-      await producer.disconnect();
-      throw error;
-    }
+    await producer.connect();
+    await consumer.connect();
+    await this.bindEvents(consumer);
     callback();
   }
 
@@ -252,12 +272,22 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     await consumer.run(this.options.run);
   }
 
-  /** Stops fetching, lets the running handlers finish, commits, leaves the group and disconnects. */
+  /**
+   * Stops fetching, lets the running handlers finish, commits, leaves the group and disconnects. A {@link listen} under way is
+   * interrupted, and calls back with an error.
+   */
   async close(): Promise<void> {
+    const { consumer } = this;
+    const closed = this.#lifecycle.stop('close', () => this.#disconnect());
+    const stopped = await (consumer?.untilClosed(closed) ?? closed);
+    // A subclass may have started without listen().
+    if (!stopped && this.#lifecycle.state === 'idle') await this.#disconnect();
+  }
+
+  async #disconnect(): Promise<void> {
     const { consumer, producer } = this;
     await consumer?.disconnect();
     await producer?.disconnect();
-    if (this.consumer !== consumer || this.producer !== producer) return;
     this.consumer = null;
     this.producer = null;
     this.client = null;

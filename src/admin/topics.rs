@@ -60,6 +60,8 @@ pub async fn ping(handle: Arc<Handle>, timeout: Duration) -> Result<()> {
     tokio::select! {
         answered = blocking(OPERATION, move || asked.metadata(Scope::Brokers, timeout_ms).map(drop)) => answered,
         reason = handle.refused() => Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
+        // The request goes on alone until its time is over; a promise that waits for it would keep the process alive.
+        () = handle.closing() => Err(Error::closed(OPERATION)),
     }
 }
 

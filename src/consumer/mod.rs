@@ -151,7 +151,10 @@ impl Consumer {
     }
 
     fn release_handle(&self) {
-        drop(self.handle.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle {
+            handle.note_closing();
+        }
     }
 
     /// The slots, for the producer that sends this consumer's replies.

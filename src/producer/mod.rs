@@ -146,7 +146,10 @@ impl Producer {
     }
 
     fn release_handle(&self) {
-        drop(self.shared.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(shared) = shared {
+            shared.handle.note_closing();
+        }
     }
 
     /// The handle, for requests that do not concern the poll thread.

@@ -23,6 +23,8 @@ pub struct Handle {
     joins: Option<Joins>,
     /// What librdkafka says of credentials that a broker has refused.
     refusal: watch::Sender<Option<String>>,
+    /// Whether the client is being closed.
+    closing: watch::Sender<bool>,
 }
 
 // SAFETY: librdkafka's handles are thread-safe.
@@ -99,7 +101,8 @@ impl Handle {
         // SAFETY: the handle is alive; null means the main queue.
         unsafe { sys::rd_kafka_set_log_queue(raw, std::ptr::null_mut()) };
         // The Arc is shared with queues and threads; the handle itself is Send + Sync by librdkafka's promise.
-        Ok(Arc::new(Self { raw, consumer, _network: network, joins, refusal: watch::Sender::default() }))
+        let (refusal, closing) = (watch::Sender::default(), watch::Sender::default());
+        Ok(Arc::new(Self { raw, consumer, _network: network, joins, refusal, closing }))
     }
 
     /// The raw handle, for the assignor's hook and for producing.
@@ -372,6 +375,17 @@ impl Handle {
         // The sender is the handle's own: it does not go away before.
         let text = refusal.wait_for(Option::is_some).await.ok().and_then(|text| text.clone());
         text.unwrap_or_default()
+    }
+
+    /// The client is being closed: nobody waits for its requests any more.
+    pub fn note_closing(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Resolves when the client is being closed.
+    pub async fn closing(&self) {
+        // The sender is the handle's own: it does not go away before.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
     /// The first fatal error, if there was one.
