@@ -30,6 +30,8 @@ export class Handling {
 
 /** What follows the handler of a record. A rejection (or a throw) brings the record again. */
 export interface RecordEnd {
+  /** Whether what follows an answer calls the application, and so belongs into the message's async context. By default it does. */
+  callsApplication?(value: unknown): boolean;
   /** The handler has answered. `ended` is called when a record that is {@link UNFINISHED} has ended. */
   succeeded(
     value: unknown,

@@ -265,9 +265,10 @@ export class Runner {
             isFailed = true;
             value = error;
           }
-          handled = context.proceed(() =>
-            isFailed ? sequel.failed(value, lane, batch, index) : sequel.succeeded(value, lane, batch, index),
-          );
+          if (isFailed) handled = context.proceed(() => sequel.failed(value, lane, batch, index));
+          else if (sequel.callsApplication?.(value) === false) {
+            handled = sequel.succeeded(value, lane, batch, index);
+          } else handled = context.proceed(() => sequel.succeeded(value, lane, batch, index));
         }
         outcome = handled instanceof Promise ? await handled : handled;
         watch?.end(lane);

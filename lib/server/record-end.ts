@@ -17,6 +17,7 @@ export interface RequestOwner {
 
 /** What follows the handler of an event: what it streams is waited for. */
 export const eventEnd: RecordEnd = {
+  callsApplication: isObservable,
   succeeded(value) {
     if (isObservable(value)) return drained(value);
   },
