@@ -173,10 +173,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     try {
       if (this.#lifecycle.state !== 'ready') await this.#lifecycle.start('listen', this.#starting());
     } catch (error) {
-      callback(error);
+      // A callback may be asynchronous, whatever its type says: what it rejects with is listen()'s.
+      await (callback(error) as unknown);
       return;
     }
-    callback();
+    await (callback() as unknown);
   }
 
   #starting(): Start {
