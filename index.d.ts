@@ -105,7 +105,9 @@ export declare class NativeConsumer {
   divisionFailed(division: number, reason: string): void
   /** Moves the position of an assigned partition; an event tells the new slot. */
   seek(offset: NativeOffset): void
-  /** Takes packed marks about handled records, for a consumer whose replies no producer sends. */
+  /** Has the partition of a slot start over at its first record that is not done; an event tells the new slot. */
+  startOver(slot: number): void
+  /** Takes packed marks about handled records: the first `wordCount` numbers. */
   settle(words: Uint32Array, wordCount: number): void
   /** Answers the event `tokenWanted`. */
   setBearerToken(token: NativeBearerToken): void

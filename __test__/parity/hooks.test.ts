@@ -8,14 +8,14 @@ import {
   type Server,
   Transport,
 } from '@nestjs/microservices';
-import { concat, delay, of } from 'rxjs';
+import { concat, delay, type Observable, of } from 'rxjs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { listen, optionsFor, startClient } from '../harness/apps';
 import { closeBroker, createTopics, unique } from '../harness/broker';
 import { onEither } from '../harness/kinds';
 import { outcome } from '../harness/outcome';
 import { transport, type Kind } from '../harness/transports';
-import { Gate, openGates, until } from '../harness/wait';
+import { Gate, openGates, pause, until } from '../harness/wait';
 
 afterEach(openGates);
 afterAll(closeBroker);
@@ -112,6 +112,51 @@ function checkTrace(picture: unknown): void {
   });
 }
 
+/** More than a partition may have unhandled before it gives more: half of its credit. */
+const MANY = 600;
+
+/** Has a server handle requests whose start hook goes on until after the answer has arrived. Returns the answers. */
+async function answeredWithinHooks(): Promise<unknown[]> {
+  const name = unique('hooks');
+  await createTopics({ [name]: 1, [`${name}.reply`]: 1 });
+  @Controller()
+  class Streaming {
+    @MessagePattern<string>(name)
+    stream(@Payload() data: unknown): Observable<unknown> {
+      return of(data);
+    }
+  }
+  const arrived = Array.from({ length: MANY }, () => new Gate());
+  const { ServerKafka } = await transport('native');
+  const strategy = new ServerKafka(optionsFor(name, { subscribe: { fromBeginning: true } }));
+  strategy.setOnProcessingStartHook(async (_id, context, done) => {
+    await done();
+    const number = Number((context as KafkaContext).getMessage().value);
+    await arrived[number]?.pass();
+    // The server hears of it soon after.
+    await pause(5);
+  });
+  const server = await listen(strategy, [Streaming]);
+  const client = await startClient('native', [name], optionsFor(name));
+  const answer = async (number: number): Promise<unknown> => {
+    const { values } = await outcome(client.send(name, number));
+    arrived[number]?.open();
+    return values[0];
+  };
+  try {
+    const answers: unknown[] = [];
+    for (const number of arrived.keys()) {
+      const value = await answer(number);
+      answers.push(value);
+      if (value === undefined) break;
+    }
+    return answers;
+  } finally {
+    openGates();
+    await Promise.all([client.close(), server.close()]);
+  }
+}
+
 describe('hooks of NestJS around the handling', () => {
   onEither(
     'a start hook that returns the handling',
@@ -127,6 +172,11 @@ describe('hooks of NestJS around the handling', () => {
       }),
     checkTrace,
   );
+
+  test('a start hook that works on after the handling, whose replies are acknowledged meanwhile', async () => {
+    const answers = await answeredWithinHooks();
+    expect(answers).toEqual(Array.from({ length: MANY }, (_, number) => String(number)));
+  }, 180_000);
 
   test('a start hook that returns nothing, where stock loses what fails', async () => {
     checkTrace(await traced('native', returnsNothing));

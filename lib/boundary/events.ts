@@ -126,6 +126,30 @@ export type DeliveryEvent = {
   topic: string;
   /** The partition that the request named; null when it named none. */
   partition: number | null;
+  /** The request, where an error could not be sent in the reply's place either. */
+  lost?: LostRecord;
+  /** Its partition, where that is to start over for it. */
+  startOver?: StartOver;
+};
+
+/** A request that was handled and whose reply is lost. */
+export type LostRecord = {
+  /** Its topic. */
+  topic: string;
+  /** Its partition. */
+  partition: number;
+  /** Its offset, as kafkajs writes it. */
+  offset: string;
+  /** It is handled again; else it counts as handled. */
+  comesAgain: boolean;
+};
+
+/** A partition that is to start over at its first record that is not done. */
+export type StartOver = {
+  /** The number of its assignment, which ends with it. */
+  slot: number;
+  /** For the so-manyth time. */
+  times: number;
 };
 
 /** A request to a broker that was answered, or not in time. */

@@ -6,12 +6,8 @@ export const SEND = 1;
 export const REQUEST = 2;
 /** A reply to a consumed request. */
 export const REPLY = 3;
-/** Consumed records that follow one another were handled. */
-export const SETTLED = 4;
 /** Nobody waits for a request's replies any more. */
-export const CANCEL = 5;
-/** No handler of a slot runs any more: its partition may be given up. */
-export const RELEASED = 6;
+export const CANCEL = 4;
 /** Length that stands for null. */
 export const NULL_LENGTH = 4294967295;
 /** Partition that stands for "the partitioner chooses". */
@@ -22,14 +18,6 @@ export const TIMED = 2147483648;
 export const REPLY_ERROR = 1;
 /** Reply flag: no more replies follow. */
 export const REPLY_DISPOSED = 2;
-/** Mark flag: the partition may go on to the next record. */
-export const SETTLED_ADVANCE = 1;
-/** Mark flag: nothing more will come of the record; its offset counts once its replies are acknowledged. */
-export const SETTLED_FINISHED = 2;
-/** Mark flag: what is done of the partition is to be committed now. */
-export const SETTLED_COMMIT = 4;
-/** Mark flag: the mark is about all records up to this one. */
-export const SETTLED_THROUGH = 8;
 /** Numbers of a {@link SEND}, before those of its record. */
 export const SEND_WORDS = 5;
 /**
@@ -105,28 +93,6 @@ export function writeReplyWords(
   words[at + 2] = flags;
   words[at + 3] = partition;
 }
-/** Numbers of {@link SETTLED}. */
-export const SETTLED_WORDS = 4;
-/**
- * Writes {@link SETTLED_WORDS} from `at` on.
- * @param slot Slot of the records' partition.
- * @param sequence Sequence of the first record.
- * @param count Number of records.
- * @param flags {@link SETTLED_ADVANCE}, {@link SETTLED_FINISHED}, {@link SETTLED_COMMIT}, {@link SETTLED_THROUGH}.
- */
-export function writeSettledWords(
-  words: Uint32Array,
-  at: number,
-  slot: number,
-  sequence: number,
-  count: number,
-  flags: number,
-): void {
-  words[at] = slot;
-  words[at + 1] = sequence;
-  words[at + 2] = count;
-  words[at + 3] = flags;
-}
 /** Numbers of a {@link CANCEL}. */
 export const CANCEL_WORDS = 2;
 /**
@@ -137,15 +103,6 @@ export const CANCEL_WORDS = 2;
 export function writeCancelWords(words: Uint32Array, at: number, slot: number, generation: number): void {
   words[at] = slot;
   words[at + 1] = generation;
-}
-/** Numbers of {@link RELEASED}. */
-export const RELEASED_WORDS = 1;
-/**
- * Writes {@link RELEASED_WORDS} from `at` on.
- * @param slot Slot that has come to rest.
- */
-export function writeReleasedWords(words: Uint32Array, at: number, slot: number): void {
-  words[at] = slot;
 }
 /** Numbers of a record, before those of its headers. */
 export const PAYLOAD_WORDS = 5;

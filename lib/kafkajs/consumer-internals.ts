@@ -1,6 +1,5 @@
 import type { NativeConsumer } from '../native.js';
 import type { IncomingBatch } from '../packed/incoming.js';
-import type { OutgoingBuffer } from '../packed/outgoing.js';
 import type { RecordHandler } from './record-handler.js';
 import type { ResolvedRetry } from './retry.js';
 import type { RunnerOptions } from './runner.js';
@@ -10,7 +9,7 @@ import type { TopicPartition } from './types.js';
 export interface ConsumerInternals {
   /** Handles packed records instead of `eachMessage`. */
   handleRecord?: RecordHandler;
-  /** Asked about each failed delivery; true when the record has been taken care of. */
+  /** Asked about each failed delivery; false when the record is to come again. */
   recover?: RunnerOptions['recover'];
   /** What a handler has thrown, where what came out of it is something else. */
   originalError?: (outcome: unknown) => unknown;
@@ -24,8 +23,6 @@ export interface ConsumerInternals {
   replyTimeout?: number | undefined;
   /** Told of requests that have waited too long, as slots and generations. */
   onRequestsExpired?: (requests: [slot: number, generation: number][]) => void;
-  /** Where marks about handled records go, when a producer sends this consumer's replies. */
-  marks?: () => OutgoingBuffer;
   /** Told of the binding's consumer, of each one when the consumer is started again. */
   created?: (native: NativeConsumer) => void;
   /** The binding's consumer is closed: nothing more comes of it. */

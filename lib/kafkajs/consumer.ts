@@ -1,9 +1,10 @@
+import type { StartOver } from '../boundary/events.js';
 import type { ConsumerEvent } from '../boundary/events.js';
 import { valueOf, type NativeConsumer } from '../native.js';
 import { withoutNulls } from '../options/checks.js';
 import { runSettings } from '../options/run.js';
 import type { IncomingBatch } from '../packed/incoming.js';
-import { OutgoingBuffer } from '../packed/outgoing.js';
+import { MarkBuffer } from '../packed/marks.js';
 import { ignore, own, runCallback } from './callbacks.js';
 import { ConsumerHandle } from './consumer-handle.js';
 import type { ConsumerInternals } from './consumer-internals.js';
@@ -23,6 +24,7 @@ import { Lifecycle, unlessAborted } from './lifecycle.js';
 import { offsetsToCommit } from './offsets.js';
 import { Positions, type Running } from './positions.js';
 import { RecordHandling } from './record-handling.js';
+import { retryTimeOf } from './retry.js';
 import type {
   Consumer as ConsumerShape,
   ConsumerConfig,
@@ -51,7 +53,7 @@ export class Consumer implements ConsumerShape {
   readonly events = consumerEvents;
   readonly #parts: ConsumerParts;
   readonly #internals: ConsumerInternals;
-  readonly #ownMarks = new OutgoingBuffer((words, count) => this.#session?.native.settle(words, count));
+  readonly #marks = new MarkBuffer((words, count) => this.#session?.native.settle(words, count));
   readonly #positions: Positions;
   readonly #handling: RecordHandling;
   readonly #groupEvents: GroupEvents;
@@ -72,7 +74,7 @@ export class Consumer implements ConsumerShape {
       ...parts,
       consumer: this,
       internals,
-      ownMarks: this.#ownMarks,
+      marks: this.#marks,
       isRunning: () => this.#run?.crashed === false,
       onGiveUp: (error, lane) => this.#crash(error, lane),
       onEscape: (error) => this.#crash(error),
@@ -423,9 +425,14 @@ export class Consumer implements ConsumerShape {
     return native && runner && { native, runner };
   }
 
-  /** Nothing more will come of a record whose handler answered `UNFINISHED`. @internal */
-  finish(slot: number, sequence: number): void {
-    this.#session?.runner?.finish(slot, sequence);
+  /** All `replies` to a record are written, whose handler answered `UNFINISHED`. @internal */
+  finish(slot: number, sequence: number, replies: number): void {
+    this.#session?.runner?.finish(slot, sequence, replies);
+  }
+
+  /** A partition starts over, because a reply to one of its records is lost. @internal */
+  startOver({ slot, times }: StartOver): void {
+    this.#positions.startOver(slot, retryTimeOf(this.#parts.settings.retry, times - 1));
   }
 
   /** The partition of a slot that is assigned. @internal */

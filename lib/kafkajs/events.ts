@@ -39,6 +39,9 @@ export const HANDLER_TIMEOUT = 'consumer.handler_timeout';
 /** Another one: the last of the handlers that had passed that limit has ended. */
 export const HANDLER_RECOVERED = 'consumer.handler_recovered';
 
+/** An event of a server's producer that kafkajs does not have: a reply could not be sent. It is not in `producer.events`. */
+export const REPLY_FAILED = 'producer.reply_failed';
+
 /**
  * An event that kafkajs does not have: librdkafka's statistics, every `librdkafka["statistics.interval.ms"]`. It is in no list of
  * `events`, which are kafkajs's.
@@ -75,7 +78,7 @@ const EVENTS: Record<EventRole, Record<string, string>> = {
 /** What each kind emits beyond kafkajs's events. */
 const EXTENSIONS: Record<EventRole, readonly string[]> = {
   consumer: [HANDLER_TIMEOUT, HANDLER_RECOVERED, `consumer.${STATISTICS}`],
-  producer: [`producer.${STATISTICS}`],
+  producer: [REPLY_FAILED, `producer.${STATISTICS}`],
   admin: [],
 };
 

@@ -44,6 +44,16 @@ export class Positions {
     native.seek(offset);
   }
 
+  /** Ends an assignment whose partition starts over at its first record that is not done, after so many milliseconds. */
+  startOver(slot: number, rest: number): void {
+    const running = this.#current();
+    const lane = running?.runner.lane(slot);
+    // On its way back to the group, which hands the records out again.
+    if (running === undefined || lane === undefined || lane.halted) return;
+    running.runner.abandon(lane);
+    setTimeout(() => running.native.startOver(slot), rest).unref();
+  }
+
   /** A partition has been assigned: goes where it was sent before. */
   opened(topic: string, partition: number): void {
     const key = `${topic}:${partition}`;

@@ -72,7 +72,7 @@ export interface ProducerHandleEvents {
 
 /** One librdkafka producer: packed records out, delivery reports in. */
 export class ProducerHandle {
-  /** Where records, requests, replies and marks for this producer are written. */
+  /** Where records, requests and replies for this producer are written. */
   readonly outgoing: OutgoingBuffer;
   readonly #native: NativeProducer;
   readonly #events: ProducerHandleEvents;

@@ -6,19 +6,27 @@ import {
   type SendOptions,
 } from '../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
-import type { NativeConsumer } from '../native.js';
+import { valueOf, type NativeConsumer, type NativeProducer } from '../native.js';
+import type { StartOver } from '../boundary/events.js';
 import { supplyToken } from './bearer-token.js';
 import { Brokers } from './brokers.js';
 import { own } from './callbacks.js';
 import { allHandled } from './core-events.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
-import { InstrumentationEmitter, producerEvents } from './events.js';
+import { InstrumentationEmitter, producerEvents, REPLY_FAILED } from './events.js';
 import { Lifecycle, unlessAborted } from './lifecycle.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import type { SendCallback } from './pending-sends.js';
 import { ProducerHandle, type ProducerHandleEvents, type SendSettings } from './producer-handle.js';
+import {
+  describeReplyFailure,
+  isOutdated,
+  lookAgain,
+  replyFailedPayload,
+  type ReplyFailure,
+} from './reply-failure.js';
 import { emitRequests, wantsRequests } from './request-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
 import { Transactions } from './transaction.js';
@@ -49,6 +57,8 @@ export interface ProducerInternals {
   readonly timeout?: number | undefined;
   requestFailed?(slot: number, generation: number, error: KafkaJSError): void;
   requestTopic?(slot: number, generation: number): string | undefined;
+  /** A consumer's partition is to start over: see {@link StartOver}. */
+  startOver?(where: StartOver): void;
 }
 
 /**
@@ -364,11 +374,8 @@ export class Producer implements Pick<
     switch (event.type) {
       case 'statistics':
         return this.#emitter.emitStatistics(event.json);
-      case 'replyFailed': {
-        const { topic, partition, message, code } = event;
-        const where = partition === null ? '' : ` [${partition}]`;
-        return this.#logger.error(`A reply to ${topic}${where} could not be sent: ${message}`, { code });
-      }
+      case 'replyFailed':
+        return this.#replyFailed(event, native);
       case 'log':
       case 'error':
         this.#brokers.note(event, native);
@@ -377,6 +384,15 @@ export class Producer implements Pick<
         return allHandled(event);
     }
   };
+
+  #replyFailed(failure: ReplyFailure, native: NativeProducer): void {
+    if (isOutdated(failure)) {
+      void lookAgain(async () => valueOf(await native.partitions(failure.topic, false, PARTITIONS_TIMEOUT)));
+    }
+    if (failure.startOver) this.#internals.startOver?.(failure.startOver);
+    this.#logger.error(describeReplyFailure(failure), { code: failure.code });
+    this.#emitter.emit(REPLY_FAILED, replyFailedPayload(failure));
+  }
 }
 
 /** How a send goes out. */

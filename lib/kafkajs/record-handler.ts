@@ -4,8 +4,11 @@ import type { Lane, Segment } from './lane.js';
 /** What a handler answers when the record's replies are not all there yet: it calls the runner's `finish` itself. */
 export const UNFINISHED: unique symbol = Symbol('unfinished');
 
-/** What has come of a record. */
-export type Outcome = void | typeof UNFINISHED;
+/** What a handler answers that has written one reply, the only one. */
+export const REPLIED: unique symbol = Symbol('replied');
+
+/** What has come of a record; without a value, nothing was replied. */
+export type Outcome = void | typeof UNFINISHED | typeof REPLIED;
 
 /** Handles one record. The partition waits for a promise; a rejection (or a throw) brings the record again. */
 export type RecordHandler = (

@@ -1,6 +1,6 @@
 import { OwnContext } from '../async-context.js';
 import type { ConsumerSettings } from '../options/consumer.js';
-import type { OutgoingBuffer } from '../packed/outgoing.js';
+import type { MarkBuffer } from '../packed/marks.js';
 import type { BatchEvents } from './batch-events.js';
 import type { ConsumerInternals } from './consumer-internals.js';
 import { eachBatchHandler, type BatchOwner } from './each-batch.js';
@@ -23,8 +23,8 @@ export interface RecordHandlingOptions extends BatchOwner {
   readonly batchEvents: BatchEvents;
   readonly log: GroupLog;
   readonly paused: PausedPartitions;
-  /** Takes the marks about handled records, where no producer does. */
-  readonly ownMarks: OutgoingBuffer;
+  /** Takes the marks about handled records. */
+  readonly marks: MarkBuffer;
   readonly onGiveUp: (error: unknown, lane: Lane) => void;
   readonly onEscape: RunnerOptions['onEscape'];
 }
@@ -46,15 +46,15 @@ export class RecordHandling {
     // A run that starts again after a crash goes on in the context of the application's call.
     if (this.#run?.config !== config) this.#run = { config, context: new OwnContext() };
     const { context } = this.#run;
-    const { settings, internals, batchEvents, log, paused, ownMarks, onGiveUp, onEscape } = this.#options;
-    const { marks, recover, retry, originalError: original = (outcome: unknown) => outcome } = internals;
+    const { settings, internals, batchEvents, log, paused, marks, onGiveUp, onEscape } = this.#options;
+    const { recover, retry, originalError: original = (outcome: unknown) => outcome } = internals;
     const resolved = new ResolvedOffsets();
     this.#resolved = resolved;
     return new Runner({
       handler: this.#handler(config),
       context,
       onBatch: (lane, segment) => batchEvents.begin(lane, segment),
-      marks: marks ?? (() => ownMarks),
+      marks,
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
       retry: retry ?? settings.retry,
       recover,

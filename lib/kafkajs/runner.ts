@@ -1,7 +1,7 @@
 import { MessageContext, type OwnContext } from '../async-context.js';
-import { SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED, SETTLED_THROUGH } from '../boundary/outgoing.js';
+import { ADVANCE, COMMIT, FINISHED, THROUGH } from '../boundary/marks.js';
 import type { IncomingBatch } from '../packed/incoming.js';
-import type { OutgoingBuffer } from '../packed/outgoing.js';
+import type { MarkBuffer } from '../packed/marks.js';
 import { asyncCallers } from './async-callers.js';
 import { own } from './callbacks.js';
 import type { HandlerWatch } from './handler-watch.js';
@@ -9,6 +9,7 @@ import { Lane, type Segment } from './lane.js';
 import type { PartitionMemory } from './partition-memory.js';
 import {
   Handling,
+  REPLIED,
   UNFINISHED,
   type BatchHandler,
   type Outcome,
@@ -25,7 +26,7 @@ export interface RunnerOptions {
   /** What records are handled in: that of the application's `run()` or `listen()`. */
   readonly context: OwnContext;
   /** Takes the marks about handled records. */
-  readonly marks: () => OutgoingBuffer;
+  readonly marks: MarkBuffer;
   /** Partitions worked on at once. */
   readonly concurrency: number;
   readonly retry: ResolvedRetry;
@@ -33,9 +34,10 @@ export interface RunnerOptions {
   readonly memory: PartitionMemory;
   readonly watch?: HandlerWatch | undefined;
   readonly isPaused: (topic: string, partition: number) => boolean;
-  /** Asked about each failed delivery; true when the record has been taken care of and the partition may go on. */
+  /** Asked about each failed delivery; false when the record is to come again, else what has come of it. */
   readonly recover?:
-    ((error: unknown, lane: Lane, batch: IncomingBatch, index: number) => Promise<boolean>) | undefined;
+    | ((error: unknown, lane: Lane, batch: IncomingBatch, index: number) => Promise<Outcome | false>)
+    | undefined;
   /** Told of each partition that is gone. */
   readonly onRevoked?: (lane: Lane) => void;
   /** Told of each failed delivery. */
@@ -168,9 +170,9 @@ export class Runner {
     for (const lane of this.#lanes.values()) this.#start(lane);
   }
 
-  /** Nothing more will come of a record whose handler answered {@link UNFINISHED}. */
-  finish(slot: number, sequence: number): void {
-    this.#options.marks().settled(slot, sequence, SETTLED_FINISHED);
+  /** All `replies` to a record are written, whose handler answered {@link UNFINISHED}. */
+  finish(slot: number, sequence: number, replies: number): void {
+    this.#options.marks.settled(slot, sequence, FINISHED, replies);
   }
 
   #halt(lane: Lane): void {
@@ -274,15 +276,16 @@ export class Runner {
         watch?.end(lane);
       } catch (error) {
         watch?.end(lane);
-        if (!(await this.#failed(error, lane, batch, index, context))) return false;
-        outcome = undefined;
+        const recovered = await this.#failed(error, lane, batch, index, context);
+        if (recovered === false) return false;
+        outcome = recovered;
       }
       this.#progressed(lane);
       segment.index = index + 1;
       // Of a partition that is gone, nobody waits for the mark.
       if (lane.revoked) return true;
-      const flags = outcome === UNFINISHED ? SETTLED_ADVANCE : SETTLED_ADVANCE | SETTLED_FINISHED;
-      marks().settled(lane.slot, batch.sequence(index), flags);
+      const flags = outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED;
+      marks.settled(lane.slot, batch.sequence(index), flags, outcome === REPLIED ? 1 : 0);
       if (this.#isPaused(lane)) return true;
       if (this.#isOvertime()) await this.#breathe();
     }
@@ -296,12 +299,7 @@ export class Runner {
     const resolve = (index: number): void => {
       this.#progressed(lane);
       segment.index = index + 1;
-      if (!lane.revoked)
-        marks().settled(
-          lane.slot,
-          batch.sequence(index),
-          SETTLED_ADVANCE | SETTLED_FINISHED | SETTLED_THROUGH,
-        );
+      if (!lane.revoked) marks.settled(lane.slot, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
     };
     const context = new MessageContext();
     watch?.begin(lane, batch, first);
@@ -317,7 +315,7 @@ export class Runner {
       // It wants all of them again, and others a turn between.
       await new Promise(setImmediate);
     } else if (!lane.revoked) {
-      marks().settled(lane.slot, batch.sequence(segment.index - 1), SETTLED_COMMIT);
+      marks.settled(lane.slot, batch.sequence(segment.index - 1), COMMIT);
     }
     return true;
   }
@@ -329,23 +327,24 @@ export class Runner {
     this.#options.memory.handled(lane);
   }
 
-  /** Lets the lane rest before the next delivery; true when there is to be none, for the record has been taken care of. */
+  /** Lets the lane rest before the next delivery (false), unless the record has been taken care of. */
   async #failed(
     error: unknown,
     lane: Lane,
     batch: IncomingBatch,
     index: number,
     context: MessageContext,
-  ): Promise<boolean> {
+  ): Promise<Outcome | false> {
     const { retry, recover, marks, memory, onFailure, onGiveUp } = this.#options;
     const offset = batch.offset(index);
     onFailure(error, lane, offset);
     // What was handled before is committed now: the failing record may take long.
-    if (!lane.revoked) marks().settled(lane.slot, batch.sequence(index), SETTLED_COMMIT);
+    if (!lane.revoked) marks.settled(lane.slot, batch.sequence(index), COMMIT);
     // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
     if (this.#isPaused(lane)) return false;
     if (recover !== undefined && !lane.revoked) {
-      if (await context.proceed(() => recover(error, lane, batch, index))) return true;
+      const outcome = await context.proceed(() => recover(error, lane, batch, index));
+      if (outcome !== false) return outcome;
     }
     const first = lane.retries === 0;
     const again = shouldRetry(retry, lane.retries);
@@ -388,7 +387,7 @@ export class Runner {
   }
 
   #released(slot: number): void {
-    const marks = this.#options.marks();
+    const { marks } = this.#options;
     marks.released(slot);
     marks.flush();
   }

@@ -4,35 +4,26 @@ import {
   HEADER_WORDS,
   NULL_LENGTH,
   PAYLOAD_WORDS,
-  RELEASED,
-  RELEASED_WORDS,
   REPLY,
   REPLY_WORDS,
   REQUEST,
   REQUEST_WORDS,
   SEND,
   SEND_WORDS,
-  SETTLED,
-  SETTLED_WORDS,
   TIMED,
   writeCancelWords,
   writeHeaderWords,
   writePayloadWords,
-  writeReleasedWords,
   writeReplyWords,
   writeRequestWords,
   writeSendWords,
-  writeSettledWords,
 } from '../boundary/outgoing.js';
 import { HEADER_COUNT, HEADERS, KEY, TIMESTAMP, VALUE, type ReadField, type ReadFields } from './message.js';
 
 const INITIAL_WORDS = 4096;
 const INITIAL_BYTES = 64 * 1024;
 /** Most numbers of one entry without its headers, its kind included. */
-const ENTRY_WORDS =
-  1 +
-  Math.max(SEND_WORDS, REQUEST_WORDS, REPLY_WORDS, SETTLED_WORDS, CANCEL_WORDS, RELEASED_WORDS) +
-  PAYLOAD_WORDS;
+const ENTRY_WORDS = 1 + Math.max(SEND_WORDS, REQUEST_WORDS, REPLY_WORDS, CANCEL_WORDS) + PAYLOAD_WORDS;
 /** Buffers that one flush has grown beyond this are given back after it. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
@@ -95,22 +86,10 @@ export class Encoder {
     writeReplyWords(this.#words, at, slot, sequence, flags, partition);
   }
 
-  /** A mark about records that follow one another. */
-  settled(slot: number, sequence: number, count: number, flags: number): void {
-    const at = this.#entry(SETTLED, SETTLED_WORDS);
-    writeSettledWords(this.#words, at, slot, sequence, count, flags);
-  }
-
   /** A request that is given up. */
   cancel(slot: number, generation: number): void {
     const at = this.#entry(CANCEL, CANCEL_WORDS);
     writeCancelWords(this.#words, at, slot, generation);
-  }
-
-  /** A slot that is given up. */
-  released(slot: number): void {
-    const at = this.#entry(RELEASED, RELEASED_WORDS);
-    writeReleasedWords(this.#words, at, slot);
   }
 
   /** Begins an entry and answers where its numbers go. */

@@ -1,4 +1,3 @@
-import { SETTLED_THROUGH } from '../boundary/outgoing.js';
 import { Encoder, type HandOver } from './encoder.js';
 import {
   HEADER_COUNT,
@@ -45,11 +44,6 @@ export class OutgoingBuffer {
   /** Records that are not flushed. */
   #records = 0;
   #scheduled = false;
-  // The mark that is kept; none while there is no record.
-  #markSlot = 0;
-  #markFirst = 0;
-  #markCount = 0;
-  #markFlags = 0;
 
   /** `handOver` calls nothing of the application's; `topicOf` is the name of a topic with a number, for errors. */
   constructor(handOver: HandOver, topicOf?: (number: number) => string | undefined) {
@@ -138,49 +132,14 @@ export class OutgoingBuffer {
     this.#spare = read;
   }
 
-  /**
-   * A consumed record was handled: the flags are `SETTLED_ADVANCE` and those beside it. Behind the replies to it that were written before. The
-   * marks of a tick about records that follow one another are one entry.
-   */
-  settled(slot: number, sequence: number, flags: number): void {
-    const next = (this.#markFirst + this.#markCount) >>> 0;
-    if (this.#markCount > 0 && slot === this.#markSlot && sequence === next && flags === this.#markFlags) {
-      // One about all up to its record takes the place of the last one.
-      if ((flags & SETTLED_THROUGH) !== 0) this.#markFirst = sequence;
-      else this.#markCount++;
-      return;
-    }
-    this.#mark();
-    this.#markSlot = slot;
-    this.#markFirst = sequence;
-    this.#markCount = 1;
-    this.#markFlags = flags;
-    this.#schedule();
-  }
-
-  /** Writes the mark that has been kept for those that would follow it. */
-  #mark(): void {
-    if (this.#markCount === 0) return;
-    this.#encoder.settled(this.#markSlot, this.#markFirst, this.#markCount, this.#markFlags);
-    this.#markCount = 0;
-  }
-
   /** Nobody waits for a request's replies any more. */
   cancel(slot: number, generation: number): void {
     this.#encoder.cancel(slot, generation);
     this.#schedule();
   }
 
-  /** No handler of a slot runs any more: its partition may be given up. Goes behind the marks and replies of its last records. */
-  released(slot: number): void {
-    this.#mark();
-    this.#encoder.released(slot);
-    this.#schedule();
-  }
-
   /** Hands everything over now. */
   flush(): void {
-    this.#mark();
     if (this.#encoder.isEmpty) return;
     this.#records = 0;
     this.#encoder.handOver(this.#handOver);

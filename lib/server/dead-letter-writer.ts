@@ -2,6 +2,7 @@ import { LOG_APPEND_TIME, REQUEST } from '../boundary/incoming.js';
 import type { GuardedLogger } from '../guarded-logger.js';
 import { messageOf } from '../kafkajs/describe.js';
 import type { Lane } from '../kafkajs/lane.js';
+import type { Outcome } from '../kafkajs/record-handler.js';
 import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
 import type { DeadLetterOptions, NestKafkaOptions } from '../options/index.js';
 import type { IncomingBatch } from '../packed/incoming.js';
@@ -24,7 +25,7 @@ import type { ReplyPacket } from './reply-writer.js';
 export interface DeadLetterPorts {
   /** Resolves when the broker has acknowledged the record. */
   readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
-  readonly reply: (slot: number, sequence: number, packet: ReplyPacket) => Promise<void> | void;
+  readonly reply: (slot: number, sequence: number, packet: ReplyPacket) => Promise<Outcome> | Outcome;
   readonly logger: GuardedLogger;
 }
 
@@ -48,10 +49,10 @@ export class DeadLetterWriter {
   }
 
   /**
-   * Looks at a failed delivery. `true`: the message is in its dead-letter topic and its partition may go on. `false`: it is to be
-   * delivered again, also when the dead-letter topic could not be written. Never rejects.
+   * Looks at a failed delivery. `false`: the message is to be delivered again, also when the dead-letter topic could not be written.
+   * Else it is in its dead-letter topic and its partition may go on. Never rejects.
    */
-  async take(outcome: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<boolean> {
+  async take(outcome: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<Outcome | false> {
     const { topic, partition, failures } = lane;
     const { logger } = this.#ports;
     const where = `Message ${batch.offset(index)} of ${topic} [${partition}]`;
@@ -72,14 +73,12 @@ export class DeadLetterWriter {
       const { name, message } = describeError(failure.error);
       const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
       logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
-      if (batch.flags(index) & REQUEST) {
-        const packet = { err: errorReply(outcome), isDisposed: true };
-        await this.#ports.reply(lane.slot, batch.sequence(index), packet);
-      }
+      if ((batch.flags(index) & REQUEST) === 0) return;
+      const packet = { err: errorReply(outcome), isDisposed: true };
+      return await this.#ports.reply(lane.slot, batch.sequence(index), packet);
     } catch (error) {
       logger.error(`${where} is in ${target}, but its reply failed: ${messageOf(error)}`);
     }
-    return true;
   }
 
   /**

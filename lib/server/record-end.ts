@@ -1,18 +1,18 @@
 import { KafkaRetriableException } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable, ReplaySubject } from 'rxjs';
 import type { Lane } from '../kafkajs/lane.js';
-import { UNFINISHED, type Outcome, type RecordEnd } from '../kafkajs/record-handler.js';
+import { REPLIED, UNFINISHED, type Outcome, type RecordEnd } from '../kafkajs/record-handler.js';
 import type { IncomingBatch } from '../packed/incoming.js';
 import type { ReplyPacket } from './reply-writer.js';
 
 /** What a request's end needs of its server. */
 export interface RequestOwner {
-  /** Writes a reply; a promise only where a serializer is asynchronous. */
-  reply(slot: number, sequence: number, packet: ReplyPacket): Promise<void> | void;
+  /** Writes one reply, whatever the packet; a promise only where a serializer is asynchronous. */
+  reply(slot: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED;
   /** NestJS's `Server.send`: a reply for each value of a stream, one after the other. */
   send(stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>): void;
-  /** All replies to a record are written, whose handler answered {@link UNFINISHED}. */
-  finish(slot: number, sequence: number): void;
+  /** All `replies` to a record are written, whose handler answered {@link UNFINISHED}. */
+  finish(slot: number, sequence: number, replies: number): void;
 }
 
 /** What follows the handler of an event: what it streams is waited for. */
@@ -84,11 +84,13 @@ export class RequestEnd implements RecordEnd {
         },
       });
     });
+    let replies = 0;
     this.#owner.send(replay$, async (packet) => {
+      replies++;
       await this.#owner.reply(slot, sequence, packet);
       if (!packet.isDisposed) return;
       ended?.();
-      this.#owner.finish(slot, sequence);
+      this.#owner.finish(slot, sequence, replies);
     });
     return UNFINISHED;
   }

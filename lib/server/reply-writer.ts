@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Serializer } from '@nestjs/microservices';
 import { REPLY_DISPOSED, REPLY_ERROR } from '../boundary/outgoing.js';
+import { REPLIED } from '../kafkajs/record-handler.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
 import { guardedLogger } from '../guarded-logger.js';
 import { messageOf } from '../kafkajs/describe.js';
@@ -30,32 +31,38 @@ export class ReplyWriter {
   }
 
   /**
-   * Writes a reply. One that cannot be written becomes an error reply instead of silence. Answers a promise only where a serializer
+   * Writes one reply: one that cannot be written becomes an error reply instead of silence. Answers a promise only where a serializer
    * is asynchronous.
    */
-  write(slot: number, sequence: number, packet: ReplyPacket): Promise<void> | void {
+  write(slot: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED {
     try {
       const record: unknown = this.#serializesItself
         ? serialize(packet.response)
         : this.#serializer.serialize(packet.response);
       if (record instanceof Promise) {
         return record
-          .then((resolved: OutgoingRecord) => this.#put(slot, sequence, packet, resolved))
-          .catch((error: unknown) => this.#failed(slot, sequence, error));
+          .then((resolved: OutgoingRecord): typeof REPLIED => this.#put(slot, sequence, packet, resolved))
+          .catch((error: unknown): typeof REPLIED => this.#failed(slot, sequence, error));
       }
-      this.#put(slot, sequence, packet, record as OutgoingRecord);
+      return this.#put(slot, sequence, packet, record as OutgoingRecord);
     } catch (error) {
-      this.#failed(slot, sequence, error);
+      return this.#failed(slot, sequence, error);
     }
   }
 
-  #put(slot: number, sequence: number, { err, isDisposed }: ReplyPacket, record: OutgoingRecord): void {
+  #put(
+    slot: number,
+    sequence: number,
+    { err, isDisposed }: ReplyPacket,
+    record: OutgoingRecord,
+  ): typeof REPLIED {
     const flags = (isDisposed ? REPLY_DISPOSED : 0) | (err ? REPLY_ERROR : 0);
     const error = err ? errorText(err) : undefined;
     this.#outgoing().reply(slot, sequence, flags, record, error);
+    return REPLIED;
   }
 
-  #failed(slot: number, sequence: number, cause: unknown): void {
+  #failed(slot: number, sequence: number, cause: unknown): typeof REPLIED {
     this.#logger.error(cause);
     const reason = messageOf(cause);
     const error = JSON.stringify({
@@ -63,6 +70,7 @@ export class ReplyWriter {
       message: `The reply could not be serialized: ${reason}`,
     });
     this.#outgoing().reply(slot, sequence, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
+    return REPLIED;
   }
 }
 

@@ -207,8 +207,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   protected async start(callback: () => void): Promise<void> {
     const client = this.client as Kafka;
     const sendOptions = this.options.send ?? {};
-    const producer = client.producer(this.options.producer, { timeout: sendOptions.timeout });
-    // Kept: a handler that outlives close() still writes its marks, which then go nowhere.
+    const producer = client.producer(this.options.producer, {
+      timeout: sendOptions.timeout,
+      startOver: (where) => consumer.startOver(where),
+    });
+    // Kept: a handler that outlives close() still writes its replies, which then go nowhere.
     let outgoing: OutgoingBuffer | undefined;
     const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);
     const consumer = client.consumer(
@@ -220,7 +223,6 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
           recover: this.#deadLetters.take.bind(this.#deadLetters),
           retry: this.#deadLetters.retry,
         }),
-        marks: channel,
         created: (native) => producer.attach(native, sendOptions),
       },
     );
@@ -232,7 +234,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.#requestEnd = new RequestEnd({
       reply: (slot, sequence, packet) => replies.write(slot, sequence, packet),
       send: (stream$, respond) => this.send(stream$, respond),
-      finish: (slot, sequence) => consumer.finish(slot, sequence),
+      finish: (slot, sequence, count) => consumer.finish(slot, sequence, count),
     });
     this.#keepBinary = this.options.parser?.keepBinary ?? false;
     this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;

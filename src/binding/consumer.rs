@@ -24,7 +24,7 @@ use crate::admin::{groups, topics};
 use crate::assignor::{
     Assignor, DeferredAssignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime,
 };
-use crate::codec::outgoing::{Outgoing, Reader};
+use crate::codec::marks;
 use crate::consumer::inbox::{Inbox, TopicSubscription};
 use crate::consumer::members;
 use crate::consumer::membership::{Membership, division_timeout};
@@ -254,18 +254,18 @@ impl NativeConsumer {
         self.consumer.seek(offset.into());
     }
 
-    /// Takes packed marks about handled records, for a consumer whose replies no producer sends.
+    /// Has the partition of a slot start over at its first record that is not done; an event tells the new slot.
+    #[napi]
+    pub fn start_over(&self, #[napi(ts_arg_type = "number")] slot: Count) {
+        self.consumer.start_over(slot.0);
+    }
+
+    /// Takes packed marks about handled records: the first `wordCount` numbers.
     #[napi]
     pub fn settle(&self, words: &[u32], #[napi(ts_arg_type = "number")] word_count: Count) {
-        let words = words.get(..word_count.0 as usize).unwrap_or(words);
-        for entry in Reader::new(words, &[]).flatten() {
-            match entry {
-                Outgoing::Settled { slot, sequence, count, flags } => {
-                    self.consumer.slots().settle(slot, sequence, count, flags);
-                }
-                Outgoing::Released { slot } => self.consumer.slots().released(slot),
-                _ => {}
-            }
+        let slots = self.consumer.slots();
+        for mark in marks::read(words.get(..word_count.0 as usize).unwrap_or(words)) {
+            slots.settle(mark);
         }
     }
 

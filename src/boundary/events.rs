@@ -248,7 +248,40 @@ pub enum DeliveryEvent {
         topic: String,
         /// The partition that the request named; null when it named none.
         partition: Option<i32>,
+        /// The request, where an error could not be sent in the reply's place either.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        lost: Option<LostRecord>,
+        /// Its partition, where that is to start over for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        start_over: Option<StartOver>,
     },
+}
+
+/// A request that was handled and whose reply is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub struct LostRecord {
+    /// Its topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset, as kafkajs writes it.
+    pub offset: String,
+    /// It is handled again; else it counts as handled.
+    pub comes_again: bool,
+}
+
+/// A partition that is to start over at its first record that is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub struct StartOver {
+    /// The number of its assignment, which ends with it.
+    pub slot: u32,
+    /// For the so-manyth time.
+    pub times: u32,
 }
 
 /// What a consumer tells JavaScript.

@@ -10,10 +10,10 @@ use ts_rs::{Config, TS};
 
 use super::events::{
     AssignedPartition, ClientEvent, CommittedOffset, ConsumerEvent, DeliveryEvent, DividedMember,
-    FinishedRequest, GroupEvent, JoinedGroup, ProducerEvent, UnfinishedPartition,
+    FinishedRequest, GroupEvent, JoinedGroup, LostRecord, ProducerEvent, StartOver, UnfinishedPartition,
 };
 use super::{Field, Layout, Shared};
-use crate::codec::{incoming, outgoing, payload};
+use crate::codec::{incoming, marks, outgoing, payload};
 use crate::producer::reports;
 
 /// Who writes the numbers of a module.
@@ -110,6 +110,7 @@ fn write(name: &str, text: &str) {
 fn writes_the_numbers() {
     for (name, source, shared, writer) in [
         ("incoming.ts", "src/codec/incoming.rs", incoming::SHARED, Writer::Rust),
+        ("marks.ts", "src/codec/marks.rs", marks::SHARED, Writer::JavaScript),
         ("outgoing.ts", "src/codec/outgoing.rs", outgoing::SHARED, Writer::JavaScript),
         ("payload.ts", "src/codec/payload.rs", payload::SHARED, Writer::Rust),
         ("reports.ts", "src/producer/reports.rs", reports::SHARED, Writer::Rust),
@@ -138,6 +139,8 @@ fn writes_the_events() {
         declared::<ClientEvent>(&config),
         declared::<GroupEvent>(&config),
         declared::<DeliveryEvent>(&config),
+        declared::<LostRecord>(&config),
+        declared::<StartOver>(&config),
         declared::<FinishedRequest>(&config),
         declared::<JoinedGroup>(&config),
         declared::<AssignedPartition>(&config),

@@ -1,5 +1,5 @@
-//! The packed form of what JavaScript hands over in one call per tick: records to produce, requests,
-//! replies, and marks about handled records.
+//! The packed form of what JavaScript hands a producer in one call per tick: records to produce, requests and replies.
+//! (What a consumer is told of handled records is `codec::marks`'.)
 //!
 //! Numbers (u32) and bytes travel in two buffers; the numbers say how many bytes belong to them, and both
 //! are read in order. The first number of an entry is its kind:
@@ -9,9 +9,7 @@
 //! | [`SEND`] | [`SendWords`], *record* |
 //! | [`REQUEST`] | [`RequestWords`], *record* |
 //! | [`REPLY`] | [`ReplyWords`], *record* |
-//! | [`SETTLED`] | [`SettledWords`] |
 //! | [`CANCEL`] | [`CancelWords`] |
-//! | [`RELEASED`] | [`ReleasedWords`] |
 //!
 //! A *record* is [`PayloadWords`], then [`HeaderWords`] for each header. The bytes are: key, value, then name and
 //! value of each header.
@@ -27,12 +25,8 @@ shared! {
         pub const REQUEST: u32 = 2;
         /// A reply to a consumed request.
         pub const REPLY: u32 = 3;
-        /// Consumed records that follow one another were handled.
-        pub const SETTLED: u32 = 4;
         /// Nobody waits for a request's replies any more.
-        pub const CANCEL: u32 = 5;
-        /// No handler of a slot runs any more: its partition may be given up.
-        pub const RELEASED: u32 = 6;
+        pub const CANCEL: u32 = 4;
 
         /// Length that stands for null.
         pub const NULL_LENGTH: u32 = u32::MAX;
@@ -45,14 +39,6 @@ shared! {
         pub const REPLY_ERROR: u32 = 1;
         /// Reply flag: no more replies follow.
         pub const REPLY_DISPOSED: u32 = 2;
-        /// Mark flag: the partition may go on to the next record.
-        pub const SETTLED_ADVANCE: u32 = 1;
-        /// Mark flag: nothing more will come of the record; its offset counts once its replies are acknowledged.
-        pub const SETTLED_FINISHED: u32 = 2;
-        /// Mark flag: what is done of the partition is to be committed now.
-        pub const SETTLED_COMMIT: u32 = 4;
-        /// Mark flag: the mark is about all records up to this one.
-        pub const SETTLED_THROUGH: u32 = 8;
     }
     layouts {
         /// Numbers of a [`SEND`], before those of its record.
@@ -94,28 +80,12 @@ shared! {
             /// Partition that the handler asked for, if the request named none; or [`NO_PARTITION`].
             partition,
         }
-        /// Numbers of [`SETTLED`].
-        pub struct SettledWords: u32 {
-            /// Slot of the records' partition.
-            slot,
-            /// Sequence of the first record.
-            sequence,
-            /// Number of records.
-            count,
-            /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`], [`SETTLED_THROUGH`].
-            flags,
-        }
         /// Numbers of a [`CANCEL`].
         pub struct CancelWords: u32 {
             /// Slot of the pending request.
             slot,
             /// Its generation.
             generation,
-        }
-        /// Numbers of [`RELEASED`].
-        pub struct ReleasedWords: u32 {
-            /// Slot that has come to rest.
-            slot,
         }
         /// Numbers of a record, before those of its headers.
         pub struct PayloadWords: u32 {
@@ -226,28 +196,12 @@ pub enum Outgoing<'a> {
         /// Key, value and headers.
         payload: Payload<'a>,
     },
-    /// See [`SETTLED`].
-    Settled {
-        /// Slot of the records' partition.
-        slot: u32,
-        /// Sequence of the first record.
-        sequence: u32,
-        /// Number of records.
-        count: u32,
-        /// [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`], [`SETTLED_THROUGH`].
-        flags: u32,
-    },
     /// See [`CANCEL`].
     Cancel {
         /// Slot of the pending request.
         slot: u32,
         /// Its generation.
         generation: u32,
-    },
-    /// See [`RELEASED`].
-    Released {
-        /// Slot that has come to rest.
-        slot: u32,
     },
 }
 
@@ -330,17 +284,9 @@ impl<'a> Reader<'a> {
                 let partition = optional_partition(partition);
                 Ok(Outgoing::Reply { slot, sequence, flags, partition, payload: self.payload()? })
             }
-            SETTLED => {
-                let SettledWords { slot, sequence, count, flags } = SettledWords::read(self.words()?);
-                Ok(Outgoing::Settled { slot, sequence, count, flags })
-            }
             CANCEL => {
                 let CancelWords { slot, generation } = CancelWords::read(self.words()?);
                 Ok(Outgoing::Cancel { slot, generation })
-            }
-            RELEASED => {
-                let ReleasedWords { slot } = ReleasedWords::read(self.words()?);
-                Ok(Outgoing::Released { slot })
             }
             _ => Err(malformed()),
         }
@@ -376,9 +322,9 @@ mod tests {
     #[test]
     fn reads_what_was_written() {
         let send = [SEND, 4, NO_PARTITION, 9, 1, 70, 5, 1, 1, 2, 1 | TIMED, 1, NULL_LENGTH];
-        let words = [&send[..], &[SETTLED, 7, 8, 2, 3], &[CANCEL, 1, 2]].concat();
+        let words = [&send[..], &[CANCEL, 1, 2]].concat();
         let entries: Vec<_> = Reader::new(&words, b"kvvh").collect::<Result<_>>().unwrap();
-        assert_eq!(entries.len(), 3);
+        assert_eq!(entries.len(), 2);
         let Outgoing::Send { topic, partition, send, group, limit, payload } = &entries[0] else {
             panic!("not a send")
         };
@@ -386,8 +332,7 @@ mod tests {
         assert_eq!(payload.timestamp, Some((1 << 32) + 5));
         assert_eq!((payload.key, payload.value), (Some(&b"k"[..]), Some(&b"vv"[..])));
         assert_eq!(payload.headers().collect::<Vec<_>>(), [(&b"h"[..], None)]);
-        assert_eq!(entries[1], Outgoing::Settled { slot: 7, sequence: 8, count: 2, flags: 3 });
-        assert_eq!(entries[2], Outgoing::Cancel { slot: 1, generation: 2 });
+        assert_eq!(entries[1], Outgoing::Cancel { slot: 1, generation: 2 });
     }
 
     proptest! {

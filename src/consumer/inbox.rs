@@ -23,6 +23,8 @@ pub enum Command {
     Commit(Vec<Partition>, oneshot::Sender<Result<()>>),
     /// Move the position of an assigned partition; records handed out before are void.
     Seek(Partition),
+    /// A reply to one of this slot's records is lost: its partition goes on from the first record that is not done.
+    StartOver(u32),
     /// This member leads the group, and JavaScript is to divide its partitions.
     Divide(Join),
     /// JavaScript has divided them.

@@ -8,12 +8,13 @@
 mod commits;
 pub mod inbox;
 pub mod intake;
+pub mod ledger;
 pub mod members;
 pub mod membership;
-pub mod offset_tracker;
 mod poll_loop;
 mod pull;
 mod rebalance;
+pub mod redeliveries;
 pub mod slots;
 
 use std::collections::HashMap;
@@ -206,6 +207,11 @@ impl Consumer {
     /// Moves a position.
     pub fn seek(&self, partition: Partition) {
         self.inbox.send(Command::Seek(partition));
+    }
+
+    /// Has the partition of a slot start over, after [`slots::LostReply::start_over`].
+    pub fn start_over(&self, slot: u32) {
+        self.inbox.send(Command::StartOver(slot));
     }
 
     /// Drains, commits, leaves the group and waits for the thread to end. A second call returns at once.

@@ -174,6 +174,12 @@ impl PollLoop {
                 }
             }
             Command::Seek(partition) => self.seek(&partition),
+            Command::StartOver(slot) => {
+                // Of a slot that is on its way back to the group, whoever gets the partition handles them again.
+                if let Some(first) = self.slots.first_unfinished(slot) {
+                    self.seek(&first);
+                }
+            }
             Command::Divide(join) => self.ask_for_division(join),
             Command::Divided { division, decision } => self.divided(division, decision),
             Command::Close { drain, done } => self.start_closing(drain, done),

@@ -5,15 +5,20 @@
 //! A *slot* is one assignment of one partition. A new assignment (and a seek) makes a new slot, so marks and
 //! acknowledgements that arrive late for an old one find nothing and do no harm.
 
+mod replies;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::inbox::Inbox;
-use super::offset_tracker::OffsetTracker;
+use super::ledger::Ledger;
+use super::redeliveries::Redeliveries;
 use crate::binding::librdkafka::Partition;
-use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_COMMIT, SETTLED_FINISHED, SETTLED_THROUGH};
+use crate::codec::marks::{ADVANCE, COMMIT, FINISHED, MarkWords, RELEASED, THROUGH};
 use crate::rpc::reply::ReplyAddress;
+
+pub use replies::LostReply;
 
 /// Records of one partition that JavaScript may hold unhandled.
 const MAX_RECORDS: usize = 1024;
@@ -28,9 +33,7 @@ pub struct Slot {
     pub topic: Arc<str>,
     /// Partition number.
     pub partition: i32,
-    tracker: OffsetTracker<ReplyAddress>,
-    held_records: usize,
-    held_bytes: usize,
+    ledger: Ledger<ReplyAddress>,
     average_bytes: usize,
     /// The queue may have records that the credit did not allow to take.
     blocked: bool,
@@ -57,9 +60,7 @@ impl Slot {
         Self {
             topic,
             partition,
-            tracker: OffsetTracker::default(),
-            held_records: 0,
-            held_bytes: 0,
+            ledger: Ledger::default(),
             average_bytes: 256,
             blocked: false,
             batch_ends: VecDeque::new(),
@@ -73,25 +74,27 @@ impl Slot {
     /// How many records may be taken now. Nothing until half of the credit is back, so that batches stay
     /// large under load.
     fn credit(&self) -> usize {
-        if self.phase != Phase::Open || self.tracker.len() >= MAX_UNFINISHED {
+        let ended = self.phase != Phase::Open || self.ledger.has_given_back();
+        if ended || self.ledger.len() >= MAX_UNFINISHED {
             return 0;
         }
-        let bytes = MAX_BYTES.saturating_sub(self.held_bytes);
-        if self.held_records > MAX_RECORDS / 2 || bytes < MAX_BYTES / 2 {
+        let held = self.ledger.held();
+        let bytes = MAX_BYTES.saturating_sub(held.bytes);
+        if held.records > MAX_RECORDS / 2 || bytes < MAX_BYTES / 2 {
             return 0;
         }
-        (bytes / self.average_bytes).clamp(1, MAX_RECORDS - self.held_records)
+        (bytes / self.average_bytes).clamp(1, MAX_RECORDS - held.records)
     }
 
     fn uncommitted(&self) -> Option<i64> {
-        self.tracker.position().filter(|&p| p > self.committed)
+        self.ledger.position().filter(|&p| p > self.committed)
     }
 
     fn moved(&mut self, before: u32) {
-        self.finished_since_commit += self.tracker.first_sequence().wrapping_sub(before) as usize;
+        self.finished_since_commit += self.ledger.first_sequence().wrapping_sub(before) as usize;
         // A batch has drained when every record up to its last one is done.
         while let Some(&end) = self.batch_ends.front() {
-            if (self.tracker.first_sequence().wrapping_sub(end) as i32) <= 0 {
+            if (self.ledger.first_sequence().wrapping_sub(end) as i32) <= 0 {
                 break;
             }
             self.batch_ends.pop_front();
@@ -100,7 +103,7 @@ impl Slot {
     }
 
     fn at_rest(&self) -> bool {
-        self.phase == Phase::Released && !self.tracker.is_working()
+        self.phase == Phase::Released && !self.ledger.is_working()
     }
 }
 
@@ -116,6 +119,7 @@ pub struct AutoCommit {
 #[derive(Default)]
 struct State {
     slots: HashMap<u32, Slot>,
+    redeliveries: Redeliveries,
 }
 
 /// Slots are numbered across all consumers of the process: a mark that a handler leaves behind long after its
@@ -163,7 +167,7 @@ impl Slots {
     /// Closes a slot for good.
     pub fn close(&self, slot: u32) {
         if let Some(slot) = self.lock().slots.remove(&slot) {
-            self.held.fetch_sub(slot.held_records, Ordering::Relaxed);
+            self.held.fetch_sub(slot.ledger.held().records, Ordering::Relaxed);
         }
     }
 
@@ -195,72 +199,54 @@ impl Slots {
     pub fn deliver(&self, slot: u32, records: impl Iterator<Item = Delivered>) -> Option<u32> {
         let mut state = self.lock();
         let slot = state.slots.get_mut(&slot)?;
-        let first = slot.tracker.next_sequence();
+        let first = slot.ledger.next_sequence();
         let mut last = None;
-        let held = slot.held_records;
+        let held = slot.ledger.held().records;
         for record in records {
-            slot.held_records += 1;
-            slot.held_bytes += record.bytes;
             slot.average_bytes = (slot.average_bytes * 7 + record.bytes).div_ceil(8).max(1);
-            last = Some(slot.tracker.deliver(record.offset, record.bytes as u32, record.reply));
+            last = Some(slot.ledger.deliver(record.offset, record.bytes as u32, record.reply));
         }
         slot.batch_ends.extend(last);
-        self.held.fetch_add(slot.held_records - held, Ordering::Relaxed);
+        self.held.fetch_add(slot.ledger.held().records - held, Ordering::Relaxed);
         Some(first)
     }
 
-    /// A mark from JavaScript about `count` records from a sequence on; see [`SETTLED_ADVANCE`], [`SETTLED_FINISHED`], [`SETTLED_COMMIT`] and
-    /// [`SETTLED_THROUGH`].
-    pub fn settle(&self, slot: u32, sequence: u32, count: u32, flags: u32) {
-        let wake = {
-            let mut state = self.lock();
-            let Some(slot) = state.slots.get_mut(&slot) else { return };
-            let (first, count) = slot.tracker.range(sequence, count, flags & SETTLED_THROUGH != 0);
-            let (before, held) = (slot.tracker.first_sequence(), slot.held_records);
+    /// A mark from JavaScript.
+    pub fn settle(&self, mark: MarkWords) {
+        if mark.has(RELEASED) {
+            self.released(mark.slot);
+            return;
+        }
+        self.progress(mark.slot, |slot| {
+            let MarkWords { sequence, count, replies, .. } = mark;
+            let (first, count) = slot.ledger.range(sequence, count, mark.has(THROUGH));
             for sequence in (0..count).map(|i| first.wrapping_add(i)) {
-                if flags & SETTLED_ADVANCE != 0
-                    && let Some(bytes) = slot.tracker.advance(sequence)
-                {
-                    slot.held_records -= 1;
-                    slot.held_bytes -= bytes as usize;
+                if mark.has(ADVANCE) {
+                    slot.ledger.advance(sequence);
                 }
-                if flags & SETTLED_FINISHED != 0 {
-                    slot.tracker.finish(sequence);
+                if mark.has(FINISHED) {
+                    slot.ledger.finish(sequence, replies);
                 }
             }
-            self.held.fetch_sub(held - slot.held_records, Ordering::Relaxed);
-            slot.moved(before);
-            if flags & SETTLED_COMMIT != 0 && slot.uncommitted().is_some() {
+            if mark.has(COMMIT) && slot.uncommitted().is_some() {
                 slot.commit_due = true;
             }
-            self.concerns_poll_thread(slot)
-        };
-        if wake {
-            self.inbox.nudge();
-        }
+        });
     }
 
-    /// The return address of a request that is not done, for a reply that is about to be produced.
-    pub fn begin_reply(&self, slot: u32, sequence: u32) -> Option<ReplyAddress> {
-        let mut state = self.lock();
-        let slot = state.slots.get_mut(&slot)?;
-        let address = slot.tracker.memo(sequence)?.clone();
-        slot.tracker.reply_queued(sequence);
-        Some(address)
+    /// Changes a slot's records, and tells the poll thread where it is concerned.
+    fn progress(&self, number: u32, change: impl FnOnce(&mut Slot)) {
+        self.progress_with(number, |slot, _| change(slot));
     }
 
-    /// The return address again, for a reply that replaces one that failed.
-    pub fn reply_address(&self, slot: u32, sequence: u32) -> Option<ReplyAddress> {
-        self.lock().slots.get_mut(&slot)?.tracker.memo(sequence).cloned()
-    }
-
-    /// A reply was acknowledged, or given up.
-    pub fn reply_settled(&self, slot: u32, sequence: u32) {
+    fn progress_with(&self, number: u32, change: impl FnOnce(&mut Slot, &mut Redeliveries)) {
         let wake = {
             let mut state = self.lock();
-            let Some(slot) = state.slots.get_mut(&slot) else { return };
-            let before = slot.tracker.first_sequence();
-            slot.tracker.reply_settled(sequence);
+            let State { slots, redeliveries } = &mut *state;
+            let Some(slot) = slots.get_mut(&number) else { return };
+            let (before, held) = (slot.ledger.first_sequence(), slot.ledger.held().records);
+            change(slot, redeliveries);
+            self.held.fetch_sub(held - slot.ledger.held().records, Ordering::Relaxed);
             slot.moved(before);
             self.concerns_poll_thread(slot)
         };
@@ -342,7 +328,7 @@ impl Slots {
     }
 
     /// JavaScript has no handler of this slot running any more.
-    pub fn released(&self, slot: u32) {
+    fn released(&self, slot: u32) {
         {
             let mut state = self.lock();
             let Some(slot) = state.slots.get_mut(&slot) else { return };
@@ -362,7 +348,7 @@ impl Slots {
     pub fn unfinished(&self) -> Vec<(Arc<str>, i32, usize)> {
         let state = self.lock();
         let unfinished = state.slots.values().filter(|s| s.phase != Phase::Open && !s.at_rest());
-        unfinished.map(|s| (Arc::clone(&s.topic), s.partition, s.tracker.len())).collect()
+        unfinished.map(|s| (Arc::clone(&s.topic), s.partition, s.ledger.len())).collect()
     }
 
     /// The partitions that are assigned.

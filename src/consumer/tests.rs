@@ -18,7 +18,7 @@ use crate::assignor::{NestReplyPartitionAssigner, StartTime};
 use crate::binding::librdkafka::{Conf, Handle, Partition, Record, RecordHeaders};
 use crate::boundary::events::{ConsumerEvent, GroupEvent};
 use crate::codec::incoming::{HeadWords, RecordWords};
-use crate::codec::outgoing::{SETTLED_ADVANCE, SETTLED_FINISHED};
+use crate::codec::marks::{ADVANCE, FINISHED, MarkWords};
 use crate::network::Network;
 use crate::rpc::headers::{CORRELATION_ID, NEST_IS_DISPOSED};
 use crate::rpc::requests::Requests;
@@ -165,7 +165,13 @@ impl JavaScript {
             let (slot, sequence) = (word(record), word(record + 1));
             let partition = self.partitions[&slot];
             self.seen.entry(partition).or_default().push(offset);
-            self.consumer.slots().settle(slot, sequence, 1, SETTLED_ADVANCE | SETTLED_FINISHED);
+            self.consumer.slots().settle(MarkWords {
+                slot,
+                sequence,
+                count: 1,
+                flags: ADVANCE | FINISHED,
+                replies: 0,
+            });
         }
     }
 

@@ -12,8 +12,9 @@ use super::{Shared, Topics};
 use crate::binding::librdkafka::{
     HeldTopics, PARTITION_UNASSIGNED, Record, RecordHeaders, Topic, describe_code,
 };
-use crate::boundary::events::DeliveryEvent;
+use crate::boundary::events::{DeliveryEvent, LostRecord, StartOver};
 use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
+use crate::consumer::redeliveries::Cause;
 use crate::consumer::slots::Slots;
 use crate::error::{CODE_INVALID_ARG, Error, Result};
 use crate::rpc::headers;
@@ -95,18 +96,6 @@ impl<'a> Flush<'a> {
             }
             Outgoing::Reply { slot, sequence, flags, partition, payload } => {
                 self.reply((slot, sequence), flags, partition, &payload, reports)
-            }
-            Outgoing::Settled { slot, sequence, count, flags } => {
-                if let Some(slots) = &self.slots {
-                    slots.settle(slot, sequence, count, flags);
-                }
-                false
-            }
-            Outgoing::Released { slot } => {
-                if let Some(slots) = &self.slots {
-                    slots.released(slot);
-                }
-                false
             }
             Outgoing::Cancel { slot, generation } => {
                 if let Some(requests) = &self.requests {
@@ -211,7 +200,7 @@ impl<'a> Flush<'a> {
         reports: &mut Reports,
     ) -> bool {
         // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
-        let Some(address) = self.slots.as_ref().and_then(|slots| slots.begin_reply(slot, sequence)) else {
+        let Some(address) = self.slots.as_ref().and_then(|slots| slots.send_reply(slot, sequence)) else {
             return false;
         };
         let opaque = Opaque::Reply { slot, sequence, substitute: false };
@@ -291,13 +280,13 @@ impl Shared {
         topics.list.get(number as usize).cloned().ok_or_else(|| unknown_topic(number))
     }
 
-    /// A record has come to an end, delivered or not. Returns what the log should say of it.
+    /// A record has come to an end, delivered or not.
     pub(super) fn settle(
         &self,
         opaque: Opaque,
         outcome: std::result::Result<Written, i32>,
         reports: &mut Reports,
-    ) -> Option<DeliveryEvent> {
+    ) {
         match opaque {
             Opaque::Single { send } => match outcome {
                 Ok(written) => reports.sent(send, 0, &[written]),
@@ -316,38 +305,54 @@ impl Shared {
                 }
             }
             Opaque::Reply { slot, sequence, substitute } => {
-                return self.reply_settled(slot, sequence, substitute, outcome.err());
+                let Some(slots) = self.slots.get() else { return };
+                match outcome {
+                    Ok(_) => slots.reply_acknowledged(slot, sequence),
+                    Err(error) => self.reply_failed(&slots, (slot, sequence), substitute, error, reports),
+                }
             }
         }
-        None
     }
 
-    fn reply_settled(
+    /// A reply could not be sent: the client is told so in its place. Where not even that can be, the reply is lost.
+    /// Either way it is told of.
+    fn reply_failed(
         &self,
-        slot: u32,
-        sequence: u32,
+        slots: &Slots,
+        (slot, sequence): (u32, u32),
         substitute: bool,
-        error: Option<i32>,
-    ) -> Option<DeliveryEvent> {
-        let slots = self.slots.get()?;
-        let mut failure = None;
-        if let Some(error) = error
-            && let Some(address) = slots.reply_address(slot, sequence)
-        {
-            let text = describe_code(error);
-            let sent = !substitute && self.send_substitute(slot, sequence, &address, &text).is_ok();
-            failure = Some(DeliveryEvent::ReplyFailed {
-                code: error,
-                message: text,
-                topic: address.topic.to_string(),
-                partition: address.partition,
+        error: i32,
+        reports: &mut Reports,
+    ) {
+        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
+        let Some(address) = slots.reply_address(slot, sequence) else { return };
+        let reason = describe_code(error);
+        let failure = if substitute {
+            Some(error)
+        } else {
+            self.send_substitute(slot, sequence, &address, &reason).err().map(|error| error.code)
+        };
+        let (mut lost, mut start_over) = (None, None);
+        if let Some(code) = failure {
+            let Some(record) = slots.reply_lost(slot, sequence, Cause::of(code), Instant::now()) else {
+                return;
+            };
+            start_over = record.start_over.map(|times| StartOver { slot, times });
+            lost = Some(LostRecord {
+                topic: record.topic.to_string(),
+                partition: record.partition,
+                offset: record.offset.to_string(),
+                comes_again: record.comes_again,
             });
-            if sent {
-                return failure;
-            }
         }
-        slots.reply_settled(slot, sequence);
-        failure
+        reports.event(DeliveryEvent::ReplyFailed {
+            code: error,
+            message: reason,
+            topic: address.topic.to_string(),
+            partition: address.partition,
+            lost,
+            start_over,
+        });
     }
 
     /// Tells the client that its reply could not be sent, where stock would leave it waiting (row R3).

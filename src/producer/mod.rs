@@ -190,6 +190,7 @@ impl Producer {
         }
         let (produced, result) = shared.handle_all(std::iter::once((words, bytes)), &mut reports);
         self.outbox.produced(produced);
+        self.outbox.tell(reports.take_events());
         result.map(|()| reports)
     }
 

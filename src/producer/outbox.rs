@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::binding::librdkafka::Wake;
+use crate::boundary::events::DeliveryEvent;
 
 /// Records are held back so long at least while others are unacknowledged, however fast the broker is.
 const SHORTEST_LINGER: Duration = Duration::from_micros(500);
@@ -77,6 +78,8 @@ struct State {
     /// A thread is handing records over; others must queue behind it.
     producing: bool,
     awake: bool,
+    /// What JavaScript's thread has found, for the poll thread to tell.
+    events: Vec<DeliveryEvent>,
     closing: Option<Closing>,
     ended: bool,
 }
@@ -92,6 +95,8 @@ pub(super) struct Outbox {
 pub(super) struct Work {
     /// When to give up, if the producer is closing.
     pub(super) deadline: Option<Instant>,
+    /// What is to be told.
+    pub(super) events: Vec<DeliveryEvent>,
 }
 
 impl Outbox {
@@ -129,6 +134,16 @@ impl Outbox {
     pub(super) fn added(&self, count: usize) {
         let mut state = self.lock();
         state.unacknowledged = state.unacknowledged.wrapping_add(count);
+    }
+
+    /// Has the poll thread tell of something.
+    pub(super) fn tell(&self, events: Vec<DeliveryEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        state.events.extend(events);
+        self.notify(&mut state);
     }
 
     /// Queues a flush behind the records under way.
@@ -179,7 +194,8 @@ impl Outbox {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.awake = false;
-        Work { deadline: state.closing.as_ref().map(|c| c.deadline) }
+        let events = std::mem::take(&mut state.events);
+        Work { deadline: state.closing.as_ref().map(|c| c.deadline), events }
     }
 
     /// How long acknowledgements take, on average; zero before the first one.

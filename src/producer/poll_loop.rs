@@ -46,6 +46,9 @@ impl PollLoop {
         let mut closing = false;
         loop {
             let work = self.outbox.wait(if closing { CLOSING_SLEEP } else { LONGEST_SLEEP });
+            for event in work.events {
+                self.sink.event(event.into());
+            }
             self.serve();
             self.produce();
             let Some(deadline) = work.deadline else { continue };
@@ -97,6 +100,9 @@ impl PollLoop {
     }
 
     fn tell(&mut self) {
+        for event in self.reports.take_events() {
+            self.sink.event(event.into());
+        }
         if !self.reports.is_empty() {
             self.sink.reports(self.reports.take());
         }
@@ -106,17 +112,14 @@ impl PollLoop {
         let mut acknowledged = 0;
         match event.kind() {
             EventKind::Delivery => {
-                let Self { shared, sink, reports, .. } = self;
+                let Self { shared, reports, .. } = self;
                 event.delivery_reports(|report| {
                     acknowledged += 1;
                     let opaque = Opaque::from(report.opaque);
                     let DeliveryReport { error, partition, offset, append_time, .. } = report;
                     let written = Written { partition, offset, append_time };
                     let outcome = if error == 0 { Ok(written) } else { Err(error) };
-                    let failure = shared.settle(opaque, outcome, reports);
-                    if let Some(failure) = failure {
-                        sink.event(failure.into());
-                    }
+                    shared.settle(opaque, outcome, reports);
                 });
             }
             EventKind::Error { code, text, fatal } => {

@@ -5,6 +5,7 @@
 //! | [`SENT`] | [`SentWords`], then [`WrittenWords`] for each partition |
 //! | [`REQUEST_FAILED`] | [`RequestFailedWords`] |
 
+use crate::boundary::events::DeliveryEvent;
 use std::collections::HashMap;
 
 use crate::boundary::shared;
@@ -103,10 +104,11 @@ impl SendTable {
     }
 }
 
-/// The numbers for JavaScript.
+/// What there is to tell JavaScript: the numbers, and events.
 #[derive(Default)]
 pub struct Reports {
     words: Vec<u32>,
+    events: Vec<DeliveryEvent>,
 }
 
 impl Reports {
@@ -133,7 +135,17 @@ impl Reports {
         self.words.extend(RequestFailedWords { slot, generation, error: error as u32 }.words());
     }
 
-    /// Whether there is anything to tell.
+    /// Something that is rare and needs words.
+    pub fn event(&mut self, event: DeliveryEvent) {
+        self.events.push(event);
+    }
+
+    /// Takes the events out.
+    pub fn take_events(&mut self) -> Vec<DeliveryEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Whether there are no numbers.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()

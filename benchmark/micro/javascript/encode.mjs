@@ -1,7 +1,9 @@
 // Writing into a tick's outgoing buffer (lib/packed/outgoing.ts), which is handed over in several flushes.
 
 import { strictEqual } from 'node:assert';
-import { REPLY_DISPOSED, SETTLED_ADVANCE, SETTLED_FINISHED } from '../../../dist/esm/boundary/outgoing.js';
+import { ADVANCE, FINISHED, MARK_WORDS } from '../../../dist/esm/boundary/marks.js';
+import { REPLY_DISPOSED } from '../../../dist/esm/boundary/outgoing.js';
+import { MarkBuffer } from '../../../dist/esm/packed/marks.js';
 import { OutgoingBuffer } from '../../../dist/esm/packed/outgoing.js';
 import { serialize } from '../../../dist/esm/packed/serialize.js';
 import { HEADERS, JSON_TEXT, OBJECT, RECORDS } from './sample.mjs';
@@ -16,16 +18,22 @@ const outgoing = new OutgoingBuffer((_words, _wordCount, _bytes, byteCount) => {
   bytesWritten += byteCount;
 });
 
+let wordsWritten = 0;
+const marks = new MarkBuffer((_words, wordCount) => {
+  wordsWritten = wordCount;
+});
+
 function writing(write) {
   return () => {
     for (let index = 0; index < RECORDS; index++) write(index);
     outgoing.flush();
+    marks.flush();
   };
 }
 
 const send = (record) => outgoing.send(TOPIC, 7, 0, outgoing.read([record], 'topic'));
 const reply = (index) => outgoing.reply(SLOT, index, REPLY_DISPOSED, serialize(OBJECT));
-const mark = (index) => outgoing.settled(SLOT, index, SETTLED_ADVANCE | SETTLED_FINISHED);
+const mark = (index) => marks.settled(SLOT, index, ADVANCE | FINISHED, 1);
 
 /** By name what is measured, and what it does with {@link RECORDS} records. */
 export const encode = {
@@ -49,4 +57,7 @@ export function checkEncoding() {
   bytesWritten = 0;
   encode['send of an object']();
   strictEqual(bytesWritten, RECORDS * JSON_TEXT.length);
+  encode['mark of a handled record']();
+  // Marks of records in a row are one.
+  strictEqual(wordsWritten, MARK_WORDS);
 }

@@ -6,7 +6,7 @@
 
 mod correlation;
 mod incoming;
-mod offset_tracker;
+mod ledger;
 mod outgoing;
 mod payload;
 mod sample;

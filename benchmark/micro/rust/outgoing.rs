@@ -3,8 +3,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use nestjs_kafka_native::codec::outgoing::{
-    NO_PARTITION, NULL_LENGTH, Outgoing, REPLY, REPLY_DISPOSED, REQUEST, Reader, SEND, SETTLED,
-    SETTLED_ADVANCE, SETTLED_FINISHED,
+    NO_PARTITION, NULL_LENGTH, Outgoing, REPLY, REPLY_DISPOSED, REQUEST, Reader, SEND,
 };
 
 use crate::sample::{self, HEADERS};
@@ -81,14 +80,13 @@ fn requests(bencher: Bencher, records: usize) {
     read(bencher, records, &tick);
 }
 
-/// A server's tick: for each request its reply, and the mark that it was handled.
+/// A server's tick: for each request its reply.
 #[divan::bench(args = BATCHES)]
-fn replies_and_marks(bencher: Bencher, records: usize) {
+fn replies(bencher: Bencher, records: usize) {
     let mut tick = Tick::default();
     for sequence in 0..records as u32 {
         tick.words.extend([REPLY, 3, sequence, REPLY_DISPOSED, NO_PARTITION]);
         tick.payload(&sample::json(), &[]);
-        tick.words.extend([SETTLED, 3, sequence, 1, SETTLED_ADVANCE | SETTLED_FINISHED]);
     }
     read(bencher, records, &tick);
 }

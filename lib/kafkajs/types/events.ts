@@ -264,6 +264,28 @@ export type ConsumerHandlerRecoveredEvent = InstrumentationEvent<{
   /** The consumer group. */
   groupId: string;
 }>;
+/** A reply to a request could not be sent. Emitted by the producer of a `ServerKafka`. Our extension. */
+export type ProducerReplyFailedEvent = InstrumentationEvent<{
+  /** Reply topic. */
+  topic: string;
+  /** Reply partition; null where the request named none. */
+  partition: number | null;
+  /** librdkafka's or Kafka's code of the error. */
+  code: number;
+  /** Its text. */
+  message: string;
+  /** The request, where its client could not even be sent an error instead; null where it was. */
+  lost: {
+    /** Its topic. */
+    topic: string;
+    /** Its partition. */
+    partition: number;
+    /** Its offset. */
+    offset: string;
+    /** The request is handled again; else it counts as handled. */
+    comesAgain: boolean;
+  } | null;
+}>;
 /**
  * librdkafka's statistics (its STATISTICS.md), every `librdkafka["statistics.interval.ms"]` milliseconds. Our extension; what else is
  * in it depends on librdkafka's version.
@@ -355,6 +377,8 @@ export interface ProducerEventMap {
   'producer.network.request_timeout': RequestTimeoutEvent;
   /** Never emitted. */
   'producer.network.request_queue_size': RequestQueueSizeEvent;
+  /** A reply could not be sent. An extension of this package. */
+  'producer.reply_failed': ProducerReplyFailedEvent;
   /** librdkafka’s statistics. An extension of this package. */
   'producer.statistics': StatisticsEvent;
 }

@@ -1,0 +1,272 @@
+//! What has become of each record of one assignment of one partition. Pure.
+//!
+//! Records are handled in order, but they end out of order: a handler may stream replies while the next record is worked
+//! on, and replies are acknowledged whenever the broker gets to them. Three threads tell of it, each in its own time: the
+//! lane that a record has left it, the handler's end how many replies there are in all, the producer that a reply leaves
+//! and that it has arrived. A record is in one [`Stage`]; whatever else is asked of it is read off that, so no order of
+//! what is told loses or repeats anything.
+
+use std::collections::VecDeque;
+
+/// How far a record is. It only ever goes on, never back.
+///
+/// A dead letter is written, and acknowledged, before the record is told to be finished, so that one is no stage of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// JavaScript has it, and its partition waits for it.
+    Delivered,
+    /// Its partition has gone on, and replies may follow.
+    Handled,
+    /// Nothing more comes of its handler: that many replies are all.
+    Replied {
+        /// Those that have left, and those that have yet to.
+        replies: u32,
+    },
+    /// Every reply is acknowledged, or given up: the position may pass.
+    Acknowledged,
+    /// A reply of it is lost, and it is to be handled again: the position stays below it until the assignment ends.
+    GivenBack,
+}
+
+struct Record<M> {
+    offset: i64,
+    bytes: u32,
+    stage: Stage,
+    /// Replies that have left.
+    sent: u32,
+    /// Those of them that were acknowledged or given up.
+    acknowledged: u32,
+    memo: Option<M>,
+}
+
+impl<M> Record<M> {
+    /// It counts against the credit of its partition.
+    fn is_held(&self) -> bool {
+        self.stage == Stage::Delivered
+    }
+
+    /// Something will come of it without JavaScript's lane.
+    fn is_working(&self) -> bool {
+        match self.stage {
+            Stage::Delivered => self.acknowledged < self.sent,
+            Stage::Handled | Stage::Replied { .. } => true,
+            Stage::Acknowledged | Stage::GivenBack => false,
+        }
+    }
+
+    fn takes_replies(&self) -> bool {
+        !matches!(self.stage, Stage::Acknowledged | Stage::GivenBack)
+    }
+}
+
+/// Records that count against a partition's credit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many.
+    pub records: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+/// The records of one assignment of one partition, from the first on that the position has not passed.
+///
+/// `M` is what the owner wants to remember of a record while replies to it may leave (their address).
+pub struct Ledger<M> {
+    records: VecDeque<Record<M>>,
+    /// Sequence of the first of them. Sequences wrap; there are never 2^31 records.
+    first: u32,
+    position: Option<i64>,
+    held: Held,
+    working: usize,
+    given_back: bool,
+}
+
+impl<M> Default for Ledger<M> {
+    fn default() -> Self {
+        Self {
+            records: VecDeque::new(),
+            first: 0,
+            position: None,
+            held: Held::default(),
+            working: 0,
+            given_back: false,
+        }
+    }
+}
+
+impl<M> Ledger<M> {
+    /// Registers a record that is handed out; returns its sequence.
+    pub fn deliver(&mut self, offset: i64, bytes: u32, memo: Option<M>) -> u32 {
+        let sequence = self.next_sequence();
+        let stage = Stage::Delivered;
+        self.records.push_back(Record { offset, bytes, stage, sent: 0, acknowledged: 0, memo });
+        self.held.records += 1;
+        self.held.bytes += bytes as usize;
+        sequence
+    }
+
+    /// The sequence that the next delivered record gets.
+    #[must_use]
+    pub fn next_sequence(&self) -> u32 {
+        self.first.wrapping_add(self.records.len() as u32)
+    }
+
+    /// The sequences that a mark is about, as the first of them and their number: `count` from `sequence` on, or
+    /// everything that the position has not passed up to `sequence`.
+    #[must_use]
+    pub fn range(&self, sequence: u32, count: u32, through: bool) -> (u32, u32) {
+        let place = sequence.wrapping_sub(self.first);
+        // A sequence before the first wraps to a number far above their length.
+        if !through {
+            (sequence, count)
+        } else if (place as usize) < self.records.len() {
+            (self.first, place + 1)
+        } else {
+            (sequence, 0)
+        }
+    }
+
+    /// The one place where a record changes: what is counted of all follows from it.
+    fn change<R>(&mut self, sequence: u32, change: impl FnOnce(&mut Record<M>) -> R) -> Option<R> {
+        let record = self.records.get_mut(sequence.wrapping_sub(self.first) as usize)?;
+        let (was_held, was_working) = (record.is_held(), record.is_working());
+        let result = change(record);
+        if let Stage::Replied { replies } = record.stage
+            && record.acknowledged >= replies
+            && record.acknowledged == record.sent
+        {
+            record.stage = Stage::Acknowledged;
+        }
+        if was_held && !record.is_held() {
+            self.held.records -= 1;
+            self.held.bytes -= record.bytes as usize;
+        }
+        self.working += usize::from(record.is_working());
+        self.working -= usize::from(was_working);
+        self.collect();
+        Some(result)
+    }
+
+    fn collect(&mut self) {
+        while let Some(record) = self.records.front().filter(|record| record.stage == Stage::Acknowledged) {
+            self.position = Some(record.offset + 1);
+            self.first = self.first.wrapping_add(1);
+            self.records.pop_front();
+        }
+    }
+
+    /// The handler lets the partition go on.
+    pub fn advance(&mut self, sequence: u32) {
+        self.change(sequence, |record| {
+            if record.stage == Stage::Delivered {
+                record.stage = Stage::Handled;
+            }
+        });
+    }
+
+    /// Nothing more comes of the handler, which has written so many replies: they may have left, or have yet to.
+    pub fn finish(&mut self, sequence: u32, replies: u32) {
+        self.change(sequence, |record| {
+            if matches!(record.stage, Stage::Delivered | Stage::Handled) {
+                record.stage = Stage::Replied { replies };
+            }
+        });
+    }
+
+    /// A reply leaves. Returns what was remembered of the record, `None` where a reply has no business any more.
+    pub fn send_reply(&mut self, sequence: u32) -> Option<M>
+    where
+        M: Clone,
+    {
+        self.change(sequence, |record| {
+            let memo = record.memo.as_ref().filter(|_| record.takes_replies())?.clone();
+            record.sent += 1;
+            Some(memo)
+        })?
+    }
+
+    /// What was remembered of a record that awaits the acknowledgement of a reply.
+    #[must_use]
+    pub fn memo(&self, sequence: u32) -> Option<&M> {
+        let record = self.records.get(sequence.wrapping_sub(self.first) as usize)?;
+        record.memo.as_ref().filter(|_| record.takes_replies())
+    }
+
+    /// A reply was acknowledged, or is given up.
+    pub fn acknowledge_reply(&mut self, sequence: u32) {
+        self.change(sequence, |record| {
+            record.acknowledged = record.sent.min(record.acknowledged + 1);
+        });
+    }
+
+    /// A reply is lost, and the record is to be handled again.
+    pub fn give_back(&mut self, sequence: u32) {
+        let given_back = self.change(sequence, |record| {
+            let takes = record.takes_replies();
+            if takes {
+                record.stage = Stage::GivenBack;
+            }
+            takes
+        });
+        self.given_back |= given_back == Some(true);
+    }
+
+    /// Whether a record was given back: nothing more is handed out of this assignment, for all of it comes again from
+    /// [`Ledger::first_offset`] on.
+    #[must_use]
+    pub fn has_given_back(&self) -> bool {
+        self.given_back
+    }
+
+    /// The offset to commit: that after the last record below which all are acknowledged; `None` before the first.
+    #[must_use]
+    pub fn position(&self) -> Option<i64> {
+        self.position
+    }
+
+    /// What counts against the credit.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        self.held
+    }
+
+    /// Records that the position has not passed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether the position has passed everything that was delivered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Whether something may still come of records that were taken up: replies have yet to leave or to be acknowledged, or a
+    /// handler that let the partition go on streams its replies.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        self.working > 0
+    }
+
+    /// Sequence of the first record that the position has not passed (or of the next delivered one).
+    #[must_use]
+    pub fn first_sequence(&self) -> u32 {
+        self.first
+    }
+
+    /// Offset of that record.
+    #[must_use]
+    pub fn first_offset(&self) -> Option<i64> {
+        self.records.front().map(|record| record.offset)
+    }
+
+    /// Offset of a record that the position has not passed.
+    #[must_use]
+    pub fn offset(&self, sequence: u32) -> Option<i64> {
+        self.records.get(sequence.wrapping_sub(self.first) as usize).map(|record| record.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests;
