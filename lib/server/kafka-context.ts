@@ -26,7 +26,9 @@ export interface KafkaContext extends NestKafkaContext {
 
 /** NestJS's class itself, so that `instanceof` and decorators see the same as with an import from `@nestjs/microservices`. */
 export const KafkaContext: {
+  /** Made by the transport, for each message; a test may make one of its own. */
   new (args: ContextArgs): NestKafkaContext;
+  /** What handlers get. */
   readonly prototype: KafkaContext;
 } = NestKafkaContext as never;
 

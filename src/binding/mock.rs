@@ -1,7 +1,7 @@
 //! The embedded broker: librdkafka's mock cluster, for demos and for tests without Kafka.
 //!
 //! It answers none of the requests that change topics or tell of groups, configurations and access rules, and names a controller
-//! that it does not have, for which an admin client would wait. So admin clients ask here first ([`Mock::of`]): topics are created
+//! that it does not have, for which an admin client would wait. So admin clients ask here first (`Mock::of`): topics are created
 //! through the cluster's own interface, and the rest is refused at once.
 
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]

@@ -1,7 +1,7 @@
 //! What Rust and JavaScript have to know alike, written once: here in Rust. `node scripts/boundary.mjs` writes
 //! the TypeScript side into `lib/boundary/`, and `npm run check` compares it.
 //!
-//! Numbers (flags, kinds, the layouts of packed buffers) stand where they are used, in a [`shared!`] block; events
+//! Numbers (flags, kinds, the layouts of packed buffers) stand where they are used, in a `shared!` block; events
 //! are the enums of [`events`]. CONTRIBUTING.md says how one is added.
 
 /// Declares constants and layouts that JavaScript has too.
@@ -79,14 +79,14 @@ macro_rules! shared {
 }
 pub(crate) use shared;
 
-/// What a [`shared!`] block holds.
+/// What a `shared!` block holds.
 #[cfg(test)]
 pub(crate) struct Shared {
     pub(crate) constants: &'static [Constant],
     pub(crate) layouts: &'static [Layout],
 }
 
-/// A constant of a [`shared!`] block.
+/// A constant of a `shared!` block.
 #[cfg(test)]
 pub(crate) struct Constant {
     pub(crate) name: &'static str,
@@ -94,7 +94,7 @@ pub(crate) struct Constant {
     pub(crate) docs: &'static [&'static str],
 }
 
-/// A layout of a [`shared!`] block.
+/// A layout of a `shared!` block.
 #[cfg(test)]
 pub(crate) struct Layout {
     pub(crate) name: &'static str,
