@@ -1,4 +1,4 @@
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { AsyncResource } from 'node:async_hooks';
 
 // `AsyncLocalStorage.enterWith()` changes the context of whatever runs at that moment, for all that follows: without a border the
 // tenant that a guard enters for one message is still there for the next. So whatever calls the application starts a context of
@@ -12,27 +12,18 @@ export class OwnContext extends AsyncResource {
 }
 
 /**
- * Whether a resource keeps what is entered in its scope. Where contexts are frames (Node.js 24), what is entered is gone with the scope,
- * and has to be taken along by another resource before.
+ * The context of one message: of its handler, and of what follows when that has answered.
+ *
+ * Whether a resource keeps what is entered in its scope depends on Node.js: where contexts are frames (24), it is gone with the scope. So
+ * what follows has a resource of its own, made before the scope ends. Finding out instead which it is, with a storage that is entered
+ * and disabled, would make each `await` of the process a third dearer for good: V8 goes without a fast path once a promise hook was set.
  */
-const KEEPS_WHAT_IS_ENTERED = ((): boolean => {
-  const storage = new AsyncLocalStorage<boolean>();
-  const context = new OwnContext();
-  context.runInAsyncScope(() => storage.enterWith(true));
-  const kept = context.runInAsyncScope(() => storage.getStore() === true);
-  storage.disable();
-  return kept;
-})();
-
-/** The context of one message: of its handler, and of what follows when that has answered. */
 export class MessageContext extends OwnContext {
-  #afterwards: AsyncResource = this;
+  #afterwards: AsyncResource | undefined;
 
   /** Calls the handler. */
   begin<A, B, C, R>(handle: (a: A, b: B, c: C) => R, a: A, b: B, c: C): R {
-    return KEEPS_WHAT_IS_ENTERED
-      ? this.runInAsyncScope(handle, undefined, a, b, c)
-      : this.runInAsyncScope(this.#taking<A, B, C, R>, this, handle, a, b, c);
+    return this.runInAsyncScope(this.#taking<A, B, C, R>, this, handle, a, b, c);
   }
 
   #taking<A, B, C, R>(handle: (a: A, b: B, c: C) => R, a: A, b: B, c: C): R {
@@ -45,7 +36,7 @@ export class MessageContext extends OwnContext {
 
   /** Calls what follows the handler: it finds what the handler has entered before it first waited. */
   proceed<R>(then: () => R): R {
-    return this.#afterwards.runInAsyncScope(then);
+    return (this.#afterwards ?? this).runInAsyncScope(then);
   }
 }
 
