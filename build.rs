@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 const LIBRDKAFKA_VERSION: &str = "0x020c01ff";
 
 /// What reaches into librdkafka's private structures; each says in its heading comment for what.
-const SHIMS: [&str; 5] = [
+const SHIMS: [&str; 6] = [
     "src/assignor/shim.c",
     "src/binding/librdkafka/next_partition.c",
     "src/binding/librdkafka/headers.c",
     "src/binding/librdkafka/hold.c",
     "src/binding/librdkafka/on_send.c",
+    "src/binding/librdkafka/fetcher.c",
 ];
 
 fn main() {

@@ -395,8 +395,12 @@ export interface NativeConsumerSettings {
   autoCommitThreshold?: number
   /** How long running handlers may take when partitions are given up (ms). */
   drainTimeout: number
-  /** Time limit of the consumer's own requests (ms). */
-  requestTimeout: number
+  /** How long the first join may fail (ms); for ever without. */
+  joinTimeout?: number
+  /** How long the group waits for its members in a rebalance (ms). */
+  rebalanceTimeout: number
+  /** How long it may take to find out, or to change, where a partition is read from (ms). */
+  positionsTimeout: number
 }
 
 /** An access rule that was deleted. */
@@ -433,6 +437,8 @@ export interface NativeEnsuredTopics {
   reasons: Array<string>
   /** Topics that were created. */
   created: Array<string>
+  /** Topics that exist already. */
+  existing: Array<NativeTopic>
 }
 
 /** A consumer group that was found. */
@@ -591,6 +597,8 @@ export interface NativeSubscription {
   topic: string
   /** Where to start without a committed offset. */
   fromBeginning: boolean
+  /** How many partitions the topic had when the consumer first met it, 0 when it did not exist: those beyond are new. */
+  partitions?: number
 }
 
 /** A topic of the cluster. */

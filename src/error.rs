@@ -15,6 +15,10 @@ pub const CODE_TIMED_OUT: i32 = -185;
 pub const CODE_UNSUPPORTED_FEATURE: i32 = -165;
 /// librdkafka's code for "Local: Invalid argument or configuration".
 pub const CODE_INVALID_ARG: i32 = -186;
+/// librdkafka's code for "Local: All broker connections are down".
+pub const CODE_ALL_BROKERS_DOWN: i32 = -187;
+/// librdkafka's code for an offset that the log does not have, with `auto.offset.reset=error`.
+pub const CODE_AUTO_OFFSET_RESET: i32 = -140;
 /// librdkafka's code for "Local: Broker handle destroyed".
 pub const CODE_DESTROY: i32 = -197;
 /// Kafka's code for a topic or partition that does not exist.
@@ -25,6 +29,10 @@ pub const CODE_LEADER_NOT_AVAILABLE: i32 = 5;
 pub const CODE_ILLEGAL_GENERATION: i32 = 22;
 /// Kafka's code for a topic that the client may not know of.
 pub const CODE_TOPIC_AUTHORIZATION_FAILED: i32 = 29;
+/// Kafka's code for a group that the client may not join or ask for.
+pub const CODE_GROUP_AUTHORIZATION_FAILED: i32 = 30;
+/// Kafka's code for what the client may not do in the cluster.
+pub const CODE_CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
 /// Kafka's code for a topic that exists already.
 pub const CODE_TOPIC_ALREADY_EXISTS: i32 = 36;
 /// Kafka's code for a number of partitions that a topic cannot have.

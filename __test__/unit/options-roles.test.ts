@@ -84,7 +84,7 @@ describe('a consumer', () => {
       'isolation.level': 'read_committed',
       'allow.auto.create.topics': 'true',
       'topic.metadata.refresh.interval.ms': '300000',
-      'auto.offset.reset': 'latest',
+      'auto.offset.reset': 'error',
       'socket.nagle.disable': 'true',
     });
     expect(consumer().settings).toMatchObject({
@@ -135,9 +135,10 @@ describe('a consumer', () => {
     }
   });
 
-  it('starts where the subscription says', () => {
-    const { properties } = consumerProperties(kafka, { groupId: 'g' }, { fromBeginning: true });
-    expect(properties['auto.offset.reset']).toBe('earliest');
+  it('leaves it to the core where to go on when an offset is out of range, but for replies', () => {
+    expect(consumer().properties['auto.offset.reset']).toBe('error');
+    const { properties } = consumerProperties(kafka, { groupId: 'g' }, { replies: true });
+    expect(properties['auto.offset.reset']).toBe('latest');
   });
 
   it('merges the back-off of its handlers', () => {

@@ -83,8 +83,15 @@ export type GroupEvent =
       partition: number;
       /** The new slot. */
       slot: number;
-      /** 0, or the code of the failure: it then goes on where it was. */
-      error: number;
+    }
+  | {
+      type: 'failed';
+      /** The last code, librdkafka's or the broker's. */
+      code: number;
+      /** What has failed, and the code's text. */
+      message: string;
+      /** Whether it was tried for as long as it may take; else trying again would not help. */
+      exhausted: boolean;
     }
   | {
       type: 'commit';

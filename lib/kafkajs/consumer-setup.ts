@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { consumerProperties, type ConsumerSettings } from '../options/consumer.js';
 import type { NativeAssigner, NativeConsumerSettings } from '../native.js';
 import type { Properties } from '../options/table.js';
+import { totalRetryTime } from './retry.js';
 import type { ConsumerInternals } from './consumer-internals.js';
 import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig } from './types.js';
 
@@ -18,8 +19,6 @@ export interface ConsumerSetup {
 
 /** What a consumer is for. */
 export interface ConsumerPurpose {
-  /** Every topic starts at its beginning. */
-  readonly fromBeginning: boolean;
   /** It reads replies, not records. */
   readonly replies: boolean;
   /** It reads reply partitions of its own choice, without a group. */
@@ -27,6 +26,9 @@ export interface ConsumerPurpose {
   /** `partitionAssigners`, where they are given. */
   readonly assigners?: NativeAssigner[] | undefined;
 }
+
+/** The largest number of milliseconds that the core takes. */
+const LONGEST_TIMEOUT = 2 ** 32 - 1;
 
 /** The core's own assigners. */
 const [ROUND_ROBIN, REPLIES] = ['RoundRobinAssigner', 'NestReplyPartitionAssigner'];
@@ -47,29 +49,38 @@ export function freshSettings({
   };
 }
 
-/** Translates the options of a consumer and of its run. */
+/**
+ * Translates the options of a consumer and of its run. A join may fail, and fixing positions, for all the waits of kafkajs's retries
+ * and one request time-out: with the defaults 39.3 s. While positions are being fixed the core does not hear of the group, which must
+ * not take the member for dead.
+ */
 export function consumerSetup(
   kafka: KafkaConfig,
   config: ConsumerConfig,
   { autoCommit = true, autoCommitInterval, autoCommitThreshold }: ConsumerRunConfig,
-  { fromBeginning, replies, assigned, assigners }: ConsumerPurpose,
+  { replies, assigned, assigners }: ConsumerPurpose,
 ): ConsumerSetup {
-  const { properties, settings } = consumerProperties(kafka, config, { fromBeginning });
+  const { properties, settings } = consumerProperties(kafka, config, { replies });
   if (replies && autoCommit && !assigned) {
     // Replies are not tracked: what was read of the reply partitions is committed now and then, for whoever watches the group's lag.
     properties['enable.auto.commit'] = 'true';
   }
   // The broker, or one of librdkafka's own strategies.
   const chosen = settings.groupProtocol === 'consumer' || 'partition.assignment.strategy' in properties;
+  const rebalanceTimeout = Number(properties['max.poll.interval.ms']);
+  const limit = totalRetryTime(settings.retry) + settings.requestTimeoutMs;
   const native: NativeConsumerSettings = {
     processUptime: 0,
     assigners: chosen ? [] : (assigners ?? [{ name: replies ? REPLIES : ROUND_ROBIN, builtIn: true }]),
     sessionTimeout: settings.sessionTimeoutMs,
     autoCommit: autoCommit && !replies,
     autoCommitInterval: autoCommitInterval || LONGEST_UNCOMMITTED,
-    drainTimeout: revocationTimeout(settings, Number(properties['max.poll.interval.ms'])),
-    requestTimeout: settings.requestTimeoutMs,
+    drainTimeout: revocationTimeout(settings, rebalanceTimeout),
+    rebalanceTimeout,
+    positionsTimeout: Math.floor(Math.min(limit, (rebalanceTimeout * 2) / 3)),
   };
+  // Retries without end are wanted so.
+  if (limit <= LONGEST_TIMEOUT) native.joinTimeout = Math.round(limit);
   if (autoCommitThreshold != null) native.autoCommitThreshold = Math.max(autoCommitThreshold, 1);
   return { properties, settings: native };
 }

@@ -22,6 +22,7 @@ import { describeShortage, type GroupShortage } from './group-shortage.js';
 import type { Lane } from './lane.js';
 import { Lifecycle, unlessAborted } from './lifecycle.js';
 import { offsetsToCommit } from './offsets.js';
+import { gaveUp } from './out-of-retries.js';
 import { Positions, type Running } from './positions.js';
 import { RecordHandling } from './record-handling.js';
 import { retryTimeOf } from './retry.js';
@@ -133,9 +134,8 @@ export class Consumer implements ConsumerShape {
   /** The session, or a new one where there is none that was made with the same properties and settings. */
   async #open(signal: AbortSignal): Promise<ConsumerSession> {
     const { onReplies, assigned = false, created } = this.#internals;
-    const { kafka, config, settings, brokers, subscriptions, division } = this.#parts;
+    const { kafka, config, settings, brokers, division } = this.#parts;
     const setup = consumerSetup(kafka, config, this.#run?.config ?? {}, {
-      fromBeginning: subscriptions.allFromBeginning,
       replies: onReplies !== undefined,
       assigned,
       assigners: division?.assigners(),
@@ -332,12 +332,13 @@ export class Consumer implements ConsumerShape {
       case 'revoked':
         return runner?.revoked(event.slots);
       case 'seek':
-        if (event.error) this.#groupEvents.handle(event, native);
-        return this.#opened(event.slot, event.topic, event.partition);
+        return this.#moved(event.slot, event.topic, event.partition);
       case 'requestsExpired':
         return this.#internals.onRequestsExpired?.(event.requests);
       case 'error':
         return this.#failed(event, native);
+      case 'failed':
+        return this.#gaveUp(event, native);
       default:
         this.#groupEvents.handle(event, native);
     }
@@ -353,6 +354,14 @@ export class Consumer implements ConsumerShape {
     this.#groupJoin.succeeded();
   }
 
+  #moved(slot: number, topic: string, partition: number): void {
+    // Of a move that nobody here has asked for, the lane is still there.
+    const runner = this.#session?.runner;
+    const lane = runner?.find(topic, partition);
+    if (lane !== undefined) runner?.abandon(lane);
+    this.#opened(slot, topic, partition);
+  }
+
   #opened(slot: number, topic: string, partition: number): void {
     this.#session?.runner?.assign(slot, topic, partition);
     this.#positions.opened(topic, partition);
@@ -361,9 +370,15 @@ export class Consumer implements ConsumerShape {
   #failed(event: EventOf<'error'>, native: NativeConsumer): void {
     const { code, message, fatal } = event;
     const error = kafkaErrorFromNative({ code, message, fatal });
-    if (!error.retriable && this.#groupJoin.failed(error, native)) return;
+    if ((fatal || !error.retriable) && this.#groupJoin.failed(error, native)) return;
     this.#groupEvents.handle(event, native);
     if (fatal) this.#crash(error);
+  }
+
+  #gaveUp({ code, message, exhausted }: EventOf<'failed'>, native: NativeConsumer): void {
+    const last = kafkaErrorFromNative({ code, message });
+    const error = exhausted ? gaveUp(last, message, this.#parts.settings.retry) : last;
+    if (!this.#groupJoin.failed(error, native)) this.#crash(error);
   }
 
   /** Commits offsets; resolves when the broker has stored them. */

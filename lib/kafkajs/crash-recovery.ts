@@ -56,7 +56,8 @@ export class CrashRecovery {
     await this.#consumer.close();
     if (signal.aborted) return;
     emitter.emit(consumerEvents.DISCONNECT);
-    const retriable = lane !== undefined || (isKafkaError(error) && error.retriable);
+    const retriable =
+      error instanceof KafkaJSNumberOfRetriesExceeded || (isKafkaError(error) && error.retriable);
     const restart = await this.#restarts(error, retriable);
     if (signal.aborted) return;
     if (!restart) this.#consumer.end();

@@ -31,7 +31,10 @@ export interface GroupEventsOptions {
 }
 
 /** What does not change what the consumer does. */
-type OtherEvent = Exclude<ConsumerEvent, EventOf<'assign' | 'revoke' | 'revoked' | 'requestsExpired'>>;
+type OtherEvent = Exclude<
+  ConsumerEvent,
+  EventOf<'assign' | 'revoke' | 'revoked' | 'seek' | 'failed' | 'requestsExpired'>
+>;
 
 /** Hands those of the core's events on that do not change what the consumer does. */
 export class GroupEvents {
@@ -76,8 +79,6 @@ export class GroupEvents {
       case 'commit':
         handling.committed(event.offsets);
         return membership.committed(event.offsets);
-      case 'seek':
-        return log.seekFailed(event);
       case 'commitFailed':
         return log.commitFailed(event);
       case 'drainTimeout':

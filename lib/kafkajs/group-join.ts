@@ -45,7 +45,9 @@ export class GroupJoin {
     const names = subscriptions.names();
     if (names.length === 0) return;
     const { allowAutoTopicCreation, requestTimeoutMs: timeout, clientId } = settings;
-    const { missing, reasons } = valueOf(await native.ensureTopics(names, allowAutoTopicCreation, timeout));
+    const ensured = valueOf(await native.ensureTopics(names, allowAutoTopicCreation, timeout));
+    const { missing, reasons, created, existing } = ensured;
+    subscriptions.meet([...missing, ...created], existing);
     log.waitsFor(missing, reasons);
     membership.joining();
     if (assigned) {

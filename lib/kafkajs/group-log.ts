@@ -52,13 +52,6 @@ export class GroupLog {
     });
   }
 
-  seekFailed({ topic, partition, error }: EventOf<'seek'>): void {
-    this.#logger.error(`Seeking in ${topic} [${partition}] failed`, {
-      groupId: this.#groupId,
-      code: error,
-    });
-  }
-
   /** Tells of a join that lasts; the function returned ends the watch. */
   joining(native: NativeConsumer, settings: ConsumerSettings): () => void {
     return noticeLongJoin({ native, settings, logger: this.#logger });

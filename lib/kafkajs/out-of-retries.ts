@@ -1,4 +1,9 @@
-import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, type KafkaJSError } from './errors.js';
+import {
+  KafkaJSNonRetriableError,
+  KafkaJSNumberOfRetriesExceeded,
+  type KafkaJSError,
+  type KafkaJSProtocolError,
+} from './errors.js';
 import { retryTimeOf, type ResolvedRetry } from './retry.js';
 
 /**
@@ -10,4 +15,21 @@ export function outOfRetries(error: KafkaJSError, retry: ResolvedRetry): KafkaJS
   if (!retriable) return new KafkaJSNonRetriableError(error, { cause: error, fatal });
   const { retries: retryCount } = retry;
   return new KafkaJSNumberOfRetriesExceeded(error, { retryCount, retryTime: retryTimeOf(retry, retryCount) });
+}
+
+/** What a consumer ends with that could not join, or find its positions, for as long as its retries take. */
+export function gaveUp(
+  last: KafkaJSError,
+  message: string,
+  retry: ResolvedRetry,
+): KafkaJSNumberOfRetriesExceeded {
+  const { retries: retryCount } = retry;
+  const error = new KafkaJSNumberOfRetriesExceeded(last, {
+    retryCount,
+    retryTime: retryTimeOf(retry, retryCount),
+  });
+  const { type, code } = last as Partial<KafkaJSProtocolError>;
+  // kafkajs's text of a code does not say which request it has answered.
+  error.message = type === undefined ? message : `${message} (${type}, code ${code})`;
+  return error;
 }

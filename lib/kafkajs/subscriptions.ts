@@ -6,15 +6,21 @@ import type { SubscribeConfig } from './types.js';
 /** The topics of a consumer, and where each starts without a committed offset. */
 export class Subscriptions {
   readonly #topics = new Map<string, boolean>();
-
-  /** Whether every topic starts at its beginning. */
-  get allFromBeginning(): boolean {
-    return this.#topics.size > 0 && [...this.#topics.values()].every(Boolean);
-  }
+  /** How many partitions each topic had at first. */
+  readonly #met = new Map<string, number>();
 
   /** What to subscribe to. Expressions are resolved to names: a kafkajs leader of the group would take them literally. */
   topics(): NativeSubscription[] {
-    return [...this.#topics].map(([topic, fromBeginning]) => ({ topic, fromBeginning }));
+    return [...this.#topics].map(([topic, fromBeginning]) => {
+      const partitions = this.#met.get(topic);
+      return { topic, fromBeginning, ...(partitions === undefined ? {} : { partitions }) };
+    });
+  }
+
+  /** Notes what is seen of topics that did not exist, or had so many partitions. What was seen first counts: what comes later is new. */
+  meet(missing: readonly string[], existing: readonly { name: string; partitions: number }[]): void {
+    for (const topic of missing) if (!this.#met.has(topic)) this.#met.set(topic, 0);
+    for (const { name, partitions } of existing) if (!this.#met.has(name)) this.#met.set(name, partitions);
   }
 
   /** The topics' names. */

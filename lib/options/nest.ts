@@ -24,7 +24,10 @@ export interface NestKafkaOptions {
   run?: Omit<ConsumerRunConfig, 'eachBatch' | 'eachMessage'>;
   /** Where a group begins in a partition without a committed offset. */
   subscribe?: {
-    /** Where to begin in a partition without a committed offset: at its first message instead of its end. Default: `false`. */
+    /**
+     * Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics
+     * that appear later are always read from their first message. Default: `false`.
+     */
     fromBeginning?: boolean;
   };
   /** The producer; what `kafka.producer()` takes. */

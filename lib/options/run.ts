@@ -61,7 +61,7 @@ export const subscribeTable = optionTable({
       check: boolean,
       default: false,
       handling: layer,
-      doc: 'Where to begin in a partition without a committed offset: at its first message instead of its end.',
+      doc: 'Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics that appear later are always read from their first message.',
     },
     { name: 'topics', check: anything, handling: layer, doc: 'Names and expressions of topics.' },
     { name: 'topic', check: anything, handling: layer, doc: 'The old form of topics, for one.' },

@@ -25,6 +25,8 @@ pub struct Ensured {
     pub missing: Vec<(String, String)>,
     /// Topics that were created.
     pub created: Vec<String>,
+    /// Topics that exist already, each with the number of its partitions.
+    pub existing: Vec<(String, usize)>,
 }
 
 /// Asks for metadata without blocking the runtime.
@@ -86,8 +88,11 @@ pub async fn ensure(
                 format!("the broker does not let this client know of topic {topic}"),
             ));
         }
-        if !exists(&metadata) {
+        let partitions = metadata.topics.iter().filter(|t| t.error == 0).map(|t| t.partitions.len()).sum();
+        if partitions == 0 {
             absent.push(topic.clone());
+        } else {
+            ensured.existing.push((topic.clone(), partitions));
         }
     }
     if absent.is_empty() {
@@ -165,8 +170,4 @@ async fn await_leaders(handle: &Arc<Handle>, topic: &str, deadline: Instant) -> 
         }
         tokio::time::sleep(ELECTION_PAUSE).await;
     }
-}
-
-fn exists(metadata: &Metadata) -> bool {
-    metadata.topics.iter().any(|t| t.error == 0 && !t.partitions.is_empty())
 }

@@ -73,6 +73,7 @@ unsafe extern "C" {
     fn nka_prepare(
         conf: *mut sys::rd_kafka_conf_t,
         joined: unsafe extern "C" fn(*mut c_void, *mut u8, usize, i16) -> c_int,
+        answered: unsafe extern "C" fn(*mut c_void, i16, c_int),
         watch: *mut c_void,
         release_watch: unsafe extern "C" fn(*mut c_void),
     ) -> *mut Client;
@@ -148,9 +149,9 @@ pub unsafe fn prepare(
         return Err(AssignorError::Version { headers, linked });
     }
     let watch = Box::into_raw(Box::new(watch));
-    // SAFETY: `conf` is valid by contract, and joined() and release_watch() uphold what the shim asks for: they are
-    // called with this pointer.
-    let client = unsafe { nka_prepare(conf, joined, watch.cast(), release_watch) };
+    // SAFETY: `conf` is valid by contract, and joined(), answered() and release_watch() uphold what the shim asks for:
+    // they are called with this pointer.
+    let client = unsafe { nka_prepare(conf, joined, answered, watch.cast(), release_watch) };
     if client.is_null() {
         // SAFETY: The shim takes the pointer only when it succeeds.
         drop(unsafe { Box::from_raw(watch) });
@@ -266,6 +267,13 @@ unsafe extern "C" fn joined(watch: *mut c_void, payload: *mut u8, len: usize, ve
         join.is_some_and(|join| watch.joined(join))
     }));
     c_int::from(holds.unwrap_or(false))
+}
+
+/// `nka_answered_t`.
+unsafe extern "C" fn answered(watch: *mut c_void, api_key: i16, code: c_int) {
+    // SAFETY: The shim gives what prepare() gave it.
+    let watch = unsafe { &*watch.cast::<Arc<dyn JoinWatch>>() };
+    let _ = catch_unwind(AssertUnwindSafe(|| watch.answered(api_key, code)));
 }
 
 /// `nka_assignor_t.metadata`. Emits nothing when the assignor panics; librdkafka then makes the metadata.

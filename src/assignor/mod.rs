@@ -108,4 +108,8 @@ pub trait JoinWatch: Send + Sync {
     /// librdkafka sees the response; must not block. Returns whether the response is to be held until
     /// [`Joins::let_go`], during which the group waits.
     fn joined(&self, join: Join) -> bool;
+
+    /// A request of the join was answered, with this error code of the protocol or of librdkafka, or 0: `FindCoordinator`,
+    /// `JoinGroup`, `SyncGroup`, `ConsumerGroupHeartbeat`. Called on the client's main librdkafka thread; must not block.
+    fn answered(&self, _api_key: i16, _code: i32) {}
 }

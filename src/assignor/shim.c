@@ -15,7 +15,7 @@
  *    rd_kafka_consumer_protocol_member_metadata_new();
  *  - that the leader adjusts a cooperative assignment by the members' rkgm_owned after the assignor has run, and
  *    sends a member's rkgm_userdata along with its assignment;
- *  - for the repair of JoinGroup responses: rd_kafka_curr_transport, rktrans_rkb, rkb_outbufs and of a
+ *  - for the repair of JoinGroup responses, and for watching the other responses of a join: rd_kafka_curr_transport, rktrans_rkb, rkb_outbufs and of a
  *    request rkbuf_corrid, rkbuf_reqhdr, rkbuf_cb, rkbuf_opaque and rkbuf_reader; that rd_kafka_send() calls
  *    the on_request_sent interceptors while the request is still in rkb_outbufs; and that a response lies in
  *    one piece of memory;
@@ -31,6 +31,8 @@
  * says so in a debug log only. The response is corrected before librdkafka parses it (join_response.rs).
  * librdkafka's own handler for it is static, so it is taken from the request itself: once the request has been
  * written, its callback and its opaque are exchanged, as a pair, for ours.
+ *
+ * Why responses are watched: librdkafka tries without end to join, and tells nobody why it does not get on.
  *
  * Why responses are held: an assignor that is a JavaScript function cannot answer on librdkafka's main thread. So
  * the leader's response, which names the members, is kept back as if it were still on its way, while JavaScript
@@ -92,6 +94,9 @@ typedef struct nka_assignor_s {
         /* Rust's fields follow. */
 } nka_assignor_t;
 
+/* Learns what a request of the join was answered with: an error code of the protocol or of librdkafka, or 0. */
+typedef void(nka_answered_t)(void *watch, int16_t api_key, int code);
+
 /* Sees a JoinGroup response, and corrects it in place. Returns 1 when it is to be held until nka_let_go(). */
 typedef int(nka_joined_t)(void *watch, unsigned char *payload, size_t len, int16_t version);
 
@@ -102,9 +107,22 @@ enum { NKA_OK = 0, NKA_FOREIGN = 1, NKA_LAYOUT = 2, NKA_NO_CLASSIC_GROUP = 3 };
 
 /* ---- The state of one client. ---------------------------------------------------------------------------- */
 
+/* The requests of a join that are watched. */
+enum { NKA_FIND_COORDINATOR, NKA_JOIN_GROUP, NKA_SYNC_GROUP, NKA_HEARTBEAT, NKA_WATCHED };
+
+/* librdkafka's handler of the responses to a request, and its opaque, for which nka_handle_response() stands in.
+ * Written once, by a broker thread before the first exchanged request is answered; read by the main thread when it is.
+ * The queue that carries the answer orders the two, and a coordinator changes only when its requests are over. */
+typedef struct nka_handler_s {
+        struct nka_client_s *client;
+        rd_kafka_resp_cb_t *cb;
+        void *opaque;
+} nka_handler_t;
+
 typedef struct nka_client_s {
         nka_joined_t *joined;
-        /* What joined is called with. */
+        nka_answered_t *answered;
+        /* What both are called with. */
         void *watch;
         nka_release_t *release_watch;
         /* Set by on_new: the client made from the configuration. */
@@ -112,11 +130,7 @@ typedef struct nka_client_s {
         /* The assignors, owned from nka_bind() on. */
         void *owner;
         nka_release_t *release;
-        /* librdkafka's handler of JoinGroup responses, and its opaque. Written once, by the coordinator's
-         * broker thread before the first exchanged request is answered; read by the main thread when it is.
-         * The queue that carries the answer orders the two. */
-        rd_kafka_resp_cb_t *join_cb;
-        void *join_opaque;
+        nka_handler_t handlers[NKA_WATCHED];
         /* Guards the rest, which the main thread sets and any thread takes. */
         mtx_t lock;
         /* The JoinGroup request whose response is held, and that response. */
@@ -126,7 +140,7 @@ typedef struct nka_client_s {
         int closed;
 } nka_client_t;
 
-/* ---- JoinGroup responses. -------------------------------------------------------------------------------- */
+/* ---- Responses. ------------------------------------------------------------------------------------------ */
 
 /* Main thread: keeps a response back. Returns 0 when it is too late for that. */
 static int nka_hold(nka_client_t *client, rd_kafka_buf_t *request, rd_kafka_buf_t *response) {
@@ -136,8 +150,8 @@ static int nka_hold(nka_client_t *client, rd_kafka_buf_t *request, rd_kafka_buf_
         holds = !client->closed && !client->held_request;
         if (holds) {
                 /* The second time the response goes to librdkafka's own handler. */
-                request->rkbuf_cb     = client->join_cb;
-                request->rkbuf_opaque = client->join_opaque;
+                request->rkbuf_cb     = client->handlers[NKA_JOIN_GROUP].cb;
+                request->rkbuf_opaque = client->handlers[NKA_JOIN_GROUP].opaque;
                 rd_kafka_buf_keep(request);
                 rd_kafka_buf_keep(response);
                 client->held_request  = request;
@@ -168,29 +182,63 @@ void nka_let_go(nka_client_t *client, int for_good) {
         rd_kafka_q_enq(client->rk->rk_ops, op);
 }
 
-/* Main thread, or any thread with ERR__DESTROY: in place of rd_kafka_cgrp_handle_JoinGroup(). */
-static void nka_handle_JoinGroup(rd_kafka_t *rk,
-                                 rd_kafka_broker_t *rkb,
-                                 rd_kafka_resp_err_t err,
-                                 rd_kafka_buf_t *response,
-                                 rd_kafka_buf_t *request,
-                                 void *opaque) {
-        nka_client_t *client = opaque;
+/* The error code of a response: its first field, but for the throttle time of all but the oldest versions. */
+static int nka_code(const unsigned char *payload, size_t len, int16_t api_key, int16_t version) {
+        int throttled = api_key == RD_KAFKAP_JoinGroup                ? 2
+                        : api_key == RD_KAFKAP_ConsumerGroupHeartbeat ? 0
+                                                                      : 1;
+        size_t at     = version >= throttled ? 4 : 0;
 
-        if (!err && response) {
+        if (len < at + 2)
+                return RD_KAFKA_RESP_ERR__BAD_MSG;
+        return (int16_t)((payload[at] << 8) | payload[at + 1]);
+}
+
+/* Main thread, or any thread with ERR__DESTROY: in place of librdkafka's own handler of a response. */
+static void nka_handle_response(rd_kafka_t *rk,
+                                rd_kafka_broker_t *rkb,
+                                rd_kafka_resp_err_t err,
+                                rd_kafka_buf_t *response,
+                                rd_kafka_buf_t *request,
+                                void *opaque) {
+        nka_handler_t *handler = opaque;
+        nka_client_t *client   = handler->client;
+        const int16_t api_key  = request->rkbuf_reqhdr.ApiKey;
+        const int16_t version  = request->rkbuf_reqhdr.ApiVersion;
+
+        if (err) {
+                client->answered(client->watch, api_key, err);
+        } else if (response) {
                 /* A copy, so that librdkafka reads from where it would have. */
-                rd_slice_t reader = response->rkbuf_reader;
-                size_t len        = rd_slice_remains(&reader);
+                rd_slice_t reader   = response->rkbuf_reader;
+                size_t len          = rd_slice_remains(&reader);
                 const void *payload = rd_slice_ensure_contig(&reader, len);
 
-                if (payload &&
-                    client->joined(client->watch, (unsigned char *)payload, len,
-                                   request->rkbuf_reqhdr.ApiVersion) &&
+                if (payload)
+                        client->answered(client->watch, api_key, nka_code(payload, len, api_key, version));
+                if (payload && api_key == RD_KAFKAP_JoinGroup &&
+                    client->joined(client->watch, (unsigned char *)payload, len, version) &&
                     nka_hold(client, request, response))
                         return;
         }
 
-        client->join_cb(rk, rkb, err, response, request, client->join_opaque);
+        handler->cb(rk, rkb, err, response, request, handler->opaque);
+}
+
+/* The place of a watched request's handler; negative for other requests. */
+static int nka_watched(int16_t api_key) {
+        switch (api_key) {
+        case RD_KAFKAP_FindCoordinator:
+                return NKA_FIND_COORDINATOR;
+        case RD_KAFKAP_JoinGroup:
+                return NKA_JOIN_GROUP;
+        case RD_KAFKAP_SyncGroup:
+                return NKA_SYNC_GROUP;
+        case RD_KAFKAP_ConsumerGroupHeartbeat:
+                return NKA_HEARTBEAT;
+        default:
+                return -1;
+        }
 }
 
 /* Broker thread: a request has been written in full. A retried request comes here again, still exchanged. */
@@ -209,24 +257,29 @@ static rd_kafka_resp_err_t nka_on_request_sent(rd_kafka_t *rk,
         rd_kafka_transport_t *transport = rd_kafka_curr_transport;
         rd_kafka_buf_t *request;
 
-        if (ApiKey != RD_KAFKAP_JoinGroup || !transport || transport->rktrans_rkb->rkb_rk != rk)
+        const int watched = nka_watched(ApiKey);
+        nka_handler_t *handler;
+
+        if (watched < 0 || !transport || transport->rktrans_rkb->rkb_rk != rk)
                 return RD_KAFKA_RESP_ERR_NO_ERROR;
 
         TAILQ_FOREACH(request, &transport->rktrans_rkb->rkb_outbufs.rkbq_bufs, rkbuf_link) {
-                if (request->rkbuf_corrid == CorrId && request->rkbuf_reqhdr.ApiKey == RD_KAFKAP_JoinGroup)
+                if (request->rkbuf_corrid == CorrId && request->rkbuf_reqhdr.ApiKey == ApiKey)
                         break;
         }
-        if (!request || !request->rkbuf_cb || request->rkbuf_cb == nka_handle_JoinGroup)
+        if (!request || !request->rkbuf_cb || request->rkbuf_cb == nka_handle_response)
                 return RD_KAFKA_RESP_ERR_NO_ERROR;
 
-        if (!client->join_cb) {
-                client->join_cb     = request->rkbuf_cb;
-                client->join_opaque = request->rkbuf_opaque;
-        } else if (client->join_cb != request->rkbuf_cb || client->join_opaque != request->rkbuf_opaque) {
+        handler = &client->handlers[watched];
+        if (!handler->cb) {
+                handler->client = client;
+                handler->cb     = request->rkbuf_cb;
+                handler->opaque = request->rkbuf_opaque;
+        } else if (handler->cb != request->rkbuf_cb || handler->opaque != request->rkbuf_opaque) {
                 return RD_KAFKA_RESP_ERR_NO_ERROR; /* Not the request we know: leave it as it is. */
         }
-        request->rkbuf_cb     = nka_handle_JoinGroup;
-        request->rkbuf_opaque = client;
+        request->rkbuf_cb     = nka_handle_response;
+        request->rkbuf_opaque = handler;
         return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -254,10 +307,15 @@ static rd_kafka_resp_err_t nka_on_conf_destroy(void *ic_opaque) {
 
 /* Adds the interceptors to a configuration, which owns the returned client and the watch from then on. NULL: it has
  * them, and the watch remains the caller's. */
-nka_client_t *nka_prepare(rd_kafka_conf_t *conf, nka_joined_t *joined, void *watch, nka_release_t *release_watch) {
+nka_client_t *nka_prepare(rd_kafka_conf_t *conf,
+                          nka_joined_t *joined,
+                          nka_answered_t *answered,
+                          void *watch,
+                          nka_release_t *release_watch) {
         nka_client_t *client = rd_calloc(1, sizeof(*client));
 
         client->joined        = joined;
+        client->answered      = answered;
         client->watch         = watch;
         client->release_watch = release_watch;
         if (rd_kafka_conf_interceptor_add_on_new(conf, nka_name, nka_on_new, client)) {

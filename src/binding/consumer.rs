@@ -103,7 +103,9 @@ impl NativeConsumer {
             },
             auto_commit_interval: settings.auto_commit_interval.map(|ms| ms.0.max(Duration::from_millis(1))),
             drain_timeout: settings.drain_timeout.0,
-            request_timeout: settings.request_timeout.0,
+            join_timeout: settings.join_timeout.map(|limit| limit.0),
+            rebalance_timeout: settings.rebalance_timeout.0,
+            positions_timeout: settings.positions_timeout.0,
         };
         let taker = Arc::clone(&sink);
         let consumer =
@@ -176,7 +178,10 @@ impl NativeConsumer {
         let ensure = async || {
             let ensured = topics::ensure(self.consumer.handle()?, topics, create, timeout.0).await?;
             let (missing, reasons) = ensured.missing.into_iter().unzip();
-            Ok(NativeEnsuredTopics { missing, reasons, created: ensured.created })
+            let topic =
+                |(name, partitions): (String, usize)| NativeTopic { name, partitions: partitions as u32 };
+            let existing = ensured.existing.into_iter().map(topic).collect();
+            Ok(NativeEnsuredTopics { missing, reasons, created: ensured.created, existing })
         };
         either(ensure().await)
     }
@@ -193,7 +198,11 @@ impl NativeConsumer {
     pub async fn subscribe(&self, topics: Vec<NativeSubscription>) -> Option<Failure> {
         let topics = topics
             .into_iter()
-            .map(|t| TopicSubscription { topic: t.topic, from_beginning: t.from_beginning })
+            .map(|t| TopicSubscription {
+                topic: t.topic,
+                from_beginning: t.from_beginning,
+                partitions: t.partitions,
+            })
             .collect();
         if let Ok(handle) = self.consumer.handle() {
             members::joins(self.number, &self.group, &handle);

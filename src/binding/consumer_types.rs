@@ -36,9 +36,15 @@ pub struct NativeConsumerSettings {
     /// How long running handlers may take when partitions are given up (ms).
     #[napi(ts_type = "number")]
     pub drain_timeout: Milliseconds,
-    /// Time limit of the consumer's own requests (ms).
+    /// How long the first join may fail (ms); for ever without.
     #[napi(ts_type = "number")]
-    pub request_timeout: Milliseconds,
+    pub join_timeout: Option<Milliseconds>,
+    /// How long the group waits for its members in a rebalance (ms).
+    #[napi(ts_type = "number")]
+    pub rebalance_timeout: Milliseconds,
+    /// How long it may take to find out, or to change, where a partition is read from (ms).
+    #[napi(ts_type = "number")]
+    pub positions_timeout: Milliseconds,
 }
 
 /// A strategy that a group may be joined with.
@@ -79,6 +85,8 @@ pub struct NativeSubscription {
     pub topic: String,
     /// Where to start without a committed offset.
     pub from_beginning: bool,
+    /// How many partitions the topic had when the consumer first met it, 0 when it did not exist: those beyond are new.
+    pub partitions: Option<i32>,
 }
 
 /// A topic partition and an offset.
@@ -187,4 +195,6 @@ pub struct NativeEnsuredTopics {
     pub reasons: Vec<String>,
     /// Topics that were created.
     pub created: Vec<String>,
+    /// Topics that exist already.
+    pub existing: Vec<NativeTopic>,
 }

@@ -140,8 +140,15 @@ pub enum GroupEvent {
         partition: i32,
         /// The new slot.
         slot: u32,
-        /// 0, or the code of the failure: it then goes on where it was.
-        error: i32,
+    },
+    /// The group could not be joined, or a partition's position not be found or set: the consumer is of no more use.
+    Failed {
+        /// The last code, librdkafka's or the broker's.
+        code: i32,
+        /// What has failed, and the code's text.
+        message: String,
+        /// Whether it was tried for as long as it may take; else trying again would not help.
+        exhausted: bool,
     },
     /// Offsets were committed, while somebody wants to know.
     Commit {

@@ -22,8 +22,6 @@ const COMMIT_RETRY: Duration = Duration::from_millis(500);
 pub(super) enum Commit {
     /// Of what is done, because it was due.
     Automatic(Vec<Partition>),
-    /// Where a partition without a committed offset starts, or a seek went.
-    Initial,
     /// The last one before partitions are given up.
     BeforeRevocation,
     /// By the application, which waits for the answer.
@@ -48,13 +46,6 @@ impl PollLoop {
         }
     }
 
-    /// Commits positions at which nothing has been handled yet.
-    pub(super) fn commit_initial(&mut self, offsets: &[Partition]) {
-        if let Err((_, error)) = self.start_commit(offsets, Commit::Initial) {
-            self.report_commit_failure(offsets, error.code, &error.message);
-        }
-    }
-
     /// Commits what is done, if it is time to.
     pub(super) fn commit_what_is_due(&mut self) {
         let now = Instant::now();
@@ -68,6 +59,9 @@ impl PollLoop {
         }
         // Before the look at what is due: what becomes due from now on wakes this thread.
         self.slots.hold_commits(false);
+        if interval {
+            self.note_reached();
+        }
         let offsets = self.slots.take_uncommitted(interval);
         if offsets.is_empty() {
             return;
@@ -85,6 +79,7 @@ impl PollLoop {
     /// Commits everything that is done, as the last thing before partitions are given up. Returns whether an
     /// answer is awaited.
     pub(super) fn commit_before_revocation(&mut self) -> bool {
+        self.note_reached();
         let offsets = self.slots.take_uncommitted(true);
         if offsets.is_empty() {
             // One that is under way must arrive before the partitions go.
@@ -104,6 +99,11 @@ impl PollLoop {
         let failed = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
         let commit = self.commits.remove(&id);
         let result = (failed == 0).then_some(()).ok_or(failed);
+        if result.is_ok() {
+            for p in partitions {
+                self.starts.note_committed(&p.topic, p.partition);
+            }
+        }
         if result.is_ok() && commit.is_some() {
             self.announce_commit(partitions);
         }
@@ -113,7 +113,7 @@ impl PollLoop {
                 self.auto_commit_running = false;
                 self.auto_commit_failed(&offsets, code, &crate::binding::librdkafka::describe_code(code));
             }
-            (Some(Commit::Initial | Commit::BeforeRevocation), result) => {
+            (Some(Commit::BeforeRevocation), result) => {
                 if let Err(code) = result {
                     let text = crate::binding::librdkafka::describe_code(code);
                     self.report_commit_failure(partitions, code, &text);

@@ -25,6 +25,13 @@ pub enum Command {
     Seek(Partition),
     /// A reply to one of this slot's records is lost: its partition goes on from the first record that is not done.
     StartOver(u32),
+    /// The log of an assigned partition does not have the offset that it is read at.
+    OutOfRange {
+        /// The slot that is read.
+        slot: u32,
+        /// The offset.
+        offset: i64,
+    },
     /// This member leads the group, and JavaScript is to divide its partitions.
     Divide(Join),
     /// JavaScript has divided them.
@@ -50,6 +57,8 @@ pub struct TopicSubscription {
     pub topic: String,
     /// Where to start without a committed offset: at the first record, or after the last.
     pub from_beginning: bool,
+    /// How many partitions it had when this consumer first met it, 0 when it did not exist: those beyond are new.
+    pub partitions: Option<i32>,
 }
 
 #[derive(Default)]

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::inbox::Inbox;
+use super::inbox::{Command, Inbox};
 use super::pull::{Positions, Puller};
 use super::slots::Slots;
 use super::{Mode, Sink};
@@ -90,6 +90,13 @@ impl Intake {
         self.open().as_mut().map(|open| with(&mut open.puller.positions))
     }
 
+    /// Calls `with` at a moment at which nobody is taking records.
+    pub(super) fn while_nothing_is_taken(&self, with: impl FnOnce(&Open)) {
+        if let Some(open) = &*self.open() {
+            with(open);
+        }
+    }
+
     /// Nothing more is taken at all.
     pub(super) fn close(&self) -> Option<Open> {
         self.open().take()
@@ -162,6 +169,9 @@ impl Intake {
             if !left.read.is_empty() {
                 ready.fruitless = left.batches.is_empty();
             }
+        }
+        for (slot, offset) in left.out_of_range {
+            self.inbox.send(Command::OutOfRange { slot, offset });
         }
         if left.again {
             self.inbox.nudge();

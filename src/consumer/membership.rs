@@ -6,9 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::inbox::{Command, Inbox};
+use super::join_trouble::{JoinStep, JoinTrouble};
 use super::poll_loop::PollLoop;
+use super::positions::Failed;
 use crate::assignor::{Assignor, DeferredAssignor, GivenPartitions, Join, JoinWatch};
+use crate::binding::librdkafka::describe_code;
 use crate::boundary::events::{DividedMember, GroupEvent};
+use crate::error::Error;
 
 /// What the rest of the consumer knows of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +30,14 @@ pub struct Membership {
     inbox: Arc<Inbox>,
     deferred: Vec<Arc<DeferredAssignor>>,
     joined: Mutex<Option<Joined>>,
+    trouble: Mutex<Option<JoinTrouble>>,
 }
 
 impl Membership {
     /// A member whose group may be divided by these assignors too.
     #[must_use]
     pub fn new(inbox: Arc<Inbox>, deferred: Vec<Arc<DeferredAssignor>>) -> Self {
-        Self { inbox, deferred, joined: Mutex::default() }
+        Self { inbox, deferred, joined: Mutex::default(), trouble: Mutex::default() }
     }
 
     /// What wakes the poll thread.
@@ -54,7 +59,25 @@ impl Membership {
     }
 }
 
+impl Membership {
+    /// Notes how a step on the way into the group has ended.
+    pub(super) fn stepped(&self, step: JoinStep, code: i32) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *trouble = JoinTrouble::after(*trouble, step, code, Instant::now());
+    }
+
+    fn trouble(&self) -> Option<JoinTrouble> {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl JoinWatch for Membership {
+    fn answered(&self, api_key: i16, code: i32) {
+        if let Some(step) = JoinStep::of_request(api_key) {
+            self.stepped(step, code);
+        }
+    }
+
     fn joined(&self, join: Join) -> bool {
         let Join { generation, protocol, leader, member, .. } = &join;
         let joined = Joined { generation: *generation, protocol: protocol.clone(), leader: leader.clone() };
@@ -101,6 +124,21 @@ impl PollLoop {
             assignor.decide(decision);
         }
         self.handle.let_joins_go(false);
+    }
+
+    /// Gives the first join up when it has been failing for too long: somebody waits for it.
+    pub(super) fn give_join_up(&mut self) {
+        let (Some(limit), false) = (self.settings.join_timeout, self.has_joined) else { return };
+        let Some(trouble) = self.settings.membership.trouble() else { return };
+        let slack = if trouble.is_left_behind() { self.settings.rebalance_timeout } else { Duration::ZERO };
+        if trouble.lasted() < limit + slack {
+            return;
+        }
+        self.has_joined = true;
+        let (step, lasted) = (trouble.step, trouble.lasted().as_millis());
+        let text = format!("{step} has failed for {lasted} ms: {}", describe_code(trouble.code));
+        let error = Error::new("join the group", trouble.code, text);
+        self.fail(&Failed { error, exhausted: true });
     }
 
     /// Goes on without an answer when it takes too long: the coordinator would take this member for dead.

@@ -8,14 +8,17 @@
 mod commits;
 pub mod inbox;
 pub mod intake;
+pub mod join_trouble;
 pub mod ledger;
 pub mod members;
 pub mod membership;
 mod poll_loop;
+mod positions;
 mod pull;
 mod rebalance;
 pub mod redeliveries;
 pub mod slots;
+mod starts;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -87,8 +90,12 @@ pub struct Settings {
     pub auto_commit_interval: Option<Duration>,
     /// How long running handlers may take when partitions are given up.
     pub drain_timeout: Duration,
-    /// Time limit of requests that the poll thread waits for (offsets, seeks).
-    pub request_timeout: Duration,
+    /// How long the first join may fail; for ever without.
+    pub join_timeout: Option<Duration>,
+    /// How long the group waits for its members in a rebalance.
+    pub rebalance_timeout: Duration,
+    /// How long it may take to find out, or to change, where a partition is read from.
+    pub positions_timeout: Duration,
 }
 
 /// A running consumer.

@@ -10,13 +10,16 @@ use tokio::sync::oneshot;
 use super::commits::Commit;
 use super::inbox::{Command, ControlWaker, Inbox, TopicSubscription};
 use super::intake::{Intake, Open};
+use super::join_trouble::JoinStep;
 use super::membership::Division;
+use super::positions::Move;
 use super::rebalance::{COMMIT_TIMEOUT, Revocation};
 use super::slots::Slots;
+use super::starts::Starts;
 use super::{Mode, Settings, Sink};
 use crate::binding::librdkafka::{EventKind, Handle, Queue};
 use crate::boundary::events::{ClientEvent, GroupEvent};
-use crate::error::{Error, Result};
+use crate::error::{CODE_ALL_BROKERS_DOWN, Error, Result};
 
 /// Longest sleep: librdkafka wants to be polled, and a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -34,7 +37,10 @@ pub struct PollLoop {
     pub(super) settings: Settings,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) intake: Arc<Intake>,
-    pub(super) from_beginning: HashMap<String, bool>,
+    /// There was an assignment, or the join was given up.
+    pub(super) has_joined: bool,
+    pub(super) starts: Starts,
+    pub(super) moves: Vec<Move>,
     pub(super) revocation: Option<Revocation>,
     /// JavaScript knows that the group is rebalancing. The first join is none.
     pub(super) announced: bool,
@@ -81,7 +87,9 @@ impl PollLoop {
             slots,
             sink,
             intake,
-            from_beginning: HashMap::new(),
+            has_joined: false,
+            starts: Starts::default(),
+            moves: Vec::new(),
             revocation: None,
             announced: true,
             drain_timeout: settings.drain_timeout,
@@ -106,9 +114,11 @@ impl PollLoop {
             self.serve_control();
             self.intake.pull();
             self.give_requests_up();
+            self.progress_moves();
             self.commit_what_is_due();
             self.progress_revocation();
             self.give_division_up();
+            self.give_join_up();
             if self.closed() {
                 break;
             }
@@ -117,7 +127,7 @@ impl PollLoop {
     }
 
     fn end(self) {
-        let Self { handle, control, inbox, intake, sink, commits, closing, .. } = self;
+        let Self { handle, control, inbox, intake, sink, commits, closing, moves, .. } = self;
         inbox.close();
         let (queues, shared) =
             intake.close().map(|Open { queues, handle, sink, .. }| (queues, (handle, sink))).unzip();
@@ -128,7 +138,7 @@ impl PollLoop {
             }
         };
         // JavaScript is let go, and those who wait for commits are answered, before anything here can take long.
-        drop((sink, shared, commits));
+        drop((sink, shared, commits, moves));
         let left = handle.closed();
         // Queues before the handle, which is destroyed here when nobody else holds it.
         let destroy = || drop((queues, control, handle));
@@ -151,11 +161,12 @@ impl PollLoop {
         let commit_retry = (self.auto_commit_not_before > now).then_some(self.auto_commit_not_before);
         let drain = self.revocation.as_ref().map(|r| r.deadline);
         let division = self.division.as_ref().map(|d| d.deadline);
+        let moving = self.next_move();
         let request = match &*self.settings.mode {
             Mode::Replies { requests, .. } => requests.lock().next_deadline(),
             Mode::Records => None,
         };
-        for due in [self.interval_due, commit_retry, drain, division, request].into_iter().flatten() {
+        for due in [self.interval_due, commit_retry, drain, division, moving, request].into_iter().flatten() {
             sleep = sleep.min(due.saturating_duration_since(now));
         }
         sleep
@@ -173,11 +184,12 @@ impl PollLoop {
                     let _ = done.send(Err(error));
                 }
             }
-            Command::Seek(partition) => self.seek(&partition),
+            Command::Seek(partition) => self.seek(partition),
+            Command::OutOfRange { slot, offset } => self.out_of_range(slot, offset),
             Command::StartOver(slot) => {
                 // Of a slot that is on its way back to the group, whoever gets the partition handles them again.
                 if let Some(first) = self.slots.first_unfinished(slot) {
-                    self.seek(&first);
+                    self.seek(first);
                 }
             }
             Command::Divide(join) => self.ask_for_division(join),
@@ -191,7 +203,7 @@ impl PollLoop {
             return Err(Error::closed("subscribe"));
         }
         let names: Vec<String> = topics.iter().map(|t| t.topic.clone()).collect();
-        self.from_beginning = topics.into_iter().map(|t| (t.topic, t.from_beginning)).collect();
+        self.starts.subscribe(topics);
         self.handle.subscribe(&names)
     }
 
@@ -203,6 +215,9 @@ impl PollLoop {
                 EventKind::Committed { code, partitions, id } => self.committed(code, &partitions, id),
                 EventKind::Error { code, text, fatal } => {
                     self.handle.note_error(code, &text);
+                    if code == CODE_ALL_BROKERS_DOWN {
+                        self.settings.membership.stepped(JoinStep::Connection, code);
+                    }
                     self.sink.event(ClientEvent::error(code, text, fatal).into());
                 }
                 EventKind::Log(line) => self.sink.event(ClientEvent::from(line).into()),

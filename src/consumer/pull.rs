@@ -11,6 +11,7 @@ use crate::boundary::events::ClientEvent;
 use crate::codec::incoming::{
     BatchBuilder, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
 };
+use crate::error::CODE_AUTO_OFFSET_RESET;
 use crate::rpc::headers;
 use crate::rpc::reply::{ReplyAddress, parse_partition};
 use crate::rpc::requests::Requests;
@@ -43,6 +44,8 @@ pub(super) struct Left {
     pub(super) slots: Vec<u32>,
     /// Whether another round should follow at once.
     pub(super) again: bool,
+    /// Slots that are read at an offset that the log does not have, and that offset.
+    pub(super) out_of_range: Vec<(u32, i64)>,
     /// Replies: how far partitions have been read.
     pub(super) read: Vec<Partition>,
 }
@@ -78,6 +81,8 @@ impl Puller {
                     let flags = if address.is_some() { REQUEST } else { 0 };
                     addresses.push(address);
                     records.push((message, flags));
+                } else if message.error() == CODE_AUTO_OFFSET_RESET {
+                    left.out_of_range.push((slot, message.offset()));
                 } else {
                     report(&message, sink);
                 }

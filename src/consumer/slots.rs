@@ -40,6 +40,8 @@ pub struct Slot {
     batch_ends: VecDeque<u32>,
     commit_due: bool,
     committed: i64,
+    /// Where it was started without a committed offset, or how far it was read when all before was done.
+    reached: Option<i64>,
     finished_since_commit: usize,
     phase: Phase,
 }
@@ -66,6 +68,7 @@ impl Slot {
             batch_ends: VecDeque::new(),
             commit_due: false,
             committed,
+            reached: None,
             finished_since_commit: 0,
             phase: Phase::Open,
         }
@@ -86,8 +89,14 @@ impl Slot {
         (bytes / self.average_bytes).clamp(1, MAX_RECORDS - held.records)
     }
 
+    /// The offset below which all is done; `None` before anything is.
+    fn position(&self) -> Option<i64> {
+        self.ledger.position().max(self.reached)
+    }
+
+    /// The position, if it is not what is committed: that may be behind it, or beyond it when the log has become shorter.
     fn uncommitted(&self) -> Option<i64> {
-        self.ledger.position().filter(|&p| p > self.committed)
+        self.position().filter(|&p| p != self.committed)
     }
 
     fn moved(&mut self, before: u32) {
@@ -162,6 +171,41 @@ impl Slots {
         let slot = NEXT_SLOT.fetch_add(1, Ordering::Relaxed) & MAX_SLOT;
         self.lock().slots.insert(slot, Slot::new(topic, partition, committed));
         slot
+    }
+
+    /// The slot starts at this offset, which is not committed and is to be.
+    pub fn begin_at(&self, slot: u32, offset: i64) {
+        if let Some(slot) = self.lock().slots.get_mut(&slot) {
+            slot.committed = -1;
+            slot.reached = Some(offset);
+            slot.commit_due = true;
+        }
+    }
+
+    /// Everything of the slot up to this offset has been fetched, and nothing of it is left to be done.
+    pub fn reached(&self, slot: u32, offset: i64) {
+        if let Some(slot) = self.lock().slots.get_mut(&slot)
+            && slot.ledger.is_empty()
+            && slot.position().is_none_or(|p| p < offset)
+            && slot.committed < offset
+        {
+            slot.reached = Some(offset);
+            slot.commit_due = true;
+        }
+    }
+
+    /// Slots of which everything that was handed out is done, each with its partition.
+    #[must_use]
+    pub fn done(&self) -> Vec<(u32, Arc<str>, i32)> {
+        let state = self.lock();
+        let done = state.slots.iter().filter(|(_, slot)| slot.ledger.is_empty());
+        done.map(|(&number, slot)| (number, Arc::clone(&slot.topic), slot.partition)).collect()
+    }
+
+    /// Whether everything of the slot that was handed out is done.
+    #[must_use]
+    pub fn is_done(&self, slot: u32) -> bool {
+        self.lock().slots.get(&slot).is_none_or(|slot| slot.ledger.is_empty())
     }
 
     /// Closes a slot for good.

@@ -107,7 +107,9 @@ impl JavaScript {
             auto_commit: AutoCommit::default(),
             auto_commit_interval: None,
             drain_timeout: DEADLINE,
-            request_timeout: DEADLINE,
+            join_timeout: None,
+            rebalance_timeout: DEADLINE,
+            positions_timeout: DEADLINE,
         };
         let intake = OnceLock::new();
         let consumer = Consumer::start(handle, settings, sink, |made| {

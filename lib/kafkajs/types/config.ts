@@ -232,7 +232,10 @@ export interface ConsumerConfig {
    * number of milliseconds, 0 to 300000. Default: `500`.
    */
   maxWaitTimeInMs?: number;
-  /** Redelivery of messages whose handler failed. */
+  /**
+   * Redelivery of messages whose handler failed. Joining the group is given up, and finding positions, when it has failed
+   * for all their waits and one request time-out: 39.3 s with the defaults.
+   */
   retry?: RetryOptions & {
     /** Asked after a consumer crashed whether to start it again; without it the answer is yes. */
     restartOnFailure?: (err: Error) => Promise<boolean>;

@@ -98,14 +98,20 @@ export type RunConfig = ConsumerRunConfig;
 export interface ConsumerSubscribeTopic {
   /** The old form of topics, for one. */
   topic: string | RegExp;
-  /** Where to begin in a partition without a committed offset: at its first message instead of its end. Default: `false`. */
+  /**
+   * Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics
+   * that appear later are always read from their first message. Default: `false`.
+   */
   fromBeginning?: boolean;
 }
 /** `subscribe`: topics by name or by expression, and where to start in partitions without a committed offset. */
 export interface ConsumerSubscribeTopics {
   /** Names and expressions of topics. */
   topics: (string | RegExp)[];
-  /** Where to begin in a partition without a committed offset: at its first message instead of its end. Default: `false`. */
+  /**
+   * Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics
+   * that appear later are always read from their first message. Default: `false`.
+   */
   fromBeginning?: boolean;
 }
 /** Either form of a subscription. */

@@ -14,6 +14,12 @@ use crate::assignor::{self, Assignor, AssignorError, JoinWatch, Joins};
 use crate::error::{CODE_AUTHENTICATION, CODE_INVALID_ARG, Error, Result};
 use crate::network::Network;
 
+unsafe extern "C" {
+    // See fetcher.c.
+    fn nka_fetched(rk: *mut sys::rd_kafka_t, topic: *const c_char, partition: i32) -> i64;
+    fn nka_allow_seek(rk: *mut sys::rd_kafka_t, topic: *const c_char, partition: i32);
+}
+
 /// An `rd_kafka_t`, destroyed when the last owner lets go.
 pub struct Handle {
     raw: *mut sys::rd_kafka_t,
@@ -273,8 +279,24 @@ impl Handle {
         if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { high } else { -1 }
     }
 
-    /// Moves the position of assigned partitions, waiting at most `timeout_ms` for it to take effect.
+    /// The offset before which everything of an assigned partition was fetched, and put into its queue. Nothing while that is
+    /// not known, as after a seek. Asks nobody.
+    #[must_use]
+    pub fn fetched(&self, topic: &str, partition: i32) -> Option<i64> {
+        let name = CString::new(topic).ok()?;
+        // SAFETY: the handle is alive, the name NUL-terminated.
+        let offset = unsafe { nka_fetched(self.raw, name.as_ptr(), partition) };
+        (offset >= 0).then_some(offset)
+    }
+
+    /// Moves the position of assigned partitions, waiting at most `timeout_ms` for it to take effect. Those that are
+    /// fetched no more, because their log does not have the position, are fetched again.
     pub fn seek(&self, partitions: &[Partition], timeout_ms: i32) -> Result<Vec<Partition>> {
+        for p in partitions {
+            let name = c_name("seek", &p.topic)?;
+            // SAFETY: the handle is alive, the name NUL-terminated.
+            unsafe { nka_allow_seek(self.raw, name.as_ptr(), p.partition) };
+        }
         let list = PartitionList::new(partitions);
         // SAFETY: handle and list are alive; the error object is owned by the caller.
         unsafe {

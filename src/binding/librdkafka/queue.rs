@@ -81,6 +81,13 @@ impl Queue {
         unsafe { sys::rd_kafka_queue_yield(self.raw) };
     }
 
+    /// Whether there is nothing in it now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: the queue is alive.
+        unsafe { sys::rd_kafka_queue_length(self.raw) == 0 }
+    }
+
     /// Up to `limit` records that are there now; never waits.
     #[must_use]
     pub fn consume(&self, limit: usize) -> Messages {
