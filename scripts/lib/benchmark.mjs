@@ -1,18 +1,24 @@
 // What the benchmark's candidates run on: its dependencies, this package, the rivals, and the program of the limit.
 
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hostTriple, TARGET } from './cargo.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BENCHMARK = join(ROOT, 'benchmark');
-const TARGET = join(ROOT, 'target');
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
-
-/** Where cargo puts what it builds, whichever commit: librdkafka and OpenSSL are compiled once. */
-const SHARED_TARGET = { CARGO_TARGET_DIR: TARGET };
 
 /** What in the output of a failed install tells the cause, and not that there is one. */
 const CAUSE = /reason: |ENOTFOUND|EAI_AGAIN|E404|ETARGET|Cannot find|No prebuilt|not found/;
@@ -70,7 +76,7 @@ async function installPackages({ against, progress, signal }) {
     for (const { name, root } of builds) {
       progress(`building ${name}`);
       // oxlint-disable-next-line no-await-in-loop -- two builds at once only wait for each other
-      await execute('npm', ['run', 'build'], { cwd: root, signal, show: true, env: SHARED_TARGET });
+      await execute('npm', ['run', 'build'], { cwd: root, signal, show: true });
       const tarball = join(folder, `${name}.tgz`);
       // oxlint-disable-next-line no-await-in-loop -- as above
       await pack(root, tarball, signal);
@@ -112,8 +118,24 @@ async function checkOut(ref, { progress, signal }) {
     progress(`checking out ${ref} (${commit.slice(0, 12)})`);
     await git('worktree', 'prune');
     await git('worktree', 'add', '--detach', folder, commit);
+    copyDependencies(join(folder, 'target'), await hostTriple());
   }
   return folder;
+}
+
+/**
+ * Gives another checkout what cargo has built of librdkafka, OpenSSL and the other dependencies, which takes minutes. A
+ * copy: to cargo both checkouts are one package, so that in one folder each would take the other's build for its own.
+ */
+function copyDependencies(target, triple) {
+  for (const path of ['release', join(triple, 'release')].filter((one) => existsSync(join(TARGET, one)))) {
+    const options = { recursive: true, preserveTimestamps: true, filter: isDependency };
+    cpSync(join(TARGET, path), join(target, path), options);
+  }
+}
+
+function isDependency(path) {
+  return !/nestjs[-_]kafka[-_]native/.test(path.slice(TARGET.length));
 }
 
 /**
@@ -194,13 +216,12 @@ function readJson(path) {
 }
 
 /** Runs a command to its end and returns its output, which an error holds too; with `show` it is shown as it comes. */
-function execute(command, args, { cwd, signal, show = false, env = {} }) {
+function execute(command, args, { cwd, signal, show = false }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
       signal,
-      env: { ...process.env, ...env },
       shell: process.platform === 'win32' && command === 'npm',
     });
     let output = '';

@@ -3,7 +3,7 @@
 //! Records are handled in order, but they end out of order: a handler may stream replies while the next record is worked
 //! on, and replies are acknowledged whenever the broker gets to them. Three threads tell of it, each in its own time: the
 //! lane that a record has left it, the handler's end how many replies there are in all, the producer that a reply leaves
-//! and that it has arrived. A record is in one [`Stage`]; whatever else is asked of it is read off that, so no order of
+//! and that it has arrived. A record is in one stage; whatever else is asked of it is read off that, so no order of
 //! what is told loses or repeats anything.
 
 use std::collections::VecDeque;

@@ -48,7 +48,7 @@ impl Slots {
     }
 
     /// A reply is lost, and what was to tell the client so as well. The record comes again where that can help (see
-    /// [`Redeliveries`]), else it is done without that reply. `None`: the slot is gone, and what was not committed of it
+    /// `redeliveries.rs`), else it is done without that reply. `None`: the slot is gone, and what was not committed of it
     /// comes again anyhow.
     pub fn reply_lost(
         &self,
