@@ -6,11 +6,11 @@ import {
   type SendOptions,
 } from '../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../packed/outgoing.js';
-import { valueOf, type NativeConsumer, type NativeProducer } from '../native.js';
+import type { NativeConsumer, NativeProducer } from '../native.js';
 import type { StartOver } from '../boundary/events.js';
 import { supplyToken } from './bearer-token.js';
 import { Brokers } from './brokers.js';
-import { own } from './callbacks.js';
+import { ignore, own } from './callbacks.js';
 import { allHandled } from './core-events.js';
 import { consumeLog } from './core-log.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.js';
@@ -20,13 +20,7 @@ import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import type { SendCallback } from './pending-sends.js';
 import { ProducerHandle, type ProducerHandleEvents, type SendSettings } from './producer-handle.js';
-import {
-  describeReplyFailure,
-  isOutdated,
-  lookAgain,
-  replyFailedPayload,
-  type ReplyFailure,
-} from './reply-failure.js';
+import { describeReplyFailure, isOutdated, replyFailedPayload, type ReplyFailure } from './reply-failure.js';
 import { emitRequests, wantsRequests } from './request-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
 import { Transactions } from './transaction.js';
@@ -386,9 +380,8 @@ export class Producer implements Pick<
   };
 
   #replyFailed(failure: ReplyFailure, native: NativeProducer): void {
-    if (isOutdated(failure)) {
-      void lookAgain(async () => valueOf(await native.partitions(failure.topic, false, PARTITIONS_TIMEOUT)));
-    }
+    // What comes of it shows at the next reply: the topic may not exist.
+    if (isOutdated(failure)) own(native.partitions(failure.topic, false, PARTITIONS_TIMEOUT), ignore);
     if (failure.startOver) this.#internals.startOver?.(failure.startOver);
     this.#logger.error(describeReplyFailure(failure), { code: failure.code });
     this.#emitter.emit(REPLY_FAILED, replyFailedPayload(failure));

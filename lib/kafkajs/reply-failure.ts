@@ -1,6 +1,5 @@
 import type { LostRecord } from '../boundary/events.js';
 import type { EventOf } from './core-events.js';
-import type { PartitionMetadata } from './types.js';
 
 /** What the core tells of a reply that could not be sent. */
 export type ReplyFailure = EventOf<'replyFailed'>;
@@ -34,13 +33,4 @@ export function replyFailedPayload({ topic, partition, code, message, lost }: Re
 /** Whether the next reply there fails too, unless the producer looks at the topic again: librdkafka does so every few minutes. */
 export function isOutdated({ code, startOver }: ReplyFailure): boolean {
   return startOver !== undefined && UNKNOWN.has(code);
-}
-
-/** Looks at a topic again; what comes of it shows at the next reply. */
-export async function lookAgain(ask: () => Promise<PartitionMetadata[]>): Promise<void> {
-  try {
-    await ask();
-  } catch {
-    // The topic may not exist.
-  }
 }
