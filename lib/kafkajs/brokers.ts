@@ -46,7 +46,8 @@ export class Brokers {
     try {
       client.addBrokers(await this.resolve());
     } catch (error) {
-      const message = messageOf(error);
+      // The function's own error: nobody's connect() has failed by it.
+      const message = messageOf((error as Error).cause ?? error);
       this.#logger.error(`Asking for the brokers failed: ${message}`);
     } finally {
       this.#asking = false;
