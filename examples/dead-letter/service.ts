@@ -6,8 +6,8 @@
 
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, EventPattern, KafkaContext, Payload } from '@nestjs/microservices';
-import { KafkaHeaders, ServerKafka } from 'nestjs-kafka-native';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { KafkaContext, KafkaHeaders, ServerKafka } from 'nestjs-kafka-native';
 import { brokers } from '../kafka.js';
 
 interface Payment {
@@ -20,7 +20,7 @@ interface Payment {
 class PaymentsController {
   @EventPattern<string>('example.payments')
   handle(@Payload() payment: Payment, @Ctx() context: KafkaContext) {
-    const attempt = Number(context.getMessage().headers?.[KafkaHeaders.DELIVERY_ATTEMPT]);
+    const attempt = context.getDeliveryAttempt();
     if (attempt <= (payment.fails ?? 0)) {
       console.log(`payment ${payment.id}: delivery ${attempt} fails`);
       throw new Error(`the bank refused ${payment.id}`);

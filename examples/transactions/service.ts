@@ -7,8 +7,8 @@
 
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, EventPattern, KafkaContext, Payload } from '@nestjs/microservices';
-import { KafkaHeaders, ServerKafka } from 'nestjs-kafka-native';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { KafkaContext, ServerKafka } from 'nestjs-kafka-native';
 import { brokers } from '../kafka.js';
 
 const GROUP = 'example-billing';
@@ -17,8 +17,8 @@ const GROUP = 'example-billing';
 class BillingController {
   @EventPattern<string>('example.billing.orders')
   async bill(@Payload() order: { id: string; fails?: boolean }, @Ctx() context: KafkaContext) {
-    const { offset, headers } = context.getMessage();
-    const attempt = Number(headers?.[KafkaHeaders.DELIVERY_ATTEMPT]);
+    const { offset } = context.getMessage();
+    const attempt = context.getDeliveryAttempt();
     const transaction = await context.getProducer().transaction();
     try {
       const invoice = { order: order.id, attempt };
