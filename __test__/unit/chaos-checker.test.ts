@@ -1,0 +1,337 @@
+/** The judge of chaos runs, judged: each invariant finds the history that breaks it, and nothing in one that is well. */
+import { expect, test } from 'vitest';
+
+const { judge, INVARIANTS } = await import(new URL('../chaos/checker.mjs', import.meta.url).href);
+
+type Event = Record<string, unknown> & { at: number };
+interface Made {
+  events: Event[];
+  log: Record<string, unknown>[];
+  commits: Record<string, unknown>[];
+}
+
+const SERVER = 'server-1';
+const RIVAL = 'server-2';
+
+function send(at: number, record: string, more: object = {}): Event {
+  return { at, process: 'producer', type: 'send', send: record, topic: 't', key: null, record, ...more };
+}
+
+function acknowledged(at: number, record: string, offset: number): Event {
+  const type = 'sent';
+  return { at, process: 'producer', type, send: record, outcome: 'acknowledged', partition: 0, offset };
+}
+
+function written(record: string, offset: number, topic = 't'): Record<string, unknown> {
+  return { topic, partition: 0, offset, record, key: null };
+}
+
+function assigned(at: number, process = SERVER, assignment = 1): Event {
+  const member = `${process}-member`;
+  return { at, process, type: 'assigned', group: 'g', member, assignment, topic: 't', partition: 0 };
+}
+
+function begin(at: number, offset: number, { process = SERVER, attempt = 1, assignment = 1 } = {}): Event {
+  return { at, process, type: 'begin', assignment, offset, record: `r${offset}`, attempt };
+}
+
+function end(at: number, offset: number, outcome = 'done', process = SERVER): Event {
+  return { at, process, type: 'end', assignment: 1, offset, outcome };
+}
+
+function commit(at: number, offset: number): Record<string, unknown> {
+  return { at, group: 'g', topic: 't', partition: 0, offset };
+}
+
+function fault(at: number, target: string, until?: number): Event {
+  return { at, process: 'run', type: 'fault', fault: 'kill', target, until };
+}
+
+/** Three records, sent, handled in order and committed; a request and its two replies. */
+function well(): Made {
+  return {
+    events: [
+      ...[0, 1, 2].flatMap((offset) => [
+        send(offset, `r${offset}`),
+        acknowledged(offset + 0.5, `r${offset}`, offset),
+      ]),
+      assigned(10),
+      ...[0, 1, 2].flatMap((offset) => [begin(20 + offset * 10, offset), end(25 + offset * 10, offset)]),
+      { at: 50, process: 'client', type: 'request', request: 1, topic: 'ask' },
+      reply(51, 1, 1),
+      reply(52, 1, 2),
+      { at: 53, process: 'client', type: 'replied', request: 1, outcome: 'complete' },
+      { at: 60, process: 'run', type: 'healed' },
+      { at: 70, process: SERVER, type: 'resources', threads: 10, descriptors: 30, residentMiB: 90 },
+      { at: 80, process: SERVER, type: 'resources', threads: 10, descriptors: 30, residentMiB: 95 },
+      { at: 90, process: SERVER, type: 'exit', how: 'graceful', code: 0 },
+    ],
+    log: [written('r0', 0), written('r1', 1), written('r2', 2)],
+    commits: [commit(36, 2), commit(46, 3)],
+  };
+}
+
+function reply(at: number, request: number, number: number, process = 'client'): Event {
+  return { at, process: 'client', type: 'reply', request, body: { request, process, number }, last: false };
+}
+
+function judged(change: (made: Made) => void): string[] {
+  const made = well();
+  change(made);
+  return judge(made).map(({ invariant, message }: any) => `${invariant}: ${message}`);
+}
+
+function without(made: Made, unwanted: (event: Event) => boolean): void {
+  made.events = made.events.filter((event) => !unwanted(event));
+}
+
+test('a history in which all is well is found well', () => {
+  expect(judged(() => undefined)).toEqual([]);
+});
+
+/** One change for each way to break an invariant, and what is found. */
+const BROKEN: [invariant: string, what: string, change: (made: Made) => void, found: RegExp][] = [
+  [
+    'lost write',
+    'an acknowledged record is missing',
+    (h) => h.log.pop(),
+    /r2 was acknowledged in t \[0\] at 2/,
+  ],
+  [
+    'lost write',
+    'a record is elsewhere than was acknowledged',
+    (h) => Object.assign(h.events[1]!, { offset: 7 }),
+    /r0 was acknowledged in t \[0\] at 7 and is not there/,
+  ],
+  [
+    'lost write',
+    'a refused record was written',
+    (h) => Object.assign(h.events[1]!, { outcome: 'refused' }),
+    /r0 was refused and is in the log/,
+  ],
+  [
+    'lost write',
+    'a record of an aborted transaction is visible',
+    (h) => {
+      Object.assign(h.events[0]!, { transaction: 'x' });
+      h.events.push({
+        at: 9,
+        process: 'producer',
+        type: 'transaction',
+        transaction: 'x',
+        outcome: 'aborted',
+      });
+    },
+    /r0 was part of an aborted transaction/,
+  ],
+  [
+    'at least once',
+    'a record was never handled',
+    (h) => {
+      without(h, ({ type, offset }) => offset === 2 && (type === 'begin' || type === 'end'));
+      h.commits.pop();
+    },
+    /r2, t \[0\] at 2, was never handled by g/,
+  ],
+  [
+    'commit safety',
+    'an offset was committed while its record was in hand',
+    (h) => h.commits.unshift(commit(32, 2)),
+    /g committed 2 of t \[0\] before 1 had ended/,
+  ],
+  [
+    'mutual exclusion',
+    'two members are at one partition',
+    (h) => h.events.push(assigned(11, RIVAL), begin(22, 0, { process: RIVAL }), end(24, 0, 'done', RIVAL)),
+    /g t \[0\]: 0 was begun by server-2-member while server-1-member was at 0/,
+  ],
+  [
+    'order and no gap',
+    'a record is left out',
+    (h) => {
+      h.events.push(assigned(100, RIVAL), begin(101, 1, { process: RIVAL }), end(102, 1, 'done', RIVAL));
+      without(h, ({ offset, process }) => offset === 1 && process === SERVER);
+    },
+    /t \[0\]: 2 came after 0, where 1 was next/,
+  ],
+  [
+    'order and no gap',
+    'records come out of order',
+    (h) => {
+      for (const event of h.events) {
+        if (event.process !== SERVER || !['begin', 'end'].includes(String(event['type']))) continue;
+        if (event['offset'] === 1) Object.assign(event, { at: event.at + 20 });
+      }
+      h.commits = [commit(90, 3)];
+    },
+    /t \[0\]: 2 came after 0, where 1 was next/,
+  ],
+  [
+    'bounded repetition',
+    'a record comes again after a graceful stop',
+    (h) => h.events.push(assigned(100, RIVAL), begin(101, 2, { process: RIVAL }), end(102, 2, 'done', RIVAL)),
+    /g t \[0\] 2 was handled again without a reason/,
+  ],
+  [
+    'producer order and duplicates',
+    'a record is there twice',
+    (h) => {
+      h.log.push(written('r2', 3));
+      h.events.push(begin(47, 3), end(48, 3));
+    },
+    /r2 is in t 2 times/,
+  ],
+  [
+    'producer order and duplicates',
+    'records stand in another order than they were sent',
+    (h) => {
+      h.log = [written('r1', 0), written('r0', 1), written('r2', 2)];
+      Object.assign(h.events[1]!, { offset: 1 });
+      Object.assign(h.events[3]!, { offset: 0 });
+    },
+    /t \[0\]: r0 stands behind r1, which producer had sent later/,
+  ],
+  [
+    'replies',
+    'a request gets the reply to another one',
+    (h) => h.events.push(reply(52.5, 1, 3, 'other')),
+    /reply to another/,
+  ],
+  [
+    'replies',
+    'replies overtake each other',
+    (h) => h.events.push(reply(52.5, 1, 1)),
+    /reply 1 to 1 came behind 2/,
+  ],
+  [
+    'replies',
+    'a request never ends',
+    (h) => without(h, ({ type }) => type === 'replied'),
+    /request 1 never ended/,
+  ],
+  [
+    'replies',
+    'a request ends twice',
+    (h) => h.events.push({ at: 54, process: 'client', type: 'replied', request: 1, outcome: 'complete' }),
+    /request 1 ended 2 times/,
+  ],
+  [
+    'replies',
+    'a request fails without a fault',
+    (h) =>
+      h.events.push(
+        { at: 55, process: 'client', type: 'request', request: 2, topic: 'ask' },
+        {
+          at: 56,
+          process: 'client',
+          type: 'replied',
+          request: 2,
+          outcome: 'error',
+          error: 'KafkaReplyLostError',
+        },
+      ),
+    /request 2 ended with KafkaReplyLostError without a reason/,
+  ],
+  [
+    'attempts and dead letters',
+    'attempts do not count up',
+    (h) => {
+      for (const event of h.events)
+        if (event['type'] === 'end' && event['offset'] === 0) event['outcome'] = 'failed';
+      h.events.push(begin(26, 0, { attempt: 1 }), end(27, 0));
+    },
+    /attempt 1 followed attempt 1/,
+  ],
+  [
+    'attempts and dead letters',
+    'a record is put aside too early',
+    (h) => {
+      for (const event of h.events)
+        if (event['type'] === 'end' && event['offset'] === 0) event['outcome'] = 'dead-lettered';
+      h.log.push(written('r0', 0, 't.DLT'));
+    },
+    /was put aside after attempt 1 of 3/,
+  ],
+  [
+    'attempts and dead letters',
+    'a record is put aside and nowhere',
+    (h) => {
+      for (const event of h.events) {
+        if (event['offset'] !== 0) continue;
+        if (event['type'] === 'begin') event['attempt'] = 3;
+        if (event['type'] === 'end') event['outcome'] = 'dead-lettered';
+      }
+    },
+    /was put aside and is in no dead-letter topic/,
+  ],
+  [
+    'liveness after healing',
+    'a partition stands still',
+    (h) => {
+      h.log.push(written('r3', 3));
+      h.events.push(send(61, 'r3'), acknowledged(62, 'r3', 3), begin(40_000, 3), end(40_001, 3));
+    },
+    /g: t \[0\] did not go on within 30 s of the last fault/,
+  ],
+  [
+    'liveness after healing',
+    'a process does not end',
+    (h) => Object.assign(h.events.at(-1)!, { how: 'hung' }),
+    /server-1 was asked to end and did not/,
+  ],
+  [
+    'resources',
+    'threads are left',
+    (h) => Object.assign(h.events.at(-2)!, { threads: 14 }),
+    /server-1 kept threads: 10 before, 14 after/,
+  ],
+];
+
+test.each(BROKEN)('%s: %s', (invariant, _, change, found) => {
+  // What breaks one invariant may break others, and the same one in more places.
+  const violation = judged(change).find((one) => one.startsWith(`${invariant}: `));
+  expect(violation).toMatch(found);
+});
+
+test('there is a broken history for every invariant', () => {
+  const names = INVARIANTS.map(({ name }: any) => name);
+  expect([...new Set(BROKEN.map(([invariant]) => invariant))].toSorted()).toEqual(names.toSorted());
+});
+
+test('what a fault explains is no violation', () => {
+  const excused = judged((made) => {
+    // Killed at the last record, which the next owner gets again.
+    made.events = made.events.filter(({ type, process }) => process !== SERVER || type !== 'exit');
+    made.events.push(fault(48, SERVER), { at: 48, process: SERVER, type: 'exit', how: 'killed', code: null });
+    made.events.push(assigned(55, RIVAL), begin(56, 2, { process: RIVAL }), end(57, 2, 'done', RIVAL));
+    made.commits.pop();
+    // A reply was lost meanwhile.
+    made.events.push(
+      { at: 49, process: 'client', type: 'request', request: 2, topic: 'ask' },
+      {
+        at: 56,
+        process: 'client',
+        type: 'replied',
+        request: 2,
+        outcome: 'error',
+        error: 'KafkaReplyTimeoutError',
+      },
+    );
+    // A send whose fate nobody knows may be there or not.
+    made.events.push(send(58, 'r9'), {
+      at: 59,
+      process: 'producer',
+      type: 'sent',
+      send: 'r9',
+      outcome: 'unknown',
+    });
+  });
+  expect(excused).toEqual([]);
+});
+
+test('a violation shows the events that it is made of', () => {
+  const made = well();
+  made.commits.unshift(commit(32, 2));
+  const [violation] = judge(made);
+  expect(violation.shown).toEqual([written('r1', 1), commit(32, 2), begin(30, 1), end(35, 1)]);
+});
