@@ -12,17 +12,26 @@ export class OwnContext extends AsyncResource {
 }
 
 /**
- * The context of one message: of its handler, and of what follows when that has answered.
- *
- * Whether a resource keeps what is entered in its scope depends on Node.js: where contexts are frames (24), it is gone with the scope. So
- * what follows has a resource of its own, made before the scope ends. Finding out instead which it is, with a storage that is entered
- * and disabled, would make each `await` of the process a third dearer for good: V8 goes without a fast path once a promise hook was set.
+ * Whether a resource keeps what is entered in its scope: until Node.js 24, where contexts are frames that end with the scope, unless
+ * a flag says so earlier. By version and flags: a storage that is entered to find out would make each `await` of the process a third
+ * dearer for good, because V8 goes without a fast path once a promise hook was set.
+ */
+const KEEPS_WHAT_IS_ENTERED =
+  Number.parseInt(process.versions.node, 10) < 24 &&
+  ![...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((flag) =>
+    flag.includes('async-context-frame'),
+  );
+
+/**
+ * The context of one message: of its handler, and of what follows when that has answered. Where a resource does not keep what is
+ * entered, what follows has a resource of its own, made before the handler's scope ends.
  */
 export class MessageContext extends OwnContext {
   #afterwards: AsyncResource | undefined;
 
   /** Calls the handler. */
   begin<A, B, C, R>(handle: (a: A, b: B, c: C) => R, a: A, b: B, c: C): R {
+    if (KEEPS_WHAT_IS_ENTERED) return this.runInAsyncScope(handle, undefined, a, b, c);
     return this.runInAsyncScope(this.#taking<A, B, C, R>, this, handle, a, b, c);
   }
 
