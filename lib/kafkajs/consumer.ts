@@ -1,5 +1,4 @@
-import type { StartOver } from '../boundary/events.js';
-import type { ConsumerEvent } from '../boundary/events.js';
+import type { ConsumerEvent, StartOver } from '../boundary/events.js';
 import { valueOf, type NativeConsumer } from '../native.js';
 import { withoutNulls } from '../options/checks.js';
 import { runSettings } from '../options/run.js';
