@@ -154,6 +154,26 @@ onEither(
 );
 
 onEither(
+  'a partition stays assigned while its position moves',
+  (kind) =>
+    withConsumer(kind, async ({ consumer }) => {
+      const topic = await topicOf(3);
+      const seen = new Collected<string>();
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.run({ eachMessage: async ({ message }) => seen.add(message.offset) });
+      await until('the end is reached', () => seen.items.at(-1) === '2');
+      consumer.seek({ topic, partition: 0, offset: '0' });
+      consumer.pause([{ topic }]);
+      const paused = consumer.paused();
+      consumer.seek({ topic, partition: 0, offset: '1' });
+      consumer.resume([{ topic }]);
+      await until('the end is reached again', () => seen.items.length > 3 && seen.items.at(-1) === '2');
+      return { paused: paused.map(({ partitions }) => partitions), tail: seen.items.slice(3) };
+    }),
+  (picture) => expect(picture).toEqual({ paused: [[0]], tail: ['1', '2'] }),
+);
+
+onEither(
   'the group is described',
   (kind) =>
     withConsumer(kind, async ({ consumer, groupId }) => {

@@ -64,7 +64,8 @@ export class Positions {
 
   /** An assignment is complete: seeks of partitions that it does not have are void. */
   assigned(): void {
-    this.#seeks.clear();
+    const runner = this.#current()?.runner;
+    for (const key of this.#seeks.keys()) if (!runner?.isMoving(key)) this.#seeks.delete(key);
   }
 
   pause(topics: { topic: string; partitions?: number[] }[]): void {

@@ -58,6 +58,8 @@ const LONGEST_SLICE = 10;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #lanes = new Map<number, Lane>();
+  /** Lanes of positions that move, by partition: it stays assigned, and gets a new slot. */
+  readonly #moving = new Map<string, Lane>();
   #waiting: Lane[] = [];
   #active = 0;
   #sliceStarted = 0;
@@ -69,7 +71,9 @@ export class Runner {
 
   /** Opens a lane for an assigned partition. */
   assign(slot: number, topic: string, partition: number): void {
-    this.#lanes.set(slot, new Lane(slot, topic, partition));
+    const lane = new Lane(slot, topic, partition);
+    this.#lanes.set(slot, lane);
+    this.#moving.delete(lane.key);
   }
 
   /** Lays a batch's records into their lanes. Records of slots that are no longer open are dropped. */
@@ -95,13 +99,20 @@ export class Runner {
     return this.#lanes.get(slot);
   }
 
-  /** The partitions being worked on, by topic. */
+  /** The partitions that are assigned, also those whose position moves. */
   *lanes(): Iterable<Lane> {
     for (const lane of this.#lanes.values()) if (!lane.halted) yield lane;
+    yield* this.#moving.values();
+  }
+
+  /** Whether the position of a partition moves: it has no lane until then. */
+  isMoving(key: string): boolean {
+    return this.#moving.has(key);
   }
 
   /** Lets the handlers in hand be the last of these slots; the core is told when they have ended. */
   revoke(slots: number[]): void {
+    this.#moveNoMore(slots);
     for (const slot of slots) {
       const lane = this.#lanes.get(slot);
       if (lane !== undefined) {
@@ -113,7 +124,8 @@ export class Runner {
   }
 
   /** The partitions are gone. */
-  revoked(slots: Iterable<number>): void {
+  revoked(slots: readonly number[]): void {
+    this.#moveNoMore(slots);
     for (const slot of slots) {
       const lane = this.#lanes.get(slot);
       if (lane === undefined) continue;
@@ -126,6 +138,7 @@ export class Runner {
 
   /** The consumer is to stop: the handlers in hand are the last, before the group asks for the partitions. */
   halt(): void {
+    this.#moving.clear();
     for (const lane of this.#lanes.values()) this.#halt(lane);
   }
 
@@ -162,7 +175,13 @@ export class Runner {
   /** A position has moved: what waits in the lane is void. */
   abandon(lane: Lane): void {
     this.#halt(lane);
+    this.#moving.set(lane.key, lane);
     if (lane.state !== 'running') this.#lanes.delete(lane.slot);
+  }
+
+  /** Partitions are taken before the core has heard of their move. */
+  #moveNoMore(slots: readonly number[]): void {
+    for (const lane of this.#moving.values()) if (slots.includes(lane.slot)) this.#moving.delete(lane.key);
   }
 
   /** Goes on with partitions that are no longer paused. */
