@@ -131,10 +131,11 @@ async function oldestGlibc() {
 /** What bundlers and compilers will say of the main package, as it is packed. */
 async function packedPackage() {
   await buildTypescript();
+  const binaries = await buildNative();
   const folder = mkdtempSync(join(TARGET, 'packed-'));
   try {
     const steps = [
-      () => run(process.execPath, ['scripts/packages.mjs', '--into', folder]),
+      () => run(process.execPath, ['scripts/packages.mjs', '--binaries', binaries, '--into', folder]),
       () => run('npm', ['pack', join(folder, 'main'), '--ignore-scripts', '--pack-destination', folder]),
       () => runBin('publint', ['--strict', join(folder, tarballIn(folder))]),
       () => runBin('@arethetypeswrong/cli', [join(folder, tarballIn(folder))]),
