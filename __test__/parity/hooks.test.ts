@@ -11,8 +11,9 @@ import {
 import { concat, delay, type Observable, of } from 'rxjs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { listen, optionsFor, startClient } from '../harness/apps';
-import { closeBroker, createTopics, unique } from '../harness/broker';
+import { closeBroker, committed, createTopics, unique } from '../harness/broker';
 import { onEither } from '../harness/kinds';
+import { logs } from '../harness/logs';
 import { outcome } from '../harness/outcome';
 import { transport, type Kind } from '../harness/transports';
 import { Gate, openGates, pause, until } from '../harness/wait';
@@ -115,9 +116,10 @@ function checkTrace(picture: unknown): void {
 /** More than a partition may have unhandled before it gives more: half of its credit. */
 const MANY = 600;
 
-/** Has a server handle requests whose start hook goes on until after the answer has arrived. Returns the answers. */
-async function answeredWithinHooks(): Promise<unknown[]> {
-  const name = unique('hooks');
+type SetHooks = (strategy: Server, arrived: readonly Gate[]) => void;
+
+/** Has a server with such hooks handle requests, each sent when the answer before it has arrived. Returns the answers. */
+async function answeredWithinHooks(setHooks: SetHooks, name = unique('hooks')): Promise<unknown[]> {
   await createTopics({ [name]: 1, [`${name}.reply`]: 1 });
   @Controller()
   class Streaming {
@@ -129,13 +131,7 @@ async function answeredWithinHooks(): Promise<unknown[]> {
   const arrived = Array.from({ length: MANY }, () => new Gate());
   const { ServerKafka } = await transport('native');
   const strategy = new ServerKafka(optionsFor(name, { subscribe: { fromBeginning: true } }));
-  strategy.setOnProcessingStartHook(async (_id, context, done) => {
-    await done();
-    const number = Number((context as KafkaContext).getMessage().value);
-    await arrived[number]?.pass();
-    // The server hears of it soon after.
-    await pause(5);
-  });
+  setHooks(strategy, arrived);
   const server = await listen(strategy, [Streaming]);
   const client = await startClient('native', [name], optionsFor(name));
   const answer = async (number: number): Promise<unknown> => {
@@ -157,6 +153,18 @@ async function answeredWithinHooks(): Promise<unknown[]> {
   }
 }
 
+/** Goes on until after the answer has arrived. */
+const outlastsAnswer: SetHooks = (strategy, arrived) =>
+  strategy.setOnProcessingStartHook(async (_id, context, done) => {
+    await done();
+    const number = Number((context as KafkaContext).getMessage().value);
+    await arrived[number]?.pass();
+    // The server hears of it soon after.
+    await pause(5);
+  });
+
+const NUMBERS = Array.from({ length: MANY }, (_, number) => String(number));
+
 describe('hooks of NestJS around the handling', () => {
   onEither(
     'a start hook that returns the handling',
@@ -174,9 +182,32 @@ describe('hooks of NestJS around the handling', () => {
   );
 
   test('a start hook that works on after the handling, whose replies are acknowledged meanwhile', async () => {
-    const answers = await answeredWithinHooks();
-    expect(answers).toEqual(Array.from({ length: MANY }, (_, number) => String(number)));
+    expect(await answeredWithinHooks(outlastsAnswer)).toEqual(NUMBERS);
   }, 180_000);
+
+  for (const [title, fail] of [
+    [
+      'throws',
+      (): void => {
+        throw new Error('my end hook');
+      },
+    ],
+    [
+      'rejects',
+      async (): Promise<void> => {
+        throw new Error('my end hook');
+      },
+    ],
+  ] as const) {
+    test(`an end hook that ${title} is told of, and takes nothing from what was handled`, async () => {
+      const name = unique('hooks');
+      logs.entries.length = 0;
+      const setHooks: SetHooks = (strategy) => strategy.setOnProcessingEndHook(fail as () => void);
+      expect(await answeredWithinHooks(setHooks, name)).toEqual(NUMBERS);
+      expect(await committed(`${name}-server`, name)).toEqual({ 0: MANY });
+      expect(logs.matching('error', 'my end hook')).toHaveLength(MANY);
+    }, 180_000);
+  }
 
   test('a start hook that returns nothing, where stock loses what fails', async () => {
     checkTrace(await traced('native', returnsNothing));

@@ -12,8 +12,13 @@ export type FailureListener = (error: Error) => void;
  * `failed`.
  */
 export function runCallback(callback: () => unknown, failed: FailureListener): void {
+  runHere(() => isolated(callback), failed);
+}
+
+/** Calls like {@link runCallback}, in the async context of whoever calls: for what belongs to a message. */
+export function runHere(callback: () => unknown, failed: FailureListener): void {
   try {
-    const answer = isolated(callback);
+    const answer = callback();
     if (isThenable(answer)) own(answer, failed);
   } catch (error) {
     tell(failed, error);

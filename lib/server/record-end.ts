@@ -89,8 +89,8 @@ export class RequestEnd implements RecordEnd {
       replies++;
       await this.#owner.reply(slot, sequence, packet);
       if (!packet.isDisposed) return;
-      ended?.();
       this.#owner.finish(slot, sequence, replies);
+      ended?.();
     });
     return UNFINISHED;
   }

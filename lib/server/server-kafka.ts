@@ -5,7 +5,7 @@ import { onConsumerStatus, onProducerStatus } from '../driver-status.js';
 import type { Observable } from 'rxjs';
 import { guardedLogger } from '../guarded-logger.js';
 import { GuardedObservable } from '../guarded-observable.js';
-import { ignore } from '../kafkajs/callbacks.js';
+import { ignore, runHere } from '../kafkajs/callbacks.js';
 import { Consumer } from '../kafkajs/consumer.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../kafkajs/events.js';
 import { Kafka } from '../kafkajs/kafka.js';
@@ -359,7 +359,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     const startHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
     return withinHooks(
       startHook && ((done) => startHook.call(this, this.transportId, context, done)),
-      () => this.onProcessingEndHook?.(this.transportId, context),
+      () =>
+        runHere(
+          () => this.onProcessingEndHook?.(this.transportId, context),
+          (error) => this.#log.error(error),
+        ),
       (ended) => settled(begin(handler, data, context, end), lane, batch, index, ended),
     );
   }
