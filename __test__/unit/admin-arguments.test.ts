@@ -106,7 +106,50 @@ describe('the arguments of', () => {
 
 const nonsense = (admin: unknown) => () => (admin as { on(name: string): void }).on('nonsense');
 
+/** What JSON cannot write. */
+const circular: Record<string, unknown> = {};
+circular['itself'] = circular;
+
 describe('an admin client', () => {
+  it.each([
+    ['describeConfigs', { resources: [{ type: circular, name: 'a' }] }, 'Invalid resource type'],
+    ['describeConfigs', { resources: [{ type: 2, name: 1n }] }, 'Invalid resource name'],
+    [
+      'describeConfigs',
+      { resources: [{ type: 2, name: 'a', configNames: 1n }] },
+      'Invalid resource configNames',
+    ],
+    [
+      'alterConfigs',
+      { resources: [{ type: 2, name: 'a', configEntries: circular }] },
+      'Invalid resource configEntries',
+    ],
+    [
+      'alterConfigs',
+      { resources: [{ type: 2, name: 'a', configEntries: [{ name: 'b', value: 1n }] }] },
+      'Invalid resource config value',
+    ],
+    ['createAcls', { acl: [{ ...ACL, operation: 1n }] }, 'Invalid operation type'],
+  ])('%s refuses what JSON cannot write by the same text', async (method, argument, text) => {
+    expect(await refusal(ours, method, argument)).toMatchObject({
+      name: 'KafkaJSNonRetriableError',
+      message: expect.stringContaining(text),
+    });
+  });
+
+  it('describes groups once it is connected, by an array of names', async () => {
+    expect(await refusal(ours, 'describeGroups', ['g', 'h'])).toMatchObject({
+      name: 'KafkaJSNonRetriableError',
+      message: 'The admin client is not connected: call connect() first',
+    });
+    for (const groupIds of [undefined, null, 'g', new Uint8Array(2), new Set(['g']), [1], [null]]) {
+      expect(await refusal(ours, 'describeGroups', groupIds)).toMatchObject({
+        name: 'KafkaJSNonRetriableError',
+        message: expect.stringContaining('Invalid groupId'),
+      });
+    }
+  });
+
   it('has kafkajs’s members, which need no this', async () => {
     const missing = Object.keys(stock).filter((name) => !(name in ours));
     expect(missing).toEqual([]);

@@ -360,7 +360,10 @@ export class ClientKafka extends ClientProxy {
     const { messages } = packet.data;
     if (messages.length === 0) return undefined;
     const pattern = this.normalizePattern(packet.pattern);
-    const records = await Promise.all(messages.map((message) => this.#serialize(message, pattern)));
+    const records = await Promise.all(
+      // Not its own `map`: that of a typed array would turn promises into numbers.
+      Array.from(messages, (message) => this.#serialize(message, pattern)),
+    );
     return this.#dispatch(pattern, records);
   }
 

@@ -1,4 +1,5 @@
 import { checkEosAcks } from '../options/producer.js';
+import { jsonOf } from './describe.js';
 import { KafkaJSNonRetriableError } from './errors.js';
 import type { Message, TopicMessages } from './types.js';
 
@@ -24,7 +25,7 @@ export function checkBatch(topicMessages: readonly TopicMessages[], acks?: numbe
     const invalid = messages.find((message) => message.value === undefined);
     if (invalid) {
       throw new KafkaJSNonRetriableError(
-        `Invalid message without value for topic "${topic}": ${JSON.stringify(invalid)}`,
+        `Invalid message without value for topic "${topic}": ${jsonOf(invalid)}`,
       );
     }
   }

@@ -1,4 +1,5 @@
 import type { NativeAclFilter } from '../../native.js';
+import { jsonOf } from '../describe.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors.js';
 import {
   AclOperationTypes,
@@ -52,9 +53,7 @@ function checkList(list: unknown, what: string, isText: (value: unknown) => bool
   for (const [field, name, values] of NUMBERS) {
     const invalid = rules.find((rule) => !values.includes(rule[field]));
     if (invalid) {
-      throw new KafkaJSNonRetriableError(
-        `Invalid ${name} type ${invalid[field]}: ${JSON.stringify(invalid)}`,
-      );
+      throw new KafkaJSNonRetriableError(`Invalid ${name} type ${invalid[field]}: ${jsonOf(invalid)}`);
     }
   }
   refuseTokens(rules);

@@ -1,4 +1,5 @@
 import type { NativeConfigResource } from '../../native.js';
+import { jsonOf } from '../describe.js';
 import { KafkaJSBrokerNotFound, KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors.js';
 import {
   ConfigResourceTypes,
@@ -24,11 +25,11 @@ function checkResources(resources: unknown): asserts resources is Resource[] {
   const types: readonly number[] = Object.values(ConfigResourceTypes);
   const badType = list.find(({ type }) => !types.includes(type));
   if (badType) {
-    throw new KafkaJSNonRetriableError(`Invalid resource type ${badType.type}: ${JSON.stringify(badType)}`);
+    throw new KafkaJSNonRetriableError(`Invalid resource type ${badType.type}: ${jsonOf(badType)}`);
   }
   const badName = list.find(({ name }) => !name || typeof name !== 'string');
   if (badName) {
-    throw new KafkaJSNonRetriableError(`Invalid resource name ${badName.name}: ${JSON.stringify(badName)}`);
+    throw new KafkaJSNonRetriableError(`Invalid resource name ${badName.name}: ${jsonOf(badName)}`);
   }
 }
 
@@ -69,7 +70,7 @@ export async function describeConfigs(
   );
   if (bad) {
     throw new KafkaJSNonRetriableError(
-      `Invalid resource configNames ${bad.configNames as unknown as string}: ${JSON.stringify(bad)}`,
+      `Invalid resource configNames ${bad.configNames as unknown as string}: ${jsonOf(bad)}`,
     );
   }
   refuseLoggers(resources);
@@ -117,14 +118,14 @@ export async function alterConfigs(
   const bad = resources.find(({ configEntries }) => !Array.isArray(configEntries));
   if (bad) {
     throw new KafkaJSNonRetriableError(
-      `Invalid resource configEntries ${bad.configEntries as unknown as string}: ${JSON.stringify(bad)}`,
+      `Invalid resource configEntries ${bad.configEntries as unknown as string}: ${jsonOf(bad)}`,
     );
   }
   const badValue = resources.find(({ configEntries }) =>
     configEntries.some(({ name, value }) => typeof name !== 'string' || typeof value !== 'string'),
   );
   if (badValue) {
-    throw new KafkaJSNonRetriableError(`Invalid resource config value: ${JSON.stringify(badValue)}`);
+    throw new KafkaJSNonRetriableError(`Invalid resource config value: ${jsonOf(badValue)}`);
   }
   refuseLoggers(resources);
   await checkBrokers(context, resources);

@@ -25,6 +25,7 @@ export async function describeGroups(
   context: AdminContext,
   groupIds: readonly string[],
 ): Promise<GroupDescriptions> {
+  checkGroups(groupIds);
   return {
     groups: await Promise.all(groupIds.map((groupId) => lookingAtGroup(() => describe(context, groupId)))),
   };
@@ -53,12 +54,7 @@ export async function groupState(context: AdminContext, groupId: string): Promis
 
 /** kafkajs's `deleteGroups()`. */
 export async function deleteGroups(context: AdminContext, groupIds: string[]): Promise<DeleteGroupsResult[]> {
-  if (!groupIds || !Array.isArray(groupIds)) {
-    throw new KafkaJSNonRetriableError(`Invalid groupIds array ${groupIds as unknown as string}`);
-  }
-  const isInvalid = groupIds.some((groupId) => typeof groupId !== 'string');
-  // kafkajs prints whether there is an invalid name, not which.
-  if (isInvalid) throw new KafkaJSNonRetriableError(`Invalid groupId name: ${JSON.stringify(isInvalid)}`);
+  checkGroups(groupIds);
   if (groupIds.length === 0) return [];
   const names = [...new Set(groupIds)];
   const outcomes = await deleteEach(context, names);
@@ -90,4 +86,15 @@ async function deleteEach(context: AdminContext, names: readonly string[]): Prom
     if (open.length === 0 || outcomes.size < names.length) throw error;
   });
   return [...outcomes.values()];
+}
+
+/** kafkajs's checks of `deleteGroups()`, with its texts; `describeGroups()` has none there, and fails in its own ways. */
+function checkGroups(groupIds: readonly string[]): void {
+  // Of a typed array, `map` would turn promises into numbers.
+  if (!Array.isArray(groupIds)) {
+    throw new KafkaJSNonRetriableError(`Invalid groupIds array ${String(groupIds)}`);
+  }
+  const isInvalid = groupIds.some((groupId) => typeof groupId !== 'string');
+  // kafkajs prints whether there is an invalid name, not which.
+  if (isInvalid) throw new KafkaJSNonRetriableError(`Invalid groupId name: ${String(isInvalid)}`);
 }
