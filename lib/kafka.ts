@@ -5,14 +5,14 @@
  * @packageDocumentation
  */
 export { Kafka } from './kafkajs/kafka.js';
-export { Consumer } from './kafkajs/consumer.js';
-export { Admin } from './kafkajs/admin.js';
-export { Producer } from './kafkajs/producer.js';
-export { CompressionCodecs, type CompressionCodec } from './kafkajs/compression-codecs.js';
-export { Partitioners } from './kafkajs/partitioners.js';
-export { PartitionAssigners } from './kafkajs/partition-assigners.js';
-export { AssignerProtocol, type Encodable } from './kafkajs/assigner-protocol.js';
-export * from './kafkajs/errors.js';
-export { CompressionTypes, logLevel } from './kafkajs/types.js';
+export { Consumer } from './kafkajs/consumer/consumer.js';
+export { Admin } from './kafkajs/admin/admin.js';
+export { Producer } from './kafkajs/producer/producer.js';
+export { CompressionCodecs, type CompressionCodec } from './kafkajs/producer/compression-codecs.js';
+export { Partitioners } from './kafkajs/producer/partitioners.js';
+export { PartitionAssigners } from './kafkajs/group/partition-assigners.js';
+export { AssignerProtocol, type Encodable } from './kafkajs/group/assigner-protocol.js';
+export * from './kafkajs/errors/index.js';
+export { CompressionTypes, logLevel } from './kafkajs/types/index.js';
 export * from './kafkajs/types/admin-enums.js';
-export type * from './kafkajs/shapes.js';
+export type * from './kafkajs/types/shapes.js';

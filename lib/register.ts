@@ -17,12 +17,12 @@
  */
 import { Logger } from '@nestjs/common';
 import { ClientProxyFactory, Transport } from '@nestjs/microservices';
-import { ClientKafka } from './client/client-kafka.js';
+import { ClientKafka } from './nest/client/client-kafka.js';
 import type { Kafka } from './kafkajs/kafka.js';
-import { ServerFactory } from './nest.js';
-import { otherNest } from './register/other-nest.js';
-import { isSwitchedOn, VARIABLE } from './register/switch.js';
-import { ServerKafka } from './server/server-kafka.js';
+import { ServerFactory } from './nest/internals.js';
+import { otherNest } from './nest/register/other-nest.js';
+import { isSwitchedOn, VARIABLE } from './nest/register/switch.js';
+import { ServerKafka } from './nest/server/server-kafka.js';
 
 /** What NestJS's factories are called with, as far as it matters here. */
 interface TransportOptions {

@@ -3,5 +3,5 @@
  *
  * @packageDocumentation
  */
-export { MockKafka } from './mock-kafka.js';
-export type { MockApi, MockKafkaOptions } from './mock-kafka.js';
+export { MockKafka } from './testing/mock-kafka.js';
+export type { MockApi, MockKafkaOptions } from './testing/mock-kafka.js';

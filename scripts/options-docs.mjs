@@ -1,4 +1,4 @@
-// Writes docs/options.md from the option tables in lib/options, which the options are checked and translated by.
+// Writes docs/options.md from the option tables in lib/options and lib/nest/options, which the options are checked and translated by.
 //
 //   node scripts/options-docs.mjs            writes it
 //   node scripts/options-docs.mjs --check    fails if the committed one differs
@@ -12,7 +12,7 @@ import { Failure, main, ROOT, say } from './lib/process.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
 
 const PAGE = join(ROOT, 'docs/options.md');
-const TABLES = join(ROOT, 'dist/esm/options/index.js');
+const TABLES = ['options', 'nest/options'].map((room) => join(ROOT, `dist/esm/${room}/index.js`));
 
 const INTRO = `# Options
 
@@ -44,7 +44,8 @@ new ServerKafka({
 await main(import.meta.url, async (args) => {
   const { values } = parseArgs({ args, options: { check: { type: 'boolean', default: false } } });
   await buildTypescript();
-  const text = await page(await import(pathToFileURL(TABLES).href));
+  const tables = await Promise.all(TABLES.map((file) => import(pathToFileURL(file).href)));
+  const text = await page(Object.assign({}, ...tables));
   if (!values.check) {
     writeFileSync(PAGE, text);
     say('docs/options.md: written');

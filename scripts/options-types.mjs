@@ -1,4 +1,4 @@
-// Writes the texts of options into the types that have them, from the option tables in lib/options: what an editor shows over
+// Writes the texts of options into the types that have them, from the option tables in lib/options and lib/nest/options: what an editor shows over
 // `sessionTimeout` is what docs/options.md says.
 //
 //   node scripts/options-types.mjs            writes them
@@ -13,7 +13,7 @@ import ts from 'typescript';
 import { Failure, main, ROOT, say } from './lib/process.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
 
-const TABLES = join(ROOT, 'dist/esm/options/index.js');
+const TABLES = ['options', 'nest/options'].map((room) => join(ROOT, `dist/esm/${room}/index.js`));
 
 /** Which table an object's options are in, by the file and the name of its type; after a dot: of the object at that property. */
 const TYPES = {
@@ -32,8 +32,8 @@ const TYPES = {
   },
   'lib/kafkajs/types/message.ts': { ProducerRecord: 'sendTable', ProducerBatch: 'sendTable' },
   'lib/options/producer.ts': { SendOptions: 'sendTable' },
-  'lib/options/dead-letter.ts': { DeadLetterOptions: 'deadLetterTable' },
-  'lib/options/nest.ts': {
+  'lib/nest/options/dead-letter.ts': { DeadLetterOptions: 'deadLetterTable' },
+  'lib/nest/options/nest-options.ts': {
     NestKafkaOptions: 'nestTable',
     'NestKafkaOptions.subscribe': 'subscribeTable',
     'NestKafkaOptions.parser': 'parserTable',
@@ -43,7 +43,8 @@ const TYPES = {
 await main(import.meta.url, async (args) => {
   const { values } = parseArgs({ args, options: { check: { type: 'boolean', default: false } } });
   await buildTypescript();
-  const tables = await import(pathToFileURL(TABLES).href);
+  const modules = await Promise.all(TABLES.map((file) => import(pathToFileURL(file).href)));
+  const tables = Object.assign({}, ...modules);
   const stale = [];
   for (const [name, types] of Object.entries(TYPES)) {
     const file = join(ROOT, name);

@@ -23,9 +23,9 @@ export const PAGES: readonly string[] = [
   ...readdirSync(join(ROOT, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
-  'lib/server/server-kafka.ts',
-  'lib/client/client-kafka.ts',
-  'lib/mock-kafka.ts',
+  'lib/nest/server/server-kafka.ts',
+  'lib/nest/client/client-kafka.ts',
+  'lib/testing/mock-kafka.ts',
 ];
 
 /** The blocks of a page. */

@@ -137,7 +137,7 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
       await consumer.disconnect();
       await producer.disconnect();`,
   },
-  'lib/server/server-kafka.ts ts 0': { imports: NEST, before: MODULE },
-  'lib/client/client-kafka.ts ts 0': { imports: NEST },
-  'lib/mock-kafka.ts ts 0': { imports: NEST },
+  'lib/nest/server/server-kafka.ts ts 0': { imports: NEST, before: MODULE },
+  'lib/nest/client/client-kafka.ts ts 0': { imports: NEST },
+  'lib/testing/mock-kafka.ts ts 0': { imports: NEST },
 };

@@ -1,7 +1,7 @@
 import * as kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { Kafka } from '../../lib/kafkajs/kafka.js';
-import { Admin } from '../../lib/kafkajs/admin.js';
+import { Admin } from '../../lib/kafkajs/admin/admin.js';
 
 const options = { brokers: ['127.0.0.1:1'], logLevel: kafkajs.logLevel.NOTHING };
 const ours = new Kafka(options).admin();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tokenOf } from '../../lib/kafkajs/bearer-token';
+import { tokenOf } from '../../lib/kafkajs/cluster/bearer-token';
 
 const jwt = (claims: object): string =>
   `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`;

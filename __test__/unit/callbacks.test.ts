@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { distinctUntilChanged, firstValueFrom, map, ReplaySubject } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { guardedLogger } from '../../lib/guarded-logger.js';
-import { GuardedObservable } from '../../lib/guarded-observable.js';
-import { disown, own, runCallback } from '../../lib/kafkajs/callbacks.js';
-import { errorFrom, jsonOf, messageOf, stackOf } from '../../lib/kafkajs/describe.js';
-import { InstrumentationEmitter } from '../../lib/kafkajs/events.js';
+import { guardedLogger } from '../../lib/nest/log/guarded-logger.js';
+import { GuardedObservable } from '../../lib/nest/guarded-observable.js';
+import { disown, own, runCallback } from '../../lib/application/callbacks.js';
+import { errorFrom, jsonOf, messageOf, stackOf } from '../../lib/values/describe.js';
+import { InstrumentationEmitter } from '../../lib/kafkajs/instrumentation/emitter.js';
 import { createLogger } from '../../lib/kafkajs/logger.js';
-import { nestLogCreator } from '../../lib/kafkajs/nest-log.js';
+import { nestLogCreator } from '../../lib/nest/log/log-creator.js';
 
 afterEach(() => vi.restoreAllMocks());
 

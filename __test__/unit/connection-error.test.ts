@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ConnectionTrouble } from '../../lib/kafkajs/connection-error.js';
-import type { CoreEvent } from '../../lib/kafkajs/core-events.js';
-import { RETRY_DEFAULTS } from '../../lib/kafkajs/retry.js';
+import { ConnectionTrouble } from '../../lib/kafkajs/cluster/connection-error.js';
+import type { CoreEvent } from '../../lib/native/core-events.js';
+import { RETRY_DEFAULTS } from '../../lib/kafkajs/retry/retry.js';
 
 const TIMED_OUT = { code: -185, operation: 'fetch metadata', message: 'Local: Timed out', fatal: false };
 const failed = (trouble: ConnectionTrouble, code = TIMED_OUT.code): unknown =>

@@ -10,7 +10,7 @@ import {
 import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { lastValueFrom, of, throwError, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { validateNestOptions, type DeadLetterOptions } from '../../lib/options/index.js';
+import { validateNestOptions, type DeadLetterOptions } from '../../lib/nest/options/index.js';
 import {
   deadLetterHeaders,
   deadLetterTopic,
@@ -18,9 +18,9 @@ import {
   errorReply,
   isFinal,
   withoutTexts,
-} from '../../lib/server/dead-letter.js';
-import { PackedKafkaContext } from '../../lib/server/kafka-context.js';
-import { originalError, watchExceptions } from '../../lib/server/original-errors.js';
+} from '../../lib/nest/server/dead-letter.js';
+import { PackedKafkaContext } from '../../lib/nest/context/kafka-context.js';
+import { originalError, watchExceptions } from '../../lib/nest/server/original-errors.js';
 import { errorOf } from './options-harness.js';
 
 class OutOfStock extends Error {}

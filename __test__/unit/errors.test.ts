@@ -1,7 +1,7 @@
 import kafkajs from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
-import { errorCode, errorCodeOfType, errorCodes, localErrorCodes } from '../../lib/kafkajs/error-codes.js';
-import * as errors from '../../lib/kafkajs/errors.js';
+import { errorCode, errorCodeOfType, errorCodes, localErrorCodes } from '../../lib/kafkajs/errors/codes.js';
+import * as errors from '../../lib/kafkajs/errors/index.js';
 
 const {
   KafkaJSConnectionError,
@@ -62,7 +62,7 @@ describe('the error classes', () => {
 
   it('recognise each other across two copies of the package', async () => {
     vi.resetModules();
-    const copy = (await import('../../lib/kafkajs/errors.js')) as typeof errors;
+    const copy = (await import('../../lib/kafkajs/errors/index.js')) as typeof errors;
     expect(copy.KafkaJSError).not.toBe(KafkaJSError);
     const error = new copy.KafkaJSConnectionError('gone');
     expect(error).toBeInstanceOf(KafkaJSConnectionError);

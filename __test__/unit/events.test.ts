@@ -5,7 +5,7 @@ import {
   consumerEvents,
   InstrumentationEmitter,
   producerEvents,
-} from '../../lib/kafkajs/events.js';
+} from '../../lib/kafkajs/instrumentation/emitter.js';
 
 const kafka = new kafkajs.Kafka({ brokers: ['localhost:1'], logLevel: kafkajs.logLevel.NOTHING });
 

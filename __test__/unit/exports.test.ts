@@ -5,7 +5,7 @@ import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import * as ours from 'nestjs-kafka-native';
 import * as kafkaAlone from 'nestjs-kafka-native/kafka';
-import { CompressionCodecs } from '../../lib/kafkajs/compression-codecs.js';
+import { CompressionCodecs } from '../../lib/kafkajs/producer/compression-codecs.js';
 
 /** kafkajs throws these only inside itself, and its types do not know them. */
 const INTERNAL = new Set([

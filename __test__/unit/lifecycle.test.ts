@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { ignore } from '../../lib/kafkajs/callbacks.js';
-import { Lifecycle, unlessAborted } from '../../lib/kafkajs/lifecycle.js';
+import { ignore } from '../../lib/application/callbacks.js';
+import { Lifecycle, unlessAborted } from '../../lib/lifecycle.js';
 
 /** Something that opens when it is told to, and keeps count. */
 class Thing {

@@ -1,7 +1,7 @@
 import * as kafkajs from 'kafkajs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { consoleLogCreator, createLogger, effectiveLogLevel } from '../../lib/kafkajs/logger.js';
-import { logLevel, type LogEntry } from '../../lib/kafkajs/types.js';
+import { logLevel, type LogEntry } from '../../lib/kafkajs/types/index.js';
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Lane } from '../../lib/kafkajs/lane.js';
-import { HandlerBatch, indexOf } from '../../lib/kafkajs/batch.js';
-import { long, minus, parseLong, plus } from '../../lib/kafkajs/long.js';
+import type { Lane } from '../../lib/runner/lane.js';
+import { HandlerBatch, indexOf } from '../../lib/kafkajs/consumer/batch.js';
+import { long, minus, parseLong, plus } from '../../lib/values/long.js';
 import { offsetsToCommit, offsetToSeek } from '../../lib/kafkajs/offsets.js';
-import { ResolvedOffsets } from '../../lib/kafkajs/resolved-offsets.js';
-import { IncomingBatch } from '../../lib/packed/incoming.js';
+import { ResolvedOffsets } from '../../lib/kafkajs/consumer/resolved-offsets.js';
+import { IncomingBatch } from '../../lib/codec/incoming.js';
 
 const LARGE = '9007199254740993'; // 2^53 + 1: no number of JavaScript's
 const MOST = '9223372036854775807';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ADVANCE, COMMIT, FINISHED, MARK_WORDS, RELEASED, THROUGH } from '../../lib/boundary/marks';
-import { MarkBuffer } from '../../lib/packed/marks';
+import { MarkBuffer } from '../../lib/codec/marks';
 
 const DONE = ADVANCE | FINISHED;
 

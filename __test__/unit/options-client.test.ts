@@ -2,9 +2,9 @@ import * as tls from 'node:tls';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { adminProperties, clientProperties, consumerProperties } from '../../lib/options/index.js';
-import { Brokers } from '../../lib/kafkajs/brokers.js';
+import { Brokers } from '../../lib/kafkajs/cluster/brokers.js';
 import { createLogger } from '../../lib/kafkajs/logger.js';
-import { logLevel, type KafkaConfig } from '../../lib/kafkajs/types.js';
+import { logLevel, type KafkaConfig } from '../../lib/kafkajs/types/index.js';
 import { errorOf } from './options-harness.js';
 
 const brokers = ['a:9092', 'b:9092'];

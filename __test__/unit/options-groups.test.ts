@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { PartitionAssigners } from '../../lib/kafkajs/partition-assigners';
+import { PartitionAssigners } from '../../lib/kafkajs/group/partition-assigners';
 import type { PartitionAssigner } from '../../lib/kafkajs/types';
-import { consumerProperties, validateNestOptions } from '../../lib/options';
+import { validateNestOptions } from '../../lib/nest/options';
+import { consumerProperties } from '../../lib/options';
 
 const kafka = { brokers: ['localhost:9092'] };
 

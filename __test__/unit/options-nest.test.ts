@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { validateNestOptions } from '../../lib/options/index.js';
-import { ClientKafka } from '../../lib/client/client-kafka.js';
-import { ServerKafka } from '../../lib/server/server-kafka.js';
+import { validateNestOptions } from '../../lib/nest/options/index.js';
+import { ClientKafka } from '../../lib/nest/client/client-kafka.js';
+import { ServerKafka } from '../../lib/nest/server/server-kafka.js';
 import { errorOf } from './options-harness.js';
 
 const failure = (options: unknown, role: 'client' | 'server' = 'server') =>

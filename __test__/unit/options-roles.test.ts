@@ -1,12 +1,12 @@
 import kafkajs from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
+import { nestTable } from '../../lib/nest/options/index.js';
 import {
   adminTable,
   clientTable,
   consumerFixed,
   consumerProperties,
   consumerTable,
-  nestTable,
   producerFixed,
   producerProperties,
   producerTable,
@@ -18,7 +18,7 @@ import {
   subscribeSettings,
   subscribeTable,
 } from '../../lib/options/index.js';
-import { CompressionTypes, type ConsumerConfig, type ProducerConfig } from '../../lib/kafkajs/types.js';
+import { CompressionTypes, type ConsumerConfig, type ProducerConfig } from '../../lib/kafkajs/types/index.js';
 import { errorOf } from './options-harness.js';
 
 const kafka = { brokers: ['a:9092'] };

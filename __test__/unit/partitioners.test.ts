@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Partitioners as Stock } from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
-import { isNative, Partitioners } from '../../lib/kafkajs/partitioners';
-import { Partitioning } from '../../lib/kafkajs/partitioning';
+import { isNative, Partitioners } from '../../lib/kafkajs/producer/partitioners';
+import { Partitioning } from '../../lib/kafkajs/producer/partitioning';
 
 const partitionMetadata = Array.from({ length: 12 }, (_, partitionId) => ({
   partitionId,

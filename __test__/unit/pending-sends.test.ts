@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PendingSends, type PendingSend } from '../../lib/kafkajs/pending-sends';
+import { PendingSends, type PendingSend } from '../../lib/kafkajs/producer/pending-sends';
 
 const send = (topic: string): PendingSend => ({ topic, done: () => undefined });
 

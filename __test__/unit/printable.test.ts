@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { kafkaErrorFromNative } from '../../lib/kafkajs/errors.js';
+import { kafkaErrorFromNative } from '../../lib/kafkajs/errors/index.js';
 import { createLogger } from '../../lib/kafkajs/logger.js';
-import { printable } from '../../lib/kafkajs/printable.js';
-import { logLevel } from '../../lib/kafkajs/types.js';
+import { printable } from '../../lib/values/printable.js';
+import { logLevel } from '../../lib/kafkajs/types/index.js';
 
 const HOSTILE = 'no\u001b[31m entry\r\n{"level":"INFO"}\u0085\u2028\u202e';
 const HARMLESS = 'no\\u001b[31m entry\\r\\n{"level":"INFO"}\\u0085\\u2028\\u202e';

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { otherNest } from '../../lib/register/other-nest.js';
-import { isSwitchedOn } from '../../lib/register/switch.js';
+import { otherNest } from '../../lib/nest/register/other-nest.js';
+import { isSwitchedOn } from '../../lib/nest/register/switch.js';
 
 describe('NESTJS_KAFKA_NATIVE', () => {
   test.each(['', 'on', '1', 'true', ' ON '])('%o is on', (value) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ResolvedOffsets } from '../../lib/kafkajs/resolved-offsets';
+import { ResolvedOffsets } from '../../lib/kafkajs/consumer/resolved-offsets';
 
 const [a, b] = [0, 1].map((partition) => ({ topic: 't', partition }));
 

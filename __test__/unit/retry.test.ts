@@ -7,7 +7,7 @@ import {
   retryTimeOf,
   shouldRetry,
   totalRetryTime,
-} from '../../lib/kafkajs/retry.js';
+} from '../../lib/kafkajs/retry/retry.js';
 
 const middle = (): number => 0.5;
 

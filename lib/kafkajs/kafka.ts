@@ -1,11 +1,11 @@
 import { withoutNulls } from '../options/checks.js';
 import { readClient, clientSettings } from '../options/client.js';
-import { Admin } from './admin.js';
-import type { ConsumerInternals } from './consumer-internals.js';
-import { Consumer } from './consumer.js';
+import { Admin } from './admin/admin.js';
+import type { ConsumerInternals } from './consumer/internals.js';
+import { Consumer } from './consumer/consumer.js';
 import { createLogger } from './logger.js';
-import { Producer, type ProducerInternals } from './producer.js';
-import type { AdminConfig, ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types.js';
+import { Producer, type ProducerInternals } from './producer/producer.js';
+import type { AdminConfig, ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types/index.js';
 
 /**
  * kafkajs's entry point: makes producers, consumers and admin clients of one cluster.

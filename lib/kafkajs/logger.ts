@@ -1,7 +1,7 @@
-import { runCallback } from './callbacks.js';
-import { jsonOf } from './describe.js';
-import { printable } from './printable.js';
-import { logLevel, type LogEntry, type logCreator, type Logger } from './types.js';
+import { runCallback } from '../application/callbacks.js';
+import { jsonOf } from '../values/describe.js';
+import { printable } from '../values/printable.js';
+import { logLevel, type LogEntry, type logCreator, type Logger } from './types/index.js';
 
 const LABELS: readonly (readonly [method: 'info' | 'error' | 'warn' | 'debug', level: logLevel])[] = [
   ['info', logLevel.INFO],

@@ -1,7 +1,7 @@
-import type { NativeOffset } from '../native.js';
-import { KafkaJSNonRetriableError } from './errors.js';
-import { parseLong } from './long.js';
-import type { TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './types.js';
+import type { NativeOffset } from '../native/index.js';
+import { KafkaJSNonRetriableError } from './errors/index.js';
+import { parseLong } from '../values/long.js';
+import type { TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './types/index.js';
 
 /** kafkajs's special offsets: the end and the beginning of a partition. */
 const SPECIAL_OFFSETS: ReadonlySet<unknown> = new Set([-1, -2]);

@@ -1,4 +1,4 @@
-import { kafkaErrorFromNative, type KafkaJSError } from './errors.js';
+import { kafkaErrorFromNative, type KafkaJSError } from './errors/index.js';
 
 /** What Kafka allows as a topic's name. librdkafka would wait for a topic of any name to appear. */
 const LEGAL_TOPIC = /^(?!\.{1,2}$)[\w.-]{1,249}$/;

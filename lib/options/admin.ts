@@ -1,5 +1,5 @@
-import { resolveRetry } from '../kafkajs/retry.js';
-import type { AdminConfig, KafkaConfig } from '../kafkajs/types.js';
+import { resolveRetry } from '../kafkajs/retry/retry.js';
+import type { AdminConfig, KafkaConfig } from '../kafkajs/types/index.js';
 import { rawProperties } from './checks.js';
 import { clientSettings, clientTable, readClient, type ClientSettings } from './client.js';
 import { retryTable } from './retry.js';

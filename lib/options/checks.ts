@@ -1,4 +1,4 @@
-import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import type { OptionTable } from './table.js';
 
 /** What an option's value must be. */

@@ -1,13 +1,13 @@
 import { effectiveLogLevel } from '../kafkajs/logger.js';
-import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors.js';
-import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
-import { logLevel } from '../kafkajs/types.js';
+import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors/index.js';
+import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry/retry.js';
+import { logLevel } from '../kafkajs/types/index.js';
 import type {
   BrokersFunction,
   KafkaConfig,
   logCreator,
   OauthbearerProviderResponse,
-} from '../kafkajs/types.js';
+} from '../kafkajs/types/index.js';
 import {
   boolean,
   callback,

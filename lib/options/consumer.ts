@@ -1,7 +1,7 @@
-import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors.js';
-import { librdkafkaStrategy } from '../kafkajs/partition-assigners.js';
-import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
-import type { ConsumerConfig, KafkaConfig, PartitionAssigner, RetryOptions } from '../kafkajs/types.js';
+import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors/index.js';
+import { librdkafkaStrategy } from '../kafkajs/group/partition-assigners.js';
+import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry/retry.js';
+import type { ConsumerConfig, KafkaConfig, PartitionAssigner, RetryOptions } from '../kafkajs/types/index.js';
 import {
   boolean,
   bytes,

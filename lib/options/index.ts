@@ -7,8 +7,6 @@ export { withoutNulls } from './checks.js';
 export { adminProperties, adminTable } from './admin.js';
 export { checkBrokers, clientProperties, clientTable, type ClientSettings } from './client.js';
 export { consumerFixed, consumerProperties, consumerTable, type ConsumerSettings } from './consumer.js';
-export { deadLetterTable, type DeadLetterOptions, type ErrorClass } from './dead-letter.js';
-export { nestTable, parserTable, validateNestOptions, type NestKafkaOptions, type NestRole } from './nest.js';
 export {
   producerFixed,
   producerProperties,

@@ -1,7 +1,12 @@
-import { KafkaJSNonRetriableError } from '../kafkajs/errors.js';
-import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry.js';
-import { CompressionTypes } from '../kafkajs/types.js';
-import type { ICustomPartitioner, KafkaConfig, ProducerConfig, RetryOptions } from '../kafkajs/types.js';
+import { KafkaJSNonRetriableError } from '../kafkajs/errors/index.js';
+import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry/retry.js';
+import { CompressionTypes } from '../kafkajs/types/index.js';
+import type {
+  ICustomPartitioner,
+  KafkaConfig,
+  ProducerConfig,
+  RetryOptions,
+} from '../kafkajs/types/index.js';
 import {
   anything,
   boolean,

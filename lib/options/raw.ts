@@ -1,5 +1,5 @@
-import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
-import { setOwn } from '../own-property.js';
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
+import { setOwn } from '../values/own-property.js';
 import { isGiven } from './checks.js';
 import type { Given, Properties } from './table.js';
 

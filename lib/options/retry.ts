@@ -1,4 +1,4 @@
-import { RETRY_DEFAULTS, resolveRetry, totalRetryTime } from '../kafkajs/retry.js';
+import { RETRY_DEFAULTS, resolveRetry, totalRetryTime } from '../kafkajs/retry/retry.js';
 import { callback, decimal, integer, milliseconds } from './checks.js';
 import { layer, type Context, type Given, type OptionTable, type Properties } from './table.js';
 import { clamp } from './translate.js';

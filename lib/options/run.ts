@@ -1,10 +1,10 @@
-import { KafkaJSNonRetriableError } from '../kafkajs/errors.js';
+import { KafkaJSNonRetriableError } from '../kafkajs/errors/index.js';
 import type {
   ConsumerRunConfig,
   EachBatchHandler,
   EachMessageHandler,
   SubscribeConfig,
-} from '../kafkajs/types.js';
+} from '../kafkajs/types/index.js';
 import { anything, boolean, callback, integer, milliseconds } from './checks.js';
 import { layer, optionTable, readOptions } from './table.js';
 

@@ -1,4 +1,4 @@
-import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { invalidValue, type Check } from './checks.js';
 import type { Given, Properties } from './table.js';
 

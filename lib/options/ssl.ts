@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
-import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { anything, boolean, callback, string, type Check } from './checks.js';
 import { layer, readOptions, refused, type Given, type OptionTable, type Properties } from './table.js';
 

@@ -1,4 +1,4 @@
-import { KafkaJSInvalidOptionError } from '../kafkajs/errors.js';
+import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { invalidValue, isGiven, type Check } from './checks.js';
 import { hintFor, register } from './elsewhere.js';
 

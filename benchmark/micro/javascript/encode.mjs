@@ -1,11 +1,11 @@
-// Writing into a tick's outgoing buffer (lib/packed/outgoing.ts), which is handed over in several flushes.
+// Writing into a tick's outgoing buffer (lib/codec/outgoing.ts), which is handed over in several flushes.
 
 import { strictEqual } from 'node:assert';
 import { ADVANCE, FINISHED, MARK_WORDS } from '../../../dist/esm/boundary/marks.js';
 import { REPLY_DISPOSED } from '../../../dist/esm/boundary/outgoing.js';
-import { MarkBuffer } from '../../../dist/esm/packed/marks.js';
-import { OutgoingBuffer } from '../../../dist/esm/packed/outgoing.js';
-import { serialize } from '../../../dist/esm/packed/serialize.js';
+import { MarkBuffer } from '../../../dist/esm/codec/marks.js';
+import { OutgoingBuffer } from '../../../dist/esm/codec/outgoing.js';
+import { serialize } from '../../../dist/esm/nest/serialize.js';
 import { HEADERS, JSON_TEXT, OBJECT, RECORDS } from './sample.mjs';
 
 const TOPIC = 1;

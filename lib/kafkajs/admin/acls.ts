@@ -1,6 +1,6 @@
-import type { NativeAclFilter } from '../../native.js';
-import { jsonOf } from '../describe.js';
-import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors.js';
+import type { NativeAclFilter } from '../../native/index.js';
+import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors/index.js';
+import { jsonOf } from '../../values/describe.js';
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -12,7 +12,7 @@ import {
   type DeleteAclResponse,
   type DescribeAclResource,
   type DescribeAclResponse,
-} from '../types.js';
+} from '../types/index.js';
 import { ask, asking, changing, errorOfCode, throwFirst, type AdminContext } from './context.js';
 
 const NUMBERS: readonly (readonly [

@@ -1,13 +1,13 @@
-import type { NativeConfigResource } from '../../native.js';
-import { jsonOf } from '../describe.js';
-import { KafkaJSBrokerNotFound, KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors.js';
+import type { NativeConfigResource } from '../../native/index.js';
+import { KafkaJSBrokerNotFound, KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors/index.js';
+import { jsonOf } from '../../values/describe.js';
 import {
   ConfigResourceTypes,
   ConfigSource,
   type DescribeConfigResponse,
   type IResourceConfig,
   type ResourceConfigQuery,
-} from '../types.js';
+} from '../types/index.js';
 import { ask, asking, changing, errorOfCode, type AdminContext } from './context.js';
 
 interface Resource {

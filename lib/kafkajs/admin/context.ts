@@ -1,12 +1,12 @@
-import { answerOf, type Failure, type NativeAdmin, type NativeAdminOptions } from '../../native.js';
+import { answerOf, type Failure, type NativeAdmin, type NativeAdminOptions } from '../../native/index.js';
 import {
   KafkaJSGroupCoordinatorNotFound,
   KafkaJSNumberOfRetriesExceeded,
   kafkaErrorFromNative,
   type KafkaJSError,
-} from '../errors.js';
-import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from '../retry.js';
-import type { Logger } from '../types.js';
+} from '../errors/index.js';
+import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from '../retry/retry.js';
+import type { Logger } from '../types/index.js';
 
 /** What an admin call works with. */
 export interface AdminContext {

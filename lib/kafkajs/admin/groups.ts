@@ -1,6 +1,15 @@
-import type { NativeOutcome } from '../../native.js';
-import { KafkaJSDeleteGroupsError, KafkaJSNonRetriableError, type KafkaJSProtocolError } from '../errors.js';
-import type { DeleteGroupsResult, GroupDescription, GroupDescriptions, GroupOverview } from '../types.js';
+import type { NativeOutcome } from '../../native/index.js';
+import {
+  KafkaJSDeleteGroupsError,
+  KafkaJSNonRetriableError,
+  type KafkaJSProtocolError,
+} from '../errors/index.js';
+import type {
+  DeleteGroupsResult,
+  GroupDescription,
+  GroupDescriptions,
+  GroupOverview,
+} from '../types/index.js';
 import {
   ask,
   asking,

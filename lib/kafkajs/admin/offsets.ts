@@ -1,13 +1,13 @@
-import type { NativeOffset, NativePartitionOffset } from '../../native.js';
+import type { NativeOffset, NativePartitionOffset } from '../../native/index.js';
 import {
   KafkaJSBrokerNotFound,
   KafkaJSDeleteTopicRecordsError,
   KafkaJSError,
   KafkaJSNonRetriableError,
-} from '../errors.js';
-import { long, parseLong } from '../long.js';
+} from '../errors/index.js';
+import { long, parseLong } from '../../values/long.js';
 import { offsetToSeek } from '../offsets.js';
-import type { FetchOffsetsPartition, SeekEntry } from '../types.js';
+import type { FetchOffsetsPartition, SeekEntry } from '../types/index.js';
 import {
   ask,
   asking,

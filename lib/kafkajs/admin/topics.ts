@@ -1,13 +1,13 @@
-import type { NativeOutcome } from '../../native.js';
-import { errorCode } from '../error-codes.js';
+import type { NativeOutcome } from '../../native/index.js';
+import { errorCode } from '../errors/codes.js';
 import {
   KafkaJSAggregateError,
   KafkaJSCreateTopicError,
   KafkaJSNonRetriableError,
   KafkaJSProtocolError,
   KafkaJSTimeout,
-} from '../errors.js';
-import type { Admin, ITopicConfig, ITopicMetadata } from '../types.js';
+} from '../errors/index.js';
+import type { Admin, ITopicConfig, ITopicMetadata } from '../types/index.js';
 import {
   ask,
   asking,

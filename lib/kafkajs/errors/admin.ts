@@ -1,4 +1,4 @@
-import type { DeleteGroupsResult } from '../types.js';
+import type { DeleteGroupsResult } from '../types/index.js';
 import { KafkaJSError, KafkaJSProtocolError, type ErrorSource, type ProtocolErrorSource } from './base.js';
 
 /** Some groups could not be deleted. */

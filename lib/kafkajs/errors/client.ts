@@ -1,4 +1,4 @@
-import type { PartitionMetadata } from '../types.js';
+import type { PartitionMetadata } from '../types/index.js';
 import {
   KafkaJSError,
   KafkaJSNonRetriableError,

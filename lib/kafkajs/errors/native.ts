@@ -1,5 +1,5 @@
-import { errorCode, localErrorCodes } from '../error-codes.js';
-import { printable } from '../printable.js';
+import { errorCode, localErrorCodes } from './codes.js';
+import { printable } from '../../values/printable.js';
 import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSProtocolError } from './base.js';
 import {
   KafkaJSBrokerNotFound,

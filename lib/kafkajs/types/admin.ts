@@ -11,7 +11,7 @@ import type { GroupDescriptions } from './consumer.js';
 import type { AdminEventMap, AdminEvents, RemoveInstrumentationEventListener, ValueOf } from './events.js';
 import type { Logger } from './logger.js';
 import type { PartitionOffset, TopicPartitions } from './message.js';
-import type { KafkaJSProtocolError } from '../errors.js';
+import type { KafkaJSProtocolError } from '../errors/index.js';
 
 /** An offset of a partition. */
 export type SeekEntry = PartitionOffset;

@@ -1,0 +1,303 @@
+import {
+  HEAD_BYTES_START,
+  HEAD_HEADERS,
+  HEAD_RECORDS,
+  HEAD_RUNS,
+  HEAD_WIDE,
+  HEAD_WORDS,
+  HEADER_KIND,
+  HEADER_LENGTH,
+  HEADER_NAME,
+  HEADER_START,
+  HEADER_WORDS,
+  NAME_LENGTH,
+  NAME_START,
+  NAME_WORDS,
+  RECORD_FIRST_HEADER,
+  RECORD_FLAGS,
+  RECORD_HEADER_COUNT,
+  RECORD_KEY_LENGTH,
+  RECORD_KEY_START,
+  RECORD_REQUEST_GENERATION,
+  RECORD_REQUEST_SLOT,
+  RECORD_SEQUENCE,
+  RECORD_SIZE,
+  RECORD_SLOT,
+  RECORD_VALUE_LENGTH,
+  RECORD_VALUE_START,
+  RECORD_WORDS,
+  RUN_BROKER,
+  RUN_HIGH_WATERMARK,
+  RUN_NUMBERS,
+  TIME_NUMBERS,
+  TIME_OFFSET,
+  TIME_TIMESTAMP,
+  VALUE_SHIFT,
+} from '../boundary/incoming.js';
+import { BINARY, KIND_MASK, NULL } from '../boundary/payload.js';
+import type { Long } from '../values/long.js';
+import type { IHeaders } from '../kafkajs/types/index.js';
+import { setOwn } from '../values/own-property.js';
+import { decode, parseOrKeep } from './payload.js';
+
+const TIMES_AT = HEAD_WORDS * Uint32Array.BYTES_PER_ELEMENT;
+
+/** The header of a reply that carries an error. */
+const ERROR_HEADER = 'kafka_nest-err';
+
+/** A header as it lies on the broker. */
+export type RawHeader = readonly [name: string, value: Buffer | null];
+
+/** A partition's share of a batch. */
+export interface Run {
+  /** Number of the partition's current assignment. */
+  readonly slot: number;
+  /** Its first record. */
+  readonly start: number;
+  /** The record after its last one. */
+  readonly end: number;
+  /** The offset after the partition's last record when these were fetched; -1 when it is not known. */
+  readonly highWatermark: Long;
+  /** The broker that they were fetched from; -1 when it is not known. */
+  readonly broker: number;
+}
+
+/**
+ * A packed batch of consumed records. Nothing is decoded before it is asked for; what is handed out as a Buffer is a view that keeps
+ * the whole batch in memory as long as it lives.
+ */
+export class IncomingBatch {
+  /** Number of records. */
+  readonly length: number;
+  readonly #bytes: Buffer;
+  readonly #base: number;
+  readonly #words: Uint32Array;
+  readonly #runs: Float64Array | BigInt64Array;
+  readonly #times: Float64Array | BigInt64Array;
+  readonly #recordsAt: number;
+  readonly #headersAt: number;
+  readonly #namesAt: number;
+  #names: (string | undefined)[] | undefined;
+
+  constructor(packed: Buffer) {
+    // Typed arrays need their own alignment; the binding's buffers have it, a copy through a pool may not.
+    const bytes =
+      packed.byteOffset % Float64Array.BYTES_PER_ELEMENT === 0
+        ? packed
+        : Buffer.from(new Uint8Array(packed).buffer);
+    const head = new Uint32Array(bytes.buffer, bytes.byteOffset, HEAD_WORDS);
+    const length = head[HEAD_RECORDS] as number;
+    this.length = length;
+    this.#bytes = bytes;
+    this.#base = head[HEAD_BYTES_START] as number;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, this.#base / Uint32Array.BYTES_PER_ELEMENT);
+    const numbers = (at: number, count: number): Float64Array | BigInt64Array =>
+      head[HEAD_WIDE] === 0
+        ? new Float64Array(bytes.buffer, bytes.byteOffset + at, count)
+        : new BigInt64Array(bytes.buffer, bytes.byteOffset + at, count);
+    this.#times = numbers(TIMES_AT, length * TIME_NUMBERS);
+    const runs = head[HEAD_RUNS] as number;
+    const runsAt = TIMES_AT + this.#times.byteLength;
+    this.#runs = numbers(runsAt, runs * RUN_NUMBERS);
+    this.#recordsAt = (runsAt + this.#runs.byteLength) / Uint32Array.BYTES_PER_ELEMENT;
+    this.#headersAt = this.#recordsAt + length * RECORD_WORDS;
+    this.#namesAt = this.#headersAt + (head[HEAD_HEADERS] as number) * HEADER_WORDS;
+  }
+
+  /** Records of one partition that follow one another. */
+  runs(): Run[] {
+    const runs: Run[] = [];
+    for (let start = 0; start < this.length;) {
+      const slot = this.slot(start);
+      let end = start + 1;
+      while (end < this.length && this.slot(end) === slot) end++;
+      const at = runs.length * RUN_NUMBERS;
+      runs.push({
+        slot,
+        start,
+        end,
+        highWatermark: this.#runs[at + RUN_HIGH_WATERMARK] as Long,
+        broker: Number(this.#runs[at + RUN_BROKER]),
+      });
+      start = end;
+    }
+    return runs;
+  }
+
+  #word(index: number, field: number): number {
+    return this.#words[this.#recordsAt + index * RECORD_WORDS + field] as number;
+  }
+
+  /** Number of the partition's current assignment. */
+  slot(index: number): number {
+    return this.#word(index, RECORD_SLOT);
+  }
+
+  /** Position among the records of that assignment. */
+  sequence(index: number): number {
+    return this.#word(index, RECORD_SEQUENCE);
+  }
+
+  /** `REQUEST`, `REPLY_ERROR`, `REPLY_DISPOSED`, `LOG_APPEND_TIME`, and the kinds of key and value. */
+  flags(index: number): number {
+    return this.#word(index, RECORD_FLAGS);
+  }
+
+  /** Slot of the pending request that a reply answers. */
+  requestSlot(index: number): number {
+    return this.#word(index, RECORD_REQUEST_SLOT);
+  }
+
+  /** Generation of that slot. */
+  requestGeneration(index: number): number {
+    return this.#word(index, RECORD_REQUEST_GENERATION);
+  }
+
+  /** Bytes of key, value and headers. */
+  size(index: number): number {
+    return this.#word(index, RECORD_SIZE);
+  }
+
+  /** The offset, as kafkajs writes it. */
+  offset(index: number): string {
+    return String(this.#times[index * TIME_NUMBERS + TIME_OFFSET]);
+  }
+
+  /** The offset, to calculate with. */
+  long(index: number): Long {
+    return this.#times[index * TIME_NUMBERS + TIME_OFFSET] as Long;
+  }
+
+  /** The timestamp in milliseconds, as kafkajs writes it. */
+  timestamp(index: number): string {
+    return String(this.#times[index * TIME_NUMBERS + TIME_TIMESTAMP]);
+  }
+
+  /** The key's bytes. */
+  key(index: number): Buffer | null {
+    return this.#field(
+      this.#word(index, RECORD_KEY_START),
+      this.#word(index, RECORD_KEY_LENGTH),
+      this.flags(index),
+    );
+  }
+
+  /** The value's bytes. */
+  value(index: number): Buffer | null {
+    const kind = this.flags(index) >> VALUE_SHIFT;
+    return this.#field(this.#word(index, RECORD_VALUE_START), this.#word(index, RECORD_VALUE_LENGTH), kind);
+  }
+
+  /** The key as NestJS decodes it. */
+  decodedKey(index: number): unknown {
+    const start = this.#base + this.#word(index, RECORD_KEY_START);
+    return decode(this.#bytes, start, this.#word(index, RECORD_KEY_LENGTH), this.flags(index));
+  }
+
+  /** The value as NestJS decodes it. */
+  decodedValue(index: number): unknown {
+    const at = this.#recordsAt + index * RECORD_WORDS;
+    const words = this.#words;
+    return decode(
+      this.#bytes,
+      this.#base + (words[at + RECORD_VALUE_START] as number),
+      words[at + RECORD_VALUE_LENGTH] as number,
+      (words[at + RECORD_FLAGS] as number) >> VALUE_SHIFT,
+    );
+  }
+
+  #field(start: number, length: number, kind: number): Buffer | null {
+    if ((kind & KIND_MASK) === NULL) return null;
+    return this.#bytes.subarray(this.#base + start, this.#base + start + length);
+  }
+
+  #name(index: number): string {
+    this.#names ??= [];
+    let name = this.#names[index];
+    if (name === undefined) {
+      const at = this.#namesAt + index * NAME_WORDS;
+      const start = this.#base + (this.#words[at + NAME_START] as number);
+      name = this.#bytes.toString('utf8', start, start + (this.#words[at + NAME_LENGTH] as number));
+      this.#names[index] = name;
+    }
+    return name;
+  }
+
+  /** The headers' bytes; a header that occurs more than once is an array, as in kafkajs. */
+  headers(index: number): IHeaders {
+    const headers: Record<string, unknown> = {};
+    this.#eachHeader(index, (name, start, length, kind) => {
+      const value = this.#field(start, length, kind);
+      if (!(name in headers)) headers[name] = value;
+      else if (!Object.hasOwn(headers, name)) setOwn(headers, name, value);
+      else if (Array.isArray(headers[name])) headers[name].push(value);
+      else headers[name] = [headers[name], value];
+    });
+    return headers as IHeaders;
+  }
+
+  /** The headers' bytes, each of them in its place. */
+  rawHeaders(index: number): RawHeader[] {
+    const headers: RawHeader[] = [];
+    this.#eachHeader(index, (name, start, length, kind) => {
+      headers.push([name, this.#field(start, length, kind)]);
+    });
+    return headers;
+  }
+
+  /** The headers as NestJS decodes them; a repeated one is the comma-joined text that an array's `toString` gives. */
+  decodedHeaders(index: number): Record<string, unknown> {
+    const headers: Record<string, unknown> = {};
+    let repeated: Set<string> | undefined;
+    this.#eachHeader(index, (name, start, length, kind) => {
+      if (!(name in headers)) headers[name] = decode(this.#bytes, this.#base + start, length, kind);
+      else if (Object.hasOwn(headers, name)) (repeated ??= new Set()).add(name);
+      else setOwn(headers, name, decode(this.#bytes, this.#base + start, length, kind));
+    });
+    if (repeated) for (const name of repeated) headers[name] = this.#joined(index, name);
+    return headers;
+  }
+
+  /** A repeated header as NestJS decodes it. */
+  #joined(index: number, wanted: string): unknown {
+    const texts: string[] = [];
+    this.#eachHeader(index, (name, start, length, kind) => {
+      if (name === wanted) texts.push(this.#text(start, length, kind));
+    });
+    const joined = texts.join(',');
+    return joined.startsWith('{') || joined.startsWith('[') ? parseOrKeep(joined) : joined;
+  }
+
+  #text(start: number, length: number, kind: number): string {
+    // null in an array's toString() is the empty string.
+    if ((kind & KIND_MASK) === NULL) return '';
+    return this.#bytes.toString('utf8', this.#base + start, this.#base + start + length);
+  }
+
+  #eachHeader(
+    index: number,
+    visit: (name: string, start: number, length: number, kind: number) => void,
+  ): void {
+    const count = this.#word(index, RECORD_HEADER_COUNT);
+    let at = this.#headersAt + this.#word(index, RECORD_FIRST_HEADER) * HEADER_WORDS;
+    const words = this.#words;
+    for (let i = 0; i < count; i++, at += HEADER_WORDS) {
+      visit(
+        this.#name(words[at + HEADER_NAME] as number),
+        words[at + HEADER_START] as number,
+        words[at + HEADER_LENGTH] as number,
+        words[at + HEADER_KIND] as number,
+      );
+    }
+  }
+
+  /** The decoded error header of a reply that has `REPLY_ERROR`; one that is repeated as a repeated header is decoded. */
+  replyError(index: number): unknown {
+    return this.decodedHeaders(index)[ERROR_HEADER];
+  }
+
+  /** Whether the value starts with a zero byte, as schema payloads do. */
+  isBinary(index: number): boolean {
+    return ((this.flags(index) >> VALUE_SHIFT) & KIND_MASK) === BINARY;
+  }
+}

@@ -1,0 +1,151 @@
+import type { IHeaders } from '../kafkajs/types/index.js';
+
+/** A key or value as it goes out. */
+export type Field = string | Uint8Array | null | undefined;
+
+/** A record as it goes out. */
+export interface OutgoingRecord {
+  key?: Field;
+  value?: Field;
+  headers?: IHeaders | undefined;
+  /** Headers in this order, names repeated as they come; before {@link headers}. */
+  rawHeaders?: readonly (readonly [name: string, value: Field])[];
+  partition?: number | null | undefined;
+  timestamp?: string | number | undefined;
+}
+
+/** A key, value or header as it was read. */
+export type ReadField = string | Uint8Array | null;
+
+/**
+ * What was read of records, flat: for each its partition (-1: the partitioner chooses), its timestamp (undefined: now), key, value, the
+ * number of its headers, and their names and values. Nothing in it calls the application when it is looked at.
+ */
+export type ReadFields = (ReadField | number | bigint | undefined)[];
+
+/** Partition that stands for "the partitioner chooses": as an unsigned number the one of `src/codec/outgoing.rs`. */
+const NO_PARTITION = -1;
+/** Places in {@link ReadFields} of what a record has before its headers. */
+export const PARTITION = 0;
+export const TIMESTAMP = 1;
+export const KEY = 2;
+export const VALUE = 3;
+export const HEADER_COUNT = 4;
+export const HEADERS = 5;
+
+const MOST_PARTITION = 0x7fffffff;
+const MOST_TIMESTAMP = 2n ** 63n - 1n;
+const LEAST_TIMESTAMP = -(2n ** 63n);
+/** Numbers as texts that are exact as numbers. */
+const SHORT_NUMBER = /^-?\d{1,15}$/;
+
+/**
+ * Reads a record, once, to the end of `fields`, whose first `at` places are taken; answers where the next one goes. All that an
+ * application's own objects can do (getters, iterators, proxies) happens here: whatever is called may send other records.
+ *
+ * @throws TypeError, naming the field, for what is no text and no bytes, for a timestamp that is no whole number of milliseconds,
+ * and for a partition that is none.
+ */
+export function readMessage(fields: ReadFields, at: number, record: OutgoingRecord): number {
+  const { key, value, headers, rawHeaders, partition, timestamp } = record;
+  fields[at + PARTITION] = partition === null || partition === undefined ? NO_PARTITION : placeOf(partition);
+  fields[at + TIMESTAMP] = timestamp === undefined || timestamp === null ? undefined : timeOf(timestamp);
+  fields[at + KEY] = fieldOf(key, 'key');
+  fields[at + VALUE] = fieldOf(value, 'value');
+  let next = at + HEADERS;
+  if (rawHeaders !== undefined) {
+    for (const [name, item] of rawHeaders) next = readHeader(fields, next, name, item);
+  }
+  for (const name in headers) {
+    // As in kafkajs, what a prototype has is none of the message's.
+    if (!Object.hasOwn(headers, name)) continue;
+    const header = headers[name];
+    if (header === undefined) continue;
+    if (Array.isArray(header)) for (const item of header) next = readHeader(fields, next, name, item);
+    else next = readHeader(fields, next, name, header);
+  }
+  fields[at + HEADER_COUNT] = (next - at - HEADERS) >>> 1;
+  return next;
+}
+
+function readHeader(fields: ReadFields, at: number, name: string, value: Field): number {
+  fields[at] = name;
+  fields[at + 1] = typeof value === 'string' ? value : headerOf(value, name);
+  return at + 2;
+}
+
+function headerOf(value: Field, name: string): ReadField {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Uint8Array) return value;
+  throw refusal(`header "${name}"`, 'a string or a Buffer', value);
+}
+
+function fieldOf(value: Field, name: string): ReadField {
+  if (typeof value === 'string') return value;
+  if (value === null || value === undefined) return null;
+  if (value instanceof Uint8Array) return value;
+  throw refusal(name, 'a string or a Buffer', value);
+}
+
+/** What JavaScript takes for a partition's number when it indexes kafkajs's table of partitions. */
+function placeOf(partition: unknown): number {
+  const isNumber = typeof partition === 'number' || typeof partition === 'bigint';
+  const number = isNumber || (typeof partition === 'string' && partition !== '') ? Number(partition) : -1;
+  if (Number.isInteger(number) && number >= 0 && number <= MOST_PARTITION) return number;
+  throw refusal('partition', 'a whole number from 0 on', partition);
+}
+
+/** A timestamp as it is written; kafkajs takes the same through `BigInt()`, and more that is no time. */
+function timeOf(timestamp: unknown): number | bigint {
+  if (typeof timestamp === 'number' && Number.isSafeInteger(timestamp)) return timestamp;
+  if (typeof timestamp === 'string' && SHORT_NUMBER.test(timestamp)) return Number(timestamp);
+  const time = wholeNumber(timestamp);
+  if (time !== undefined && time >= LEAST_TIMESTAMP && time <= MOST_TIMESTAMP) return time;
+  throw refusal('timestamp', 'a whole number of milliseconds since 1970, of 64 bits', timestamp);
+}
+
+function wholeNumber(timestamp: unknown): bigint | undefined {
+  if (typeof timestamp === 'bigint') return timestamp;
+  if (typeof timestamp === 'number') return Number.isInteger(timestamp) ? BigInt(timestamp) : undefined;
+  if (timestamp instanceof Date) {
+    const time = Date.prototype.getTime.call(timestamp);
+    return Number.isNaN(time) ? undefined : BigInt(time);
+  }
+  if (typeof timestamp !== 'string' || timestamp.trim() === '') return undefined;
+  try {
+    return BigInt(timestamp);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A field's refusal, until it is known of which message. */
+class FieldRefusal extends Error {
+  constructor(
+    readonly what: string,
+    readonly wanted: string,
+    readonly received: string,
+  ) {
+    super();
+  }
+}
+
+function refusal(what: string, wanted: string, value: unknown): FieldRefusal {
+  return new FieldRefusal(what, wanted, describe(value));
+}
+
+/** A value in an error: short, and without calling what the application has made of it. */
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === 'object') return value === null ? 'null' : 'an object';
+  return typeof value === 'function' ? 'a function' : `type ${typeof value} (${String(value)})`;
+}
+
+/** The error for the application: where `error` is about a field, it names the message by its topic and its place in the send. */
+export function refusedMessage(error: unknown, topic?: string, index?: number): unknown {
+  if (!(error instanceof FieldRefusal)) return error;
+  const { what, wanted, received } = error;
+  const to = topic === undefined ? '' : ` to ${topic}`;
+  const place = index === undefined ? '' : ` (index ${index} of its send)`;
+  return new TypeError(`The ${what} of a message${to}${place} must be ${wanted}. Received ${received}`);
+}

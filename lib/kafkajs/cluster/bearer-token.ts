@@ -1,0 +1,61 @@
+import { call, type NativeAdmin, type NativeConsumer, type NativeProducer } from '../../native/index.js';
+import { own } from '../../application/callbacks.js';
+import { KafkaJSSASLAuthenticationError } from '../errors/index.js';
+import type { Logger, OauthbearerProviderResponse } from '../types/index.js';
+
+/** What the application answers tokens with. */
+export type BearerProvider = () => Promise<OauthbearerProviderResponse>;
+
+/** Who takes a token, or the reason why there is none. */
+type TokenTaker = Pick<
+  NativeProducer | NativeConsumer | NativeAdmin,
+  'setBearerToken' | 'setBearerTokenFailure'
+>;
+
+/** Answers the core's wish for a token. A failure is the reason that `connect()` gives; the core asks again after ten seconds. */
+export function supplyToken(provider: BearerProvider | undefined, native: TokenTaker, logger: Logger): void {
+  const supply = async (): Promise<void> => {
+    const answer: unknown = await provider?.();
+    call(() => native.setBearerToken(tokenOf(answer)));
+  };
+  own(supply(), ({ message }) => {
+    logger.error(`No token for SASL OAUTHBEARER: ${message}`);
+    // Fails where the client was closed meanwhile: nobody needs the token any more.
+    native.setBearerTokenFailure(message);
+  });
+}
+
+/** What librdkafka wants to know of a token; of a JWT the token itself tells it. */
+export function tokenOf(answer: unknown): Parameters<NativeProducer['setBearerToken']>[0] {
+  const { value, lifetime, principal, extensions } = (answer ?? {}) as Partial<OauthbearerProviderResponse>;
+  if (typeof value !== 'string' || value === '') {
+    throw new KafkaJSSASLAuthenticationError('sasl.oauthBearerProvider must answer { value }, the token');
+  }
+  const claims = lifetime === undefined || principal === undefined ? claimsOf(value) : undefined;
+  const until = lifetime ?? Number(claims?.['exp']) * 1000;
+  if (!Number.isFinite(until)) {
+    const what = claims === undefined ? 'is no JWT' : 'is a JWT without "exp"';
+    throw new KafkaJSSASLAuthenticationError(
+      `The token of sasl.oauthBearerProvider ${what}: answer { value, lifetime } with the time until which it is good, in milliseconds since the epoch`,
+    );
+  }
+  const subject = principal ?? claims?.['sub'];
+  return {
+    value,
+    lifetime: String(Math.min(Math.floor(until), Number.MAX_SAFE_INTEGER)),
+    principal: typeof subject === 'string' ? subject : '',
+    extensions: Object.entries(extensions ?? {}).flat(),
+  };
+}
+
+/** The claims of a JWT; undefined for another token. */
+function claimsOf(token: string): Record<string, unknown> | undefined {
+  const [, payload, ...rest] = token.split('.');
+  if (payload === undefined || rest.length !== 1) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,112 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorOf, type Failure } from '../../native/index.js';
+import type { CoreEvent } from '../../native/core-events.js';
+import type { KafkaJSError } from '../errors/index.js';
+import { outOfRetries } from '../retry/out-of-retries.js';
+import type { ResolvedRetry } from '../retry/retry.js';
+
+/** librdkafka's `_ALL_BROKERS_DOWN` says that, not why. */
+const ALL_BROKERS_DOWN = -187;
+/** librdkafka's `_AUTHENTICATION`: more than that nobody answered. */
+const AUTHENTICATION = -169;
+/** How long after a failure its reason may come, in milliseconds. */
+const LAST_WORD = 250;
+/** OpenSSL's words when a certificate is refused. librdkafka's code is then `_SSL`, or `_TRANSPORT` where the handshake took one step. */
+const VERIFICATION = /certificate verify failed/;
+
+/** What librdkafka's log says when a certificate is refused (src/binding/librdkafka/certificate.rs). */
+const REFUSED_CERTIFICATE = /Certificate \(subject=(.*), issuer=.*\) verification callback failed: (.*)$/;
+
+/**
+ * librdkafka's log of a connection that the broker has closed. Before the broker's name it says what was spoken, unless that is neither
+ * TLS nor SASL. librdkafka makes no error of it: connections are closed all the time.
+ */
+const CLOSED =
+  /: (?:(?<protocol>[a-z_]+):\/\/)?\S+: Disconnected.* \(after (?<age>\d+)ms in state (?<state>UP|APIVERSION_QUERY)\b/;
+/** One that has been used for longer was not closed for what it is, in milliseconds. librdkafka's own measure. */
+const AT_ONCE = 2000;
+const WITHOUT_SASL = 'the broker closed the connection at the first request without SASL';
+const WITHOUT_TLS = 'the broker closed the connection at the first request without TLS';
+
+/** Why a connection is closed at once: by what was spoken, and how far it came. */
+function whyClosed(message: string): string | undefined {
+  const { protocol = '', age, state } = CLOSED.exec(message)?.groups ?? {};
+  if (state === undefined || Number(age) > AT_ONCE) return undefined;
+  if (state === 'UP' && !protocol.startsWith('sasl')) return WITHOUT_SASL;
+  if (state === 'APIVERSION_QUERY' && !protocol.endsWith('ssl')) return WITHOUT_TLS;
+  return undefined;
+}
+
+/** The broker's answer to SASL where its listener knows none. kafkajs does not count it as refused credentials. */
+const NO_SASL = /not valid in current SASL state/i;
+/** Its number in the protocol: ILLEGAL_SASL_STATE. */
+const ILLEGAL_SASL_STATE = 34;
+
+/** What to do about OpenSSL's and librdkafka's reasons, where they are known. */
+const WAYS_OUT: readonly (readonly [reason: RegExp, wayOut: string])[] = [
+  [/request without SASL$/, 'the listener wants SASL: give client.sasl, or connect to one without'],
+  [/request without TLS$/, 'the listener speaks TLS: set client.ssl, or connect to one without'],
+  [/expired|not yet valid/, 'renew it, or set the clock of this machine'],
+  [
+    /mismatch/,
+    'let the brokers advertise a name of their certificate, or give client.ssl.checkServerIdentity: () => undefined',
+  ],
+  [/issuer|self.signed|verify the first/, 'give the certificate of its authority as client.ssl.ca'],
+  [
+    /alert bad certificate|certificate required|authentication might be required/,
+    'the broker wants a certificate that it trusts: give client.ssl.cert and client.ssl.key',
+  ],
+  [
+    /PLAINTEXT broker listener|wrong version number|closed by peer .*SSL_HANDSHAKE/,
+    'the listener speaks no TLS: leave out client.ssl',
+  ],
+];
+
+/** Why a connection is not made: the last word of librdkafka's that tells. */
+export class ConnectionTrouble {
+  #reason: string | undefined;
+  #certificate: string | undefined;
+
+  /** Remembers what an event of the core says about it. */
+  note(event: CoreEvent): void {
+    if (event.type === 'log') {
+      const [, subject, reason] = REFUSED_CERTIFICATE.exec(event.message) ?? [];
+      if (reason !== undefined) {
+        this.#certificate = `the broker's certificate (${subject}) is not accepted: ${reason}`;
+      }
+      this.#reason = whyClosed(event.message) ?? this.#reason;
+    } else if (event.type === 'error' && event.code !== ALL_BROKERS_DOWN) {
+      this.#reason = event.message;
+    }
+  }
+
+  /** Resolves when a reason is known, or none will come any more: it may be told after the failure, by another thread. */
+  async lastWord(): Promise<void> {
+    if (this.#reason === undefined) await delay(LAST_WORD);
+  }
+
+  /**
+   * The error of a connection that was not made: of one that could be tried again, what kafkajs rejects with when it has been, often
+   * enough.
+   */
+  error(failure: Failure, brokers: string | undefined, timeout: number, retry: ResolvedRetry): KafkaJSError {
+    const error = this.#last(failure, brokers, timeout);
+    return error.retriable ? outOfRetries(error, retry) : error;
+  }
+
+  #last(failure: Failure, brokers: string | undefined, timeout: number): KafkaJSError {
+    if (failure.code === AUTHENTICATION && NO_SASL.test(failure.message)) {
+      const message = `the listener of ${brokers} takes no SASL: leave out client.sasl, or connect to one with SASL`;
+      return errorOf({ ...failure, code: ILLEGAL_SASL_STATE, message });
+    }
+    if (failure.code === AUTHENTICATION) {
+      return errorOf({ ...failure, message: `no broker of ${brokers} let us in: ${failure.message}` });
+    }
+    const said = this.#reason;
+    const reason = said !== undefined && VERIFICATION.test(said) ? (this.#certificate ?? said) : said;
+    const message = `no broker of ${brokers} answered within ${timeout} ms`;
+    if (reason === undefined) return errorOf({ ...failure, message });
+    const wayOut = WAYS_OUT.find(([pattern]) => pattern.test(reason))?.[1];
+    return errorOf({ ...failure, message: `${message} (${reason}${wayOut ? `; ${wayOut}` : ''})` });
+  }
+}

@@ -1,0 +1,50 @@
+import type { IncomingBatch } from '../../codec/incoming.js';
+import { PackedBatch } from './batch.js';
+import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
+import type { Lane, Segment } from '../../runner/lane.js';
+
+const { START_BATCH_PROCESS, END_BATCH_PROCESS, FETCH_START, FETCH } = consumerEvents;
+
+/** kafkajs's events of a batch on its way: from a broker, and through the handler. Without listeners they cost nothing. */
+export class BatchEvents {
+  readonly #emitter: InstrumentationEmitter;
+  /** When the present fetch of each broker began. */
+  readonly #fetches = new Map<number, number>();
+
+  constructor(emitter: InstrumentationEmitter) {
+    this.#emitter = emitter;
+  }
+
+  /**
+   * Records have come from brokers. librdkafka fetches ahead and tells nobody, so a fetch is here what ends with such a batch, and
+   * begins when the one before it has ended.
+   */
+  fetched(batch: IncomingBatch): void {
+    if (!this.#emitter.listens(FETCH) && !this.#emitter.listens(FETCH_START)) return;
+    const now = Date.now();
+    for (const nodeId of new Set(batch.runs().map(({ broker }) => broker))) {
+      const started = this.#fetches.get(nodeId);
+      if (started === undefined) this.#emitter.emit(FETCH_START, { nodeId });
+      // kafkajs has no number of batches either, and says 0.
+      this.#emitter.emit(FETCH, { numberOfBatches: 0, duration: now - (started ?? now), nodeId });
+      this.#fetches.set(nodeId, now);
+      this.#emitter.emit(FETCH_START, { nodeId });
+    }
+  }
+
+  /** The consumer has stopped: nothing is being fetched. */
+  stopped(): void {
+    this.#fetches.clear();
+  }
+
+  /** A handler is about to get what is left of a segment; the answer is called when it has handled it. */
+  begin(lane: Lane, segment: Segment): (() => void) | undefined {
+    if (!this.#emitter.listens(START_BATCH_PROCESS) && !this.#emitter.listens(END_BATCH_PROCESS)) {
+      return undefined;
+    }
+    const batch = new PackedBatch(lane, segment).describe();
+    const started = Date.now();
+    this.#emitter.emit(START_BATCH_PROCESS, batch);
+    return () => this.#emitter.emit(END_BATCH_PROCESS, { ...batch, duration: Date.now() - started });
+  }
+}

@@ -1,0 +1,94 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConsumerSettings } from '../../options/consumer.js';
+import { errorFrom } from '../../values/describe.js';
+import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from '../errors/index.js';
+import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
+import type { GroupLog } from '../group/log.js';
+import type { Lane } from '../../runner/lane.js';
+import type { Logger } from '../types/index.js';
+
+/** What crashes, and starts again. */
+export interface Crashing {
+  /** Begins a crash; the signal tells that somebody has stopped the consumer. Undefined: it does not run, or has crashed already. */
+  interrupt(): AbortSignal | undefined;
+  /** Stops running. */
+  close(): Promise<unknown>;
+  /** It does not start again by itself. */
+  end(): void;
+  /** Starts again. */
+  startAgain(): Promise<void>;
+}
+
+/** What the recovery of a consumer works with. */
+export interface RecoveryOptions {
+  readonly settings: ConsumerSettings;
+  readonly emitter: InstrumentationEmitter;
+  readonly logger: Logger;
+  readonly log: GroupLog;
+}
+
+/** kafkajs's crash: the consumer stops, tells, and starts again after a while unless `restartOnFailure` says no. */
+export class CrashRecovery {
+  readonly #consumer: Crashing;
+  readonly #options: RecoveryOptions;
+
+  constructor(consumer: Crashing, options: RecoveryOptions) {
+    this.#consumer = consumer;
+    this.#options = options;
+  }
+
+  /**
+   * The consumer cannot go on; with a lane, because a message of it has failed too often. Resolves when it runs again, or will not by
+   * itself.
+   */
+  async crash(cause: unknown, lane?: Lane): Promise<void> {
+    const signal = this.#consumer.interrupt();
+    if (signal === undefined) return;
+    const { settings, emitter, logger, log } = this.#options;
+    const { groupId } = settings;
+    const original = errorFrom(cause);
+    let error = original;
+    if (lane) {
+      const { retries, retryTime } = lane;
+      error = new KafkaJSNumberOfRetriesExceeded(original, { retryCount: retries - 1, retryTime });
+    }
+    log.crash(error);
+    await this.#consumer.close();
+    if (signal.aborted) return;
+    emitter.emit(consumerEvents.DISCONNECT);
+    const retriable =
+      error instanceof KafkaJSNumberOfRetriesExceeded || (isKafkaError(error) && error.retriable);
+    const restart = await this.#restarts(error, retriable);
+    if (signal.aborted) return;
+    if (!restart) this.#consumer.end();
+    emitter.emit(consumerEvents.CRASH, { error, groupId, restart });
+    if (!restart || signal.aborted) return;
+    const wait = lane?.retryTime || settings.retry.initialRetryTime;
+    logger.error(`Restarting the consumer in ${wait}ms`, { groupId });
+    await this.#restart(wait, signal);
+  }
+
+  async #restart(wait: number, signal: AbortSignal): Promise<void> {
+    try {
+      await delay(wait, undefined, { signal });
+      await this.#consumer.startAgain();
+    } catch (error) {
+      // A consumer that fails to start again crashes again.
+      if (!signal.aborted) await this.crash(error);
+      return;
+    }
+    if (!signal.aborted) this.#options.emitter.emit(consumerEvents.CONNECT);
+  }
+
+  async #restarts(error: Error, retriable: boolean): Promise<boolean> {
+    if (!retriable) return false;
+    const { restartOnFailure } = this.#options.settings;
+    if (!restartOnFailure) return true;
+    try {
+      return await restartOnFailure(error);
+    } catch (e) {
+      this.#options.log.restartCallbackFailed(e, error);
+      return true;
+    }
+  }
+}

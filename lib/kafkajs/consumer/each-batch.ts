@@ -1,0 +1,63 @@
+import { HandlerBatch, indexOf } from './batch.js';
+import type { Lane } from '../../runner/lane.js';
+import { long } from '../../values/long.js';
+import { handlerControls, type HandlerOwner } from './each-message.js';
+import type { ResolvedOffsets } from './resolved-offsets.js';
+import type { BatchHandler } from '../../runner/record-handler.js';
+import type { ConsumerRunConfig, Offsets, TopicPartitionOffset } from '../types/index.js';
+
+/** What a batch handler needs of its consumer. */
+export interface BatchOwner {
+  readonly consumer: HandlerOwner & { commitOffsets(offsets: TopicPartitionOffset[]): Promise<void> };
+  /** Whether the consumer has not been asked to stop. */
+  readonly isRunning: () => boolean;
+}
+
+const flat = (offsets: Offsets): TopicPartitionOffset[] =>
+  offsets.topics.flatMap(({ topic, partitions }) =>
+    partitions.map(({ partition, offset }) => ({ topic, partition, offset })),
+  );
+
+/** `run()`'s `eachBatch` as a handler of packed records. */
+export function eachBatchHandler(
+  { consumer, isRunning }: BatchOwner,
+  offsets: ResolvedOffsets,
+  config: ConsumerRunConfig & Required<Pick<ConsumerRunConfig, 'eachBatch'>>,
+): BatchHandler {
+  const { eachBatch, eachBatchAutoResolve = true, autoCommitInterval, autoCommitThreshold } = config;
+  const conditions = { interval: autoCommitInterval, threshold: autoCommitThreshold };
+  const commitIfDue = async (): Promise<void> => {
+    if (!offsets.isDue(conditions)) return;
+    const uncommitted = flat(offsets.uncommitted());
+    // kafkajs counts the interval from here too.
+    if (uncommitted.length === 0) offsets.committed([]);
+    else await consumer.commitOffsets(uncommitted);
+  };
+  return async (lane: Lane, segment, resolve) => {
+    const start = segment.index;
+    const batch = new HandlerBatch(lane, segment);
+    offsets.begin(lane, batch.firstOffset());
+    // A handler that was told to stop has not seen the rest: that must not count as resolved.
+    let toldToStop = false;
+    const told = (stop: boolean): boolean => {
+      toldToStop ||= stop;
+      return stop;
+    };
+    const resolveOffset = (offset: string): void => {
+      const index = indexOf(segment, start, long(offset));
+      if (index < segment.index) return;
+      resolve(index);
+      offsets.resolve(lane, segment.batch.offset(index));
+    };
+    await eachBatch({
+      batch,
+      resolveOffset,
+      ...handlerControls(consumer, lane),
+      commitOffsetsIfNecessary: (given) => (given ? consumer.commitOffsets(flat(given)) : commitIfDue()),
+      uncommittedOffsets: () => offsets.uncommitted(),
+      isRunning: () => !told(!isRunning()),
+      isStale: () => told(lane.halted),
+    });
+    if (eachBatchAutoResolve && !toldToStop) resolveOffset(batch.lastOffset());
+  };
+}

@@ -1,0 +1,32 @@
+import type { NativeConsumer } from '../../native/index.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { RecordHandler } from '../../runner/record-handler.js';
+import type { ResolvedRetry } from '../retry/retry.js';
+import type { RunnerOptions } from '../../runner/runner.js';
+import type { TopicPartition } from '../types/index.js';
+
+/** What NestJS's client and server do below kafkajs's surface. */
+export interface ConsumerInternals {
+  /** Handles packed records instead of `eachMessage`. */
+  handleRecord?: RecordHandler;
+  /** Asked about each failed delivery; false when the record is to come again. */
+  recover?: RunnerOptions['recover'];
+  /** What a handler has thrown, where what came out of it is something else. */
+  originalError?: (outcome: unknown) => unknown;
+  /** Waits between the deliveries of a record, instead of those of the options' `retry`. */
+  retry?: ResolvedRetry;
+  /** Takes the replies to pending requests instead of records. */
+  onReplies?: (batch: IncomingBatch) => void;
+  /** Whether the replies' partitions are chosen here instead of by a group. */
+  assigned?: boolean;
+  /** How long a request waits for its first reply, in milliseconds. */
+  replyTimeout?: number | undefined;
+  /** Told of requests that have waited too long, as slots and generations. */
+  onRequestsExpired?: (requests: [slot: number, generation: number][]) => void;
+  /** Told of the binding's consumer, of each one when the consumer is started again. */
+  created?: (native: NativeConsumer) => void;
+  /** The binding's consumer is closed: nothing more comes of it. */
+  closed?: () => void;
+  /** The partitions that replies go to, and all that are read, after each assignment. */
+  onReplyPartitions?: (partitions: Record<string, number>, owned: readonly TopicPartition[]) => void;
+}

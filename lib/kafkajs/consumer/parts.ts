@@ -1,0 +1,60 @@
+import { consumerProperties, type ConsumerSettings } from '../../options/consumer.js';
+import type { NativeConsumer } from '../../native/index.js';
+import { BatchEvents } from './batch-events.js';
+import { Brokers } from '../cluster/brokers.js';
+import { InstrumentationEmitter } from '../instrumentation/emitter.js';
+import { GroupDivision } from '../group/leader-assignment.js';
+import { GroupLog } from '../group/log.js';
+import { Membership } from '../group/membership.js';
+import { NetworkEvents } from '../instrumentation/consumer-requests.js';
+import { PausedPartitions } from './paused-partitions.js';
+import { Subscriptions } from '../group/subscriptions.js';
+import type { ConsumerConfig, KafkaConfig, Logger } from '../types/index.js';
+
+/** What a consumer is made of that outlasts its handles and its runs, and knows nothing of either. */
+export interface ConsumerParts {
+  readonly kafka: KafkaConfig;
+  readonly config: ConsumerConfig;
+  readonly settings: ConsumerSettings;
+  readonly logger: Logger;
+  readonly log: GroupLog;
+  readonly emitter: InstrumentationEmitter;
+  readonly batchEvents: BatchEvents;
+  readonly network: NetworkEvents;
+  readonly brokers: Brokers;
+  readonly subscriptions: Subscriptions;
+  readonly paused: PausedPartitions;
+  readonly membership: Membership;
+  /** The application's partition assigners. */
+  readonly division: GroupDivision | undefined;
+}
+
+/** Makes them; `native` is the consumer's present connection. */
+export function consumerParts(
+  kafka: KafkaConfig,
+  config: ConsumerConfig,
+  root: Logger,
+  native: () => NativeConsumer | undefined,
+): ConsumerParts {
+  const { settings } = consumerProperties(kafka, config);
+  const { groupId, clientId, partitionAssigners, requestTimeoutMs: requestTimeout } = settings;
+  const logger = root.namespace('Consumer');
+  const emitter = new InstrumentationEmitter('consumer', logger);
+  return {
+    kafka,
+    config,
+    settings,
+    logger,
+    log: new GroupLog(logger, groupId),
+    emitter,
+    batchEvents: new BatchEvents(emitter),
+    network: new NetworkEvents(emitter, clientId),
+    brokers: new Brokers(kafka, logger),
+    subscriptions: new Subscriptions(),
+    paused: new PausedPartitions(),
+    membership: new Membership(groupId, logger, emitter),
+    division:
+      partitionAssigners &&
+      new GroupDivision(partitionAssigners, { groupId, logger, requestTimeout, native }),
+  };
+}

@@ -1,0 +1,101 @@
+import { OwnContext } from '../../application/async-context.js';
+import type { ConsumerSettings } from '../../options/consumer.js';
+import type { MarkBuffer } from '../../codec/marks.js';
+import type { BatchEvents } from './batch-events.js';
+import type { ConsumerInternals } from './internals.js';
+import { eachBatchHandler, type BatchOwner } from './each-batch.js';
+import { eachMessageHandler } from './each-message.js';
+import {
+  HANDLER_RECOVERED,
+  HANDLER_TIMEOUT,
+  type InstrumentationEmitter,
+} from '../instrumentation/emitter.js';
+import type { GroupLog } from '../group/log.js';
+import { HandlerWatch } from '../../runner/handler-watch.js';
+import type { Lane } from '../../runner/lane.js';
+import { PartitionMemory } from '../../runner/partition-memory.js';
+import type { PausedPartitions } from './paused-partitions.js';
+import { ResolvedOffsets } from './resolved-offsets.js';
+import { Runner, type RunnerOptions } from '../../runner/runner.js';
+import type { ConsumerRunConfig, TopicPartitionOffset } from '../types/index.js';
+
+/** What records are handled with. */
+export interface RecordHandlingOptions extends BatchOwner {
+  readonly settings: ConsumerSettings;
+  readonly internals: ConsumerInternals;
+  readonly emitter: InstrumentationEmitter;
+  readonly batchEvents: BatchEvents;
+  readonly log: GroupLog;
+  readonly paused: PausedPartitions;
+  /** Takes the marks about handled records. */
+  readonly marks: MarkBuffer;
+  readonly onGiveUp: (error: unknown, lane: Lane) => void;
+  readonly onEscape: RunnerOptions['onEscape'];
+}
+
+/** How a consumer handles records: what outlasts its runs, and the makings of a runner for each of them. */
+export class RecordHandling {
+  readonly #options: RecordHandlingOptions;
+  readonly #memory = new PartitionMemory();
+  #run: { readonly config: ConsumerRunConfig; readonly context: OwnContext } | undefined;
+  /** Of the present run. */
+  #resolved = new ResolvedOffsets();
+
+  constructor(options: RecordHandlingOptions) {
+    this.#options = options;
+  }
+
+  /** A runner for one run. */
+  runner(config: ConsumerRunConfig): Runner {
+    // A run that starts again after a crash goes on in the context of the application's call.
+    if (this.#run?.config !== config) this.#run = { config, context: new OwnContext() };
+    const { context } = this.#run;
+    const { settings, internals, batchEvents, log, paused, marks, onGiveUp, onEscape } = this.#options;
+    const { recover, retry, originalError: original = (outcome: unknown) => outcome } = internals;
+    const resolved = new ResolvedOffsets();
+    this.#resolved = resolved;
+    return new Runner({
+      handler: this.#handler(config),
+      context,
+      onBatch: (lane, segment) => batchEvents.begin(lane, segment),
+      marks,
+      concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
+      retry: retry ?? settings.retry,
+      recover,
+      memory: this.#memory,
+      watch: this.#watch(),
+      isPaused: (topic, partition) => paused.has(topic, partition),
+      onRevoked: (lane) => resolved.forget(lane),
+      onFailure: (error, lane, offset) => log.handlerFailed(original(error), lane, offset),
+      onGiveUp: (error, lane) => onGiveUp(original(error), lane),
+      onEscape,
+    });
+  }
+
+  #watch(): HandlerWatch | undefined {
+    const { settings, emitter, log } = this.#options;
+    const { handlerTimeoutMs, groupId } = settings;
+    if (!handlerTimeoutMs) return undefined;
+    return new HandlerWatch(handlerTimeoutMs, {
+      slow: (handler) => {
+        log.handlerSlow(handler);
+        emitter.emit(HANDLER_TIMEOUT, { groupId, ...handler });
+      },
+      recovered: () => emitter.emit(HANDLER_RECOVERED, { groupId }),
+    });
+  }
+
+  #handler(config: ConsumerRunConfig): RunnerOptions['handler'] {
+    const { internals, consumer } = this.#options;
+    const { eachMessage, eachBatch } = config;
+    if (internals.handleRecord) return { each: internals.handleRecord };
+    // As in kafkajs, of both handlers that of messages is called.
+    if (eachMessage || !eachBatch) return { each: eachMessageHandler(consumer, eachMessage) };
+    return { batch: eachBatchHandler(this.#options, this.#resolved, { ...config, eachBatch }) };
+  }
+
+  /** Offsets were committed. */
+  committed(offsets: readonly TopicPartitionOffset[]): void {
+    this.#resolved.committed(offsets);
+  }
+}

@@ -1,0 +1,82 @@
+import { long, minus, plus, type Long } from '../../values/long.js';
+import type {
+  OffsetsByTopicPartition,
+  TopicOffsets,
+  TopicPartition,
+  TopicPartitionOffset,
+} from '../types/index.js';
+
+interface Progress extends TopicPartition {
+  /** The offset after the last resolved message. */
+  resolved: Long;
+  committed: Long;
+}
+
+/** When resolved offsets are to be committed without waiting for the end of a batch. */
+export interface CommitConditions {
+  /** Milliseconds since the last commit. */
+  readonly interval?: number | null | undefined;
+  /** Number of resolved messages. */
+  readonly threshold?: number | null | undefined;
+}
+
+/** What batch handlers have resolved of the assigned partitions, and what of it is committed; as kafkajs counts it. */
+export class ResolvedOffsets {
+  readonly #progress = new Map<string, Progress>();
+  #lastCommit = Date.now();
+
+  /** A handler is given messages from an offset on: what was before is committed, or none of its business. */
+  begin({ topic, partition }: TopicPartition, offset: string): void {
+    const key = `${topic}:${partition}`;
+    const known = this.#progress.get(key);
+    const from = long(offset);
+    // Offsets have gaps. After a seek backwards an earlier count says nothing.
+    if (known !== undefined && known.resolved <= from) return;
+    this.#progress.set(key, { topic, partition, resolved: from, committed: from });
+  }
+
+  /** Everything of the partition up to an offset is resolved. */
+  resolve({ topic, partition }: TopicPartition, offset: string): void {
+    const progress = this.#progress.get(`${topic}:${partition}`);
+    if (progress !== undefined) progress.resolved = plus(long(offset), 1);
+  }
+
+  /** Offsets were committed, on whosever behalf. */
+  committed(offsets: readonly TopicPartitionOffset[]): void {
+    this.#lastCommit = Date.now();
+    for (const { topic, partition, offset } of offsets) {
+      const progress = this.#progress.get(`${topic}:${partition}`);
+      if (progress !== undefined) progress.committed = long(offset);
+    }
+  }
+
+  /** The partition is not this member's any more: what others commit must not be overwritten. */
+  forget({ topic, partition }: TopicPartition): void {
+    this.#progress.delete(`${topic}:${partition}`);
+  }
+
+  /** kafkajs's `uncommittedOffsets()`: what is resolved and not committed, of all partitions. */
+  uncommitted(): OffsetsByTopicPartition {
+    const topics = new Map<string, TopicOffsets>();
+    for (const { topic, partition, resolved, committed } of this.#progress.values()) {
+      if (resolved === committed) continue;
+      const offsets = topics.get(topic) ?? { topic, partitions: [] };
+      offsets.partitions.push({ partition, offset: String(resolved) });
+      topics.set(topic, offsets);
+    }
+    return { topics: [...topics.values()] };
+  }
+
+  /** Whether kafkajs's `commitOffsetsIfNecessary()` would commit now. */
+  isDue({ interval, threshold }: CommitConditions): boolean {
+    const timeIsUp = interval != null && Date.now() >= this.#lastCommit + interval;
+    return timeIsUp || (threshold != null && this.#count() >= threshold);
+  }
+
+  #count(): number {
+    let count = 0;
+    for (const { resolved, committed } of this.#progress.values())
+      count += Number(minus(resolved, committed));
+    return count;
+  }
+}

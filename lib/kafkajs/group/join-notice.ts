@@ -1,0 +1,54 @@
+import type { ConsumerSettings } from '../../options/consumer.js';
+import { valueOf, type NativeConsumer } from '../../native/index.js';
+import { ignore, own } from '../../application/callbacks.js';
+import type { Logger } from '../types/index.js';
+
+/** How long a join may last before it is told of: members that are well have come by then, called by their heartbeats (3 s). */
+const ORDINARY = 5000;
+/** How many members are named. */
+const NAMED = 5;
+
+/** Where a join is told of that lasts. */
+export interface JoinNotice {
+  readonly native: NativeConsumer;
+  readonly settings: ConsumerSettings;
+  readonly logger: Logger;
+}
+
+/**
+ * Says what a join waits for when it does not end soon: there would be silence until the session of a member is over that was killed.
+ *
+ * @returns what ends the watch: the join has ended, in whichever way.
+ */
+export function noticeLongJoin({ native, settings, logger }: JoinNotice): () => void {
+  let isOver = false;
+  const tell = async (): Promise<void> => {
+    const group = await describe(native, settings);
+    if (isOver) return;
+    logger.warn(
+      `Still joining the group ${settings.groupId}${group}: the coordinator waits for members to join again. One that has gone without ` +
+        'leaving (a kill, or SIGTERM without app.enableShutdownHooks()) is waited for until its sessionTimeout is over, one with running ' +
+        'handlers at most for its rebalanceTimeout',
+      { groupId: settings.groupId },
+    );
+  };
+  const timer = setTimeout(() => own(tell(), ignore), ORDINARY);
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+  };
+}
+
+/** The group's state and members, as far as the coordinator tells them. */
+async function describe(native: NativeConsumer, settings: ConsumerSettings): Promise<string> {
+  try {
+    const group = valueOf(await native.describeGroup(settings.groupId, true, settings.requestTimeoutMs));
+    const names = group.members.map(({ clientId, clientHost }) => `${clientId} at ${clientHost}`);
+    const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : '';
+    const members = names.length === 0 ? '' : `, members: ${names.slice(0, NAMED).join(', ')}${more}`;
+    return ` (${group.state}${members})`;
+  } catch {
+    // Who may not describe the group, or whose coordinator does not answer, is told the rest.
+    return '';
+  }
+}

@@ -1,0 +1,121 @@
+import type { ConsumerSettings } from '../../options/consumer.js';
+import { valueOf, type NativeConsumer } from '../../native/index.js';
+import { assignReplies } from '../../rpc/assigned-replies.js';
+import { own } from '../../application/callbacks.js';
+import { KafkaJSNonRetriableError, type KafkaJSError, type KafkaJSProtocolError } from '../errors/index.js';
+import type { GroupDivision } from './leader-assignment.js';
+import type { GroupLog } from './log.js';
+import type { Membership } from './membership.js';
+import type { Subscriptions } from './subscriptions.js';
+import { watchForTopics } from './topic-watch.js';
+
+/** What a consumer joins its group with. */
+export interface GroupJoinOptions {
+  readonly settings: ConsumerSettings;
+  readonly subscriptions: Subscriptions;
+  readonly membership: Membership;
+  readonly division: GroupDivision | undefined;
+  readonly log: GroupLog;
+  /** Reads reply partitions without a group. */
+  readonly assigned: boolean;
+  /** Whether the consumer still runs on this one. */
+  readonly isCurrent: (native: NativeConsumer) => boolean;
+  /** Joining for topics that have appeared later has failed. */
+  readonly onEscape: (error: Error, native: NativeConsumer) => void;
+}
+
+/** Whether the coordinator does not let this client into the group. */
+const isRefusal = (error: KafkaJSError): boolean =>
+  (error as Partial<KafkaJSProtocolError>).type === 'GROUP_AUTHORIZATION_FAILED';
+
+/** The way into the group: from the topics to the first assignment. */
+export class GroupJoin {
+  readonly #options: GroupJoinOptions;
+  #waiting: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  /** The coordinator has refused this client before anybody waited, and librdkafka tells it once. */
+  #refused: { error: KafkaJSError; native: NativeConsumer } | undefined;
+
+  constructor(options: GroupJoinOptions) {
+    this.#options = options;
+  }
+
+  /** Joins; resolves when there is an assignment, or when there is no topic yet to join for. */
+  async join(native: NativeConsumer): Promise<void> {
+    const { settings, subscriptions, membership, log, assigned, isCurrent, onEscape } = this.#options;
+    const names = subscriptions.names();
+    if (names.length === 0) return;
+    const { allowAutoTopicCreation, requestTimeoutMs: timeout, clientId } = settings;
+    const ensured = valueOf(await native.ensureTopics(names, allowAutoTopicCreation, timeout));
+    const { missing, reasons, created, existing } = ensured;
+    subscriptions.meet([...missing, ...created], existing);
+    log.waitsFor(missing, reasons);
+    membership.joining();
+    if (assigned) {
+      const reader = { native, clientId, timeout, isCurrent: () => isCurrent(native) };
+      await assignReplies(reader, names, missing);
+      return;
+    }
+    if (this.#refused?.native === native) throw this.#refused.error;
+    if (missing.length > 0) own(this.#watch(native, missing), (error) => onEscape(error, native));
+    if (missing.length === names.length) return;
+    const ended = log.joining(native, settings);
+    try {
+      // Together: the refusal may come before librdkafka has taken the subscription, and must find somebody who waits for it.
+      await Promise.all([this.#assignment(), this.#subscribe(native, missing)]);
+    } finally {
+      ended();
+      this.#waiting = undefined;
+    }
+  }
+
+  #assignment(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  async #subscribe(native: NativeConsumer, missing: readonly string[]): Promise<void> {
+    const topics = this.#options.subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
+    this.#options.division?.announce(
+      native,
+      topics.map(({ topic }) => topic),
+    );
+    valueOf(await native.subscribe(topics));
+  }
+
+  /** Joins for topics that did not exist at the start when they have appeared. */
+  #watch(native: NativeConsumer, absent: readonly string[]): Promise<void> {
+    const { settings, log, isCurrent } = this.#options;
+    return watchForTopics(
+      native,
+      absent,
+      settings.requestTimeoutMs,
+      () => !isCurrent(native),
+      async (found, missing) => {
+        log.appeared(found);
+        await this.#subscribe(native, missing);
+      },
+    );
+  }
+
+  /** There is an assignment. */
+  succeeded(): void {
+    this.#refused = undefined;
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+
+  /** Nothing will come of it; false when nobody waits. */
+  failed(error: KafkaJSError, native?: NativeConsumer): boolean {
+    const waiting = this.#waiting;
+    if (native && isRefusal(error)) this.#refused = { error, native };
+    this.#waiting = undefined;
+    waiting?.reject(error);
+    return waiting !== undefined;
+  }
+
+  /** The consumer is closed. */
+  cancel(): void {
+    this.failed(new KafkaJSNonRetriableError('The consumer was stopped before it had joined its group'));
+  }
+}

@@ -1,0 +1,126 @@
+import type { NativeAssigner, NativeConsumer, NativeMemberAssignment } from '../../native/index.js';
+import { AssignerProtocol } from './assigner-protocol.js';
+import { own } from '../../application/callbacks.js';
+import { AssignerCluster } from '../cluster/cluster.js';
+import type { EventOf } from '../../native/core-events.js';
+import { KafkaJSNonRetriableError } from '../errors/index.js';
+import { whoRuns } from './partition-assigners.js';
+import type {
+  Assigner,
+  GroupMember,
+  GroupMemberAssignment,
+  Logger,
+  PartitionAssigner,
+} from '../types/index.js';
+
+/** What the assigners of one consumer are made with. */
+export interface DivisionOptions {
+  readonly groupId: string;
+  readonly logger: Logger;
+  /** Time limit of a request, in milliseconds. */
+  readonly requestTimeout: number;
+  /** The consumer's connections, while it has any. */
+  readonly native: () => NativeConsumer | undefined;
+}
+
+interface Candidate {
+  readonly assigner: Assigner;
+  readonly builtIn: boolean;
+}
+
+/**
+ * The partition assigners of a consumer: what it announces of each when it joins its group, and, when it is the leader, who gets which
+ * partition.
+ *
+ * An assigner is JavaScript, so the core asks and goes on: the group waits for the answer, as it waits for a leader whose answer is on
+ * its way, and no thread does.
+ */
+export class GroupDivision {
+  readonly #candidates: Candidate[];
+  readonly #cluster: AssignerCluster;
+  readonly #logger: Logger;
+
+  constructor(assigners: readonly PartitionAssigner[], options: DivisionOptions) {
+    const { groupId, logger, requestTimeout, native } = options;
+    const cluster = new AssignerCluster(native, requestTimeout);
+    this.#cluster = cluster;
+    this.#logger = logger;
+    this.#candidates = assigners.map((create) => ({
+      assigner: checked(create({ cluster, groupId, logger })),
+      builtIn: whoRuns(create) === 'core',
+    }));
+    const names = this.#candidates.map(({ assigner }) => assigner.name);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) {
+      throw new KafkaJSNonRetriableError(
+        `Option consumer.partitionAssigners has two assigners named "${twice}"`,
+      );
+    }
+  }
+
+  /** What the core is to announce, the preferred first. */
+  assigners(): NativeAssigner[] {
+    return this.#candidates.map(({ assigner: { name }, builtIn }) => ({ name, builtIn }));
+  }
+
+  /** Hands the core what the assigners say of this member: before the first join, and whenever that may have changed. */
+  announce(native: NativeConsumer, topics: string[]): void {
+    for (const { assigner, builtIn } of this.#candidates) {
+      if (builtIn) continue;
+      const { metadata } = assigner.protocol({ topics });
+      if (!Buffer.isBuffer(metadata) || decodedTopics(metadata) === undefined) {
+        throw new KafkaJSNonRetriableError(
+          `protocol() of the partition assigner "${assigner.name}" has to answer { name, metadata }, with the metadata as AssignerProtocol.MemberMetadata.encode() writes it`,
+        );
+      }
+      native.setMemberMetadata(assigner.name, metadata);
+    }
+  }
+
+  /** Answers the core's question of who gets what, when the assigner has answered it. Without an answer the group joins anew. */
+  divide(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): void {
+    const { division, protocol } = event;
+    own(this.#divide(native, event, topics), ({ message, stack }) => {
+      this.#logger.error(`The partition assigner "${protocol}" failed: ${message}`, { stack });
+      native.divisionFailed(division, message);
+    });
+  }
+
+  async #divide(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): Promise<void> {
+    const { division, protocol } = event;
+    const members = event.members.map(({ memberId, metadata }): GroupMember => ({
+      memberId,
+      memberMetadata: Buffer.from(metadata),
+    }));
+    await this.#cluster.refreshMetadata();
+    const { assigner } = this.#candidates.find((c) => c.assigner.name === protocol) as Candidate;
+    const assignments = await assigner.assign({ members, topics });
+    native.divided(division, assignments.map(nativeAssignment));
+  }
+}
+
+function checked(assigner: Assigner): Assigner {
+  const { name, assign, protocol } = assigner ?? {};
+  if (typeof name === 'string' && typeof assign === 'function' && typeof protocol === 'function') {
+    return assigner;
+  }
+  throw new KafkaJSNonRetriableError(
+    'Each function of option consumer.partitionAssigners has to return { name, version, assign, protocol }',
+  );
+}
+
+function decodedTopics(metadata: Buffer): string[] | undefined {
+  try {
+    return AssignerProtocol.MemberMetadata.decode(metadata)?.topics;
+  } catch {
+    return undefined;
+  }
+}
+
+function nativeAssignment({ memberId, memberAssignment }: GroupMemberAssignment): NativeMemberAssignment {
+  const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment);
+  const partitions = Object.entries(decoded?.assignment ?? {}).flatMap(([topic, numbers]) =>
+    numbers.map((partition) => ({ topic, partition })),
+  );
+  return { memberId, partitions, userData: decoded?.userData ?? Buffer.alloc(0) };
+}

@@ -1,0 +1,89 @@
+import type { NativeConsumer } from '../../native/index.js';
+import type { ConsumerSettings } from '../../options/consumer.js';
+import type { EventOf } from '../../native/core-events.js';
+import { errorFrom, messageOf, stackOf } from '../../values/describe.js';
+import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from '../errors/index.js';
+import type { SlowHandler } from '../../runner/handler-watch.js';
+import { noticeLongJoin } from './join-notice.js';
+import type { Lane } from '../../runner/lane.js';
+import type { Logger } from '../types/index.js';
+
+/** What a consumer's log says of its group and its handlers. */
+export class GroupLog {
+  readonly #logger: Logger;
+  readonly #groupId: string;
+
+  constructor(logger: Logger, groupId: string) {
+    this.#logger = logger;
+    this.#groupId = groupId;
+  }
+
+  commitFailed({ partitions, message, code }: EventOf<'commitFailed'>): void {
+    this.#logger.warn(`Committing offsets of ${partitions.join(', ')} failed: ${message}`, {
+      groupId: this.#groupId,
+      code,
+    });
+  }
+
+  drainTimedOut({ partitions }: EventOf<'drainTimeout'>): void {
+    const unfinished = partitions
+      .map(({ topic, partition, records }) => `${topic} [${partition}] (${records})`)
+      .join(', ');
+    this.#logger.error(
+      `Handlers did not finish in time (consumer.drainTimeout); their messages will come again. Unfinished messages: ${unfinished}`,
+      { groupId: this.#groupId },
+    );
+  }
+
+  handlerFailed(error: unknown, { topic, partition }: Lane, offset: string): void {
+    if (isKafkaError(error)) return;
+    const stack = stackOf(error);
+    this.#logger.error('Error when calling eachMessage', { topic, partition, offset, stack, error });
+  }
+
+  handlerSlow({ topic, partition, offset, duration, ended }: SlowHandler): void {
+    const state = ended ? `took ${duration} ms` : `has been running for ${duration} ms`;
+    this.#logger.error(`The handler of message ${offset} of ${topic} [${partition}] ${state}`, {
+      groupId: this.#groupId,
+      topic,
+      partition,
+      offset,
+      duration,
+    });
+  }
+
+  /** Tells of a join that lasts; the function returned ends the watch. */
+  joining(native: NativeConsumer, settings: ConsumerSettings): () => void {
+    return noticeLongJoin({ native, settings, logger: this.#logger });
+  }
+
+  waitsFor(topics: readonly string[], reasons: readonly string[]): void {
+    topics.forEach((topic, i) => {
+      this.#logger.warn(`Waiting for topic ${topic}: ${reasons[i]}`, { groupId: this.#groupId });
+    });
+  }
+
+  appeared(topics: readonly string[]): void {
+    this.#logger.info(`Topics have appeared: ${topics.join(', ')}`, { groupId: this.#groupId });
+  }
+
+  crash(error: Error): void {
+    this.#logger.error(`Crash: ${nameAndMessage(error)}`, {
+      groupId: this.#groupId,
+      stack: error.stack,
+    });
+  }
+
+  restartCallbackFailed(e: unknown, cause: Error): void {
+    const message =
+      'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.';
+    this.#logger.error(message, { error: messageOf(e), cause: cause.message });
+  }
+}
+
+/** As kafkajs writes it; of a handler's error that was delivered too often, also the error's own name. */
+function nameAndMessage({ name, message, cause }: Error): string {
+  const inner =
+    name === KafkaJSNumberOfRetriesExceeded.brand && cause !== undefined ? errorFrom(cause).name : 'Error';
+  return inner === 'Error' ? `${name}: ${message}` : `${name}: ${inner}: ${message}`;
+}

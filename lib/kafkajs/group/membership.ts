@@ -1,0 +1,122 @@
+import type { EventOf } from '../../native/core-events.js';
+import { kafkaErrorFromNative } from '../errors/index.js';
+import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
+import type { Lane } from '../../runner/lane.js';
+import type { Logger, TopicOffsets, TopicPartition, TopicPartitionOffset } from '../types/index.js';
+
+/** `ILLEGAL_GENERATION`'s neighbour: the group is rebalancing. */
+const REBALANCE_IN_PROGRESS = 27;
+
+/** This member in its group, as far as kafkajs's events and log tell of it. */
+export class Membership {
+  readonly #groupId: string;
+  readonly #logger: Logger;
+  readonly #emitter: InstrumentationEmitter;
+  #memberId = '';
+  /** -1 before the first join, and in groups whose broker assigns. */
+  #generation = -1;
+  #joinStarted = 0;
+
+  constructor(groupId: string, logger: Logger, emitter: InstrumentationEmitter) {
+    this.#groupId = groupId;
+    this.#logger = logger;
+    this.#emitter = emitter;
+  }
+
+  /** Whether there was a join: the group exists then. */
+  get hasJoined(): boolean {
+    return this.#memberId !== '';
+  }
+
+  /** A first join begins. */
+  joining(): void {
+    this.#joinStarted = Date.now();
+  }
+
+  /** The group begins to rebalance. */
+  rebalancing(): void {
+    this.joining();
+    const payload = { groupId: this.#groupId, memberId: this.#memberId };
+    this.#logger.warn('The group is rebalancing, re-joining', payload);
+    this.#emitter.emit(consumerEvents.REBALANCING, payload);
+  }
+
+  /** The group has given this member its partitions. */
+  joined(event: EventOf<'assign'>, subscribed: readonly string[], owned: readonly TopicPartition[]): void {
+    const groupId = this.#groupId;
+    this.#memberId = event.memberId;
+    this.#generation = event.join?.generation ?? -1;
+    const memberId = this.#memberId;
+    const memberAssignment = byTopic(owned);
+    this.#tellUnsubscribed(event.unsubscribed, subscribed, Object.keys(memberAssignment));
+    const leaderId = event.join?.leaderId ?? '';
+    const payload = {
+      groupId,
+      memberId,
+      leaderId,
+      isLeader: leaderId !== '' && leaderId === memberId,
+      memberAssignment,
+      groupProtocol: event.join?.protocol ?? '',
+      duration: Date.now() - this.#joinStarted,
+    };
+    this.#logger.info('Consumer has joined the group', payload);
+    this.#emitter.emit(consumerEvents.GROUP_JOIN, payload);
+  }
+
+  #tellUnsubscribed(strange: readonly string[], subscribed: readonly string[], assigned: string[]): void {
+    if (strange.length === 0) return;
+    const payload = {
+      groupId: this.#groupId,
+      generationId: this.#generation,
+      memberId: this.#memberId,
+      assignedTopics: [...assigned, ...strange],
+      topicsSubscribed: [...subscribed],
+      topicsNotSubscribed: [...strange],
+    };
+    this.#emitter.emit(consumerEvents.RECEIVED_UNSUBSCRIBED_TOPICS, payload);
+    this.#logger.warn('Consumer group received unsubscribed topics', payload);
+  }
+
+  /** Offsets were committed. */
+  committed(offsets: readonly TopicPartitionOffset[]): void {
+    if (!this.#emitter.listens(consumerEvents.COMMIT_OFFSETS)) return;
+    const topics = new Map<string, TopicOffsets>();
+    for (const { topic, partition, offset } of offsets) {
+      const committed: TopicOffsets = topics.get(topic) ?? { topic, partitions: [] };
+      committed.partitions.push({ partition, offset });
+      topics.set(topic, committed);
+    }
+    this.#emitter.emit(consumerEvents.COMMIT_OFFSETS, {
+      groupId: this.#groupId,
+      memberId: this.#memberId,
+      groupGenerationId: this.#generation,
+      topics: [...topics.values()],
+    });
+  }
+
+  /** What a handler's `heartbeat()` does: tells by rejecting that the partition is gone. The core itself sends heartbeats. */
+  heartbeat({ topic, partition, revoked }: Lane): Promise<void> {
+    if (revoked) {
+      const message = `partition ${partition} of ${topic} was revoked`;
+      return Promise.reject(kafkaErrorFromNative({ code: REBALANCE_IN_PROGRESS, message, topic, partition }));
+    }
+    this.#emitter.emit(consumerEvents.HEARTBEAT, {
+      groupId: this.#groupId,
+      memberId: this.#memberId,
+      groupGenerationId: this.#generation,
+    });
+    return Promise.resolve();
+  }
+}
+
+/** The partitions of each topic, in order. */
+function byTopic(owned: readonly TopicPartition[]): Record<string, number[]> {
+  const topics = new Map<string, number[]>();
+  for (const { topic, partition } of owned) {
+    const partitions = topics.get(topic);
+    if (partitions) partitions.push(partition);
+    else topics.set(topic, [partition]);
+  }
+  // Its own properties, whatever a topic is called.
+  return Object.fromEntries([...topics].map(([topic, list]) => [topic, list.toSorted((a, b) => a - b)]));
+}

@@ -1,0 +1,27 @@
+import { valueOf, type NativeConsumer } from '../../native/index.js';
+
+/** How many members a group has, and how many partitions a topic. */
+export interface GroupShortage {
+  readonly members: number;
+  readonly partitions: number;
+}
+
+/** Asks for both, to explain why a member has no partition; undefined when the cluster does not answer in `timeout` ms. */
+export async function describeShortage(
+  native: NativeConsumer,
+  groupId: string,
+  topic: string,
+  timeout: number,
+): Promise<GroupShortage | undefined> {
+  try {
+    const [group, topics] = await Promise.all([
+      native.describeGroup(groupId, true, timeout),
+      native.listTopics(timeout),
+    ]);
+    const partitions = valueOf(topics).find(({ name }) => name === topic)?.partitions ?? 0;
+    return { members: valueOf(group).members.length, partitions };
+  } catch {
+    // The error that this explains is told all the same.
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+import type { NativeSubscription } from '../../native/index.js';
+import { KafkaJSNonRetriableError } from '../errors/index.js';
+import { invalidTopic, isLegalTopic } from '../topic-name.js';
+import type { SubscribeConfig } from '../types/index.js';
+
+/** The topics of a consumer, and where each starts without a committed offset. */
+export class Subscriptions {
+  readonly #topics = new Map<string, boolean>();
+  /** How many partitions each topic had at first. */
+  readonly #met = new Map<string, number>();
+
+  /** What to subscribe to. Expressions are resolved to names: a kafkajs leader of the group would take them literally. */
+  topics(): NativeSubscription[] {
+    return [...this.#topics].map(([topic, fromBeginning]) => {
+      const partitions = this.#met.get(topic);
+      return { topic, fromBeginning, ...(partitions === undefined ? {} : { partitions }) };
+    });
+  }
+
+  /** Notes what is seen of topics that did not exist, or had so many partitions. What was seen first counts: what comes later is new. */
+  meet(missing: readonly string[], existing: readonly { name: string; partitions: number }[]): void {
+    for (const topic of missing) if (!this.#met.has(topic)) this.#met.set(topic, 0);
+    for (const { name, partitions } of existing) if (!this.#met.has(name)) this.#met.set(name, partitions);
+  }
+
+  /** The topics' names. */
+  names(): string[] {
+    return [...this.#topics.keys()];
+  }
+
+  /** Adds a subscription, checked with kafkajs's texts; `list` answers the cluster's topics. */
+  async add(subscription: SubscribeConfig, list: () => Promise<string[]>): Promise<void> {
+    const { topic, topics, fromBeginning = false } = { topic: undefined, topics: undefined, ...subscription };
+    if (!topic && !topics) throw new KafkaJSNonRetriableError('Missing required argument "topics"');
+    if (topics !== undefined && topics !== null && !Array.isArray(topics)) {
+      throw new KafkaJSNonRetriableError('Argument "topics" must be an array');
+    }
+    const wanted: unknown[] = topics ?? [topic];
+    for (const item of wanted) {
+      if (typeof item !== 'string' && !(item instanceof RegExp)) {
+        throw new KafkaJSNonRetriableError(
+          `Invalid topic ${String(item)} (${typeof item}), the topic name has to be a String or a RegExp`,
+        );
+      }
+    }
+    const illegal = wanted.find((item) => typeof item === 'string' && !isLegalTopic(item));
+    if (illegal !== undefined) throw invalidTopic(illegal as string);
+    const existing = wanted.some((item) => item instanceof RegExp) ? await list() : [];
+    for (const item of wanted as (string | RegExp)[]) {
+      if (typeof item === 'string') this.#topics.set(item, fromBeginning);
+      else for (const name of existing) if (matches(item, name)) this.#topics.set(name, fromBeginning);
+    }
+  }
+}
+
+/** Like `test()`, also for expressions with the flags g and y, which remember where they stopped. */
+export function matches(expression: RegExp, topic: string): boolean {
+  expression.lastIndex = 0;
+  const found = expression.test(topic);
+  expression.lastIndex = 0;
+  return found;
+}

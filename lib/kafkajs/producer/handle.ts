@@ -1,0 +1,342 @@
+import type { FinishedRequest, ProducerEvent } from '../../boundary/events.js';
+import {
+  REQUEST_FAILED,
+  REQUEST_FAILED_ERROR,
+  REQUEST_FAILED_GENERATION,
+  REQUEST_FAILED_SLOT,
+  REQUEST_FAILED_WORDS,
+  SENT,
+  SENT_ERROR,
+  SENT_PARTITIONS,
+  SENT_SEND,
+  SENT_WORDS,
+  WRITTEN_APPEND_TIME_HIGH,
+  WRITTEN_APPEND_TIME_LOW,
+  WRITTEN_OFFSET_HIGH,
+  WRITTEN_OFFSET_LOW,
+  WRITTEN_PARTITION,
+  WRITTEN_WORDS,
+} from '../../boundary/reports.js';
+import {
+  call,
+  errorOf,
+  NativeProducer,
+  valueOf,
+  type Failure,
+  type NativeConsumer,
+} from '../../native/index.js';
+import { OutgoingBuffer, type OutgoingRecord } from '../../codec/outgoing.js';
+import { ConnectionTrouble } from '../cluster/connection-error.js';
+import type { EventOf } from '../../native/core-events.js';
+import { own } from '../../application/callbacks.js';
+import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from '../errors/index.js';
+import { outOfRetries } from '../retry/out-of-retries.js';
+import { PendingSends, type SendCallback } from './pending-sends.js';
+import type { ResolvedRetry } from '../retry/retry.js';
+import { invalidTopic, isLegalTopic } from '../topic-name.js';
+import type { PartitionMetadata, RecordMetadata } from '../types/index.js';
+import { errorCode, localErrorCodes } from '../errors/codes.js';
+
+/** The broker's code of a topic that access rules forbid. */
+const TOPIC_FORBIDDEN = 29;
+/** Longest wait for the answer to whether a topic may be seen, in milliseconds. */
+const REFUSAL_TIMEOUT = 5000;
+/** librdkafka's `_QUEUE_FULL` and its two codes of a producer that is closed: nothing was tried. */
+const NOT_RETRIED: ReadonlySet<number> = new Set([-184, -152, -151]);
+
+/** How a send differs from others of its handle. */
+export interface SendSettings {
+  /** How long its messages may take to be delivered, in milliseconds; 0: as long as the handle's properties say. */
+  readonly limit?: number;
+  /** The compression of its topic, where the handle serves several. */
+  readonly codec?: string | undefined;
+}
+
+/** What a handle needs to know besides librdkafka's properties. */
+export interface ProducerHandleSettings {
+  /** The retries that the properties stand for. */
+  readonly retry: ResolvedRetry;
+  /** Whether to tell of requests from the first one on. */
+  readonly watchRequests: boolean;
+}
+
+/** What a handle does not know what to do with. */
+type OtherEvent = Exclude<ProducerEvent, EventOf<'tokenWanted' | 'requests'>>;
+
+/** What a handle tells its owner. */
+export interface ProducerHandleEvents {
+  /** An event of the core that is not told in another way. */
+  event(event: OtherEvent, native: NativeProducer): void;
+  /** A bearer token is wanted. */
+  tokenWanted(native: NativeProducer): void;
+  /** Requests to brokers have ended; told while {@link ProducerHandle.watchRequests} is on. */
+  requests(requests: readonly FinishedRequest[]): void;
+  /** A request did not reach the broker. */
+  requestFailed(slot: number, generation: number, error: KafkaJSError): void;
+  /** The topic that a request went to, while it waits. */
+  requestTopic(slot: number, generation: number): string | undefined;
+}
+
+/** One librdkafka producer: packed records out, delivery reports in. */
+export class ProducerHandle {
+  /** Where records, requests and replies for this producer are written. */
+  readonly outgoing: OutgoingBuffer;
+  readonly #native: NativeProducer;
+  readonly #events: ProducerHandleEvents;
+  readonly #topics = new Map<string, number>();
+  /** The compression of topics that are used in transactions. */
+  readonly #codecs = new Map<string, string>();
+  readonly #sends = new PendingSends();
+  readonly #brokers: string | undefined;
+  readonly #trouble = new ConnectionTrouble();
+  readonly #retry: ResolvedRetry;
+  /** Without acknowledgements nobody knows where a message was written. */
+  readonly #hasAnswers: boolean;
+  /** Reports of what failed at once that have not been told. */
+  #failedAtOnce: Uint32Array[] = [];
+  #closed = false;
+
+  constructor(
+    properties: Record<string, string>,
+    { retry, watchRequests }: ProducerHandleSettings,
+    events: ProducerHandleEvents,
+  ) {
+    this.#events = events;
+    this.#brokers = properties['bootstrap.servers'];
+    this.#hasAnswers = properties['acks'] !== '0';
+    this.#retry = retry;
+    this.#native = call(
+      () =>
+        new NativeProducer(
+          properties,
+          (reports, event) => {
+            if (reports) this.#reports(reports);
+            else if (event) this.#event(JSON.parse(event) as ProducerEvent);
+          },
+          watchRequests,
+        ),
+    );
+    this.outgoing = new OutgoingBuffer(
+      (words, wordCount, bytes, byteCount) => {
+        if (this.#closed) return;
+        const reports = call(() => this.#native.flush(words, wordCount, bytes, byteCount));
+        // Not now: whoever has sent is still at it, and is not to hear of the outcome before it goes on.
+        if (reports && this.#failedAtOnce.push(reports) === 1) setImmediate(this.#tellFailedAtOnce);
+      },
+      (number) => [...this.#topics].find(([, known]) => known === number)?.[0],
+    );
+  }
+
+  /** Resolves once a broker has answered. */
+  async connect(timeout: number): Promise<void> {
+    const failure = await this.#native.connect(timeout);
+    if (!failure) return;
+    await this.#trouble.lastWord();
+    throw this.#trouble.error(failure, this.#brokers, timeout, this.#retry);
+  }
+
+  /** Begins or ends to tell of requests. */
+  watchRequests(watched: boolean): void {
+    if (!this.#closed) this.#native.watchRequests(watched);
+  }
+
+  /** Lets this producer answer a consumer's requests, or send the requests whose replies it awaits. */
+  attach(consumer: NativeConsumer): void {
+    call(() => this.#native.attach(consumer));
+  }
+
+  /** Takes a step of a transaction, behind what was sent before. */
+  async step(take: (native: NativeProducer) => Promise<Failure | null | undefined>): Promise<void> {
+    this.outgoing.flush();
+    valueOf(await take(this.#native));
+  }
+
+  /** The error that has made it useless, if there was one. */
+  fatalError(): KafkaJSError | undefined {
+    const failure = this.#closed ? undefined : this.#native.fatalError();
+    return failure ? errorOf(failure) : undefined;
+  }
+
+  /** Asks for a topic's partitions. */
+  async partitions(topic: string, create: boolean, timeout: number): Promise<PartitionMetadata[]> {
+    try {
+      return valueOf(await this.#native.partitions(topic, create, timeout));
+    } catch (error) {
+      throw outOfRetries(error as KafkaJSError, this.#retry);
+    }
+  }
+
+  /** The number that stands for a topic in packed records. `codec` is the compression, where the handle serves several. */
+  topic(name: string, codec?: string): number {
+    let number = this.#topics.get(name);
+    if (number === undefined) {
+      if (!isLegalTopic(name)) throw outOfRetries(invalidTopic(name), this.#retry);
+      number = call(() => this.#native.topic(name, codec));
+      this.#topics.set(name, number);
+      if (codec !== undefined) this.#codecs.set(name, codec);
+    } else if (codec !== undefined && this.#codecs.get(name) !== codec) {
+      throw new KafkaJSNonRetriableError(
+        `A transactional producer compresses each topic in one way: ${name} was sent to with ${this.#codecs.get(name) ?? 'none'} before, not with ${codec}`,
+      );
+    }
+    return number;
+  }
+
+  /** Sends the messages of one topic; `done` is called when the last of them is delivered or has failed. */
+  send(
+    topic: string,
+    messages: readonly OutgoingRecord[],
+    done: SendCallback,
+    { limit = 0, codec }: SendSettings = {},
+  ): void {
+    const number = messages.length === 0 || this.#closed ? 0 : this.topic(topic, codec);
+    // May call the application, which may do anything: also disconnect.
+    const read = this.outgoing.read(messages, topic);
+    if (this.#closed) done(new KafkaJSNonRetriableError('The producer is disconnected'), []);
+    else if (read.count === 0) done(null, []);
+    else this.outgoing.send(number, this.#sends.open({ topic, done }), limit, read);
+  }
+
+  #event(event: ProducerEvent): void {
+    if (event.type === 'tokenWanted') {
+      this.#events.tokenWanted(this.#native);
+      return;
+    }
+    if (event.type === 'requests') {
+      this.#events.requests(event.requests);
+      return;
+    }
+    this.#trouble.note(event);
+    this.#events.event(event, this.#native);
+  }
+
+  readonly #tellFailedAtOnce = (): void => {
+    const reports = this.#failedAtOnce;
+    this.#failedAtOnce = [];
+    for (const words of reports) this.#reports(words);
+  };
+
+  #reports(words: Uint32Array): void {
+    const numbers = new Int32Array(words.buffer, words.byteOffset, words.length);
+    let at = 0;
+    while (at < words.length) {
+      const kind = words[at];
+      if (kind === SENT) {
+        at = this.#sent(words, numbers, at + 1);
+      } else if (kind === REQUEST_FAILED) {
+        at = this.#requestFailed(words, numbers, at + 1);
+      } else {
+        throw new Error(`unknown delivery report ${String(kind)}`);
+      }
+    }
+  }
+
+  #sent(words: Uint32Array, numbers: Int32Array, at: number): number {
+    const id = words[at + SENT_SEND] as number;
+    const code = numbers[at + SENT_ERROR] as number;
+    const partitions = words[at + SENT_PARTITIONS] as number;
+    const send = this.#sends.close(id);
+    const end = at + SENT_WORDS + partitions * WRITTEN_WORDS;
+    if (send === undefined) return end;
+    const metadata: RecordMetadata[] = [];
+    const long = (low: number, high: number): number =>
+      (numbers[high] as number) * 2 ** 32 + (words[low] as number);
+    const known = this.#hasAnswers ? end : at;
+    for (let p = at + SENT_WORDS; p < known; p += WRITTEN_WORDS) {
+      metadata.push({
+        topicName: send.topic,
+        partition: numbers[p + WRITTEN_PARTITION] as number,
+        errorCode: 0,
+        baseOffset: String(long(p + WRITTEN_OFFSET_LOW, p + WRITTEN_OFFSET_HIGH)),
+        logAppendTime: String(long(p + WRITTEN_APPEND_TIME_LOW, p + WRITTEN_APPEND_TIME_HIGH)),
+        // librdkafka reads it and keeps it to itself.
+        logStartOffset: '0',
+      });
+    }
+    if (code === 0) tell(send.done, null, metadata);
+    else this.#failed(code, send.topic, (error) => tell(send.done, error, metadata));
+    return end;
+  }
+
+  #requestFailed(words: Uint32Array, numbers: Int32Array, at: number): number {
+    const slot = words[at + REQUEST_FAILED_SLOT] as number;
+    const generation = words[at + REQUEST_FAILED_GENERATION] as number;
+    const topic = this.#events.requestTopic(slot, generation);
+    const done = (error: KafkaJSError | null): void =>
+      this.#events.requestFailed(slot, generation, error as KafkaJSError);
+    this.#failed(numbers[at + REQUEST_FAILED_ERROR] as number, topic, (error) => tell(done, error, []));
+    return at + REQUEST_FAILED_WORDS;
+  }
+
+  /** Tells the error of a delivery report. */
+  #failed(code: number, topic: string | undefined, told: (error: KafkaJSError) => void): void {
+    const error = deliveryError(code, topic);
+    if (code === TOPIC_FORBIDDEN && topic !== undefined) {
+      own(this.#refused(topic, error).then(told), rethrow);
+    } else {
+      told(error.retriable && !NOT_RETRIED.has(code) ? outOfRetries(error, this.#retry) : error);
+    }
+  }
+
+  /**
+   * The error of a topic that is forbidden: kafkajs wraps the refusal of its metadata, and leaves that of the produce request as it
+   * is. librdkafka reports both alike, so the metadata is asked for once more.
+   */
+  async #refused(topic: string, error: KafkaJSError): Promise<KafkaJSError> {
+    try {
+      valueOf(await this.#native.partitions(topic, false, REFUSAL_TIMEOUT));
+      return error;
+    } catch (refusal) {
+      return (refusal as KafkaJSError & { code?: number }).code === TOPIC_FORBIDDEN
+        ? outOfRetries(error, this.#retry)
+        : error;
+    }
+  }
+
+  /** Waits for what is under way, at most so many milliseconds, and closes. */
+  async close(timeout: number): Promise<void> {
+    if (this.#closed) return;
+    this.outgoing.flush();
+    this.#closed = true;
+    await this.#native.close(timeout);
+    this.#tellFailedAtOnce();
+    // What the core could not report any more.
+    for (const { done, topic } of this.#sends.drain()) {
+      done(
+        new KafkaJSNonRetriableError(
+          `The producer was disconnected before a message to ${topic} was delivered`,
+        ),
+        [],
+      );
+    }
+  }
+}
+
+/** Calls back. What a callback throws must not keep the reports behind it from others. */
+function tell(done: SendCallback, error: KafkaJSError | null, metadata: RecordMetadata[]): void {
+  try {
+    done(error, metadata);
+  } catch (e) {
+    rethrow(e);
+  }
+}
+
+/** What a callback throws is nobody's. */
+const rethrow = (error: unknown): void => {
+  setImmediate(() => {
+    throw error;
+  });
+};
+
+/** The error of a delivery report. */
+function deliveryError(code: number, topic?: string): KafkaJSError {
+  const local = localErrorCodes.get(code)?.[0];
+  const row = local === undefined ? errorCode(code) : undefined;
+  const message = row?.message ?? `librdkafka reports ${local ?? `error ${code}`}`;
+  const where = topic === undefined ? '' : ` (topic ${topic})`;
+  return kafkaErrorFromNative({
+    code,
+    message: `${message}${where}`,
+    ...(topic === undefined ? {} : { topic }),
+  });
+}

@@ -1,0 +1,411 @@
+import {
+  producerProperties,
+  compressionCodec,
+  readSend,
+  type ProducerSettings,
+  type SendOptions,
+} from '../../options/producer.js';
+import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
+import type { NativeConsumer, NativeProducer } from '../../native/index.js';
+import type { StartOver } from '../../boundary/events.js';
+import { supplyToken } from '../cluster/bearer-token.js';
+import { Brokers } from '../cluster/brokers.js';
+import { ignore, own } from '../../application/callbacks.js';
+import { allHandled } from '../../native/core-events.js';
+import { consumeLog } from '../../native/core-log.js';
+import { KafkaJSError, KafkaJSNonRetriableError } from '../errors/index.js';
+import { InstrumentationEmitter, producerEvents, REPLY_FAILED } from '../instrumentation/emitter.js';
+import { Lifecycle, unlessAborted } from '../../lifecycle.js';
+import { isNative } from './partitioners.js';
+import { Partitioning } from './partitioning.js';
+import type { SendCallback } from './pending-sends.js';
+import { ProducerHandle, type ProducerHandleEvents, type SendSettings } from './handle.js';
+import {
+  describeReplyFailure,
+  isOutdated,
+  replyFailedPayload,
+  type ReplyFailure,
+} from '../../rpc/reply-failure.js';
+import { emitRequests, wantsRequests } from '../instrumentation/request-events.js';
+import { byTopic, checkBatch } from './topic-messages.js';
+import { Transactions } from './transaction.js';
+import type {
+  KafkaConfig,
+  Logger,
+  Producer as ProducerShape,
+  PartitionMetadata,
+  ProducerBatch,
+  ProducerConfig,
+  ProducerRecord,
+  RecordMetadata,
+  TopicMessages,
+  Transaction,
+} from '../types/index.js';
+
+/** Longest wait for deliveries at `disconnect()`, in milliseconds. */
+const FLUSH_TIMEOUT = 30_000;
+/** Longest wait for a topic's partitions, in milliseconds: about what kafkajs's retries come to. */
+const PARTITIONS_TIMEOUT = 10_000;
+
+/** The first of the `acks` that brokers refuse. */
+const REFUSED_ACKS = 2;
+
+/** What a client listens to besides the deliveries of its own sends. */
+export interface ProducerInternals {
+  /** The `timeout` that its sends have unless they say otherwise, and its requests and replies. */
+  readonly timeout?: number | undefined;
+  requestFailed?(slot: number, generation: number, error: KafkaJSError): void;
+  requestTopic?(slot: number, generation: number): string | undefined;
+  /** A consumer's partition is to start over: see {@link StartOver}. */
+  startOver?(where: StartOver): void;
+}
+
+/**
+ * kafkajs's producer. `acks` and `compression` belong to a handle in librdkafka, so there is one for each combination that is used, made
+ * when it is first asked for.
+ */
+export class Producer implements Pick<
+  ProducerShape,
+  | 'connect'
+  | 'disconnect'
+  | 'send'
+  | 'sendBatch'
+  | 'transaction'
+  | 'isIdempotent'
+  | 'on'
+  | 'logger'
+  | 'events'
+> {
+  readonly events = producerEvents;
+  readonly #kafka: KafkaConfig;
+  readonly #config: ProducerConfig;
+  readonly #settings: ProducerSettings;
+  readonly #logger: Logger;
+  readonly #emitter: InstrumentationEmitter;
+  readonly #internals: ProducerInternals;
+  readonly #handles = new Map<string, ProducerHandle>();
+  /** The last of them that was asked for. */
+  #latest: (SendOptions & Way) | undefined;
+  readonly #partitioning: Partitioning | undefined;
+  #transactions: Transactions | undefined;
+  readonly #brokers: Brokers;
+  /** The brokers that the present handles were made with. */
+  #bootstrap: string | undefined;
+  readonly #lifecycle = new Lifecycle('The producer');
+
+  /** @internal */
+  constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
+    this.#kafka = kafka;
+    this.#config = config;
+    this.#settings = producerProperties(kafka, config).settings;
+    const { createPartitioner, metadataMaxAgeMs } = this.#settings;
+    if (createPartitioner && !isNative(createPartitioner)) {
+      this.#partitioning = new Partitioning(createPartitioner, metadataMaxAgeMs, (topic) =>
+        this.#partitions(topic),
+      );
+    }
+    this.#logger = logger.namespace('Producer');
+    this.#emitter = new InstrumentationEmitter('producer', this.#logger);
+    if (this.#settings.idempotent && this.#settings.limitsRetries) {
+      this.#logger.warn('Limiting retries for the idempotent producer may invalidate EoS guarantees');
+    }
+    this.#internals = internals;
+    this.#brokers = new Brokers(kafka, this.#logger);
+  }
+
+  /**
+   * Connects to the cluster. Calls at once are one; after {@link disconnect} it connects again.
+   *
+   * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
+   * `cause`; a later call may succeed.
+   * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
+   * @throws KafkaJSNonRetriableError when {@link disconnect} is called meanwhile.
+   */
+  async connect(): Promise<void> {
+    if (this.#lifecycle.state === 'ready') return;
+    await this.#lifecycle.start('connect', {
+      open: async (signal) => {
+        this.#bootstrap = await unlessAborted(this.#brokers.resolve(), signal);
+        const handle = this.#makeHandle({}, false);
+        this.#handles.set(handleKey({}), handle);
+        await unlessAborted(handle.connect(this.#settings.connectTimeoutMs), signal);
+      },
+      undo: () => this.#close(0),
+      opened: () => this.#emitter.emit(producerEvents.CONNECT),
+    });
+  }
+
+  /** Waits for the deliveries under way and disconnects. A {@link connect} under way is interrupted, and rejects. */
+  async disconnect(): Promise<void> {
+    const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
+    await this.#lifecycle.stop('disconnect', () => this.#close(timeout), {
+      stopped: () => this.#emitter.emit(producerEvents.DISCONNECT),
+    });
+  }
+
+  /** Disconnects for good: a part of something whose start was interrupted must not start behind its back. @internal */
+  retire(): Promise<void> {
+    this.#lifecycle.retire();
+    return this.disconnect();
+  }
+
+  async #close(timeout: number): Promise<void> {
+    const open = [...this.#handles.values(), ...(this.#transactions ? [this.#transactions] : [])];
+    this.#handles.clear();
+    this.#latest = undefined;
+    this.#transactions = undefined;
+    await Promise.all(open.map((one) => one.close(timeout)));
+  }
+
+  /** Sends messages to a topic; resolves with where each partition's messages were written. */
+  send(record: ProducerRecord): Promise<RecordMetadata[]> {
+    // One promise: it is what a send of one message costs most.
+    return new Promise((resolve, reject) => {
+      const { topic, messages } = record;
+      const { handle, settings } = this.#checked([{ topic, messages }], record);
+      const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
+      this.place(topic, messages, (placed) => handle.send(topic, placed, done, settings), reject);
+    });
+  }
+
+  /** Sends messages to several topics. */
+  async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
+    const { topicMessages = [] } = batch;
+    const { handle, settings } = this.#checked(topicMessages, batch);
+    return this.#sendAll(topicMessages, (topic, messages, done) =>
+      handle.send(topic, messages, done, settings),
+    );
+  }
+
+  /** The way of a send that may be made. */
+  #checked(topicMessages: readonly TopicMessages[], options: SendOptions): Way {
+    checkBatch(topicMessages, this.#settings.idempotent ? options.acks : undefined);
+    this.#checkConnected();
+    return this.#way(options);
+  }
+
+  /** Begins a transaction: what is sent through it becomes visible when it is committed, or never. One at a time. */
+  async transaction(): Promise<Transaction> {
+    if (!this.#settings.transactionalId) {
+      throw new KafkaJSNonRetriableError('Must provide transactional id for transactional producer');
+    }
+    this.#checkConnected();
+    this.#transactions ??= this.#makeTransactions();
+    return this.#transactions.begin();
+  }
+
+  /** kafkajs's check, with its texts. */
+  #checkConnected(): void {
+    const { state } = this.#lifecycle;
+    if (state === 'closing') {
+      throw new KafkaJSNonRetriableError(
+        `The producer is disconnecting; therefore, it can't safely accept messages anymore`,
+      );
+    }
+    if (state !== 'ready') throw new KafkaJSError('The producer is disconnected');
+  }
+
+  #makeTransactions(): Transactions {
+    return new Transactions({
+      requestTimeout: this.#settings.requestTimeoutMs,
+      makeHandle: () => this.#makeHandle({}, true),
+      send: async (handle, { topicMessages = [], ...options }, check) => {
+        checkBatch(topicMessages, readSend(options)['acks'] as number | undefined);
+        const codec = compressionCodec(options.compression);
+        return this.#sendAll(topicMessages, (topic, messages, done) => {
+          check();
+          handle.send(topic, messages, done, { codec });
+        });
+      },
+    });
+  }
+
+  async #sendAll(
+    topicMessages: readonly TopicMessages[],
+    send: (topic: string, messages: readonly OutgoingRecord[], done: SendCallback) => void,
+  ): Promise<RecordMetadata[]> {
+    const sends = byTopic(topicMessages).map(
+      ([topic, messages]) =>
+        new Promise<RecordMetadata[]>((resolve, reject) => {
+          const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
+          this.place(topic, messages, (placed) => send(topic, placed, done), reject);
+        }),
+    );
+    return (await Promise.all(sends)).flat();
+  }
+
+  /**
+   * Calls `next` with the messages on the partitions that a custom partitioner chooses; later, if the topic's partitions are not known.
+   *
+   * @internal
+   */
+  place(
+    topic: string,
+    messages: readonly OutgoingRecord[],
+    next: (placed: readonly OutgoingRecord[]) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const placed = this.#partitioning?.place(topic, messages) ?? messages;
+    if (placed instanceof Promise) own(later(placed, next), fail);
+    else next(placed);
+  }
+
+  #partitions(topic: string): Promise<PartitionMetadata[]> {
+    const { allowAutoTopicCreation, requestTimeoutMs } = this.#settings;
+    const timeout = Math.min(requestTimeoutMs, PARTITIONS_TIMEOUT);
+    return this.#way({}).handle.partitions(topic, allowAutoTopicCreation, timeout);
+  }
+
+  /**
+   * Sends what a serializer has made, without a promise of its own.
+   *
+   * @internal
+   */
+  dispatch(
+    topic: string,
+    messages: readonly OutgoingRecord[],
+    options: SendOptions,
+    done: SendCallback,
+  ): void {
+    const { handle, settings } = this.#way(options);
+    this.place(
+      topic,
+      messages,
+      (placed) => handle.send(topic, placed, done, settings),
+      (error) => done(error as KafkaJSError, []),
+    );
+  }
+
+  /**
+   * The buffer of the handle that serves these options, with the topic numbers that go with it.
+   *
+   * @internal
+   */
+  channel(options: SendOptions): { outgoing: OutgoingBuffer; topic(name: string): number } {
+    return this.#way(options).handle;
+  }
+
+  /** @internal */
+  attach(consumer: NativeConsumer, options: SendOptions): void {
+    this.#way(options).handle.attach(consumer);
+  }
+
+  /** Whether the producer is idempotent. */
+  isIdempotent(): boolean {
+    return this.#settings.idempotent;
+  }
+
+  /** Listens to an event of {@link events}; returns the function that stops it. REQUEST_QUEUE_SIZE never comes. */
+  on: ProducerShape['on'] = (eventName, listener) => {
+    const remove = this.#emitter.on(eventName, listener as (event: unknown) => void);
+    this.#watchRequests();
+    return () => {
+      remove();
+      this.#watchRequests();
+    };
+  };
+
+  /** Handles tell of their requests only while somebody listens. */
+  #watchRequests(): void {
+    const watched = wantsRequests(this.#emitter, producerEvents);
+    for (const handle of this.#handles.values()) handle.watchRequests(watched);
+    this.#transactions?.watchRequests(watched);
+  }
+
+  /** kafkajs's logger of this producer. */
+  logger(): Logger {
+    return this.#logger;
+  }
+
+  #way(options: SendOptions): Way {
+    const { acks, timeout, compression } = options;
+    const latest = this.#latest;
+    // Nearly every send is made with the options of the last one.
+    const isSame =
+      latest !== undefined &&
+      latest.acks === acks &&
+      latest.timeout === timeout &&
+      latest.compression === compression;
+    if (isSame) return latest;
+    const handle = this.#handleOf({ acks, timeout, compression });
+    const isUsual = timeout === undefined || timeout === null || timeout === this.#internals.timeout;
+    const settings = isUsual ? USUAL : { limit: this.#settings.sendLimit(Number(timeout)) };
+    this.#latest = { acks, timeout, compression, handle, settings };
+    return this.#latest;
+  }
+
+  #handleOf(options: SendOptions): ProducerHandle {
+    readSend(options);
+    const key = handleKey(options);
+    const known = this.#handles.get(key);
+    if (known !== undefined) return known;
+    this.#checkConnected();
+    const handle = this.#makeHandle(options, false);
+    this.#handles.set(key, handle);
+    return handle;
+  }
+
+  #makeHandle(options: SendOptions, transactional: boolean): ProducerHandle {
+    const { timeout } = this.#internals;
+    const { properties } = producerProperties(this.#kafka, this.#config, { ...options, timeout });
+    if (!transactional) {
+      // As in kafkajs, what is sent outside of transactions belongs to none. librdkafka's transactional handles cannot do that.
+      delete properties['transactional.id'];
+      delete properties['transaction.timeout.ms'];
+    } else {
+      properties['enable.idempotence'] = 'true';
+    }
+    return new ProducerHandle(
+      { ...properties, 'bootstrap.servers': this.#bootstrap as string },
+      { retry: this.#settings.retry, watchRequests: wantsRequests(this.#emitter, producerEvents) },
+      {
+        requests: (requests) =>
+          emitRequests(this.#emitter, producerEvents, this.#settings.clientId, requests),
+        event: this.#event,
+        tokenWanted: (native) => supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
+        requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
+        requestTopic: (slot, generation) => this.#internals.requestTopic?.(slot, generation),
+      },
+    );
+  }
+
+  readonly #event: ProducerHandleEvents['event'] = (event, native) => {
+    switch (event.type) {
+      case 'statistics':
+        return this.#emitter.emitStatistics(event.json);
+      case 'replyFailed':
+        return this.#replyFailed(event, native);
+      case 'log':
+      case 'error':
+        this.#brokers.note(event, native);
+        return consumeLog(this.#logger, event);
+      default:
+        return allHandled(event);
+    }
+  };
+
+  #replyFailed(failure: ReplyFailure, native: NativeProducer): void {
+    // What comes of it shows at the next reply: the topic may not exist.
+    if (isOutdated(failure)) own(native.partitions(failure.topic, false, PARTITIONS_TIMEOUT), ignore);
+    if (failure.startOver) this.#internals.startOver?.(failure.startOver);
+    this.#logger.error(describeReplyFailure(failure), { code: failure.code });
+    this.#emitter.emit(REPLY_FAILED, replyFailedPayload(failure));
+  }
+}
+
+/** How a send goes out. */
+interface Way {
+  readonly handle: ProducerHandle;
+  readonly settings: SendSettings;
+}
+
+const USUAL: SendSettings = {};
+
+/** What distinguishes handles: few things, because each has its own threads and connections. All `acks` that brokers refuse are one. */
+const handleKey = ({ acks, compression }: SendOptions): string =>
+  `${Math.min(acks ?? -1, REFUSED_ACKS)}:${compression ?? 0}`;
+
+/** Goes on when the partitions are known. */
+async function later<T>(placed: Promise<T>, next: (placed: T) => void): Promise<void> {
+  next(await placed);
+}

@@ -1,0 +1,32 @@
+import { checkEosAcks } from '../../options/producer.js';
+import { KafkaJSNonRetriableError } from '../errors/index.js';
+import type { Message, TopicMessages } from '../types/index.js';
+import { jsonOf } from '../../values/describe.js';
+
+/** The messages of each topic, in the order in which the topics are first named. */
+export function byTopic(topicMessages: readonly TopicMessages[]): [topic: string, messages: Message[]][] {
+  const [only] = topicMessages;
+  if (topicMessages.length === 1 && only !== undefined) return [[only.topic, only.messages]];
+  const merged = new Map<string, Message[]>();
+  for (const { topic, messages } of topicMessages) {
+    merged.set(topic, [...(merged.get(topic) ?? []), ...messages]);
+  }
+  return [...merged];
+}
+
+/** kafkajs's checks of `send()` and `sendBatch()`, with its texts; `acks` of idempotent producers only. */
+export function checkBatch(topicMessages: readonly TopicMessages[], acks?: number): void {
+  if (topicMessages.some(({ topic }) => !topic)) throw new KafkaJSNonRetriableError('Invalid topic');
+  checkEosAcks(acks);
+  for (const { topic, messages } of topicMessages) {
+    if (!Array.isArray(messages)) {
+      throw new KafkaJSNonRetriableError(`Invalid messages array [${String(messages)}] for topic "${topic}"`);
+    }
+    const invalid = messages.find((message) => message.value === undefined);
+    if (invalid) {
+      throw new KafkaJSNonRetriableError(
+        `Invalid message without value for topic "${topic}": ${jsonOf(invalid)}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** kafkajs's types, but for the names that this package exports as classes. */
+export type {
+  Acl,
+  AclEntry,
+  AclFilter,
+  AclResource,
+  ConfigEntries,
+  ConfigSynonyms,
+  DeleteAclFilterResponses,
+  DeleteAclResponse,
+  DeleteGroupsResult,
+  DescribeAclResource,
+  DescribeAclResponse,
+  DescribeConfigResponse,
+  FetchOffsetsPartition,
+  GroupOverview,
+  IResourceConfig,
+  IResourceConfigEntry,
+  ITopicConfig,
+  ITopicMetadata,
+  ITopicPartitionConfig,
+  ListPartitionReassignmentsResponse,
+  MatchingAcl,
+  OngoingPartitionReassignment,
+  OngoingTopicReassignment,
+  PartitionReassignment,
+  ReplicaAssignment,
+  ResourceConfigQuery,
+  SeekEntry,
+} from './admin.js';
+export type * from './cluster.js';
+export type * from './config.js';
+export type * from './events.js';
+export type * from './logger.js';
+export type * from './message.js';
+export type {
+  Batch,
+  ConsumerEachBatchPayload,
+  ConsumerEachMessagePayload,
+  ConsumerGroupState,
+  ConsumerRunConfig,
+  ConsumerSubscribeTopic,
+  ConsumerSubscribeTopics,
+  EachBatchHandler,
+  EachBatchPayload,
+  EachMessageHandler,
+  EachMessagePayload,
+  GroupDescription,
+  GroupDescriptions,
+  MemberDescription,
+  RunConfig,
+  SubscribeConfig,
+} from './consumer.js';
+export type {
+  DefaultPartitioner,
+  ICustomPartitioner,
+  LegacyPartitioner,
+  Sender,
+  Transaction,
+  TransactionOffsets,
+} from './producer.js';

@@ -1,0 +1,492 @@
+import { Logger } from '@nestjs/common';
+import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
+import { throwError, type Observable } from 'rxjs';
+import { onConsumerStatus, onProducerStatus } from '../status.js';
+import { guardedLogger } from '../log/guarded-logger.js';
+import { GuardedObservable } from '../guarded-observable.js';
+import { own } from '../../application/callbacks.js';
+import { Consumer } from '../../kafkajs/consumer/consumer.js';
+import { Kafka } from '../../kafkajs/kafka.js';
+import { KafkaPendingRequestsError } from '../../kafkajs/errors/index.js';
+import { Lifecycle, unlessAborted } from '../../lifecycle.js';
+import { nestLogCreator } from '../log/log-creator.js';
+import type { Producer } from '../../kafkajs/producer/producer.js';
+import type {
+  KafkaConfig,
+  RecordMetadata,
+  TopicPartitionOffsetAndMetadata,
+} from '../../kafkajs/types/index.js';
+import {
+  InvalidKafkaClientTopicException,
+  InvalidMessageException,
+  KAFKA_DEFAULT_BROKER,
+  KAFKA_DEFAULT_CLIENT,
+  KAFKA_DEFAULT_GROUP,
+  KafkaRequestSerializer,
+  KafkaResponseDeserializer,
+  type KafkaStatus,
+} from '../internals.js';
+import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
+import { withoutNulls, type SendOptions } from '../../options/index.js';
+import { getOwn } from '../../values/own-property.js';
+import type { OutgoingRecord } from '../../codec/outgoing.js';
+import { serialize } from '../serialize.js';
+import { atOnce, onceConnected } from './observables.js';
+import { NO_PARTITION, PendingRequest, PendingRequests, type ReplyCallback } from './pending-requests.js';
+import { Replies } from './replies.js';
+
+type Status = `${KafkaStatus}`;
+
+/** Longest time for finding out why a request cannot be answered, in milliseconds. */
+const LONGEST_EXPLANATION = 3000;
+
+interface Parts {
+  consumer?: Consumer;
+  producer?: Producer;
+}
+
+const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;
+
+/**
+ * NestJS's Kafka client over the Rust core:
+ *
+ * ```ts
+ * ClientsModule.register([{ name: 'HERO_SERVICE', customClass: ClientKafka, options: { client: { brokers } } }]);
+ * ```
+ *
+ * The options are those of `Transport.KAFKA`, and what an application sees is what it sees of NestJS's own `ClientKafka`.
+ *
+ * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
+ */
+export class ClientKafka extends ClientProxy {
+  /** NestJS's logger; the driver's lines go there too unless `client.logCreator` is given. */
+  protected logger: Logger = new Logger(ClientKafka.name);
+  /** What the constructor was given. */
+  protected readonly options: NestKafkaOptions;
+  /** The driver's object; null before {@link connect} and after {@link close}. */
+  protected client: Kafka | null = null;
+  /** The connecting under way or done, so that it happens once. */
+  protected initialized: Promise<void> | null = null;
+  /** The reply topics subscribed to. */
+  protected responsePatterns: string[] = [];
+  /** The reply partition of each reply topic. */
+  protected consumerAssignments: { [topic: string]: number } = {};
+  /** `client.brokers`, or NestJS's default. */
+  protected brokers: KafkaConfig['brokers'];
+  /** `client.clientId` and the postfix. */
+  protected clientId: string;
+  /** `consumer.groupId` and the postfix. */
+  protected groupId: string;
+  /** Whether there is no consumer, and so no replies. */
+  protected producerOnlyMode: boolean;
+  /** The consumer of the replies; null while not connected. */
+  protected _consumer: Consumer | null = null;
+  /** The producer; null while not connected. */
+  protected _producer: Producer | null = null;
+  /** The same, for lines that nobody awaits. */
+  readonly #log = guardedLogger(() => this.logger);
+  readonly #pending = new PendingRequests();
+  readonly #replies: Replies;
+  #connected: { readonly initialized: Promise<void>; readonly producer: Promise<Producer> } | undefined;
+  readonly #sendOptions: SendOptions;
+  readonly #lifecycle = new Lifecycle('The client');
+  /** What is connected, or was begun to be. */
+  #parts: Parts = {};
+  #serializesItself = true;
+  #deserializesItself = true;
+
+  constructor(options: NestKafkaOptions = {}) {
+    super();
+    validateNestOptions('client', options);
+    const given: NestKafkaOptions = withoutNulls(options);
+    this.options = given;
+    const { client = {}, consumer = {}, postfixId = '-client', producerOnlyMode = false } = given;
+    this.producerOnlyMode = producerOnlyMode;
+    this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
+    this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
+    this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
+    this.#sendOptions = given.send ?? {};
+    this.#replies = new Replies({
+      pending: this.#pending,
+      keepBinary: given.parser?.keepBinary ?? false,
+      replyTimeout: given.replyTimeout,
+      deserializer: () => (this.#deserializesItself ? undefined : this.deserializer),
+      partitionOf: (slot) => this._consumer?.partitionOf(slot),
+      cancel: (slot, generation) =>
+        this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
+      logError: this.#log.error,
+    });
+    this.initializeSerializer(given as any);
+    this.initializeDeserializer(given as any);
+  }
+
+  /** `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`, as they come; a subscriber gets the last one at once. */
+  override get status(): Observable<KafkaStatus> {
+    return new GuardedObservable(super.status, ({ message }) =>
+      this.#log.error(`A subscriber of status failed: ${message}`),
+    );
+  }
+
+  /** kafkajs's consumer of the replies. */
+  get consumer(): Consumer {
+    if (!this._consumer) {
+      throw new Error('No consumer initialized. Please, call the "connect" method first.');
+    }
+    return this._consumer;
+  }
+
+  /** kafkajs's producer. */
+  get producer(): Producer {
+    if (!this._producer) {
+      throw new Error('No producer initialized. Please, call the "connect" method first.');
+    }
+    return this._producer;
+  }
+
+  /** Subscribes to the replies of a pattern. Before {@link connect}. */
+  subscribeToResponseOf(pattern: unknown): void {
+    const request = this.normalizePattern(pattern as string);
+    this.responsePatterns.push(this.getResponsePatternName(request));
+  }
+
+  /**
+   * Errors the requests that wait ("Connection closed"), waits for what is being sent, leaves the group and disconnects. A
+   * {@link connect} under way is interrupted, and rejects; one that comes later connects again.
+   */
+  async close(): Promise<void> {
+    this.handleClose();
+    this.#forget();
+    await this.#lifecycle.stop('close', () => this.#disconnect());
+  }
+
+  /** Errors the requests that wait. */
+  protected handleClose(): void {
+    this.#replies.end(new Error('Connection closed'));
+  }
+
+  /**
+   * Connects and, unless `producerOnlyMode` is set, joins the group of the replies.
+   *
+   * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
+   * `cause`; a later call may succeed.
+   * @throws KafkaJSSASLAuthenticationError as soon as a broker refuses the credentials.
+   * @throws KafkaJSNonRetriableError when {@link close} is called meanwhile.
+   */
+  connect(): Promise<Producer> {
+    this.initialized ??= this.#connectOnce();
+    // Called for every message: what is connected need not be waited for by a promise of its own.
+    if (this.#connected?.initialized !== this.initialized) {
+      const producer = this.initialized.then(() => this._producer as Producer);
+      this.#connected = { initialized: this.initialized, producer };
+    }
+    return this.#connected.producer;
+  }
+
+  #connectOnce(): Promise<void> {
+    const parts: Parts = {};
+    const initialized: Promise<void> = this.#lifecycle.start('connect', {
+      open: async (signal) => {
+        this.#parts = parts;
+        await unlessAborted(this.#initialize(parts), signal);
+      },
+      undo: async () => {
+        // The next connect() tries again, unless close() and another one have come meanwhile.
+        if (this.initialized === initialized) this.#forget();
+        const { producer, consumer } = parts;
+        await Promise.all([producer?.retire(), consumer?.retire()]);
+      },
+    });
+    return initialized;
+  }
+
+  #forget(): void {
+    this._consumer = null;
+    this._producer = null;
+    this.client = null;
+    this.initialized = null;
+  }
+
+  async #disconnect(): Promise<void> {
+    const { producer, consumer } = this.#parts;
+    this.#parts = {};
+    await producer?.disconnect();
+    await consumer?.disconnect();
+  }
+
+  async #initialize(attempt: Parts): Promise<void> {
+    const client = this.createClient();
+    this.client = client;
+    this.#serializesItself = this.serializer.constructor === KafkaRequestSerializer;
+    this.#deserializesItself = this.deserializer.constructor === KafkaResponseDeserializer;
+    const producer = client.producer(this.options.producer, {
+      timeout: this.#sendOptions.timeout,
+      requestFailed: (slot, generation, err) => this.#replies.fail(slot, generation, err),
+      requestTopic: (slot, generation) => this.#pending.find(slot, generation)?.asked,
+    });
+    this._producer = attempt.producer = producer;
+    this.registerProducerEventListeners();
+    if (!this.producerOnlyMode) {
+      const consumer = client.consumer(
+        { ...this.options.consumer, groupId: this.groupId },
+        {
+          onReplies: (batch) => this.#replies.accept(batch),
+          created: (native) => producer.attach(native, this.#sendOptions),
+          assigned: this.options.replies === 'assigned',
+          replyTimeout: this.options.replyTimeout,
+          onRequestsExpired: (requests) => this.#replies.expired(requests),
+          // Another one does not know of the requests of this one.
+          closed: () => {
+            if (this._consumer === attempt.consumer) this.consumerAssignments = {};
+            this.#replies.stopped();
+          },
+          onReplyPartitions: (partitions, read) => {
+            this.consumerAssignments = partitions;
+            this.#replies.moved(read);
+          },
+        },
+      );
+      this._consumer = attempt.consumer = consumer;
+      this.registerConsumerEventListeners();
+      await producer.connect();
+      await consumer.connect();
+      await this.bindTopics();
+      return;
+    }
+    await producer.connect();
+  }
+
+  /** Subscribes to the reply topics and starts reading them. */
+  protected async bindTopics(): Promise<void> {
+    const { consumer } = this;
+    if (this.responsePatterns.length > 0) {
+      await consumer.subscribe({ ...this.options.subscribe, topics: this.responsePatterns });
+    }
+    await consumer.run(this.options.run);
+  }
+
+  /** Makes the driver's object; nothing is connected yet. A subclass may make another one. */
+  protected createClient(): Kafka {
+    return new Kafka({
+      logCreator: nestLogCreator(this.logger),
+      ...this.options.client,
+      brokers: this.brokers,
+      clientId: this.clientId,
+    });
+  }
+
+  /** The reply partition of each reply topic. */
+  getConsumerAssignments(): { [topic: string]: number } {
+    return this.consumerAssignments;
+  }
+
+  /** Sends many events at once; completes when all of them are delivered. */
+  emitBatch<TResult = any, TInput = any>(
+    pattern: any,
+    data: {
+      /** The events, sent together. */
+      messages: TInput[];
+    },
+  ): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return atOnce<TResult>(async () => {
+      await this.connect();
+      return this.dispatchBatchEvent({ pattern, data });
+    });
+  }
+
+  /** Sends a request. Each subscriber to the result sends one. */
+  override send<TResult = any, TInput = any>(pattern: any, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return onceConnected<TResult>(
+      () => this.connect(),
+      (observer) => this.publish(this.#packet(pattern, data), this.createObserver(observer)),
+    );
+  }
+
+  /** Sends an event, at once; the result tells when it is delivered. */
+  override emit<TResult = any, TInput = any>(pattern: any, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return atOnce<TResult>(async () => {
+      await this.connect();
+      return this.dispatchEvent(this.#packet(pattern, data));
+    });
+  }
+
+  /** The packet of a message. NestJS 12 shows it to a hook before. */
+  #packet<TInput>(pattern: any, data: TInput): ReadPacket<TInput> {
+    const createPacket = this.createPacket as typeof this.createPacket | undefined;
+    return createPacket === undefined ? { pattern, data } : createPacket.call(this, pattern, data);
+  }
+
+  /** Commits offsets of the reply consumer. */
+  commitOffsets(topicPartitions: TopicPartitionOffsetAndMetadata[]): Promise<void> {
+    if (!this._consumer) throw new Error('No consumer initialized');
+    return this._consumer.commitOffsets(topicPartitions);
+  }
+
+  /** The driver's object: `Kafka`. */
+  unwrap<T>(): T {
+    if (!this.client) {
+      throw new Error('Not initialized. Please call the "connect" method first.');
+    }
+    return this.client as T;
+  }
+
+  /** Not supported, as in stock: use {@link status}. */
+  override on(): never {
+    throw new Error('Method is not supported for Kafka client');
+  }
+
+  /** Has the consumer's events change {@link status}. */
+  protected registerConsumerEventListeners(): void {
+    if (this._consumer) onConsumerStatus(this._consumer, (status) => this.#status(status));
+  }
+
+  /** Has the producer's events change {@link status}. */
+  protected registerProducerEventListeners(): void {
+    if (this._producer) onProducerStatus(this._producer, (status) => this.#status(status));
+  }
+
+  #status(status: Status): void {
+    this._status$.next(status);
+  }
+
+  #serialize(data: unknown, pattern: string): OutgoingRecord | Promise<OutgoingRecord> {
+    return this.#serializesItself ? serialize(data) : this.serializer.serialize(data as any, { pattern });
+  }
+
+  /** Sends the messages of {@link emitBatch}; resolves when all are delivered. */
+  protected async dispatchBatchEvent(packet: ReadPacket<{ messages: any[] }>): Promise<any> {
+    const { messages } = packet.data;
+    if (messages.length === 0) return undefined;
+    const pattern = this.normalizePattern(packet.pattern);
+    const records = await Promise.all(
+      // Not its own `map`: that of a typed array would turn promises into numbers.
+      Array.from(messages, (message) => this.#serialize(message, pattern)),
+    );
+    return this.#dispatch(pattern, records);
+  }
+
+  /** Sends an event of `emit()`; resolves when it is delivered. */
+  protected dispatchEvent(packet: ReadPacket): Promise<any> {
+    const pattern = this.normalizePattern(packet.pattern);
+    const record = this.#serialize(packet.data, pattern);
+    return record instanceof Promise
+      ? record.then((resolved) => this.#dispatch(pattern, [resolved]))
+      : this.#dispatch(pattern, [record]);
+  }
+
+  #dispatch(topic: string, records: OutgoingRecord[]): Promise<RecordMetadata[]> {
+    return new Promise((resolve, reject) => {
+      this.producer.dispatch(topic, records, this.#sendOptions, (error, metadata) =>
+        error ? reject(error) : resolve(metadata),
+      );
+    });
+  }
+
+  /**
+   * The partition for replies on a reply topic.
+   *
+   * @throws InvalidKafkaClientTopicException when this client has none.
+   */
+  protected getReplyTopicPartition(topic: string): string {
+    const partition = getOwn(this.consumerAssignments, topic);
+    if (partition === undefined) throw new InvalidKafkaClientTopicException(topic);
+    return partition.toString();
+  }
+
+  /** Sends a request of `send()`. `callback` gets the replies; the result forgets the request. */
+  protected publish(partialPacket: ReadPacket, callback: ReplyCallback): () => void {
+    try {
+      const pattern = this.normalizePattern(partialPacket.pattern);
+      const topic = this.getResponsePatternName(pattern);
+      const partition = Number(this.getReplyTopicPartition(topic));
+      const { maxPendingRequests = Number.POSITIVE_INFINITY } = this.options;
+      if (this.#pending.size >= maxPendingRequests) throw new KafkaPendingRequestsError(maxPendingRequests);
+      const record = this.#serialize(partialPacket.data, pattern);
+      const request = new PendingRequest(pattern, { topic, partition }, callback);
+      const slot = this.#pending.open(request);
+      const generation = this.#pending.generation(slot);
+      if (record instanceof Promise) {
+        record
+          .then((resolved) => this.#request(request, slot, generation, resolved))
+          .catch((err: unknown) => this.#replies.fail(slot, generation, err));
+      } else {
+        try {
+          this.#request(request, slot, generation, record);
+        } catch (err) {
+          this.#replies.fail(slot, generation, err);
+        }
+      }
+      return () => this.#replies.forget(slot, generation);
+    } catch (err) {
+      if (err instanceof InvalidKafkaClientTopicException) return this.#refuse(err, callback);
+      callback({ err });
+      return () => undefined;
+    }
+  }
+
+  /**
+   * Says why there is no reply partition for a request to a pattern that was subscribed to. The request waits meanwhile, and ends like
+   * every other.
+   */
+  #refuse(err: InstanceType<typeof InvalidKafkaClientTopicException>, callback: ReplyCallback): () => void {
+    const topic = this.responsePatterns.find((name) => err.message.includes(`(${name})`));
+    const consumer = this._consumer;
+    if (topic === undefined || consumer === null || this.options.replies === 'assigned') {
+      callback({ err });
+      return () => undefined;
+    }
+    if (!consumer.isSubscribedTo(topic)) {
+      err.message +=
+        ' The client was connected before: call subscribeToResponseOf() of all patterns before connect().';
+      callback({ err });
+      return () => undefined;
+    }
+    const slot = this.#pending.open(new PendingRequest('', { topic, partition: NO_PARTITION }, callback));
+    const generation = this.#pending.generation(slot);
+    const told = (): void => this.#replies.fail(slot, generation, err);
+    const limit = Math.min(LONGEST_EXPLANATION, this.options.replyTimeout ?? LONGEST_EXPLANATION);
+    const explained = async (): Promise<void> => {
+      await this.#explain(err, consumer, topic, limit);
+      told();
+    };
+    own(explained(), told);
+    return () => this.#replies.forget(slot, generation);
+  }
+
+  /** Mostly there are too few partitions for the group. */
+  async #explain(err: Error, consumer: Consumer, topic: string, limit: number): Promise<void> {
+    const shortage = await consumer.describeShortage(topic, limit);
+    if (shortage === 'stopped') err.message += ' The consumer of the replies is stopped, or starting again.';
+    if (typeof shortage !== 'object') return;
+    const { members, partitions } = shortage;
+    err.message += ` The reply topic has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'} and the group ${this.groupId} has ${members} ${members === 1 ? 'member' : 'members'}: each needs a partition of its own. Add partitions, or set the option replies: 'assigned'.`;
+  }
+
+  #request(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
+    const write = ([placed]: readonly OutgoingRecord[]): void => {
+      // Unsubscribed while the topic's partitions were asked for.
+      if (this.#pending.find(slot, generation) === undefined) return;
+      const channel = this.producer.channel(this.#sendOptions);
+      const [topic, reply] = [channel.topic(request.asked), channel.topic(request.topic)];
+      channel.outgoing.request(topic, slot, generation, reply, request.partition, placed as OutgoingRecord);
+    };
+    this.producer.place(request.asked, [record], write, (err) => this.#replies.fail(slot, generation, err));
+  }
+
+  /** The reply topic of a pattern; a subclass may name it differently. */
+  protected getResponsePatternName(pattern: string): string {
+    return `${pattern}.reply`;
+  }
+
+  /** Sets the serializer of outgoing messages: the option, or NestJS's. */
+  protected override initializeSerializer(options: any): void {
+    this.serializer = options?.serializer ?? new KafkaRequestSerializer();
+  }
+
+  /** Sets the deserializer of replies: the option, or NestJS's. */
+  protected override initializeDeserializer(options: any): void {
+    this.deserializer = options?.deserializer ?? new KafkaResponseDeserializer();
+  }
+}

@@ -1,0 +1,185 @@
+import type { Deserializer, WritePacket } from '@nestjs/microservices';
+import { KafkaReplyLostError, KafkaReplyTimeoutError } from '../../kafkajs/errors/index.js';
+import { REPLY_DISPOSED, REPLY_ERROR } from '../../boundary/incoming.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import { incomingMessage } from '../context/incoming-message.js';
+import type { PendingRequest, PendingRequests, ReplyPartition } from './pending-requests.js';
+
+/** What replies need of their client. */
+export interface RepliesOptions {
+  readonly pending: PendingRequests;
+  /** `parser.keepBinary`. */
+  readonly keepBinary: boolean;
+  /** `replyTimeout`, in milliseconds, where it is set. */
+  readonly replyTimeout: number | undefined;
+  /** The application's deserializer; undefined for NestJS's own, whose work the batch does. */
+  readonly deserializer: () => Deserializer | undefined;
+  /** The partition that an assignment is of. */
+  readonly partitionOf: (slot: number) => ReplyPartition | undefined;
+  /** Tells the core that nobody waits for a request's replies any more. */
+  readonly cancel: (slot: number, generation: number) => void;
+  /** Takes what a callback throws. */
+  readonly logError: (error: unknown) => void;
+}
+
+/** Hands replies, and what comes instead of them, to the callbacks of the requests. */
+export class Replies {
+  readonly #options: RepliesOptions;
+
+  constructor(options: RepliesOptions) {
+    this.#options = options;
+  }
+
+  /** Replies have come. */
+  accept(batch: IncomingBatch): void {
+    const { pending, keepBinary } = this.#options;
+    const deserializer = this.#options.deserializer();
+    for (let index = 0; index < batch.length; index++) {
+      const slot = batch.requestSlot(index);
+      const generation = batch.requestGeneration(index);
+      const request = pending.find(slot, generation);
+      if (request === undefined) continue;
+      if (deserializer !== undefined) {
+        this.#deserialize(deserializer, batch, index, request);
+        continue;
+      }
+      const flags = batch.flags(index);
+      if ((flags & REPLY_ERROR) !== 0) {
+        this.#settle(slot, generation, request, { err: batch.replyError(index), isDisposed: true });
+        continue;
+      }
+      const response = keepBinary ? batch.value(index) : batch.decodedValue(index);
+      this.#settle(slot, generation, request, { response, isDisposed: (flags & REPLY_DISPOSED) !== 0 });
+    }
+  }
+
+  /** Has the application's deserializer read a reply. Those of one request are handed on in their order, however long each takes. */
+  #deserialize(
+    deserializer: Deserializer,
+    batch: IncomingBatch,
+    index: number,
+    request: PendingRequest,
+  ): void {
+    const { pending, partitionOf, keepBinary } = this.#options;
+    const [slot, generation] = [batch.requestSlot(index), batch.requestGeneration(index)];
+    const { topic, partition } = partitionOf(batch.slot(index)) ?? { topic: '', partition: -1 };
+    const settle = (packet: WritePacket): void => {
+      // It may be over: unsubscribed, or ended by the reply before.
+      if (pending.find(slot, generation) === request) this.#settle(slot, generation, request, packet);
+    };
+    let read: unknown;
+    try {
+      const message = incomingMessage(batch, index, topic, partition, keepBinary);
+      read = request.aside(() => deserializer.deserialize(message));
+      if (request.deserialized === undefined && !isThenable(read)) return settle(replyOf(read));
+    } catch (err) {
+      if (request.deserialized === undefined) return settle(failure(err));
+      read = Promise.reject(err);
+    }
+    if (request.deserialized === undefined) this.#limit(slot, generation, request);
+    const before = request.deserialized;
+    const inOrder = async (): Promise<void> => {
+      const packet = await packetOf(read);
+      await before;
+      if (request.deserialized === deserialized) request.deserialized = undefined;
+      settle(packet);
+    };
+    const deserialized = inOrder();
+    request.deserialized = deserialized;
+  }
+
+  /** For the core a request is answered when its first reply has come; the application waits until that is deserialized. */
+  #limit(slot: number, generation: number, request: PendingRequest): void {
+    const { replyTimeout } = this.#options;
+    if (replyTimeout === undefined || request.isAnswered) return;
+    request.timer = setTimeout(() => this.expired([[slot, generation]]), replyTimeout);
+  }
+
+  #settle(slot: number, generation: number, request: PendingRequest, packet: WritePacket): void {
+    const { err, response, isDisposed } = packet;
+    if (!err && !isDisposed) return this.#call(() => request.next({ err, response }));
+    this.#options.pending.close(slot, generation);
+    this.#call(() => request.last({ err, response, isDisposed }));
+  }
+
+  /** Only these reply partitions are read from now on: what waits for replies elsewhere has lost them. */
+  moved(read: readonly ReplyPartition[]): void {
+    this.#lose(read, 'the partition has moved to another member of the group');
+  }
+
+  /** Nobody reads replies any more: none of those that are waited for comes. */
+  stopped(): void {
+    this.#lose([], 'the consumer of the replies has stopped');
+  }
+
+  #lose(read: readonly ReplyPartition[], reason: string): void {
+    const { pending } = this.#options;
+    for (const [slot, generation] of pending.elsewhere(read)) {
+      const request = pending.find(slot, generation);
+      if (request === undefined) continue;
+      const { topic, partition } = request;
+      this.fail(slot, generation, new KafkaReplyLostError({ topic, partition, reason }));
+    }
+  }
+
+  /** Replies have not come in time. */
+  expired(requests: readonly [slot: number, generation: number][]): void {
+    const { pending, replyTimeout: timeout } = this.#options;
+    for (const [slot, generation] of requests) {
+      const request = pending.find(slot, generation);
+      if (request === undefined || timeout === undefined) continue;
+      const { topic, partition } = request;
+      this.fail(slot, generation, new KafkaReplyTimeoutError({ topic, partition, timeout }));
+    }
+  }
+
+  /** Ends a request with an error, if it still waits. */
+  fail(slot: number, generation: number, err: unknown): void {
+    const request = this.#options.pending.find(slot, generation);
+    if (request === undefined) return;
+    this.forget(slot, generation);
+    this.#call(() => request.last({ err }));
+  }
+
+  /** Nobody waits for a request's replies any more. */
+  forget(slot: number, generation: number): void {
+    if (this.#options.pending.close(slot, generation)) this.#options.cancel(slot, generation);
+  }
+
+  /** Errors all requests that wait. */
+  end(err: Error): void {
+    for (const request of this.#options.pending.drain()) this.#call(() => request.last({ err }));
+  }
+
+  /** A failing callback must keep neither the others from being called nor the connection from being closed. */
+  #call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#options.logError(error);
+    }
+  }
+}
+
+/** What the application's deserializer made of a reply. */
+function replyOf(read: unknown): WritePacket {
+  const { err, response, isDisposed } = read as WritePacket;
+  return { err, response, isDisposed: Boolean(err) || Boolean(isDisposed) };
+}
+
+/** The same, once it is there. */
+async function packetOf(read: unknown): Promise<WritePacket> {
+  try {
+    return replyOf(await read);
+  } catch (err) {
+    return failure(err);
+  }
+}
+
+function failure(err: unknown): WritePacket {
+  return { err, isDisposed: true };
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}

@@ -1,0 +1,35 @@
+import type { LoggerService } from '@nestjs/common';
+import { runCallback } from '../../application/callbacks.js';
+import { consoleLogCreator } from '../../kafkajs/logger.js';
+import { printable } from '../../values/printable.js';
+import { logLevel } from '../../kafkajs/types/index.js';
+
+/** What this package's own lines of NestJS's logger are written with. */
+export type GuardedLogger = Pick<LoggerService, 'error' | 'warn'>;
+
+/**
+ * NestJS's logger, which may be the application's: a line that it fails to write goes to the console. A line may have text of others
+ * in it, a topic's or an error's, which is made printable; an error object is written as it is.
+ */
+export function guardedLogger(logger: () => LoggerService): GuardedLogger {
+  const write =
+    (method: 'error' | 'warn', level: logLevel) =>
+    (message: unknown): void =>
+      runCallback(
+        () => logger()[method](typeof message === 'string' ? printable(message) : message),
+        (error) => {
+          const log = {
+            timestamp: new Date().toISOString(),
+            message: "NestJS's logger failed",
+            entry: message,
+          };
+          consoleLogCreator(level)({
+            namespace: '',
+            level,
+            label: method.toUpperCase(),
+            log: { ...log, error: error.message },
+          });
+        },
+      );
+  return { error: write('error', logLevel.ERROR), warn: write('warn', logLevel.WARN) };
+}

@@ -1,0 +1,13 @@
+/**
+ * NestJS's options: the object that holds KafkaJS's, and what only a server or a client has.
+ *
+ * @packageDocumentation
+ */
+export { deadLetterTable, type DeadLetterOptions, type ErrorClass } from './dead-letter.js';
+export {
+  nestTable,
+  parserTable,
+  validateNestOptions,
+  type NestKafkaOptions,
+  type NestRole,
+} from './nest-options.js';

@@ -1,0 +1,232 @@
+import type { Deserializer, Serializer } from '@nestjs/microservices';
+import { KafkaJSInvalidOptionError } from '../../kafkajs/errors/index.js';
+import type {
+  ConsumerConfig,
+  ConsumerRunConfig,
+  KafkaConfig,
+  ProducerConfig,
+} from '../../kafkajs/types/index.js';
+import {
+  anything,
+  boolean,
+  integer,
+  isGiven,
+  milliseconds,
+  object,
+  oneOf,
+  string,
+} from '../../options/checks.js';
+import { clientSettings, readClient } from '../../options/client.js';
+import { consumerProperties } from '../../options/consumer.js';
+import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
+import { producerProperties, readSend, type SendOptions } from '../../options/producer.js';
+import { runTable, subscribeTable } from '../../options/run.js';
+import { layer, nested, optionTable, readOptions, refused, type OptionTable } from '../../options/table.js';
+
+/** Which of NestJS's two classes the options are for. */
+export type NestRole = 'client' | 'server';
+
+/** NestJS's `KafkaOptions['options']`, with what this package adds to it. */
+export interface NestKafkaOptions {
+  /** Appended to clientId and groupId. Default: `-server`, `-client`. */
+  postfixId?: string;
+  /** The connection; what `new Kafka()` takes. */
+  client?: Partial<KafkaConfig>;
+  /** The consumer; what `kafka.consumer()` takes. */
+  consumer?: Partial<ConsumerConfig>;
+  /** How messages are consumed; what `consumer.run()` takes. */
+  run?: Omit<ConsumerRunConfig, 'eachBatch' | 'eachMessage'>;
+  /** Where a group begins in a partition without a committed offset. */
+  subscribe?: {
+    /**
+     * Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics
+     * that appear later are always read from their first message. Default: `false`.
+     */
+    fromBeginning?: boolean;
+  };
+  /** The producer; what `kafka.producer()` takes. */
+  producer?: ProducerConfig;
+  /** How everything is sent. */
+  send?: SendOptions;
+  /** Makes messages of what is sent, in place of NestJS’s serializer. */
+  serializer?: Serializer;
+  /** Reads what arrives, in place of NestJS’s deserializer. */
+  deserializer?: Deserializer;
+  /** How bytes become values. */
+  parser?: {
+    /** Whether every value stays a Buffer instead of becoming text or JSON. Default: `false`. */
+    keepBinary?: boolean;
+  };
+  /** Client: only sends; no consumer is made. Default: `false`. */
+  producerOnlyMode?: boolean;
+  /**
+   * Client: until a request without a reply errors with `KafkaReplyTimeoutError`. An extension. A number of milliseconds, 1
+   * or more. Default: off.
+   */
+  replyTimeout?: number;
+  /** Client: how many requests may wait for their replies at once. An extension. A number, 1 or more. Default: unlimited. */
+  maxPendingRequests?: number;
+  /**
+   * Client: `group` joins a group that divides the partitions of the reply topics among its members; `assigned` joins none
+   * and reads one partition of each, which it may share with others. An extension. Default: `"group"`.
+   */
+  replies?: 'group' | 'assigned';
+  /** Server: retries and a dead-letter topic for messages that cannot be handled. An extension. Default: off. */
+  deadLetter?: DeadLetterOptions;
+}
+
+/** `parser`. */
+export const parserTable: OptionTable = {
+  path: 'parser',
+  rows: [
+    {
+      name: 'keepBinary',
+      check: boolean,
+      default: false,
+      handling: layer,
+      doc: 'Whether every value stays a Buffer instead of becoming text or JSON.',
+    },
+  ],
+};
+
+/** NestJS's options object. */
+export const nestTable = optionTable({
+  path: 'options',
+  rows: [
+    {
+      name: 'postfixId',
+      check: string,
+      defaultText: '`-server`, `-client`',
+      handling: layer,
+      doc: 'Appended to clientId and groupId.',
+    },
+    { name: 'client', check: object, handling: layer, doc: 'The connection; what `new Kafka()` takes.' },
+    { name: 'consumer', check: object, handling: layer, doc: 'The consumer; what `kafka.consumer()` takes.' },
+    {
+      name: 'run',
+      check: object,
+      handling: layer,
+      doc: 'How messages are consumed; what `consumer.run()` takes.',
+    },
+    {
+      name: 'subscribe',
+      check: object,
+      handling: layer,
+      doc: 'Where a group begins in a partition without a committed offset.',
+    },
+    { name: 'producer', check: object, handling: layer, doc: 'The producer; what `kafka.producer()` takes.' },
+    { name: 'send', check: object, handling: layer, doc: 'How everything is sent.' },
+    {
+      name: 'serializer',
+      check: anything,
+      handling: layer,
+      doc: 'Makes messages of what is sent, in place of NestJS’s serializer.',
+    },
+    {
+      name: 'deserializer',
+      check: anything,
+      handling: layer,
+      doc: 'Reads what arrives, in place of NestJS’s deserializer.',
+    },
+    { name: 'parser', check: nested(parserTable), handling: layer, doc: 'How bytes become values.' },
+    {
+      name: 'producerOnlyMode',
+      check: boolean,
+      default: false,
+      handling: layer,
+      doc: 'Client: only sends; no consumer is made.',
+    },
+    {
+      name: 'replyTimeout',
+      check: milliseconds(1),
+      defaultText: 'off',
+      handling: layer,
+      doc: 'Client: until a request without a reply errors with `KafkaReplyTimeoutError`. An extension.',
+    },
+    {
+      name: 'maxPendingRequests',
+      check: integer(1),
+      defaultText: 'unlimited',
+      handling: layer,
+      doc: 'Client: how many requests may wait for their replies at once. An extension.',
+    },
+    {
+      name: 'replies',
+      check: oneOf('group', 'assigned'),
+      default: 'group',
+      handling: layer,
+      doc: 'Client: `group` joins a group that divides the partitions of the reply topics among its members; `assigned` joins none and reads one partition of each, which it may share with others. An extension.',
+    },
+    {
+      name: 'deadLetter',
+      check: nested(deadLetterTable),
+      defaultText: 'off',
+      handling: layer,
+      doc: 'Server: retries and a dead-letter topic for messages that cannot be handled. An extension.',
+    },
+  ],
+});
+
+const HANDLERS = refused('NestJS’s own handler is called', 'use @MessagePattern and @EventPattern');
+const TOPICS = refused(
+  'topics come from the patterns',
+  'use @MessagePattern, @EventPattern or subscribeToResponseOf()',
+);
+
+const nestRunTable = refusing(runTable, { eachMessage: HANDLERS, eachBatch: HANDLERS });
+const nestSubscribeTable = refusing(subscribeTable, { topic: TOPICS, topics: TOPICS });
+
+function refusing(table: OptionTable, refusals: Record<string, typeof HANDLERS>): OptionTable {
+  const rows = table.rows.map((row) => ({ ...row, handling: refusals[row.name] ?? row.handling }));
+  return { ...table, rows };
+}
+
+/**
+ * Checks everything in NestJS's options, at construction, so that nothing is dropped in silence later.
+ *
+ * Brokers and group id may be missing: NestJS's classes have defaults for them.
+ */
+export function validateNestOptions(role: NestRole, options: unknown): void {
+  const given = readOptions(nestTable, options);
+  const client = readClient(given['client']);
+  const kafka = {
+    ...(given['client'] as object),
+    brokers: client['brokers'] ?? ['localhost:9092'],
+  } as KafkaConfig;
+  clientSettings({ ...client, brokers: kafka.brokers });
+  const consumer = given['consumer'] as Partial<ConsumerConfig> | undefined;
+  const group = consumerProperties(kafka, { ...consumer, groupId: consumer?.groupId || 'nestjs-group' });
+  const send = readSend(given['send']);
+  producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
+  readOptions(nestRunTable, given['run']);
+  readOptions(nestSubscribeTable, given['subscribe']);
+  const { deadLetter } = given;
+  if (role === 'client' && isGiven(deadLetter)) throw wrongRole('deadLetter', 'the server');
+  for (const name of ['replyTimeout', 'maxPendingRequests', 'replies'] as const) {
+    if (role === 'server' && isGiven(given[name])) throw wrongRole(name, 'the client');
+  }
+  if (role === 'client' && isGiven(consumer?.partitionAssigners)) refuseAssigners();
+  if (role === 'client' && given['replies'] !== 'assigned' && group.settings.groupProtocol === 'consumer') {
+    const option = 'consumer.groupProtocol';
+    throw new KafkaJSInvalidOptionError(
+      `Option ${option} (librdkafka's group.protocol) cannot be "consumer" here: the group's members divide the reply partitions themselves. Leave it out, or set options.replies to "assigned"`,
+      { option },
+    );
+  }
+}
+
+/** A client's replies come to the partition that its own assigner gives it. */
+function refuseAssigners(): never {
+  const option = 'consumer.partitionAssigners';
+  throw new KafkaJSInvalidOptionError(
+    `Option ${option} is not supported in a client: its group divides the reply partitions with NestJS's assigner. Leave it out`,
+    { option },
+  );
+}
+
+function wrongRole(name: string, place: string): KafkaJSInvalidOptionError {
+  const option = `options.${name}`;
+  return new KafkaJSInvalidOptionError(`Option ${option} has no effect here: it belongs to ${place}`, {
+    option,
+  });
+}

@@ -1,0 +1,135 @@
+import { LOG_APPEND_TIME, REQUEST } from '../../boundary/incoming.js';
+import type { GuardedLogger } from '../log/guarded-logger.js';
+import { messageOf } from '../../values/describe.js';
+import type { Lane } from '../../runner/lane.js';
+import type { Outcome } from '../../runner/record-handler.js';
+import { resolveRetry, type ResolvedRetry } from '../../kafkajs/retry/retry.js';
+import type { DeadLetterOptions, NestKafkaOptions } from '../options/index.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { OutgoingRecord } from '../../codec/outgoing.js';
+import {
+  deadLetterHeaders,
+  deadLetterTopic,
+  defaultDeadLetterTopic,
+  describeError,
+  errorReply,
+  isFinal,
+  withoutTexts,
+  type Origin,
+} from './dead-letter.js';
+import { incomingMessage, type IncomingMessage } from '../context/incoming-message.js';
+import { originalError } from './original-errors.js';
+import type { ReplyPacket } from './reply-writer.js';
+
+/** What the writer needs of the server. */
+export interface DeadLetterPorts {
+  /** Resolves when the broker has acknowledged the record. */
+  readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
+  readonly reply: (slot: number, sequence: number, packet: ReplyPacket) => Promise<Outcome> | Outcome;
+  readonly logger: GuardedLogger;
+}
+
+/** Moves messages that have failed for good to their dead-letter topic. */
+export class DeadLetterWriter {
+  /** Waits between deliveries; there is no end of them: the policy gives messages up, not the consumer. */
+  readonly retry: ResolvedRetry;
+  readonly #options: DeadLetterOptions;
+  readonly #keepBinary: boolean;
+  readonly #ports: DeadLetterPorts;
+
+  constructor(options: NestKafkaOptions, ports: DeadLetterPorts) {
+    const { client, consumer, deadLetter = {}, parser } = options;
+    this.#options = deadLetter;
+    this.#keepBinary = parser?.keepBinary ?? false;
+    this.#ports = ports;
+    this.retry = {
+      ...resolveRetry(client?.retry, consumer?.retry, deadLetter.backoff),
+      retries: Number.POSITIVE_INFINITY,
+    };
+  }
+
+  /**
+   * Looks at a failed delivery. `false`: the message is to be delivered again, also when the dead-letter topic could not be written.
+   * Else it is in its dead-letter topic and its partition may go on. Never rejects.
+   */
+  async take(outcome: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<Outcome | false> {
+    const { topic, partition, failures } = lane;
+    const { logger } = this.#ports;
+    const where = `Message ${batch.offset(index)} of ${topic} [${partition}]`;
+    const failure = { error: originalError(outcome), outcome, attempt: failures + 1 };
+    let target = '';
+    try {
+      if (!isFinal(this.#options, failure)) return false;
+      target = await this.#target(where, lane, batch, index, failure.error);
+      await this.#write(target, lane, batch, index, failure.error);
+    } catch (error) {
+      logger.error(
+        `${where} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${messageOf(error)}`,
+      );
+      return false;
+    }
+    // From here on the message is safe: nothing may bring it again.
+    try {
+      const { name, message } = describeError(failure.error);
+      const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
+      logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
+      if ((batch.flags(index) & REQUEST) === 0) return;
+      const packet = { err: errorReply(outcome), isDisposed: true };
+      return await this.#ports.reply(lane.slot, batch.sequence(index), packet);
+    } catch (error) {
+      logger.error(`${where} is in ${target}, but its reply failed: ${messageOf(error)}`);
+    }
+  }
+
+  /**
+   * The topic that the option names. A function that fails must not hold the partition up for ever, nor may a message that cannot be
+   * decoded for it: then it is the default one.
+   */
+  async #target(
+    where: string,
+    { topic, partition }: Lane,
+    batch: IncomingBatch,
+    index: number,
+    error: unknown,
+  ): Promise<string> {
+    try {
+      const message = (): IncomingMessage =>
+        incomingMessage(batch, index, topic, partition, this.#keepBinary);
+      return await deadLetterTopic(this.#options.topic, message, topic, error);
+    } catch (cause) {
+      const target = defaultDeadLetterTopic(topic);
+      this.#ports.logger.error(
+        `${where} goes to ${target}: deadLetter.topic failed with ${messageOf(cause)}`,
+      );
+      return target;
+    }
+  }
+
+  async #write(
+    target: string,
+    { topic, partition }: Lane,
+    batch: IncomingBatch,
+    index: number,
+    error: unknown,
+  ): Promise<void> {
+    const origin: Origin = {
+      topic,
+      partition,
+      offset: batch.offset(index),
+      timestamp: batch.timestamp(index),
+      appended: (batch.flags(index) & LOG_APPEND_TIME) !== 0,
+    };
+    const rawHeaders = deadLetterHeaders(batch.rawHeaders(index), origin, error);
+    const record = { key: batch.key(index), value: batch.value(index), rawHeaders };
+    try {
+      await this.#ports.send(target, record);
+    } catch (failure) {
+      if (!isTooLarge(failure)) throw failure;
+      await this.#ports.send(target, { ...record, rawHeaders: withoutTexts(rawHeaders) });
+    }
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (error as { type?: unknown } | null)?.type === 'MESSAGE_TOO_LARGE';
+}

@@ -1,0 +1,203 @@
+import { inspect } from 'node:util';
+import { KafkaHeaders, KafkaRetriableException, RpcException } from '@nestjs/microservices';
+import { messageOf } from '../../values/describe.js';
+import type { DeadLetterOptions, ErrorClass } from '../options/index.js';
+import type { RawHeader } from '../../codec/incoming.js';
+
+/** A failed delivery. */
+export interface Failure {
+  /** What the handler threw, or what is known of it. */
+  readonly error: unknown;
+  /** What came out of Nest's exception filters. */
+  readonly outcome: unknown;
+  /** Deliveries of the message so far, this one included. */
+  readonly attempt: number;
+}
+
+/** Where a message was. */
+export interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly timestamp: string;
+  /** The broker set the timestamp when it stored the message. */
+  readonly appended: boolean;
+}
+
+const SUFFIX = '.DLT';
+const DEFAULT_ATTEMPTS = 3;
+/** Longest exception text in a header, in characters. */
+const MAX_TEXT = 8192;
+const TEXTS: ReadonlySet<string> = new Set([
+  KafkaHeaders.DLT_EXCEPTION_MESSAGE,
+  KafkaHeaders.DLT_EXCEPTION_STACKTRACE,
+]);
+/** Causes of an error that its stack trace lists. */
+const MAX_CAUSES = 5;
+
+/** Whether a message has failed for good. */
+export function isFinal(options: DeadLetterOptions, failure: Failure): boolean {
+  if (failure.attempt >= (options.maxAttempts ?? DEFAULT_ATTEMPTS)) return true;
+  const { notRetried } = options;
+  if (typeof notRetried === 'function') return notRetried(failure.error);
+  const errors = [failure.error, failure.outcome].flatMap((error) => [error, wrapped(error)]);
+  if (notRetried) return errors.some((error) => notRetried.some((kind) => isOfKind(error, kind)));
+  // Who throws it asks for another delivery.
+  if (errors.some((error) => error instanceof KafkaRetriableException)) return false;
+  return errors.some((error) => isClientError(error) || isValidationError(error));
+}
+
+/** What an RpcException was made with. */
+function wrapped(error: unknown): unknown {
+  // KafkaRetriableException answers itself.
+  return error instanceof RpcException ? RpcException.prototype.getError.call(error) : undefined;
+}
+
+function isOfKind(error: unknown, kind: string | ErrorClass): boolean {
+  if (typeof kind !== 'string') return error instanceof kind;
+  if (typeof error !== 'object' || error === null) return false;
+  if ((error as Error).name === kind) return true;
+  for (let proto: unknown = error; proto; proto = Object.getPrototypeOf(proto)) {
+    if ((proto as object).constructor?.name === kind) return true;
+  }
+  return false;
+}
+
+/** An HttpException with status 400 to 499, of whichever copy of `@nestjs/common`. */
+function isClientError(error: unknown): boolean {
+  const { getStatus } = (error ?? {}) as { getStatus?: () => unknown };
+  if (!(error instanceof Error) || typeof getStatus !== 'function') return false;
+  const status = Number(getStatus.call(error));
+  return status >= 400 && status < 500;
+}
+
+/** Nest's (and class-validator's) ValidationError, or a list of them. */
+function isValidationError(error: unknown): boolean {
+  if (Array.isArray(error)) return error.length > 0 && error.every(isValidationError);
+  if (typeof error !== 'object' || error === null) return false;
+  const { property, constraints, children } = error as Record<string, unknown>;
+  return (
+    typeof property === 'string' &&
+    ((typeof constraints === 'object' && constraints !== null) || Array.isArray(children))
+  );
+}
+
+/** The topic of messages that have failed for good where the option names none. */
+export function defaultDeadLetterTopic(topic: string): string {
+  return topic + SUFFIX;
+}
+
+/**
+ * The topic that a message goes to when it has failed for good.
+ *
+ * @throws TypeError (as a rejection) when the option is a function that answers no name; what it throws comes out as it is.
+ */
+export async function deadLetterTopic<Message extends { topic: string }>(
+  option: DeadLetterOptions['topic'] | ((message: Message, error: any) => string),
+  message: () => Message,
+  topic: string,
+  error: unknown,
+): Promise<string> {
+  if (typeof option !== 'function') return option ?? defaultDeadLetterTopic(topic);
+  // A function that is asynchronous all the same must not leave its rejection to nobody.
+  const named: unknown = await (option as (message: Message, error: unknown) => unknown)(message(), error);
+  if (typeof named === 'string' && named !== '') return named;
+  throw new TypeError(`deadLetter.topic must answer the name of a topic; it answered ${inspect(named)}`);
+}
+
+/** An error in words. */
+export interface ErrorInWords {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+/** An error in words, whatever it is: one whose own properties throw when they are read is described too. */
+export function describeError(error: unknown): ErrorInWords {
+  try {
+    return inWords(error);
+  } catch (cause) {
+    return { name: typeof error, message: `An error that cannot be read: ${messageOf(cause)}` };
+  }
+}
+
+function inWords(error: unknown): ErrorInWords {
+  if (error instanceof Error) {
+    const own: unknown = error.constructor?.name;
+    const name = (error.name === 'Error' && own) || error.name;
+    return { name: asText(name), message: errorMessage(error), stack: stackOf(error) };
+  }
+  if (typeof error !== 'object' || error === null) return { name: typeof error, message: String(error) };
+  const { message } = error as { message?: unknown };
+  const name = asText(error.constructor?.name ?? 'Object');
+  return { name, message: typeof message === 'string' ? message : inspect(error) };
+}
+
+/** Those of an application may be anything. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value);
+}
+
+/** ValidationPipe's exception says what is wrong only in its response. */
+function errorMessage(error: Error & { getResponse?: () => unknown }): string {
+  const response = typeof error.getResponse === 'function' ? error.getResponse() : undefined;
+  const details = (response as { message?: unknown } | undefined)?.message;
+  const message = asText(error.message);
+  return Array.isArray(details) ? `${message}: ${details.map(String).join('; ')}` : message;
+}
+
+function stackOf(error: Error): string {
+  let text = asText(error.stack ?? '');
+  let cause: unknown = error;
+  for (let depth = 0; depth < MAX_CAUSES; depth++) {
+    cause = (cause as Error).cause ?? wrapped(cause);
+    if (!(cause instanceof Error)) break;
+    text += `\nCaused by: ${asText(cause.stack ?? String(cause))}`;
+  }
+  return text;
+}
+
+/** The message's own headers, and those that say why it is here. Earlier ones of these names are replaced. */
+export function deadLetterHeaders(
+  headers: readonly RawHeader[],
+  origin: Origin,
+  error: unknown,
+): (readonly [string, Buffer | string | null])[] {
+  const { name, message, stack } = describeError(error);
+  const added: Record<string, string> = {
+    [KafkaHeaders.DLT_EXCEPTION_FQCN]: cut(name),
+    [KafkaHeaders.DLT_EXCEPTION_MESSAGE]: cut(message),
+    [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: cut(stack ?? ''),
+    [KafkaHeaders.DLT_ORIGINAL_TOPIC]: origin.topic,
+    [KafkaHeaders.DLT_ORIGINAL_PARTITION]: String(origin.partition),
+    [KafkaHeaders.DLT_ORIGINAL_OFFSET]: origin.offset,
+    [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP]: origin.timestamp,
+    [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP_TYPE]: timestampType(origin),
+  };
+  return [...headers.filter(([header]) => !Object.hasOwn(added, header)), ...Object.entries(added)];
+}
+
+/** The same headers without the texts that may not fit any more. */
+export function withoutTexts<Header extends readonly [string, unknown]>(
+  headers: readonly Header[],
+): Header[] {
+  return headers.filter(([name]) => !TEXTS.has(name));
+}
+
+function cut(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}
+
+function timestampType({ timestamp, appended }: Origin): string {
+  if (timestamp === '-1') return 'NoTimestampType';
+  return appended ? 'LogAppendTime' : 'CreateTime';
+}
+
+/** The error reply to a request that is given up: what the exception was made with, in stock's shape. */
+export function errorReply(outcome: unknown): unknown {
+  if (!(outcome instanceof KafkaRetriableException)) {
+    return { status: 'error', message: 'Internal server error' };
+  }
+  const error = wrapped(outcome);
+  return typeof error === 'object' && error !== null ? error : { status: 'error', message: error };
+}

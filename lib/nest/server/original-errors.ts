@@ -1,0 +1,67 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import { isObservable, tap } from 'rxjs';
+import { RpcExceptionsHandler } from '../internals.js';
+import { PackedKafkaContext } from '../context/kafka-context.js';
+
+interface ExceptionsHandler {
+  handle(exception: unknown, host: ArgumentsHost, ...rest: unknown[]): unknown;
+}
+
+/** What came out of Nest's exception handling, and what had gone in. */
+const originals = new WeakMap<object, unknown>();
+let watching = false;
+
+/**
+ * From now on {@link originalError} knows what the handlers of this transport threw.
+ *
+ * Nest passes everything that a handler, a pipe, a guard or an interceptor throws to one method, which answers with what the exception
+ * filters made of it: of an unknown error `{ status: 'error', message: 'Internal server error' }`. That method is the only place that
+ * knows both, so it is wrapped; what it answers stays the same.
+ */
+export function rememberOriginalErrors(): void {
+  if (watching) return;
+  watching = true;
+  watchExceptions(RpcExceptionsHandler.prototype as unknown as ExceptionsHandler);
+}
+
+/** What was thrown before Nest's exception filters made `outcome` of it; `outcome` itself where that is not known. */
+export function originalError(outcome: unknown): unknown {
+  return isObject(outcome) && originals.has(outcome) ? originals.get(outcome) : outcome;
+}
+
+/** Wraps `handle` of Nest's exceptions handlers. */
+export function watchExceptions(handlers: ExceptionsHandler): void {
+  const { handle } = handlers;
+  handlers.handle = function watched(this: ExceptionsHandler, exception, host, ...rest) {
+    if (!host.getArgs().some((argument: unknown) => argument instanceof PackedKafkaContext)) {
+      return handle.call(this, exception, host, ...rest);
+    }
+    try {
+      return watchResult(handle.call(this, exception, host, ...rest), exception);
+    } catch (error) {
+      remember(error, exception);
+      throw error;
+    }
+  };
+}
+
+/** The same result: a filter answers an Observable, a promise of one, or a value. */
+function watchResult(result: unknown, exception: unknown): unknown {
+  if (isObservable(result)) return result.pipe(tap({ error: (error) => remember(error, exception) }));
+  if (!(result instanceof Promise)) return result;
+  return result.then(
+    (value: unknown) => watchResult(value, exception),
+    (error: unknown) => {
+      remember(error, exception);
+      throw error;
+    },
+  );
+}
+
+function remember(outcome: unknown, exception: unknown): void {
+  if (isObject(outcome) && outcome !== exception) originals.set(outcome, exception);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,97 @@
+import { KafkaRetriableException } from '@nestjs/microservices';
+import { isObservable, lastValueFrom, type Observable, ReplaySubject } from 'rxjs';
+import type { Lane } from '../../runner/lane.js';
+import { REPLIED, UNFINISHED, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { ReplyPacket } from './reply-writer.js';
+
+/** What a request's end needs of its server. */
+export interface RequestOwner {
+  /** Writes one reply, whatever the packet; a promise only where a serializer is asynchronous. */
+  reply(slot: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED;
+  /** NestJS's `Server.send`: a reply for each value of a stream, one after the other. */
+  send(stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>): void;
+  /** All `replies` to a record are written, whose handler answered {@link UNFINISHED}. */
+  finish(slot: number, sequence: number, replies: number): void;
+}
+
+/** What follows the handler of an event: what it streams is waited for. */
+export const eventEnd: RecordEnd = {
+  callsApplication: isObservable,
+  succeeded(value) {
+    if (isObservable(value)) return drained(value);
+  },
+  failed(error) {
+    throw error;
+  },
+};
+
+/** Waits for the end of a stream. Stock has no default, so a stream that completes empty fails and is redelivered for ever. */
+async function drained(stream$: Observable<unknown>): Promise<void> {
+  await lastValueFrom(stream$, { defaultValue: undefined });
+}
+
+/** What follows the handler of a request: its replies. */
+export class RequestEnd implements RecordEnd {
+  readonly #owner: RequestOwner;
+
+  constructor(owner: RequestOwner) {
+    this.#owner = owner;
+  }
+
+  succeeded(
+    value: unknown,
+    { slot }: Lane,
+    batch: IncomingBatch,
+    index: number,
+    ended?: () => void,
+  ): Promise<Outcome> | Outcome {
+    const sequence = batch.sequence(index);
+    if (isObservable(value)) return this.#stream(value, slot, sequence, ended);
+    return this.#owner.reply(slot, sequence, { response: value, isDisposed: true });
+  }
+
+  failed(error: unknown, { slot }: Lane, batch: IncomingBatch, index: number): Promise<Outcome> | Outcome {
+    if (error instanceof KafkaRetriableException) throw error;
+    return this.#owner.reply(slot, batch.sequence(index), { err: error, isDisposed: true });
+  }
+
+  /**
+   * Replies with each value of a stream. The partition goes on after the first one, as in stock; the offset counts when the last reply
+   * is acknowledged.
+   */
+  async #stream(
+    response$: Observable<unknown>,
+    slot: number,
+    sequence: number,
+    ended?: () => void,
+  ): Promise<typeof UNFINISHED> {
+    const replay$ = new ReplaySubject<unknown>();
+    await new Promise<void>((resolve, reject) => {
+      response$.subscribe({
+        next: (value) => {
+          replay$.next(value);
+          resolve();
+        },
+        error: (error: unknown) => {
+          if (error instanceof KafkaRetriableException) reject(error);
+          else resolve();
+          replay$.error(error);
+        },
+        complete: () => {
+          replay$.complete();
+          resolve();
+        },
+      });
+    });
+    let replies = 0;
+    this.#owner.send(replay$, async (packet) => {
+      replies++;
+      await this.#owner.reply(slot, sequence, packet);
+      if (!packet.isDisposed) return;
+      this.#owner.finish(slot, sequence, replies);
+      ended?.();
+    });
+    return UNFINISHED;
+  }
+}

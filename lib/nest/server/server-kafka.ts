@@ -1,0 +1,396 @@
+import { Logger } from '@nestjs/common';
+import { Server, Transport, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import { REQUEST } from '../../boundary/incoming.js';
+import { onConsumerStatus, onProducerStatus } from '../status.js';
+import type { Observable } from 'rxjs';
+import { guardedLogger } from '../log/guarded-logger.js';
+import { GuardedObservable } from '../guarded-observable.js';
+import { ignore, runHere } from '../../application/callbacks.js';
+import { Consumer } from '../../kafkajs/consumer/consumer.js';
+import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../../kafkajs/instrumentation/emitter.js';
+import { Kafka } from '../../kafkajs/kafka.js';
+import type { Lane } from '../../runner/lane.js';
+import { Lifecycle, unlessAborted, type Start } from '../../lifecycle.js';
+import { nestLogCreator } from '../log/log-creator.js';
+import type { Producer } from '../../kafkajs/producer/producer.js';
+import { Handling, settled, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
+import { matches } from '../../kafkajs/group/subscriptions.js';
+import type { KafkaConfig } from '../../kafkajs/types/index.js';
+import {
+  KAFKA_DEFAULT_BROKER,
+  KAFKA_DEFAULT_CLIENT,
+  KAFKA_DEFAULT_GROUP,
+  KafkaRequestDeserializer,
+  KafkaRequestSerializer,
+  NO_MESSAGE_HANDLER,
+  noEventHandler,
+  type KafkaStatus,
+} from '../internals.js';
+import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
+import { withoutNulls } from '../../options/index.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { OutgoingBuffer } from '../../codec/outgoing.js';
+import { DeadLetterWriter } from './dead-letter-writer.js';
+import { PackedKafkaContext } from '../context/kafka-context.js';
+import { originalError, rememberOriginalErrors } from './original-errors.js';
+import { withinHooks } from './processing-hooks.js';
+import { eventEnd, RequestEnd } from './record-end.js';
+import { ReplyWriter } from './reply-writer.js';
+
+type Handler = MessageHandler & { isEventHandler?: boolean };
+/**
+ * What a server's `status` emits: NestJS's values, and, where `consumer.handlerTimeout` is set, `stalled` while a handler runs longer
+ * than that.
+ */
+export type ServerKafkaStatus = KafkaStatus | 'stalled';
+type Status = `${ServerKafkaStatus}`;
+
+/** Calls a handler; what it throws is the promise's. */
+function begin(handler: Handler, data: unknown, context: PackedKafkaContext, end: RecordEnd): Handling {
+  try {
+    return new Handling(handler(data, context), end);
+  } catch (error) {
+    return new Handling(Promise.reject(error), end);
+  }
+}
+
+/**
+ * NestJS's Kafka server over the Rust core, as a custom transport strategy:
+ *
+ * ```ts
+ * NestFactory.createMicroservice(AppModule, { strategy: new ServerKafka({ client: { brokers } }) });
+ * ```
+ *
+ * The options are those of `Transport.KAFKA`, and what an application sees is what it sees of NestJS's own `ServerKafka`.
+ *
+ * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
+ */
+export class ServerKafka extends Server<any, ServerKafkaStatus> implements CustomTransportStrategy {
+  // An event handler's failure reaches the runner, which logs it: Nest 12 must not report it a second time.
+  override readonly propagatesEventHandlerErrors: boolean = true;
+  override transportId: any = Transport.KAFKA;
+  /** NestJS's logger; the driver's lines go there too unless `client.logCreator` is given. */
+  protected override logger: Logger = new Logger(ServerKafka.name);
+  /** What the constructor was given. */
+  protected readonly options: NestKafkaOptions;
+  /** The driver's object; null before {@link listen} and after {@link close}. */
+  protected client: Kafka | null = null;
+  /** The consumer; null while not listening. */
+  protected consumer: Consumer | null = null;
+  /** The producer of the replies; null while not listening. */
+  protected producer: Producer | null = null;
+  /** `client.brokers`, or NestJS's default. */
+  protected brokers: KafkaConfig['brokers'];
+  /** `client.clientId` and the postfix. */
+  protected clientId: string;
+  /** `consumer.groupId` and the postfix. */
+  protected groupId: string;
+  /** The same, for lines that nobody awaits. */
+  readonly #log = guardedLogger(() => this.logger);
+  readonly #lifecycle = new Lifecycle('The server');
+  readonly #deadLetters: DeadLetterWriter | undefined;
+  /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
+  readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
+  #replies: ReplyWriter | undefined;
+  #requestEnd: RequestEnd | undefined;
+  #lastStatus: Status | undefined;
+  #keepBinary = false;
+  #decodesItself = true;
+
+  constructor(options: NestKafkaOptions = {}) {
+    super();
+    validateNestOptions('server', options);
+    this.options = withoutNulls(options);
+    const { client = {}, consumer = {}, postfixId = '-server' } = this.options;
+    this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
+    this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
+    this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
+    this.initializeSerializer(this.options as any);
+    this.initializeDeserializer(this.options as any);
+    rememberOriginalErrors();
+    if (this.options.deadLetter) this.#deadLetters = this.#makeDeadLetters();
+  }
+
+  #makeDeadLetters(): DeadLetterWriter {
+    // Whatever the options say of `acks`: a message is given up here only once it is safe there.
+    const sendOptions = { ...this.options.send, acks: -1 };
+    return new DeadLetterWriter(this.options, {
+      send: (topic, record) =>
+        new Promise((resolve, reject) => {
+          const done = (error: Error | null): void => (error ? reject(error) : resolve());
+          (this.producer as Producer).dispatch(topic, [record], sendOptions, done);
+        }),
+      reply: (slot, sequence, packet) => this.#replies?.write(slot, sequence, packet),
+      logger: this.#log,
+    });
+  }
+
+  /** NestJS's values and `stalled`, as they come; a subscriber gets the last one at once. */
+  override get status(): Observable<ServerKafkaStatus> {
+    return new GuardedObservable(super.status, ({ message }) =>
+      this.#log.error(`A subscriber of status failed: ${message}`),
+    );
+  }
+
+  /** Registers a handler. Patterns may be expressions, with any flags, on Nest 11 too. */
+  override addHandler(
+    pattern: any,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, any> = {},
+  ): void {
+    if (!(pattern instanceof RegExp)) {
+      super.addHandler(pattern, callback, isEventHandler, extras);
+      return;
+    }
+    const handlers = this.messageHandlers as Map<string | RegExp, MessageHandler>;
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    let tail = isEventHandler ? handlers.get(pattern) : undefined;
+    if (tail === undefined) {
+      handlers.set(pattern, callback);
+      return;
+    }
+    while (tail.next) tail = tail.next as MessageHandler;
+    tail.next = callback as NonNullable<MessageHandler['next']>;
+  }
+
+  /** The handler of a topic: the one registered for it, else the first whose expression matches. */
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    const handler = super.getHandlerByPattern(pattern);
+    if (handler) return handler;
+    const route = this.getRouteFromPattern(pattern);
+    for (const [registered, candidate] of this.messageHandlers as Map<string | RegExp, MessageHandler>) {
+      if (registered instanceof RegExp && matches(registered, route)) return candidate;
+    }
+    return null;
+  }
+
+  /**
+   * Connects, joins the group and starts handling. `callback` gets the error when that fails, also because of a {@link close} meanwhile.
+   * Calls at once are one; one that listens already calls back at once.
+   */
+  async listen(callback: (error?: unknown, ...optionalParams: unknown[]) => void): Promise<void> {
+    try {
+      if (this.#lifecycle.state !== 'ready') await this.#lifecycle.start('listen', this.#starting());
+    } catch (error) {
+      // A callback may be asynchronous, whatever its type says: what it rejects with is listen()'s.
+      await (callback(error) as unknown);
+      return;
+    }
+    await (callback() as unknown);
+  }
+
+  #starting(): Start {
+    return {
+      open: async (signal) => {
+        this.client = this.createClient();
+        await unlessAborted(this.start(ignore), signal);
+      },
+      undo: async () => {
+        await Promise.all([this.consumer?.retire(), this.producer?.retire()]);
+        await this.#disconnect();
+      },
+    };
+  }
+
+  /** Makes the driver's object; nothing is connected yet. A subclass may make another one. */
+  protected createClient(): Kafka {
+    return new Kafka({
+      logCreator: nestLogCreator(this.logger),
+      ...this.options.client,
+      clientId: this.clientId,
+      brokers: this.brokers,
+    });
+  }
+
+  /** Connects, joins the group and starts handling, then calls back. */
+  protected async start(callback: () => void): Promise<void> {
+    const client = this.client as Kafka;
+    const sendOptions = this.options.send ?? {};
+    const producer = client.producer(this.options.producer, {
+      timeout: sendOptions.timeout,
+      startOver: (where) => consumer.startOver(where),
+    });
+    // Kept: a handler that outlives close() still writes its replies, which then go nowhere.
+    let outgoing: OutgoingBuffer | undefined;
+    const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);
+    const consumer = client.consumer(
+      { ...this.options.consumer, groupId: this.groupId },
+      {
+        handleRecord: (lane, batch, index) => this.handleRecord(lane, batch, index),
+        originalError,
+        ...(this.#deadLetters && {
+          recover: this.#deadLetters.take.bind(this.#deadLetters),
+          retry: this.#deadLetters.retry,
+        }),
+        created: (native) => producer.attach(native, sendOptions),
+      },
+    );
+    this.consumer = consumer;
+    this.producer = producer;
+    const isDefault = this.serializer instanceof KafkaRequestSerializer;
+    const replies = new ReplyWriter(channel, this.serializer, isDefault);
+    this.#replies = replies;
+    this.#requestEnd = new RequestEnd({
+      reply: (slot, sequence, packet) => replies.write(slot, sequence, packet),
+      send: (stream$, respond) => this.send(stream$, respond),
+      finish: (slot, sequence, count) => consumer.finish(slot, sequence, count),
+    });
+    this.#keepBinary = this.options.parser?.keepBinary ?? false;
+    this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;
+    this.registerConsumerEventListeners();
+    this.registerProducerEventListeners();
+    await producer.connect();
+    await consumer.connect();
+    await this.bindEvents(consumer);
+    callback();
+  }
+
+  /** Has the consumer's events change the server's status. */
+  protected registerConsumerEventListeners(): void {
+    const { consumer } = this;
+    if (!consumer) return;
+    onConsumerStatus(consumer, (status) => this.#status(status));
+    consumer.on(HANDLER_TIMEOUT, () => this.#status('stalled'));
+    consumer.on(HANDLER_RECOVERED, () => {
+      // Not over a rebalance or a crash that has come meanwhile.
+      if (this.#lastStatus === 'stalled') this.#status('connected');
+    });
+  }
+
+  /** Has the producer's events change the server's status. */
+  protected registerProducerEventListeners(): void {
+    if (this.producer) onProducerStatus(this.producer, (status) => this.#status(status));
+  }
+
+  #status(status: Status): void {
+    this.#lastStatus = status;
+    this._status$.next(status as ServerKafkaStatus);
+  }
+
+  /** Subscribes to the topics of the patterns and starts reading them. */
+  protected async bindEvents(consumer: Consumer): Promise<void> {
+    const topics = [...this.messageHandlers.keys()] as (string | RegExp)[];
+    if (topics.length > 0) await consumer.subscribe({ ...this.options.subscribe, topics });
+    await consumer.run(this.options.run);
+  }
+
+  /**
+   * Stops fetching, lets the running handlers finish, commits, leaves the group and disconnects. A {@link listen} under way is
+   * interrupted, and calls back with an error.
+   */
+  async close(): Promise<void> {
+    const { consumer } = this;
+    const closed = this.#lifecycle.stop('close', () => this.#disconnect());
+    const stopped = await (consumer?.untilClosed(closed) ?? closed);
+    // A subclass may have started without listen().
+    if (!stopped && this.#lifecycle.state === 'idle') await this.#disconnect();
+  }
+
+  async #disconnect(): Promise<void> {
+    const { consumer, producer } = this;
+    await consumer?.disconnect();
+    await producer?.disconnect();
+    this.consumer = null;
+    this.producer = null;
+    this.client = null;
+  }
+
+  /**
+   * Handles one record; the partition waits for the promise.
+   *
+   * @internal
+   */
+  protected handleRecord(
+    lane: Lane,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome> | Outcome | Handling {
+    const context = new PackedKafkaContext(
+      batch,
+      index,
+      lane,
+      this.consumer as Consumer,
+      this.producer as Producer,
+      this.#keepBinary,
+    );
+    if (!this.#decodesItself) return this.#deserialize(lane, batch, index, context);
+    const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
+    // A tombstone's payload is the message itself.
+    const data = value ?? context.getMessage();
+    const { handler } = (lane.route ??= { handler: this.getHandlerByPattern(lane.topic) }) as {
+      handler: Handler | null;
+    };
+    return this.#dispatch(handler, lane.topic, data, context, lane, batch, index);
+  }
+
+  async #deserialize(
+    lane: Lane,
+    batch: IncomingBatch,
+    index: number,
+    context: PackedKafkaContext,
+  ): Promise<Outcome> {
+    const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: lane.topic });
+    const handler = this.getHandlerByPattern(packet.pattern);
+    const handled = this.#dispatch(handler, packet.pattern, packet.data, context, lane, batch, index);
+    return handled instanceof Handling ? settled(handled, lane, batch, index) : handled;
+  }
+
+  #dispatch(
+    handler: Handler | null,
+    pattern: string,
+    data: unknown,
+    context: PackedKafkaContext,
+    lane: Lane,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome> | Outcome | Handling {
+    const isRequest = (batch.flags(index) & REQUEST) !== 0;
+    if (!handler) {
+      if (isRequest)
+        return this.#replies?.write(lane.slot, batch.sequence(index), { err: NO_MESSAGE_HANDLER });
+      this.#log.error(noEventHandler(pattern));
+      return;
+    }
+    const end = handler.isEventHandler || !isRequest ? eventEnd : (this.#requestEnd as RequestEnd);
+    if (this.onProcessingEndHook === undefined && this.onProcessingStartHook === this.#noStartHook) {
+      return begin(handler, data, context, end);
+    }
+    const startHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
+    return withinHooks(
+      startHook && ((done) => startHook.call(this, this.transportId, context, done)),
+      () =>
+        runHere(
+          () => this.onProcessingEndHook?.(this.transportId, context),
+          (error) => this.#log.error(error),
+        ),
+      (ended) => settled(begin(handler, data, context, end), lane, batch, index, ended),
+    );
+  }
+
+  /** The driver's objects: `[Kafka, Consumer, Producer]`. */
+  unwrap<T>(): T {
+    if (!this.client) {
+      throw new Error(
+        'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
+      );
+    }
+    return [this.client, this.consumer, this.producer] as T;
+  }
+
+  /** Not supported, as in stock: use `status`. */
+  override on(): never {
+    throw new Error('Method is not supported for Kafka server');
+  }
+
+  /** Sets the serializer of replies: the option, or NestJS's. */
+  protected override initializeSerializer(options: any): void {
+    this.serializer = options?.serializer ?? new KafkaRequestSerializer();
+  }
+
+  /** Sets the deserializer of messages: the option, or NestJS's. */
+  protected override initializeDeserializer(options: any): void {
+    this.deserializer = options?.deserializer ?? new KafkaRequestDeserializer();
+  }
+}

@@ -1,0 +1,36 @@
+import type { LostRecord } from '../boundary/events.js';
+import type { EventOf } from '../native/core-events.js';
+
+/** What the core tells of a reply that could not be sent. */
+export type ReplyFailure = EventOf<'replyFailed'>;
+
+/** librdkafka's `_UNKNOWN_PARTITION`, its `_UNKNOWN_TOPIC` and Kafka's `UNKNOWN_TOPIC_OR_PARTITION`. */
+const UNKNOWN: ReadonlySet<number> = new Set([-190, -188, 3]);
+
+/** What the log says of it. */
+export function describeReplyFailure({ topic, partition, message, lost }: ReplyFailure): string {
+  const where = partition === null ? topic : `${topic} [${partition}]`;
+  const failure = `A reply to ${where} could not be sent: ${message}`;
+  if (lost === undefined) return failure;
+  const record = `message ${lost.offset} of ${lost.topic} [${lost.partition}]`;
+  const outcome = lost.comesAgain
+    ? 'will be handled again'
+    : 'counts as handled, and its client is left without an answer';
+  return `${failure}, nor could an error in its place: ${record} ${outcome}`;
+}
+
+/** The payload of the event that tells of it. */
+export function replyFailedPayload({ topic, partition, code, message, lost }: ReplyFailure): {
+  topic: string;
+  partition: number | null;
+  code: number;
+  message: string;
+  lost: LostRecord | null;
+} {
+  return { topic, partition, code, message, lost: lost ?? null };
+}
+
+/** Whether the next reply there fails too, unless the producer looks at the topic again: librdkafka does so every few minutes. */
+export function isOutdated({ code, startOver }: ReplyFailure): boolean {
+  return startOver !== undefined && UNKNOWN.has(code);
+}

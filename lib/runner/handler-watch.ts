@@ -1,0 +1,80 @@
+import type { IncomingBatch } from '../codec/incoming.js';
+import type { Lane } from './lane.js';
+
+/** Shortest and longest time between two looks, in milliseconds. */
+const [SHORTEST_LOOK, LONGEST_LOOK] = [10, 1000];
+
+/** A handler that runs longer than it should. */
+export interface SlowHandler {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  /** How long it has run, in milliseconds. */
+  readonly duration: number;
+  /** It blocked the event loop and has ended by now. */
+  readonly ended: boolean;
+}
+
+interface Running {
+  batch: IncomingBatch;
+  index: number;
+  since: number;
+  told: boolean;
+}
+
+/** What a watch tells. */
+export interface HandlerReports {
+  /** A handler has passed the limit. */
+  slow(handler: SlowHandler): void;
+  /** The last of those that had passed it has ended. */
+  recovered(): void;
+}
+
+/** Reports handlers that run longer than `consumer.handlerTimeout`, each once. One timer serves all partitions. */
+export class HandlerWatch {
+  readonly #limit: number;
+  readonly #reports: HandlerReports;
+  readonly #running = new Map<Lane, Running>();
+  readonly #timer: NodeJS.Timeout;
+  /** Handlers that run and have passed the limit. */
+  #slow = 0;
+
+  constructor(limit: number, reports: HandlerReports) {
+    this.#limit = limit;
+    this.#reports = reports;
+    const look = Math.min(Math.max(limit / 4, SHORTEST_LOOK), LONGEST_LOOK);
+    this.#timer = setInterval(() => this.#look(), look).unref();
+  }
+
+  /** A handler starts. */
+  begin(lane: Lane, batch: IncomingBatch, index: number): void {
+    this.#running.set(lane, { batch, index, since: performance.now(), told: false });
+  }
+
+  /** It has ended. */
+  end(lane: Lane): void {
+    const running = this.#running.get(lane);
+    if (running === undefined) return;
+    this.#running.delete(lane);
+    this.#tell(lane, running, true);
+    if (running.told && --this.#slow === 0) this.#reports.recovered();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    for (const [lane, running] of this.#running) this.#tell(lane, running, false);
+  }
+
+  #tell(lane: Lane, running: Running, ended: boolean): void {
+    const duration = performance.now() - running.since;
+    if (running.told || duration < this.#limit) return;
+    running.told = true;
+    this.#slow++;
+    const { topic, partition } = lane;
+    const offset = running.batch.offset(running.index);
+    this.#reports.slow({ topic, partition, offset, duration: Math.round(duration), ended });
+  }
+}

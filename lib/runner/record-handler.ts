@@ -1,0 +1,75 @@
+import type { IncomingBatch } from '../codec/incoming.js';
+import type { Lane, Segment } from './lane.js';
+
+/** What a handler answers when the record's replies are not all there yet: it calls the runner's `finish` itself. */
+export const UNFINISHED: unique symbol = Symbol('unfinished');
+
+/** What a handler answers that has written one reply, the only one. */
+export const REPLIED: unique symbol = Symbol('replied');
+
+/** What has come of a record; without a value, nothing was replied. */
+export type Outcome = void | typeof UNFINISHED | typeof REPLIED;
+
+/** Handles one record. The partition waits for a promise; a rejection (or a throw) brings the record again. */
+export type RecordHandler = (
+  lane: Lane,
+  batch: IncomingBatch,
+  index: number,
+) => Promise<Outcome> | Outcome | Handling;
+
+/**
+ * A promise of somebody else's, and what follows it. The runner awaits it as it is: an `async` function around it would cost each
+ * record a promise and a turn of the microtask queue more.
+ */
+export class Handling {
+  readonly result: unknown;
+  readonly end: RecordEnd;
+
+  constructor(result: unknown, end: RecordEnd) {
+    this.result = result;
+    this.end = end;
+  }
+}
+
+/** What follows the handler of a record. A rejection (or a throw) brings the record again. */
+export interface RecordEnd {
+  /** Whether what follows an answer calls the application, and so belongs into the message's async context. By default it does. */
+  callsApplication?(value: unknown): boolean;
+  /** The handler has answered. `ended` is called when a record that is {@link UNFINISHED} has ended. */
+  succeeded(
+    value: unknown,
+    lane: Lane,
+    batch: IncomingBatch,
+    index: number,
+    ended?: () => void,
+  ): Promise<Outcome> | Outcome;
+  /** The handler has failed. */
+  failed(error: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<Outcome> | Outcome;
+}
+
+/** Awaits a handler and what follows it, as the runner does, for those who need a promise of it. */
+export async function settled(
+  { result, end }: Handling,
+  lane: Lane,
+  batch: IncomingBatch,
+  index: number,
+  ended?: () => void,
+): Promise<Outcome> {
+  let value: unknown;
+  try {
+    value = await result;
+  } catch (error) {
+    return end.failed(error, lane, batch, index);
+  }
+  return end.succeeded(value, lane, batch, index, ended);
+}
+
+/**
+ * Handles what is left of a segment at once. `resolve` is told which record is done, and with it all before; what is not resolved in
+ * the end comes again.
+ */
+export type BatchHandler = (
+  lane: Lane,
+  segment: Segment,
+  resolve: (index: number) => void,
+) => Promise<void> | void;
