@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { BROKERS } from '../harness/broker';
+
+// What Node.js itself decides is tested on each release that is supported: how async contexts follow from call to call was
+// rewritten in Node 24, and the process's exit and the addon's threads are Node's too.
+
+const ROOT = resolve(import.meta.dirname, '../..');
+/** The versions of the npm packages that carry Node.js. */
+const RELEASES = { 20: '20.19.5', 22: '22.21.1', 24: '24.21.0' } as const;
+const OTHERS = Object.entries(RELEASES).filter(([major]) => !process.version.startsWith(`v${major}.`));
+const TESTS = ['delivery/async-context', 'delivery/lifecycles'];
+
+function finished(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env } });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += String(data)));
+    child.once('error', failed);
+    child.once('close', (code) => (code === 0 ? done(output) : failed(new Error(`${command}: ${output}`))));
+  });
+}
+
+/** The binary of a release, installed once from the package that has it for this system. */
+async function nodeBinary(version: string): Promise<string> {
+  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  const folder = join(ROOT, 'target', 'node-releases', version);
+  const binary = join(
+    folder,
+    'node_modules',
+    name,
+    'bin',
+    process.platform === 'win32' ? 'node.exe' : 'node',
+  );
+  if (!existsSync(binary)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }));
+    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+    await finished(npm, ['install', '--prefix', folder, '--no-audit', '--no-fund', `${name}@${version}`]);
+  }
+  return binary;
+}
+
+test.each(OTHERS)(
+  'Node.js %s',
+  async (_, version) => {
+    const binary = await nodeBinary(version);
+    expect((await finished(binary, ['--version'])).trim()).toBe(`v${version}`);
+    const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+    // None of the outer run's own variables: the inner one is a run by itself.
+    const outer = Object.keys(process.env).filter((key) =>
+      /^(VITEST|VITE_|TEST_TOTALS|TEST$|NODE_ENV|MODE$|DEV$|PROD$|BASE_URL|SSR)/.test(key),
+    );
+    const env = {
+      ...Object.fromEntries(outer.map((key) => [key, undefined])),
+      KAFKA_BROKERS: BROKERS.join(','),
+      NO_COLOR: '1',
+    };
+    const output = await finished(
+      binary,
+      [vitest, 'run', '--project=integration', '--no-file-parallelism', ...TESTS],
+      env,
+    );
+    expect(output).toMatch(/Test Files {2}2 passed/);
+  },
+  10 * 60_000,
+);
