@@ -128,6 +128,13 @@ impl<M> Ledger<M> {
 
     /// The one place where a record changes: what is counted of all follows from it.
     fn change<R>(&mut self, sequence: u32, change: impl FnOnce(&mut Record<M>) -> R) -> Option<R> {
+        let result = self.change_in_place(sequence, change)?;
+        self.collect();
+        Some(result)
+    }
+
+    /// Leaves a record that the position may pass to [`Ledger::collect`].
+    fn change_in_place<R>(&mut self, sequence: u32, change: impl FnOnce(&mut Record<M>) -> R) -> Option<R> {
         let record = self.records.get_mut(sequence.wrapping_sub(self.first) as usize)?;
         let (was_held, was_working) = (record.is_held(), record.is_working());
         let result = change(record);
@@ -143,7 +150,6 @@ impl<M> Ledger<M> {
         }
         self.working += usize::from(record.is_working());
         self.working -= usize::from(was_working);
-        self.collect();
         Some(result)
     }
 
@@ -155,22 +161,30 @@ impl<M> Ledger<M> {
         }
     }
 
-    /// The handler lets the partition go on.
-    pub fn advance(&mut self, sequence: u32) {
-        self.change(sequence, |record| {
+    /// The handler of so many records from `first` on lets the partition go on.
+    pub fn advance(&mut self, first: u32, count: u32) {
+        self.change_each(first, count, |record| {
             if record.stage == Stage::Delivered {
                 record.stage = Stage::Handled;
             }
         });
     }
 
-    /// Nothing more comes of the handler, which has written so many replies: they may have left, or have yet to.
-    pub fn finish(&mut self, sequence: u32, replies: u32) {
-        self.change(sequence, |record| {
+    /// Nothing more comes of the handler of so many records from `first` on, and the partition may go on. It has written so
+    /// many replies to each: they may have left, or have yet to.
+    pub fn finish(&mut self, first: u32, count: u32, replies: u32) {
+        self.change_each(first, count, |record| {
             if matches!(record.stage, Stage::Delivered | Stage::Handled) {
                 record.stage = Stage::Replied { replies };
             }
         });
+    }
+
+    fn change_each(&mut self, first: u32, count: u32, change: impl Fn(&mut Record<M>)) {
+        for sequence in (0..count).map(|i| first.wrapping_add(i)) {
+            self.change_in_place(sequence, &change);
+        }
+        self.collect();
     }
 
     /// A reply leaves. Returns what was remembered of the record, `None` where a reply has no business any more.

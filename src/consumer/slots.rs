@@ -264,13 +264,10 @@ impl Slots {
         self.progress(mark.slot, |slot| {
             let MarkWords { sequence, count, replies, .. } = mark;
             let (first, count) = slot.ledger.range(sequence, count, mark.has(THROUGH));
-            for sequence in (0..count).map(|i| first.wrapping_add(i)) {
-                if mark.has(ADVANCE) {
-                    slot.ledger.advance(sequence);
-                }
-                if mark.has(FINISHED) {
-                    slot.ledger.finish(sequence, replies);
-                }
+            if mark.has(FINISHED) {
+                slot.ledger.finish(first, count, replies);
+            } else if mark.has(ADVANCE) {
+                slot.ledger.advance(first, count);
             }
             if mark.has(COMMIT) && slot.uncommitted().is_some() {
                 slot.commit_due = true;

@@ -9,11 +9,11 @@ fn a_reply_holds_the_offset_back_but_not_the_partition() {
     let a = ledger.deliver(10, 100, Some("a"));
     let b = ledger.deliver(12, 50, None);
     assert_eq!(ledger.send_reply(a), Some("a"));
-    ledger.advance(a);
+    ledger.advance(a, 1);
     assert_eq!(ledger.held(), Held { records: 1, bytes: 50 });
-    ledger.finish(a, 1);
+    ledger.finish(a, 1, 1);
     assert_eq!(ledger.memo(a), Some(&"a"));
-    ledger.finish(b, 0);
+    ledger.finish(b, 1, 0);
     assert_eq!((ledger.position(), ledger.first_offset()), (None, Some(10)));
     assert!(ledger.is_working());
     ledger.acknowledge_reply(a);
@@ -27,8 +27,8 @@ fn sequences_wrap() {
     let a = ledger.deliver(1, 0, None);
     let b = ledger.deliver(2, 0, None);
     assert_eq!((a, b), (u32::MAX, 0));
-    ledger.finish(b, 0);
-    ledger.finish(a, 0);
+    ledger.finish(b, 1, 0);
+    ledger.finish(a, 1, 0);
     assert_eq!(ledger.position(), Some(3));
 }
 
@@ -36,12 +36,12 @@ fn sequences_wrap() {
 fn a_record_that_was_given_back_is_not_waited_for_and_not_passed() {
     let mut ledger = Ledger::default();
     let [a, b] = [5, 6].map(|offset| ledger.deliver(offset, 1, Some(())));
-    ledger.finish(a, 1);
+    ledger.finish(a, 1, 1);
     ledger.send_reply(a);
     ledger.give_back(a);
     ledger.acknowledge_reply(a);
-    ledger.finish(a, 0);
-    ledger.finish(b, 0);
+    ledger.finish(a, 1, 0);
+    ledger.finish(b, 1, 0);
     assert!(ledger.has_given_back() && !ledger.is_working());
     assert_eq!((ledger.send_reply(a), ledger.position(), ledger.first_offset()), (None, None, Some(5)));
 }
@@ -87,8 +87,8 @@ fn whatever_is_told_first_the_credit_comes_back_once_and_the_position_moves_at_t
             let sequence = ledger.deliver(7, 9, Some(()));
             for (n, told) in order.iter().enumerate() {
                 match told {
-                    Told::Advance => ledger.advance(sequence),
-                    Told::Finish => ledger.finish(sequence, replies),
+                    Told::Advance => ledger.advance(sequence, 1),
+                    Told::Finish => ledger.finish(sequence, 1, replies),
                     Told::Send => assert!(ledger.send_reply(sequence).is_some(), "{order:?}"),
                     Told::Acknowledge => ledger.acknowledge_reply(sequence),
                 }
@@ -189,11 +189,11 @@ proptest! {
                 }
                 Step::Advance(n) => if let Some(i) = pick(n, model.len()) {
                     model[i].advanced = true;
-                    ledger.advance(i as u32);
+                    ledger.advance(i as u32, 1);
                 },
                 Step::Finish { record, replies } => if let Some(i) = pick(record, model.len()) {
                     model[i].finish(replies);
-                    ledger.finish(i as u32, replies);
+                    ledger.finish(i as u32, 1, replies);
                 },
                 Step::Send(n) => if let Some(i) = pick(n, model.len()) {
                     prop_assert_eq!(ledger.send_reply(i as u32).is_some(), model[i].is_open());
@@ -209,7 +209,7 @@ proptest! {
                 },
                 Step::Through(n) => if let Some(i) = pick(n, model.len()) {
                     let (first, count) = ledger.range(i as u32, 1, true);
-                    (0..count).for_each(|n| ledger.finish(first.wrapping_add(n), 0));
+                    ledger.finish(first, count, 0);
                     if count > 0 {
                         model[..=i].iter_mut().for_each(|record| record.finish(0));
                     }
