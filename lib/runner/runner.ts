@@ -269,9 +269,10 @@ export class Runner {
   async #each(lane: Lane, segment: Segment, handle: RecordHandler): Promise<boolean> {
     const { batch, end } = segment;
     const { marks, watch } = this.#options;
+    let context = new MessageContext();
     while (segment.index < end && !lane.halted) {
       const index = segment.index;
-      const context = new MessageContext();
+      context = context.next();
       let outcome: Outcome;
       watch?.begin(lane, batch, index);
       try {
@@ -286,12 +287,16 @@ export class Runner {
             isFailed = true;
             value = error;
           }
-          if (isFailed) handled = context.proceed(() => sequel.failed(value, lane, batch, index));
+          context.answered();
+          if (isFailed) handled = context.proceed(sequel.failed, sequel, value, lane, batch, index);
           else if (sequel.callsApplication?.(value) === false) {
             handled = sequel.succeeded(value, lane, batch, index);
-          } else handled = context.proceed(() => sequel.succeeded(value, lane, batch, index));
+          } else handled = context.proceed(sequel.succeeded, sequel, value, lane, batch, index);
         }
-        outcome = handled instanceof Promise ? await handled : handled;
+        if (handled instanceof Promise) {
+          outcome = await handled;
+          context.answered();
+        } else outcome = handled;
         watch?.end(lane);
       } catch (error) {
         watch?.end(lane);
@@ -362,7 +367,7 @@ export class Runner {
     // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
     if (this.#isPaused(lane)) return false;
     if (recover !== undefined && !lane.revoked) {
-      const outcome = await context.proceed(() => recover(error, lane, batch, index));
+      const outcome = await context.proceed(recover, undefined, error, lane, batch, index);
       if (outcome !== false) return outcome;
     }
     const first = lane.retries === 0;
