@@ -9,8 +9,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The one librdkafka that the C files were written and reviewed against: 2.12.1, as `RD_KAFKA_VERSION` spells it.
-const LIBRDKAFKA_VERSION: &str = "0x020c01ff";
+/// The one librdkafka that the C files were written and reviewed against: 2.15.1, as `RD_KAFKA_VERSION` spells it.
+const LIBRDKAFKA_VERSION: &str = "0x020f01ff";
 
 /// What reaches into librdkafka's private structures; each says in its heading comment for what.
 const SHIMS: [&str; 6] = [

@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import { hostTriple } from './lib/cargo.mjs';
 import { Failure, main, run, say } from './lib/process.mjs';
-import { checkTools, installModules } from './lib/setup.mjs';
+import { checkTools, prepare } from './lib/setup.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
 
 /** Apart from the binding, whose build has another environment: each would undo the other. As benchmark.mjs does it. */
@@ -24,7 +24,7 @@ await main(import.meta.url, async (args) => {
   const { values } = parseArgs({ args, options: { rust: flag, js: flag, quick: flag } });
   const both = values.rust === values.js;
   if (both || values.rust) await checkTools();
-  await installModules();
+  await prepare();
   const codes = [];
   if (both || values.rust) codes.push(await measureCore(values.quick));
   if (both || values.js) codes.push(await measureLayer(values.quick));

@@ -7,7 +7,7 @@ import { format, resolveConfig } from 'prettier';
 import { checkedProfile, TARGET } from './lib/cargo.mjs';
 import { readIfThere, writeFile } from './lib/files.mjs';
 import { Failure, main, ROOT, run, say } from './lib/process.mjs';
-import { installModules } from './lib/setup.mjs';
+import { prepare } from './lib/setup.mjs';
 
 const FOLDER = 'lib/boundary';
 
@@ -49,7 +49,7 @@ async function write() {
 
 await main(import.meta.url, async (args) => {
   const { values } = parseArgs({ args, options: { check: { type: 'boolean', default: false } } });
-  await installModules();
+  await prepare();
   if (!values.check) {
     await write();
     return 0;

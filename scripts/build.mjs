@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { buildNative, publishNative } from './lib/native.mjs';
 import { main, say } from './lib/process.mjs';
-import { checkTools, installModules } from './lib/setup.mjs';
+import { checkTools, installModules, prepare } from './lib/setup.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
 
 /** Builds the package in place; what is up to date is left alone. */
@@ -19,7 +19,7 @@ await main(import.meta.url, async (args) => {
     options: { debug: { type: 'boolean', default: false }, typescript: { type: 'boolean', default: false } },
   });
   if (!values.typescript) await checkTools();
-  await installModules();
+  await (values.typescript ? installModules() : prepare());
   await build(values);
   say('build: done');
 });

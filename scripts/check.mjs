@@ -6,7 +6,7 @@ import { checkedProfile, hostTriple, TARGET } from './lib/cargo.mjs';
 import { readIfThere } from './lib/files.mjs';
 import { buildNative, GENERATED } from './lib/native.mjs';
 import { main, ROOT, run, runBin, say, since } from './lib/process.mjs';
-import { checkTools, installModules } from './lib/setup.mjs';
+import { checkTools, prepare } from './lib/setup.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
 
 const tsc = (project, name) => () =>
@@ -203,7 +203,7 @@ function leaves(conditions) {
 
 await main(import.meta.url, async () => {
   await checkTools();
-  await installModules();
+  await prepare();
   const failed = await check();
   say(failed.length === 0 ? 'check: all is well' : `check: ${failed.length} failed: ${failed.join(', ')}`);
   return failed.length === 0 ? 0 : 1;

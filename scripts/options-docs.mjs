@@ -29,7 +29,7 @@ this package. **Refused** options throw, with the reason given.
 ## Raw librdkafka properties
 
 \`client\`, \`consumer\` and \`producer\` take a key \`librdkafka\` with properties of [the driver's
-list](https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md). Those of \`client\` go to every connection,
+list](https://github.com/confluentinc/librdkafka/blob/v2.15.1/CONFIGURATION.md). Those of \`client\` go to every connection,
 those of \`consumer\` and \`producer\` over them. They may replace what follows from defaults, but not contradict an option
 that is given, nor touch a property that [the core owns](#properties-that-cannot-be-set).
 

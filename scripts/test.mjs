@@ -13,7 +13,7 @@ import { check } from './check.mjs';
 import { checkedProfile, TARGET } from './lib/cargo.mjs';
 import { readIfThere } from './lib/files.mjs';
 import { main, run, runBin, say, since } from './lib/process.mjs';
-import { checkTools, installModules } from './lib/setup.mjs';
+import { checkTools, prepare } from './lib/setup.mjs';
 
 const TOTALS_REPORTER = fileURLToPath(new URL('lib/totals-reporter.mjs', import.meta.url));
 
@@ -24,7 +24,7 @@ await main(import.meta.url, async (args) => {
   const [mode, rest] = ['--long', '--rust'].includes(args[0]) ? [args[0], args.slice(1)] : ['', args];
   const all = mode === '' && rest.length === 0;
   await checkTools({ tests: mode !== '--rust' });
-  await installModules();
+  await prepare();
 
   const failedChecks = all ? await check() : [];
   total.failed += failedChecks.length;

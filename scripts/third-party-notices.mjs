@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readIfThere, writeFile } from './lib/files.mjs';
+import { prepareLibrdkafka } from './lib/librdkafka.mjs';
 import { Failure, main, ROOT, run } from './lib/process.mjs';
 
 const FILE = join(ROOT, 'THIRD-PARTY-NOTICES.md');
@@ -54,6 +55,7 @@ await main(import.meta.url, async (args) => {
 });
 
 async function metadata() {
+  await prepareLibrdkafka();
   const { napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const platforms = napi.targets.flatMap((target) => ['--filter-platform', target]);
   const { code, stdout, output } = await run('cargo', [

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hostTriple, TARGET } from './cargo.mjs';
+import { prepareLibrdkafka } from './librdkafka.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BENCHMARK = join(ROOT, 'benchmark');
@@ -128,7 +129,9 @@ async function checkOut(ref, { progress, signal }) {
  * copy: to cargo both checkouts are one package, so that in one folder each would take the other's build for its own.
  */
 function copyDependencies(target, triple) {
-  for (const path of ['release', join(triple, 'release')].filter((one) => existsSync(join(TARGET, one)))) {
+  for (const path of ['rdkafka-sys', 'release', join(triple, 'release')].filter((one) =>
+    existsSync(join(TARGET, one)),
+  )) {
     const options = { recursive: true, preserveTimestamps: true, filter: isDependency };
     cpSync(join(TARGET, path), join(target, path), options);
   }
@@ -146,6 +149,7 @@ function isDependency(path) {
  */
 async function buildLimit({ progress, signal }) {
   progress('building the program of the limit');
+  await prepareLibrdkafka();
   const version = await execute('rustc', ['-vV'], { cwd: ROOT, signal });
   const [, target] = /^host: (.+)$/m.exec(version);
   const apart = ['--config', 'profile.release.package.nestjs-kafka-native.debug=1'];

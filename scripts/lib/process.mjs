@@ -38,15 +38,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: object, inherit?: boolean, heartbeat?: string }} options `inherit` hands it this terminal instead
+ * @param {{ cwd?: string, env?: object, inherit?: boolean, heartbeat?: string }} options `cwd` is the repository unless
+ *   given; `inherit` hands it this terminal instead
  *   of collecting its output; `heartbeat` names the work in a line every 20 s, with the last thing cargo did.
  * @returns {Promise<{ code: number, stdout: string, output: string }>}
  */
-export function run(command, args, { env, inherit = false, heartbeat } = {}) {
+export function run(command, args, { cwd = ROOT, env, inherit = false, heartbeat } = {}) {
   return new Promise((resolve) => {
     const start = performance.now();
     const child = spawn(command, args, {
-      cwd: ROOT,
+      cwd,
       env: { ...process.env, ...env },
       stdio: inherit ? 'inherit' : ['ignore', 'pipe', 'pipe'],
       // npm is a script on Windows, which only a shell starts.

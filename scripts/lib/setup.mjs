@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { prepareLibrdkafka } from './librdkafka.mjs';
 import { Failure, ROOT, run, say, since } from './process.mjs';
 
 const BUILD_ESSENTIAL = {
@@ -94,6 +95,12 @@ function checkRust(version) {
   if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
     throw new Failure(`Rust ${found} is too old: ${wanted} is needed. Get it: rustup update`);
   }
+}
+
+/** Makes what the build and the checks start from. */
+export async function prepare() {
+  await installModules();
+  await prepareLibrdkafka();
 }
 
 /** Installs node_modules as locked, unless it is there as locked. */

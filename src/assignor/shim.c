@@ -49,8 +49,8 @@
 #include "rdkafka_cgrp.h"
 #include "rdkafka_transport_int.h"
 
-#if RD_KAFKA_VERSION != 0x020c01ff
-#error "shim.c was reviewed against librdkafka 2.12.1 only: see the list in its heading comment"
+#if RD_KAFKA_VERSION != 0x020f01ff
+#error "shim.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
 #endif
 
 static const char nka_name[] = "nestjs-kafka-native";

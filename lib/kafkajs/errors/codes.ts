@@ -133,7 +133,19 @@ const ROWS: readonly Row[] = [
   [118, 'TELEMETRY_TOO_LARGE', false, 'Client sent a push telemetry request larger than the maximum size the broker will accept'],
   [119, 'INVALID_REGISTRATION', false, 'The controller has considered the broker registration to be invalid'],
   [120, 'TRANSACTION_ABORTABLE', false, 'The server encountered an error with the transaction. The client can abort the transaction to continue using this transactional ID'],
+  [121, 'INVALID_RECORD_STATE', false, 'The record state is invalid. The acknowledgement of delivery could not be completed'],
+  [122, 'SHARE_SESSION_NOT_FOUND', true, 'The share session was not found'],
+  [123, 'INVALID_SHARE_SESSION_EPOCH', true, 'The share session epoch is invalid'],
+  [124, 'FENCED_STATE_EPOCH', false, 'The share coordinator rejected the request because the share-group state epoch did not match'],
+  [125, 'INVALID_VOTER_KEY', false, 'The voter key does not match the receiving replica key'],
+  [126, 'DUPLICATE_VOTER', false, 'The voter is already part of the set of voters'],
+  [127, 'VOTER_NOT_FOUND', false, 'The voter is not part of the set of voters'],
+  [128, 'INVALID_REGULAR_EXPRESSION', false, 'The regular expression is not valid'],
   [129, 'REBOOTSTRAP_REQUIRED', true, 'Client metadata is stale. The client should rebootstrap to obtain new metadata'],
+  [130, 'STREAMS_INVALID_TOPOLOGY', false, 'The supplied topology is invalid'],
+  [131, 'STREAMS_INVALID_TOPOLOGY_EPOCH', false, 'The supplied topology epoch is invalid'],
+  [132, 'STREAMS_TOPOLOGY_FENCED', false, 'The supplied topology epoch is outdated'],
+  [133, 'SHARE_SESSION_LIMIT_REACHED', true, 'The limit of share sessions has been reached'],
 ];
 
 /** The errors that a broker can answer, by number. */
@@ -174,7 +186,7 @@ export type LocalErrorKind =
   | 'final'
   | { readonly protocol: number };
 
-/** librdkafka's own error numbers (`RD_KAFKA_RESP_ERR__*`, rdkafka.h of 2.12.1). */
+/** librdkafka's own error numbers (`RD_KAFKA_RESP_ERR__*`, rdkafka.h of 2.15.1). */
 // prettier-ignore
 export const localErrorCodes: ReadonlyMap<number, readonly [name: string, kind: LocalErrorKind]> = new Map<
   number,

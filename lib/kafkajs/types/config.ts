@@ -4,7 +4,7 @@ import type { PartitionAssigner } from './cluster.js';
 import type { ICustomPartitioner } from './producer.js';
 import type { Logger, logCreator, logLevel } from './logger.js';
 
-/** Raw librdkafka properties (CONFIGURATION.md of librdkafka 2.12.1), merged over the translated ones. */
+/** Raw librdkafka properties (CONFIGURATION.md of librdkafka 2.15.1), merged over the translated ones. */
 export type LibrdkafkaProperties = Record<string, string | number | boolean>;
 
 /** Answers the brokers to start from; called at first, and again when none of those known can be reached. */

@@ -22,8 +22,8 @@
 #include "rdkafka_int.h"
 #include "rdkafka_partition.h"
 
-#if RD_KAFKA_VERSION != 0x020c01ff
-#error "fetcher.c was reviewed against librdkafka 2.12.1 only: see the list in its heading comment"
+#if RD_KAFKA_VERSION != 0x020f01ff
+#error "fetcher.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
 #endif
 
 /* The partition, with a reference, if the client knows it. */

@@ -22,8 +22,8 @@
 #include "rdkafka_proto.h"
 #include "rdvarint.h"
 
-#if RD_KAFKA_VERSION != 0x020c01ff
-#error "headers.c was reviewed against librdkafka 2.12.1 only: see the list in its heading comment"
+#if RD_KAFKA_VERSION != 0x020f01ff
+#error "headers.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
 #endif
 
 /* A header to be produced; no value is NULL. */

@@ -18,8 +18,8 @@
 #include "rdkafka_partition.h"
 #include "rdkafka_topic.h"
 
-#if RD_KAFKA_VERSION != 0x020c01ff
-#error "hold.c was reviewed against librdkafka 2.12.1 only: see the list in its heading comment"
+#if RD_KAFKA_VERSION != 0x020f01ff
+#error "hold.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
 #endif
 
 /* Of topics with more partitions a chunk fills none much, and to lock them all would take longer than it saves. */

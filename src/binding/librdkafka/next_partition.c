@@ -9,8 +9,8 @@
 #include "rdkafka_int.h"
 #include "rdkafka_topic.h"
 
-#if RD_KAFKA_VERSION != 0x020c01ff
-#error "next_partition.c was reviewed against librdkafka 2.12.1 only: see its heading comment"
+#if RD_KAFKA_VERSION != 0x020f01ff
+#error "next_partition.c was reviewed against librdkafka 2.15.1 only: see its heading comment"
 #endif
 
 /*

@@ -13,8 +13,8 @@
 #include "rdkafka_int.h"
 #include "rdkafka_msg.h"
 
-#if RD_KAFKA_VERSION != 0x020c01ff
-#error "on_send.c was reviewed against librdkafka 2.12.1 only: see its heading comment"
+#if RD_KAFKA_VERSION != 0x020f01ff
+#error "on_send.c was reviewed against librdkafka 2.15.1 only: see its heading comment"
 #endif
 
 /* What the record that this thread produces gets; see nka_produce(). */
