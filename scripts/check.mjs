@@ -30,6 +30,21 @@ const CHECKS = [
   },
   { name: 'cargo fmt', run: () => run('cargo', ['fmt', '--check']), fix: 'npm run format' },
   { name: 'oxlint', run: () => runBin('oxlint', ['--deny-warnings']), fix: 'npx oxlint --fix' },
+  {
+    name: 'which room of lib imports which',
+    run: () => runBin('dependency-cruiser', ['lib', '--config', '.dependency-cruiser.cjs']),
+    fix: 'import from below, or say in .dependency-cruiser.cjs why another direction is right',
+  },
+  {
+    name: 'that nothing is exported for nobody',
+    run: () => runBin('knip', ['--include', 'exports,types,files,nsExports', '--no-progress']),
+    fix: 'take the export away, or name the file in knip.json if a program starts there',
+  },
+  {
+    name: 'spelling',
+    run: () => runBin('cspell', ['--no-progress', '--no-summary', '--quiet']),
+    fix: 'spell it right, or add the word to cspell.json',
+  },
   { name: 'types of lib', run: tsc('tsconfig.json', 'lib') },
   { name: 'types of __test__', run: tsc('__test__/tsconfig.json', 'test') },
   {

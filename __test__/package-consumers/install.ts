@@ -11,7 +11,7 @@ import { startRegistry, type Registry } from './registry';
 export type Dependencies = 'nest11' | 'nest11-jest' | 'nest11-oldest' | 'nest12';
 
 /** What an application is compiled to. */
-export const FORMATS = { cjs: 'commonjs', esm: 'module' } as const;
+const FORMATS = { cjs: 'commonjs', esm: 'module' } as const;
 export type Format = keyof typeof FORMATS;
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -116,7 +116,7 @@ function checkTrace(picture: unknown): void {
 /** More than a partition may have unhandled before it gives more: half of its credit. */
 const MANY = 600;
 
-type SetHooks = (strategy: Server, arrived: readonly Gate[]) => void;
+type SetHooks = (strategy: Server<any, any>, arrived: readonly Gate[]) => void;
 
 /** Has a server with such hooks handle requests, each sent when the answer before it has arrived. Returns the answers. */
 async function answeredWithinHooks(setHooks: SetHooks, name = unique('hooks')): Promise<unknown[]> {
@@ -202,8 +202,11 @@ describe('hooks of NestJS around the handling', () => {
     test(`an end hook that ${title} is told of, and takes nothing from what was handled`, async () => {
       const name = unique('hooks');
       logs.entries.length = 0;
-      const setHooks: SetHooks = (strategy) => strategy.setOnProcessingEndHook(fail as () => void);
-      expect(await answeredWithinHooks(setHooks, name)).toEqual(NUMBERS);
+      const answers = answeredWithinHooks(
+        (strategy) => strategy.setOnProcessingEndHook(fail as () => void),
+        name,
+      );
+      expect(await answers).toEqual(NUMBERS);
       expect(await committed(`${name}-server`, name)).toEqual({ 0: MANY });
       expect(logs.matching('error', 'my end hook')).toHaveLength(MANY);
     }, 180_000);

@@ -1,7 +1,7 @@
 import type { IHeaders } from '../kafkajs/types/index.js';
 
 /** A key or value as it goes out. */
-export type Field = string | Uint8Array | null | undefined;
+type Field = string | Uint8Array | null | undefined;
 
 /** A record as it goes out. */
 export interface OutgoingRecord {

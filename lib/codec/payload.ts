@@ -7,7 +7,7 @@ interface SlicingBuffer extends Buffer {
 }
 
 /** The text of a field. */
-export function text(buffer: Buffer, start: number, end: number, kind: number): string {
+function text(buffer: Buffer, start: number, end: number, kind: number): string {
   return (kind & ASCII) !== 0
     ? (buffer as SlicingBuffer).latin1Slice(start, end)
     : (buffer as SlicingBuffer).utf8Slice(start, end);

@@ -1,4 +1,4 @@
-import { withoutNulls } from '../options/checks.js';
+import { withoutNulls } from '../options/given.js';
 import { readClient, clientSettings } from '../options/client.js';
 import { Admin } from './admin/admin.js';
 import type { ConsumerInternals } from './consumer/internals.js';

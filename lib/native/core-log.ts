@@ -1,3 +1,4 @@
+import { codeOf } from '../kafkajs/errors/codes.js';
 import type { EventOf } from './core-events.js';
 import type { Logger } from '../kafkajs/types/index.js';
 
@@ -6,10 +7,10 @@ const ERROR = 3;
 const WARNING = 4;
 const INFO = 6;
 
-/** librdkafka's `_TRANSPORT`: its log tells of a lost connection too, with more detail. */
-const TRANSPORT = -195;
-/** librdkafka's `_ALL_BROKERS_DOWN`: repeated with every attempt to connect, twenty times a second during `connect()`. */
-const ALL_BROKERS_DOWN = -187;
+/** librdkafka's log tells of a lost connection too, with more detail. */
+const TRANSPORT = codeOf('_TRANSPORT');
+/** Repeated with every attempt to connect, twenty times a second during `connect()`. */
+const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
 
 /** Writes the core's `log` and `error` events to kafkajs's logger. */
 export function consumeLog(logger: Logger, event: EventOf<'log' | 'error'>): void {

@@ -4,23 +4,7 @@
  *
  * @packageDocumentation
  */
-import { NativeAdmin, NativeConsumer, NativeMockCluster, NativeProducer } from 'nestjs-kafka-native/native';
-import type {
-  Failure,
-  NativeAclFilter,
-  NativeAdminOptions,
-  NativeAssigner,
-  NativeConfigResource,
-  NativeConsumerSettings,
-  NativeEnsuredTopics,
-  NativeMemberAssignment,
-  NativeMetadata,
-  NativeOffset,
-  NativeOutcome,
-  NativePartitionOffset,
-  NativeSubscription,
-  NativeTopic,
-} from 'nestjs-kafka-native/native';
+import type { Failure } from 'nestjs-kafka-native/native';
 import {
   isKafkaError,
   kafkaErrorFromNative,
@@ -28,7 +12,7 @@ import {
   type KafkaJSError,
 } from '../kafkajs/errors/index.js';
 
-export { NativeAdmin, NativeConsumer, NativeMockCluster, NativeProducer };
+export { NativeAdmin, NativeConsumer, NativeMockCluster, NativeProducer } from 'nestjs-kafka-native/native';
 export type {
   Failure,
   NativeAclFilter,
@@ -36,15 +20,13 @@ export type {
   NativeAssigner,
   NativeConfigResource,
   NativeConsumerSettings,
-  NativeEnsuredTopics,
   NativeMemberAssignment,
   NativeMetadata,
   NativeOffset,
   NativeOutcome,
   NativePartitionOffset,
   NativeSubscription,
-  NativeTopic,
-};
+} from 'nestjs-kafka-native/native';
 
 const isFailure = (value: unknown): value is Failure =>
   typeof value === 'object' && value !== null && 'code' in value && 'operation' in value;

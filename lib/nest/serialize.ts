@@ -19,7 +19,7 @@ export function serialize(data: any): OutgoingRecord {
 }
 
 /** A key or value as it goes out: text and bytes as they are, plain objects and arrays as JSON, the rest by `toString()`. */
-export function encode(value: any): string | Uint8Array | null {
+function encode(value: any): string | Uint8Array | null {
   if (typeof value === 'string') return value;
   if (value === null || value === undefined) return null;
   if (typeof value !== 'object' && typeof value !== 'function') return value.toString();

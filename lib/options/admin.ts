@@ -4,7 +4,9 @@ import { rawProperties } from './checks.js';
 import { clientSettings, clientTable, readClient, type ClientSettings } from './client.js';
 import { retryTable } from './retry.js';
 import { withRootCertificates } from './ssl.js';
-import { layer, nested, readOptions, type Given, type OptionTable } from './table.js';
+import { layer, type OptionTable } from './table.js';
+import { nested, readOptions } from './read.js';
+import { type Given } from './given.js';
 import { translate, type Translated } from './translate.js';
 
 /** The core's admin client has a group, which it never joins. */

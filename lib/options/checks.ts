@@ -1,39 +1,6 @@
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
-import type { OptionTable } from './table.js';
-
-/** What an option's value must be. */
-export interface Check {
-  /** In words, for the error and the documentation. */
-  readonly text: string;
-  /** The value in the form the code uses, or undefined when it is none. May throw an error of its own. */
-  readonly parse: (value: unknown, path: string) => unknown;
-  /** The options in it, where the value is an object of such. */
-  readonly table?: OptionTable;
-}
-
-/** Whether an option counts as given. kafkajs takes null for "not given" in several places, so all do here. */
-export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
-
-/**
- * Options without those that are null, in them and in the objects among them: where an option is read without its table, null counts as
- * not given too. The object itself, when there is none.
- */
-export function withoutNulls<T extends object>(options: T | null | undefined): Partial<T> {
-  const given: Record<string, unknown> = {};
-  let changed = !isGiven(options);
-  for (const [name, value] of Object.entries(options ?? {})) {
-    const kept = isPlain(value) ? withoutNulls(value) : (value as unknown);
-    changed ||= kept !== value || kept === null;
-    if (isGiven(kept)) given[name] = kept;
-  }
-  return changed ? (given as Partial<T>) : (options as T);
-}
-
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
+import { isGiven } from './given.js';
+import type { Check } from './table.js';
 
 /** A whole number. Text that spells one is taken too: kafkajs does so, and values often come from the environment. */
 export function integer(min = 0, max = Number.MAX_SAFE_INTEGER, unit = ''): Check {

@@ -8,31 +8,16 @@ import type {
   logCreator,
   OauthbearerProviderResponse,
 } from '../kafkajs/types/index.js';
-import {
-  boolean,
-  callback,
-  isGiven,
-  milliseconds,
-  numberOf,
-  rawProperties,
-  string,
-  type Check,
-} from './checks.js';
+import { boolean, callback, milliseconds, numberOf, rawProperties, string } from './checks.js';
+import { isGiven } from './given.js';
+import { type Check } from './table.js';
 import { BACKOFF_PROPERTIES, backoffProperties, explicitBackoff, retryTable } from './retry.js';
 import { saslCheck, saslProperties } from './sasl.js';
 import { sslCheck, sslProperties, withRootCertificates } from './ssl.js';
-import {
-  layer,
-  nested,
-  optionTable,
-  readOptions,
-  refused,
-  sets,
-  setsAsIs,
-  type Context,
-  type Given,
-  type Properties,
-} from './table.js';
+import { layer, refused, sets, setsAsIs, type Context, type Properties } from './table.js';
+import { nested, readOptions } from './read.js';
+import { optionTable } from './elsewhere.js';
+import { type Given } from './given.js';
 import { clamp, translate, type Translated } from './translate.js';
 
 const DEFAULT_CONNECT_TIMEOUT = 10_000;
@@ -58,7 +43,7 @@ const SYSLOG_LEVELS: ReadonlyMap<number, number> = new Map([
 const DEBUG_CONTEXTS = 'generic,broker,security';
 
 /** `brokers`, with kafkajs's texts. */
-export const brokersCheck: Check = {
+const brokersCheck: Check = {
   text: 'an array of host:port, or a function that answers one',
   parse: (value) => {
     if (typeof value === 'function') return value;

@@ -2,30 +2,15 @@ import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/
 import { librdkafkaStrategy } from '../kafkajs/group/partition-assigners.js';
 import { resolveRetry, type ResolvedRetry } from '../kafkajs/retry/retry.js';
 import type { ConsumerConfig, KafkaConfig, PartitionAssigner, RetryOptions } from '../kafkajs/types/index.js';
-import {
-  boolean,
-  bytes,
-  callbacks,
-  integer,
-  isGiven,
-  milliseconds,
-  oneOf,
-  rawProperties,
-  string,
-} from './checks.js';
+import { boolean, bytes, callbacks, integer, milliseconds, oneOf, rawProperties, string } from './checks.js';
+import { isGiven } from './given.js';
 import { clientSettings, clientTable, readClient, type ClientSettings } from './client.js';
 import { retryTable } from './retry.js';
 import { withRootCertificates } from './ssl.js';
-import {
-  layer,
-  nested,
-  optionTable,
-  readOptions,
-  sets,
-  setsAsIs,
-  type Given,
-  type Properties,
-} from './table.js';
+import { layer, sets, setsAsIs, type Properties } from './table.js';
+import { nested, readOptions } from './read.js';
+import { optionTable } from './elsewhere.js';
+import { type Given } from './given.js';
 import { clamp, translate, type FixedProperty, type Translated } from './translate.js';
 
 const DEFAULT_SESSION_TIMEOUT = 30_000;
@@ -265,7 +250,7 @@ export interface ConsumerSettings extends ClientSettings {
 }
 
 /** Checks `consumer`'s options. */
-export function readConsumer(config: unknown): Given {
+function readConsumer(config: unknown): Given {
   const consumer = readOptions(consumerTable, config);
   const session = (consumer['sessionTimeout'] as number | undefined) ?? DEFAULT_SESSION_TIMEOUT;
   const heartbeat = (consumer['heartbeatInterval'] as number | undefined) ?? DEFAULT_HEARTBEAT_INTERVAL;

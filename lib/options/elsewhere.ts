@@ -3,9 +3,10 @@ import type { OptionTable } from './table.js';
 /** The tables of the objects that an application gives: constants, each registered where it is defined. */
 const tables: OptionTable[] = [];
 
-/** Makes a table one of those that unknown options are looked for in. */
-export function register(table: OptionTable): void {
+/** A table that unknown options of other objects are looked for in, too. */
+export function optionTable(table: OptionTable): OptionTable {
   tables.push(table);
+  return table;
 }
 
 /** The options of a table that may be given, and of the objects in it, with their paths. */

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export { withoutNulls } from './checks.js';
+export { withoutNulls } from './given.js';
 export { adminProperties, adminTable } from './admin.js';
 export { checkBrokers, clientProperties, clientTable, type ClientSettings } from './client.js';
 export { consumerFixed, consumerProperties, consumerTable, type ConsumerSettings } from './consumer.js';

@@ -28,18 +28,10 @@ import {
   retryTable,
 } from './retry.js';
 import { withRootCertificates } from './ssl.js';
-import {
-  layer,
-  nested,
-  optionTable,
-  readOptions,
-  refused,
-  sets,
-  setsAsIs,
-  type Context,
-  type Given,
-  type Properties,
-} from './table.js';
+import { layer, refused, sets, setsAsIs, type Context, type Properties } from './table.js';
+import { nested, readOptions } from './read.js';
+import { optionTable } from './elsewhere.js';
+import { type Given } from './given.js';
 import { clamp, translate, type FixedProperty, type Translated } from './translate.js';
 
 const DEFAULT_SEND_TIMEOUT = 30_000;
@@ -307,16 +299,35 @@ export function checkEosAcks(acks = -1): void {
 /** Checks `send`'s options. */
 export const readSend = (config: unknown): Given => readOptions(sendTable, config);
 
-/** A producer's options, for the handle that serves one combination of `send()`'s options. */
-export function producerProperties(
+/** A producer's options for one set of `send()`'s options: each handle serves one combination of them. */
+export type ProducerPropertiesOf = (sendOptions?: SendOptions) => Translated<ProducerSettings>;
+
+/** Reads a producer's options once; what it answers translates them for each handle. */
+export function producerOptions(
   kafkaConfig: KafkaConfig,
   producerConfig: ProducerConfig = {},
-  sendOptions: SendOptions = {},
-): Translated<ProducerSettings> {
+): ProducerPropertiesOf {
   const client = readClient(kafkaConfig);
   const base = clientSettings(client);
   const producer = readOptions(producerTable, producerConfig);
-  const send = readSend(sendOptions);
+  return (sendOptions = {}) => translated(client, base, producer, readSend(sendOptions));
+}
+
+/** A producer's options, translated for the handle of these `send()` options. */
+export function producerProperties(
+  kafkaConfig: KafkaConfig,
+  producerConfig?: ProducerConfig,
+  sendOptions?: SendOptions,
+): Translated<ProducerSettings> {
+  return producerOptions(kafkaConfig, producerConfig)(sendOptions);
+}
+
+function translated(
+  client: Given,
+  base: ClientSettings,
+  producer: Given,
+  send: Given,
+): Translated<ProducerSettings> {
   const context: Context = { role: 'producer', client, own: producer, call: send };
   const { retries } = { ...(client['retry'] as Given), ...(producer['retry'] as Given) } as RetryOptions;
   if (producer['idempotent'] === true) {

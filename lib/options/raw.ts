@@ -1,7 +1,8 @@
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { setOwn } from '../values/own-property.js';
-import { isGiven } from './checks.js';
-import type { Given, Properties } from './table.js';
+import { isGiven } from './given.js';
+import type { Given } from './given.js';
+import type { Properties } from './table.js';
 
 /** librdkafka's second names for a property, each with the name that this package sets. */
 const ALIASES: ReadonlyMap<string, string> = new Map([

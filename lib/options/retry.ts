@@ -1,6 +1,7 @@
 import { RETRY_DEFAULTS, resolveRetry, totalRetryTime } from '../kafkajs/retry/retry.js';
 import { callback, decimal, integer, milliseconds } from './checks.js';
-import { layer, type Context, type Given, type OptionTable, type Properties } from './table.js';
+import { layer, type Context, type OptionTable, type Properties } from './table.js';
+import { type Given } from './given.js';
 import { clamp } from './translate.js';
 
 /** `retry` of client, consumer, producer and admin. */

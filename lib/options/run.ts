@@ -6,7 +6,10 @@ import type {
   SubscribeConfig,
 } from '../kafkajs/types/index.js';
 import { anything, boolean, callback, integer, milliseconds } from './checks.js';
-import { layer, optionTable, readOptions } from './table.js';
+import { isGiven } from './given.js';
+import { layer } from './table.js';
+import { optionTable } from './elsewhere.js';
+import { readOptions } from './read.js';
 
 /** `run`: the options of `consumer.run()`. */
 export const runTable = optionTable({
@@ -100,16 +103,21 @@ export interface SubscribeSettings {
 /** Checks `consumer.subscribe()`'s options, with kafkajs's texts. */
 export function subscribeSettings(config: SubscribeConfig): SubscribeSettings {
   const { topic, topics, fromBeginning } = readOptions(subscribeTable, config);
+  return { topics: subscribedTopics(topic, topics), fromBeginning: fromBeginning === true };
+}
+
+/** The topics of a subscription, checked with kafkajs's texts. */
+export function subscribedTopics(topic: unknown, topics: unknown): readonly (string | RegExp)[] {
   if (!topic && !topics) throw new KafkaJSNonRetriableError('Missing required argument "topics"');
-  if (topics !== undefined && !Array.isArray(topics)) {
+  if (isGiven(topics) && !Array.isArray(topics)) {
     throw new KafkaJSNonRetriableError('Argument "topics" must be an array');
   }
-  const subscriptions: unknown[] = topics ?? [topic];
-  for (const item of subscriptions) {
+  const wanted: readonly unknown[] = (topics as unknown[] | null | undefined) ?? [topic];
+  for (const item of wanted) {
     if (typeof item === 'string' || item instanceof RegExp) continue;
     throw new KafkaJSNonRetriableError(
       `Invalid topic ${String(item)} (${typeof item}), the topic name has to be a String or a RegExp`,
     );
   }
-  return { topics: subscriptions as (string | RegExp)[], fromBeginning: fromBeginning === true };
+  return wanted as (string | RegExp)[];
 }

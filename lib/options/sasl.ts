@@ -1,6 +1,8 @@
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
-import { invalidValue, type Check } from './checks.js';
-import type { Given, Properties } from './table.js';
+import { invalidValue } from './checks.js';
+import { type Check } from './table.js';
+import type { Given } from './given.js';
+import type { Properties } from './table.js';
 
 const AWS_INSTEAD =
   'use mechanism oauthbearer with a token of the package aws-msk-iam-sasl-signer-js: ' +

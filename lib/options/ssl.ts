@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
-import { anything, boolean, callback, string, type Check } from './checks.js';
-import { layer, readOptions, refused, type Given, type OptionTable, type Properties } from './table.js';
+import { anything, boolean, callback, string } from './checks.js';
+import { type Check } from './table.js';
+import { layer, refused, type OptionTable, type Properties } from './table.js';
+import { readOptions } from './read.js';
+import { type Given } from './given.js';
 
 const text = (value: unknown): string | undefined => {
   if (typeof value === 'string') return value;

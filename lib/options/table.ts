@@ -1,12 +1,17 @@
-import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
-import { invalidValue, isGiven, type Check } from './checks.js';
-import { hintFor, register } from './elsewhere.js';
+import { isGiven, type Given } from './given.js';
 
 /** librdkafka properties and their values. */
 export type Properties = Record<string, string>;
 
-/** Values of given options, checked and in the form the code uses. */
-export type Given = Readonly<Record<string, any>>;
+/** What an option's value must be. */
+export interface Check {
+  /** In words, for the error and the documentation. */
+  readonly text: string;
+  /** The value in the form the code uses, or undefined when it is none. May throw an error of its own. */
+  readonly parse: (value: unknown, path: string) => unknown;
+  /** The options in it, where the value is an object of such. */
+  readonly table?: OptionTable;
+}
 
 /** What a translation may look at besides its own option. */
 export interface Context {
@@ -54,12 +59,6 @@ export interface OptionTable {
   readonly rows: readonly OptionRow[];
 }
 
-/** A table that unknown options of other objects are looked for in, too. */
-export function optionTable(table: OptionTable): OptionTable {
-  register(table);
-  return table;
-}
-
 /** `handling` of options that the layer acts on. */
 export const layer: Handling = { by: 'layer' };
 
@@ -78,43 +77,3 @@ export const setsAsIs = (property: string): Handling =>
 
 /** `handling` of options that cannot work here. */
 export const refused = (because: string, instead: string): Handling => ({ by: 'refused', because, instead });
-
-/**
- * Checks an options object against its table and returns the options that are given.
- *
- * @throws KafkaJSInvalidOptionError naming the first option that is unknown, refused or of a wrong kind.
- */
-export function readOptions(table: OptionTable, options: unknown, path = table.path): Given {
-  if (!isGiven(options)) return {};
-  if (typeof options !== 'object' || Array.isArray(options)) throw invalidValue(path, 'an object', options);
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options as object)) {
-    const row = table.rows.find((candidate) => candidate.name === name);
-    const optionPath = `${path}.${name}`;
-    if (row === undefined) {
-      if (value === undefined) continue;
-      throw unknownOption(table, path, name);
-    }
-    if (!isGiven(value)) continue;
-    if (row.handling.by === 'refused') {
-      const { because, instead } = row.handling;
-      throw new KafkaJSInvalidOptionError(`Option ${optionPath} is not supported: ${because}; ${instead}`, {
-        option: optionPath,
-      });
-    }
-    const parsed = row.check.parse(value, optionPath);
-    if (parsed === undefined) throw invalidValue(optionPath, row.check.text, value);
-    given[name] = parsed;
-  }
-  return given;
-}
-
-/** An options object inside another one. */
-export function nested(table: OptionTable): Check {
-  return { text: 'an object', parse: (value, path) => readOptions(table, value, path), table };
-}
-
-function unknownOption(table: OptionTable, path: string, name: string): KafkaJSInvalidOptionError {
-  const option = `${path}.${name}`;
-  return new KafkaJSInvalidOptionError(`Unknown option ${option}: ${hintFor(table, path, name)}`, { option });
-}

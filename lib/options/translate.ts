@@ -1,6 +1,7 @@
-import { isGiven } from './checks.js';
+import { isGiven } from './given.js';
 import { mergeRaw } from './raw.js';
-import type { Context, Given, OptionTable, Properties } from './table.js';
+import type { Context, OptionTable, Properties } from './table.js';
+import type { Given } from './given.js';
 
 /** A property that is set without an option of kafkajs's; a raw property of that name wins. */
 export interface FixedProperty {
@@ -49,16 +50,6 @@ export function translate(
     raw: given['librdkafka'] as Given | undefined,
   }));
   return mergeRaw(properties, explicit, sources);
-}
-
-/** The given options over the table's defaults. */
-export function withDefaults(table: OptionTable, given: Given): Given {
-  const values: Record<string, unknown> = {};
-  for (const row of table.rows) {
-    const value: unknown = given[row.name] ?? row.default;
-    if (value !== undefined) values[row.name] = value;
-  }
-  return values;
 }
 
 /** The nearest value within a property's range. */

@@ -1,11 +1,14 @@
+import { codeOf } from '../kafkajs/errors/codes.js';
 import type { LostRecord } from '../boundary/events.js';
 import type { EventOf } from '../native/core-events.js';
 
 /** What the core tells of a reply that could not be sent. */
 export type ReplyFailure = EventOf<'replyFailed'>;
 
-/** librdkafka's `_UNKNOWN_PARTITION`, its `_UNKNOWN_TOPIC` and Kafka's `UNKNOWN_TOPIC_OR_PARTITION`. */
-const UNKNOWN: ReadonlySet<number> = new Set([-190, -188, 3]);
+/** Errors of a topic or partition that the producer does not know, or knows no longer. */
+const UNKNOWN: ReadonlySet<number> = new Set(
+  ['_UNKNOWN_PARTITION', '_UNKNOWN_TOPIC', 'UNKNOWN_TOPIC_OR_PARTITION'].map(codeOf),
+);
 
 /** What the log says of it. */
 export function describeReplyFailure({ topic, partition, message, lost }: ReplyFailure): string {

@@ -35,7 +35,7 @@ export class PartitionMemory {
     return this.#running.values();
   }
 
-  /** A delivery of the record has failed, for the so-manyth time. */
+  /** A delivery of the record has failed; `lane.failures` says how often by now. */
   failed(lane: Lane, offset: string): void {
     this.#failed.set(lane.key, { offset, failures: lane.failures });
   }

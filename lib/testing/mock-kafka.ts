@@ -1,4 +1,4 @@
-import { errorCodeOfType } from '../kafkajs/errors/codes.js';
+import { codeOf, errorCodeOfType } from '../kafkajs/errors/codes.js';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { answerOf, call, NativeMockCluster } from '../native/index.js';
 
@@ -46,7 +46,7 @@ const [MOST_BROKERS, MOST_PARTITIONS, MOST_ERRORS] = [10_000, 100_000, 100_000];
 const INT32_MAX = 2 ** 31 - 1;
 
 /** librdkafka's number for a lost connection, which has the mock broker end it. */
-const TRANSPORT = -195;
+const TRANSPORT = codeOf('_TRANSPORT');
 
 /**
  * The clusters that have not been stopped. Nothing else may refer to one, when a test keeps only the addresses, and a cluster ends

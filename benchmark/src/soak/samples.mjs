@@ -5,7 +5,7 @@
 import { slope } from '../statistics.mjs';
 
 /** What the numbers of a row are. Memory is in MiB. */
-export const COLUMNS = [
+const COLUMNS = [
   'seconds',
   'clientResident',
   'clientHeapUsed',

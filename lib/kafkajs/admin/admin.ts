@@ -15,15 +15,13 @@ import {
   setOffsets,
 } from './offsets.js';
 import { createPartitions, createTopics, deleteTopics, fetchTopicMetadata, listTopics } from './topics.js';
-import { supplyToken } from '../cluster/bearer-token.js';
 import { Brokers } from '../cluster/brokers.js';
 import { ConnectionTrouble } from '../cluster/connection-error.js';
-import { allHandled } from '../../native/core-events.js';
-import { consumeLog } from '../../native/core-log.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors/index.js';
 import { adminEvents, InstrumentationEmitter } from '../instrumentation/emitter.js';
 import { Lifecycle, unlessAborted } from '../../lifecycle.js';
-import { emitRequests, wantsRequests } from '../instrumentation/request-events.js';
+import { NetworkEvents } from '../instrumentation/network-events.js';
+import { ClientEvents } from '../cluster/client-events.js';
 import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from '../types/index.js';
 
 const reassignment = (method: string): KafkaJSNotImplemented =>
@@ -40,6 +38,8 @@ export class Admin implements AdminShape {
   readonly #settings: ClientSettings;
   readonly #logger: Logger;
   readonly #emitter: InstrumentationEmitter;
+  readonly #network: NetworkEvents;
+  readonly #events: ClientEvents;
   readonly #context: AdminContext;
   #native: NativeAdmin | undefined;
   readonly #lifecycle = new Lifecycle('The admin client');
@@ -52,6 +52,14 @@ export class Admin implements AdminShape {
     this.#logger = logger.namespace('Admin');
     this.#emitter = new InstrumentationEmitter('admin', this.#logger);
     this.#brokers = new Brokers(kafka, this.#logger);
+    this.#network = new NetworkEvents(this.#emitter, adminEvents, settings.clientId);
+    this.#events = new ClientEvents({
+      logger: this.#logger,
+      emitter: this.#emitter,
+      brokers: this.#brokers,
+      network: this.#network,
+      oauthBearerProvider: settings.oauthBearerProvider,
+    });
     this.#context = {
       native: () => {
         if (this.#native && this.#lifecycle.state === 'ready') return this.#native;
@@ -92,9 +100,9 @@ export class Admin implements AdminShape {
             if (!text) return;
             const event = JSON.parse(text) as ClientEvent;
             trouble.note(event);
-            this.#event(event, native);
+            this.#events.handle(event, native);
           },
-          wantsRequests(this.#emitter, adminEvents),
+          this.#network.wantsRequests,
         ),
     );
     const timeout = this.#settings.connectTimeoutMs;
@@ -103,24 +111,6 @@ export class Admin implements AdminShape {
     if (failure) {
       await trouble.lastWord();
       throw trouble.error(failure, brokers, timeout, this.#settings.retry);
-    }
-  }
-
-  #event(event: ClientEvent, native: NativeAdmin): void {
-    const { clientId, oauthBearerProvider } = this.#settings;
-    switch (event.type) {
-      case 'tokenWanted':
-        return supplyToken(oauthBearerProvider, native, this.#logger);
-      case 'requests':
-        return emitRequests(this.#emitter, adminEvents, clientId, event.requests);
-      case 'statistics':
-        return;
-      case 'log':
-      case 'error':
-        this.#brokers.note(event, native);
-        return consumeLog(this.#logger, event);
-      default:
-        return allHandled(event);
     }
   }
 
@@ -220,7 +210,7 @@ export class Admin implements AdminShape {
   /** Listens to an event of {@link events}; returns the function that stops it. REQUEST_QUEUE_SIZE never comes. */
   readonly on: AdminShape['on'] = (eventName, listener) => {
     const remove = this.#emitter.on(eventName, listener as (event: unknown) => void);
-    const watch = (): void => this.#native?.watchRequests(wantsRequests(this.#emitter, adminEvents));
+    const watch = (): void => this.#native?.watchRequests(this.#network.wantsRequests);
     watch();
     return () => {
       remove();

@@ -1,3 +1,4 @@
+import { codeOf } from '../errors/codes.js';
 import type { NativeOutcome } from '../../native/index.js';
 import {
   KafkaJSDeleteGroupsError,
@@ -21,7 +22,7 @@ import {
 } from './context.js';
 
 /** Kafka's answer for a group of the newer protocol (KIP-848) to the request that describes those of the classic one. */
-const GROUP_ID_NOT_FOUND = 69;
+const GROUP_ID_NOT_FOUND = codeOf('GROUP_ID_NOT_FOUND');
 
 /** kafkajs's `listGroups()`. */
 export async function listGroups(context: AdminContext): Promise<{ groups: GroupOverview[] }> {

@@ -1,5 +1,5 @@
 import type { NativeOutcome } from '../../native/index.js';
-import { errorCode } from '../errors/codes.js';
+import { codeOf, errorCode } from '../errors/codes.js';
 import {
   KafkaJSAggregateError,
   KafkaJSCreateTopicError,
@@ -25,8 +25,8 @@ const LEADER_PAUSE = 100;
 /** kafkajs's default for how long leaders may take. */
 const LEADER_TIMEOUT = 10_000;
 
-const TOPIC_ALREADY_EXISTS = 36;
-const INVALID_REQUEST = 42;
+const TOPIC_ALREADY_EXISTS = codeOf('TOPIC_ALREADY_EXISTS');
+const INVALID_REQUEST = codeOf('INVALID_REQUEST');
 
 type Options<M extends keyof Admin> = Admin[M] extends (options: infer O) => unknown ? O : never;
 
@@ -38,10 +38,7 @@ export function checkTopic(topic: unknown): asserts topic is string {
 }
 
 /** Asks about topics, about all without names; throws the first error of a topic or partition. */
-export async function topicMetadata(
-  context: AdminContext,
-  topics?: readonly string[],
-): Promise<ITopicMetadata[]> {
+async function topicMetadata(context: AdminContext, topics?: readonly string[]): Promise<ITopicMetadata[]> {
   const names = topics && topics.length > 0 ? [...topics] : null;
   const metadata = await ask(context, (native) => native.metadata(names, asking(context)));
   const failed = metadata.topics.find(({ code }) => code !== 0);
@@ -88,7 +85,7 @@ export async function fetchTopicMetadata(
 }
 
 /** kafkajs's checks of a list of topics to create, with its texts. */
-export function checkTopicsToCreate(topics: unknown): asserts topics is ITopicConfig[] {
+function checkTopicsToCreate(topics: unknown): asserts topics is ITopicConfig[] {
   if (!topics || !Array.isArray(topics)) {
     throw new KafkaJSNonRetriableError(`Invalid topics array ${topics as string}`);
   }

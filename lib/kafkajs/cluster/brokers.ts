@@ -1,3 +1,4 @@
+import { codeOf } from '../errors/codes.js';
 import { checkBrokers } from '../../options/client.js';
 import { ignore, own } from '../../application/callbacks.js';
 import type { CoreEvent } from '../../native/core-events.js';
@@ -5,8 +6,7 @@ import { messageOf } from '../../values/describe.js';
 import { KafkaJSConnectionError } from '../errors/index.js';
 import type { BrokersFunction, KafkaConfig, Logger } from '../types/index.js';
 
-/** librdkafka's `_ALL_BROKERS_DOWN`. */
-const ALL_BROKERS_DOWN = -187;
+const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
 /** Not asked more often than this, in milliseconds: librdkafka repeats itself with every attempt to connect. */
 const SHORTEST_PAUSE = 1000;
 

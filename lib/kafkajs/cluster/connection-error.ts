@@ -1,3 +1,4 @@
+import { codeOf } from '../errors/codes.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorOf, type Failure } from '../../native/index.js';
 import type { CoreEvent } from '../../native/core-events.js';
@@ -5,10 +6,10 @@ import type { KafkaJSError } from '../errors/index.js';
 import { outOfRetries } from '../retry/out-of-retries.js';
 import type { ResolvedRetry } from '../retry/retry.js';
 
-/** librdkafka's `_ALL_BROKERS_DOWN` says that, not why. */
-const ALL_BROKERS_DOWN = -187;
-/** librdkafka's `_AUTHENTICATION`: more than that nobody answered. */
-const AUTHENTICATION = -169;
+/** Says that, not why. */
+const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
+/** Says more than that nobody answered. */
+const AUTHENTICATION = codeOf('_AUTHENTICATION');
 /** How long after a failure its reason may come, in milliseconds. */
 const LAST_WORD = 250;
 /** OpenSSL's words when a certificate is refused. librdkafka's code is then `_SSL`, or `_TRANSPORT` where the handshake took one step. */
@@ -39,8 +40,8 @@ function whyClosed(message: string): string | undefined {
 
 /** The broker's answer to SASL where its listener knows none. kafkajs does not count it as refused credentials. */
 const NO_SASL = /not valid in current SASL state/i;
-/** Its number in the protocol: ILLEGAL_SASL_STATE. */
-const ILLEGAL_SASL_STATE = 34;
+/** Its number in the protocol. */
+const ILLEGAL_SASL_STATE = codeOf('ILLEGAL_SASL_STATE');
 
 /** What to do about OpenSSL's and librdkafka's reasons, where they are known. */
 const WAYS_OUT: readonly (readonly [reason: RegExp, wayOut: string])[] = [

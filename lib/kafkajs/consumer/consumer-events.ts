@@ -1,76 +1,51 @@
 import type { ConsumerEvent } from '../../boundary/events.js';
-import type { ConsumerSettings } from '../../options/consumer.js';
 import type { NativeConsumer } from '../../native/index.js';
-import { supplyToken } from '../cluster/bearer-token.js';
-import type { Brokers } from '../cluster/brokers.js';
 import { allHandled, type EventOf } from '../../native/core-events.js';
-import { consumeLog } from '../../native/core-log.js';
 import { errorFrom } from '../../values/describe.js';
-import type { InstrumentationEmitter } from '../instrumentation/emitter.js';
-import type { GroupDivision } from '../group/leader-assignment.js';
-import type { GroupLog } from '../group/log.js';
-import type { Lane } from '../../runner/lane.js';
-import type { Membership } from '../group/membership.js';
-import type { NetworkEvents } from '../instrumentation/consumer-requests.js';
+import type { ConsumerInternals } from './internals.js';
+import type { ConsumerParts } from './parts.js';
+import type { Positions } from './positions.js';
 import type { RecordHandling } from './record-handling.js';
-import type { Subscriptions } from '../group/subscriptions.js';
-import type { Logger, TopicPartition } from '../types/index.js';
+import type { ConsumerState } from './state.js';
+import { kafkaErrorFromNative } from '../errors/index.js';
+import type { GroupJoin } from '../group/join.js';
+import { gaveUp } from '../retry/out-of-retries.js';
 
-/** Whom the core's events of a group concern. */
-export interface GroupEventsOptions {
-  readonly settings: ConsumerSettings;
-  readonly logger: Logger;
-  readonly emitter: InstrumentationEmitter;
-  readonly log: GroupLog;
-  readonly brokers: Brokers;
-  readonly subscriptions: Subscriptions;
-  readonly membership: Membership;
-  readonly division: GroupDivision | undefined;
+/** Whom the core's events concern. */
+export interface ConsumerEventsOptions {
+  readonly parts: ConsumerParts;
+  readonly internals: ConsumerInternals;
+  readonly state: ConsumerState;
+  readonly positions: Positions;
   readonly handling: RecordHandling;
-  readonly network: NetworkEvents;
+  readonly groupJoin: GroupJoin;
+  /** The consumer cannot go on. */
+  readonly onFailure: (error: Error) => void;
 }
 
-/** What does not change what the consumer does. */
-type OtherEvent = Exclude<
-  ConsumerEvent,
-  EventOf<'assign' | 'revoke' | 'revoked' | 'seek' | 'failed' | 'requestsExpired'>
->;
+/** Does what the core's events ask of a consumer, and tells of those that ask nothing. */
+export class ConsumerEvents {
+  readonly #options: ConsumerEventsOptions;
 
-/** Hands those of the core's events on that do not change what the consumer does. */
-export class GroupEvents {
-  readonly #options: GroupEventsOptions;
-
-  constructor(options: GroupEventsOptions) {
+  constructor(options: ConsumerEventsOptions) {
     this.#options = options;
   }
 
-  /** The group has given this member its partitions. */
-  joined(event: EventOf<'assign'>, native: NativeConsumer, owned: readonly TopicPartition[]): void {
-    this.#options.membership.joined(event, this.#options.subscriptions.names(), owned);
-    this.#announce(native);
-  }
-
-  /** The assigners say at the next join what has become of this member since the last one. */
-  #announce(native: NativeConsumer): void {
-    const { division, subscriptions, logger } = this.#options;
-    try {
-      division?.announce(native, subscriptions.names());
-    } catch (error) {
-      // What it said before holds on.
-      const { message, stack } = errorFrom(error);
-      logger.error(`A partition assigner's protocol() failed: ${message}`, { stack });
-    }
-  }
-
-  /** What a handler's `heartbeat()` does. */
-  heartbeat(lane: Lane): Promise<void> {
-    return this.#options.membership.heartbeat(lane);
-  }
-
-  handle(event: OtherEvent, native: NativeConsumer): void {
-    const { settings, logger, emitter, log, brokers, subscriptions } = this.#options;
-    const { membership, division, handling, network } = this.#options;
+  handle(event: ConsumerEvent, native: NativeConsumer): void {
+    const { parts, internals, state, handling } = this.#options;
+    const { clientEvents, log, subscriptions, membership, division, network } = parts;
+    const runner = state.session?.runner;
     switch (event.type) {
+      case 'assign':
+        return this.#assigned(event, native);
+      case 'revoke':
+        return runner?.revoke(event.slots);
+      case 'revoked':
+        return runner?.revoked(event.slots);
+      case 'seek':
+        return this.#moved(event);
+      case 'requestsExpired':
+        return internals.onRequestsExpired?.(event.requests);
       case 'rebalancing':
         membership.rebalancing();
         return this.#announce(native);
@@ -84,18 +59,74 @@ export class GroupEvents {
       case 'drainTimeout':
         return log.drainTimedOut(event);
       case 'tokenWanted':
-        return supplyToken(settings.oauthBearerProvider, native, logger);
       case 'requests':
-        return network.ended(event.requests);
+      case 'log':
+        return clientEvents.handle(event, native);
       case 'statistics':
         network.queues(event.json);
-        return emitter.emitStatistics(event.json);
-      case 'log':
+        return clientEvents.handle(event, native);
       case 'error':
-        brokers.note(event, native);
-        return consumeLog(logger, event);
+        return this.#failed(event, native);
+      case 'failed':
+        return this.#gaveUp(event, native);
       default:
         return allHandled(event);
     }
+  }
+
+  /** The group has given this member its partitions. */
+  #assigned(event: EventOf<'assign'>, native: NativeConsumer): void {
+    const { parts, internals, state, positions, groupJoin } = this.#options;
+    for (const { topic, partition, slot } of event.partitions) this.#opened(slot, topic, partition);
+    // The event has only what is new when a group moves single partitions.
+    const owned = [...(state.session?.runner?.lanes() ?? [])];
+    positions.assigned();
+    if (event.replyPartitions) internals.onReplyPartitions?.(event.replyPartitions, owned);
+    parts.membership.joined(event, parts.subscriptions.names(), owned);
+    this.#announce(native);
+    groupJoin.succeeded();
+  }
+
+  #moved({ slot, topic, partition }: EventOf<'seek'>): void {
+    // Of a move that nobody here has asked for, the lane is still there.
+    const runner = this.#options.state.session?.runner;
+    const lane = runner?.find(topic, partition);
+    if (lane !== undefined) runner?.abandon(lane);
+    this.#opened(slot, topic, partition);
+  }
+
+  #opened(slot: number, topic: string, partition: number): void {
+    const { state, positions } = this.#options;
+    state.session?.runner?.assign(slot, topic, partition);
+    positions.opened(topic, partition);
+  }
+
+  /** The assigners say at the next join what has become of this member since the last one. */
+  #announce(native: NativeConsumer): void {
+    const { division, subscriptions, logger } = this.#options.parts;
+    try {
+      division?.announce(native, subscriptions.names());
+    } catch (error) {
+      // What it said before holds on.
+      const { message, stack } = errorFrom(error);
+      logger.error(`A partition assigner's protocol() failed: ${message}`, { stack });
+    }
+  }
+
+  #failed(event: EventOf<'error'>, native: NativeConsumer): void {
+    const { parts, groupJoin, onFailure } = this.#options;
+    const { code, message, fatal } = event;
+    const error = kafkaErrorFromNative({ code, message, fatal });
+    if ((fatal || !error.retriable) && groupJoin.failed(error, native)) return;
+    parts.clientEvents.handle(event, native);
+    if (fatal) onFailure(error);
+  }
+
+  /** A join, or the look for a position, has failed for good. */
+  #gaveUp({ code, message, exhausted }: EventOf<'failed'>, native: NativeConsumer): void {
+    const { parts, groupJoin, onFailure } = this.#options;
+    const last = kafkaErrorFromNative({ code, message });
+    const error = exhausted ? gaveUp(last, message, parts.settings.retry) : last;
+    if (!groupJoin.failed(error, native)) onFailure(error);
   }
 }

@@ -1,20 +1,22 @@
 import { consumerProperties, type ConsumerSettings } from '../../options/consumer.js';
+import type { Properties } from '../../options/table.js';
 import type { NativeConsumer } from '../../native/index.js';
 import { BatchEvents } from './batch-events.js';
 import { Brokers } from '../cluster/brokers.js';
-import { InstrumentationEmitter } from '../instrumentation/emitter.js';
+import { consumerEvents, InstrumentationEmitter } from '../instrumentation/emitter.js';
 import { GroupDivision } from '../group/leader-assignment.js';
 import { GroupLog } from '../group/log.js';
 import { Membership } from '../group/membership.js';
-import { NetworkEvents } from '../instrumentation/consumer-requests.js';
+import { NetworkEvents } from '../instrumentation/network-events.js';
+import { ClientEvents } from '../cluster/client-events.js';
 import { PausedPartitions } from './paused-partitions.js';
 import { Subscriptions } from '../group/subscriptions.js';
 import type { ConsumerConfig, KafkaConfig, Logger } from '../types/index.js';
 
 /** What a consumer is made of that outlasts its handles and its runs, and knows nothing of either. */
 export interface ConsumerParts {
-  readonly kafka: KafkaConfig;
-  readonly config: ConsumerConfig;
+  /** librdkafka's properties of the options, but for the brokers. */
+  readonly properties: Properties;
   readonly settings: ConsumerSettings;
   readonly logger: Logger;
   readonly log: GroupLog;
@@ -22,6 +24,7 @@ export interface ConsumerParts {
   readonly batchEvents: BatchEvents;
   readonly network: NetworkEvents;
   readonly brokers: Brokers;
+  readonly clientEvents: ClientEvents;
   readonly subscriptions: Subscriptions;
   readonly paused: PausedPartitions;
   readonly membership: Membership;
@@ -33,23 +36,32 @@ export interface ConsumerParts {
 export function consumerParts(
   kafka: KafkaConfig,
   config: ConsumerConfig,
+  replies: boolean,
   root: Logger,
   native: () => NativeConsumer | undefined,
 ): ConsumerParts {
-  const { settings } = consumerProperties(kafka, config);
-  const { groupId, clientId, partitionAssigners, requestTimeoutMs: requestTimeout } = settings;
+  const { properties, settings } = consumerProperties(kafka, config, { replies });
+  const {
+    oauthBearerProvider,
+    groupId,
+    clientId,
+    partitionAssigners,
+    requestTimeoutMs: requestTimeout,
+  } = settings;
   const logger = root.namespace('Consumer');
   const emitter = new InstrumentationEmitter('consumer', logger);
+  const network = new NetworkEvents(emitter, consumerEvents, clientId);
+  const brokers = new Brokers(kafka, logger);
   return {
-    kafka,
-    config,
+    properties,
     settings,
     logger,
     log: new GroupLog(logger, groupId),
     emitter,
     batchEvents: new BatchEvents(emitter),
-    network: new NetworkEvents(emitter, clientId),
-    brokers: new Brokers(kafka, logger),
+    network,
+    brokers,
+    clientEvents: new ClientEvents({ logger, emitter, brokers, network, oauthBearerProvider }),
     subscriptions: new Subscriptions(),
     paused: new PausedPartitions(),
     membership: new Membership(groupId, logger, emitter),

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { consumerProperties, type ConsumerSettings } from '../../options/consumer.js';
+import type { ConsumerSettings } from '../../options/consumer.js';
 import type { NativeAssigner, NativeConsumerSettings } from '../../native/index.js';
 import type { Properties } from '../../options/table.js';
+import type { Translated } from '../../options/translate.js';
 import { totalRetryTime } from '../retry/retry.js';
 import type { ConsumerInternals } from './internals.js';
-import type { ConsumerConfig, ConsumerRunConfig, KafkaConfig } from '../types/index.js';
+import type { ConsumerRunConfig } from '../types/index.js';
 
 /** How long the core waits for the commit before partitions are given up, in milliseconds. */
 const LAST_COMMIT = 5000;
@@ -55,12 +56,12 @@ export function freshSettings({
  * not take the member for dead.
  */
 export function consumerSetup(
-  kafka: KafkaConfig,
-  config: ConsumerConfig,
+  options: Translated<ConsumerSettings>,
   { autoCommit = true, autoCommitInterval, autoCommitThreshold }: ConsumerRunConfig,
   { replies, assigned, assigners }: ConsumerPurpose,
 ): ConsumerSetup {
-  const { properties, settings } = consumerProperties(kafka, config, { replies });
+  const { settings } = options;
+  const properties = { ...options.properties };
   if (replies && autoCommit && !assigned) {
     // Replies are not tracked: what was read of the reply partitions is committed now and then, for whoever watches the group's lag.
     properties['enable.auto.commit'] = 'true';

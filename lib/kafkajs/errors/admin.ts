@@ -1,5 +1,14 @@
-import type { DeleteGroupsResult } from '../types/index.js';
 import { KafkaJSError, KafkaJSProtocolError, type ErrorSource, type ProtocolErrorSource } from './base.js';
+
+/** What became of a group that was to be deleted. */
+export interface DeleteGroupsResult {
+  /** The consumer group. */
+  groupId: string;
+  /** The protocol’s error code; 0 for none. */
+  errorCode?: number;
+  /** Why it was not deleted. */
+  error?: KafkaJSProtocolError;
+}
 
 /** Some groups could not be deleted. */
 export class KafkaJSDeleteGroupsError extends KafkaJSError {

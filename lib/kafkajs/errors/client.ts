@@ -1,4 +1,4 @@
-import type { PartitionMetadata } from '../types/index.js';
+import type { PartitionMetadata } from '../types/cluster.js';
 import {
   KafkaJSError,
   KafkaJSNonRetriableError,

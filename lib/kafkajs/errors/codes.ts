@@ -256,3 +256,11 @@ export const localErrorCodes: ReadonlyMap<number, readonly [name: string, kind: 
   [-138, ['_INVALID_DIFFERENT_RECORD', 'retry']],
   [-137, ['_DESTROY_BROKER', 'retry']],
 ]);
+
+/** The number of an error, by its name in the tables above: the protocol's, or librdkafka's own, which begins with an underscore. */
+export function codeOf(name: string): number {
+  const local = [...localErrorCodes].find(([, [known]]) => known === name)?.[0];
+  const code = local ?? errorCodeOfType(name)?.code;
+  if (code === undefined) throw new Error(`there is no error ${name}`);
+  return code;
+}

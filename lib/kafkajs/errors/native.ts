@@ -1,4 +1,4 @@
-import { errorCode, localErrorCodes } from './codes.js';
+import { codeOf, errorCode, localErrorCodes } from './codes.js';
 import { printable } from '../../values/printable.js';
 import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSProtocolError } from './base.js';
 import {
@@ -44,10 +44,12 @@ export class LibrdkafkaError extends Error {
 }
 
 /** Numbers of the broker that mean refused credentials: kafkajs has a class of its own for them. */
-const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([33, 58]);
+const AUTHENTICATION_CODES: ReadonlySet<number> = new Set(
+  ['UNSUPPORTED_SASL_MECHANISM', 'SASL_AUTHENTICATION_FAILED'].map(codeOf),
+);
 /** ILLEGAL_SASL_STATE: a listener without SASL, of which the core says more than the protocol. */
-const ILLEGAL_SASL_STATE = 34;
-const OFFSET_OUT_OF_RANGE = 1;
+const ILLEGAL_SASL_STATE = codeOf('ILLEGAL_SASL_STATE');
+const OFFSET_OUT_OF_RANGE = codeOf('OFFSET_OUT_OF_RANGE');
 const UNKNOWN = -1;
 
 /** The error that an application sees for one of the core's. Its text may be a broker's. */

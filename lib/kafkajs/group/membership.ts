@@ -1,3 +1,4 @@
+import { codeOf } from '../errors/codes.js';
 import type { EventOf } from '../../native/core-events.js';
 import { kafkaErrorFromNative } from '../errors/index.js';
 import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
@@ -5,7 +6,7 @@ import type { Lane } from '../../runner/lane.js';
 import type { Logger, TopicOffsets, TopicPartition, TopicPartitionOffset } from '../types/index.js';
 
 /** `ILLEGAL_GENERATION`'s neighbour: the group is rebalancing. */
-const REBALANCE_IN_PROGRESS = 27;
+const REBALANCE_IN_PROGRESS = codeOf('REBALANCE_IN_PROGRESS');
 
 /** This member in its group, as far as kafkajs's events and log tell of it. */
 export class Membership {

@@ -1,5 +1,5 @@
 import type { NativeSubscription } from '../../native/index.js';
-import { KafkaJSNonRetriableError } from '../errors/index.js';
+import { subscribedTopics } from '../../options/run.js';
 import { invalidTopic, isLegalTopic } from '../topic-name.js';
 import type { SubscribeConfig } from '../types/index.js';
 
@@ -31,22 +31,11 @@ export class Subscriptions {
   /** Adds a subscription, checked with kafkajs's texts; `list` answers the cluster's topics. */
   async add(subscription: SubscribeConfig, list: () => Promise<string[]>): Promise<void> {
     const { topic, topics, fromBeginning = false } = { topic: undefined, topics: undefined, ...subscription };
-    if (!topic && !topics) throw new KafkaJSNonRetriableError('Missing required argument "topics"');
-    if (topics !== undefined && topics !== null && !Array.isArray(topics)) {
-      throw new KafkaJSNonRetriableError('Argument "topics" must be an array');
-    }
-    const wanted: unknown[] = topics ?? [topic];
-    for (const item of wanted) {
-      if (typeof item !== 'string' && !(item instanceof RegExp)) {
-        throw new KafkaJSNonRetriableError(
-          `Invalid topic ${String(item)} (${typeof item}), the topic name has to be a String or a RegExp`,
-        );
-      }
-    }
+    const wanted = subscribedTopics(topic, topics);
     const illegal = wanted.find((item) => typeof item === 'string' && !isLegalTopic(item));
     if (illegal !== undefined) throw invalidTopic(illegal as string);
     const existing = wanted.some((item) => item instanceof RegExp) ? await list() : [];
-    for (const item of wanted as (string | RegExp)[]) {
+    for (const item of wanted) {
       if (typeof item === 'string') this.#topics.set(item, fromBeginning);
       else for (const name of existing) if (matches(item, name)) this.#topics.set(name, fromBeginning);
     }

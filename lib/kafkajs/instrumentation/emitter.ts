@@ -46,7 +46,7 @@ export const REPLY_FAILED = 'producer.reply_failed';
  * An event that kafkajs does not have: librdkafka's statistics, every `librdkafka["statistics.interval.ms"]`. It is in no list of
  * `events`, which are kafkajs's.
  */
-export const STATISTICS = 'statistics';
+const STATISTICS = 'statistics';
 
 /** Names of a producer's events; `producer.events`. */
 export const producerEvents: ProducerEvents = {

@@ -1,4 +1,4 @@
-import type { FinishedRequest, ProducerEvent } from '../../boundary/events.js';
+import type { ProducerEvent } from '../../boundary/events.js';
 import {
   REQUEST_FAILED,
   REQUEST_FAILED_ERROR,
@@ -27,7 +27,6 @@ import {
 } from '../../native/index.js';
 import { OutgoingBuffer, type OutgoingRecord } from '../../codec/outgoing.js';
 import { ConnectionTrouble } from '../cluster/connection-error.js';
-import type { EventOf } from '../../native/core-events.js';
 import { own } from '../../application/callbacks.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from '../errors/index.js';
 import { outOfRetries } from '../retry/out-of-retries.js';
@@ -35,14 +34,16 @@ import { PendingSends, type SendCallback } from './pending-sends.js';
 import type { ResolvedRetry } from '../retry/retry.js';
 import { invalidTopic, isLegalTopic } from '../topic-name.js';
 import type { PartitionMetadata, RecordMetadata } from '../types/index.js';
-import { errorCode, localErrorCodes } from '../errors/codes.js';
+import { codeOf, errorCode, localErrorCodes } from '../errors/codes.js';
 
 /** The broker's code of a topic that access rules forbid. */
-const TOPIC_FORBIDDEN = 29;
+const TOPIC_FORBIDDEN = codeOf('TOPIC_AUTHORIZATION_FAILED');
 /** Longest wait for the answer to whether a topic may be seen, in milliseconds. */
 const REFUSAL_TIMEOUT = 5000;
-/** librdkafka's `_QUEUE_FULL` and its two codes of a producer that is closed: nothing was tried. */
-const NOT_RETRIED: ReadonlySet<number> = new Set([-184, -152, -151]);
+/** The queue is full, or the producer was closed: nothing was tried. */
+const NOT_RETRIED: ReadonlySet<number> = new Set(
+  ['_QUEUE_FULL', '_PURGE_QUEUE', '_PURGE_INFLIGHT'].map(codeOf),
+);
 
 /** How a send differs from others of its handle. */
 export interface SendSettings {
@@ -60,17 +61,10 @@ export interface ProducerHandleSettings {
   readonly watchRequests: boolean;
 }
 
-/** What a handle does not know what to do with. */
-type OtherEvent = Exclude<ProducerEvent, EventOf<'tokenWanted' | 'requests'>>;
-
 /** What a handle tells its owner. */
 export interface ProducerHandleEvents {
-  /** An event of the core that is not told in another way. */
-  event(event: OtherEvent, native: NativeProducer): void;
-  /** A bearer token is wanted. */
-  tokenWanted(native: NativeProducer): void;
-  /** Requests to brokers have ended; told while {@link ProducerHandle.watchRequests} is on. */
-  requests(requests: readonly FinishedRequest[]): void;
+  /** An event of the core. */
+  event(event: ProducerEvent, native: NativeProducer): void;
   /** A request did not reach the broker. */
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
   /** The topic that a request went to, while it waits. */
@@ -198,14 +192,6 @@ export class ProducerHandle {
   }
 
   #event(event: ProducerEvent): void {
-    if (event.type === 'tokenWanted') {
-      this.#events.tokenWanted(this.#native);
-      return;
-    }
-    if (event.type === 'requests') {
-      this.#events.requests(event.requests);
-      return;
-    }
     this.#trouble.note(event);
     this.#events.event(event, this.#native);
   }

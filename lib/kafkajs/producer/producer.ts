@@ -1,5 +1,6 @@
 import {
-  producerProperties,
+  producerOptions,
+  type ProducerPropertiesOf,
   compressionCodec,
   readSend,
   type ProducerSettings,
@@ -8,11 +9,8 @@ import {
 import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
 import type { NativeConsumer, NativeProducer } from '../../native/index.js';
 import type { StartOver } from '../../boundary/events.js';
-import { supplyToken } from '../cluster/bearer-token.js';
 import { Brokers } from '../cluster/brokers.js';
 import { ignore, own } from '../../application/callbacks.js';
-import { allHandled } from '../../native/core-events.js';
-import { consumeLog } from '../../native/core-log.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from '../errors/index.js';
 import { InstrumentationEmitter, producerEvents, REPLY_FAILED } from '../instrumentation/emitter.js';
 import { Lifecycle, unlessAborted } from '../../lifecycle.js';
@@ -26,7 +24,8 @@ import {
   replyFailedPayload,
   type ReplyFailure,
 } from '../../rpc/reply-failure.js';
-import { emitRequests, wantsRequests } from '../instrumentation/request-events.js';
+import { NetworkEvents } from '../instrumentation/network-events.js';
+import { ClientEvents } from '../cluster/client-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
 import { Transactions } from './transaction.js';
 import type {
@@ -77,11 +76,12 @@ export class Producer implements Pick<
   | 'events'
 > {
   readonly events = producerEvents;
-  readonly #kafka: KafkaConfig;
-  readonly #config: ProducerConfig;
+  readonly #propertiesOf: ProducerPropertiesOf;
   readonly #settings: ProducerSettings;
   readonly #logger: Logger;
   readonly #emitter: InstrumentationEmitter;
+  readonly #network: NetworkEvents;
+  readonly #clientEvents: ClientEvents;
   readonly #internals: ProducerInternals;
   readonly #handles = new Map<string, ProducerHandle>();
   /** The last of them that was asked for. */
@@ -95,9 +95,8 @@ export class Producer implements Pick<
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
-    this.#kafka = kafka;
-    this.#config = config;
-    this.#settings = producerProperties(kafka, config).settings;
+    this.#propertiesOf = producerOptions(kafka, config);
+    this.#settings = this.#propertiesOf().settings;
     const { createPartitioner, metadataMaxAgeMs } = this.#settings;
     if (createPartitioner && !isNative(createPartitioner)) {
       this.#partitioning = new Partitioning(createPartitioner, metadataMaxAgeMs, (topic) =>
@@ -111,6 +110,14 @@ export class Producer implements Pick<
     }
     this.#internals = internals;
     this.#brokers = new Brokers(kafka, this.#logger);
+    this.#network = new NetworkEvents(this.#emitter, producerEvents, this.#settings.clientId);
+    this.#clientEvents = new ClientEvents({
+      logger: this.#logger,
+      emitter: this.#emitter,
+      brokers: this.#brokers,
+      network: this.#network,
+      oauthBearerProvider: this.#settings.oauthBearerProvider,
+    });
   }
 
   /**
@@ -307,7 +314,7 @@ export class Producer implements Pick<
 
   /** Handles tell of their requests only while somebody listens. */
   #watchRequests(): void {
-    const watched = wantsRequests(this.#emitter, producerEvents);
+    const watched = this.#network.wantsRequests;
     for (const handle of this.#handles.values()) handle.watchRequests(watched);
     this.#transactions?.watchRequests(watched);
   }
@@ -347,7 +354,7 @@ export class Producer implements Pick<
 
   #makeHandle(options: SendOptions, transactional: boolean): ProducerHandle {
     const { timeout } = this.#internals;
-    const { properties } = producerProperties(this.#kafka, this.#config, { ...options, timeout });
+    const { properties } = this.#propertiesOf({ ...options, timeout });
     if (!transactional) {
       // As in kafkajs, what is sent outside of transactions belongs to none. librdkafka's transactional handles cannot do that.
       delete properties['transactional.id'];
@@ -357,12 +364,9 @@ export class Producer implements Pick<
     }
     return new ProducerHandle(
       { ...properties, 'bootstrap.servers': this.#bootstrap as string },
-      { retry: this.#settings.retry, watchRequests: wantsRequests(this.#emitter, producerEvents) },
+      { retry: this.#settings.retry, watchRequests: this.#network.wantsRequests },
       {
-        requests: (requests) =>
-          emitRequests(this.#emitter, producerEvents, this.#settings.clientId, requests),
         event: this.#event,
-        tokenWanted: (native) => supplyToken(this.#settings.oauthBearerProvider, native, this.#logger),
         requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
         requestTopic: (slot, generation) => this.#internals.requestTopic?.(slot, generation),
       },
@@ -370,18 +374,8 @@ export class Producer implements Pick<
   }
 
   readonly #event: ProducerHandleEvents['event'] = (event, native) => {
-    switch (event.type) {
-      case 'statistics':
-        return this.#emitter.emitStatistics(event.json);
-      case 'replyFailed':
-        return this.#replyFailed(event, native);
-      case 'log':
-      case 'error':
-        this.#brokers.note(event, native);
-        return consumeLog(this.#logger, event);
-      default:
-        return allHandled(event);
-    }
+    if (event.type === 'replyFailed') this.#replyFailed(event, native);
+    else this.#clientEvents.handle(event, native);
   };
 
   #replyFailed(failure: ReplyFailure, native: NativeProducer): void {

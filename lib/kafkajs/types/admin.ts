@@ -11,7 +11,9 @@ import type { GroupDescriptions } from './consumer.js';
 import type { AdminEventMap, AdminEvents, RemoveInstrumentationEventListener, ValueOf } from './events.js';
 import type { Logger } from './logger.js';
 import type { PartitionOffset, TopicPartitions } from './message.js';
-import type { KafkaJSProtocolError } from '../errors/index.js';
+import type { DeleteGroupsResult } from '../errors/admin.js';
+
+export type { DeleteGroupsResult };
 
 /** An offset of a partition. */
 export type SeekEntry = PartitionOffset;
@@ -34,16 +36,6 @@ export interface GroupOverview {
   /** `consumer` for consumer groups; empty for those of KIP-848. */
   protocolType: string;
 }
-/** What became of a group that was to be deleted. */
-export interface DeleteGroupsResult {
-  /** The consumer group. */
-  groupId: string;
-  /** The protocol’s error code; 0 for none. */
-  errorCode?: number;
-  /** Why it was not deleted. */
-  error?: KafkaJSProtocolError;
-}
-
 /** A topic to create. */
 export interface ITopicConfig {
   /** The topic. */

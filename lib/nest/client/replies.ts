@@ -1,3 +1,4 @@
+import { isThenable } from '../../application/callbacks.js';
 import type { Deserializer, WritePacket } from '@nestjs/microservices';
 import { KafkaReplyLostError, KafkaReplyTimeoutError } from '../../kafkajs/errors/index.js';
 import { REPLY_DISPOSED, REPLY_ERROR } from '../../boundary/incoming.js';
@@ -178,8 +179,4 @@ async function packetOf(read: unknown): Promise<WritePacket> {
 
 function failure(err: unknown): WritePacket {
   return { err, isDisposed: true };
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

@@ -1,9 +1,11 @@
 import { isLegalTopic } from '../../kafkajs/topic-name.js';
 import type { RetryOptions } from '../../kafkajs/types/index.js';
 import type { IncomingMessage } from '../context/incoming-message.js';
-import { integer, type Check } from '../../options/checks.js';
+import { integer } from '../../options/checks.js';
+import { type Check } from '../../options/table.js';
 import { retryTable } from '../../options/retry.js';
-import { layer, nested, refused, type OptionTable } from '../../options/table.js';
+import { layer, refused, type OptionTable } from '../../options/table.js';
+import { nested } from '../../options/read.js';
 
 /** An error's class, for {@link DeadLetterOptions.notRetried}. */
 export type ErrorClass = abstract new (...args: any[]) => unknown;

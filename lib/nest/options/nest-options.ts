@@ -6,22 +6,16 @@ import type {
   KafkaConfig,
   ProducerConfig,
 } from '../../kafkajs/types/index.js';
-import {
-  anything,
-  boolean,
-  integer,
-  isGiven,
-  milliseconds,
-  object,
-  oneOf,
-  string,
-} from '../../options/checks.js';
+import { anything, boolean, integer, milliseconds, object, oneOf, string } from '../../options/checks.js';
+import { isGiven } from '../../options/given.js';
 import { clientSettings, readClient } from '../../options/client.js';
 import { consumerProperties } from '../../options/consumer.js';
 import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
 import { producerProperties, readSend, type SendOptions } from '../../options/producer.js';
 import { runTable, subscribeTable } from '../../options/run.js';
-import { layer, nested, optionTable, readOptions, refused, type OptionTable } from '../../options/table.js';
+import { layer, refused, type OptionTable } from '../../options/table.js';
+import { nested, readOptions } from '../../options/read.js';
+import { optionTable } from '../../options/elsewhere.js';
 
 /** Which of NestJS's two classes the options are for. */
 export type NestRole = 'client' | 'server';

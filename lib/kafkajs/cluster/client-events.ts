@@ -1,0 +1,51 @@
+import type { ClientEvent } from '../../boundary/events.js';
+import { allHandled, type EventOf } from '../../native/core-events.js';
+import { consumeLog } from '../../native/core-log.js';
+import type { NativeAdmin, NativeConsumer, NativeProducer } from '../../native/index.js';
+import type { InstrumentationEmitter } from '../instrumentation/emitter.js';
+import type { NetworkEvents } from '../instrumentation/network-events.js';
+import type { Logger } from '../types/index.js';
+import { supplyToken, type BearerProvider } from './bearer-token.js';
+import type { Brokers } from './brokers.js';
+
+/** Whom the events concern that every client has. */
+export interface ClientEventsOptions {
+  readonly logger: Logger;
+  readonly emitter: InstrumentationEmitter;
+  readonly brokers: Brokers;
+  readonly network: NetworkEvents;
+  /** Answers tokens of SASL OAUTHBEARER. */
+  readonly oauthBearerProvider: BearerProvider | undefined;
+}
+
+/** Does what the core's events ask of a client, whatever its role: tokens, instrumentation, log. */
+export class ClientEvents {
+  readonly #options: ClientEventsOptions;
+
+  constructor(options: ClientEventsOptions) {
+    this.#options = options;
+  }
+
+  handle(event: ClientEvent, native: NativeAdmin | NativeConsumer | NativeProducer): void {
+    const { logger, emitter, network, oauthBearerProvider } = this.#options;
+    switch (event.type) {
+      case 'tokenWanted':
+        return supplyToken(oauthBearerProvider, native, logger);
+      case 'requests':
+        return network.ended(event.requests);
+      case 'statistics':
+        return emitter.emitStatistics(event.json);
+      case 'log':
+      case 'error':
+        return this.#log(event, native);
+      default:
+        return allHandled(event);
+    }
+  }
+
+  #log(event: EventOf<'log' | 'error'>, native: NativeAdmin | NativeConsumer | NativeProducer): void {
+    const { brokers, logger } = this.#options;
+    brokers.note(event, native);
+    consumeLog(logger, event);
+  }
+}

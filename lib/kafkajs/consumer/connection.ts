@@ -1,0 +1,102 @@
+import { runCallback } from '../../application/callbacks.js';
+import type { ConsumerEvent } from '../../boundary/events.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import { unlessAborted } from '../../lifecycle.js';
+import type { NativeConsumer } from '../../native/index.js';
+import { KafkaJSNonRetriableError } from '../errors/index.js';
+import { consumerEvents } from '../instrumentation/emitter.js';
+import { ConsumerHandle } from './handle.js';
+import type { ConsumerInternals } from './internals.js';
+import type { ConsumerParts } from './parts.js';
+import { ConsumerSession } from './session.js';
+import { consumerSetup, freshSettings } from './setup.js';
+import type { ConsumerState } from './state.js';
+
+/** What a connection works with, and whom it tells. */
+export interface ConnectionOptions {
+  readonly parts: ConsumerParts;
+  readonly internals: ConsumerInternals;
+  readonly state: ConsumerState;
+  /** Takes what the present session consumes. */
+  readonly batch: (batch: IncomingBatch) => void;
+  /** Takes what the core tells of the present session. */
+  readonly event: (event: ConsumerEvent, native: NativeConsumer) => void;
+  /** Told of what fails in either. */
+  readonly onEscape: (error: Error) => void;
+  readonly onClosed: () => void;
+}
+
+/** Makes a consumer's sessions, and closes them. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** The session, or a new one where there is none that was made with the same properties and settings. */
+  async open(signal: AbortSignal): Promise<ConsumerSession> {
+    const { parts, internals, state, batch, event, onEscape } = this.#options;
+    const { onReplies, assigned = false, created } = internals;
+    const { settings, brokers, division } = parts;
+    const setup = consumerSetup(parts, state.runConfig, {
+      replies: onReplies !== undefined,
+      assigned,
+      assigners: division?.assigners(),
+    });
+    setup.properties['bootstrap.servers'] = await unlessAborted(brokers.resolve(), signal);
+    if (state.session?.handle.isMadeWith(setup)) return state.session;
+    await this.close();
+    // What an earlier session has left behind is nobody's.
+    const isPresent = (from: ConsumerHandle): boolean => from === state.session?.handle;
+    const handle = new ConsumerHandle(setup, settings.retry, freshSettings(internals), {
+      batch: (packed, from) => runCallback(() => isPresent(from) && batch(packed), onEscape),
+      event: (told, from) => runCallback(() => isPresent(from) && event(told, from.native), onEscape),
+    });
+    const session = new ConsumerSession(handle);
+    state.session = session;
+    this.watch();
+    created?.(handle.native);
+    await unlessAborted(handle.connect(settings.connectTimeoutMs), signal);
+    return session;
+  }
+
+  /** The present connection; a consumer that has been stopped and not disconnected makes one. */
+  async required(otherwise: string): Promise<NativeConsumer> {
+    const { state } = this.#options;
+    if (state.native === undefined && state.isReady) {
+      await state.lifecycle.start('reconnect', {
+        open: async (signal) => void (await this.open(signal)),
+        undo: () => this.close(),
+      });
+    }
+    const { native } = state;
+    if (native === undefined) throw new KafkaJSNonRetriableError(otherwise);
+    return native;
+  }
+
+  /** Closes the session: its handlers in hand finish, their offsets are committed, and the group is left. */
+  async close(): Promise<void> {
+    const { parts, internals, state, onClosed } = this.#options;
+    const { session } = state;
+    if (session === undefined) return;
+    try {
+      await session.close(parts.settings.drainTimeoutMs);
+    } finally {
+      parts.batchEvents.stopped();
+      state.session = undefined;
+      onClosed();
+      internals.closed?.();
+    }
+  }
+
+  /** Has the core tell of what somebody wants to know, and of nothing else: each event wakes JavaScript. */
+  watch(): void {
+    const { parts, state } = this.#options;
+    const native = state.session?.native;
+    native?.watchRequests(parts.network.wantsRequests);
+    native?.watchCommits(
+      parts.emitter.listens(consumerEvents.COMMIT_OFFSETS) || state.runConfig.eachBatch !== undefined,
+    );
+  }
+}

@@ -1,0 +1,26 @@
+/** Values of given options, checked and in the form the code uses. */
+export type Given = Readonly<Record<string, any>>;
+
+/** Whether an option counts as given. kafkajs takes null for "not given" in several places, so all do here. */
+export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
+/**
+ * Options without those that are null, in them and in the objects among them: where an option is read without its table, null counts as
+ * not given too. The object itself, when there is none.
+ */
+export function withoutNulls<T extends object>(options: T | null | undefined): Partial<T> {
+  const given: Record<string, unknown> = {};
+  let changed = !isGiven(options);
+  for (const [name, value] of Object.entries(options ?? {})) {
+    const kept = isPlain(value) ? withoutNulls(value) : (value as unknown);
+    changed ||= kept !== value || kept === null;
+    if (isGiven(kept)) given[name] = kept;
+  }
+  return changed ? (given as Partial<T>) : (options as T);
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
