@@ -12,6 +12,7 @@ interface Made {
 
 const SERVER = 'server-1';
 const RIVAL = 'server-2';
+const TRANSFORMS = [{ input: 't', output: 'out' }];
 
 function send(at: number, record: string, more: object = {}): Event {
   return { at, process: 'producer', type: 'send', send: record, topic: 't', key: null, record, ...more };
@@ -24,6 +25,11 @@ function acknowledged(at: number, record: string, offset: number): Event {
 
 function written(record: string, offset: number, topic = 't'): Record<string, unknown> {
   return { topic, partition: 0, offset, record, key: null };
+}
+
+/** What `TRANSFORMS` has made of records. */
+function transformed(...records: string[]): Record<string, unknown>[] {
+  return records.map((record, offset) => written(record, offset, 'out'));
 }
 
 function assigned(at: number, process = SERVER, assignment = 1): Event {
@@ -66,19 +72,21 @@ function well(): Made {
       { at: 80, process: SERVER, type: 'resources', threads: 10, descriptors: 30, residentMiB: 95 },
       { at: 90, process: SERVER, type: 'exit', how: 'graceful', code: 0 },
     ],
-    log: [written('r0', 0), written('r1', 1), written('r2', 2)],
+    log: [...transformed('r0', 'r1', 'r2'), written('r0', 0), written('r1', 1), written('r2', 2)],
     commits: [commit(36, 2), commit(46, 3)],
   };
 }
 
-function reply(at: number, request: number, number: number, process = 'client'): Event {
-  return { at, process: 'client', type: 'reply', request, body: { request, process, number }, last: false };
+function reply(at: number, request: number, number: number, record = request): Event {
+  return { at, process: 'client', type: 'reply', request, body: { record, number, of: 2 } };
 }
 
 function judged(change: (made: Made) => void): string[] {
   const made = well();
   change(made);
-  return judge(made).map(({ invariant, message }: any) => `${invariant}: ${message}`);
+  return judge(made, { transforms: TRANSFORMS }).map(
+    ({ invariant, message }: any) => `${invariant}: ${message}`,
+  );
 }
 
 function without(made: Made, unwanted: (event: Event) => boolean): void {
@@ -134,6 +142,38 @@ const BROKEN: [invariant: string, what: string, change: (made: Made) => void, fo
     /r2, t \[0\] at 2, was never handled by g/,
   ],
   [
+    'exactly once',
+    'a record was not written',
+    (h) => {
+      h.log.splice(0, 3, ...transformed('r0', 'r2'));
+    },
+    /r1, t \[0\] at 1, is not in out/,
+  ],
+  [
+    'exactly once',
+    'a record was written twice',
+    (h) => {
+      h.log.splice(0, 3, ...transformed('r0', 'r1', 'r1', 'r2'));
+    },
+    /r1, t \[0\] at 1, is 2 times in out/,
+  ],
+  [
+    'exactly once',
+    'records were written in another order',
+    (h) => {
+      h.log.splice(0, 3, ...transformed('r0', 'r2', 'r1'));
+    },
+    /out \[0\]: r1 stands behind r2, which comes later in t \[0\]/,
+  ],
+  [
+    'exactly once',
+    'something was written that was not read',
+    (h) => {
+      h.log.splice(0, 3, ...transformed('r0', 'r1', 'r2', 'r3'));
+    },
+    /r3 in out \[0\] was read by nobody/,
+  ],
+  [
     'commit safety',
     'an offset was committed while its record was in hand',
     (h) => h.commits.unshift(commit(32, 2)),
@@ -168,6 +208,21 @@ const BROKEN: [invariant: string, what: string, change: (made: Made) => void, fo
   ],
   [
     'bounded repetition',
+    'a record comes again long after a fault was over',
+    (h) =>
+      h.events.push(
+        { ...fault(10_000, SERVER), number: 1 },
+        { at: 10_500, process: 'run', type: 'recovered', number: 1 },
+        begin(20_000, 2),
+        end(20_001, 2),
+        assigned(20_100, RIVAL),
+        begin(20_101, 2, { process: RIVAL }),
+        end(20_102, 2, 'done', RIVAL),
+      ),
+    /g t \[0\] 2 was handled again without a reason/,
+  ],
+  [
+    'bounded repetition',
     'a record comes again after a graceful stop',
     (h) => h.events.push(assigned(100, RIVAL), begin(101, 2, { process: RIVAL }), end(102, 2, 'done', RIVAL)),
     /g t \[0\] 2 was handled again without a reason/,
@@ -194,7 +249,7 @@ const BROKEN: [invariant: string, what: string, change: (made: Made) => void, fo
   [
     'replies',
     'a request gets the reply to another one',
-    (h) => h.events.push(reply(52.5, 1, 3, 'other')),
+    (h) => h.events.push(reply(52.5, 1, 3, 7)),
     /reply to another/,
   ],
   [
@@ -202,6 +257,12 @@ const BROKEN: [invariant: string, what: string, change: (made: Made) => void, fo
     'replies overtake each other',
     (h) => h.events.push(reply(52.5, 1, 1)),
     /reply 1 to 1 came behind 2/,
+  ],
+  [
+    'replies',
+    'a stream of replies lacks one',
+    (h) => without(h, ({ type, at }) => type === 'reply' && at === 52),
+    /request 1 was complete without all of its replies/,
   ],
   [
     'replies',
@@ -248,7 +309,7 @@ const BROKEN: [invariant: string, what: string, change: (made: Made) => void, fo
     (h) => {
       for (const event of h.events)
         if (event['type'] === 'end' && event['offset'] === 0) event['outcome'] = 'dead-lettered';
-      h.log.push(written('r0', 0, 't.DLT'));
+      h.log.push(written('r0', 0, 'g.dead'));
     },
     /was put aside after attempt 1 of 3/,
   ],
@@ -280,6 +341,12 @@ const BROKEN: [invariant: string, what: string, change: (made: Made) => void, fo
     /server-1 was asked to end and did not/,
   ],
   [
+    'liveness after healing',
+    'a process ends by itself',
+    (h) => Object.assign(h.events.at(-1)!, { how: 'crashed', code: 70 }),
+    /server-1 ended without being asked/,
+  ],
+  [
     'resources',
     'threads are left',
     (h) => Object.assign(h.events.at(-2)!, { threads: 14 }),
@@ -305,7 +372,8 @@ test('what a fault explains is no violation', () => {
     made.events.push(fault(48, SERVER), { at: 48, process: SERVER, type: 'exit', how: 'killed', code: null });
     made.events.push(assigned(55, RIVAL), begin(56, 2, { process: RIVAL }), end(57, 2, 'done', RIVAL));
     made.commits.pop();
-    // A reply was lost meanwhile.
+    // A reply was lost meanwhile, with the process that answers.
+    made.events.push({ at: 1, process: 'run', type: 'start', target: SERVER, group: 'g', role: 'server' });
     made.events.push(
       { at: 49, process: 'client', type: 'request', request: 2, topic: 'ask' },
       {

@@ -1,26 +1,22 @@
-import { groupBy, partitionName } from '../history.mjs';
+import { deliveredAt, eventsOf, groupBy, isDone, partitionName } from '../history.mjs';
+import { suspects } from './neighbours.mjs';
 
 export const name = 'at least once';
 
 /** Every visible record was handled, or put aside, by each group that reads its topic. */
 export function* check(timeline) {
-  const groups = groupBy(timeline.of('assigned'), ({ group }) => group);
-  for (const [group, assigned] of groups) {
-    const topics = new Set(assigned.map(({ topic }) => topic));
-    const ended = new Set(
-      timeline.deliveries
-        .filter((one) => one.group === group && ['done', 'dead-lettered'].includes(one.end?.outcome))
-        .map((one) => `${partitionName(one)} ${one.offset}`),
-    );
+  const handling = groupBy(timeline.deliveries, ({ group }) => group);
+  for (const [group, deliveries] of handling) {
+    const topics = new Set(deliveries.map(({ topic }) => topic));
     for (const record of timeline.log) {
-      if (!topics.has(record.topic) || ended.has(`${partitionName(record)} ${record.offset}`)) continue;
-      const attempts = timeline.deliveries.filter(
-        (one) =>
-          one.group === group && one.offset === record.offset && partitionName(one) === partitionName(record),
-      );
+      if (!topics.has(record.topic)) continue;
+      const attempts = timeline.deliveriesAt.get(deliveredAt({ group, ...record })) ?? [];
+      if (attempts.some(isDone)) continue;
+      const partition = partitionName(record);
       yield {
-        message: `${record.record}, ${partitionName(record)} at ${record.offset}, was never handled by ${group}`,
-        shown: [record, ...attempts.flatMap(({ begin, end }) => (end ? [begin, end] : [begin]))],
+        message: `${record.record}, ${partition} at ${record.offset}, was never handled by ${group}`,
+        shown: [record, ...attempts.flatMap(eventsOf)],
+        by: suspects(timeline, group, partition, record),
       };
     }
   }

@@ -1,4 +1,5 @@
-import { partitionName } from '../history.mjs';
+import { deliveredAt, eventsOf, isDone, partitionName } from '../history.mjs';
+import { suspects } from './neighbours.mjs';
 
 export const name = 'commit safety';
 
@@ -8,27 +9,28 @@ const CLOCK_MS = 2;
 /** At any time, the committed offset is at most one above the highest below which everything had ended. */
 export function* check(timeline) {
   const ended = new Map();
-  for (const { group, offset, end, ...one } of timeline.deliveries) {
-    if (end === undefined || end.outcome === 'failed') continue;
-    const key = `${group} ${partitionName(one)} ${offset}`;
-    ended.set(key, Math.min(end.at, ended.get(key) ?? Number.POSITIVE_INFINITY));
+  for (const delivery of timeline.deliveries.filter(isDone)) {
+    const key = deliveredAt(delivery);
+    ended.set(key, Math.min(delivery.end.at, ended.get(key) ?? Number.POSITIVE_INFINITY));
   }
+  /** How far each group's partition is known to have ended, as an index of its log; what has ended once has. */
+  const progress = new Map();
   for (const commit of timeline.commits) {
     const { group, at, offset } = commit;
-    const below = (timeline.partitions.get(partitionName(commit)) ?? []).filter((one) => one.offset < offset);
-    const early = below.find((record) => {
-      const end = ended.get(`${group} ${partitionName(record)} ${record.offset}`) ?? Number.POSITIVE_INFINITY;
-      return end > at + CLOCK_MS;
-    });
-    if (early === undefined) continue;
-    const handled = timeline.deliveriesOf.get(`${group} ${partitionName(early)}`) ?? [];
+    const partition = partitionName(commit);
+    if (!timeline.deliveriesOf.has(`${group} ${partition}`)) continue;
+    const log = timeline.partitions.get(partition) ?? [];
+    let index = progress.get(`${group} ${partition}`) ?? 0;
+    const endOf = (record) => ended.get(deliveredAt({ group, ...record })) ?? Number.POSITIVE_INFINITY;
+    while (index < log.length && log[index].offset < offset && endOf(log[index]) <= at + CLOCK_MS) index++;
+    progress.set(`${group} ${partition}`, index);
+    const early = log[index];
+    if (early === undefined || early.offset >= offset) continue;
+    const handled = timeline.deliveriesAt.get(deliveredAt({ group, ...early })) ?? [];
     yield {
-      message: `${group} committed ${offset} of ${partitionName(commit)} before ${early.offset} had ended`,
-      shown: [early, commit, ...handled.filter((one) => one.offset === early.offset).flatMap(eventsOf)],
+      message: `${group} committed ${offset} of ${partition} before ${early.offset} had ended`,
+      shown: [early, commit, ...handled.flatMap(eventsOf)],
+      by: suspects(timeline, group, partition, { offset: early.offset, at }),
     };
   }
-}
-
-function eventsOf({ begin, end }) {
-  return end ? [begin, end] : [begin];
 }

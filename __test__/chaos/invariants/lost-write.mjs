@@ -8,10 +8,8 @@ export function* check(timeline) {
   const outcomes = new Map(timeline.of('transaction').map((event) => [event.transaction, event.outcome]));
   for (const sent of timeline.of('sent')) {
     const send = sends.get(`${sent.process} ${sent.send}`);
-    const isGone = timeline
-      .of('topic')
-      .some(({ topic, step, at }) => topic === send.topic && step === 'deleted' && at > send.at);
-    if (isGone) continue;
+    if (timeline.isOfEarlierLife(send.topic, send.at)) continue;
+    const by = [send.process];
     const found = timeline.records.get(send.record) ?? [];
     const outcome = send.transaction === undefined ? 'committed' : outcomes.get(send.transaction);
     if (sent.outcome === 'acknowledged' && outcome === 'committed') {
@@ -19,16 +17,16 @@ export function* check(timeline) {
         (record) =>
           record.topic === send.topic && record.partition === sent.partition && record.offset === sent.offset,
       );
-      if (!isThere) {
-        const where = `${partitionName({ topic: send.topic, partition: sent.partition })} at ${sent.offset}`;
-        yield {
-          message: `${send.record} was acknowledged in ${where} and is not there`,
-          shown: [send, sent, ...found],
-        };
-      }
+      if (isThere) continue;
+      const where = `${partitionName({ topic: send.topic, partition: sent.partition })} at ${sent.offset}`;
+      yield {
+        message: `${send.record} was acknowledged in ${where} and is not there`,
+        shown: [send, sent, ...found],
+        by,
+      };
     } else if ((sent.outcome === 'refused' || outcome === 'aborted') && found.length > 0) {
       const what = sent.outcome === 'refused' ? 'refused' : 'part of an aborted transaction';
-      yield { message: `${send.record} was ${what} and is in the log`, shown: [send, sent, ...found] };
+      yield { message: `${send.record} was ${what} and is in the log`, shown: [send, sent, ...found], by };
     }
   }
 }

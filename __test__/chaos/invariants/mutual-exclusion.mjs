@@ -16,6 +16,7 @@ export function* check(timeline) {
         yield {
           message: `${partition}: ${next.offset} was begun by ${next.member} while ${running.member} was at ${running.offset}`,
           shown: [running.begin, next.begin, ...(running.end ? [running.end] : [])],
+          by: [running.begin.process, next.begin.process],
         };
       }
       if (running === undefined || next.until > running.until) running = next;

@@ -4,21 +4,23 @@ export const name = 'producer order and duplicates';
 
 /**
  * A record is in its topic once, and what one producer sent to a partition is there in the order in which it sent it.
- * What others have copied (dead letters) is judged elsewhere.
+ * What others have copied (dead letters, transformed records) is judged elsewhere.
  */
 export function* check(timeline) {
-  for (const copies of groupBy(timeline.log, ({ topic, record }) => `${record} ${topic}`).values()) {
+  const sends = new Map(timeline.of('send').map((event, place) => [event.record, { event, place }]));
+  const topics = new Set([...sends.values()].map(({ event }) => event.topic));
+  const log = timeline.log.filter(({ topic }) => topics.has(topic));
+  for (const copies of groupBy(log, ({ topic, record }) => `${record} ${topic}`).values()) {
     const [{ topic, record }] = copies;
     if (copies.length === 1) continue;
-    yield { message: `${record} is in ${topic} ${copies.length} times`, shown: copies };
+    const by = sends.has(record) ? [sends.get(record).event.process] : [];
+    yield { message: `${record} is in ${topic} ${copies.length} times`, shown: copies, by };
   }
-  const sends = new Map(timeline.of('send').map((event, place) => [event.record, { event, place }]));
-  for (const [partition, log] of groupBy(timeline.log, partitionName)) {
+  for (const [partition, records] of groupBy(log, partitionName)) {
     const last = new Map();
-    for (const record of log) {
+    for (const record of records) {
       const sent = sends.get(record.record);
-      if (sent !== undefined && sent.event.topic !== record.topic) continue;
-      if (sent === undefined) {
+      if (sent === undefined || sent.event.topic !== record.topic) {
         yield { message: `${record.record} in ${partition} was sent by nobody`, shown: [record] };
         continue;
       }
@@ -28,6 +30,7 @@ export function* check(timeline) {
         yield {
           message: `${partition}: ${record.record} stands behind ${before.event.record}, which ${process} had sent later`,
           shown: [sent.event, before.event, record],
+          by: [process],
         };
       }
       last.set(process, sent);

@@ -1,37 +1,38 @@
-import { assignmentName, groupBy, partitionName } from '../history.mjs';
+import { assignmentName, groupBy, deliveredAt, isDone } from '../history.mjs';
 
 export const name = 'bounded repetition';
 
 /** What a member has handled may take so long to be committed: the commit interval, and the commit's own way. */
-const COMMIT_MS = 2000;
+const COMMIT_MS = 4000;
 
 /**
- * A record that was handled comes again only where its offset could not be committed: the member was killed, stopped or
- * cut off within the time that a commit takes, or a broker was. After a graceful stop or an orderly rebalance nothing is
- * repeated.
+ * A record that was handled comes again only where its offset could not be committed: the member was killed, stopped,
+ * cut off or thrown out of the group within the time that a commit takes, or a broker was away. After a graceful stop or
+ * an orderly rebalance nothing is repeated.
  */
 export function* check(timeline) {
-  const done = timeline.deliveries.filter(({ end }) => end !== undefined && end.outcome !== 'failed');
-  const records = groupBy(done, (one) => `${one.group} ${partitionName(one)} ${one.offset}`);
+  const records = groupBy(timeline.deliveries.filter(isDone), deliveredAt);
   for (const [record, deliveries] of records) {
     for (let index = 1; index < deliveries.length; index++) {
       const [first, again] = [deliveries[index - 1], deliveries[index]];
-      const isSame = assignmentName(first.begin) === assignmentName(again.begin);
-      const { process } = first.begin;
-      if (
-        !isSame &&
-        timeline.isTroubled(
-          process,
-          first.end.at - COMMIT_MS,
-          Math.min(again.begin.at, first.end.at + COMMIT_MS),
-        )
-      ) {
-        continue;
-      }
+      if (isExcused(timeline, first, again)) continue;
       yield {
         message: `${record} was handled again without a reason`,
         shown: [first.begin, first.end, again.begin],
+        by: [first.begin.process, again.begin.process],
       };
     }
   }
+}
+
+/** How often records that were handled came again, with a reason or without. */
+export function repeated(timeline) {
+  const records = groupBy(timeline.deliveries.filter(isDone), deliveredAt);
+  return [...records.values()].reduce((sum, deliveries) => sum + deliveries.length - 1, 0);
+}
+
+function isExcused(timeline, first, again) {
+  if (assignmentName(first.begin) === assignmentName(again.begin)) return false;
+  const until = Math.min(again.begin.at, first.end.at + COMMIT_MS);
+  return timeline.isTroubled(first.begin.process, first.end.at - COMMIT_MS, until);
 }

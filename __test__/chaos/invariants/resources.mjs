@@ -14,6 +14,7 @@ export function* check(timeline) {
       yield {
         message: `${process} kept ${what}: ${before[what]} before, ${after[what]} after`,
         shown: [before, after],
+        by: [process],
       };
     }
   }
