@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Lane } from '../../lib/runner/lane.js';
+import type { PartitionTask } from '../../lib/runner/partition-task.js';
 import { HandlerBatch, indexOf } from '../../lib/kafkajs/consumer/batch.js';
 import { long, minus, parseLong, plus } from '../../lib/values/long.js';
 import { offsetsToCommit, offsetToSeek } from '../../lib/kafkajs/offsets.js';
@@ -67,10 +67,10 @@ describe('offsets above 2^53', () => {
   it('are those of the records of a batch', () => {
     const first = BigInt(LARGE);
     const packed = wideBatch([first, first + 1n, first + 3n], first + 10n);
-    const [run] = packed.runs();
+    const [run] = packed.partitions();
     expect(run).toMatchObject({ slot: 0, start: 0, end: 3, highWatermark: first + 10n, broker: 3 });
     const segment = { batch: packed, index: 0, end: 3, highWatermark: first + 10n };
-    const batch = new HandlerBatch(at as Lane, segment);
+    const batch = new HandlerBatch(at as PartitionTask, segment);
     expect(batch.messages.map(({ offset, timestamp }) => [offset, timestamp])).toEqual([
       [LARGE, '7'],
       ['9007199254740994', '7'],

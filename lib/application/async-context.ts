@@ -26,7 +26,7 @@ const KEEPS_WHAT_IS_ENTERED =
  * The context of one message: of its handler, and of what follows when that has answered. Where a resource does not keep what is
  * entered, what follows has a resource of its own, made before the handler's scope ends.
  *
- * The next message of a lane takes it over where nothing can have been entered in it: a resource for each message would cost an event
+ * The next message of a task takes it over where nothing can have been entered in it: a resource for each message would cost an event
  * a twentieth of all that it costs.
  */
 export class MessageContext extends OwnContext {

@@ -81,9 +81,9 @@ export class Encoder {
   }
 
   /** A reply; its {@link payload} follows. */
-  reply(slot: number, sequence: number, flags: number, partition: number): void {
+  reply(assignment: number, sequence: number, flags: number, partition: number): void {
     const at = this.#entry(REPLY, REPLY_WORDS);
-    writeReplyWords(this.#words, at, slot, sequence, flags, partition);
+    writeReplyWords(this.#words, at, assignment, sequence, flags, partition);
   }
 
   /** A request that is given up. */

@@ -49,9 +49,9 @@ const ERROR_HEADER = 'kafka_nest-err';
 export type RawHeader = readonly [name: string, value: Buffer | null];
 
 /** A partition's share of a batch. */
-export interface Run {
+export interface PartitionRecords {
   /** Number of the partition's current assignment. */
-  readonly slot: number;
+  readonly assignment: number;
   /** Its first record. */
   readonly start: number;
   /** The record after its last one. */
@@ -105,15 +105,15 @@ export class IncomingBatch {
   }
 
   /** Records of one partition that follow one another. */
-  runs(): Run[] {
-    const runs: Run[] = [];
+  partitions(): PartitionRecords[] {
+    const partitions: PartitionRecords[] = [];
     for (let start = 0; start < this.length;) {
-      const slot = this.slot(start);
+      const assignment = this.assignment(start);
       let end = start + 1;
-      while (end < this.length && this.slot(end) === slot) end++;
-      const at = runs.length * RUN_NUMBERS;
-      runs.push({
-        slot,
+      while (end < this.length && this.assignment(end) === assignment) end++;
+      const at = partitions.length * RUN_NUMBERS;
+      partitions.push({
+        assignment,
         start,
         end,
         highWatermark: this.#runs[at + RUN_HIGH_WATERMARK] as Long,
@@ -121,7 +121,7 @@ export class IncomingBatch {
       });
       start = end;
     }
-    return runs;
+    return partitions;
   }
 
   #word(index: number, field: number): number {
@@ -129,7 +129,7 @@ export class IncomingBatch {
   }
 
   /** Number of the partition's current assignment. */
-  slot(index: number): number {
+  assignment(index: number): number {
     return this.#word(index, RECORD_SLOT);
   }
 

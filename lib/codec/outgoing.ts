@@ -103,9 +103,9 @@ export class OutgoingBuffer {
   }
 
   /** A reply to a consumed request; the core knows where it goes. `error` is the error's text. */
-  reply(slot: number, sequence: number, flags: number, record: OutgoingRecord, error?: string): void {
+  reply(assignment: number, sequence: number, flags: number, record: OutgoingRecord, error?: string): void {
     const read = this.#readOne(record);
-    this.#encoder.reply(slot, sequence, flags, read.fields[PARTITION] as number);
+    this.#encoder.reply(assignment, sequence, flags, read.fields[PARTITION] as number);
     this.#encoder.payload(read.fields, 0, error);
     this.#release(read, endOf(read.fields, 0));
     this.#written();

@@ -1,5 +1,5 @@
 import type { IncomingBatch } from '../codec/incoming.js';
-import type { Lane } from './lane.js';
+import type { PartitionTask } from './partition-task.js';
 
 /** Shortest and longest time between two looks, in milliseconds. */
 const [SHORTEST_LOOK, LONGEST_LOOK] = [10, 1000];
@@ -34,7 +34,7 @@ export interface HandlerReports {
 export class HandlerWatch {
   readonly #limit: number;
   readonly #reports: HandlerReports;
-  readonly #running = new Map<Lane, Running>();
+  readonly #running = new Map<PartitionTask, Running>();
   readonly #timer: NodeJS.Timeout;
   /** Handlers that run and have passed the limit. */
   #slow = 0;
@@ -47,16 +47,16 @@ export class HandlerWatch {
   }
 
   /** A handler starts. */
-  begin(lane: Lane, batch: IncomingBatch, index: number): void {
-    this.#running.set(lane, { batch, index, since: performance.now(), told: false });
+  begin(task: PartitionTask, batch: IncomingBatch, index: number): void {
+    this.#running.set(task, { batch, index, since: performance.now(), told: false });
   }
 
   /** It has ended. */
-  end(lane: Lane): void {
-    const running = this.#running.get(lane);
+  end(task: PartitionTask): void {
+    const running = this.#running.get(task);
     if (running === undefined) return;
-    this.#running.delete(lane);
-    this.#tell(lane, running, true);
+    this.#running.delete(task);
+    this.#tell(task, running, true);
     if (running.told && --this.#slow === 0) this.#reports.recovered();
   }
 
@@ -65,15 +65,15 @@ export class HandlerWatch {
   }
 
   #look(): void {
-    for (const [lane, running] of this.#running) this.#tell(lane, running, false);
+    for (const [task, running] of this.#running) this.#tell(task, running, false);
   }
 
-  #tell(lane: Lane, running: Running, ended: boolean): void {
+  #tell(task: PartitionTask, running: Running, ended: boolean): void {
     const duration = performance.now() - running.since;
     if (running.told || duration < this.#limit) return;
     running.told = true;
     this.#slow++;
-    const { topic, partition } = lane;
+    const { topic, partition } = task;
     const offset = running.batch.offset(running.index);
     this.#reports.slow({ topic, partition, offset, duration: Math.round(duration), ended });
   }

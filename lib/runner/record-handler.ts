@@ -1,18 +1,18 @@
 import type { IncomingBatch } from '../codec/incoming.js';
-import type { Lane, Segment } from './lane.js';
+import type { PartitionTask, RecordRange } from './partition-task.js';
 
 /** What a handler answers when the record's replies are not all there yet: it calls the runner's `finish` itself. */
-export const UNFINISHED: unique symbol = Symbol('unfinished');
+export const INCOMPLETE: unique symbol = Symbol('incomplete');
 
 /** What a handler answers that has written one reply, the only one. */
 export const REPLIED: unique symbol = Symbol('replied');
 
 /** What has come of a record; without a value, nothing was replied. */
-export type Outcome = void | typeof UNFINISHED | typeof REPLIED;
+export type Outcome = void | typeof INCOMPLETE | typeof REPLIED;
 
 /** Handles one record. The partition waits for a promise; a rejection (or a throw) brings the record again. */
 export type RecordHandler = (
-  lane: Lane,
+  task: PartitionTask,
   batch: IncomingBatch,
   index: number,
 ) => Promise<Outcome> | Outcome | Handling;
@@ -35,22 +35,27 @@ export class Handling {
 export interface RecordEnd {
   /** Whether what follows an answer calls the application, and so belongs into the message's async context. By default it does. */
   callsApplication?(value: unknown): boolean;
-  /** The handler has answered. `ended` is called when a record that is {@link UNFINISHED} has ended. */
+  /** The handler has answered. `ended` is called when a record that is {@link INCOMPLETE} has ended. */
   succeeded(
     value: unknown,
-    lane: Lane,
+    task: PartitionTask,
     batch: IncomingBatch,
     index: number,
     ended?: () => void,
   ): Promise<Outcome> | Outcome;
   /** The handler has failed. */
-  failed(error: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<Outcome> | Outcome;
+  failed(
+    error: unknown,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome> | Outcome;
 }
 
 /** Awaits a handler and what follows it, as the runner does, for those who need a promise of it. */
 export async function settled(
   { result, end }: Handling,
-  lane: Lane,
+  task: PartitionTask,
   batch: IncomingBatch,
   index: number,
   ended?: () => void,
@@ -59,17 +64,17 @@ export async function settled(
   try {
     value = await result;
   } catch (error) {
-    return end.failed(error, lane, batch, index);
+    return end.failed(error, task, batch, index);
   }
-  return end.succeeded(value, lane, batch, index, ended);
+  return end.succeeded(value, task, batch, index, ended);
 }
 
 /**
- * Handles what is left of a segment at once. `resolve` is told which record is done, and with it all before; what is not resolved in
+ * Handles what is left of a range at once. `resolve` is told which record is done, and with it all before; what is not resolved in
  * the end comes again.
  */
 export type BatchHandler = (
-  lane: Lane,
-  segment: Segment,
+  task: PartitionTask,
+  range: RecordRange,
   resolve: (index: number) => void,
 ) => Promise<void> | void;

@@ -1,16 +1,16 @@
 import { MessageContext, type OwnContext } from '../application/async-context.js';
 import { ADVANCE, COMMIT, FINISHED, THROUGH } from '../boundary/marks.js';
 import type { IncomingBatch } from '../codec/incoming.js';
-import type { MarkBuffer } from '../codec/marks.js';
+import type { AckBuffer } from '../codec/acks.js';
 import { asyncCallers } from './async-callers.js';
 import { own } from '../application/callbacks.js';
 import type { HandlerWatch } from './handler-watch.js';
-import { Lane, type Segment } from './lane.js';
+import { PartitionTask, type RecordRange } from './partition-task.js';
 import type { PartitionMemory } from './partition-memory.js';
 import {
   Handling,
   REPLIED,
-  UNFINISHED,
+  INCOMPLETE,
   type BatchHandler,
   type Outcome,
   type RecordHandler,
@@ -22,11 +22,11 @@ export interface RunnerOptions {
   /** One of two ways to handle records: one by one, or all at once. */
   readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
   /** Told of what goes to the handler next; what it returns, if anything, is called when that has been handled. */
-  readonly onBatch?: ((lane: Lane, segment: Segment) => (() => void) | undefined) | undefined;
+  readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
   /** What records are handled in: that of the application's `run()` or `listen()`. */
   readonly context: OwnContext;
-  /** Takes the marks about handled records. */
-  readonly marks: MarkBuffer;
+  /** Takes the acknowledgements of handled records. */
+  readonly acks: AckBuffer;
   /** Partitions worked on at once. */
   readonly concurrency: number;
   readonly retry: ResolvedRetry;
@@ -36,19 +36,19 @@ export interface RunnerOptions {
   readonly isPaused: (topic: string, partition: number) => boolean;
   /** Asked about each failed delivery; false when the record is to come again, else what has come of it. */
   readonly recover?:
-    | ((error: unknown, lane: Lane, batch: IncomingBatch, index: number) => Promise<Outcome | false>)
+    | ((error: unknown, task: PartitionTask, batch: IncomingBatch, index: number) => Promise<Outcome | false>)
     | undefined;
   /** Told of each partition that is gone. */
-  readonly onRevoked?: (lane: Lane) => void;
+  readonly onRevoked?: (task: PartitionTask) => void;
   /** Told of each failed delivery. */
-  readonly onFailure: (error: unknown, lane: Lane, offset: string) => void;
+  readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
   /** A record has failed more often than `retry` allows. */
-  readonly onGiveUp: (error: unknown, lane: Lane, offset: string) => void;
+  readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
   /** Something has failed that is no handler: the runner cannot go on with a partition. */
   readonly onEscape: (error: Error) => void;
 }
 
-/** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their marks go out. */
+/** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their acknowledgements go out. */
 const LONGEST_SLICE = 10;
 
 /**
@@ -57,10 +57,10 @@ const LONGEST_SLICE = 10;
  */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #lanes = new Map<number, Lane>();
-  /** Lanes of positions that move, by partition: it stays assigned, and gets a new slot. */
-  readonly #moving = new Map<string, Lane>();
-  #waiting: Lane[] = [];
+  readonly #tasks = new Map<number, PartitionTask>();
+  /** Tasks whose position moves, by partition: it stays assigned to this member, and gets a new number. */
+  readonly #moving = new Map<string, PartitionTask>();
+  #waiting: PartitionTask[] = [];
   #active = 0;
   #sliceStarted = 0;
   #breath: Promise<void> | undefined;
@@ -69,77 +69,77 @@ export class Runner {
     this.#options = options;
   }
 
-  /** Opens a lane for an assigned partition. */
-  assign(slot: number, topic: string, partition: number): void {
-    const lane = new Lane(slot, topic, partition);
-    this.#lanes.set(slot, lane);
-    this.#moving.delete(lane.key);
+  /** Opens a task for an assigned partition. */
+  assign(assignment: number, topic: string, partition: number): void {
+    const task = new PartitionTask(assignment, topic, partition);
+    this.#tasks.set(assignment, task);
+    this.#moving.delete(task.key);
   }
 
-  /** Lays a batch's records into their lanes. Records of slots that are no longer open are dropped. */
+  /** Gives a batch's records to the tasks of their partitions. Those of assignments that are over are dropped. */
   accept(batch: IncomingBatch): void {
-    for (const { slot, start, end, highWatermark } of batch.runs()) {
-      const lane = this.#lanes.get(slot);
-      if (lane === undefined || lane.halted) continue;
-      lane.push({ batch, index: start, end, highWatermark });
-      this.#start(lane);
+    for (const { assignment, start, end, highWatermark } of batch.partitions()) {
+      const task = this.#tasks.get(assignment);
+      if (task === undefined || task.halted) continue;
+      task.push({ batch, index: start, end, highWatermark });
+      this.#start(task);
     }
   }
 
-  /** The lane of a partition that is being worked on. */
-  find(topic: string, partition: number): Lane | undefined {
-    for (const lane of this.#lanes.values()) {
-      if (!lane.halted && lane.partition === partition && lane.topic === topic) return lane;
+  /** The task of a partition that is being worked on. */
+  find(topic: string, partition: number): PartitionTask | undefined {
+    for (const task of this.#tasks.values()) {
+      if (!task.halted && task.partition === partition && task.topic === topic) return task;
     }
     return undefined;
   }
 
-  /** The lane of a slot. */
-  lane(slot: number): Lane | undefined {
-    return this.#lanes.get(slot);
+  /** The task of an assignment. */
+  task(assignment: number): PartitionTask | undefined {
+    return this.#tasks.get(assignment);
   }
 
   /** The partitions that are assigned, also those whose position moves. */
-  *lanes(): Iterable<Lane> {
-    for (const lane of this.#lanes.values()) if (!lane.halted) yield lane;
+  *tasks(): Iterable<PartitionTask> {
+    for (const task of this.#tasks.values()) if (!task.halted) yield task;
     yield* this.#moving.values();
   }
 
-  /** Whether the position of a partition moves: it has no lane until then. */
+  /** Whether the position of a partition moves: it has no task until then. */
   isMoving(key: string): boolean {
     return this.#moving.has(key);
   }
 
-  /** Lets the handlers in hand be the last of these slots; the core is told when they have ended. */
-  revoke(slots: number[]): void {
-    this.#moveNoMore(slots);
-    for (const slot of slots) {
-      const lane = this.#lanes.get(slot);
-      if (lane !== undefined) {
-        lane.draining = true;
-        this.#halt(lane);
+  /** Lets the handlers in hand be the last of these assignments; the core is told when they have ended. */
+  revoke(assignments: number[]): void {
+    this.#moveNoMore(assignments);
+    for (const assignment of assignments) {
+      const task = this.#tasks.get(assignment);
+      if (task !== undefined) {
+        task.draining = true;
+        this.#halt(task);
       }
-      if (lane?.state !== 'running') this.#released(slot);
+      if (task?.state !== 'running') this.#handlerEnded(assignment);
     }
   }
 
   /** The partitions are gone. */
-  revoked(slots: readonly number[]): void {
-    this.#moveNoMore(slots);
-    for (const slot of slots) {
-      const lane = this.#lanes.get(slot);
-      if (lane === undefined) continue;
-      lane.revoked = true;
-      this.#options.onRevoked?.(lane);
-      this.#halt(lane);
-      this.#lanes.delete(slot);
+  revoked(assignments: readonly number[]): void {
+    this.#moveNoMore(assignments);
+    for (const assignment of assignments) {
+      const task = this.#tasks.get(assignment);
+      if (task === undefined) continue;
+      task.revoked = true;
+      this.#options.onRevoked?.(task);
+      this.#halt(task);
+      this.#tasks.delete(assignment);
     }
   }
 
   /** The consumer is to stop: the handlers in hand are the last, before the group asks for the partitions. */
   halt(): void {
     this.#moving.clear();
-    for (const lane of this.#lanes.values()) this.#halt(lane);
+    for (const task of this.#tasks.values()) this.#halt(task);
   }
 
   /** Partitions whose handlers run. */
@@ -159,124 +159,125 @@ export class Runner {
     );
   }
 
-  /** Waits no longer for the handlers that run, while partitions are given up: their records come again. */
+  /** Waits no longer for the handlers that run, while partitions are revoked: their records come again. */
   letGo(): void {
-    for (const lane of this.#lanes.values()) {
-      if (lane.draining && lane.state === 'running' && !lane.revoked) this.#released(lane.slot);
+    for (const task of this.#tasks.values()) {
+      if (task.draining && task.state === 'running' && !task.revoked) this.#handlerEnded(task.assignment);
     }
   }
 
   /** The consumer has stopped: handlers that still run come to nothing. */
   close(): void {
-    this.revoked([...this.#lanes.keys()]);
+    this.revoked([...this.#tasks.keys()]);
     this.#options.watch?.close();
   }
 
-  /** A position has moved: what waits in the lane is void. */
-  abandon(lane: Lane): void {
-    this.#halt(lane);
-    this.#moving.set(lane.key, lane);
-    if (lane.state !== 'running') this.#lanes.delete(lane.slot);
+  /** A position has moved: what waits in the task is void. */
+  abandon(task: PartitionTask): void {
+    this.#halt(task);
+    this.#moving.set(task.key, task);
+    if (task.state !== 'running') this.#tasks.delete(task.assignment);
   }
 
-  /** Partitions are taken before the core has heard of their move. */
-  #moveNoMore(slots: readonly number[]): void {
-    for (const lane of this.#moving.values()) if (slots.includes(lane.slot)) this.#moving.delete(lane.key);
+  /** Partitions are revoked before the core has heard of their move. */
+  #moveNoMore(assignments: readonly number[]): void {
+    for (const task of this.#moving.values())
+      if (assignments.includes(task.assignment)) this.#moving.delete(task.key);
   }
 
   /** Goes on with partitions that are no longer paused. */
   resume(): void {
-    for (const lane of this.#lanes.values()) this.#start(lane);
+    for (const task of this.#tasks.values()) this.#start(task);
   }
 
-  /** All `replies` to a record are written, whose handler answered {@link UNFINISHED}. */
-  finish(slot: number, sequence: number, replies: number): void {
-    this.#options.marks.settled(slot, sequence, FINISHED, replies);
+  /** All `replies` to a record are written, whose handler answered {@link INCOMPLETE}. */
+  complete(assignment: number, sequence: number, replies: number): void {
+    this.#options.acks.ack(assignment, sequence, FINISHED, replies);
   }
 
-  #halt(lane: Lane): void {
-    lane.halt();
-    if (lane.state !== 'waiting') return;
-    this.#waiting = this.#waiting.filter((waiting) => waiting !== lane);
-    lane.state = 'idle';
+  #halt(task: PartitionTask): void {
+    task.halt();
+    if (task.state !== 'waiting') return;
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== task);
+    task.state = 'idle';
   }
 
-  #isPaused(lane: Lane): boolean {
-    return this.#options.isPaused(lane.topic, lane.partition);
+  #isPaused(task: PartitionTask): boolean {
+    return this.#options.isPaused(task.topic, task.partition);
   }
 
-  #ready(lane: Lane): boolean {
-    return lane.state === 'idle' && !lane.halted && lane.segment() !== undefined && !this.#isPaused(lane);
+  #ready(task: PartitionTask): boolean {
+    return task.state === 'idle' && !task.halted && task.range() !== undefined && !this.#isPaused(task);
   }
 
-  #start(lane: Lane): void {
-    if (!this.#ready(lane)) return;
+  #start(task: PartitionTask): void {
+    if (!this.#ready(task)) return;
     if (this.#active < this.#options.concurrency) {
-      this.#begin(lane);
+      this.#begin(task);
       return;
     }
-    lane.state = 'waiting';
-    this.#waiting.push(lane);
+    task.state = 'waiting';
+    this.#waiting.push(task);
   }
 
-  #begin(lane: Lane): void {
-    if (!this.#options.memory.enter(lane, () => this.#start(lane))) return;
+  #begin(task: PartitionTask): void {
+    if (!this.#options.memory.enter(task, () => this.#start(task))) return;
     this.#active++;
-    lane.state = 'running';
+    task.state = 'running';
     // Who begins may be anybody: an application that resumes a partition in the middle of a request.
-    own(this.#options.context.runInAsyncScope(this.#run, this, lane), this.#options.onEscape);
+    own(this.#options.context.runInAsyncScope(this.#run, this, task), this.#options.onEscape);
   }
 
-  /** Works on one segment after the other; between them a lane that waits for its turn gets it. */
-  async #run(lane: Lane): Promise<void> {
-    let segment: Segment | undefined;
-    while (!lane.halted && !this.#isPaused(lane) && (segment = lane.segment()) !== undefined) {
-      await this.#segment(lane, segment);
-      if (lane.state !== 'running' || this.#waiting.length > 0) break;
+  /** Works on one range after the other; between them a task that waits for its turn gets it. */
+  async #run(task: PartitionTask): Promise<void> {
+    let range: RecordRange | undefined;
+    while (!task.halted && !this.#isPaused(task) && (range = task.range()) !== undefined) {
+      await this.#range(task, range);
+      if (task.state !== 'running' || this.#waiting.length > 0) break;
     }
     this.#active--;
-    if (lane.state === 'running') lane.state = 'idle';
-    if (lane.halted) this.#ended(lane);
-    this.#options.memory.leave(lane);
-    if (this.#waiting.length > 0 && this.#ready(lane)) {
-      lane.state = 'waiting';
-      this.#waiting.push(lane);
+    if (task.state === 'running') task.state = 'idle';
+    if (task.halted) this.#ended(task);
+    this.#options.memory.leave(task);
+    if (this.#waiting.length > 0 && this.#ready(task)) {
+      task.state = 'waiting';
+      this.#waiting.push(task);
     }
-    let next: Lane | undefined;
+    let next: PartitionTask | undefined;
     while (this.#active < this.#options.concurrency && (next = this.#waiting.shift()) !== undefined) {
       next.state = 'idle';
       if (this.#ready(next)) this.#begin(next);
     }
     // Records that came while the last handler was ending.
-    this.#start(lane);
+    this.#start(task);
   }
 
-  async #segment(lane: Lane, segment: Segment): Promise<void> {
+  async #range(task: PartitionTask, range: RecordRange): Promise<void> {
     const { handler, memory, onBatch } = this.#options;
-    if (lane.fresh) {
-      lane.fresh = false;
-      lane.failures = memory.failures(lane, segment.batch.offset(segment.index));
+    if (task.fresh) {
+      task.fresh = false;
+      task.failures = memory.failures(task, range.batch.offset(range.index));
     }
-    const handled = onBatch?.(lane, segment);
+    const handled = onBatch?.(task, range);
     const succeeded =
       'each' in handler
-        ? await this.#each(lane, segment, handler.each)
-        : await this.#whole(lane, segment, handler.batch);
+        ? await this.#each(task, range, handler.each)
+        : await this.#whole(task, range, handler.batch);
     if (succeeded) handled?.();
   }
 
-  /** Handles a segment record by record; false when one has failed. */
-  async #each(lane: Lane, segment: Segment, handle: RecordHandler): Promise<boolean> {
-    const { batch, end } = segment;
-    const { marks, watch } = this.#options;
+  /** Handles a range record by record; false when one has failed. */
+  async #each(task: PartitionTask, range: RecordRange, handle: RecordHandler): Promise<boolean> {
+    const { batch, end } = range;
+    const { acks, watch } = this.#options;
     let context = new MessageContext();
-    while (segment.index < end && !lane.halted) {
-      const index = segment.index;
+    while (range.index < end && !task.halted) {
+      const index = range.index;
       context = context.next();
       let outcome: Outcome;
-      watch?.begin(lane, batch, index);
+      watch?.begin(task, batch, index);
       try {
-        let handled = context.begin(handle, lane, batch, index);
+        let handled = context.begin(handle, task, batch, index);
         if (handled instanceof Handling) {
           const { result, end: sequel } = handled;
           let isFailed = false;
@@ -288,101 +289,101 @@ export class Runner {
             value = error;
           }
           context.answered();
-          if (isFailed) handled = context.proceed(sequel.failed, sequel, value, lane, batch, index);
+          if (isFailed) handled = context.proceed(sequel.failed, sequel, value, task, batch, index);
           else if (sequel.callsApplication?.(value) === false) {
-            handled = sequel.succeeded(value, lane, batch, index);
-          } else handled = context.proceed(sequel.succeeded, sequel, value, lane, batch, index);
+            handled = sequel.succeeded(value, task, batch, index);
+          } else handled = context.proceed(sequel.succeeded, sequel, value, task, batch, index);
         }
         if (handled instanceof Promise) {
           outcome = await handled;
           context.answered();
         } else outcome = handled;
-        watch?.end(lane);
+        watch?.end(task);
       } catch (error) {
-        watch?.end(lane);
-        const recovered = await this.#failed(error, lane, batch, index, context);
+        watch?.end(task);
+        const recovered = await this.#failed(error, task, batch, index, context);
         if (recovered === false) return false;
         outcome = recovered;
       }
-      this.#progressed(lane);
-      segment.index = index + 1;
-      // Of a partition that is gone, nobody waits for the mark.
-      if (lane.revoked) return true;
-      const flags = outcome === UNFINISHED ? ADVANCE : ADVANCE | FINISHED;
-      marks.settled(lane.slot, batch.sequence(index), flags, outcome === REPLIED ? 1 : 0);
-      if (this.#isPaused(lane)) return true;
+      this.#progressed(task);
+      range.index = index + 1;
+      // Of a partition that is gone, nobody waits for the acknowledgement.
+      if (task.revoked) return true;
+      const flags = outcome === INCOMPLETE ? ADVANCE : ADVANCE | FINISHED;
+      acks.ack(task.assignment, batch.sequence(index), flags, outcome === REPLIED ? 1 : 0);
+      if (this.#isPaused(task)) return true;
       if (this.#isOvertime()) await this.#breathe();
     }
     return true;
   }
 
-  /** Handles what is left of a segment at once; false when the handler has failed. */
-  async #whole(lane: Lane, segment: Segment, handle: BatchHandler): Promise<boolean> {
-    const { batch, end, index: first } = segment;
-    const { marks, watch } = this.#options;
+  /** Handles what is left of a range at once; false when the handler has failed. */
+  async #whole(task: PartitionTask, range: RecordRange, handle: BatchHandler): Promise<boolean> {
+    const { batch, end, index: first } = range;
+    const { acks, watch } = this.#options;
     const resolve = (index: number): void => {
-      this.#progressed(lane);
-      segment.index = index + 1;
-      if (!lane.revoked) marks.settled(lane.slot, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
+      this.#progressed(task);
+      range.index = index + 1;
+      if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
     };
     const context = new MessageContext();
-    watch?.begin(lane, batch, first);
+    watch?.begin(task, batch, first);
     try {
-      await context.begin(handle, lane, segment, resolve);
-      watch?.end(lane);
+      await context.begin(handle, task, range, resolve);
+      watch?.end(task);
     } catch (error) {
-      watch?.end(lane);
-      await this.#failed(error, lane, batch, Math.min(segment.index, end - 1), context);
+      watch?.end(task);
+      await this.#failed(error, task, batch, Math.min(range.index, end - 1), context);
       return false;
     }
-    if (segment.index === first) {
+    if (range.index === first) {
       // It wants all of them again, and others a turn between.
       await new Promise(setImmediate);
-    } else if (!lane.revoked) {
-      marks.settled(lane.slot, batch.sequence(segment.index - 1), COMMIT);
+    } else if (!task.revoked) {
+      acks.ack(task.assignment, batch.sequence(range.index - 1), COMMIT);
     }
     return true;
   }
 
-  #progressed(lane: Lane): void {
-    if (lane.failures === 0) return;
-    lane.failures = 0;
-    lane.retries = 0;
-    this.#options.memory.handled(lane);
+  #progressed(task: PartitionTask): void {
+    if (task.failures === 0) return;
+    task.failures = 0;
+    task.retries = 0;
+    this.#options.memory.handled(task);
   }
 
-  /** Lets the lane rest before the next delivery (false), unless the record has been taken care of. */
+  /** Lets the task rest before the next delivery (false), unless the record has been taken care of. */
   async #failed(
     error: unknown,
-    lane: Lane,
+    task: PartitionTask,
     batch: IncomingBatch,
     index: number,
     context: MessageContext,
   ): Promise<Outcome | false> {
-    const { retry, recover, marks, memory, onFailure, onGiveUp } = this.#options;
+    const { retry, recover, acks, memory, onFailure, onRetriesExceeded } = this.#options;
     const offset = batch.offset(index);
-    onFailure(error, lane, offset);
+    onFailure(error, task, offset);
     // What was handled before is committed now: the failing record may take long.
-    if (!lane.revoked) marks.settled(lane.slot, batch.sequence(index), COMMIT);
+    if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), COMMIT);
     // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
-    if (this.#isPaused(lane)) return false;
-    if (recover !== undefined && !lane.revoked) {
-      const outcome = await context.proceed(recover, undefined, error, lane, batch, index);
+    if (this.#isPaused(task)) return false;
+    if (recover !== undefined && !task.revoked) {
+      const outcome = await context.proceed(recover, undefined, error, task, batch, index);
       if (outcome !== false) return outcome;
     }
-    const first = lane.retries === 0;
-    const again = shouldRetry(retry, lane.retries);
-    lane.retries++;
-    lane.failures++;
-    memory.failed(lane, offset);
-    if (lane.halted) return false;
+    const first = task.retries === 0;
+    const again = shouldRetry(retry, task.retries);
+    task.retries++;
+    task.failures++;
+    memory.failed(task, offset);
+    if (task.halted) return false;
     if (!again) {
-      lane.rest();
-      onGiveUp(error, lane, offset);
+      task.rest();
+      onRetriesExceeded(error, task, offset);
       return false;
     }
-    lane.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, lane.retryTime);
-    lane.rest(lane.retryTime, () => this.#start(lane));
+    task.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, task.retryTime);
+    task.rest(task.retryTime, () => this.#start(task));
     return false;
   }
 
@@ -405,14 +406,14 @@ export class Runner {
     return this.#breath;
   }
 
-  #ended(lane: Lane): void {
-    if (lane.draining && !lane.revoked) this.#released(lane.slot);
-    else this.#lanes.delete(lane.slot);
+  #ended(task: PartitionTask): void {
+    if (task.draining && !task.revoked) this.#handlerEnded(task.assignment);
+    else this.#tasks.delete(task.assignment);
   }
 
-  #released(slot: number): void {
-    const { marks } = this.#options;
-    marks.released(slot);
-    marks.flush();
+  #handlerEnded(assignment: number): void {
+    const { acks } = this.#options;
+    acks.handlerEnded(assignment);
+    acks.flush();
   }
 }

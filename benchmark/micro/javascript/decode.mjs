@@ -11,7 +11,7 @@ const ofJson = packBatch({ ...sized, value: JSON_TEXT });
 const ofText = packBatch({ ...sized, value: TEXT });
 const withHeaders = packBatch({ ...sized, value: JSON_TEXT, headers: HEADERS });
 
-/** A part for a whole batch; what is read is kept until the end of it, as lanes keep records. */
+/** A part for a whole batch; what is read is kept until the end of it, as tasks keep records. */
 function reading(packed, read) {
   const kept = Array.from({ length: RECORDS });
   return () => {
@@ -23,7 +23,7 @@ function reading(packed, read) {
 
 /** By name what is measured, and what it does with {@link RECORDS} records. */
 export const decode = {
-  'a batch and its runs, nothing of its records': () => new IncomingBatch(ofJson).runs(),
+  'a batch and its runs, nothing of its records': () => new IncomingBatch(ofJson).partitions(),
   offset: reading(ofJson, (batch, index) => batch.offset(index)),
   'value as a Buffer': reading(ofJson, (batch, index) => batch.value(index)),
   'value as text': reading(ofJson, (batch, index) => batch.value(index).toString()),
@@ -47,7 +47,7 @@ export function checkDecoding() {
   deepStrictEqual(batch.decodedValue(last), OBJECT);
   deepStrictEqual(batch.decodedHeaders(last), HEADERS);
   deepStrictEqual([batch.length, batch.offset(last)], [RECORDS, String(FIRST_OFFSET + last)]);
-  deepStrictEqual(batch.runs(), [
+  deepStrictEqual(batch.partitions(), [
     { slot: 3, start: 0, end: RECORDS, highWatermark: FIRST_OFFSET + RECORDS, broker: 1 },
   ]);
 }

@@ -3,7 +3,7 @@
 import { strictEqual } from 'node:assert';
 import { ADVANCE, FINISHED, MARK_WORDS } from '../../../dist/esm/boundary/marks.js';
 import { REPLY_DISPOSED } from '../../../dist/esm/boundary/outgoing.js';
-import { MarkBuffer } from '../../../dist/esm/codec/marks.js';
+import { AckBuffer } from '../../../dist/esm/codec/acks.js';
 import { OutgoingBuffer } from '../../../dist/esm/codec/outgoing.js';
 import { serialize } from '../../../dist/esm/nest/serialize.js';
 import { HEADERS, JSON_TEXT, OBJECT, RECORDS } from './sample.mjs';
@@ -19,7 +19,7 @@ const outgoing = new OutgoingBuffer((_words, _wordCount, _bytes, byteCount) => {
 });
 
 let wordsWritten = 0;
-const marks = new MarkBuffer((_words, wordCount) => {
+const acks = new AckBuffer((_words, wordCount) => {
   wordsWritten = wordCount;
 });
 
@@ -27,13 +27,13 @@ function writing(write) {
   return () => {
     for (let index = 0; index < RECORDS; index++) write(index);
     outgoing.flush();
-    marks.flush();
+    acks.flush();
   };
 }
 
 const send = (record) => outgoing.send(TOPIC, 7, 0, outgoing.read([record], 'topic'));
 const reply = (index) => outgoing.reply(SLOT, index, REPLY_DISPOSED, serialize(OBJECT));
-const mark = (index) => marks.settled(SLOT, index, ADVANCE | FINISHED, 1);
+const mark = (index) => acks.ack(SLOT, index, ADVANCE | FINISHED, 1);
 
 /** By name what is measured, and what it does with {@link RECORDS} records. */
 export const encode = {

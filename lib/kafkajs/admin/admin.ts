@@ -20,7 +20,7 @@ import { ConnectionTrouble } from '../cluster/connection-error.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors/index.js';
 import { adminEvents, InstrumentationEmitter } from '../instrumentation/emitter.js';
 import { Lifecycle, unlessAborted } from '../../lifecycle.js';
-import { NetworkEvents } from '../instrumentation/network-events.js';
+import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
 import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from '../types/index.js';
 
@@ -38,7 +38,7 @@ export class Admin implements AdminShape {
   readonly #settings: ClientSettings;
   readonly #logger: Logger;
   readonly #emitter: InstrumentationEmitter;
-  readonly #network: NetworkEvents;
+  readonly #network: RequestEvents;
   readonly #events: ClientEvents;
   readonly #context: AdminContext;
   #native: NativeAdmin | undefined;
@@ -52,7 +52,7 @@ export class Admin implements AdminShape {
     this.#logger = logger.namespace('Admin');
     this.#emitter = new InstrumentationEmitter('admin', this.#logger);
     this.#brokers = new Brokers(kafka, this.#logger);
-    this.#network = new NetworkEvents(this.#emitter, adminEvents, settings.clientId);
+    this.#network = new RequestEvents(this.#emitter, adminEvents, settings.clientId);
     this.#events = new ClientEvents({
       logger: this.#logger,
       emitter: this.#emitter,

@@ -3,7 +3,7 @@ import { allHandled, type EventOf } from '../../native/core-events.js';
 import { consumeLog } from '../../native/core-log.js';
 import type { NativeAdmin, NativeConsumer, NativeProducer } from '../../native/index.js';
 import type { InstrumentationEmitter } from '../instrumentation/emitter.js';
-import type { NetworkEvents } from '../instrumentation/network-events.js';
+import type { RequestEvents } from '../instrumentation/request-events.js';
 import type { Logger } from '../types/index.js';
 import { supplyToken, type BearerProvider } from './bearer-token.js';
 import type { Brokers } from './brokers.js';
@@ -13,7 +13,7 @@ export interface ClientEventsOptions {
   readonly logger: Logger;
   readonly emitter: InstrumentationEmitter;
   readonly brokers: Brokers;
-  readonly network: NetworkEvents;
+  readonly network: RequestEvents;
   /** Answers tokens of SASL OAUTHBEARER. */
   readonly oauthBearerProvider: BearerProvider | undefined;
 }

@@ -1,7 +1,7 @@
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { PackedBatch } from './batch.js';
 import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
-import type { Lane, Segment } from '../../runner/lane.js';
+import type { PartitionTask, RecordRange } from '../../runner/partition-task.js';
 
 const { START_BATCH_PROCESS, END_BATCH_PROCESS, FETCH_START, FETCH } = consumerEvents;
 
@@ -22,7 +22,7 @@ export class BatchEvents {
   fetched(batch: IncomingBatch): void {
     if (!this.#emitter.listens(FETCH) && !this.#emitter.listens(FETCH_START)) return;
     const now = Date.now();
-    for (const nodeId of new Set(batch.runs().map(({ broker }) => broker))) {
+    for (const nodeId of new Set(batch.partitions().map(({ broker }) => broker))) {
       const started = this.#fetches.get(nodeId);
       if (started === undefined) this.#emitter.emit(FETCH_START, { nodeId });
       // kafkajs has no number of batches either, and says 0.
@@ -37,12 +37,12 @@ export class BatchEvents {
     this.#fetches.clear();
   }
 
-  /** A handler is about to get what is left of a segment; the answer is called when it has handled it. */
-  begin(lane: Lane, segment: Segment): (() => void) | undefined {
+  /** A handler is about to get what is left of a range; the answer is called when it has handled it. */
+  begin(task: PartitionTask, range: RecordRange): (() => void) | undefined {
     if (!this.#emitter.listens(START_BATCH_PROCESS) && !this.#emitter.listens(END_BATCH_PROCESS)) {
       return undefined;
     }
-    const batch = new PackedBatch(lane, segment).describe();
+    const batch = new PackedBatch(task, range).describe();
     const started = Date.now();
     this.#emitter.emit(START_BATCH_PROCESS, batch);
     return () => this.#emitter.emit(END_BATCH_PROCESS, { ...batch, duration: Date.now() - started });

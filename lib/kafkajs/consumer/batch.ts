@@ -1,5 +1,5 @@
 import { kafkaMessage } from './each-message.js';
-import type { Lane, Segment } from '../../runner/lane.js';
+import type { PartitionTask, RecordRange } from '../../runner/partition-task.js';
 import { long, minus, plus, type Long } from '../../values/long.js';
 import type { Batch, IBatchProcessEvent, KafkaMessage } from '../types/index.js';
 
@@ -8,31 +8,31 @@ export class PackedBatch {
   topic: string;
   partition: number;
   highWatermark: string;
-  readonly #segment: Segment;
+  readonly #range: RecordRange;
   readonly #start: number;
 
-  /** What is left of the segment now. */
-  constructor({ topic, partition }: Lane, segment: Segment) {
+  /** What is left of the range now. */
+  constructor({ topic, partition }: PartitionTask, range: RecordRange) {
     this.topic = topic;
     this.partition = partition;
-    this.#segment = segment;
-    this.#start = segment.index;
+    this.#range = range;
+    this.#start = range.index;
     // Records may have come after the watermark was last told of.
-    const next = plus(segment.batch.long(segment.end - 1), 1);
-    this.highWatermark = String(segment.highWatermark > next ? segment.highWatermark : next);
+    const next = plus(range.batch.long(range.end - 1), 1);
+    this.highWatermark = String(range.highWatermark > next ? range.highWatermark : next);
   }
 
   /** Number of records. */
   get #size(): number {
-    return this.#segment.end - this.#start;
+    return this.#range.end - this.#start;
   }
 
   firstOffset(): string {
-    return this.#segment.batch.offset(this.#start);
+    return this.#range.batch.offset(this.#start);
   }
 
   lastOffset(): string {
-    return this.#segment.batch.offset(this.#segment.end - 1);
+    return this.#range.batch.offset(this.#range.end - 1);
   }
 
   #behind(offset: string): string {
@@ -51,7 +51,7 @@ export class PackedBatch {
 
   /** The messages in kafkajs's shape. */
   protected decoded(): KafkaMessage[] {
-    return Array.from({ length: this.#size }, (_, i) => kafkaMessage(this.#segment.batch, this.#start + i));
+    return Array.from({ length: this.#size }, (_, i) => kafkaMessage(this.#range.batch, this.#start + i));
   }
 
   /** What kafkajs's events around a batch tell of it. */
@@ -77,8 +77,8 @@ export class PackedBatch {
 export class HandlerBatch extends PackedBatch implements Batch {
   messages: KafkaMessage[];
 
-  constructor(lane: Lane, segment: Segment) {
-    super(lane, segment);
+  constructor(task: PartitionTask, range: RecordRange) {
+    super(task, range);
     this.messages = this.decoded();
   }
 
@@ -88,8 +88,8 @@ export class HandlerBatch extends PackedBatch implements Batch {
   }
 }
 
-/** The record of an offset among what is left of a segment, or the last one before it; -1 when there is none. */
-export function indexOf({ batch, end }: Segment, start: number, offset: Long): number {
+/** The record of an offset among what is left of a range, or the last one before it; -1 when there is none. */
+export function indexOf({ batch, end }: RecordRange, start: number, offset: Long): number {
   let [low, high] = [start, end];
   while (low < high) {
     const middle = (low + high) >>> 1;

@@ -38,11 +38,11 @@ export class Connection {
   async open(signal: AbortSignal): Promise<ConsumerSession> {
     const { parts, internals, state, batch, event, onEscape } = this.#options;
     const { onReplies, assigned = false, created } = internals;
-    const { settings, brokers, division } = parts;
+    const { settings, brokers, leaderAssignment } = parts;
     const setup = consumerSetup(parts, state.runConfig, {
       replies: onReplies !== undefined,
       assigned,
-      assigners: division?.assigners(),
+      assigners: leaderAssignment?.assigners(),
     });
     setup.properties['bootstrap.servers'] = await unlessAborted(brokers.resolve(), signal);
     if (state.session?.handle.isMadeWith(setup)) return state.session;

@@ -9,7 +9,7 @@ import type { RecordHandling } from './record-handling.js';
 import type { ConsumerState } from './state.js';
 import { kafkaErrorFromNative } from '../errors/index.js';
 import type { GroupJoin } from '../group/join.js';
-import { gaveUp } from '../retry/out-of-retries.js';
+import { retriesExceeded } from '../retry/out-of-retries.js';
 
 /** Whom the core's events concern. */
 export interface ConsumerEventsOptions {
@@ -33,7 +33,7 @@ export class ConsumerEvents {
 
   handle(event: ConsumerEvent, native: NativeConsumer): void {
     const { parts, internals, state, handling } = this.#options;
-    const { clientEvents, log, subscriptions, membership, division, network } = parts;
+    const { clientEvents, log, subscriptions, membership, leaderAssignment, network } = parts;
     const runner = state.session?.runner;
     switch (event.type) {
       case 'assign':
@@ -50,7 +50,7 @@ export class ConsumerEvents {
         membership.rebalancing();
         return this.#announce(native);
       case 'divide':
-        return division?.divide(native, event, subscriptions.names());
+        return leaderAssignment?.assign(native, event, subscriptions.names());
       case 'commit':
         handling.committed(event.offsets);
         return membership.committed(event.offsets);
@@ -68,7 +68,7 @@ export class ConsumerEvents {
       case 'error':
         return this.#failed(event, native);
       case 'failed':
-        return this.#gaveUp(event, native);
+        return this.#retriesExceeded(event, native);
       default:
         return allHandled(event);
     }
@@ -79,7 +79,7 @@ export class ConsumerEvents {
     const { parts, internals, state, positions, groupJoin } = this.#options;
     for (const { topic, partition, slot } of event.partitions) this.#opened(slot, topic, partition);
     // The event has only what is new when a group moves single partitions.
-    const owned = [...(state.session?.runner?.lanes() ?? [])];
+    const owned = [...(state.session?.runner?.tasks() ?? [])];
     positions.assigned();
     if (event.replyPartitions) internals.onReplyPartitions?.(event.replyPartitions, owned);
     parts.membership.joined(event, parts.subscriptions.names(), owned);
@@ -88,24 +88,24 @@ export class ConsumerEvents {
   }
 
   #moved({ slot, topic, partition }: EventOf<'seek'>): void {
-    // Of a move that nobody here has asked for, the lane is still there.
+    // Of a move that nobody here has asked for, the task is still there.
     const runner = this.#options.state.session?.runner;
-    const lane = runner?.find(topic, partition);
-    if (lane !== undefined) runner?.abandon(lane);
+    const task = runner?.find(topic, partition);
+    if (task !== undefined) runner?.abandon(task);
     this.#opened(slot, topic, partition);
   }
 
-  #opened(slot: number, topic: string, partition: number): void {
+  #opened(assignment: number, topic: string, partition: number): void {
     const { state, positions } = this.#options;
-    state.session?.runner?.assign(slot, topic, partition);
+    state.session?.runner?.assign(assignment, topic, partition);
     positions.opened(topic, partition);
   }
 
   /** The assigners say at the next join what has become of this member since the last one. */
   #announce(native: NativeConsumer): void {
-    const { division, subscriptions, logger } = this.#options.parts;
+    const { leaderAssignment, subscriptions, logger } = this.#options.parts;
     try {
-      division?.announce(native, subscriptions.names());
+      leaderAssignment?.announce(native, subscriptions.names());
     } catch (error) {
       // What it said before holds on.
       const { message, stack } = errorFrom(error);
@@ -123,10 +123,10 @@ export class ConsumerEvents {
   }
 
   /** A join, or the look for a position, has failed for good. */
-  #gaveUp({ code, message, exhausted }: EventOf<'failed'>, native: NativeConsumer): void {
+  #retriesExceeded({ code, message, exhausted }: EventOf<'failed'>, native: NativeConsumer): void {
     const { parts, groupJoin, onFailure } = this.#options;
     const last = kafkaErrorFromNative({ code, message });
-    const error = exhausted ? gaveUp(last, message, parts.settings.retry) : last;
+    const error = exhausted ? retriesExceeded(last, message, parts.settings.retry) : last;
     if (!groupJoin.failed(error, native)) onFailure(error);
   }
 }

@@ -3,7 +3,7 @@ import { valueOf, type NativeConsumer } from '../../native/index.js';
 import { withoutNulls } from '../../options/given.js';
 import { runSettings } from '../../options/run.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
-import { MarkBuffer } from '../../codec/marks.js';
+import { AckBuffer } from '../../codec/acks.js';
 import { ignore, own } from '../../application/callbacks.js';
 import type { ConsumerInternals } from './internals.js';
 import { consumerParts, type ConsumerParts } from './parts.js';
@@ -16,7 +16,7 @@ import { KafkaJSNonRetriableError } from '../errors/index.js';
 import { consumerEvents } from '../instrumentation/emitter.js';
 import { GroupJoin } from '../group/join.js';
 import { describeShortage, type GroupShortage } from '../group/shortage.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import { unlessAborted } from '../../lifecycle.js';
 import { offsetsToCommit } from '../offsets.js';
 import { Positions, type Running } from './positions.js';
@@ -43,7 +43,7 @@ export class Consumer implements ConsumerShape {
   readonly #parts: ConsumerParts;
   readonly #internals: ConsumerInternals;
   readonly #state = new ConsumerState();
-  readonly #marks = new MarkBuffer((words, count) => this.#state.session?.native.settle(words, count));
+  readonly #acks = new AckBuffer((words, count) => this.#state.session?.native.settle(words, count));
   readonly #positions: Positions;
   readonly #handling: RecordHandling;
   readonly #groupJoin: GroupJoin;
@@ -53,7 +53,7 @@ export class Consumer implements ConsumerShape {
   /** @internal */
   constructor(kafka: KafkaConfig, config: ConsumerConfig, logger: Logger, internals: ConsumerInternals = {}) {
     const state = this.#state;
-    const crash = (error: unknown, lane?: Lane): void => this.#crash(error, lane);
+    const crash = (error: unknown, task?: PartitionTask): void => this.#crash(error, task);
     const parts = consumerParts(kafka, config, internals.onReplies !== undefined, logger, () => state.native);
     this.#parts = parts;
     this.#internals = internals;
@@ -62,9 +62,9 @@ export class Consumer implements ConsumerShape {
       ...parts,
       consumer: this,
       internals,
-      marks: this.#marks,
+      acks: this.#acks,
       isRunning: () => state.isRunning,
-      onGiveUp: crash,
+      onRetriesExceeded: crash,
       onEscape: (error) => crash(error),
     });
     this.#groupJoin = new GroupJoin({
@@ -214,9 +214,9 @@ export class Consumer implements ConsumerShape {
   }
 
   /** Whatever fails where nobody waits for it comes here: a start under way rejects with it, and a consumer that runs crashes. */
-  #crash(cause: unknown, lane?: Lane): void {
+  #crash(cause: unknown, task?: PartitionTask): void {
     if (this.#state.lifecycle.fail(errorFrom(cause))) return;
-    own(this.#recovery.crash(cause, lane), (error) => this.#parts.log.crash(error));
+    own(this.#recovery.crash(cause, task), (error) => this.#parts.log.crash(error));
   }
 
   #end(): void {
@@ -303,9 +303,9 @@ export class Consumer implements ConsumerShape {
     this.#positions.resume(topics);
   }
 
-  /** All `replies` to a record are written, whose handler answered `UNFINISHED`. @internal */
-  finish(slot: number, sequence: number, replies: number): void {
-    this.#state.session?.runner?.finish(slot, sequence, replies);
+  /** All `replies` to a record are written, whose handler answered `INCOMPLETE`. @internal */
+  complete(assignment: number, sequence: number, replies: number): void {
+    this.#state.session?.runner?.complete(assignment, sequence, replies);
   }
 
   /** A partition starts over, because a reply to one of its records is lost. @internal */
@@ -313,14 +313,14 @@ export class Consumer implements ConsumerShape {
     this.#positions.startOver(slot, retryTimeOf(this.#parts.settings.retry, times - 1));
   }
 
-  /** The partition of a slot that is assigned. @internal */
-  partitionOf(slot: number): TopicPartition | undefined {
-    return this.#state.session?.runner?.lane(slot);
+  /** The partition that an assignment is of. @internal */
+  partitionOf(assignment: number): TopicPartition | undefined {
+    return this.#state.session?.runner?.task(assignment);
   }
 
   /** What a handler's `heartbeat()` does: tells by rejecting that the partition is gone. @internal */
-  heartbeat(lane: Lane): Promise<void> {
-    return this.#parts.membership.heartbeat(lane);
+  heartbeat(task: PartitionTask): Promise<void> {
+    return this.#parts.membership.heartbeat(task);
   }
 
   /** Listens to an event of {@link events}; returns the function that stops it. */

@@ -4,7 +4,7 @@ import { errorFrom } from '../../values/describe.js';
 import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from '../errors/index.js';
 import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
 import type { GroupLog } from '../group/log.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Logger } from '../types/index.js';
 
 /** What crashes, and starts again. */
@@ -38,18 +38,18 @@ export class CrashRecovery {
   }
 
   /**
-   * The consumer cannot go on; with a lane, because a message of it has failed too often. Resolves when it runs again, or will not by
+   * The consumer cannot go on; with a task, because a message of it has failed too often. Resolves when it runs again, or will not by
    * itself.
    */
-  async crash(cause: unknown, lane?: Lane): Promise<void> {
+  async crash(cause: unknown, task?: PartitionTask): Promise<void> {
     const signal = this.#consumer.interrupt();
     if (signal === undefined) return;
     const { settings, emitter, logger, log } = this.#options;
     const { groupId } = settings;
     const original = errorFrom(cause);
     let error = original;
-    if (lane) {
-      const { retries, retryTime } = lane;
+    if (task) {
+      const { retries, retryTime } = task;
       error = new KafkaJSNumberOfRetriesExceeded(original, { retryCount: retries - 1, retryTime });
     }
     log.crash(error);
@@ -63,7 +63,7 @@ export class CrashRecovery {
     if (!restart) this.#consumer.end();
     emitter.emit(consumerEvents.CRASH, { error, groupId, restart });
     if (!restart || signal.aborted) return;
-    const wait = lane?.retryTime || settings.retry.initialRetryTime;
+    const wait = task?.retryTime || settings.retry.initialRetryTime;
     logger.error(`Restarting the consumer in ${wait}ms`, { groupId });
     await this.#restart(wait, signal);
   }

@@ -1,5 +1,5 @@
 import { HandlerBatch, indexOf } from './batch.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import { long } from '../../values/long.js';
 import { handlerControls, type HandlerOwner } from './each-message.js';
 import type { ResolvedOffsets } from './resolved-offsets.js';
@@ -33,10 +33,10 @@ export function eachBatchHandler(
     if (uncommitted.length === 0) offsets.committed([]);
     else await consumer.commitOffsets(uncommitted);
   };
-  return async (lane: Lane, segment, resolve) => {
-    const start = segment.index;
-    const batch = new HandlerBatch(lane, segment);
-    offsets.begin(lane, batch.firstOffset());
+  return async (task: PartitionTask, range, resolve) => {
+    const start = range.index;
+    const batch = new HandlerBatch(task, range);
+    offsets.begin(task, batch.firstOffset());
     // A handler that was told to stop has not seen the rest: that must not count as resolved.
     let toldToStop = false;
     const told = (stop: boolean): boolean => {
@@ -44,19 +44,19 @@ export function eachBatchHandler(
       return stop;
     };
     const resolveOffset = (offset: string): void => {
-      const index = indexOf(segment, start, long(offset));
-      if (index < segment.index) return;
+      const index = indexOf(range, start, long(offset));
+      if (index < range.index) return;
       resolve(index);
-      offsets.resolve(lane, segment.batch.offset(index));
+      offsets.resolve(task, range.batch.offset(index));
     };
     await eachBatch({
       batch,
       resolveOffset,
-      ...handlerControls(consumer, lane),
+      ...handlerControls(consumer, task),
       commitOffsetsIfNecessary: (given) => (given ? consumer.commitOffsets(flat(given)) : commitIfDue()),
       uncommittedOffsets: () => offsets.uncommitted(),
       isRunning: () => !told(!isRunning()),
-      isStale: () => told(lane.halted),
+      isStale: () => told(task.halted),
     });
     if (eachBatchAutoResolve && !toldToStop) resolveOffset(batch.lastOffset());
   };

@@ -1,5 +1,5 @@
 import type { IncomingBatch } from '../../codec/incoming.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import type { RecordHandler } from '../../runner/record-handler.js';
 import type { EachMessageHandler, EachMessagePayload, KafkaMessage } from '../types/index.js';
 
@@ -17,7 +17,7 @@ export function kafkaMessage(batch: IncomingBatch, index: number): KafkaMessage 
 
 /** What a handler can do to its consumer. */
 export interface HandlerOwner {
-  heartbeat(lane: Lane): Promise<void>;
+  heartbeat(task: PartitionTask): Promise<void>;
   pause(topics: { topic: string; partitions: number[] }[]): void;
   resume(topics: { topic: string; partitions: number[] }[]): void;
 }
@@ -25,11 +25,11 @@ export interface HandlerOwner {
 /** What handlers of messages and of batches are given alike. */
 export function handlerControls(
   owner: HandlerOwner,
-  lane: Lane,
+  task: PartitionTask,
 ): Pick<EachMessagePayload, 'heartbeat' | 'pause'> {
-  const { topic, partition } = lane;
+  const { topic, partition } = task;
   return {
-    heartbeat: () => owner.heartbeat(lane),
+    heartbeat: () => owner.heartbeat(task),
     pause: () => {
       owner.pause([{ topic, partitions: [partition] }]);
       return () => owner.resume([{ topic, partitions: [partition] }]);
@@ -42,9 +42,9 @@ export function eachMessageHandler(
   owner: HandlerOwner,
   eachMessage: EachMessageHandler | undefined,
 ): RecordHandler {
-  return (lane, batch, index) => {
-    const { topic, partition } = lane;
+  return (task, batch, index) => {
+    const { topic, partition } = task;
     const message = kafkaMessage(batch, index);
-    return eachMessage?.({ topic, partition, message, ...handlerControls(owner, lane) });
+    return eachMessage?.({ topic, partition, message, ...handlerControls(owner, task) });
   };
 }

@@ -4,10 +4,10 @@ import type { NativeConsumer } from '../../native/index.js';
 import { BatchEvents } from './batch-events.js';
 import { Brokers } from '../cluster/brokers.js';
 import { consumerEvents, InstrumentationEmitter } from '../instrumentation/emitter.js';
-import { GroupDivision } from '../group/leader-assignment.js';
+import { LeaderAssignment } from '../group/leader-assignment.js';
 import { GroupLog } from '../group/log.js';
 import { Membership } from '../group/membership.js';
-import { NetworkEvents } from '../instrumentation/network-events.js';
+import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
 import { PausedPartitions } from './paused-partitions.js';
 import { Subscriptions } from '../group/subscriptions.js';
@@ -22,14 +22,14 @@ export interface ConsumerParts {
   readonly log: GroupLog;
   readonly emitter: InstrumentationEmitter;
   readonly batchEvents: BatchEvents;
-  readonly network: NetworkEvents;
+  readonly network: RequestEvents;
   readonly brokers: Brokers;
   readonly clientEvents: ClientEvents;
   readonly subscriptions: Subscriptions;
   readonly paused: PausedPartitions;
   readonly membership: Membership;
   /** The application's partition assigners. */
-  readonly division: GroupDivision | undefined;
+  readonly leaderAssignment: LeaderAssignment | undefined;
 }
 
 /** Makes them; `native` is the consumer's present connection. */
@@ -50,7 +50,7 @@ export function consumerParts(
   } = settings;
   const logger = root.namespace('Consumer');
   const emitter = new InstrumentationEmitter('consumer', logger);
-  const network = new NetworkEvents(emitter, consumerEvents, clientId);
+  const network = new RequestEvents(emitter, consumerEvents, clientId);
   const brokers = new Brokers(kafka, logger);
   return {
     properties,
@@ -65,8 +65,8 @@ export function consumerParts(
     subscriptions: new Subscriptions(),
     paused: new PausedPartitions(),
     membership: new Membership(groupId, logger, emitter),
-    division:
+    leaderAssignment:
       partitionAssigners &&
-      new GroupDivision(partitionAssigners, { groupId, logger, requestTimeout, native }),
+      new LeaderAssignment(partitionAssigners, { groupId, logger, requestTimeout, native }),
   };
 }

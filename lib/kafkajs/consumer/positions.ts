@@ -35,23 +35,23 @@ export class Positions {
   seek(target: TopicPartitionOffset): void {
     const offset = offsetToSeek(target);
     const { native, runner } = this.running();
-    const lane = runner.find(target.topic, target.partition);
-    if (lane === undefined) {
+    const task = runner.find(target.topic, target.partition);
+    if (task === undefined) {
       this.#seeks.set(`${target.topic}:${target.partition}`, target);
       return;
     }
-    runner.abandon(lane);
+    runner.abandon(task);
     native.seek(offset);
   }
 
   /** Ends an assignment whose partition starts over at its first record that is not done, after so many milliseconds. */
-  startOver(slot: number, rest: number): void {
+  startOver(assignment: number, rest: number): void {
     const running = this.#current();
-    const lane = running?.runner.lane(slot);
+    const task = running?.runner.task(assignment);
     // On its way back to the group, which hands the records out again.
-    if (running === undefined || lane === undefined || lane.halted) return;
-    running.runner.abandon(lane);
-    setTimeout(() => running.native.startOver(slot), rest).unref();
+    if (running === undefined || task === undefined || task.halted) return;
+    running.runner.abandon(task);
+    setTimeout(() => running.native.startOver(assignment), rest).unref();
   }
 
   /** A partition has been assigned: goes where it was sent before. */
@@ -76,7 +76,7 @@ export class Positions {
 
   /** What is paused of the assigned partitions. */
   paused(): TopicPartitions[] {
-    return this.#paused.of(this.#current()?.runner.lanes() ?? []);
+    return this.#paused.of(this.#current()?.runner.tasks() ?? []);
   }
 
   resume(topics: { topic: string; partitions?: number[] }[]): void {

@@ -1,6 +1,6 @@
 import { OwnContext } from '../../application/async-context.js';
 import type { ConsumerSettings } from '../../options/consumer.js';
-import type { MarkBuffer } from '../../codec/marks.js';
+import type { AckBuffer } from '../../codec/acks.js';
 import type { BatchEvents } from './batch-events.js';
 import type { ConsumerInternals } from './internals.js';
 import { eachBatchHandler, type BatchOwner } from './each-batch.js';
@@ -12,7 +12,7 @@ import {
 } from '../instrumentation/emitter.js';
 import type { GroupLog } from '../group/log.js';
 import { HandlerWatch } from '../../runner/handler-watch.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import { PartitionMemory } from '../../runner/partition-memory.js';
 import type { PausedPartitions } from './paused-partitions.js';
 import { ResolvedOffsets } from './resolved-offsets.js';
@@ -27,9 +27,9 @@ export interface RecordHandlingOptions extends BatchOwner {
   readonly batchEvents: BatchEvents;
   readonly log: GroupLog;
   readonly paused: PausedPartitions;
-  /** Takes the marks about handled records. */
-  readonly marks: MarkBuffer;
-  readonly onGiveUp: (error: unknown, lane: Lane) => void;
+  /** Takes the acks about handled records. */
+  readonly acks: AckBuffer;
+  readonly onRetriesExceeded: (error: unknown, task: PartitionTask) => void;
   readonly onEscape: RunnerOptions['onEscape'];
 }
 
@@ -50,24 +50,25 @@ export class RecordHandling {
     // A run that starts again after a crash goes on in the context of the application's call.
     if (this.#run?.config !== config) this.#run = { config, context: new OwnContext() };
     const { context } = this.#run;
-    const { settings, internals, batchEvents, log, paused, marks, onGiveUp, onEscape } = this.#options;
+    const { settings, internals, batchEvents, log, paused, acks, onRetriesExceeded, onEscape } =
+      this.#options;
     const { recover, retry, originalError: original = (outcome: unknown) => outcome } = internals;
     const resolved = new ResolvedOffsets();
     this.#resolved = resolved;
     return new Runner({
       handler: this.#handler(config),
       context,
-      onBatch: (lane, segment) => batchEvents.begin(lane, segment),
-      marks,
+      onBatch: (task, range) => batchEvents.begin(task, range),
+      acks,
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
       retry: retry ?? settings.retry,
       recover,
       memory: this.#memory,
       watch: this.#watch(),
       isPaused: (topic, partition) => paused.has(topic, partition),
-      onRevoked: (lane) => resolved.forget(lane),
-      onFailure: (error, lane, offset) => log.handlerFailed(original(error), lane, offset),
-      onGiveUp: (error, lane) => onGiveUp(original(error), lane),
+      onRevoked: (task) => resolved.forget(task),
+      onFailure: (error, task, offset) => log.handlerFailed(original(error), task, offset),
+      onRetriesExceeded: (error, task) => onRetriesExceeded(original(error), task),
       onEscape,
     });
   }

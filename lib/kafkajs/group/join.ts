@@ -3,7 +3,7 @@ import { valueOf, type NativeConsumer } from '../../native/index.js';
 import { assignReplies } from '../../rpc/assigned-replies.js';
 import { own } from '../../application/callbacks.js';
 import { KafkaJSNonRetriableError, type KafkaJSError, type KafkaJSProtocolError } from '../errors/index.js';
-import type { GroupDivision } from './leader-assignment.js';
+import type { LeaderAssignment } from './leader-assignment.js';
 import type { GroupLog } from './log.js';
 import type { Membership } from './membership.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -14,7 +14,7 @@ export interface GroupJoinOptions {
   readonly settings: ConsumerSettings;
   readonly subscriptions: Subscriptions;
   readonly membership: Membership;
-  readonly division: GroupDivision | undefined;
+  readonly leaderAssignment: LeaderAssignment | undefined;
   readonly log: GroupLog;
   /** Reads reply partitions without a group. */
   readonly assigned: boolean;
@@ -76,7 +76,7 @@ export class GroupJoin {
 
   async #subscribe(native: NativeConsumer, missing: readonly string[]): Promise<void> {
     const topics = this.#options.subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
-    this.#options.division?.announce(
+    this.#options.leaderAssignment?.announce(
       native,
       topics.map(({ topic }) => topic),
     );

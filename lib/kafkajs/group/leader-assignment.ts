@@ -14,7 +14,7 @@ import type {
 } from '../types/index.js';
 
 /** What the assigners of one consumer are made with. */
-export interface DivisionOptions {
+export interface LeaderAssignmentOptions {
   readonly groupId: string;
   readonly logger: Logger;
   /** Time limit of a request, in milliseconds. */
@@ -35,12 +35,12 @@ interface Candidate {
  * An assigner is JavaScript, so the core asks and goes on: the group waits for the answer, as it waits for a leader whose answer is on
  * its way, and no thread does.
  */
-export class GroupDivision {
+export class LeaderAssignment {
   readonly #candidates: Candidate[];
   readonly #cluster: AssignerCluster;
   readonly #logger: Logger;
 
-  constructor(assigners: readonly PartitionAssigner[], options: DivisionOptions) {
+  constructor(assigners: readonly PartitionAssigner[], options: LeaderAssignmentOptions) {
     const { groupId, logger, requestTimeout, native } = options;
     const cluster = new AssignerCluster(native, requestTimeout);
     this.#cluster = cluster;
@@ -78,15 +78,15 @@ export class GroupDivision {
   }
 
   /** Answers the core's question of who gets what, when the assigner has answered it. Without an answer the group joins anew. */
-  divide(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): void {
+  assign(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): void {
     const { division, protocol } = event;
-    own(this.#divide(native, event, topics), ({ message, stack }) => {
+    own(this.#assign(native, event, topics), ({ message, stack }) => {
       this.#logger.error(`The partition assigner "${protocol}" failed: ${message}`, { stack });
       native.divisionFailed(division, message);
     });
   }
 
-  async #divide(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): Promise<void> {
+  async #assign(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): Promise<void> {
     const { division, protocol } = event;
     const members = event.members.map(({ memberId, metadata }): GroupMember => ({
       memberId,

@@ -5,7 +5,7 @@ import { errorFrom, messageOf, stackOf } from '../../values/describe.js';
 import { isKafkaError, KafkaJSNumberOfRetriesExceeded } from '../errors/index.js';
 import type { SlowHandler } from '../../runner/handler-watch.js';
 import { noticeLongJoin } from './join-notice.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Logger } from '../types/index.js';
 
 /** What a consumer's log says of its group and its handlers. */
@@ -35,7 +35,7 @@ export class GroupLog {
     );
   }
 
-  handlerFailed(error: unknown, { topic, partition }: Lane, offset: string): void {
+  handlerFailed(error: unknown, { topic, partition }: PartitionTask, offset: string): void {
     if (isKafkaError(error)) return;
     const stack = stackOf(error);
     this.#logger.error('Error when calling eachMessage', { topic, partition, offset, stack, error });

@@ -2,7 +2,7 @@ import { codeOf } from '../errors/codes.js';
 import type { EventOf } from '../../native/core-events.js';
 import { kafkaErrorFromNative } from '../errors/index.js';
 import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Logger, TopicOffsets, TopicPartition, TopicPartitionOffset } from '../types/index.js';
 
 /** `ILLEGAL_GENERATION`'s neighbour: the group is rebalancing. */
@@ -96,7 +96,7 @@ export class Membership {
   }
 
   /** What a handler's `heartbeat()` does: tells by rejecting that the partition is gone. The core itself sends heartbeats. */
-  heartbeat({ topic, partition, revoked }: Lane): Promise<void> {
+  heartbeat({ topic, partition, revoked }: PartitionTask): Promise<void> {
     if (revoked) {
       const message = `partition ${partition} of ${topic} was revoked`;
       return Promise.reject(kafkaErrorFromNative({ code: REBALANCE_IN_PROGRESS, message, topic, partition }));

@@ -24,7 +24,7 @@ import {
   replyFailedPayload,
   type ReplyFailure,
 } from '../../rpc/reply-failure.js';
-import { NetworkEvents } from '../instrumentation/network-events.js';
+import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
 import { Transactions } from './transaction.js';
@@ -80,7 +80,7 @@ export class Producer implements Pick<
   readonly #settings: ProducerSettings;
   readonly #logger: Logger;
   readonly #emitter: InstrumentationEmitter;
-  readonly #network: NetworkEvents;
+  readonly #network: RequestEvents;
   readonly #clientEvents: ClientEvents;
   readonly #internals: ProducerInternals;
   readonly #handles = new Map<string, ProducerHandle>();
@@ -110,7 +110,7 @@ export class Producer implements Pick<
     }
     this.#internals = internals;
     this.#brokers = new Brokers(kafka, this.#logger);
-    this.#network = new NetworkEvents(this.#emitter, producerEvents, this.#settings.clientId);
+    this.#network = new RequestEvents(this.#emitter, producerEvents, this.#settings.clientId);
     this.#clientEvents = new ClientEvents({
       logger: this.#logger,
       emitter: this.#emitter,

@@ -18,7 +18,7 @@ export function outOfRetries(error: KafkaJSError, retry: ResolvedRetry): KafkaJS
 }
 
 /** What a consumer ends with that could not join, or find its positions, for as long as its retries take. */
-export function gaveUp(
+export function retriesExceeded(
   last: KafkaJSError,
   message: string,
   retry: ResolvedRetry,

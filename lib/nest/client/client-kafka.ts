@@ -111,7 +111,7 @@ export class ClientKafka extends ClientProxy {
       keepBinary: given.parser?.keepBinary ?? false,
       replyTimeout: given.replyTimeout,
       deserializer: () => (this.#deserializesItself ? undefined : this.deserializer),
-      partitionOf: (slot) => this._consumer?.partitionOf(slot),
+      partitionOf: (assignment) => this._consumer?.partitionOf(assignment),
       cancel: (slot, generation) =>
         this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
       logError: this.#log.error,

@@ -16,7 +16,7 @@ export interface RepliesOptions {
   /** The application's deserializer; undefined for NestJS's own, whose work the batch does. */
   readonly deserializer: () => Deserializer | undefined;
   /** The partition that an assignment is of. */
-  readonly partitionOf: (slot: number) => ReplyPartition | undefined;
+  readonly partitionOf: (assignment: number) => ReplyPartition | undefined;
   /** Tells the core that nobody waits for a request's replies any more. */
   readonly cancel: (slot: number, generation: number) => void;
   /** Takes what a callback throws. */
@@ -63,7 +63,7 @@ export class Replies {
   ): void {
     const { pending, partitionOf, keepBinary } = this.#options;
     const [slot, generation] = [batch.requestSlot(index), batch.requestGeneration(index)];
-    const { topic, partition } = partitionOf(batch.slot(index)) ?? { topic: '', partition: -1 };
+    const { topic, partition } = partitionOf(batch.assignment(index)) ?? { topic: '', partition: -1 };
     const settle = (packet: WritePacket): void => {
       // It may be over: unsubscribed, or ended by the reply before.
       if (pending.find(slot, generation) === request) this.#settle(slot, generation, request, packet);

@@ -1,6 +1,6 @@
 import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
 import type { Consumer } from '../../kafkajs/consumer/consumer.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { incomingMessage, type IncomingMessage } from './incoming-message.js';
@@ -38,25 +38,25 @@ export const KafkaContext: {
 export class PackedKafkaContext extends NestKafkaContext implements KafkaContext {
   readonly #batch: IncomingBatch;
   readonly #index: number;
-  readonly #lane: Lane;
+  readonly #task: PartitionTask;
   readonly #attempt: number;
   readonly #keepBinary: boolean;
 
   constructor(
     batch: IncomingBatch,
     index: number,
-    lane: Lane,
+    task: PartitionTask,
     consumer: Consumer,
     producer: Producer,
     keepBinary: boolean,
   ) {
     // Nest's own arguments, in its order; the message and the heartbeat are filled in on demand.
-    const args: unknown[] = [undefined, lane.partition, lane.topic, consumer, undefined, producer];
+    const args: unknown[] = [undefined, task.partition, task.topic, consumer, undefined, producer];
     super(args as unknown as ContextArgs);
     this.#batch = batch;
     this.#index = index;
-    this.#lane = lane;
-    this.#attempt = lane.failures + 1;
+    this.#task = task;
+    this.#attempt = task.failures + 1;
     this.#keepBinary = keepBinary;
   }
 
@@ -67,7 +67,7 @@ export class PackedKafkaContext extends NestKafkaContext implements KafkaContext
 
   override getHeartbeat(): any {
     const args = this.args as unknown as unknown[];
-    return (args[HEARTBEAT] ??= () => (args[3] as Consumer).heartbeat(this.#lane));
+    return (args[HEARTBEAT] ??= () => (args[3] as Consumer).heartbeat(this.#task));
   }
 
   override getArgs(): any {
@@ -87,7 +87,7 @@ export class PackedKafkaContext extends NestKafkaContext implements KafkaContext
   }
 
   #message(): IncomingMessage {
-    const { topic, partition } = this.#lane;
+    const { topic, partition } = this.#task;
     const message = incomingMessage(this.#batch, this.#index, topic, partition, this.#keepBinary);
     if (this.#attempt > 1) {
       tell(message.headers, DELIVERY_ATTEMPT, this.#attempt);

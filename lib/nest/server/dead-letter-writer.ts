@@ -1,7 +1,7 @@
 import { LOG_APPEND_TIME, REQUEST } from '../../boundary/incoming.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import { messageOf } from '../../values/describe.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Outcome } from '../../runner/record-handler.js';
 import { resolveRetry, type ResolvedRetry } from '../../kafkajs/retry/retry.js';
 import type { DeadLetterOptions, NestKafkaOptions } from '../options/index.js';
@@ -25,7 +25,7 @@ import type { ReplyPacket } from './reply-writer.js';
 export interface DeadLetterPorts {
   /** Resolves when the broker has acknowledged the record. */
   readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
-  readonly reply: (slot: number, sequence: number, packet: ReplyPacket) => Promise<Outcome> | Outcome;
+  readonly reply: (assignment: number, sequence: number, packet: ReplyPacket) => Promise<Outcome> | Outcome;
   readonly logger: GuardedLogger;
 }
 
@@ -52,16 +52,21 @@ export class DeadLetterWriter {
    * Looks at a failed delivery. `false`: the message is to be delivered again, also when the dead-letter topic could not be written.
    * Else it is in its dead-letter topic and its partition may go on. Never rejects.
    */
-  async take(outcome: unknown, lane: Lane, batch: IncomingBatch, index: number): Promise<Outcome | false> {
-    const { topic, partition, failures } = lane;
+  async take(
+    outcome: unknown,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome | false> {
+    const { topic, partition, failures } = task;
     const { logger } = this.#ports;
     const where = `Message ${batch.offset(index)} of ${topic} [${partition}]`;
     const failure = { error: originalError(outcome), outcome, attempt: failures + 1 };
     let target = '';
     try {
       if (!isFinal(this.#options, failure)) return false;
-      target = await this.#target(where, lane, batch, index, failure.error);
-      await this.#write(target, lane, batch, index, failure.error);
+      target = await this.#target(where, task, batch, index, failure.error);
+      await this.#write(target, task, batch, index, failure.error);
     } catch (error) {
       logger.error(
         `${where} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${messageOf(error)}`,
@@ -75,7 +80,7 @@ export class DeadLetterWriter {
       logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
       if ((batch.flags(index) & REQUEST) === 0) return;
       const packet = { err: errorReply(outcome), isDisposed: true };
-      return await this.#ports.reply(lane.slot, batch.sequence(index), packet);
+      return await this.#ports.reply(task.assignment, batch.sequence(index), packet);
     } catch (error) {
       logger.error(`${where} is in ${target}, but its reply failed: ${messageOf(error)}`);
     }
@@ -87,7 +92,7 @@ export class DeadLetterWriter {
    */
   async #target(
     where: string,
-    { topic, partition }: Lane,
+    { topic, partition }: PartitionTask,
     batch: IncomingBatch,
     index: number,
     error: unknown,
@@ -107,7 +112,7 @@ export class DeadLetterWriter {
 
   async #write(
     target: string,
-    { topic, partition }: Lane,
+    { topic, partition }: PartitionTask,
     batch: IncomingBatch,
     index: number,
     error: unknown,

@@ -1,4 +1,4 @@
-import { UNFINISHED, type Outcome } from '../../runner/record-handler.js';
+import { INCOMPLETE, type Outcome } from '../../runner/record-handler.js';
 
 /** NestJS's start hook: it is to call `done`, which starts the handling. */
 type StartHook = (done: () => Promise<Outcome>) => unknown;
@@ -9,7 +9,7 @@ type StartHook = (done: () => Promise<Outcome>) => unknown;
  *
  * @param startHook absent before NestJS 11.1.4
  * @param endHook called when the record has ended, whatever has come of it
- * @param handle handles the record; it calls `ended` itself where its outcome is {@link UNFINISHED}
+ * @param handle handles the record; it calls `ended` itself where its outcome is {@link INCOMPLETE}
  */
 export function withinHooks(
   startHook: StartHook | undefined,
@@ -32,7 +32,7 @@ async function untilEnd(handled: Promise<Outcome>, ended: () => void): Promise<O
     ended();
     throw error;
   }
-  if (outcome !== UNFINISHED) ended();
+  if (outcome !== INCOMPLETE) ended();
   return outcome;
 }
 

@@ -1,18 +1,18 @@
 import { KafkaRetriableException } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable, ReplaySubject } from 'rxjs';
-import type { Lane } from '../../runner/lane.js';
-import { REPLIED, UNFINISHED, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
+import { REPLIED, INCOMPLETE, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { ReplyPacket } from './reply-writer.js';
 
 /** What a request's end needs of its server. */
 export interface RequestOwner {
   /** Writes one reply, whatever the packet; a promise only where a serializer is asynchronous. */
-  reply(slot: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED;
+  reply(assignment: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED;
   /** NestJS's `Server.send`: a reply for each value of a stream, one after the other. */
   send(stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>): void;
-  /** All `replies` to a record are written, whose handler answered {@link UNFINISHED}. */
-  finish(slot: number, sequence: number, replies: number): void;
+  /** All `replies` to a record are written, whose handler answered {@link INCOMPLETE}. */
+  complete(assignment: number, sequence: number, replies: number): void;
 }
 
 /** What follows the handler of an event: what it streams is waited for. */
@@ -41,19 +41,24 @@ export class RequestEnd implements RecordEnd {
 
   succeeded(
     value: unknown,
-    { slot }: Lane,
+    { assignment }: PartitionTask,
     batch: IncomingBatch,
     index: number,
     ended?: () => void,
   ): Promise<Outcome> | Outcome {
     const sequence = batch.sequence(index);
-    if (isObservable(value)) return this.#stream(value, slot, sequence, ended);
-    return this.#owner.reply(slot, sequence, { response: value, isDisposed: true });
+    if (isObservable(value)) return this.#stream(value, assignment, sequence, ended);
+    return this.#owner.reply(assignment, sequence, { response: value, isDisposed: true });
   }
 
-  failed(error: unknown, { slot }: Lane, batch: IncomingBatch, index: number): Promise<Outcome> | Outcome {
+  failed(
+    error: unknown,
+    { assignment }: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome> | Outcome {
     if (error instanceof KafkaRetriableException) throw error;
-    return this.#owner.reply(slot, batch.sequence(index), { err: error, isDisposed: true });
+    return this.#owner.reply(assignment, batch.sequence(index), { err: error, isDisposed: true });
   }
 
   /**
@@ -62,10 +67,10 @@ export class RequestEnd implements RecordEnd {
    */
   async #stream(
     response$: Observable<unknown>,
-    slot: number,
+    assignment: number,
     sequence: number,
     ended?: () => void,
-  ): Promise<typeof UNFINISHED> {
+  ): Promise<typeof INCOMPLETE> {
     const replay$ = new ReplaySubject<unknown>();
     await new Promise<void>((resolve, reject) => {
       response$.subscribe({
@@ -87,11 +92,11 @@ export class RequestEnd implements RecordEnd {
     let replies = 0;
     this.#owner.send(replay$, async (packet) => {
       replies++;
-      await this.#owner.reply(slot, sequence, packet);
+      await this.#owner.reply(assignment, sequence, packet);
       if (!packet.isDisposed) return;
-      this.#owner.finish(slot, sequence, replies);
+      this.#owner.complete(assignment, sequence, replies);
       ended?.();
     });
-    return UNFINISHED;
+    return INCOMPLETE;
   }
 }

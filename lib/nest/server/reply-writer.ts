@@ -34,42 +34,44 @@ export class ReplyWriter {
    * Writes one reply: one that cannot be written becomes an error reply instead of silence. Answers a promise only where a serializer
    * is asynchronous.
    */
-  write(slot: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED {
+  write(assignment: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED {
     try {
       const record: unknown = this.#serializesItself
         ? serialize(packet.response)
         : this.#serializer.serialize(packet.response);
       if (record instanceof Promise) {
         return record
-          .then((resolved: OutgoingRecord): typeof REPLIED => this.#put(slot, sequence, packet, resolved))
-          .catch((error: unknown): typeof REPLIED => this.#failed(slot, sequence, error));
+          .then((resolved: OutgoingRecord): typeof REPLIED =>
+            this.#put(assignment, sequence, packet, resolved),
+          )
+          .catch((error: unknown): typeof REPLIED => this.#failed(assignment, sequence, error));
       }
-      return this.#put(slot, sequence, packet, record as OutgoingRecord);
+      return this.#put(assignment, sequence, packet, record as OutgoingRecord);
     } catch (error) {
-      return this.#failed(slot, sequence, error);
+      return this.#failed(assignment, sequence, error);
     }
   }
 
   #put(
-    slot: number,
+    assignment: number,
     sequence: number,
     { err, isDisposed }: ReplyPacket,
     record: OutgoingRecord,
   ): typeof REPLIED {
     const flags = (isDisposed ? REPLY_DISPOSED : 0) | (err ? REPLY_ERROR : 0);
     const error = err ? errorText(err) : undefined;
-    this.#outgoing().reply(slot, sequence, flags, record, error);
+    this.#outgoing().reply(assignment, sequence, flags, record, error);
     return REPLIED;
   }
 
-  #failed(slot: number, sequence: number, cause: unknown): typeof REPLIED {
+  #failed(assignment: number, sequence: number, cause: unknown): typeof REPLIED {
     this.#logger.error(cause);
     const reason = messageOf(cause);
     const error = JSON.stringify({
       status: 'error',
       message: `The reply could not be serialized: ${reason}`,
     });
-    this.#outgoing().reply(slot, sequence, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
+    this.#outgoing().reply(assignment, sequence, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
     return REPLIED;
   }
 }

@@ -9,7 +9,7 @@ import { ignore, runHere } from '../../application/callbacks.js';
 import { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../../kafkajs/instrumentation/emitter.js';
 import { Kafka } from '../../kafkajs/kafka.js';
-import type { Lane } from '../../runner/lane.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import { Lifecycle, unlessAborted, type Start } from '../../lifecycle.js';
 import { nestLogCreator } from '../log/log-creator.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
@@ -120,7 +120,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
           const done = (error: Error | null): void => (error ? reject(error) : resolve());
           (this.producer as Producer).dispatch(topic, [record], sendOptions, done);
         }),
-      reply: (slot, sequence, packet) => this.#replies?.write(slot, sequence, packet),
+      reply: (assignment, sequence, packet) => this.#replies?.write(assignment, sequence, packet),
       logger: this.#log,
     });
   }
@@ -218,7 +218,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     const consumer = client.consumer(
       { ...this.options.consumer, groupId: this.groupId },
       {
-        handleRecord: (lane, batch, index) => this.handleRecord(lane, batch, index),
+        handleRecord: (task, batch, index) => this.handleRecord(task, batch, index),
         originalError,
         ...(this.#deadLetters && {
           recover: this.#deadLetters.take.bind(this.#deadLetters),
@@ -233,9 +233,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     const replies = new ReplyWriter(channel, this.serializer, isDefault);
     this.#replies = replies;
     this.#requestEnd = new RequestEnd({
-      reply: (slot, sequence, packet) => replies.write(slot, sequence, packet),
+      reply: (assignment, sequence, packet) => replies.write(assignment, sequence, packet),
       send: (stream$, respond) => this.send(stream$, respond),
-      finish: (slot, sequence, count) => consumer.finish(slot, sequence, count),
+      complete: (assignment, sequence, count) => consumer.complete(assignment, sequence, count),
     });
     this.#keepBinary = this.options.parser?.keepBinary ?? false;
     this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;
@@ -303,38 +303,38 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
    * @internal
    */
   protected handleRecord(
-    lane: Lane,
+    task: PartitionTask,
     batch: IncomingBatch,
     index: number,
   ): Promise<Outcome> | Outcome | Handling {
     const context = new PackedKafkaContext(
       batch,
       index,
-      lane,
+      task,
       this.consumer as Consumer,
       this.producer as Producer,
       this.#keepBinary,
     );
-    if (!this.#decodesItself) return this.#deserialize(lane, batch, index, context);
+    if (!this.#decodesItself) return this.#deserialize(task, batch, index, context);
     const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
     // A tombstone's payload is the message itself.
     const data = value ?? context.getMessage();
-    const { handler } = (lane.route ??= { handler: this.getHandlerByPattern(lane.topic) }) as {
+    const { handler } = (task.route ??= { handler: this.getHandlerByPattern(task.topic) }) as {
       handler: Handler | null;
     };
-    return this.#dispatch(handler, lane.topic, data, context, lane, batch, index);
+    return this.#dispatch(handler, task.topic, data, context, task, batch, index);
   }
 
   async #deserialize(
-    lane: Lane,
+    task: PartitionTask,
     batch: IncomingBatch,
     index: number,
     context: PackedKafkaContext,
   ): Promise<Outcome> {
-    const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: lane.topic });
+    const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: task.topic });
     const handler = this.getHandlerByPattern(packet.pattern);
-    const handled = this.#dispatch(handler, packet.pattern, packet.data, context, lane, batch, index);
-    return handled instanceof Handling ? settled(handled, lane, batch, index) : handled;
+    const handled = this.#dispatch(handler, packet.pattern, packet.data, context, task, batch, index);
+    return handled instanceof Handling ? settled(handled, task, batch, index) : handled;
   }
 
   #dispatch(
@@ -342,14 +342,14 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     pattern: string,
     data: unknown,
     context: PackedKafkaContext,
-    lane: Lane,
+    task: PartitionTask,
     batch: IncomingBatch,
     index: number,
   ): Promise<Outcome> | Outcome | Handling {
     const isRequest = (batch.flags(index) & REQUEST) !== 0;
     if (!handler) {
       if (isRequest)
-        return this.#replies?.write(lane.slot, batch.sequence(index), { err: NO_MESSAGE_HANDLER });
+        return this.#replies?.write(task.assignment, batch.sequence(index), { err: NO_MESSAGE_HANDLER });
       this.#log.error(noEventHandler(pattern));
       return;
     }
@@ -365,7 +365,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
           () => this.onProcessingEndHook?.(this.transportId, context),
           (error) => this.#log.error(error),
         ),
-      (ended) => settled(begin(handler, data, context, end), lane, batch, index, ended),
+      (ended) => settled(begin(handler, data, context, end), task, batch, index, ended),
     );
   }
 

@@ -44,7 +44,7 @@ const API_NAMES: Readonly<Record<number, string>> = {
 };
 
 /** The names of a client's events. */
-interface NetworkEventNames {
+interface RequestEventNames {
   readonly REQUEST: string;
   readonly REQUEST_TIMEOUT: string;
   readonly REQUEST_QUEUE_SIZE: string;
@@ -58,12 +58,12 @@ interface BrokerStatistics {
 }
 
 /** kafkajs's network events of one client, as far as librdkafka lets them be known. Without listeners they cost nothing. */
-export class NetworkEvents {
+export class RequestEvents {
   readonly #emitter: InstrumentationEmitter;
-  readonly #names: NetworkEventNames;
+  readonly #names: RequestEventNames;
   readonly #clientId: string;
 
-  constructor(emitter: InstrumentationEmitter, names: NetworkEventNames, clientId: string) {
+  constructor(emitter: InstrumentationEmitter, names: RequestEventNames, clientId: string) {
     this.#emitter = emitter;
     this.#names = names;
     this.#clientId = clientId;

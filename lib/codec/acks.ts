@@ -1,18 +1,18 @@
 import { MARK_WORDS, RELEASED, THROUGH, writeMarkWords } from '../boundary/marks.js';
 
-const INITIAL_MARKS = 256;
+const INITIAL_ACKS = 256;
 
 /**
  * Collects what a consumer is told of handled records and hands it over once per tick. The replies to them go another way, through a
- * producer, and either may arrive first: a mark says how many replies there are.
+ * producer, and either may arrive first: so an acknowledgement says how many replies there are. In the core's words it is a mark.
  */
-export class MarkBuffer {
+export class AckBuffer {
   readonly #flush: (words: Uint32Array, wordCount: number) => void;
-  #words = new Uint32Array(INITIAL_MARKS * MARK_WORDS);
+  #words = new Uint32Array(INITIAL_ACKS * MARK_WORDS);
   #wordCount = 0;
   #scheduled = false;
-  // The last mark, which is kept for those that would follow it; none while there is no record.
-  #slot = 0;
+  // The last one, which is kept for those that would follow it; none while there is no record.
+  #assignment = 0;
   #first = 0;
   #count = 0;
   #flags = 0;
@@ -25,11 +25,11 @@ export class MarkBuffer {
 
   /**
    * A consumed record was handled; the flags are `ADVANCE` and those beside it, `replies` those to a record that is `FINISHED`. The
-   * marks of a tick about records that follow one another are one.
+   * acknowledgements of a tick about records that follow one another are one.
    */
-  settled(slot: number, sequence: number, flags: number, replies = 0): void {
+  ack(assignment: number, sequence: number, flags: number, replies = 0): void {
     const next = (this.#first + this.#count) >>> 0;
-    const follows = this.#count > 0 && slot === this.#slot && sequence === next;
+    const follows = this.#count > 0 && assignment === this.#assignment && sequence === next;
     if (follows && flags === this.#flags && replies === this.#replies) {
       // One about all up to its record takes the place of the last one.
       if ((flags & THROUGH) !== 0) this.#first = sequence;
@@ -37,7 +37,7 @@ export class MarkBuffer {
       return;
     }
     this.#write();
-    this.#slot = slot;
+    this.#assignment = assignment;
     this.#first = sequence;
     this.#count = 1;
     this.#flags = flags;
@@ -45,10 +45,10 @@ export class MarkBuffer {
     this.#schedule();
   }
 
-  /** No handler of a slot runs any more: its partition may be given up. Behind the marks of its last records. */
-  released(slot: number): void {
+  /** No handler of an assignment runs any more: its partition may be revoked. Behind the acknowledgements of its last records. */
+  handlerEnded(assignment: number): void {
     this.#write();
-    writeMarkWords(this.#words, this.#room(), slot, 0, 0, RELEASED, 0);
+    writeMarkWords(this.#words, this.#room(), assignment, 0, 0, RELEASED, 0);
     this.#schedule();
   }
 
@@ -64,11 +64,11 @@ export class MarkBuffer {
   #write(): void {
     if (this.#count === 0) return;
     const at = this.#room();
-    writeMarkWords(this.#words, at, this.#slot, this.#first, this.#count, this.#flags, this.#replies);
+    writeMarkWords(this.#words, at, this.#assignment, this.#first, this.#count, this.#flags, this.#replies);
     this.#count = 0;
   }
 
-  /** The place of one more mark. */
+  /** The place of one more. */
   #room(): number {
     const at = this.#wordCount;
     if (at === this.#words.length) {

@@ -1,8 +1,8 @@
 import type { IncomingBatch } from '../codec/incoming.js';
 import type { Long } from '../values/long.js';
 
-/** A run of one partition's records within a batch. */
-export interface Segment {
+/** Records of one partition within a batch, from `index` on. */
+export interface RecordRange {
   readonly batch: IncomingBatch;
   index: number;
   readonly end: number;
@@ -11,19 +11,19 @@ export interface Segment {
 }
 
 /**
- * Where a lane stands: it has nothing to do (or is paused); it waits for its turn; its handler runs; it rests after a failure.
+ * Where a task stands: it has nothing to do (or is paused); it waits for its turn; its handler runs; it rests after a failure.
  */
-export type LaneState = 'idle' | 'waiting' | 'running' | 'resting';
+export type TaskState = 'idle' | 'waiting' | 'running' | 'resting';
 
-/** One assigned partition: its records that wait, and where its handler stands. */
-export class Lane {
+/** The processing of one assigned partition: its records that wait, and where its handler stands. */
+export class PartitionTask {
   /** Number of this assignment of the partition. */
-  readonly slot: number;
+  readonly assignment: number;
   readonly topic: string;
   readonly partition: number;
   /** Names the partition, whichever its assignment. */
   readonly key: string;
-  state: LaneState = 'idle';
+  state: TaskState = 'idle';
   /** Deliveries of the record in hand that have failed. */
   failures = 0;
   /** Those of them since the consumer was last started. */
@@ -36,43 +36,43 @@ export class Lane {
   halted = false;
   /** The core waits to be told that the last handler has ended. */
   draining = false;
-  /** The group has taken the partition: the handler in hand is told by its heartbeat, and its marks are void. */
+  /** The partition was revoked: the handler in hand is told by its heartbeat, and its acknowledgements are void. */
   revoked = false;
   /** What the handler remembers of the topic. */
   route: unknown;
   /** Those before {@link #next} are done, and gone: each would keep its whole batch in memory. */
-  readonly #segments: (Segment | undefined)[] = [];
+  readonly #ranges: (RecordRange | undefined)[] = [];
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(slot: number, topic: string, partition: number) {
-    this.slot = slot;
+  constructor(assignment: number, topic: string, partition: number) {
+    this.assignment = assignment;
     this.topic = topic;
     this.partition = partition;
     this.key = `${topic}:${partition}`;
   }
 
   /** Adds records behind those that wait. */
-  push(segment: Segment): void {
-    this.#segments.push(segment);
+  push(range: RecordRange): void {
+    this.#ranges.push(range);
   }
 
-  /** The segment in hand, with at least one record left. */
-  segment(): Segment | undefined {
-    let segment = this.#segments[this.#next];
-    while (segment !== undefined && segment.index >= segment.end) {
-      this.#segments[this.#next] = undefined;
+  /** The range in hand, with at least one record left. */
+  range(): RecordRange | undefined {
+    let range = this.#ranges[this.#next];
+    while (range !== undefined && range.index >= range.end) {
+      this.#ranges[this.#next] = undefined;
       this.#next++;
-      segment = this.#segments[this.#next];
+      range = this.#ranges[this.#next];
     }
-    if (segment === undefined) {
-      this.#segments.length = 0;
+    if (range === undefined) {
+      this.#ranges.length = 0;
       this.#next = 0;
     } else if (this.#next > 64) {
-      this.#segments.splice(0, this.#next);
+      this.#ranges.splice(0, this.#next);
       this.#next = 0;
     }
-    return segment;
+    return range;
   }
 
   /** Rests so many milliseconds, for ever without a number, and then calls. */
@@ -88,7 +88,7 @@ export class Lane {
   /** Drops what waits and lets the handler in hand be the last. */
   halt(): void {
     this.halted = true;
-    this.#segments.length = 0;
+    this.#ranges.length = 0;
     this.#next = 0;
     clearTimeout(this.#timer);
     if (this.state === 'resting') this.state = 'idle';
