@@ -1,6 +1,5 @@
 import {
   producerOptions,
-  type ProducerPropertiesOf,
   compressionCodec,
   readSend,
   type ProducerSettings,
@@ -8,7 +7,7 @@ import {
 } from '../../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
 import type { NativeConsumer, NativeProducer } from '../../native/index.js';
-import type { StartOver } from '../../boundary/events.js';
+import type { ProducerEvent, StartOver } from '../../boundary/events.js';
 import { Brokers } from '../cluster/brokers.js';
 import { ignore, own } from '../../application/callbacks.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from '../errors/index.js';
@@ -17,7 +16,7 @@ import { Lifecycle, unlessAborted } from '../../lifecycle.js';
 import { isNative } from './partitioners.js';
 import { Partitioning } from './partitioning.js';
 import type { SendCallback } from './pending-sends.js';
-import { ProducerHandle, type ProducerHandleEvents, type SendSettings } from './handle.js';
+import { ProducerHandles, type SendTarget } from './handles.js';
 import {
   describeReplyFailure,
   isOutdated,
@@ -46,9 +45,6 @@ const FLUSH_TIMEOUT = 30_000;
 /** Longest wait for a topic's partitions, in milliseconds: about what kafkajs's retries come to. */
 const PARTITIONS_TIMEOUT = 10_000;
 
-/** The first of the `acks` that brokers refuse. */
-const REFUSED_ACKS = 2;
-
 /** What a client listens to besides the deliveries of its own sends. */
 export interface ProducerInternals {
   /** The `timeout` that its sends have unless they say otherwise, and its requests and replies. */
@@ -76,27 +72,22 @@ export class Producer implements Pick<
   | 'events'
 > {
   readonly events = producerEvents;
-  readonly #propertiesOf: ProducerPropertiesOf;
   readonly #settings: ProducerSettings;
   readonly #logger: Logger;
   readonly #emitter: InstrumentationEmitter;
   readonly #network: RequestEvents;
   readonly #clientEvents: ClientEvents;
   readonly #internals: ProducerInternals;
-  readonly #handles = new Map<string, ProducerHandle>();
-  /** The last of them that was asked for. */
-  #latest: (SendOptions & Way) | undefined;
+  readonly #handles: ProducerHandles;
   readonly #partitioning: Partitioning | undefined;
   #transactions: Transactions | undefined;
   readonly #brokers: Brokers;
-  /** The brokers that the present handles were made with. */
-  #bootstrap: string | undefined;
   readonly #lifecycle = new Lifecycle('The producer');
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
-    this.#propertiesOf = producerOptions(kafka, config);
-    this.#settings = this.#propertiesOf().settings;
+    const propertiesOf = producerOptions(kafka, config);
+    this.#settings = propertiesOf().settings;
     const { createPartitioner, metadataMaxAgeMs } = this.#settings;
     if (createPartitioner && !isNative(createPartitioner)) {
       this.#partitioning = new Partitioning(createPartitioner, metadataMaxAgeMs, (topic) =>
@@ -118,6 +109,18 @@ export class Producer implements Pick<
       network: this.#network,
       oauthBearerProvider: this.#settings.oauthBearerProvider,
     });
+    this.#handles = new ProducerHandles({
+      propertiesOf,
+      settings: this.#settings,
+      network: this.#network,
+      timeout: internals.timeout,
+      events: {
+        event: (event, native) => this.#event(event, native),
+        requestFailed: (slot, generation, error) => internals.requestFailed?.(slot, generation, error),
+        requestTopic: (slot, generation) => internals.requestTopic?.(slot, generation),
+      },
+      checkConnected: () => this.#checkConnected(),
+    });
   }
 
   /**
@@ -132,9 +135,7 @@ export class Producer implements Pick<
     if (this.#lifecycle.state === 'ready') return;
     await this.#lifecycle.start('connect', {
       open: async (signal) => {
-        this.#bootstrap = await unlessAborted(this.#brokers.resolve(), signal);
-        const handle = this.#makeHandle({}, false);
-        this.#handles.set(handleKey({}), handle);
+        const handle = this.#handles.first(await unlessAborted(this.#brokers.resolve(), signal));
         await unlessAborted(handle.connect(this.#settings.connectTimeoutMs), signal);
       },
       undo: () => this.#close(0),
@@ -157,9 +158,7 @@ export class Producer implements Pick<
   }
 
   async #close(timeout: number): Promise<void> {
-    const open = [...this.#handles.values(), ...(this.#transactions ? [this.#transactions] : [])];
-    this.#handles.clear();
-    this.#latest = undefined;
+    const open = [...this.#handles.drain(), ...(this.#transactions ? [this.#transactions] : [])];
     this.#transactions = undefined;
     await Promise.all(open.map((one) => one.close(timeout)));
   }
@@ -184,11 +183,11 @@ export class Producer implements Pick<
     );
   }
 
-  /** The way of a send that may be made. */
-  #checked(topicMessages: readonly TopicMessages[], options: SendOptions): Way {
+  /** Where a send goes that may be made. */
+  #checked(topicMessages: readonly TopicMessages[], options: SendOptions): SendTarget {
     checkBatch(topicMessages, this.#settings.idempotent ? options.acks : undefined);
     this.#checkConnected();
-    return this.#way(options);
+    return this.#handles.target(options);
   }
 
   /** Begins a transaction: what is sent through it becomes visible when it is committed, or never. One at a time. */
@@ -215,7 +214,7 @@ export class Producer implements Pick<
   #makeTransactions(): Transactions {
     return new Transactions({
       requestTimeout: this.#settings.requestTimeoutMs,
-      makeHandle: () => this.#makeHandle({}, true),
+      makeHandle: () => this.#handles.make({}, true),
       send: async (handle, { topicMessages = [], ...options }, check) => {
         checkBatch(topicMessages, readSend(options)['acks'] as number | undefined);
         const codec = compressionCodec(options.compression);
@@ -260,7 +259,7 @@ export class Producer implements Pick<
   #partitions(topic: string): Promise<PartitionMetadata[]> {
     const { allowAutoTopicCreation, requestTimeoutMs } = this.#settings;
     const timeout = Math.min(requestTimeoutMs, PARTITIONS_TIMEOUT);
-    return this.#way({}).handle.partitions(topic, allowAutoTopicCreation, timeout);
+    return this.#handles.target({}).handle.partitions(topic, allowAutoTopicCreation, timeout);
   }
 
   /**
@@ -274,7 +273,7 @@ export class Producer implements Pick<
     options: SendOptions,
     done: SendCallback,
   ): void {
-    const { handle, settings } = this.#way(options);
+    const { handle, settings } = this.#handles.target(options);
     this.place(
       topic,
       messages,
@@ -289,12 +288,12 @@ export class Producer implements Pick<
    * @internal
    */
   channel(options: SendOptions): { outgoing: OutgoingBuffer; topic(name: string): number } {
-    return this.#way(options).handle;
+    return this.#handles.target(options).handle;
   }
 
   /** @internal */
   attach(consumer: NativeConsumer, options: SendOptions): void {
-    this.#way(options).handle.attach(consumer);
+    this.#handles.target(options).handle.attach(consumer);
   }
 
   /** Whether the producer is idempotent. */
@@ -315,7 +314,7 @@ export class Producer implements Pick<
   /** Handles tell of their requests only while somebody listens. */
   #watchRequests(): void {
     const watched = this.#network.wantsRequests;
-    for (const handle of this.#handles.values()) handle.watchRequests(watched);
+    this.#handles.watchRequests(watched);
     this.#transactions?.watchRequests(watched);
   }
 
@@ -324,59 +323,10 @@ export class Producer implements Pick<
     return this.#logger;
   }
 
-  #way(options: SendOptions): Way {
-    const { acks, timeout, compression } = options;
-    const latest = this.#latest;
-    // Nearly every send is made with the options of the last one.
-    const isSame =
-      latest !== undefined &&
-      latest.acks === acks &&
-      latest.timeout === timeout &&
-      latest.compression === compression;
-    if (isSame) return latest;
-    const handle = this.#handleOf({ acks, timeout, compression });
-    const isUsual = timeout === undefined || timeout === null || timeout === this.#internals.timeout;
-    const settings = isUsual ? USUAL : { limit: this.#settings.sendLimit(Number(timeout)) };
-    this.#latest = { acks, timeout, compression, handle, settings };
-    return this.#latest;
-  }
-
-  #handleOf(options: SendOptions): ProducerHandle {
-    readSend(options);
-    const key = handleKey(options);
-    const known = this.#handles.get(key);
-    if (known !== undefined) return known;
-    this.#checkConnected();
-    const handle = this.#makeHandle(options, false);
-    this.#handles.set(key, handle);
-    return handle;
-  }
-
-  #makeHandle(options: SendOptions, transactional: boolean): ProducerHandle {
-    const { timeout } = this.#internals;
-    const { properties } = this.#propertiesOf({ ...options, timeout });
-    if (!transactional) {
-      // As in kafkajs, what is sent outside of transactions belongs to none. librdkafka's transactional handles cannot do that.
-      delete properties['transactional.id'];
-      delete properties['transaction.timeout.ms'];
-    } else {
-      properties['enable.idempotence'] = 'true';
-    }
-    return new ProducerHandle(
-      { ...properties, 'bootstrap.servers': this.#bootstrap as string },
-      { retry: this.#settings.retry, watchRequests: this.#network.wantsRequests },
-      {
-        event: this.#event,
-        requestFailed: (slot, generation, error) => this.#internals.requestFailed?.(slot, generation, error),
-        requestTopic: (slot, generation) => this.#internals.requestTopic?.(slot, generation),
-      },
-    );
-  }
-
-  readonly #event: ProducerHandleEvents['event'] = (event, native) => {
+  #event(event: ProducerEvent, native: NativeProducer): void {
     if (event.type === 'replyFailed') this.#replyFailed(event, native);
     else this.#clientEvents.handle(event, native);
-  };
+  }
 
   #replyFailed(failure: ReplyFailure, native: NativeProducer): void {
     // What comes of it shows at the next reply: the topic may not exist.
@@ -386,18 +336,6 @@ export class Producer implements Pick<
     this.#emitter.emit(REPLY_FAILED, replyFailedPayload(failure));
   }
 }
-
-/** How a send goes out. */
-interface Way {
-  readonly handle: ProducerHandle;
-  readonly settings: SendSettings;
-}
-
-const USUAL: SendSettings = {};
-
-/** What distinguishes handles: few things, because each has its own threads and connections. All `acks` that brokers refuse are one. */
-const handleKey = ({ acks, compression }: SendOptions): string =>
-  `${Math.min(acks ?? -1, REFUSED_ACKS)}:${compression ?? 0}`;
 
 /** Goes on when the partitions are known. */
 async function later<T>(placed: Promise<T>, next: (placed: T) => void): Promise<void> {

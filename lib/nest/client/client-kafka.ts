@@ -4,7 +4,6 @@ import { throwError, type Observable } from 'rxjs';
 import { onConsumerStatus, onProducerStatus } from '../status.js';
 import { guardedLogger } from '../log/guarded-logger.js';
 import { GuardedObservable } from '../guarded-observable.js';
-import { own } from '../../application/callbacks.js';
 import { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { Kafka } from '../../kafkajs/kafka.js';
 import { KafkaPendingRequestsError } from '../../kafkajs/errors/index.js';
@@ -32,13 +31,11 @@ import { getOwn } from '../../values/own-property.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import { serialize } from '../serialize.js';
 import { atOnce, onceConnected } from './observables.js';
-import { NO_PARTITION, PendingRequest, PendingRequests, type ReplyCallback } from './pending-requests.js';
+import { refuseExplained } from './missing-reply-partition.js';
+import { PendingRequest, PendingRequests, type ReplyCallback } from './pending-requests.js';
 import { Replies } from './replies.js';
 
 type Status = `${KafkaStatus}`;
-
-/** Longest time for finding out why a request cannot be answered, in milliseconds. */
-const LONGEST_EXPLANATION = 3000;
 
 interface Parts {
   consumer?: Consumer;
@@ -426,10 +423,7 @@ export class ClientKafka extends ClientProxy {
     }
   }
 
-  /**
-   * Says why there is no reply partition for a request to a pattern that was subscribed to. The request waits meanwhile, and ends like
-   * every other.
-   */
+  /** Ends a request that has no reply partition, with the reason where it can be found out. */
   #refuse(err: InstanceType<typeof InvalidKafkaClientTopicException>, callback: ReplyCallback): () => void {
     const topic = this.responsePatterns.find((name) => err.message.includes(`(${name})`));
     const consumer = this._consumer;
@@ -443,25 +437,12 @@ export class ClientKafka extends ClientProxy {
       callback({ err });
       return () => undefined;
     }
-    const slot = this.#pending.open(new PendingRequest('', { topic, partition: NO_PARTITION }, callback));
-    const generation = this.#pending.generation(slot);
-    const told = (): void => this.#replies.fail(slot, generation, err);
-    const limit = Math.min(LONGEST_EXPLANATION, this.options.replyTimeout ?? LONGEST_EXPLANATION);
-    const explained = async (): Promise<void> => {
-      await this.#explain(err, consumer, topic, limit);
-      told();
-    };
-    own(explained(), told);
-    return () => this.#replies.forget(slot, generation);
-  }
-
-  /** Mostly there are too few partitions for the group. */
-  async #explain(err: Error, consumer: Consumer, topic: string, limit: number): Promise<void> {
-    const shortage = await consumer.describeShortage(topic, limit);
-    if (shortage === 'stopped') err.message += ' The consumer of the replies is stopped, or starting again.';
-    if (typeof shortage !== 'object') return;
-    const { members, partitions } = shortage;
-    err.message += ` The reply topic has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'} and the group ${this.groupId} has ${members} ${members === 1 ? 'member' : 'members'}: each needs a partition of its own. Add partitions, or set the option replies: 'assigned'.`;
+    return refuseExplained(err, topic, consumer, callback, {
+      pending: this.#pending,
+      replies: this.#replies,
+      groupId: this.groupId,
+      replyTimeout: this.options.replyTimeout,
+    });
   }
 
   #request(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
