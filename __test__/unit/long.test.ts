@@ -68,7 +68,7 @@ describe('offsets above 2^53', () => {
     const first = BigInt(LARGE);
     const packed = wideBatch([first, first + 1n, first + 3n], first + 10n);
     const [run] = packed.partitions();
-    expect(run).toMatchObject({ slot: 0, start: 0, end: 3, highWatermark: first + 10n, broker: 3 });
+    expect(run).toMatchObject({ assignment: 0, start: 0, end: 3, highWatermark: first + 10n, broker: 3 });
     const segment = { batch: packed, index: 0, end: 3, highWatermark: first + 10n };
     const batch = new HandlerBatch(at as PartitionTask, segment);
     expect(batch.messages.map(({ offset, timestamp }) => [offset, timestamp])).toEqual([

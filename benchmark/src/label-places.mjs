@@ -42,17 +42,17 @@ export function placeLabels(curves, room) {
 }
 
 /** Whether two boxes share a pixel. */
-function overlap(a, b) {
+export function overlap(a, b) {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
 /** The box of a text whose middle is given. */
-function boxOf({ x, y, label }, size = LABEL_SIZE) {
+export function boxOf({ x, y, label }, size = LABEL_SIZE) {
   const half = textWidth(label, size) / 2;
   return { left: x - half, right: x + half, top: y - HALF_HEIGHT, bottom: y + HALF_HEIGHT };
 }
 
-function markerOf({ x, y }) {
+export function markerOf({ x, y }) {
   return {
     left: x - MARKER_RADIUS,
     right: x + MARKER_RADIUS,

@@ -64,7 +64,7 @@ function embed(pictures, name, prefix) {
 }
 
 /** A page with `text` in place of what is between `<!-- mark -->` and `<!-- /mark -->`. */
-function replaceSection(page, mark, text) {
+export function replaceSection(page, mark, text) {
   const section = new RegExp(`(<!-- ${mark} -->\n)[^]*(<!-- /${mark} -->)`);
   if (!section.test(page)) throw new Error(`the page lacks the marks <!-- ${mark} --> and <!-- /${mark} -->`);
   return page.replace(section, (_, open, close) => `${open}\n${text}\n\n${close}`);

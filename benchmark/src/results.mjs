@@ -33,7 +33,7 @@ export async function writeResult(result) {
 }
 
 /** The name of a result's file: its date, and its kind unless it compares. */
-function resultName({ date, kind, settings }) {
+export function resultName({ date, kind, settings }) {
   const parts = [
     date.replaceAll(/[^\w.-]+/g, '-'),
     ...(kind === 'comparison' ? [] : [kind]),
@@ -43,7 +43,7 @@ function resultName({ date, kind, settings }) {
 }
 
 /** The latest of each kind among files of those names; quick runs do not count. */
-function latestOfEachKind(names) {
+export function latestOfEachKind(names) {
   const latest = new Map();
   for (const name of names.toSorted()) {
     const [, kind = 'comparison'] = /-([a-z]+)\.json$/.exec(name) ?? [];

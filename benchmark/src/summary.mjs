@@ -2,7 +2,7 @@ import { baseOf } from './candidates.mjs';
 import { median } from './statistics.mjs';
 
 /** The figures of a measurement: how to take each out of it. */
-const FIGURES = {
+export const FIGURES = {
   perSecond: (measured) => measured.perSecond,
   p50: (measured) => measured.latencyMs?.p50,
   p99: (measured) => measured.latencyMs?.p99,

@@ -48,6 +48,6 @@ export function checkDecoding() {
   deepStrictEqual(batch.decodedHeaders(last), HEADERS);
   deepStrictEqual([batch.length, batch.offset(last)], [RECORDS, String(FIRST_OFFSET + last)]);
   deepStrictEqual(batch.partitions(), [
-    { slot: 3, start: 0, end: RECORDS, highWatermark: FIRST_OFFSET + RECORDS, broker: 1 },
+    { assignment: 3, start: 0, end: RECORDS, highWatermark: FIRST_OFFSET + RECORDS, broker: 1 },
   ]);
 }

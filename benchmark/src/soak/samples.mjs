@@ -5,7 +5,7 @@
 import { slope } from '../statistics.mjs';
 
 /** What the numbers of a row are. Memory is in MiB. */
-const COLUMNS = [
+export const COLUMNS = [
   'seconds',
   'clientResident',
   'clientHeapUsed',
