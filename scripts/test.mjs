@@ -1,9 +1,9 @@
-// `npm test`: everything that has to hold before a commit: the checks, the Rust tests, the build, and the tests
-// against a real Apache Kafka, started here unless KAFKA_BROKERS names a running one.
+// `npm test`: everything that has to hold before a commit: the checks, the Rust tests, the build, the tests against a
+// real Apache Kafka, started here unless KAFKA_BROKERS names a running one, and short runs under faults.
 //
 //   npm test -- replies -t 'null'   only the test files and names that vitest finds by these arguments
 //   npm run test:rust -- codec      only the Rust tests, here those with this in their path
-//   npm run test:long               only __test__/long
+//   npm run test:long               only __test__/long, and half an hour under faults
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,10 @@ import { readIfThere } from './lib/files.mjs';
 import { main, run, runBin, say, since } from './lib/process.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
 
+const CHAOS = join('__test__', 'chaos', 'command.mjs');
+/** Each a third of the processes, under faults for as many minutes. */
+const CHAOS_SHORT = ['--part', '--seed', '1,2,3', '--minutes', '0.3', '--quiet'];
+const CHAOS_LONG = ['--for', '30', '--minutes', '3'];
 const TOTALS_REPORTER = fileURLToPath(new URL('lib/totals-reporter.mjs', import.meta.url));
 
 /** Tests by outcome. A step that fails otherwise counts as one failure: a red run never reports none. */
@@ -30,6 +34,8 @@ await main(import.meta.url, async (args) => {
   total.failed += failedChecks.length;
   if (all || mode === '--rust') await rustTests(all ? [] : rest);
   if (mode !== '--rust') await buildAndTest(mode === '--long' ? ['long'] : ['unit', 'integration'], rest);
+  if (all) await chaosRuns(CHAOS_SHORT);
+  if (mode === '--long' && rest.length === 0) await chaosRuns(CHAOS_LONG);
 
   if (failedChecks.length > 0)
     process.stdout.write(`\nfailed checks: ${failedChecks.join(', ')} (see above)\n`);
@@ -51,6 +57,19 @@ async function rustTests(filters) {
   total.skipped += ignored;
   if (code !== 0) process.stdout.write(`${output}\n`);
   say(`${code === 0 ? '✓' : '✗'} Rust tests: ${passed} passed, ${failed} failed (${since(start)})`);
+}
+
+/** A seed is a test. */
+async function chaosRuns(args) {
+  const start = performance.now();
+  say(`chaos: ${args.join(' ')}`);
+  const { code, output } = await run(process.execPath, [CHAOS, ...args], { heartbeat: 'chaos' });
+  const [, passed = 0, all = 0] = /all invariants hold with (\d+) of (\d+) seeds/.exec(output) ?? [];
+  const failed = Math.max(Number(all) - Number(passed), code === 0 ? 0 : 1);
+  total.passed += Number(passed);
+  total.failed += failed;
+  process.stdout.write(`${output}\n`);
+  say(`${code === 0 ? '✓' : '✗'} chaos: ${passed} seeds passed, ${failed} failed (${since(start)})`);
 }
 
 async function buildAndTest(projects, filters) {

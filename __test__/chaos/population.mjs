@@ -43,13 +43,32 @@ export const STOCK = {
   ],
 };
 
+/** Thirds of the processes that make sense alone, each with the producers: what a small machine runs in a short time. */
+const PARTS = [
+  ['classic', 'static', 'mixed'],
+  ['cooperative', 'kip-848', 'transformers'],
+  ['answers', 'askers', 'assigned-askers', 'renewing'],
+];
+
+/**
+ * Who takes part in a run, by its settings: kafkajs's alone, all of ours, or the third of them that belongs to the seed.
+ *
+ * @param {import('./run.mjs').Run} run
+ */
+export function populationOf({ stock, part, seed, prefix }) {
+  if (stock) return named(STOCK, prefix);
+  const groups = PARTS[seed % PARTS.length];
+  const isPart = ({ group }) => !part || group === undefined || groups.includes(group);
+  return named({ ...OURS, processes: OURS.processes.filter(isPart) }, prefix);
+}
+
 /**
  * A population under names of its own, so that one cluster can have several runs.
  *
  * @param {typeof OURS} population
  * @param {string} prefix of all topics and groups
  */
-export function named({ topics, processes }, prefix) {
+function named({ topics, processes }, prefix) {
   const own = (name) => `${prefix}.${name}`;
   const groups = processes.filter(({ maxAttempts }) => maxAttempts !== undefined);
   const dead = groups.map(({ group }) => [deadLetters(own(group)), 1]);

@@ -7,7 +7,7 @@ import { expulsions } from './broker-log.mjs';
 import { judge } from './checker.mjs';
 import { Faults } from './faults.mjs';
 import { Timeline } from './history.mjs';
-import { deadLetters, MAX_ATTEMPTS, named, OURS, STOCK } from './population.mjs';
+import { deadLetters, MAX_ATTEMPTS, populationOf } from './population.mjs';
 import { readCommits, readLog } from './reading.mjs';
 import { now, Notes, Recorder } from './recorder.mjs';
 import { makeSchedule } from './schedule.mjs';
@@ -20,6 +20,7 @@ const DRAIN_MS = 90_000;
  * @property {number} seed
  * @property {number} minutes how long faults come
  * @property {boolean} stock kafkajs alone
+ * @property {boolean} part a third of the processes
  * @property {string} prefix of its topics and groups
  */
 
@@ -43,10 +44,10 @@ export function readRun(folder) {
  *   early, with an AbortError
  */
 export async function carryOut(run, { cluster, folder, say, signal }) {
-  const { seed, minutes, stock, prefix } = run;
+  const { seed, minutes, prefix } = run;
   const milliseconds = minutes * 60_000;
   const schedule = makeSchedule(seed, milliseconds);
-  const population = named(stock ? STOCK : OURS, prefix);
+  const population = populationOf(run);
   const recorder = new Recorder(folder, 'run');
   const admin = new Kafka({
     brokers: cluster.brokers,
@@ -104,7 +105,7 @@ export function judgeFolder(folder) {
   const run = readRun(folder);
   const { log, commits } = JSON.parse(readFileSync(join(folder, 'cluster.json'), 'utf8'));
   const history = { events: new Notes(folder).refresh(), log, commits };
-  const { processes } = named(run.stock ? STOCK : OURS, run.prefix);
+  const { processes } = populationOf(run);
   const violations = judge(history, {
     maxAttempts: MAX_ATTEMPTS,
     deadLetters,
