@@ -92,7 +92,7 @@ export class Faults {
     this.#names.set(kind.stem, number);
     const name = `${kind.stem}-${number}`;
     const { cluster, folder, seed, recorder } = this.#context;
-    const description = { slot: name, ...kind, name };
+    const description = { ...kind, slot: kind.slot ?? name, name };
     const member = await Member.start(description, { brokers: cluster.brokers, folder, seed, recorder });
     this.members.push(member);
     if (this.#isOver) await member.kill();
