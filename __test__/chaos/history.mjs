@@ -64,6 +64,8 @@
 
 /** A fault has effects for so long after it is over: connections are made anew, what has failed is tried again. */
 const AFTERMATH_MS = 5000;
+/** A coordinator throws a member out when it has not heard of it for so long. */
+const SESSION_MS = 10_000;
 /** What brokers and clients know of a topic that was made anew may be so old. */
 const STALE_MS = 5000;
 
@@ -128,6 +130,11 @@ export class Timeline {
     );
   }
 
+  /** Whether a group had thrown a process out between two times, or had not heard of it. */
+  wasExpelled(process, from, to) {
+    return this.faults(process, from, to).some(({ fault }) => fault === 'expelled');
+  }
+
   #allFaults() {
     const ends = new Map(this.of('recovered').map(({ number, at }) => [number, at + AFTERMATH_MS]));
     const processes = new Map();
@@ -137,7 +144,12 @@ export class Timeline {
       return Object.assign(event, { until: until ?? ends.get(number) ?? Number.POSITIVE_INFINITY });
     });
     const expelled = this.of('expelled').map(({ at, member }) => {
-      return { at, fault: 'expelled', target: processes.get(member), until: at + AFTERMATH_MS };
+      return {
+        at: at - SESSION_MS,
+        fault: 'expelled',
+        target: processes.get(member),
+        until: at + AFTERMATH_MS,
+      };
     });
     return [...told, ...expelled];
   }

@@ -12,9 +12,9 @@ const TARGET = fileURLToPath(new URL('../../target/chaos', import.meta.url));
 const PROPERTIES = {
   'group.min.session.timeout.ms': 1000,
   'group.consumer.min.session.timeout.ms': 1000,
-  'group.consumer.session.timeout.ms': 6000,
+  'group.consumer.session.timeout.ms': 10_000,
   'group.consumer.min.heartbeat.interval.ms': 500,
-  'group.consumer.heartbeat.interval.ms': 500,
+  'group.consumer.heartbeat.interval.ms': 1000,
 };
 
 /**

@@ -13,7 +13,8 @@ export function* check(timeline, { maxAttempts = 3, deadLetters = (group) => `${
     for (const [index, { group, begin, end }] of deliveries.entries()) {
       const by = [begin.process];
       const before = deliveries[index - 1];
-      if (before !== undefined && begin.attempt !== before.begin.attempt + 1) {
+      const isNext = before === undefined || begin.attempt === before.begin.attempt + 1;
+      if (!isNext && !timeline.wasExpelled(begin.process, before.begin.at, begin.at)) {
         yield {
           message: `${record}: attempt ${begin.attempt} followed attempt ${before.begin.attempt}`,
           shown: [before.begin, begin],

@@ -5,7 +5,7 @@ export const name = 'order and no gap';
 /**
  * Within an assignment records are begun in order, none is left out, and one comes again only after it has failed. A
  * member is not always told that a partition has been another's meanwhile: what lies between two records may have been
- * begun by others in between.
+ * begun by others in between, and one that the group has thrown out may be given the same partition again.
  */
 export function* check(timeline) {
   const assignments = groupBy(timeline.deliveries, ({ begin }) => assignmentName(begin));
@@ -17,6 +17,9 @@ export function* check(timeline) {
       const failed = before.end?.outcome === 'failed';
       const wanted = failed ? before.offset : log[places.get(before.offset) + 1]?.offset;
       if (now.offset === wanted || wasElsewhere(timeline, log, places, before, now)) continue;
+      // Back to what was committed, that is.
+      const { process, at } = now.begin;
+      if (now.offset <= before.offset && timeline.wasExpelled(process, before.begin.at, at)) continue;
       yield {
         message: `${partitionName(now)}: ${now.offset} came after ${before.offset}, where ${wanted ?? 'nothing'} was next`,
         shown: [...eventsOf(before), now.begin],

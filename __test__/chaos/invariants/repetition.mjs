@@ -32,7 +32,9 @@ export function repeated(timeline) {
 }
 
 function isExcused(timeline, first, again) {
-  if (assignmentName(first.begin) === assignmentName(again.begin)) return false;
+  const { process } = first.begin;
+  const isSame = assignmentName(first.begin) === assignmentName(again.begin);
+  if (isSame && !timeline.wasExpelled(process, first.end.at, again.begin.at)) return false;
   const until = Math.min(again.begin.at, first.end.at + COMMIT_MS);
-  return timeline.isTroubled(first.begin.process, first.end.at - COMMIT_MS, until);
+  return timeline.isTroubled(process, first.end.at - COMMIT_MS, until);
 }
