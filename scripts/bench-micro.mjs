@@ -6,13 +6,10 @@
 //   npm run bench:micro -- --quick   a few seconds: shows that it works, not how fast
 
 import { parseArgs } from 'node:util';
-import { hostTriple } from './lib/cargo.mjs';
+import { CORE, hostTriple } from './lib/cargo.mjs';
 import { Failure, main, run, say } from './lib/process.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
-
-/** Apart from the binding, whose build has another environment: each would undo the other. As benchmark.mjs does it. */
-const APART = ['--config', 'profile.release.package.nestjs-kafka-native.debug=1'];
 
 /** Of each part. Without a least time, Divan stops at 100 samples, which is too few beside other programs. */
 const USUAL = ['--min-time', '1'];
@@ -32,7 +29,7 @@ await main(import.meta.url, async (args) => {
 });
 
 async function measureCore(quick) {
-  const bench = ['bench', '--locked', '--target', await hostTriple(), ...APART, '--bench', 'micro'];
+  const bench = ['bench', '--locked', '--package', CORE, '--target', await hostTriple(), '--bench', 'micro'];
   say('Rust core: building …');
   const built = await run('cargo', [...bench, '--no-run'], { heartbeat: 'Rust core' });
   if (built.code !== 0) throw new Failure(`the build of the Rust core's benchmarks failed:\n${built.output}`);

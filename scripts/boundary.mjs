@@ -4,18 +4,26 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
-import { checkedProfile, TARGET } from './lib/cargo.mjs';
+import { checkedProfile, CORE, TARGET } from './lib/cargo.mjs';
 import { readIfThere, writeFile } from './lib/files.mjs';
 import { Failure, main, ROOT, run, say } from './lib/process.mjs';
 import { prepare } from './lib/setup.mjs';
 
 const FOLDER = 'lib/boundary';
 
-/** The files by name, as the crate's tests write them (src/boundary/typescript.rs). */
+/** The files by name, as the core's tests write them (crates/core/src/boundary/typescript.rs). */
 async function generate() {
   const folder = join(TARGET, 'boundary');
   rmSync(folder, { recursive: true, force: true });
-  const args = ['test', '--lib', ...(await checkedProfile()), '--', 'boundary::typescript'];
+  const args = [
+    'test',
+    '--package',
+    CORE,
+    '--lib',
+    ...(await checkedProfile()),
+    '--',
+    'boundary::typescript',
+  ];
   const { code, output } = await run('cargo', args, { heartbeat: FOLDER });
   if (code !== 0 || !existsSync(folder)) throw new Failure(`the crate's tests wrote nothing:\n${output}`);
   const options = await resolveConfig(join(ROOT, FOLDER, 'any.ts'));

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkedProfile, hostTriple, TARGET } from './lib/cargo.mjs';
+import { checkedProfile, TARGET } from './lib/cargo.mjs';
 import { readIfThere } from './lib/files.mjs';
 import { buildNative, GENERATED } from './lib/native.mjs';
 import { main, ROOT, run, runBin, say, since } from './lib/process.mjs';
@@ -28,7 +28,7 @@ const CHECKS = [
     run: () => runBin('prettier', ['--check', '.', '--log-level', 'warn']),
     fix: 'npm run format',
   },
-  { name: 'cargo fmt', run: () => run('cargo', ['fmt', '--check']), fix: 'npm run format' },
+  { name: 'cargo fmt', run: () => run('cargo', ['fmt', '--all', '--check']), fix: 'npm run format' },
   { name: 'oxlint', run: () => runBin('oxlint', ['--deny-warnings']), fix: 'npx oxlint --fix' },
   {
     name: 'which room of lib imports which',
@@ -87,22 +87,29 @@ const CARGO_CHECKS = [
     run: () => run(process.execPath, ['scripts/boundary.mjs', '--check']),
     fix: 'node scripts/boundary.mjs, and commit',
   },
-  { name: 'glibc 2.28 is enough for the binary', run: oldestGlibc },
   { name: 'publint and attw', run: packedPackage },
   {
     name: 'clippy',
     run: async () =>
-      run('cargo', ['clippy', '--all-targets', ...(await checkedProfile()), '--', '-D', 'warnings'], {
-        heartbeat: 'clippy',
-      }),
+      run(
+        'cargo',
+        ['clippy', '--workspace', '--all-targets', ...(await checkedProfile()), '--', '-D', 'warnings'],
+        {
+          heartbeat: 'clippy',
+        },
+      ),
   },
   {
     name: 'rustdoc',
     run: async () =>
-      run('cargo', ['doc', '--no-deps', '--document-private-items', ...(await checkedProfile())], {
-        env: { RUSTDOCFLAGS: '-D warnings' },
-        heartbeat: 'rustdoc',
-      }),
+      run(
+        'cargo',
+        ['doc', '--workspace', '--no-deps', '--document-private-items', ...(await checkedProfile())],
+        {
+          env: { RUSTDOCFLAGS: '-D warnings' },
+          heartbeat: 'rustdoc',
+        },
+      ),
   },
 ];
 
@@ -133,14 +140,6 @@ async function generated() {
     code: stale.length,
     output: stale.map((name) => `${name} differs from target/binding/release/${name}`).join('\n'),
   };
-}
-
-/** src/binding/glibc.rs says how. Only x86_64 has it: the others are published from a build on glibc 2.28. */
-async function oldestGlibc() {
-  if ((await hostTriple()) !== 'x86_64-unknown-linux-gnu') return { code: 0, output: '' };
-  const folder = await buildNative();
-  const binary = readdirSync(folder).find((name) => name.endsWith('.node'));
-  return run(process.execPath, ['scripts/glibc.mjs', '--most', '2.28', join(folder, binary)]);
 }
 
 /** What bundlers and compilers will say of the main package, as it is packed. */

@@ -47,7 +47,15 @@ await main(import.meta.url, async (args) => {
 async function rustTests(filters) {
   const start = performance.now();
   say('Rust tests: building …');
-  const args = ['test', '--tests', '--no-fail-fast', ...(await checkedProfile()), '--', ...filters];
+  const args = [
+    'test',
+    '--workspace',
+    '--tests',
+    '--no-fail-fast',
+    ...(await checkedProfile()),
+    '--',
+    ...filters,
+  ];
   const { code, output } = await run('cargo', args, { heartbeat: 'Rust tests' });
   const results = [...output.matchAll(/^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored;/gm)];
   const sum = (index) => results.reduce((count, result) => count + Number(result[index]), 0);

@@ -69,8 +69,8 @@ async function metadata() {
   return JSON.parse(stdout);
 }
 
-function notices({ packages, resolve }) {
-  const linked = linkedPackages(packages, resolve);
+function notices({ packages, workspace_members: own, resolve }) {
+  const linked = linkedPackages(packages, own, resolve);
   const libraries = BUNDLED.map((library) => bundledSection(library, packages));
   const groups = new Map();
   for (const section of [...linked.flatMap(crateSections), ...libraries, STANDARD_LIBRARY]) {
@@ -81,7 +81,7 @@ function notices({ packages, resolve }) {
 }
 
 /** The packages whose code is in the binary: reached by normal dependencies, but not through a proc macro. */
-function linkedPackages(packages, { nodes, root }) {
+function linkedPackages(packages, own, { nodes, root }) {
   const byId = new Map(packages.map((each) => [each.id, each]));
   const node = new Map(nodes.map((each) => [each.id, each]));
   const isMacro = (id) => byId.get(id).targets.some(({ kind }) => kind.includes('proc-macro'));
@@ -94,8 +94,8 @@ function linkedPackages(packages, { nodes, root }) {
     }
   };
   visit(root);
-  reached.delete(root);
-  return [...reached].map((id) => byId.get(id));
+  // Those of this repository are not a third party's.
+  return [...reached].map((id) => byId.get(id)).filter(({ id }) => !own.includes(id));
 }
 
 /** One section per licence text of a crate; of several licences to choose from, MIT is chosen. */

@@ -1,12 +1,16 @@
-//! The Rust core of nestjs-kafka-native.
+//! The Node-API binding of nestjs-kafka-native: classes that are handles, and the conversion of what they take and answer.
+//!
+//! What Kafka asks of a client is decided in `crates/core`; `crates/librdkafka` alone knows the driver.
 
-pub mod admin;
-pub mod assignor;
-pub mod binding;
-pub mod boundary;
-pub mod codec;
-pub mod consumer;
-pub mod error;
-pub mod network;
-pub mod producer;
-pub mod rpc;
+mod admin;
+mod admin_acls;
+mod admin_types;
+mod bearer;
+mod consumer;
+mod consumer_types;
+mod failure;
+mod mock;
+mod numbers;
+mod producer;
+mod runtime;
+mod signal;

@@ -10,7 +10,7 @@ const LARGE = '9007199254740993'; // 2^53 + 1: no number of JavaScript's
 const MOST = '9223372036854775807';
 const at = { topic: 't', partition: 0 };
 
-/** What the core packs of records without key, value and headers: see src/codec/incoming.rs. */
+/** What the core packs of records without key, value and headers: see crates/core/src/codec/incoming.rs. */
 function wideBatch(offsets: readonly bigint[], highWatermark: bigint): IncomingBatch {
   const [head, record] = [8, 12];
   const numbers = offsets.length * 2 + 2;

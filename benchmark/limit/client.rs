@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use nestjs_kafka_native::binding::librdkafka::RecordHeaders;
+use kafka_core::kafka::Header;
 use serde_json::{Value, json};
 
 use crate::kafka::{Bell, Receiver, Sender, header_number, payload};
@@ -83,11 +83,12 @@ impl Connected {
 
     fn request(&mut self, slot: u64, load: &mut Load) -> Outcome<()> {
         let id = slot.to_string();
-        let mut headers = RecordHeaders::default();
-        headers.push(CORRELATION_ID.as_bytes(), Some(id.as_bytes()));
-        headers.push(REPLY_TOPIC.as_bytes(), Some(self.reply_topic.as_bytes()));
-        headers.push(REPLY_PARTITION.as_bytes(), Some(b"0"));
+        let headers = [
+            Header { name: CORRELATION_ID.as_bytes(), value: Some(id.as_bytes()) },
+            Header { name: REPLY_TOPIC.as_bytes(), value: Some(self.reply_topic.as_bytes()) },
+            Header { name: REPLY_PARTITION.as_bytes(), value: Some(b"0") },
+        ];
         load.start(slot);
-        self.requests.send(&self.value, headers, slot)
+        self.requests.send(&self.value, &headers, slot)
     }
 }

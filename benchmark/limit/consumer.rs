@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use kafka_core::kafka::ConsumerRecord;
 use serde_json::{Value, json};
 
 use crate::kafka::{Bell, Receiver};

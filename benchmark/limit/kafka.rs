@@ -3,12 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use nestjs_kafka_native::assignor::{Join, JoinWatch};
-use nestjs_kafka_native::binding::librdkafka::{
-    Conf, EventKind, Handle, Message, OFFSET_BEGINNING, Partition, Queue, Record, RecordHeaders, Topic, Wake,
+use kafka_core::assignor::{Join, JoinWatch};
+use kafka_core::kafka::{
+    ConsumerClient, ConsumerRecord, ConsumerRecords, DeliveryReport, EventSource, Header, OFFSET_BEGINNING,
+    PartitionQueue as _, ProducerClient, ProducerRecord, TopicPartition, Wake,
 };
-use nestjs_kafka_native::network::Network;
-use rdkafka_sys::RD_KAFKA_EVENT_DR;
+use kafka_core::network::Network;
+use nestjs_kafka_native_librdkafka::{Conf, ConsumerHandle, Message, PartitionQueue, ProducerHandle, Topic};
 use serde_json::Value;
 
 use crate::{Outcome, number, text};
@@ -58,8 +59,7 @@ impl Wake for Bell {
 pub(crate) struct Sender {
     // The topic before its handle: it is dropped first.
     topic: Topic,
-    reports: Queue,
-    handle: Arc<Handle>,
+    handle: ProducerHandle,
     partitions: i32,
     next: i32,
 }
@@ -75,15 +75,14 @@ impl Sender {
             ("linger.ms", linger.as_str()),
             ("socket.nagle.disable", "true"),
         ])?;
-        let handle = Handle::producer(conf.with_events(RD_KAFKA_EVENT_DR), Arc::new(Network::new(false)))?;
-        let mut reports = handle.main_queue();
-        reports.on_ready(Arc::clone(bell) as Arc<dyn Wake>);
+        let handle = ProducerHandle::new(conf, Arc::new(Network::new(false)))?;
+        handle.on_event(Arc::clone(bell) as Arc<dyn Wake>);
         let partitions = number(argument, "partitions")? as i32;
-        Ok(Self { topic: handle.topic_handle(topic)?, reports, handle, partitions, next: 0 })
+        Ok(Self { topic: handle.topic(topic, None)?, handle, partitions, next: 0 })
     }
 
     /// Sends a record; its number comes back in the delivery report.
-    pub(crate) fn send(&mut self, value: &[u8], headers: RecordHeaders<'_>, id: u64) -> Outcome<()> {
+    pub(crate) fn send(&mut self, value: &[u8], headers: &[Header<'_>], id: u64) -> Outcome<()> {
         let partition = self.next;
         self.next = (self.next + 1) % self.partitions;
         self.send_to(partition, value, headers, id)
@@ -94,11 +93,11 @@ impl Sender {
         &self,
         partition: i32,
         value: &[u8],
-        headers: RecordHeaders<'_>,
+        headers: &[Header<'_>],
         id: u64,
     ) -> Outcome<()> {
-        let record = Record {
-            partition,
+        let record = ProducerRecord {
+            partition: Some(partition),
             key: None,
             value: Some(value),
             timestamp: None,
@@ -111,32 +110,27 @@ impl Sender {
 
     /// Calls `each` with the number of every record that was delivered since the last time.
     pub(crate) fn delivered(&self, mut each: impl FnMut(u64) -> Outcome<()>) -> Outcome<()> {
-        while let Some(event) = self.reports.poll(0) {
-            if !matches!(event.kind(), EventKind::Delivery) {
-                continue;
+        let mut result = Ok(());
+        let mut note = |report: DeliveryReport| {
+            if result.is_ok() {
+                result = if report.error == 0 {
+                    each(report.opaque)
+                } else {
+                    Err(format!("a record was not delivered: error {}", report.error).into())
+                };
             }
-            let mut result = Ok(());
-            event.delivery_reports(|report| {
-                if result.is_ok() {
-                    result = if report.error == 0 {
-                        each(report.opaque)
-                    } else {
-                        Err(format!("a record was not delivered: error {}", report.error).into())
-                    };
-                }
-            });
-            result?;
-        }
-        Ok(())
+        };
+        while self.handle.poll(&mut note).is_some() {}
+        result
     }
 }
 
 /// Reads all partitions of one topic from the beginning.
 pub(crate) struct Receiver {
-    queues: Vec<Queue>,
+    queues: Vec<PartitionQueue>,
     batch: usize,
     // After the queues, which belong to it.
-    _handle: Arc<Handle>,
+    _handle: ConsumerHandle,
 }
 
 /// Nothing here joins a group.
@@ -164,18 +158,17 @@ impl Receiver {
             ("fetch.queue.backoff.ms", "20"),
             ("socket.nagle.disable", "true"),
         ])?;
-        let handle = Handle::consumer(conf, Vec::new(), Arc::new(NoGroup), Arc::new(Network::new(false)))?;
+        let handle = ConsumerHandle::new(conf, Vec::new(), Arc::new(NoGroup), Arc::new(Network::new(false)))?;
         let partitions = number(argument, "partitions")? as i32;
         let queues = (0..partitions)
             .map(|partition| {
-                let mut queue = handle.partition_queue(topic, partition)?;
-                queue.stop_forwarding();
+                let queue = handle.partition_queue(topic, partition)?;
                 queue.on_ready(Arc::clone(bell) as Arc<dyn Wake>);
                 Ok(queue)
             })
             .collect::<Outcome<Vec<_>>>()?;
         let beginnings: Vec<_> =
-            (0..partitions).map(|partition| Partition::at(topic, partition, OFFSET_BEGINNING)).collect();
+            (0..partitions).map(|partition| TopicPartition::at(topic, partition, OFFSET_BEGINNING)).collect();
         handle.assign(&beginnings)?;
         Ok(Self { queues, batch: BATCH, _handle: handle })
     }

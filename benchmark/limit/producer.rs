@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use nestjs_kafka_native::binding::librdkafka::RecordHeaders;
 use serde_json::{Value, json};
 
 use crate::kafka::{Bell, Sender, payload};
@@ -84,7 +83,7 @@ impl Connected {
         undelivered[slot as usize] = self.batch_length;
         load.start(slot);
         for _ in 0..self.batch_length {
-            self.events.send(&self.value, RecordHeaders::default(), slot)?;
+            self.events.send(&self.value, &[], slot)?;
         }
         Ok(())
     }

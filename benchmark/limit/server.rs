@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nestjs_kafka_native::binding::librdkafka::{RecordHeaders, Wake};
+use kafka_core::kafka::{ConsumerRecord, Header, Wake};
 use serde_json::{Value, json};
 
 use crate::kafka::{Bell, Receiver, Sender, header_number};
@@ -87,10 +87,11 @@ impl Shared {
                 let partition =
                     header_number(request, REPLY_PARTITION).ok_or("a request lacks its reply partition")?;
                 let text = id.to_string();
-                let mut headers = RecordHeaders::default();
-                headers.push(CORRELATION_ID.as_bytes(), Some(text.as_bytes()));
-                headers.push(IS_DISPOSED.as_bytes(), Some(&[0]));
-                replies.send_to(partition as i32, request.value().unwrap_or_default(), headers, id)?;
+                let headers = [
+                    Header { name: CORRELATION_ID.as_bytes(), value: Some(text.as_bytes()) },
+                    Header { name: IS_DISPOSED.as_bytes(), value: Some(&[0]) },
+                ];
+                replies.send_to(partition as i32, request.value().unwrap_or_default(), &headers, id)?;
                 self.handled.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             })?;

@@ -1,4 +1,4 @@
-// Generated from src/boundary/events.rs by scripts/boundary.mjs: change it there.
+// Generated from crates/core/src/boundary/events.rs by scripts/boundary.mjs: change it there.
 
 /** What a consumer tells JavaScript. */
 export type ConsumerEvent = ClientEvent | GroupEvent;

@@ -1,4 +1,4 @@
-// Generated from src/codec/incoming.rs by scripts/boundary.mjs: change it there.
+// Generated from crates/core/src/codec/incoming.rs by scripts/boundary.mjs: change it there.
 
 /** The value's kind starts at this bit of the flags (the key's at 0). */
 export const VALUE_SHIFT = 3;

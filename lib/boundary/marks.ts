@@ -1,4 +1,4 @@
-// Generated from src/codec/marks.rs by scripts/boundary.mjs: change it there.
+// Generated from crates/core/src/codec/marks.rs by scripts/boundary.mjs: change it there.
 
 /** Mark flag: the partition may go on to the next record. */
 export const ADVANCE = 1;

@@ -1,4 +1,4 @@
-// Generated from src/codec/outgoing.rs by scripts/boundary.mjs: change it there.
+// Generated from crates/core/src/codec/outgoing.rs by scripts/boundary.mjs: change it there.
 
 /** A record of a `send`, `emit` or `emitBatch`. */
 export const SEND = 1;

@@ -1,4 +1,4 @@
-// Generated from src/codec/payload.rs by scripts/boundary.mjs: change it there.
+// Generated from crates/core/src/codec/payload.rs by scripts/boundary.mjs: change it there.
 
 /** The field is null. */
 export const NULL = 0;

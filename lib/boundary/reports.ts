@@ -1,4 +1,4 @@
-// Generated from src/producer/reports.rs by scripts/boundary.mjs: change it there.
+// Generated from crates/core/src/producer/reports.rs by scripts/boundary.mjs: change it there.
 
 /** A send is complete. */
 export const SENT = 1;

@@ -39,7 +39,7 @@ const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Arra
 export type HandOver = (words: Uint32Array, wordCount: number, bytes: Uint8Array, byteCount: number) => void;
 
 /**
- * Writes entries into the two buffers of `src/codec/outgoing.rs`. It only writes: nothing in it calls the application, so no entry
+ * Writes entries into the two buffers of `crates/core/src/codec/outgoing.rs`. It only writes: nothing in it calls the application, so no entry
  * begins within another one, and none is handed over before it is whole.
  */
 export class Encoder {

@@ -23,7 +23,7 @@ export type ReadField = string | Uint8Array | null;
  */
 export type ReadFields = (ReadField | number | bigint | undefined)[];
 
-/** Partition that stands for "the partitioner chooses": as an unsigned number the one of `src/codec/outgoing.rs`. */
+/** Partition that stands for "the partitioner chooses": as an unsigned number the one of `crates/core/src/codec/outgoing.rs`. */
 const NO_PARTITION = -1;
 /** Places in {@link ReadFields} of what a record has before its headers. */
 export const PARTITION = 0;

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hostTriple, TARGET } from './cargo.mjs';
+import { hostTriple, LIBRDKAFKA, TARGET } from './cargo.mjs';
 import { prepareLibrdkafka } from './librdkafka.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -141,30 +141,13 @@ function isDependency(path) {
   return !/nestjs[-_]kafka[-_]native/.test(path.slice(TARGET.length));
 }
 
-/**
- * Builds the program of the limit beside the binding, from the same librdkafka.
- *
- * With debug information, which costs nothing at run time, this crate and its build script are built apart from those
- * of the binding. Otherwise each would undo the other, because the two builds differ in their environments.
- */
+/** Builds the program of the limit, an example of the crate that has librdkafka: from the same one as the binding. */
 async function buildLimit({ progress, signal }) {
   progress('building the program of the limit');
   await prepareLibrdkafka();
-  const version = await execute('rustc', ['-vV'], { cwd: ROOT, signal });
-  const [, target] = /^host: (.+)$/m.exec(version);
-  const apart = ['--config', 'profile.release.package.nestjs-kafka-native.debug=1'];
-  const build = [
-    'build',
-    '--locked',
-    '--release',
-    '--quiet',
-    '--target',
-    target,
-    ...apart,
-    '--example',
-    'limit',
-  ];
-  await execute('cargo', build, { cwd: ROOT, signal });
+  const target = await hostTriple();
+  const build = ['build', '--locked', '--release', '--quiet', '--target', target];
+  await execute('cargo', [...build, '--package', LIBRDKAFKA, '--example', 'limit'], { cwd: ROOT, signal });
   return join(ROOT, 'target', target, 'release/examples/limit');
 }
 

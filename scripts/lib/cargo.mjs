@@ -1,9 +1,9 @@
 // How cargo is called, so that all its calls share what takes minutes.
 //
 // librdkafka and OpenSSL are compiled once per target and profile: two minutes and more. `napi build` always names
-// the target, so clippy, the tests and rustdoc name it too, and all use the release profile. This crate alone gets
-// debug assertions and overflow checks there, and less optimisation (15 s instead of 22 until its tests have run).
-// They make it, and only it, a build of its own, whose build script is not run again each time `napi build`, with
+// the target, so clippy, the tests and rustdoc name it too, and all use the release profile. The crates of this
+// repository alone get debug assertions and overflow checks there, and less optimisation (15 s instead of 22 until their
+// tests have run). They make these, and only these, builds of their own, whose build script is not run again each time `napi build`, with
 // its own environment, was called in between.
 
 import { join } from 'node:path';
@@ -17,13 +17,17 @@ export async function hostTriple() {
   return triple;
 }
 
-/** Options of `cargo clippy`, `cargo test` and `cargo doc`. */
+/** The crates of this repository: what Node.js loads, what decides, and the driver. */
+export const CORE = 'nestjs-kafka-native-core';
+export const LIBRDKAFKA = 'nestjs-kafka-native-librdkafka';
+const CRATES = ['nestjs-kafka-native', CORE, LIBRDKAFKA];
+
+/** Options of `cargo clippy`, `cargo test` and `cargo doc`, which are to be told which crates, too. */
 export async function checkedProfile() {
   const settings = ['debug-assertions=true', 'overflow-checks=true', 'opt-level=1', 'codegen-units=16'];
-  const checks = settings.flatMap((setting) => [
-    '--config',
-    `profile.release.package.nestjs-kafka-native.${setting}`,
-  ]);
+  const checks = CRATES.flatMap((crate) =>
+    settings.flatMap((setting) => ['--config', `profile.release.package.${crate}.${setting}`]),
+  );
   return ['--locked', '--release', '--target', await hostTriple(), ...checks];
 }
 

@@ -1,4 +1,4 @@
-// A packed batch as the core hands it over, in the layout of src/codec/incoming.rs: one run, no keys, ASCII only.
+// A packed batch as the core hands it over, in the layout of crates/core/src/codec/incoming.rs: one run, no keys, ASCII only.
 
 import {
   HEAD_WORDS,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use nestjs_kafka_native::rpc::correlation::{CorrelationTable, PREFIX_LENGTH};
+use nestjs_kafka_native_core::rpc::correlation::{CorrelationTable, PREFIX_LENGTH};
 
 const PENDING: [u32; 2] = [1, MANY];
 const MANY: u32 = 10_000;

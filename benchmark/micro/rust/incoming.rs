@@ -2,7 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use nestjs_kafka_native::codec::incoming::{BatchBuilder, IncomingRecord, Origin, REQUEST};
+use nestjs_kafka_native_core::codec::incoming::{BatchBuilder, IncomingRecord, Origin, REQUEST};
 
 use crate::sample::{self, HEADERS};
 use crate::{BATCHES, RECORDS};

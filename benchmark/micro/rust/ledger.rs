@@ -2,8 +2,8 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use nestjs_kafka_native::consumer::ledger::Ledger;
-use nestjs_kafka_native::rpc::reply::ReplyAddress;
+use nestjs_kafka_native_core::consumer::ledger::Ledger;
+use nestjs_kafka_native_core::rpc::reply::ReplyAddress;
 
 use crate::sample::VALUE_BYTES;
 use crate::{BATCHES, RECORDS};

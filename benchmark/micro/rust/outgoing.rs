@@ -2,7 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use nestjs_kafka_native::codec::outgoing::{
+use nestjs_kafka_native_core::codec::outgoing::{
     NO_PARTITION, NULL_LENGTH, Outgoing, REPLY, REPLY_DISPOSED, REQUEST, Reader, SEND,
 };
 

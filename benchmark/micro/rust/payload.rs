@@ -2,7 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use nestjs_kafka_native::codec::payload::classify;
+use nestjs_kafka_native_core::codec::payload::classify;
 
 use crate::{RECORDS, sample};
 

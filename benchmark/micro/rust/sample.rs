@@ -1,6 +1,6 @@
 //! The records that are measured with: JSON of 200 bytes, and the headers that a request of NestJS's clients carries.
 
-use nestjs_kafka_native::rpc::headers::{CORRELATION_ID, REPLY_PARTITION, REPLY_TOPIC};
+use nestjs_kafka_native_core::rpc::headers::{CORRELATION_ID, REPLY_PARTITION, REPLY_TOPIC};
 
 /// Bytes of a value.
 pub(crate) const VALUE_BYTES: usize = 200;

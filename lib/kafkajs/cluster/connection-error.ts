@@ -15,7 +15,7 @@ const LAST_WORD = 250;
 /** OpenSSL's words when a certificate is refused. librdkafka's code is then `_SSL`, or `_TRANSPORT` where the handshake took one step. */
 const VERIFICATION = /certificate verify failed/;
 
-/** What librdkafka's log says when a certificate is refused (src/binding/librdkafka/certificate.rs). */
+/** What librdkafka's log says when a certificate is refused (crates/librdkafka/src/certificate.rs). */
 const REFUSED_CERTIFICATE = /Certificate \(subject=(.*), issuer=.*\) verification callback failed: (.*)$/;
 
 /**

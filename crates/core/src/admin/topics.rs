@@ -1,0 +1,174 @@
+//! Which topics exist, and creating those that are missing.
+//!
+//! kafkajs creates a missing topic by asking for its metadata; a librdkafka consumer never does. So topics
+//! are created here before they are subscribed to.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{blocking, millis};
+use crate::error::{
+    CODE_AUTHENTICATION, CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_TOPIC_ALREADY_EXISTS,
+    CODE_TOPIC_AUTHORIZATION_FAILED, CODE_UNKNOWN_TOPIC, Error, Result,
+};
+use crate::kafka::{Client, Metadata, Outcome, PartitionMetadata, Scope, TopicPartition};
+
+/// Pause between two looks at a topic whose leaders are being elected.
+const ELECTION_PAUSE: Duration = Duration::from_millis(25);
+
+/// What became of the topics asked for.
+#[derive(Debug, Default)]
+pub struct Ensured {
+    /// Topics that do not exist and were not created, each with the reason.
+    pub missing: Vec<(String, String)>,
+    /// Topics that were created.
+    pub created: Vec<String>,
+    /// Topics that exist already, each with the number of its partitions.
+    pub existing: Vec<(String, usize)>,
+}
+
+/// Asks for metadata without blocking the runtime.
+pub async fn metadata<C: Client>(
+    client: Arc<C>,
+    topic: Option<String>,
+    timeout: Duration,
+) -> Result<Metadata> {
+    let timeout_ms = millis(timeout);
+    blocking("fetch metadata", move || {
+        let scope = topic.as_deref().map_or(Scope::Everything, Scope::Topic);
+        client.metadata(scope, timeout_ms)
+    })
+    .await
+}
+
+/// The offsets of timestamps, or of the beginning or the end, of partitions.
+pub async fn offsets<C: Client>(
+    client: Arc<C>,
+    partitions: Vec<TopicPartition>,
+    timeout: Duration,
+) -> Result<Vec<TopicPartition>> {
+    const OPERATION: &str = "list offsets";
+    let timeout_ms = millis(timeout);
+    let found = blocking(OPERATION, move || client.resolve_offsets(&partitions, timeout_ms)).await?;
+    match found.iter().find(|p| p.error != 0) {
+        Some(failed) => Err(Error::new(OPERATION, failed.error, C::describe(failed.error))),
+        None => Ok(found),
+    }
+}
+
+/// Whether any broker answers. Refused credentials are told at once; the thread that asks then waits on for its time.
+pub async fn ping<C: Client>(client: Arc<C>, timeout: Duration) -> Result<()> {
+    const OPERATION: &str = "connect";
+    let timeout_ms = millis(timeout);
+    let asked = Arc::clone(&client);
+    tokio::select! {
+        answered = blocking(OPERATION, move || asked.metadata(Scope::Brokers, timeout_ms).map(drop)) => answered,
+        reason = client.connection().refused() => Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
+        // The request goes on alone until its time is over; a promise that waits for it would keep the process alive.
+        () = client.connection().closing() => Err(Error::closed(OPERATION)),
+    }
+}
+
+/// Makes sure that topics exist and have leaders, creating missing ones if `create` says so. A topic that this client may
+/// not know of is an error: nothing tells whether it exists.
+pub async fn ensure<C: Client>(
+    client: Arc<C>,
+    topics: Vec<String>,
+    create: bool,
+    timeout: Duration,
+) -> Result<Ensured> {
+    let deadline = Instant::now() + timeout;
+    let mut ensured = Ensured::default();
+    let mut absent = Vec::new();
+    for topic in &topics {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let metadata = metadata(Arc::clone(&client), Some(topic.clone()), left).await?;
+        if metadata.topics.iter().any(|found| found.error == CODE_TOPIC_AUTHORIZATION_FAILED) {
+            return Err(Error::new(
+                "subscribe",
+                CODE_TOPIC_AUTHORIZATION_FAILED,
+                format!("the broker does not let this client know of topic {topic}"),
+            ));
+        }
+        let partitions = metadata.topics.iter().filter(|t| t.error == 0).map(|t| t.partitions.len()).sum();
+        if partitions == 0 {
+            absent.push(topic.clone());
+        } else {
+            ensured.existing.push((topic.clone(), partitions));
+        }
+    }
+    if absent.is_empty() {
+        return Ok(ensured);
+    }
+    if !create {
+        let reason = || "it does not exist, and allowAutoTopicCreation is false".to_owned();
+        ensured.missing = absent.into_iter().map(|topic| (topic, reason())).collect();
+        return Ok(ensured);
+    }
+    let outcomes = {
+        let (client, absent) = (Arc::clone(&client), absent.clone());
+        let left = millis(deadline.saturating_duration_since(Instant::now()));
+        blocking("create topics", move || client.create_topics(&absent, left)).await?
+    };
+    for topic in absent {
+        let failure =
+            outcomes.iter().find(|o| o.name == topic && o.error != 0 && o.error != CODE_TOPIC_ALREADY_EXISTS);
+        if let Some(Outcome { message, .. }) = failure {
+            ensured.missing.push((topic, format!("creating it failed: {message}")));
+        } else {
+            await_leaders(&client, &topic, deadline).await?;
+            ensured.created.push(topic);
+        }
+    }
+    Ok(ensured)
+}
+
+/// A topic's partitions, once all of them have leaders. Asking for them creates the topic where both the handle
+/// and the broker allow it; `create` says whether to wait for that.
+pub async fn partitions<C: Client>(
+    client: Arc<C>,
+    topic: String,
+    create: bool,
+    timeout: Duration,
+) -> Result<Vec<PartitionMetadata>> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now()).max(ELECTION_PAUSE);
+        let metadata = metadata(Arc::clone(&client), Some(topic.clone()), left).await?;
+        let late = deadline <= Instant::now();
+        if let Some(found) = metadata.topics.into_iter().next() {
+            if found.error == 0 && (found.has_leaders() || (late && !found.partitions.is_empty())) {
+                return Ok(found.partitions);
+            }
+            let waits = match found.error {
+                0 | CODE_LEADER_NOT_AVAILABLE => true,
+                CODE_UNKNOWN_TOPIC => create,
+                _ => false,
+            };
+            if !waits || (late && found.error != 0) {
+                return Err(Error::new("choose a partition", found.error, C::describe(found.error)));
+            }
+        }
+        if late {
+            let text = format!("topic {topic} has no partitions in time");
+            return Err(Error::new("choose a partition", CODE_TIMED_OUT, text));
+        }
+        tokio::time::sleep(ELECTION_PAUSE).await;
+    }
+}
+
+/// The broker answers a creation before the partitions have leaders.
+async fn await_leaders<C: Client>(client: &Arc<C>, topic: &str, deadline: Instant) -> Result<()> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let text = format!("topic {topic} was created, but has no leaders in time");
+            return Err(Error::new("create topics", CODE_TIMED_OUT, text));
+        }
+        let metadata = metadata(Arc::clone(client), Some(topic.to_owned()), left).await?;
+        if metadata.topics.iter().all(|t| t.error == 0 && t.has_leaders()) {
+            return Ok(());
+        }
+        tokio::time::sleep(ELECTION_PAUSE).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! What wakes the poll thread: commands, queues that turned non-empty, and progress of handled records.
+//!
+//! librdkafka's threads wake it while they hold a queue's lock, so the lock here is held for moments only
+//! and never while anything else is called.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::assignor::{GivenPartitions, Join};
+use crate::error::Result;
+use crate::kafka::{TopicPartition, Wake};
+
+/// Something the poll thread is asked to do.
+pub enum Command {
+    /// Join the group for these topics.
+    Subscribe(Vec<TopicSubscription>, oneshot::Sender<Result<()>>),
+    /// Read these partitions, without a group.
+    Assign(Vec<TopicPartition>, oneshot::Sender<Result<()>>),
+    /// Commit these offsets now.
+    Commit(Vec<TopicPartition>, oneshot::Sender<Result<()>>),
+    /// Move the position of an assigned partition; records handed out before are void.
+    Seek(TopicPartition),
+    /// A reply to one of this slot's records is lost: its partition goes on from the first record that is not done.
+    StartOver(u32),
+    /// The log of an assigned partition does not have the offset that it is read at.
+    OutOfRange {
+        /// The slot that is read.
+        slot: u32,
+        /// The offset.
+        offset: i64,
+    },
+    /// This member leads the group, and JavaScript is to divide its partitions.
+    Divide(Join),
+    /// JavaScript has divided them.
+    Divided {
+        /// What the question was numbered with.
+        division: u32,
+        /// Who gets what, by member id, or why nobody gets anything.
+        decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
+    },
+    /// Drain, commit, leave the group and stop.
+    Close {
+        /// Time for running handlers to finish.
+        drain: Duration,
+        /// Told when the thread is about to end.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// A topic to subscribe to.
+#[derive(Debug, Clone)]
+pub struct TopicSubscription {
+    /// Name.
+    pub topic: String,
+    /// Where to start without a committed offset: at the first record, or after the last.
+    pub from_beginning: bool,
+    /// How many partitions it had when this consumer first met it, 0 when it did not exist: those beyond are new.
+    pub partitions: Option<i32>,
+}
+
+#[derive(Default)]
+struct State {
+    commands: VecDeque<Command>,
+    awake: bool,
+    closed: bool,
+}
+
+/// The mailbox of one poll thread.
+#[derive(Default)]
+pub struct Inbox {
+    state: Mutex<State>,
+    condition: Condvar,
+}
+
+impl Inbox {
+    fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state);
+        if !std::mem::replace(&mut state.awake, true) {
+            self.condition.notify_one();
+        }
+        result
+    }
+
+    /// Adds a command. After [`Inbox::close`] it is dropped, which tells those who wait for its answer.
+    pub fn send(&self, command: Command) {
+        self.with(|state| {
+            if !state.closed {
+                state.commands.push_back(command);
+            }
+        });
+    }
+
+    /// The thread ends: what it did not get to, and all that follows, is dropped.
+    pub fn close(&self) {
+        self.with(|state| {
+            state.closed = true;
+            state.commands.clear();
+        });
+    }
+
+    /// Makes the thread look at its state again.
+    pub fn nudge(&self) {
+        self.with(|_| ());
+    }
+
+    /// Whether a close is asked for within this time: what blocks the thread should give way to it.
+    #[must_use]
+    pub fn close_comes_within(&self, timeout: Duration) -> bool {
+        let waits = |state: &State| state.commands.iter().any(|c| matches!(c, Command::Close { .. }));
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self
+            .condition
+            .wait_timeout_while(state, timeout, |state| !waits(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        waits(&state)
+    }
+
+    /// Sleeps until something arrives or the time is up, and takes the commands that are there, in order.
+    pub fn wait(&self, timeout: Duration) -> VecDeque<Command> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) = self
+            .condition
+            .wait_timeout_while(state, timeout, |state| !state.awake)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.awake = false;
+        std::mem::take(&mut state.commands)
+    }
+}
+
+/// Wakes the thread for the consumer's control queue.
+pub struct ControlWaker(pub Arc<Inbox>);
+
+impl Wake for ControlWaker {
+    fn wake(&self) {
+        self.0.nudge();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_too_late_is_told() {
+        let inbox = Inbox::default();
+        let (done, mut early) = oneshot::channel();
+        inbox.send(Command::Commit(Vec::new(), done));
+        assert!(early.try_recv().is_err_and(|e| e == oneshot::error::TryRecvError::Empty));
+        inbox.close();
+        assert!(early.blocking_recv().is_err());
+        let (done, late) = oneshot::channel();
+        inbox.send(Command::Commit(Vec::new(), done));
+        assert!(late.blocking_recv().is_err());
+    }
+
+    #[test]
+    fn a_close_is_seen_before_it_is_taken_up() {
+        let inbox = Inbox::default();
+        assert!(!inbox.close_comes_within(Duration::from_millis(1)));
+        let (done, _closed) = oneshot::channel();
+        inbox.send(Command::Close { drain: Duration::ZERO, done });
+        assert!(inbox.close_comes_within(Duration::ZERO));
+        assert_eq!(inbox.wait(Duration::ZERO).len(), 1);
+        assert!(!inbox.close_comes_within(Duration::ZERO));
+    }
+}

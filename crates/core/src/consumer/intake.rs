@@ -1,0 +1,220 @@
+//! Takes records out of the partitions' queues, on whichever thread is free for it.
+//!
+//! While JavaScript has nothing of this consumer's to do, a queue that turns non-empty calls it directly, and it packs
+//! the records itself: nobody else has to wake up first. While it is busy, the poll thread packs the next batch beside
+//! it. Both take from the queues under one lock, and JavaScript takes only when it has been handed all that the poll
+//! thread has packed, so records keep their order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use super::inbox::{Command, Inbox};
+use super::pull::{Positions, Puller};
+use super::slots::Slots;
+use super::{Mode, Sink};
+use crate::kafka::{ConsumerClient, TopicPartition, Wake};
+
+/// The queues of a consumer and what is packed from them.
+pub struct Intake<C: ConsumerClient> {
+    slots: Arc<Slots>,
+    inbox: Arc<Inbox>,
+    mode: Arc<Mode>,
+    ready: Mutex<Ready>,
+    open: Mutex<Option<Open<C>>>,
+}
+
+/// What there is to take.
+#[derive(Default)]
+struct Ready {
+    /// Slots whose queues may have records.
+    slots: HashSet<u32>,
+    /// JavaScript has been called and has not come yet.
+    called: bool,
+    /// The replies that were taken last were all for others: JavaScript is not called before there is one for it.
+    /// Clients that share a reply partition would otherwise wake one another's JavaScript for each reply.
+    fruitless: bool,
+}
+
+/// What is needed to take it; given up when the consumer ends.
+pub(super) struct Open<C: ConsumerClient> {
+    pub(super) client: Arc<C>,
+    pub(super) queues: HashMap<u32, C::Queue>,
+    pub(super) sink: Arc<dyn Sink>,
+    puller: Puller,
+}
+
+impl<C: ConsumerClient> Intake<C> {
+    /// Without any queue yet.
+    pub(super) fn new(
+        client: Arc<C>,
+        slots: Arc<Slots>,
+        inbox: Arc<Inbox>,
+        mode: Arc<Mode>,
+        sink: Arc<dyn Sink>,
+    ) -> Self {
+        let open = Open { client, queues: HashMap::new(), sink, puller: Puller::default() };
+        Self { slots, inbox, mode, ready: Mutex::default(), open: Mutex::new(Some(open)) }
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Open<C>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes these slots' queues on, of which JavaScript must have been told before: it drops what it does not know.
+    pub(super) fn add(&self, queues: Vec<(u32, C::Queue)>) {
+        let slots: Vec<u32> = queues.iter().map(|(slot, _)| *slot).collect();
+        if let Some(open) = &mut *self.open() {
+            open.queues.extend(queues);
+        }
+        // What came before found no queue.
+        self.ready().slots.extend(slots);
+        self.inbox.nudge();
+    }
+
+    /// Nothing more is taken of these slots.
+    pub(super) fn remove(&self, slots: &[u32]) {
+        let gone: Vec<_> = match &mut *self.open() {
+            Some(open) => slots.iter().map(|slot| open.queues.remove(slot)).collect(),
+            None => Vec::new(),
+        };
+        // Outside of the lock: a queue's end waits for whoever is just filling it.
+        drop(gone);
+    }
+
+    /// Where reply partitions have been read to, to be looked at or changed.
+    pub(super) fn positions<R>(&self, with: impl FnOnce(&mut Positions) -> R) -> Option<R> {
+        self.open().as_mut().map(|open| with(&mut open.puller.positions))
+    }
+
+    /// How far a reply partition has been read: the offset to go on at.
+    #[must_use]
+    pub fn reply_position(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.positions(|all| all.get(&(topic.to_owned(), partition)).copied()).flatten()
+    }
+
+    /// Calls `with` at a moment at which nobody is taking records.
+    pub(super) fn while_nothing_is_taken(&self, with: impl FnOnce(&Open<C>)) {
+        if let Some(open) = &*self.open() {
+            with(open);
+        }
+    }
+
+    /// Nothing more is taken at all.
+    pub(super) fn close(&self) -> Option<Open<C>> {
+        self.open().take()
+    }
+
+    /// Takes what is ready, on the poll thread.
+    pub(super) fn pull(&self) {
+        // Even with nothing ready: what JavaScript is taking out at this moment has been taken when this returns.
+        let mut open = self.open();
+        let Some(open) = &mut *open else { return };
+        let ready = std::mem::take(&mut self.ready().slots);
+        for batch in self.take(open, &ready) {
+            open.sink.batch(batch);
+        }
+    }
+
+    /// Takes what is ready, on JavaScript's thread, which was called for it. Leaves it to the poll thread where that
+    /// is at it already. Never waits.
+    pub fn pull_for_javascript(&self) -> Option<Vec<u8>> {
+        let mut open = match self.open.try_lock() {
+            Ok(open) => Some(open),
+            Err(TryLockError::Poisoned(open)) => Some(open.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        let open = open.as_deref_mut().and_then(Option::as_mut).filter(|open| open.sink.is_idle());
+        let ready = {
+            let mut ready = self.ready();
+            ready.called = false;
+            if ready.slots.is_empty() {
+                return None;
+            }
+            if open.is_some() { std::mem::take(&mut ready.slots) } else { HashSet::new() }
+        };
+        let Some(open) = open else {
+            self.inbox.nudge();
+            return None;
+        };
+        let mut batches = self.take(open, &ready).into_iter();
+        let first = batches.next();
+        for batch in batches {
+            open.sink.batch(batch);
+        }
+        first
+    }
+
+    /// The backlog of JavaScript is no longer what keeps the consumer from taking more.
+    pub fn go_on(&self) {
+        self.inbox.nudge();
+    }
+
+    fn take(&self, open: &mut Open<C>, ready: &HashSet<u32>) -> Vec<Vec<u8>> {
+        if ready.is_empty() {
+            return Vec::new();
+        }
+        let Open { client, queues, sink, puller } = open;
+        let left = match &*self.mode {
+            Mode::Records => puller.records(ready, queues, &self.slots, &**sink),
+            Mode::Replies { requests, assigner } => {
+                let left = puller.replies(ready, queues, &self.slots, requests, &**sink);
+                // Only of the reply partitions: a member reads on until it hears that a partition has moved, and what
+                // it commits then, a stock member that has the partition by now would skip at its next rebalance.
+                let own = |p: &&TopicPartition| assigner.reply_partition(&p.topic) == Some(p.partition);
+                client.store_offsets(&left.read.iter().filter(own).cloned().collect::<Vec<_>>());
+                left
+            }
+        };
+        {
+            let mut ready = self.ready();
+            ready.slots.extend(left.slots);
+            if !left.read.is_empty() {
+                ready.fruitless = left.batches.is_empty();
+            }
+        }
+        for (slot, offset) in left.out_of_range {
+            self.inbox.send(Command::OutOfRange { slot, offset });
+        }
+        if left.again {
+            self.inbox.nudge();
+        }
+        left.batches
+    }
+
+    /// A queue has turned non-empty.
+    fn turned_ready(&self, slot: u32, sink: &dyn Sink) {
+        let idle = sink.is_idle() && self.slots.held() == 0;
+        let call = {
+            let mut ready = self.ready();
+            ready.slots.insert(slot);
+            if ready.called {
+                return;
+            }
+            ready.called = idle && !ready.fruitless;
+            ready.called
+        };
+        if call {
+            sink.call();
+        } else {
+            self.inbox.nudge();
+        }
+    }
+}
+
+/// Wakes whoever is to take a partition's records.
+pub(super) struct SlotWaker<C: ConsumerClient> {
+    pub(super) intake: Arc<Intake<C>>,
+    pub(super) sink: Arc<dyn Sink>,
+    /// The slot that the queue belongs to.
+    pub(super) slot: u32,
+}
+
+impl<C: ConsumerClient> Wake for SlotWaker<C> {
+    fn wake(&self) {
+        self.intake.turned_ready(self.slot, &*self.sink);
+    }
+}

@@ -1,0 +1,71 @@
+//! The consumers of this process that have joined groups, so that the offsets in a transaction can be tied to the member
+//! that has read them (KIP-447).
+//!
+//! One list for each loaded binary: of two copies of the package in a process, neither finds the other's consumers, and
+//! treats their groups as those of another process.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// A consumer that has joined its group.
+struct Member<C> {
+    number: u32,
+    group: String,
+    client: Weak<C>,
+}
+
+/// The consumers that have joined groups.
+pub struct Members<C> {
+    members: Mutex<Vec<Member<C>>>,
+    next_number: AtomicU32,
+}
+
+impl<C> Default for Members<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C> Members<C> {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { members: Mutex::new(Vec::new()), next_number: AtomicU32::new(1) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Member<C>>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that no other consumer of this process has.
+    pub fn new_number(&self) -> u32 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The consumer with this number joins a group. Forgotten when it is closed.
+    pub fn joins(&self, number: u32, group: &str, client: &Arc<C>) {
+        let mut members = self.lock();
+        members.retain(|member| member.number != number && member.client.strong_count() > 0);
+        members.push(Member { number, group: group.to_owned(), client: Arc::downgrade(client) });
+    }
+
+    /// Those that have joined a group and are not closed.
+    #[must_use]
+    pub fn of_group(&self, group: &str) -> Vec<Arc<C>> {
+        self.find(|member| member.group == group)
+    }
+
+    /// The one with this number, if it has joined a group and is not closed.
+    #[must_use]
+    pub fn with_number(&self, number: u32) -> Option<Arc<C>> {
+        self.find(|member| member.number == number).pop()
+    }
+
+    fn find(&self, wanted: impl Fn(&Member<C>) -> bool) -> Vec<Arc<C>> {
+        self.lock()
+            .iter()
+            .filter(|member| wanted(member))
+            .filter_map(|member| member.client.upgrade())
+            .collect()
+    }
+}

@@ -1,0 +1,247 @@
+//! The consumer: a poll thread that serves the group, hands records out in packed batches, commits what is
+//! done, and keeps polling whatever JavaScript is doing.
+//!
+//! Every assigned partition has a queue of its own. What JavaScript has no room for stays in that queue,
+//! where librdkafka bounds it in bytes, and librdkafka stops fetching that partition alone: a slow handler
+//! neither grows the process nor holds other partitions up, and the thread stays free to answer rebalances.
+
+mod commits;
+pub mod inbox;
+pub mod intake;
+pub mod join_trouble;
+pub mod ledger;
+pub mod members;
+pub mod membership;
+mod poll_loop;
+mod positions;
+mod pull;
+mod rebalance;
+pub mod redeliveries;
+pub mod slots;
+mod starts;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::assignor::{GivenPartitions, NestReplyPartitionAssigner};
+use crate::boundary::events::ConsumerEvent;
+use crate::error::{Error, Result};
+use crate::kafka::{Client, ConsumerClient, TopicPartition};
+use crate::network::Network;
+use crate::rpc::requests::Requests;
+use inbox::{Command, Inbox, TopicSubscription};
+use intake::Intake;
+use membership::Membership;
+use slots::{AutoCommit, Slots};
+
+pub use poll_loop::PollLoop;
+
+/// No more replies are taken while JavaScript has more bytes than this to read. (Records are bounded by their
+/// partitions' credit.)
+pub const MOST_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
+
+/// Receives what there is for JavaScript, on any thread; must not block.
+pub trait Sink: Send + Sync {
+    /// Has JavaScript come and take records ([`Intake::pull_for_javascript`]).
+    fn call(&self);
+    /// Whether JavaScript has been handed all batches and events.
+    fn is_idle(&self) -> bool;
+    /// A packed batch (see `codec::incoming`).
+    fn batch(&self, packed: Vec<u8>);
+    /// Something that happened.
+    fn event(&self, event: ConsumerEvent);
+    /// Bytes of batches that JavaScript has not taken yet. The inbox is nudged when they fall to [`MOST_BACKLOG_BYTES`].
+    fn backlog(&self) -> usize;
+}
+
+/// What the consumer does with records.
+pub enum Mode {
+    /// Hands all of them out, tracks them and commits what is done.
+    Records,
+    /// Hands out the replies to pending requests and drops everything else.
+    Replies {
+        /// The pending requests.
+        requests: Arc<Requests>,
+        /// Knows which partition of each reply topic is this client's.
+        assigner: Arc<NestReplyPartitionAssigner>,
+    },
+}
+
+/// How a consumer behaves.
+pub struct Settings {
+    /// Records or replies.
+    pub mode: Arc<Mode>,
+    /// Hears of the group.
+    pub membership: Arc<Membership>,
+    /// The consumer's requests.
+    pub network: Arc<Network>,
+    /// Whether somebody wants to know of commits.
+    pub commits_watched: Arc<AtomicBool>,
+    /// How long JavaScript may take to divide the group's partitions.
+    pub division_timeout: Duration,
+    /// Commits that nobody asks for.
+    pub auto_commit: AutoCommit,
+    /// Also commit at this interval.
+    pub auto_commit_interval: Option<Duration>,
+    /// How long running handlers may take when partitions are given up.
+    pub drain_timeout: Duration,
+    /// How long the first join may fail; for ever without.
+    pub join_timeout: Option<Duration>,
+    /// How long the group waits for its members in a rebalance.
+    pub rebalance_timeout: Duration,
+    /// How long it may take to find out, or to change, where a partition is read from.
+    pub positions_timeout: Duration,
+}
+
+/// A running consumer.
+pub struct Consumer<C: ConsumerClient> {
+    /// Given up when closing, so that the poll thread is the last owner and destroys the client: destroying
+    /// waits for the client library's threads, which JavaScript's thread must not.
+    client: Mutex<Option<Arc<C>>>,
+    inbox: Arc<Inbox>,
+    slots: Arc<Slots>,
+    membership: Arc<Membership>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl<C: ConsumerClient> Consumer<C> {
+    /// Starts the poll thread of a fresh client.
+    pub fn start(
+        client: Arc<C>,
+        settings: Settings,
+        sink: Arc<dyn Sink>,
+        connect: impl FnOnce(Arc<Intake<C>>),
+    ) -> Result<Self> {
+        let membership = Arc::clone(&settings.membership);
+        let inbox = Arc::clone(membership.inbox());
+        let slots = Arc::new(Slots::new(Arc::clone(&inbox), settings.auto_commit));
+        if let Mode::Replies { requests, .. } = &*settings.mode {
+            requests.connect(Arc::clone(&inbox));
+        }
+        let intake = Arc::new(Intake::new(
+            Arc::clone(&client),
+            Arc::clone(&slots),
+            Arc::clone(&inbox),
+            Arc::clone(&settings.mode),
+            Arc::clone(&sink),
+        ));
+        connect(Arc::clone(&intake));
+        let poll_loop = PollLoop::new(
+            Arc::clone(&client),
+            Arc::clone(&inbox),
+            Arc::clone(&slots),
+            intake,
+            settings,
+            sink,
+        );
+        let thread = std::thread::Builder::new()
+            .name("kafka-consumer".into())
+            .spawn(move || poll_loop.run())
+            .map_err(|e| Error::state("start the consumer", format!("no thread: {e}")))?;
+        Ok(Self {
+            client: Mutex::new(Some(client)),
+            inbox,
+            slots,
+            membership,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The consumer's client, until closed.
+    pub fn consumer_client(&self) -> Result<Arc<C>> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        client.clone().ok_or_else(|| Error::closed("use the consumer"))
+    }
+
+    /// The client, for requests that do not concern the poll thread.
+    pub fn client(&self) -> Result<Arc<C::Client>> {
+        Ok(Arc::clone(self.consumer_client()?.client()))
+    }
+
+    fn release_client(&self) {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(client) = client {
+            client.client().connection().note_closing();
+        }
+    }
+
+    /// The slots, for the producer that sends this consumer's replies.
+    #[must_use]
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
+    }
+
+    /// Joins the group for these topics. The assignment follows as an event.
+    pub async fn subscribe(&self, topics: Vec<TopicSubscription>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(Command::Subscribe(topics, done));
+        answer.await.unwrap_or_else(|_| Err(Error::closed("subscribe")))
+    }
+
+    /// Reads these partitions without a group: they are assigned at once.
+    pub async fn assign(&self, partitions: Vec<TopicPartition>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(Command::Assign(partitions, done));
+        answer.await.unwrap_or_else(|_| Err(Error::closed("assign partitions")))
+    }
+
+    /// Commits offsets and waits for the broker's answer.
+    pub async fn commit(&self, offsets: Vec<TopicPartition>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(Command::Commit(offsets, done));
+        answer.await.unwrap_or_else(|_| Err(Error::closed("commit offsets")))
+    }
+
+    /// What the member says of itself, from its next join on, to a leader that assigns by the strategy of this name,
+    /// which must be one that decides in JavaScript.
+    pub fn set_member_metadata(&self, protocol: &str, metadata: Vec<u8>) -> Result<()> {
+        let assignor = self.membership.deferred(protocol).ok_or_else(|| {
+            Error::state("set member metadata", format!("there is no assigner {protocol:?}"))
+        })?;
+        assignor.set_metadata(metadata);
+        Ok(())
+    }
+
+    /// Answers the event `divide`.
+    pub fn divided(
+        &self,
+        division: u32,
+        decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
+    ) {
+        self.inbox.send(Command::Divided { division, decision });
+    }
+
+    /// Moves a position.
+    pub fn seek(&self, partition: TopicPartition) {
+        self.inbox.send(Command::Seek(partition));
+    }
+
+    /// Has the partition of a slot start over, after [`slots::LostReply::start_over`].
+    pub fn start_over(&self, slot: u32) {
+        self.inbox.send(Command::StartOver(slot));
+    }
+
+    /// Drains, commits, leaves the group and waits for the thread to end. A second call returns at once.
+    pub async fn close(&self, drain: Duration) {
+        self.release_client();
+        let (done, closed) = oneshot::channel();
+        self.inbox.send(Command::Close { drain, done });
+        // An error means that the thread had ended before.
+        let _ = closed.await;
+    }
+}
+
+impl<C: ConsumerClient> Drop for Consumer<C> {
+    fn drop(&mut self) {
+        // The thread ends by itself; JavaScript's thread must not wait for it here.
+        self.release_client();
+        let (done, _) = oneshot::channel();
+        self.inbox.send(Command::Close { drain: Duration::ZERO, done });
+        drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}

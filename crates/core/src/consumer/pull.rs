@@ -1,0 +1,263 @@
+//! From the partitions' queues into packed batches.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::slots::{Delivered, Slots};
+use super::{MOST_BACKLOG_BYTES, Sink};
+use crate::boundary::events::ClientEvent;
+use crate::codec::incoming::{
+    BatchBuilder, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
+};
+use crate::error::CODE_AUTO_OFFSET_RESET;
+use crate::kafka::{ConsumerRecord, ConsumerRecords, PartitionQueue, TopicPartition};
+use crate::rpc::headers;
+use crate::rpc::reply::{ReplyAddress, parse_partition};
+use crate::rpc::requests::Requests;
+
+/// A batch is sent when it has so many bytes; more would only add latency.
+const BATCH_BYTES: usize = 512 * 1024;
+/// Most replies taken from one queue at once.
+const REPLIES_AT_ONCE: usize = 1024;
+
+/// How far reply partitions have been read: topic and partition, and the offset to go on at.
+pub(super) type Positions = HashMap<(String, i32), i64>;
+
+/// Packs records; keeps its buffers and the reply positions between calls.
+#[derive(Default)]
+pub(super) struct Puller {
+    builder: BatchBuilder,
+    /// That of the last request: the next one mostly has the same.
+    reply_topic: Option<Arc<str>>,
+    /// Where the next assignment of a reply partition goes on.
+    pub(super) positions: Positions,
+    batches: Vec<Vec<u8>>,
+}
+
+/// What came of a round.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Packed records, in order.
+    pub(super) batches: Vec<Vec<u8>>,
+    /// Slots whose queues may have more.
+    pub(super) slots: Vec<u32>,
+    /// Whether another round should follow at once.
+    pub(super) again: bool,
+    /// Slots that are read at an offset that the log does not have, and that offset.
+    pub(super) out_of_range: Vec<(u32, i64)>,
+    /// Replies: how far partitions have been read.
+    pub(super) read: Vec<TopicPartition>,
+}
+
+impl Puller {
+    /// Hands out records of the ready slots, as far as their credit goes.
+    pub(super) fn records<Q: PartitionQueue>(
+        &mut self,
+        ready: &HashSet<u32>,
+        queues: &HashMap<u32, Q>,
+        slots: &Slots,
+        sink: &dyn Sink,
+    ) -> Left {
+        let mut left = Left::default();
+        for &slot in ready {
+            let Some(queue) = queues.get(&slot) else { continue };
+            let credit = slots.take_credit(slot);
+            if credit == 0 {
+                left.slots.push(slot);
+                continue;
+            }
+            let messages = queue.consume(credit);
+            if messages.len() == credit {
+                left.slots.push(slot);
+                left.again = true;
+            }
+            let mut records = Vec::with_capacity(messages.len());
+            let mut addresses = Vec::with_capacity(messages.len());
+            for message in messages.iter() {
+                if message.error() == 0 {
+                    let address = reply_address(&message, &mut self.reply_topic, sink);
+                    let flags = if address.is_some() { REQUEST } else { 0 };
+                    addresses.push(address);
+                    records.push((message, flags));
+                } else if message.error() == CODE_AUTO_OFFSET_RESET {
+                    left.out_of_range.push((slot, message.offset()));
+                } else {
+                    report(&message, sink);
+                }
+            }
+            let delivered = records.iter().zip(addresses).map(|((message, _), reply)| Delivered {
+                offset: message.offset(),
+                bytes: size(message),
+                reply,
+            });
+            let Some(first) = slots.deliver(slot, delivered) else { continue };
+            let origin = records.first().map_or(Origin::UNKNOWN, |(message, _)| Origin {
+                high_watermark: queue.high_watermark(),
+                broker: message.broker(),
+            });
+            for (index, (message, flags)) in records.iter().enumerate() {
+                let sequence = first.wrapping_add(index as u32);
+                self.push(message, slot, sequence, *flags, (0, 0), origin);
+                if self.builder.byte_len() >= BATCH_BYTES {
+                    self.flush();
+                }
+            }
+        }
+        self.flush();
+        left.batches = std::mem::take(&mut self.batches);
+        left
+    }
+
+    /// Hands out the replies that somebody waits for.
+    pub(super) fn replies<Q: PartitionQueue>(
+        &mut self,
+        ready: &HashSet<u32>,
+        queues: &HashMap<u32, Q>,
+        slots: &Slots,
+        requests: &Requests,
+        sink: &dyn Sink,
+    ) -> Left {
+        let mut left = Left::default();
+        let now = Instant::now();
+        for &slot in ready {
+            let Some(queue) = queues.get(&slot) else { continue };
+            if sink.backlog() > MOST_BACKLOG_BYTES {
+                left.slots.push(slot);
+                continue;
+            }
+            let messages = queue.consume(REPLIES_AT_ONCE);
+            if messages.len() == REPLIES_AT_ONCE {
+                left.slots.push(slot);
+                left.again = true;
+            }
+            let mut last = None;
+            for message in messages.iter() {
+                if message.error() != 0 {
+                    report(&message, sink);
+                    continue;
+                }
+                last = Some(message.offset());
+                let Some((flags, request)) = match_reply(&message, requests, now) else { continue };
+                self.push(&message, slot, 0, flags, request, Origin::UNKNOWN);
+                if self.builder.byte_len() >= BATCH_BYTES {
+                    self.flush();
+                }
+            }
+            if let Some(offset) = last
+                && let Some((topic, partition)) = slots.partition_of(slot)
+            {
+                left.read.push(TopicPartition::at(&*topic, partition, offset + 1));
+                self.positions.insert((topic.to_string(), partition), offset + 1);
+            }
+        }
+        self.flush();
+        left.batches = std::mem::take(&mut self.batches);
+        left
+    }
+
+    fn flush(&mut self) {
+        if !self.builder.is_empty() {
+            self.batches.push(self.builder.finish());
+        }
+    }
+
+    fn push<'a>(
+        &mut self,
+        message: &impl ConsumerRecord<'a>,
+        slot: u32,
+        sequence: u32,
+        flags: u32,
+        request: (u32, u32),
+        origin: Origin,
+    ) {
+        let (timestamp, appended) = message.timestamp();
+        let record = IncomingRecord {
+            slot,
+            sequence,
+            offset: message.offset(),
+            timestamp,
+            key: message.key(),
+            value: message.value(),
+            flags: if appended { flags | LOG_APPEND_TIME } else { flags },
+            request_slot: request.0,
+            request_generation: request.1,
+            origin,
+        };
+        self.builder.push(&record, message.headers());
+    }
+}
+
+fn size<'a>(message: &impl ConsumerRecord<'a>) -> usize {
+    let fields = message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len);
+    fields + message.headers().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum::<usize>()
+}
+
+/// The return address, if the record carries one. As stock, a record without a correlation id or without a
+/// reply topic (or with an empty one) is an event; the last of repeated headers counts.
+fn reply_address<'a>(
+    message: &impl ConsumerRecord<'a>,
+    last_topic: &mut Option<Arc<str>>,
+    sink: &dyn Sink,
+) -> Option<ReplyAddress> {
+    let (mut correlation_id, mut topic, mut partition) = (None, None, None);
+    for (name, value) in message.headers() {
+        match name {
+            headers::CORRELATION_ID => correlation_id = value,
+            headers::REPLY_TOPIC => topic = value,
+            headers::REPLY_PARTITION => partition = value,
+            _ => {}
+        }
+    }
+    let correlation_id = correlation_id.filter(|v| !v.is_empty())?;
+    let topic = topic.filter(|v| !v.is_empty())?;
+    let partition = match partition.map(parse_partition) {
+        None => None,
+        Some(Ok(partition)) => Some(partition),
+        Some(Err(reason)) => {
+            let place = format!("{} [{}] offset {}", message.topic(), message.partition(), message.offset());
+            let text =
+                format!("request at {place}: header kafka_replyPartition: {reason}; the partitioner chooses");
+            sink.event(ClientEvent::warning("REPLY", text).into());
+            None
+        }
+    };
+    let topic = match last_topic {
+        Some(last) if last.as_bytes() == topic => Arc::clone(last),
+        _ => Arc::clone(last_topic.insert(String::from_utf8_lossy(topic).into())),
+    };
+    Some(ReplyAddress { topic, partition, correlation_id: correlation_id.into() })
+}
+
+/// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.
+fn match_reply<'a>(
+    message: &impl ConsumerRecord<'a>,
+    requests: &Requests,
+    now: Instant,
+) -> Option<(u32, (u32, u32))> {
+    let (mut id, mut flags) = (None, 0);
+    for (name, value) in message.headers() {
+        match name {
+            headers::CORRELATION_ID => id = value,
+            headers::NEST_ERR => flags |= REPLY_ERROR,
+            headers::NEST_IS_DISPOSED => flags |= REPLY_DISPOSED,
+            _ => {}
+        }
+    }
+    let mut table = requests.lock();
+    let request = table.find(id?)?;
+    let last = flags & (REPLY_ERROR | REPLY_DISPOSED) != 0;
+    table.replied(request.0, request.1, last, now);
+    Some((flags, request))
+}
+
+fn report<'a>(message: &impl ConsumerRecord<'a>, sink: &dyn Sink) {
+    let event = ClientEvent::Error {
+        code: message.error(),
+        message: message.error_text(),
+        fatal: false,
+        topic: Some(message.topic()),
+        partition: Some(message.partition()),
+    };
+    sink.event(event.into());
+}

@@ -1,0 +1,403 @@
+//! Tests of the slots.
+use super::*;
+use crate::consumer::redeliveries::Cause;
+use proptest::prelude::*;
+use smallvec::SmallVec;
+use std::time::Instant;
+
+fn slots(threshold: Option<usize>) -> Slots {
+    Slots::new(Arc::default(), AutoCommit { enabled: true, threshold })
+}
+
+fn deliver(slots: &Slots, slot: u32, offsets: std::ops::Range<i64>) -> u32 {
+    let records = offsets.map(|offset| Delivered { offset, bytes: 1, reply: None });
+    slots.deliver(slot, records).unwrap_or_default()
+}
+
+const DONE: u32 = ADVANCE | FINISHED;
+
+fn mark(slots: &Slots, slot: u32, sequence: u32, flags: u32) {
+    slots.settle(MarkWords { slot, sequence, count: 1, flags, replies: 0 });
+}
+
+fn release(slots: &Slots, slot: u32) {
+    slots.settle(MarkWords { slot, sequence: 0, count: 0, flags: RELEASED, replies: 0 });
+}
+
+fn offsets(committed: &[TopicPartition]) -> Vec<(i32, i64)> {
+    let mut offsets: Vec<_> = committed.iter().map(|p| (p.partition, p.offset)).collect();
+    offsets.sort_unstable();
+    offsets
+}
+
+#[test]
+fn a_drained_batch_a_threshold_and_a_failure_make_commits_due() {
+    let slots = slots(Some(3));
+    let slot = slots.open("t".into(), 0, 10);
+    let first = deliver(&slots, slot, 10..20);
+    mark(&slots, slot, first, DONE);
+    assert!(slots.take_uncommitted(false).is_empty(), "nothing is due");
+    mark(&slots, slot, first + 1, COMMIT);
+    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 11)], "asked for");
+    (1..4).for_each(|n| mark(&slots, slot, first + n, DONE));
+    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 14)], "threshold");
+    mark(&slots, slot, first + 4, DONE);
+    assert!(slots.take_uncommitted(false).is_empty());
+    (5..10).for_each(|n| mark(&slots, slot, first + n, DONE));
+    let last = slots.take_uncommitted(false);
+    assert_eq!(offsets(&last), [(0, 20)], "drained");
+    slots.commit_failed(&last);
+    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 20)], "again");
+    assert!(slots.take_uncommitted(true).is_empty());
+}
+
+#[test]
+fn one_mark_stands_for_all_records_up_to_it() {
+    let slots = slots(None);
+    let slot = slots.open("t".into(), 0, -1);
+    let first = deliver(&slots, slot, 0..MAX_RECORDS as i64);
+    assert_eq!(slots.take_credit(slot), 0);
+    mark(&slots, slot, first + 2, DONE | THROUGH);
+    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 3)]);
+    mark(&slots, slot, first + 1, DONE | THROUGH);
+    assert!(slots.take_uncommitted(true).is_empty(), "they are done");
+    mark(&slots, slot, first + MAX_RECORDS as u32, DONE | THROUGH);
+    assert!(slots.take_uncommitted(true).is_empty(), "a record that was not handed out is none");
+    mark(&slots, slot, first + MAX_RECORDS as u32 - 1, DONE | THROUGH);
+    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, MAX_RECORDS as i64)], "drained");
+    assert_eq!(slots.take_credit(slot), MAX_RECORDS, "the credit is back");
+}
+
+#[test]
+fn marks_of_an_assignment_that_is_gone_meet_no_other() {
+    let (earlier, later) = (slots(None), slots(None));
+    let old = earlier.open("t".into(), 0, -1);
+    let sequence = deliver(&earlier, old, 0..5);
+    let new = later.open("t".into(), 0, -1);
+    deliver(&later, new, 0..5);
+    mark(&later, old, sequence, DONE);
+    release(&later, old);
+    assert_ne!(old, new);
+    assert!(later.take_uncommitted(true).is_empty());
+}
+
+#[test]
+fn only_what_is_wanted_back_is_drained_and_streams_are_waited_for() {
+    let slots = slots(None);
+    let [a, b] = [0, 1].map(|partition| slots.open("t".into(), partition, -1));
+    let first = deliver(&slots, a, 0..2);
+    mark(&slots, a, first, ADVANCE);
+    assert_eq!(slots.start_revoking(Some(&[TopicPartition::at("t", 0, 0)])), [a]);
+    assert!(slots.take_credit(a) == 0 && slots.take_credit(b) > 0);
+    assert!(!slots.at_rest(), "not released");
+    release(&slots, a);
+    assert!(!slots.at_rest(), "it streams its replies");
+    mark(&slots, a, first, FINISHED);
+    assert!(slots.at_rest(), "what was not begun is not waited for");
+    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 1)]);
+}
+
+proptest! {
+    /// Whatever is settled in whatever order: nothing is committed past a record that is not done, and
+    /// nothing is forgotten once all are.
+    #[test]
+    fn commits_never_skip(order in Just((0..40_u32).collect::<Vec<_>>()).prop_shuffle(), take in any::<u64>()) {
+        let slots = slots(None);
+        let slot = slots.open("t".into(), 0, -1);
+        let first = deliver(&slots, slot, 0..40);
+        let mut done = [false; 40];
+        let mut committed = 0;
+        for (step, n) in order.into_iter().enumerate() {
+            mark(&slots, slot, first.wrapping_add(n), DONE);
+            done[n as usize] = true;
+            let below = done.iter().take_while(|d| **d).count() as i64;
+            for p in slots.take_uncommitted(take >> step & 1 == 1) {
+                prop_assert!(p.offset == below && p.offset > committed);
+                committed = p.offset;
+            }
+        }
+        slots.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
+        prop_assert_eq!(committed, 40);
+    }
+}
+
+fn address() -> ReplyAddress {
+    ReplyAddress { topic: "r".into(), partition: Some(0), correlation_id: SmallVec::new() }
+}
+
+/// Hands out requests.
+fn request(slots: &Slots, slot: u32, offsets: std::ops::Range<i64>) -> u32 {
+    let records = offsets.map(|offset| Delivered { offset, bytes: 1, reply: Some(address()) });
+    slots.deliver(slot, records).unwrap_or_default()
+}
+
+#[test]
+fn a_reply_that_has_yet_to_leave_is_waited_for() {
+    let slots = slots(None);
+    let slot = slots.open("t".into(), 0, -1);
+    let first = request(&slots, slot, 0..1);
+    slots.start_revoking(None);
+    slots.settle(MarkWords { slot, sequence: first, count: 1, flags: DONE, replies: 1 });
+    release(&slots, slot);
+    assert!(!slots.at_rest(), "the mark was faster than the reply");
+    assert!(slots.send_reply(slot, first).is_some());
+    assert!(!slots.at_rest());
+    slots.reply_acknowledged(slot, first);
+    assert!(slots.at_rest());
+    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 1)]);
+}
+
+#[test]
+fn a_partition_starts_over_for_a_lost_reply_where_that_helps() {
+    let slots = slots(None);
+    let slot = slots.open("t".into(), 0, -1);
+    let first = request(&slots, slot, 10..14);
+    slots.settle(MarkWords { slot, sequence: first, count: 4, flags: DONE, replies: 1 });
+    (0..4).for_each(|n| assert!(slots.send_reply(slot, first + n).is_some()));
+    slots.reply_acknowledged(slot, first);
+    let lost = |n, cause| slots.reply_lost(slot, first + n, cause, Instant::now()).unwrap();
+    let LostReply { offset, comes_again, .. } = lost(1, None);
+    assert_eq!((offset, comes_again), (11, false), "nothing helps");
+    let LostReply { comes_again, start_over, .. } = lost(3, Some(Cause::Full));
+    assert!(comes_again);
+    assert_eq!(start_over, Some(1));
+    let LostReply { comes_again, start_over, .. } = lost(2, Some(Cause::Unknown));
+    assert_eq!((comes_again, start_over), (true, None), "it starts over already");
+    assert_eq!(slots.first_unfinished(slot), Some(TopicPartition::at("t", 0, 12)));
+    assert_eq!(slots.take_credit(slot), 0, "until then nothing more is handed out");
+    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 12)]);
+    slots.start_revoking(None);
+    release(&slots, slot);
+    assert!(slots.at_rest(), "who gets the partition next handles them again");
+    assert_eq!(slots.first_unfinished(slot), None);
+    assert_eq!(slots.reply_lost(slot + 1, first, None, Instant::now()), None, "the slot is gone");
+}
+
+/// What can happen to a partition and its records, whatever the number stands for.
+#[derive(Debug, Clone)]
+enum Step {
+    /// More records are handed out.
+    Deliver(u8),
+    /// The lane goes on.
+    Advance(u8),
+    /// A handler writes a reply, which has yet to leave.
+    Reply(u8),
+    /// Nothing more comes of a handler.
+    Finish(u8),
+    /// A handler fails: what was handled before is to be committed, the record stays.
+    Fail(u8),
+    /// A reply leaves, is acknowledged, or lost.
+    Send(u8),
+    Acknowledge(u8),
+    Lose(u8, bool),
+    /// The position moves back, or the partition is given up and comes back where the group left it; what is
+    /// told of the old slot comes late.
+    Seek(u8),
+    Reassign,
+    /// Commits what is due, or everything; the broker may refuse.
+    Commit {
+        all: bool,
+        refused: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1u8..40).prop_map(Step::Deliver),
+        3 => any::<u8>().prop_map(Step::Advance),
+        4 => any::<u8>().prop_map(Step::Reply),
+        6 => any::<u8>().prop_map(Step::Finish),
+        1 => any::<u8>().prop_map(Step::Fail),
+        4 => any::<u8>().prop_map(Step::Send),
+        5 => any::<u8>().prop_map(Step::Acknowledge),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(n, helps)| Step::Lose(n, helps)),
+        1 => any::<u8>().prop_map(Step::Seek),
+        1 => Just(Step::Reassign),
+        2 => (any::<bool>(), any::<bool>()).prop_map(|(all, refused)| Step::Commit { all, refused }),
+    ]
+}
+
+/// A record of one assignment, as a plain model remembers it.
+#[derive(Default)]
+struct Modelled {
+    offset: i64,
+    advanced: bool,
+    written: u32,
+    finished: bool,
+    sent: u32,
+    acknowledged: u32,
+    given_back: bool,
+}
+
+impl Modelled {
+    fn is_done(&self) -> bool {
+        self.finished && self.acknowledged == self.written && !self.given_back
+    }
+
+    fn is_held(&self) -> bool {
+        !self.advanced && !self.finished && !self.given_back
+    }
+}
+
+/// A partition in a test: its slot, and the model of it.
+struct Partitioned {
+    slots: Slots,
+    slot: u32,
+    old: Vec<(u32, u32)>,
+    records: Vec<Modelled>,
+    next: i64,
+    /// By offset, over all assignments.
+    done: Vec<bool>,
+}
+
+impl Partitioned {
+    fn new() -> Self {
+        let slots = slots(None);
+        let slot = slots.open("t".into(), 0, -1);
+        Self { slots, slot, old: Vec::new(), records: Vec::new(), next: 0, done: Vec::new() }
+    }
+
+    fn deliver(&mut self, count: i64) {
+        let offsets = self.next..self.next + count;
+        assert_eq!(request(&self.slots, self.slot, offsets.clone()) as usize, self.records.len());
+        self.records.extend(offsets.map(|offset| Modelled { offset, ..Modelled::default() }));
+        self.next += count;
+        self.done.resize(self.done.len().max(self.next as usize), false);
+    }
+
+    fn start_at(&mut self, offset: i64, committed: i64) {
+        self.slots.close(self.slot);
+        self.old.push((self.slot, self.records.len() as u32));
+        self.slot = self.slots.open("t".into(), 0, committed);
+        self.records.clear();
+        self.next = offset;
+    }
+
+    /// What is told of slots that are gone, long after.
+    fn tell_late(&self) {
+        for &(slot, records) in &self.old {
+            for sequence in 0..records {
+                assert_eq!(self.slots.send_reply(slot, sequence), None);
+                self.slots.reply_acknowledged(slot, sequence);
+                assert_eq!(self.slots.reply_lost(slot, sequence, Some(Cause::Full), Instant::now()), None);
+                mark(&self.slots, slot, sequence, DONE);
+            }
+            release(&self.slots, slot);
+        }
+    }
+
+    /// Offsets of the partition that are done without a gap.
+    fn done_below(&self) -> i64 {
+        self.done.iter().take_while(|done| **done).count() as i64
+    }
+
+    fn first_undone(&self) -> i64 {
+        self.records.iter().find(|record| !record.is_done()).map_or(self.next, |record| record.offset)
+    }
+
+    fn check(&mut self) {
+        for record in self.records.iter().filter(|record| record.is_done()) {
+            self.done[record.offset as usize] = true;
+        }
+        let held = self.records.iter().filter(|record| record.is_held()).count();
+        assert_eq!(self.slots.held(), held, "what JavaScript holds");
+        let given_back = self.records.iter().any(|record| record.given_back);
+        let may_take = !given_back && held <= MAX_RECORDS / 2;
+        assert_eq!(self.slots.take_credit(self.slot) > 0, may_take, "credit with {held} in hand");
+    }
+}
+
+proptest! {
+    /// Handled, answered, lost, sought, revoked and redelivered in any interleaving: no commit passes a record that was
+    /// never finished with its replies acknowledged, the credit is what JavaScript does not hold, and in the end
+    /// everything is committed and all credit is back.
+    #[test]
+    fn no_commit_passes_an_unfinished_record_and_no_credit_is_lost(steps in prop::collection::vec(step(), 0..300)) {
+        let mut p = Partitioned::new();
+        let mut committed = 0_i64;
+        for step in steps {
+            let len = p.records.len();
+            let slot = p.slot;
+            let pick = |n: u8| (len > 0).then(|| n as usize % len);
+            match step {
+                Step::Deliver(count) => p.deliver(i64::from(count)),
+                Step::Advance(n) => if let Some(i) = pick(n) {
+                    p.records[i].advanced = true;
+                    mark(&p.slots, slot, i as u32, ADVANCE);
+                },
+                Step::Reply(n) => if let Some(i) = pick(n) && !p.records[i].finished {
+                    p.records[i].written += 1;
+                },
+                Step::Finish(n) => if let Some(i) = pick(n) {
+                    let record = &mut p.records[i];
+                    (record.finished, record.advanced) = (true, true);
+                    let replies = record.written;
+                    p.slots.settle(MarkWords { slot, sequence: i as u32, count: 1, flags: DONE, replies });
+                },
+                Step::Fail(n) => if let Some(i) = pick(n) {
+                    mark(&p.slots, slot, i as u32, COMMIT);
+                },
+                Step::Send(n) => if let Some(i) = pick(n) && p.records[i].sent < p.records[i].written {
+                    p.records[i].sent += 1;
+                    let goes_out = p.slots.send_reply(slot, i as u32).is_some();
+                    prop_assert_eq!(goes_out, !p.records[i].given_back);
+                },
+                Step::Acknowledge(n) => if let Some(i) = pick(n) && p.records[i].acknowledged < p.records[i].sent {
+                    p.records[i].acknowledged += 1;
+                    p.slots.reply_acknowledged(slot, i as u32);
+                },
+                Step::Lose(n, helps) => if let Some(i) = pick(n) && p.records[i].acknowledged < p.records[i].sent {
+                    let cause = helps.then_some(Cause::Full);
+                    let lost = p.slots.reply_lost(slot, i as u32, cause, Instant::now());
+                    prop_assert_eq!(lost.is_none(), p.records[i].given_back);
+                    match lost {
+                        Some(LostReply { comes_again: true, .. }) => p.records[i].given_back = true,
+                        Some(_) => p.records[i].acknowledged += 1,
+                        None => {}
+                    }
+                },
+                Step::Seek(n) => if let Some(i) = pick(n) {
+                    // Further on it would skip, as it is asked to.
+                    let offset = p.records[i].offset.min(p.first_undone());
+                    p.start_at(offset, -1);
+                    // As the poll thread does.
+                    committed = offset;
+                    p.tell_late();
+                },
+                Step::Reassign => {
+                    p.start_at(committed, committed);
+                    p.tell_late();
+                },
+                Step::Commit { all, refused } => {
+                    let offsets = p.slots.take_uncommitted(all);
+                    for partition in &offsets {
+                        let done = p.done_below();
+                        prop_assert!(partition.offset <= done, "{} is committed, {done} are done", partition.offset);
+                    }
+                    if refused {
+                        p.slots.commit_failed(&offsets);
+                    } else if let Some(partition) = offsets.first() {
+                        committed = partition.offset;
+                    }
+                }
+            }
+            p.check();
+        }
+        if p.records.iter().any(|record| record.given_back) {
+            let (first, end) = (p.first_undone(), p.next);
+            p.start_at(first, -1);
+            committed = first;
+            p.deliver(end - first);
+        }
+        for (i, record) in p.records.iter_mut().enumerate() {
+            (record.sent..record.written).for_each(|_| drop(p.slots.send_reply(p.slot, i as u32)));
+            (record.acknowledged..record.written).for_each(|_| p.slots.reply_acknowledged(p.slot, i as u32));
+            let replies = record.written;
+            p.slots.settle(MarkWords { slot: p.slot, sequence: i as u32, count: 1, flags: DONE, replies });
+            (record.finished, record.acknowledged) = (true, replies);
+        }
+        p.check();
+        p.slots.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
+        prop_assert_eq!((p.slots.held(), committed), (0, p.next));
+    }
+}

@@ -1,0 +1,280 @@
+//! The requests that a client has sent and what became of them, for kafkajs's network events.
+//!
+//! librdkafka does not say which request a response belongs to. A broker answers the requests of a connection in
+//! their order, so a response belongs to the oldest one of its kind. That holds only if all requests are known, so
+//! they are kept from the first one on; what became of them is, while somebody wants to know.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::boundary::events::{ClientEvent, FinishedRequest};
+use crate::kafka::Wake;
+
+/// Most requests that are kept, open ones and those that JavaScript has not taken; beyond that the oldest are forgotten.
+const LIMIT: usize = 10_000;
+
+/// A request as librdkafka has written it to a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// `host:port` of the broker.
+    pub broker: Box<str>,
+    /// The protocol's number of the kind of request.
+    pub api_key: i16,
+    /// The version of its format.
+    pub api_version: i16,
+    /// Its number on the connection.
+    pub correlation_id: i32,
+    /// When it was written, in ms since the epoch.
+    pub sent_at: u64,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With a response of so many bytes; none for a request that wants none.
+    Answered {
+        /// The response's bytes.
+        size: usize,
+        /// From the last byte sent to the last one received, where librdkafka has measured it.
+        round_trip: Option<Duration>,
+    },
+    /// Without one, in time.
+    TimedOut,
+    /// With its connection.
+    Lost,
+}
+
+/// A request that was answered, or not in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The request.
+    pub request: Sent,
+    /// The response's bytes; nothing when there was none in time.
+    pub size: Option<usize>,
+    /// How long it took, in ms.
+    pub duration: u64,
+}
+
+/// Requests of one client. Told by librdkafka's threads, read by the client's own.
+pub struct Network {
+    requests: Mutex<Requests>,
+    waker: OnceLock<Arc<dyn Wake>>,
+}
+
+struct Requests {
+    watched: bool,
+    open: VecDeque<Sent>,
+    finished: VecDeque<Finished>,
+}
+
+impl Network {
+    /// `watched`: somebody wants to know of requests.
+    #[must_use]
+    pub fn new(watched: bool) -> Self {
+        let requests = Requests { watched, open: VecDeque::new(), finished: VecDeque::new() };
+        Self { requests: Mutex::new(requests), waker: OnceLock::new() }
+    }
+
+    /// Somebody wants to know of requests from now on, or nobody does any more.
+    pub fn watch(&self, watched: bool) {
+        let mut requests = self.requests();
+        requests.watched = watched;
+        requests.finished.clear();
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `waker` when there is something to [take](Self::take). Only the first call counts.
+    pub fn on_ready(&self, waker: Arc<dyn Wake>) {
+        // A client has one thread.
+        let _ = self.waker.set(waker);
+    }
+
+    /// A request was written.
+    pub fn sent(&self, request: Sent) {
+        push(&mut self.requests().open, request);
+    }
+
+    /// The oldest request of this kind to this broker has ended.
+    pub fn ended(&self, broker: &str, api_key: i16, api_version: i16, end: End) {
+        let mut requests = self.requests();
+        let was_idle = requests.finished.is_empty();
+        requests.end(broker, api_key, api_version, end);
+        let is_ready = was_idle && !requests.finished.is_empty();
+        drop(requests);
+        if is_ready && let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    /// What has ended since the last call.
+    pub fn take(&self) -> Vec<Finished> {
+        self.requests().finished.drain(..).collect()
+    }
+
+    /// The same as an event for JavaScript, if there is anything.
+    pub fn take_event(&self) -> Option<ClientEvent> {
+        let requests: Vec<_> = self.take().into_iter().map(described).collect();
+        (!requests.is_empty()).then_some(ClientEvent::Requests { requests })
+    }
+}
+
+impl Requests {
+    fn end(&mut self, broker: &str, api_key: i16, api_version: i16, end: End) {
+        let is_it = |sent: &Sent| {
+            sent.api_key == api_key && sent.api_version == api_version && *sent.broker == *broker
+        };
+        let Some(request) = self.open.iter().position(is_it).and_then(|at| self.open.remove(at)) else {
+            return;
+        };
+        if !self.watched {
+            return;
+        }
+        let (size, round_trip) = match end {
+            End::Answered { size, round_trip } => (Some(size), round_trip),
+            End::TimedOut => (None, None),
+            End::Lost => return,
+        };
+        let duration = round_trip.map_or_else(
+            || now().saturating_sub(request.sent_at),
+            |duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        );
+        push(&mut self.finished, Finished { request, size, duration });
+    }
+}
+
+fn push<T>(list: &mut VecDeque<T>, item: T) {
+    if list.len() == LIMIT {
+        list.pop_front();
+    }
+    list.push_back(item);
+}
+
+/// A request as JavaScript reads it.
+fn described(Finished { request, size, duration }: Finished) -> FinishedRequest {
+    let Sent { broker, api_key, api_version, correlation_id, sent_at } = request;
+    FinishedRequest { broker, api_key, api_version, correlation_id, sent_at, duration, size }
+}
+
+/// Milliseconds since the epoch.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// `host:port` of a broker's name in librdkafka, which is `ssl://host:port/1` or `host:port/bootstrap`.
+#[must_use]
+pub fn address(name: &str) -> &str {
+    let name = name.split_once("://").map_or(name, |(_, rest)| rest);
+    name.split_once('/').map_or(name, |(address, _)| address)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn produce(broker: &str, correlation_id: i32) -> Sent {
+        Sent { broker: broker.into(), api_key: 0, api_version: 7, correlation_id, sent_at: now() }
+    }
+
+    const ANSWER: End = End::Answered { size: 40, round_trip: Some(Duration::from_micros(2900)) };
+
+    fn ids(network: &Network) -> Vec<(i32, Option<usize>)> {
+        network.take().into_iter().map(|f| (f.request.correlation_id, f.size)).collect()
+    }
+
+    #[test]
+    fn a_response_belongs_to_the_oldest_request_of_its_kind() {
+        let network = Network::new(true);
+        for (broker, id) in [("a:1", 1), ("b:1", 2), ("a:1", 3)] {
+            network.sent(produce(broker, id));
+        }
+        network.sent(Sent { api_key: 3, ..produce("a:1", 4) });
+        network.ended("a:1", 3, 7, ANSWER);
+        network.ended("a:1", 0, 7, ANSWER);
+        network.ended("a:1", 0, 7, End::TimedOut);
+        assert_eq!(ids(&network), [(4, Some(40)), (1, Some(40)), (3, None)]);
+        network.ended("c:1", 0, 7, ANSWER);
+        assert_eq!(ids(&network), [], "an answer to nothing that is known");
+    }
+
+    #[test]
+    fn the_measured_round_trip_is_the_duration() {
+        let network = Network::new(true);
+        network.sent(produce("a:1", 1));
+        network.ended("a:1", 0, 7, ANSWER);
+        assert_eq!(network.take().first().map(|f| f.duration), Some(2));
+    }
+
+    #[test]
+    fn a_lost_request_is_forgotten() {
+        let network = Network::new(true);
+        network.sent(produce("a:1", 1));
+        network.ended("a:1", 0, 7, End::Lost);
+        network.sent(produce("a:1", 2));
+        network.ended("a:1", 0, 7, ANSWER);
+        assert_eq!(ids(&network), [(2, Some(40))]);
+    }
+
+    #[test]
+    fn the_thread_is_woken_once_until_it_takes() {
+        let (network, count) = (Network::new(true), Arc::new(Count::default()));
+        network.on_ready(Arc::<Count>::clone(&count));
+        for id in 0..3 {
+            network.sent(produce("a:1", id));
+            network.ended("a:1", 0, 7, ANSWER);
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(network.take().len(), 3);
+    }
+
+    #[test]
+    fn a_request_sent_before_anybody_watches_takes_its_own_response() {
+        let network = Network::new(false);
+        network.sent(produce("a:1", 1));
+        network.watch(true);
+        network.sent(produce("a:1", 2));
+        network.ended("a:1", 0, 7, ANSWER);
+        network.ended("a:1", 0, 7, ANSWER);
+        assert_eq!(ids(&network), [(1, Some(40)), (2, Some(40))]);
+        network.watch(false);
+        network.sent(produce("a:1", 3));
+        network.ended("a:1", 0, 7, ANSWER);
+        assert_eq!(ids(&network), [], "nobody watches");
+    }
+
+    #[test]
+    fn what_nobody_takes_has_a_limit() {
+        let network = Network::new(true);
+        for id in 0..LIMIT as i32 + 5 {
+            network.sent(produce("a:1", id));
+            network.ended("a:1", 0, 7, ANSWER);
+        }
+        let taken = ids(&network);
+        assert_eq!((taken.len(), taken.first()), (LIMIT, Some(&(5, Some(40)))));
+    }
+
+    #[test]
+    fn addresses_are_without_protocol_and_node() {
+        for name in ["h:9092/1", "h:9092/bootstrap", "sasl_ssl://h:9092/1", "h:9092"] {
+            assert_eq!(address(name), "h:9092");
+        }
+        assert_eq!(address("TxnCoordinator"), "TxnCoordinator");
+    }
+}

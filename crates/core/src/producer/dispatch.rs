@@ -1,0 +1,410 @@
+//! What each packed entry does.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use super::held_topics::HeldTopics;
+use super::keyless::Run;
+use super::opaque::Opaque;
+use super::reports::{Reports, Written};
+use super::{NamedTopic, Shared, Topics};
+use crate::boundary::events::{DeliveryEvent, LostRecord, StartOver};
+use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
+use crate::consumer::redeliveries::Cause;
+use crate::consumer::slots::Slots;
+use crate::error::{CODE_INVALID_ARG, Error, Result};
+use crate::kafka::{Client, Header, ProducerClient, ProducerRecord, ProducerTopic};
+use crate::rpc::headers;
+use crate::rpc::reply::ReplyAddress;
+use crate::rpc::requests::Requests;
+
+/// Records that are queued before any of them leaves; with more, the first would wait long for the last.
+const HELD_RECORDS: usize = 256;
+/// Topics that one flush usually has at most.
+const USUAL_TOPICS: usize = 4;
+
+/// What the entries of one flush share, looked up once.
+struct Flush<'a, P: ProducerClient> {
+    shared: &'a Shared<P>,
+    slots: Option<Arc<Slots>>,
+    requests: Option<Arc<Requests>>,
+    topics: SmallVec<[KnownTopic<P::Topic>; USUAL_TOPICS]>,
+    /// Where the last reply went, and the topic's number.
+    reply_topic: Option<(Arc<str>, u32)>,
+    held: HeldTopics<P::Topic>,
+    /// When it began.
+    now: Instant,
+}
+
+struct KnownTopic<T> {
+    number: u32,
+    topic: Arc<T>,
+    name: Arc<[u8]>,
+    /// Where its requests without a key go; looked up for the first of them.
+    run: Option<Run>,
+}
+
+impl<'a, P: ProducerClient> Flush<'a, P> {
+    /// Of the producer with this state.
+    fn new(shared: &'a Shared<P>) -> Self {
+        Self {
+            shared,
+            slots: shared.slots.get(),
+            requests: shared.requests.get(),
+            topics: SmallVec::new(),
+            reply_topic: None,
+            held: HeldTopics::default(),
+            now: Instant::now(),
+        }
+    }
+
+    /// What has been queued so far leaves.
+    fn release(&mut self) {
+        self.held.release();
+    }
+
+    /// Deals with one entry. Returns whether a record was produced.
+    fn handle(&mut self, entry: Outgoing<'_>, reports: &mut Reports) -> bool {
+        match entry {
+            Outgoing::Send { topic, partition, send, group, limit, payload } => {
+                let opaque = if group > 1 {
+                    self.shared.sends.lock().unwrap_or_else(PoisonError::into_inner).open(send, group);
+                    Opaque::Group { send }
+                } else {
+                    Opaque::Single { send }
+                };
+                let headers: RecordHeaders = payload_headers(&payload).collect();
+                let result = self.produce((topic, partition), &payload, &headers, opaque, limit);
+                self.settle_if_failed(opaque, result, reports)
+            }
+            Outgoing::Request {
+                topic,
+                partition,
+                slot,
+                generation,
+                reply_topic,
+                reply_partition,
+                payload,
+            } => {
+                let to = (topic, partition);
+                let result = self.request(to, (slot, generation), (reply_topic, reply_partition), &payload);
+                self.settle_if_failed(Opaque::Request { slot, generation }, result, reports)
+            }
+            Outgoing::Reply { slot, sequence, flags, partition, payload } => {
+                self.reply((slot, sequence), flags, partition, &payload, reports)
+            }
+            Outgoing::Cancel { slot, generation } => {
+                if let Some(requests) = &self.requests {
+                    requests.close(slot, generation);
+                }
+                false
+            }
+        }
+    }
+
+    fn settle_if_failed(&self, opaque: Opaque, result: Result<()>, reports: &mut Reports) -> bool {
+        let Err(error) = result else { return true };
+        self.shared.settle(opaque, Err(error.code), reports);
+        false
+    }
+
+    /// Where the topic with this number stands in `topics`.
+    fn topic(&mut self, number: u32) -> Result<usize> {
+        if let Some(place) = self.topics.iter().position(|known| known.number == number) {
+            return Ok(place);
+        }
+        let (topic, name) = self.shared.topic_at(number)?;
+        self.topics.push(KnownTopic { number, topic, name, run: None });
+        Ok(self.topics.len() - 1)
+    }
+
+    fn produce(
+        &mut self,
+        (topic, partition): (u32, Option<i32>),
+        payload: &Payload<'_>,
+        headers: &[Header<'_>],
+        opaque: Opaque,
+        limit_ms: u32,
+    ) -> Result<()> {
+        let place = self.topic(topic)?;
+        let KnownTopic { topic, .. } = &self.topics[place];
+        self.held.hold(topic);
+        self.shared.client.produce(
+            topic,
+            ProducerRecord {
+                partition,
+                key: payload.key,
+                value: payload.value,
+                timestamp: payload.timestamp,
+                limit_ms,
+                headers,
+                opaque: opaque.into(),
+            },
+        )
+    }
+
+    /// Where a request without a key goes; `None` lets the partitioner choose.
+    fn keyless(&mut self, number: u32) -> Result<Option<i32>> {
+        if !self.shared.gathers {
+            return Ok(None);
+        }
+        let place = self.topic(number)?;
+        let Self { topics, requests, shared, .. } = self;
+        let KnownTopic { topic, run, .. } = &mut topics[place];
+        let run = run.get_or_insert_with(|| {
+            let round_trip = requests.as_ref().and_then(|requests| requests.lock().pace(number));
+            Run::new(round_trip, shared.outbox.latency())
+        });
+        Ok(run.next(|| topic.next_partition()))
+    }
+
+    /// A request: its payload, and the three headers that stock writes.
+    fn request(
+        &mut self,
+        (topic, partition): (u32, Option<i32>),
+        (slot, generation): (u32, u32),
+        (reply_topic, reply_partition): (u32, i32),
+        payload: &Payload<'_>,
+    ) -> Result<()> {
+        let place = self.topic(reply_topic)?;
+        let reply_topic = Arc::clone(&self.topics[place].name);
+        let partition = match (partition, payload.key) {
+            (None, None) => self.keyless(topic)?,
+            _ => partition,
+        };
+        let requests = self
+            .requests
+            .as_ref()
+            .ok_or_else(|| Error::state("send a request", "this producer has no reply consumer"))?;
+        // Before the record is out: its reply may come before this thread goes on.
+        let id = requests.open(slot, generation, topic, self.now);
+        let mut number = itoa::Buffer::new();
+        let mut headers: RecordHeaders = payload_headers(payload).collect();
+        headers.push(Header { name: headers::CORRELATION_ID, value: Some(&id) });
+        headers.push(Header { name: headers::REPLY_TOPIC, value: Some(&reply_topic) });
+        let reply_partition = Some(number.format(reply_partition).as_bytes());
+        headers.push(Header { name: headers::REPLY_PARTITION, value: reply_partition });
+        self.produce((topic, partition), payload, &headers, Opaque::Request { slot, generation }, 0)
+    }
+
+    fn reply(
+        &mut self,
+        (slot, sequence): (u32, u32),
+        flags: u32,
+        partition: Option<i32>,
+        payload: &Payload<'_>,
+        reports: &mut Reports,
+    ) -> bool {
+        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
+        let Some(address) = self.slots.as_ref().and_then(|slots| slots.send_reply(slot, sequence)) else {
+            return false;
+        };
+        let opaque = Opaque::Reply { slot, sequence, substitute: false };
+        let result = self.reply_topic(&address.topic).and_then(|topic| {
+            let headers = reply_headers(&address, flags, payload);
+            self.produce((topic, address.partition.or(partition)), payload, &headers, opaque, 0)
+        });
+        self.settle_if_failed(opaque, result, reports)
+    }
+
+    fn reply_topic(&mut self, name: &Arc<str>) -> Result<u32> {
+        if let Some((last, number)) = &self.reply_topic
+            && (Arc::ptr_eq(last, name) || last == name)
+        {
+            return Ok(*number);
+        }
+        let number = self.shared.topic_number(name, None)?;
+        self.reply_topic = Some((Arc::clone(name), number));
+        Ok(number)
+    }
+}
+
+impl<P: ProducerClient> Shared<P> {
+    /// Handles the entries of chunks in order, each up to its first malformed one. Returns how many records were
+    /// produced, whose delivery reports will come, and what was malformed.
+    pub(super) fn handle_all<'a>(
+        &self,
+        chunks: impl Iterator<Item = (&'a [u32], &'a [u8])>,
+        reports: &mut Reports,
+    ) -> (usize, Result<()>) {
+        let mut produced = 0;
+        let mut result = Ok(());
+        let mut flush = Flush::new(self);
+        for (words, bytes) in chunks {
+            for entry in Reader::new(words, bytes) {
+                match entry {
+                    Ok(entry) => {
+                        if flush.handle(entry, reports) {
+                            produced += 1;
+                            if produced % HELD_RECORDS == 0 {
+                                flush.release();
+                            }
+                        }
+                    }
+                    Err(error) => {
+                        result = Err(error);
+                        break;
+                    }
+                }
+            }
+        }
+        (produced, result)
+    }
+
+    pub(super) fn topic_number(&self, name: &str, codec: Option<&str>) -> Result<u32> {
+        let known = |topics: &Topics<P::Topic>| topics.numbers.get(name).copied();
+        if let Some(number) = known(&self.topics.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(number);
+        }
+        let topic = Arc::new(self.client.topic(name, codec)?);
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = known(&topics) {
+            return Ok(number);
+        }
+        let number = topics.list.len() as u32;
+        topics.list.push((topic, name.as_bytes().into()));
+        topics.numbers.insert(name.to_owned(), number);
+        Ok(number)
+    }
+
+    /// A topic and its name.
+    fn topic_at(&self, number: u32) -> Result<NamedTopic<P::Topic>> {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.list.get(number as usize).cloned().ok_or_else(|| unknown_topic(number))
+    }
+
+    /// A record has come to an end, delivered or not.
+    pub(super) fn settle(
+        &self,
+        opaque: Opaque,
+        outcome: std::result::Result<Written, i32>,
+        reports: &mut Reports,
+    ) {
+        match opaque {
+            Opaque::Single { send } => match outcome {
+                Ok(written) => reports.sent(send, 0, &[written]),
+                Err(error) => reports.sent(send, error, &[]),
+            },
+            Opaque::Group { send } => {
+                let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
+                sends.settle(send, outcome, reports);
+            }
+            Opaque::Request { slot, generation } => {
+                if let Err(error) = outcome
+                    && let Some(requests) = self.requests.get()
+                    && requests.close(slot, generation)
+                {
+                    reports.request_failed(slot, generation, error);
+                }
+            }
+            Opaque::Reply { slot, sequence, substitute } => {
+                let Some(slots) = self.slots.get() else { return };
+                match outcome {
+                    Ok(_) => slots.reply_acknowledged(slot, sequence),
+                    Err(error) => self.reply_failed(&slots, (slot, sequence), substitute, error, reports),
+                }
+            }
+        }
+    }
+
+    /// A reply could not be sent: the client is told so in its place. Where not even that can be, the reply is lost.
+    /// Either way it is told of.
+    fn reply_failed(
+        &self,
+        slots: &Slots,
+        (slot, sequence): (u32, u32),
+        substitute: bool,
+        error: i32,
+        reports: &mut Reports,
+    ) {
+        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
+        let Some(address) = slots.reply_address(slot, sequence) else { return };
+        let reason = P::Client::describe(error);
+        let failure = if substitute {
+            Some(error)
+        } else {
+            self.send_substitute(slot, sequence, &address, &reason).err().map(|error| error.code)
+        };
+        let (mut lost, mut start_over) = (None, None);
+        if let Some(code) = failure {
+            let Some(record) = slots.reply_lost(slot, sequence, Cause::of(code), Instant::now()) else {
+                return;
+            };
+            start_over = record.start_over.map(|times| StartOver { slot, times });
+            lost = Some(LostRecord {
+                topic: record.topic.to_string(),
+                partition: record.partition,
+                offset: record.offset.to_string(),
+                comes_again: record.comes_again,
+            });
+        }
+        reports.event(DeliveryEvent::ReplyFailed {
+            code: error,
+            message: reason,
+            topic: address.topic.to_string(),
+            partition: address.partition,
+            lost,
+            start_over,
+        });
+    }
+
+    /// Tells the client that its reply could not be sent, where stock would leave it waiting.
+    fn send_substitute(&self, slot: u32, sequence: u32, address: &ReplyAddress, reason: &str) -> Result<()> {
+        let (topic, _) = self.topic_number(&address.topic, None).and_then(|number| self.topic_at(number))?;
+        let error = serde_json::json!({
+            "status": "error", "message": format!("The reply could not be sent: {reason}"),
+        });
+        let error = error.to_string();
+        let headers = [
+            Header { name: headers::CORRELATION_ID, value: Some(&*address.correlation_id) },
+            Header { name: headers::NEST_ERR, value: Some(error.as_bytes()) },
+            Header { name: headers::NEST_IS_DISPOSED, value: Some(headers::DISPOSED_VALUE) },
+        ];
+        self.client.produce(
+            &topic,
+            ProducerRecord {
+                partition: address.partition,
+                key: None,
+                value: None,
+                timestamp: None,
+                limit_ms: 0,
+                headers: &headers,
+                opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
+            },
+        )?;
+        self.outbox.added(1);
+        Ok(())
+    }
+}
+
+/// Headers that a record usually has at most: more need an allocation.
+const USUAL_HEADERS: usize = 6;
+
+/// The headers of one record, under construction.
+type RecordHeaders<'a> = SmallVec<[Header<'a>; USUAL_HEADERS]>;
+
+/// The record's own headers.
+fn payload_headers<'a>(payload: &Payload<'a>) -> impl Iterator<Item = Header<'a>> + use<'a> {
+    payload.headers().map(|(name, value)| Header { name, value })
+}
+
+/// The handler's own headers and those that stock adds, in stock's order.
+fn reply_headers<'a>(address: &'a ReplyAddress, flags: u32, payload: &Payload<'a>) -> RecordHeaders<'a> {
+    let mut own = payload_headers(payload);
+    let error = if flags & REPLY_ERROR == 0 { None } else { own.next() };
+    let mut headers: RecordHeaders = own.collect();
+    headers.push(Header { name: headers::CORRELATION_ID, value: Some(&*address.correlation_id) });
+    if let Some(Header { value, .. }) = error {
+        headers.push(Header { name: headers::NEST_ERR, value });
+    }
+    if flags & REPLY_DISPOSED != 0 {
+        headers.push(Header { name: headers::NEST_IS_DISPOSED, value: Some(headers::DISPOSED_VALUE) });
+    }
+    headers
+}
+
+fn unknown_topic(number: u32) -> Error {
+    Error::new("produce", CODE_INVALID_ARG, format!("there is no topic number {number}"))
+}

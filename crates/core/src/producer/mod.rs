@@ -1,0 +1,221 @@
+//! The producer: takes packed records on JavaScript's thread, and a poll thread that gathers delivery
+//! reports and settles what they are about.
+
+mod dispatch;
+mod fencing;
+mod held_topics;
+mod keyless;
+pub mod opaque;
+mod outbox;
+mod poll_loop;
+pub mod reports;
+mod transactions;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::boundary::events::ProducerEvent;
+use crate::consumer::slots::Slots;
+use crate::error::{Error, Result};
+use crate::kafka::{Client, ProducerClient};
+use crate::network::Network;
+use crate::rpc::requests::Requests;
+use outbox::{Chunk, Outbox};
+use poll_loop::PollLoop;
+use reports::{Reports, SendTable};
+
+pub use fencing::{Reader, SEND_OFFSETS};
+pub use held_topics::HeldTopics;
+pub use keyless::{LONGEST_RUN, may_gather};
+pub use transactions::Step;
+
+/// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
+pub trait Sink: Send {
+    /// Outcomes (see [`reports`]).
+    fn reports(&self, words: Vec<u32>);
+    /// Something that happened.
+    fn event(&self, event: ProducerEvent);
+}
+
+/// A topic and its name.
+type NamedTopic<T> = (Arc<T>, Arc<[u8]>);
+
+/// Topics by number, as JavaScript names them in packed records.
+struct Topics<T> {
+    numbers: HashMap<String, u32>,
+    list: Vec<NamedTopic<T>>,
+}
+
+impl<T> Default for Topics<T> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), list: Vec::new() }
+    }
+}
+
+/// What both threads need.
+struct Shared<P: ProducerClient> {
+    // Before the client: topics are freed first.
+    topics: Mutex<Topics<P::Topic>>,
+    client: Arc<P>,
+    sends: Mutex<SendTable>,
+    /// The consumer whose requests this producer answers; a restarted consumer takes the place of the last.
+    slots: Attached<Slots>,
+    /// The pending requests of this producer's client.
+    requests: Attached<Requests>,
+    outbox: Arc<Outbox>,
+    /// Requests without a key may share a partition.
+    gathers: bool,
+}
+
+/// Something that is attached later, and may be replaced.
+struct Attached<T>(RwLock<Option<Arc<T>>>);
+
+impl<T> Attached<T> {
+    fn get(&self) -> Option<Arc<T>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, value: Arc<T>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+}
+
+impl<T> Default for Attached<T> {
+    fn default() -> Self {
+        Self(RwLock::new(None))
+    }
+}
+
+/// What a producer is told besides librdkafka's settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings {
+    /// Requests without a key may share a partition (see [`may_gather`]).
+    pub gathers: bool,
+    /// How long a transaction may take.
+    pub transaction_timeout: Duration,
+}
+
+/// A running producer.
+pub struct Producer<P: ProducerClient> {
+    /// Given up when closing, so that the poll thread is the last owner and destroys the client: destroying
+    /// waits for the client library's threads, which JavaScript's thread must not.
+    shared: Mutex<Option<Arc<Shared<P>>>>,
+    outbox: Arc<Outbox>,
+    network: Arc<Network>,
+    transaction_timeout: Duration,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl<P: ProducerClient> Producer<P> {
+    /// Starts the poll thread of a fresh client, which reports its requests to `network`.
+    pub fn start(client: P, network: Arc<Network>, settings: Settings, sink: Box<dyn Sink>) -> Result<Self> {
+        let outbox = Arc::new(Outbox::default());
+        let shared = Arc::new(Shared {
+            topics: Mutex::default(),
+            client: Arc::new(client),
+            sends: Mutex::default(),
+            slots: Attached::default(),
+            requests: Attached::default(),
+            outbox: Arc::clone(&outbox),
+            gathers: settings.gathers,
+        });
+        let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&network), sink);
+        let thread = std::thread::Builder::new()
+            .name("kafka-producer".into())
+            .spawn(move || poll_loop.run())
+            .map_err(|e| Error::state("start the producer", format!("no thread: {e}")))?;
+        Ok(Self {
+            shared: Mutex::new(Some(shared)),
+            outbox,
+            network,
+            transaction_timeout: settings.transaction_timeout,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    fn shared(&self) -> Result<Arc<Shared<P>>> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.clone().ok_or_else(|| Error::closed("use the producer"))
+    }
+
+    fn release_client(&self) {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(shared) = shared {
+            shared.client.client().connection().note_closing();
+        }
+    }
+
+    /// The client, for requests that do not concern the poll thread.
+    pub fn client(&self) -> Result<Arc<P::Client>> {
+        Ok(Arc::clone(self.shared()?.client.client()))
+    }
+
+    /// The error that has made the producer useless, if there was one.
+    #[must_use]
+    pub fn fatal_error(&self) -> Option<Error> {
+        let (code, message) = self.shared().ok()?.client.fatal_error()?;
+        Some(Error { fatal: true, ..Error::new("use the producer", code, message) })
+    }
+
+    /// Begins or ends to report the requests that are sent to brokers.
+    pub fn watch_requests(&self, watched: bool) {
+        self.network.watch(watched);
+    }
+
+    /// Lets this producer answer the requests of a consumer, in place of an earlier one.
+    pub fn answer_for(&self, slots: Arc<Slots>) -> Result<()> {
+        self.shared()?.slots.set(slots);
+        Ok(())
+    }
+
+    /// Lets this producer send requests whose replies that table awaits, in place of an earlier one.
+    pub fn ask_through(&self, requests: Arc<Requests>) -> Result<()> {
+        self.shared()?.requests.set(requests);
+        Ok(())
+    }
+
+    /// The number of a topic in packed records. The first use of a topic decides its compression.
+    pub fn topic(&self, name: &str, codec: Option<&str>) -> Result<u32> {
+        self.shared()?.topic_number(name, codec)
+    }
+
+    /// Takes what the buffers say: at once when nothing is under way, else behind what is. Returns what failed
+    /// at once; the rest is reported to the sink.
+    pub fn flush(&self, words: &[u32], bytes: &[u8]) -> Result<Reports> {
+        let shared = self.shared()?;
+        let mut reports = Reports::default();
+        if !self.outbox.try_bypass() {
+            self.outbox.push(Chunk { words: words.to_vec(), bytes: bytes.to_vec() });
+            return Ok(reports);
+        }
+        let (produced, result) = shared.handle_all(std::iter::once((words, bytes)), &mut reports);
+        self.outbox.produced(produced);
+        self.outbox.tell(reports.take_events());
+        result.map(|()| reports)
+    }
+
+    /// Waits until everything is delivered, at most so long; then drops the rest, ends the thread and closes.
+    pub async fn close(&self, timeout: Duration) {
+        self.release_client();
+        let (done, closed) = oneshot::channel();
+        self.outbox.close(timeout, done);
+        // An error means that the thread had ended before.
+        let _ = closed.await;
+    }
+}
+
+impl<P: ProducerClient> Drop for Producer<P> {
+    fn drop(&mut self) {
+        self.release_client();
+        let (done, _) = oneshot::channel();
+        self.outbox.close(Duration::ZERO, done);
+        drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The producer's poll thread: hands held records over, and gathers delivery reports, errors and logs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::opaque::Opaque;
+use super::outbox::Outbox;
+use super::reports::{Reports, Written};
+use super::{Shared, Sink};
+use crate::boundary::events::ClientEvent;
+use crate::kafka::{Client, DeliveryReport, Event, ProducerClient, Wake};
+use crate::network::Network;
+
+/// Longest sleep: a missed wake-up must not last.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// Sleep while the last records are being delivered: their number reaching zero is no event.
+const CLOSING_SLEEP: Duration = Duration::from_millis(10);
+/// How long purged records may take to be reported.
+const PURGE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// State of the thread.
+pub(super) struct PollLoop<P: ProducerClient> {
+    shared: Arc<Shared<P>>,
+    network: Arc<Network>,
+    outbox: Arc<Outbox>,
+    sink: Box<dyn Sink>,
+    reports: Reports,
+}
+
+impl<P: ProducerClient> PollLoop<P> {
+    pub(super) fn new(shared: Arc<Shared<P>>, network: Arc<Network>, sink: Box<dyn Sink>) -> Self {
+        let outbox = Arc::clone(&shared.outbox);
+        shared.client.on_event(Arc::<Outbox>::clone(&outbox));
+        network.on_ready(Arc::<Outbox>::clone(&outbox));
+        // What came before (the wish for a bearer token) has woken nobody.
+        outbox.wake();
+        Self { shared, network, outbox, sink, reports: Reports::default() }
+    }
+
+    /// Serves until closed and everything is delivered or given up.
+    pub(super) fn run(mut self) {
+        let mut purged: Option<Instant> = None;
+        let mut closing = false;
+        loop {
+            let work = self.outbox.wait(if closing { CLOSING_SLEEP } else { LONGEST_SLEEP });
+            for event in work.events {
+                self.sink.event(event.into());
+            }
+            self.serve();
+            self.produce();
+            let Some(deadline) = work.deadline else { continue };
+            closing = true;
+            if self.outbox.is_empty() && self.shared.client.unacknowledged() == 0 {
+                break;
+            }
+            match purged {
+                None if deadline <= Instant::now() => {
+                    self.shared.client.purge();
+                    purged = Some(Instant::now());
+                }
+                Some(at) if at.elapsed() > PURGE_TIMEOUT => break,
+                _ => {}
+            }
+        }
+        self.serve();
+        let outbox = Arc::clone(&self.outbox);
+        drop(self);
+        for done in outbox.end() {
+            // Nobody waits any more when the object was collected.
+            let _ = done.send(());
+        }
+    }
+
+    /// Hands held records over, if their time has come.
+    fn produce(&mut self) {
+        let Some(chunks) = self.outbox.take_due() else { return };
+        let chunks = chunks.iter().map(|chunk| (&*chunk.words, &*chunk.bytes));
+        let (produced, result) = self.shared.handle_all(chunks, &mut self.reports);
+        if let Err(error) = result {
+            self.sink.event(ClientEvent::error(error.code, error.to_string(), true).into());
+        }
+        self.outbox.produced(produced);
+        self.tell();
+    }
+
+    /// Takes all events that are there and tells JavaScript once.
+    fn serve(&mut self) {
+        let mut acknowledged = 0;
+        let Self { shared, reports, sink, .. } = self;
+        let mut settle = |report: DeliveryReport| {
+            acknowledged += 1;
+            let DeliveryReport { opaque, error, partition, offset, append_time } = report;
+            let written = Written { partition, offset, append_time };
+            let outcome = if error == 0 { Ok(written) } else { Err(error) };
+            shared.settle(Opaque::from(opaque), outcome, reports);
+        };
+        while let Some(mut event) = shared.client.poll(&mut settle) {
+            if let Event::Error { code, text, fatal: true } = &mut event
+                && let Some(first) = shared.client.fatal_error()
+            {
+                // The event of a fatal error says no more than that it is one.
+                (*code, *text) = first;
+            }
+            if let Some(event) = event.into_client_event(shared.client.client().connection()) {
+                sink.event(event.into());
+            }
+        }
+        self.outbox.acknowledged(acknowledged);
+        self.tell();
+        if let Some(requests) = self.network.take_event() {
+            self.sink.event(requests.into());
+        }
+    }
+
+    fn tell(&mut self) {
+        for event in self.reports.take_events() {
+            self.sink.event(event.into());
+        }
+        if !self.reports.is_empty() {
+            self.sink.reports(self.reports.take());
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Carries the core's assignors into a librdkafka client, which has no public API for them.
+//!
+//! ```text
+//! let hook = unsafe { assignor::prepare(conf, watch) }?;   // before rd_kafka_new()
+//! let rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, ..);
+//! unsafe { hook.register(rk, vec![assignor]) }?;           // before rd_kafka_subscribe()
+//! ```
+
+mod c_memory;
+mod error;
+mod ffi;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use error::AssignorError;
+#[cfg(test)]
+use ffi::Hook;
+pub(crate) use ffi::{Joins, prepare};

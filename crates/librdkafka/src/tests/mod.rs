@@ -1,0 +1,4 @@
+//! The core over librdkafka, against librdkafka's mock cluster.
+
+mod consumer;
+mod producer;

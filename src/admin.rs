@@ -1,0 +1,372 @@
+//! The admin class that JavaScript sees.
+
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kafka_core::admin::{Admin, topics};
+use kafka_core::error::Result;
+use kafka_core::kafka::{Client, Metadata, Scope, TopicPartition};
+use kafka_core::network::Network;
+use librdkafka::mock::Mock;
+use librdkafka::{AdminHandle, AdminOptions, Conf, Handle, NewTopic};
+use napi::bindgen_prelude::{Either, Function};
+use napi_derive::napi;
+
+use super::admin_acls::{NativeAcl, NativeAclFilter, NativeDeletedAcls};
+use super::admin_types::{
+    NativeAdminOptions, NativeAlteredConfig, NativeCluster, NativeConfigResource, NativeDescribedConfig,
+    NativeFoundGroup, NativeMetadata, NativeNewPartitions, NativeNewTopic, NativeOutcome,
+    NativePartitionOffset,
+};
+use super::bearer::NativeBearerToken;
+use super::consumer::either;
+use super::consumer_types::{NativeOffset, NativePartition};
+use super::failure::{Failure, outcome, thrown};
+use super::numbers::Milliseconds;
+use super::signal::{ProducerArgs, ProducerSink};
+
+/// A librdkafka client for admin requests, with its poll thread.
+#[napi]
+pub struct NativeAdmin {
+    admin: Admin<AdminHandle>,
+    /// The brokers that it was made with.
+    brokers: Arc<str>,
+}
+
+#[napi]
+impl NativeAdmin {
+    /// Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
+    /// argument. Throws what librdkafka has against the properties.
+    #[napi(
+        constructor,
+        ts_args_type = "properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void, watchRequests: boolean"
+    )]
+    pub fn new(
+        properties: HashMap<String, String>,
+        on_signal: Function<'_, ProducerArgs, ()>,
+        watch_requests: bool,
+    ) -> napi::Result<Self> {
+        let sink = ProducerSink::new(&on_signal)?;
+        let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str()))).map_err(thrown)?;
+        let network = Arc::new(Network::new(watch_requests));
+        let handle = AdminHandle::new(conf, Arc::clone(&network)).map_err(thrown)?;
+        let admin = Admin::start(handle, network, Box::new(sink)).map_err(thrown)?;
+        let brokers = properties.get("bootstrap.servers").map_or("", String::as_str).into();
+        Ok(Self { admin, brokers })
+    }
+
+    /// Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
+    /// `watchRequests` does so before the first one.
+    #[napi]
+    pub fn watch_requests(&self, watched: bool) {
+        self.admin.watch_requests(watched);
+    }
+
+    /// Resolves once a broker has answered, at most after `timeout` ms.
+    #[napi]
+    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
+        outcome(match self.admin.client() {
+            Ok(handle) => topics::ping(handle, timeout.0).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Adds brokers to connect to, as `host:port` separated by commas.
+    #[napi]
+    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
+        self.admin.client().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
+    }
+
+    /// Asks about topics; about all without names. One that does not exist comes with its error.
+    #[napi]
+    pub async fn metadata(
+        &self,
+        topics: Option<Vec<String>>,
+        options: NativeAdminOptions,
+    ) -> Either<NativeMetadata, Failure> {
+        self.ask("fetch metadata", options, move |handle, options| {
+            metadata(handle, topics, options).map(NativeMetadata::from)
+        })
+        .await
+    }
+
+    /// Asks about the cluster.
+    #[napi]
+    pub async fn cluster(&self, options: NativeAdminOptions) -> Either<NativeCluster, Failure> {
+        self.ask("describe the cluster", options, |handle, options| {
+            let timeout = options.request_timeout_ms;
+            let metadata = handle.metadata(Scope::Brokers, timeout)?;
+            Ok(NativeCluster {
+                brokers: all(metadata.brokers),
+                controller_id: handle.controller_id(timeout),
+                cluster_id: handle.cluster_id(timeout),
+            })
+        })
+        .await
+    }
+
+    /// Creates topics.
+    #[napi]
+    pub async fn create_topics(
+        &self,
+        topics: Vec<NativeNewTopic>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeOutcome>, Failure> {
+        const OPERATION: &str = "create topics";
+        let brokers = Arc::clone(&self.brokers);
+        self.ask(OPERATION, options, move |handle, options| {
+            let topics: Vec<NewTopic> = all(topics);
+            let Some(mock) = Mock::of(handle, &brokers, options.request_timeout_ms) else {
+                return handle.create_new_topics(&topics, options).map(all);
+            };
+            let exists = |name: &str| {
+                let found = handle.metadata(Scope::Topic(name), options.request_timeout_ms)?;
+                Ok(found.topics.iter().any(|topic| topic.error == 0))
+            };
+            mock.create_topics(OPERATION, &topics, exists, options.validate_only).map(all)
+        })
+        .await
+    }
+
+    /// Deletes topics.
+    #[napi]
+    pub async fn delete_topics(
+        &self,
+        topics: Vec<String>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeOutcome>, Failure> {
+        self.ask_kafka("delete topics", options, move |handle, options| {
+            handle.delete_topics(&topics, options).map(all)
+        })
+        .await
+    }
+
+    /// Gives topics more partitions.
+    #[napi]
+    pub async fn create_partitions(
+        &self,
+        topics: Vec<NativeNewPartitions>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeOutcome>, Failure> {
+        self.ask_kafka("create partitions", options, move |handle, options| {
+            handle.create_partitions(&all(topics), options).map(all)
+        })
+        .await
+    }
+
+    /// Finds offsets: each `offset` is a timestamp, -1 (end) or -2 (beginning).
+    #[napi]
+    pub async fn list_offsets(
+        &self,
+        partitions: Vec<NativeOffset>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativePartitionOffset>, Failure> {
+        self.ask("list offsets", options, move |handle, options| {
+            handle.list_offsets(&all(partitions), options).map(all)
+        })
+        .await
+    }
+
+    /// Deletes the records before these offsets; -1 deletes all.
+    #[napi]
+    pub async fn delete_records(
+        &self,
+        before: Vec<NativeOffset>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativePartitionOffset>, Failure> {
+        self.ask_kafka("delete records", options, move |handle, options| {
+            handle.delete_records(&all(before), options).map(all)
+        })
+        .await
+    }
+
+    /// The committed offsets of a group: of these partitions, or of all that have one.
+    #[napi]
+    pub async fn group_offsets(
+        &self,
+        group_id: String,
+        partitions: Option<Vec<NativePartition>>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativePartitionOffset>, Failure> {
+        let partitions: Option<Vec<TopicPartition>> = partitions
+            .map(|list| list.into_iter().map(|p| TopicPartition::at(p.topic, p.partition.0, 0)).collect());
+        self.ask("fetch the offsets of a group", options, move |handle, options| {
+            handle.group_offsets(&group_id, partitions.as_deref(), options).map(all)
+        })
+        .await
+    }
+
+    /// Sets the committed offsets of a group without members.
+    #[napi]
+    pub async fn set_group_offsets(
+        &self,
+        group_id: String,
+        offsets: Vec<NativeOffset>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativePartitionOffset>, Failure> {
+        self.ask("set the offsets of a group", options, move |handle, options| {
+            handle.set_group_offsets(&group_id, &all(offsets), options).map(all)
+        })
+        .await
+    }
+
+    /// Finds groups: all, or one, which is not among them when it does not exist.
+    #[napi]
+    pub async fn groups(
+        &self,
+        group_id: Option<String>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeFoundGroup>, Failure> {
+        const OPERATION: &str = "find groups";
+        self.ask_kafka(OPERATION, options, move |handle, options| {
+            handle.groups(OPERATION, group_id.as_deref(), options.request_timeout_ms).map(all)
+        })
+        .await
+    }
+
+    /// Deletes groups.
+    #[napi]
+    pub async fn delete_groups(
+        &self,
+        group_ids: Vec<String>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeOutcome>, Failure> {
+        self.ask_kafka("delete groups", options, move |handle, options| {
+            handle.delete_groups(&group_ids, options).map(all)
+        })
+        .await
+    }
+
+    /// Describes the configuration of topics, or of a single broker.
+    #[napi]
+    pub async fn describe_configs(
+        &self,
+        resources: Vec<NativeConfigResource>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeDescribedConfig>, Failure> {
+        self.ask_kafka("describe configs", options, move |handle, options| {
+            handle.describe_configs(&all(resources), options).map(all)
+        })
+        .await
+    }
+
+    /// Replaces the whole configuration of topics, or of a single broker.
+    #[napi]
+    pub async fn alter_configs(
+        &self,
+        resources: Vec<NativeConfigResource>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeAlteredConfig>, Failure> {
+        self.ask_kafka("alter configs", options, move |handle, options| {
+            let altered = handle.alter_configs(&all(resources), options)?.into_iter();
+            Ok(altered.map(|(kind, o)| NativeAlteredConfig { outcome: o.into(), kind }).collect())
+        })
+        .await
+    }
+
+    /// Creates access rules; the outcomes are in their order.
+    #[napi]
+    pub async fn create_acls(
+        &self,
+        acls: Vec<NativeAcl>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeOutcome>, Failure> {
+        self.ask_kafka("create access rules", options, move |handle, options| {
+            handle.create_acls(&all(acls), options).map(all)
+        })
+        .await
+    }
+
+    /// Finds access rules.
+    #[napi]
+    pub async fn describe_acls(
+        &self,
+        filter: NativeAclFilter,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeAcl>, Failure> {
+        self.ask_kafka("describe access rules", options, move |handle, options| {
+            handle.describe_acls(&filter.into(), options).map(all)
+        })
+        .await
+    }
+
+    /// Deletes access rules; the outcomes are in the filters' order.
+    #[napi]
+    pub async fn delete_acls(
+        &self,
+        filters: Vec<NativeAclFilter>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeDeletedAcls>, Failure> {
+        self.ask_kafka("delete access rules", options, move |handle, options| {
+            handle.delete_acls(&all(filters), options).map(all)
+        })
+        .await
+    }
+
+    /// Answers the event `tokenWanted`.
+    #[napi]
+    pub fn set_bearer_token(&self, token: NativeBearerToken) -> napi::Result<()> {
+        self.admin.client().and_then(|handle| handle.set_bearer_token(token.into())).map_err(thrown)
+    }
+
+    /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
+    #[napi]
+    pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
+        self.admin.client().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
+    }
+
+    /// Disconnects.
+    #[napi]
+    pub async fn close(&self) {
+        self.admin.close().await;
+    }
+}
+
+impl NativeAdmin {
+    /// Makes a request that mock clusters do not know.
+    async fn ask_kafka<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        options: NativeAdminOptions,
+        request: impl FnOnce(&Arc<Handle>, AdminOptions) -> Result<T> + Send + 'static,
+    ) -> Either<T, Failure> {
+        let brokers = Arc::clone(&self.brokers);
+        self.ask(operation, options, move |handle, options| {
+            match Mock::of(handle, &brokers, options.request_timeout_ms) {
+                Some(_) => Err(Mock::refuses(operation)),
+                None => request(handle, options),
+            }
+        })
+        .await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        options: NativeAdminOptions,
+        request: impl FnOnce(&Arc<Handle>, AdminOptions) -> Result<T> + Send + 'static,
+    ) -> Either<T, Failure> {
+        let options = options.into();
+        either(self.admin.ask(operation, move |handle| request(handle, options)).await)
+    }
+}
+
+/// Converts each of them.
+fn all<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
+    list.into_iter().map(B::from).collect()
+}
+
+/// librdkafka asks about one topic, or about all.
+fn metadata(handle: &Handle, topics: Option<Vec<String>>, options: AdminOptions) -> Result<Metadata> {
+    let timeout = options.request_timeout_ms;
+    let Some(topics) = topics else { return handle.metadata(Scope::Everything, timeout) };
+    let mut gathered = Metadata::default();
+    for topic in &topics {
+        let one = handle.metadata(Scope::Topic(topic), timeout)?;
+        gathered.brokers = one.brokers;
+        gathered.topics.extend(one.topics);
+    }
+    Ok(gathered)
+}

@@ -1,0 +1,121 @@
+//! Access rules, as JavaScript sees them.
+
+use napi_derive::napi;
+
+use super::admin_types::NativeOutcome;
+use super::numbers::Number;
+use librdkafka::{Acl, AclFilter, AclNumbers, DeletedAcls};
+
+/// An access rule; its numbers are the protocol's.
+#[napi(object)]
+pub struct NativeAcl {
+    /// Kind of resource.
+    #[napi(ts_type = "number")]
+    pub resource_type: Number,
+    /// Name of the resource.
+    pub resource_name: String,
+    /// How the resource is named.
+    #[napi(ts_type = "number")]
+    pub resource_pattern_type: Number,
+    /// Whom it is about.
+    pub principal: String,
+    /// Where they connect from.
+    pub host: String,
+    /// What is allowed or denied.
+    #[napi(ts_type = "number")]
+    pub operation: Number,
+    /// Whether it is allowed or denied.
+    #[napi(ts_type = "number")]
+    pub permission_type: Number,
+}
+
+impl From<NativeAcl> for Acl {
+    fn from(a: NativeAcl) -> Self {
+        let numbers = AclNumbers {
+            resource: a.resource_type.0,
+            pattern: a.resource_pattern_type.0,
+            operation: a.operation.0,
+            permission: a.permission_type.0,
+        };
+        Self { numbers, name: a.resource_name, principal: a.principal, host: a.host }
+    }
+}
+
+impl From<Acl> for NativeAcl {
+    fn from(a: Acl) -> Self {
+        Self {
+            resource_type: Number(a.numbers.resource),
+            resource_name: a.name,
+            resource_pattern_type: Number(a.numbers.pattern),
+            principal: a.principal,
+            host: a.host,
+            operation: Number(a.numbers.operation),
+            permission_type: Number(a.numbers.permission),
+        }
+    }
+}
+
+/// Which access rules are meant; what is left out is any.
+#[napi(object)]
+pub struct NativeAclFilter {
+    /// Kind of resource.
+    #[napi(ts_type = "number")]
+    pub resource_type: Number,
+    /// Name of the resource.
+    pub resource_name: Option<String>,
+    /// How the resource is named.
+    #[napi(ts_type = "number")]
+    pub resource_pattern_type: Number,
+    /// Whom the rule is about.
+    pub principal: Option<String>,
+    /// Where they connect from.
+    pub host: Option<String>,
+    /// What is allowed or denied.
+    #[napi(ts_type = "number")]
+    pub operation: Number,
+    /// Whether it is allowed or denied.
+    #[napi(ts_type = "number")]
+    pub permission_type: Number,
+}
+
+impl From<NativeAclFilter> for AclFilter {
+    fn from(f: NativeAclFilter) -> Self {
+        let numbers = AclNumbers {
+            resource: f.resource_type.0,
+            pattern: f.resource_pattern_type.0,
+            operation: f.operation.0,
+            permission: f.permission_type.0,
+        };
+        Self { numbers, name: f.resource_name, principal: f.principal, host: f.host }
+    }
+}
+
+/// An access rule that was deleted.
+#[napi(object)]
+pub struct NativeDeletedAcl {
+    /// The rule.
+    pub acl: NativeAcl,
+    /// Whether it was deleted.
+    pub outcome: NativeOutcome,
+}
+
+/// What a filter deleted.
+#[napi(object)]
+pub struct NativeDeletedAcls {
+    /// Whether it could be done.
+    pub outcome: NativeOutcome,
+    /// The rules.
+    pub matching: Vec<NativeDeletedAcl>,
+}
+
+impl From<DeletedAcls> for NativeDeletedAcls {
+    fn from(d: DeletedAcls) -> Self {
+        let matching = d.matching.into_iter();
+        Self {
+            outcome: d.outcome.into(),
+            matching: matching
+                .map(|(acl, o)| NativeDeletedAcl { acl: acl.into(), outcome: o.into() })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The consumer class that JavaScript sees.
+
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use kafka_core::admin::{groups, topics};
+use kafka_core::assignor::{
+    Assignor, DeferredAssignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime,
+};
+use kafka_core::codec::marks;
+use kafka_core::consumer::inbox::{Inbox, TopicSubscription};
+use kafka_core::consumer::members::Members;
+use kafka_core::consumer::membership::{Membership, division_timeout};
+use kafka_core::consumer::slots::{AutoCommit, Slots};
+use kafka_core::consumer::{Consumer, Mode, Settings};
+use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
+use kafka_core::kafka::TopicPartition;
+use kafka_core::network::Network;
+use kafka_core::rpc::requests::Requests;
+use librdkafka::{Conf, ConsumerHandle};
+use napi::bindgen_prelude::{Buffer, Either, Function};
+use napi_derive::napi;
+
+use super::admin_types::NativeMetadata;
+use super::bearer::NativeBearerToken;
+use super::consumer_types::{
+    NativeAssigner, NativeConsumerSettings, NativeEnsuredTopics, NativeGroup, NativeMemberAssignment,
+    NativeOffset, NativePartition, NativeSubscription, NativeTopic,
+};
+use super::failure::{Failure, outcome, thrown};
+use super::numbers::{Count, Milliseconds};
+use super::signal::{ConsumerArgs, ConsumerSink};
+
+/// The consumers of this process that have joined groups, for the transactions of its producers.
+pub(super) static MEMBERS: Members<ConsumerHandle> = Members::new();
+
+/// A librdkafka consumer with its poll thread.
+#[napi]
+pub struct NativeConsumer {
+    consumer: Arc<Consumer<ConsumerHandle>>,
+    requests: Option<Arc<Requests>>,
+    network: Arc<Network>,
+    commits_watched: Arc<AtomicBool>,
+    number: u32,
+    group: String,
+}
+
+#[napi]
+impl NativeConsumer {
+    /// Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed
+    /// batch or with an event as JSON text. Throws what librdkafka has against the properties.
+    #[napi(
+        constructor,
+        ts_args_type = "properties: Record<string, string>, settings: NativeConsumerSettings, onSignal: (batch: Buffer | null | undefined, event: string | null | undefined) => void"
+    )]
+    pub fn new(
+        properties: HashMap<String, String>,
+        settings: NativeConsumerSettings,
+        on_signal: Function<'_, ConsumerArgs, ()>,
+    ) -> napi::Result<Self> {
+        let sink = Arc::new(ConsumerSink::new(&on_signal)?);
+        let requests = settings
+            .correlation_prefix
+            .map(|prefix| Arc::new(Requests::new(prefix, settings.reply_timeout.map(|t| t.0))));
+        let assigner = Arc::new(NestReplyPartitionAssigner::new(start_time(settings.process_uptime)));
+        let mut deferred = Vec::new();
+        let mut assignors: Vec<Arc<dyn Assignor>> = Vec::new();
+        for NativeAssigner { name, built_in } in settings.assigners {
+            if built_in {
+                assignors.push(built_in_assignor(&name, &assigner).map_err(thrown)?);
+            } else {
+                let one = Arc::new(DeferredAssignor::new(name));
+                deferred.push(Arc::clone(&one));
+                assignors.push(one);
+            }
+        }
+        let inbox = Arc::new(Inbox::default());
+        let network = Arc::new(Network::new(false));
+        let commits_watched = Arc::default();
+        let membership = Arc::new(Membership::new(inbox, deferred));
+        let handle =
+            create(&properties, assignors, Arc::clone(&membership), Arc::clone(&network)).map_err(thrown)?;
+        let settings = Settings {
+            mode: Arc::new(match &requests {
+                None => Mode::Records,
+                Some(requests) => Mode::Replies { requests: Arc::clone(requests), assigner },
+            }),
+            membership,
+            network: Arc::clone(&network),
+            commits_watched: Arc::clone(&commits_watched),
+            division_timeout: division_timeout(settings.session_timeout.0),
+            auto_commit: AutoCommit {
+                enabled: settings.auto_commit,
+                threshold: settings.auto_commit_threshold.map(|t| t.0 as usize),
+            },
+            auto_commit_interval: settings.auto_commit_interval.map(|ms| ms.0.max(Duration::from_millis(1))),
+            drain_timeout: settings.drain_timeout.0,
+            join_timeout: settings.join_timeout.map(|limit| limit.0),
+            rebalance_timeout: settings.rebalance_timeout.0,
+            positions_timeout: settings.positions_timeout.0,
+        };
+        let taker = Arc::clone(&sink);
+        let consumer = Consumer::start(Arc::new(handle), settings, sink, |intake| taker.connect(intake))
+            .map_err(thrown)?;
+        let group = properties.get("group.id").cloned().unwrap_or_default();
+        let number = MEMBERS.new_number();
+        Ok(Self { consumer: Arc::new(consumer), requests, network, commits_watched, number, group })
+    }
+
+    /// Resolves once a broker has answered, at most after `timeout` ms.
+    #[napi]
+    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
+        outcome(match self.consumer.client() {
+            Ok(handle) => topics::ping(handle, timeout.0).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Adds brokers to connect to, as `host:port` separated by commas.
+    #[napi]
+    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
+        self.consumer.client().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
+    }
+
+    /// Describes the cluster: its brokers and all its topics.
+    #[napi]
+    pub async fn cluster_metadata(
+        &self,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Either<NativeMetadata, Failure> {
+        let ask = async || topics::metadata(self.consumer.client()?, None, timeout.0).await;
+        either(ask().await.map(NativeMetadata::from))
+    }
+
+    /// Asks for the offsets of timestamps (ms), or of the beginning (-2) or the end (-1). A timestamp after the last
+    /// record has the end's.
+    #[napi]
+    pub async fn list_offsets(
+        &self,
+        offsets: Vec<NativeOffset>,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Either<Vec<NativeOffset>, Failure> {
+        let offsets = offsets.into_iter().map(TopicPartition::from).collect();
+        let ask = async || topics::offsets(self.consumer.client()?, offsets, timeout.0).await;
+        either(ask().await.map(|found| found.into_iter().map(NativeOffset::from).collect()))
+    }
+
+    /// Lists the topics of the cluster.
+    #[napi]
+    pub async fn list_topics(
+        &self,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Either<Vec<NativeTopic>, Failure> {
+        let list = async || {
+            let metadata = topics::metadata(self.consumer.client()?, None, timeout.0).await?;
+            let exist = metadata.topics.into_iter().filter(|t| t.error == 0);
+            Ok(exist.map(|t| NativeTopic { name: t.name, partitions: t.partitions.len() as u32 }).collect())
+        };
+        either(list().await)
+    }
+
+    /// Makes sure that the topics exist; missing ones are created if `create` says so.
+    #[napi]
+    pub async fn ensure_topics(
+        &self,
+        topics: Vec<String>,
+        create: bool,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Either<NativeEnsuredTopics, Failure> {
+        let ensure = async || {
+            let ensured = topics::ensure(self.consumer.client()?, topics, create, timeout.0).await?;
+            let (missing, reasons) = ensured.missing.into_iter().unzip();
+            let topic =
+                |(name, partitions): (String, usize)| NativeTopic { name, partitions: partitions as u32 };
+            let existing = ensured.existing.into_iter().map(topic).collect();
+            Ok(NativeEnsuredTopics { missing, reasons, created: ensured.created, existing })
+        };
+        either(ensure().await)
+    }
+
+    /// What a producer's transactions know this consumer by.
+    #[napi(getter)]
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Joins the group; the assignment arrives as an event.
+    #[napi]
+    pub async fn subscribe(&self, topics: Vec<NativeSubscription>) -> Option<Failure> {
+        let topics = topics
+            .into_iter()
+            .map(|t| TopicSubscription {
+                topic: t.topic,
+                from_beginning: t.from_beginning,
+                partitions: t.partitions,
+            })
+            .collect();
+        if let Ok(client) = self.consumer.consumer_client() {
+            MEMBERS.joins(self.number, &self.group, &client);
+        }
+        outcome(self.consumer.subscribe(topics).await)
+    }
+
+    /// Reads reply partitions from their present ends on, without joining the group.
+    #[napi]
+    pub async fn assign_replies(&self, partitions: Vec<NativePartition>) -> Option<Failure> {
+        let partitions =
+            partitions.into_iter().map(|p| TopicPartition::at(p.topic, p.partition.0, 0)).collect();
+        outcome(self.consumer.assign(partitions).await)
+    }
+
+    /// Asks a group's coordinator to describe it.
+    #[napi]
+    pub async fn describe_group(
+        &self,
+        group_id: String,
+        exists: bool,
+        #[napi(ts_arg_type = "number")] timeout: Milliseconds,
+    ) -> Either<NativeGroup, Failure> {
+        let ask = async || groups::describe(self.consumer.client()?, group_id, exists, timeout.0).await;
+        either(ask().await.map(NativeGroup::from))
+    }
+
+    /// Commits offsets and resolves with the broker's answer.
+    #[napi]
+    pub async fn commit(&self, offsets: Vec<NativeOffset>) -> Option<Failure> {
+        outcome(self.consumer.commit(offsets.into_iter().map(TopicPartition::from).collect()).await)
+    }
+
+    /// What the member says of itself, from its next join on, under a strategy that is decided in JavaScript.
+    #[napi]
+    pub fn set_member_metadata(&self, assigner: String, metadata: Buffer) -> napi::Result<()> {
+        self.consumer.set_member_metadata(&assigner, metadata.to_vec()).map_err(thrown)
+    }
+
+    /// Answers the event `divide`, by its number. Members that are not named get nothing.
+    #[napi]
+    pub fn divided(
+        &self,
+        #[napi(ts_arg_type = "number")] division: Count,
+        assignments: Vec<NativeMemberAssignment>,
+    ) {
+        self.consumer.divided(division.0, Ok(assignments.into_iter().map(Into::into).collect()));
+    }
+
+    /// Answers the event `divide` when the partitions cannot be divided: the group joins anew.
+    #[napi]
+    pub fn division_failed(&self, #[napi(ts_arg_type = "number")] division: Count, reason: String) {
+        self.consumer.divided(division.0, Err(reason));
+    }
+
+    /// Moves the position of an assigned partition; an event tells the new slot.
+    #[napi]
+    pub fn seek(&self, offset: NativeOffset) {
+        self.consumer.seek(offset.into());
+    }
+
+    /// Has the partition of a slot start over at its first record that is not done; an event tells the new slot.
+    #[napi]
+    pub fn start_over(&self, #[napi(ts_arg_type = "number")] slot: Count) {
+        self.consumer.start_over(slot.0);
+    }
+
+    /// Takes packed marks about handled records: the first `wordCount` numbers.
+    #[napi]
+    pub fn settle(&self, words: &[u32], #[napi(ts_arg_type = "number")] word_count: Count) {
+        let slots = self.consumer.slots();
+        for mark in marks::read(words.get(..word_count.0 as usize).unwrap_or(words)) {
+            slots.settle(mark);
+        }
+    }
+
+    /// Answers the event `tokenWanted`.
+    #[napi]
+    pub fn set_bearer_token(&self, token: NativeBearerToken) -> napi::Result<()> {
+        self.consumer.client().and_then(|handle| handle.set_bearer_token(token.into())).map_err(thrown)
+    }
+
+    /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
+    #[napi]
+    pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
+        self.consumer.client().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
+    }
+
+    /// Whether requests to brokers are told of, by the event `requests`.
+    #[napi]
+    pub fn watch_requests(&self, wanted: bool) {
+        self.network.watch(wanted);
+    }
+
+    /// Whether commits are told of, by the event `commit`.
+    #[napi]
+    pub fn watch_commits(&self, wanted: bool) {
+        self.commits_watched.store(wanted, Ordering::Relaxed);
+    }
+
+    /// Requests that wait for a reply.
+    #[napi]
+    #[must_use]
+    pub fn pending_requests(&self) -> u32 {
+        self.requests.as_ref().map_or(0, |requests| requests.lock().len() as u32)
+    }
+
+    /// Stops fetching, waits up to `drainTimeout` ms for running handlers, commits, leaves the group and
+    /// closes.
+    #[napi]
+    pub async fn close(&self, #[napi(ts_arg_type = "number")] drain_timeout: Milliseconds) {
+        self.consumer.close(drain_timeout.0).await;
+    }
+}
+
+impl NativeConsumer {
+    pub(super) fn slots(&self) -> Arc<Slots> {
+        Arc::clone(self.consumer.slots())
+    }
+
+    pub(super) fn requests(&self) -> Option<Arc<Requests>> {
+        self.requests.clone()
+    }
+}
+
+fn create(
+    properties: &HashMap<String, String>,
+    assignors: Vec<Arc<dyn Assignor>>,
+    membership: Arc<Membership>,
+    network: Arc<Network>,
+) -> Result<ConsumerHandle> {
+    let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
+    ConsumerHandle::new(conf, assignors, membership, network)
+}
+
+fn built_in_assignor(name: &str, replies: &Arc<NestReplyPartitionAssigner>) -> Result<Arc<dyn Assignor>> {
+    if name == RoundRobinAssigner.protocol_name() {
+        Ok(Arc::new(RoundRobinAssigner))
+    } else if name == replies.protocol_name() {
+        Ok(Arc::clone(replies) as Arc<dyn Assignor>)
+    } else {
+        let reason = format!("there is no built-in assigner {name:?}");
+        Err(Error::new("create the consumer", CODE_INVALID_ARG, reason))
+    }
+}
+
+fn start_time(process_uptime: f64) -> StartTime {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    StartTime::from_clocks(now, Duration::try_from_secs_f64(process_uptime).unwrap_or_default())
+}
+
+pub(super) fn either<T>(result: Result<T>) -> Either<T, Failure> {
+    match result {
+        Ok(value) => Either::A(value),
+        Err(error) => Either::B(error.into()),
+    }
+}

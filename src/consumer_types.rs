@@ -1,0 +1,200 @@
+//! What a consumer takes and answers, as JavaScript sees it.
+
+use kafka_core::assignor::{Assignment, GivenPartitions};
+use kafka_core::kafka::{Group, TopicPartition};
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+
+use super::numbers::{Count, Milliseconds, Offset, PartitionNumber};
+
+/// How a native consumer behaves.
+#[napi(object)]
+pub struct NativeConsumerSettings {
+    /// Random prefix of this client's correlation ids. Makes the consumer hand out only the replies to
+    /// pending requests.
+    pub correlation_prefix: Option<String>,
+    /// How long a request waits for its first reply (ms).
+    #[napi(ts_type = "number")]
+    pub reply_timeout: Option<Milliseconds>,
+    /// Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
+    /// processes in the order in which they started.
+    pub process_uptime: f64,
+    /// The strategies that the group is joined with, the preferred first. None: those of librdkafka's
+    /// `partition.assignment.strategy`.
+    pub assigners: Vec<NativeAssigner>,
+    /// Without a sign of life for this long the coordinator takes the member for dead (ms).
+    #[napi(ts_type = "number")]
+    pub session_timeout: Milliseconds,
+    /// Whether done records are committed without being asked.
+    pub auto_commit: bool,
+    /// Also commit at this interval (ms).
+    #[napi(ts_type = "number")]
+    pub auto_commit_interval: Option<Milliseconds>,
+    /// Also commit when so many records have finished.
+    #[napi(ts_type = "number")]
+    pub auto_commit_threshold: Option<Count>,
+    /// How long running handlers may take when partitions are given up (ms).
+    #[napi(ts_type = "number")]
+    pub drain_timeout: Milliseconds,
+    /// How long the first join may fail (ms); for ever without.
+    #[napi(ts_type = "number")]
+    pub join_timeout: Option<Milliseconds>,
+    /// How long the group waits for its members in a rebalance (ms).
+    #[napi(ts_type = "number")]
+    pub rebalance_timeout: Milliseconds,
+    /// How long it may take to find out, or to change, where a partition is read from (ms).
+    #[napi(ts_type = "number")]
+    pub positions_timeout: Milliseconds,
+}
+
+/// A strategy that a group may be joined with.
+#[napi(object)]
+pub struct NativeAssigner {
+    /// Its name on the wire.
+    pub name: String,
+    /// Whether the partitions are divided by this binding (`RoundRobinAssigner`, for replies
+    /// `NestReplyPartitionAssigner`) or in JavaScript: then the leader gets the event `divide`.
+    pub built_in: bool,
+}
+
+/// What a member of the group is given.
+#[napi(object)]
+pub struct NativeMemberAssignment {
+    /// Member id.
+    pub member_id: String,
+    /// Its partitions.
+    pub partitions: Vec<NativePartition>,
+    /// What goes with them.
+    pub user_data: Buffer,
+}
+
+impl From<NativeMemberAssignment> for (String, GivenPartitions) {
+    fn from(given: NativeMemberAssignment) -> Self {
+        let mut assignment = Assignment::new();
+        for NativePartition { topic, partition } in given.partitions {
+            assignment.entry(topic).or_default().push(partition.0);
+        }
+        (given.member_id, GivenPartitions { assignment, user_data: given.user_data.to_vec() })
+    }
+}
+
+/// A topic to subscribe to.
+#[napi(object)]
+pub struct NativeSubscription {
+    /// Topic name.
+    pub topic: String,
+    /// Where to start without a committed offset.
+    pub from_beginning: bool,
+    /// How many partitions the topic had when the consumer first met it, 0 when it did not exist: those beyond are new.
+    pub partitions: Option<i32>,
+}
+
+/// A topic partition and an offset.
+#[napi(object)]
+pub struct NativeOffset {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    #[napi(ts_type = "number")]
+    pub partition: PartitionNumber,
+    /// Absolute offset, or -2 (beginning) or -1 (end) for a seek, as text.
+    #[napi(ts_type = "string")]
+    pub offset: Offset,
+    /// Metadata to commit with it.
+    pub metadata: Option<String>,
+}
+
+impl From<NativeOffset> for TopicPartition {
+    fn from(o: NativeOffset) -> Self {
+        Self { metadata: o.metadata.map(String::into_bytes), ..Self::at(o.topic, o.partition.0, o.offset.0) }
+    }
+}
+
+impl From<TopicPartition> for NativeOffset {
+    fn from(p: TopicPartition) -> Self {
+        Self {
+            topic: p.topic,
+            partition: PartitionNumber(p.partition),
+            offset: Offset(p.offset),
+            metadata: None,
+        }
+    }
+}
+
+/// A consumer group.
+#[napi(object)]
+pub struct NativeGroup {
+    /// `Stable`, `PreparingRebalance`, `Empty`, …
+    pub state: String,
+    /// `consumer`, or empty for a group without members.
+    pub protocol_type: String,
+    /// Name of the assignor that the members agreed on.
+    pub protocol: String,
+    /// Its members.
+    pub members: Vec<NativeGroupMember>,
+}
+
+/// A member of a group.
+#[napi(object)]
+pub struct NativeGroupMember {
+    /// Member id.
+    pub member_id: String,
+    /// Client id.
+    pub client_id: String,
+    /// Host that it connects from.
+    pub client_host: String,
+    /// Subscription, as the group's protocol encodes it.
+    pub member_metadata: Buffer,
+    /// Assignment, as the group's protocol encodes it.
+    pub member_assignment: Buffer,
+}
+
+impl From<Group> for NativeGroup {
+    fn from(group: Group) -> Self {
+        let members = group.members.into_iter().map(|m| NativeGroupMember {
+            member_id: m.id,
+            client_id: m.client_id,
+            client_host: m.client_host,
+            member_metadata: m.metadata.into(),
+            member_assignment: m.assignment.into(),
+        });
+        Self {
+            members: members.collect(),
+            state: group.state,
+            protocol_type: group.protocol_type,
+            protocol: group.protocol,
+        }
+    }
+}
+
+/// A topic partition.
+#[napi(object)]
+pub struct NativePartition {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    #[napi(ts_type = "number")]
+    pub partition: PartitionNumber,
+}
+
+/// A topic of the cluster.
+#[napi(object)]
+pub struct NativeTopic {
+    /// Name.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: u32,
+}
+
+/// What became of the topics to subscribe to.
+#[napi(object)]
+pub struct NativeEnsuredTopics {
+    /// Topics that do not exist.
+    pub missing: Vec<String>,
+    /// Why, in the same order.
+    pub reasons: Vec<String>,
+    /// Topics that were created.
+    pub created: Vec<String>,
+    /// Topics that exist already.
+    pub existing: Vec<NativeTopic>,
+}
