@@ -6,9 +6,9 @@ export type LifecycleState = 'idle' | 'connecting' | 'ready' | 'closing';
 
 /** How something starts. */
 export interface Start {
-  /** Starts. What waits for long ends when the signal says that nobody wants it any more: see {@link unlessAborted}. */
+  /** Starts. Long waits end when the signal is aborted: see {@link unlessAborted}. */
   readonly open: (signal: AbortSignal) => Promise<void>;
-  /** Gives up what {@link open} has made, after it has failed or was interrupted. */
+  /** Closes what {@link open} has made, after it has failed or was interrupted. */
   readonly undo: () => Promise<void>;
   /** Called once it has started. */
   readonly opened?: () => void;
@@ -65,7 +65,7 @@ export class Lifecycle {
         await open(signal);
         signal.throwIfAborted();
       } catch (error) {
-        // Who asks from here on does not want this one.
+        // A start that is asked for from here on is a new one.
         turn.kind = '';
         await undo();
         throw signal.aborted ? signal.reason : error;
@@ -76,7 +76,7 @@ export class Lifecycle {
   }
 
   /**
-   * Stops: `close` gives up what there is. Answers false when there was nothing to stop, and nothing was called.
+   * Stops by calling `close`. Answers false when there was nothing to stop; then nothing was called.
    *
    * @param rest what it is afterwards: a consumer that has stopped consuming may stay connected
    */
@@ -144,7 +144,7 @@ export class Lifecycle {
       }
     };
     turn.done = run();
-    // Those who wait have promises of their own; a turn that fails is nobody's when none of them does.
+    // Callers await promises of their own. Where nobody does, a failure must not become an unhandled rejection.
     own(turn.done, ignore);
     return turn.done;
   }
@@ -154,7 +154,7 @@ export class Lifecycle {
   }
 }
 
-/** What a promise comes to, unless the signal comes first: then its reason. Whatever comes of the promise later is nobody's concern. */
+/** What a promise comes to, unless the signal comes first: then its reason. What the promise comes to later is ignored. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   own(promise, ignore);
   let abort = ignore;

@@ -1,10 +1,10 @@
 import { isolated } from './async-context.js';
 import { errorFrom } from '../values/describe.js';
 
-// The one door to what nobody awaits: functions of the application's, and promises that are started and left to themselves. What
-// comes out of either would end the process as an unhandled rejection, or tear down what happened to call it.
+// Everything that nobody awaits is started here: functions of the application's whose answer is not used, and promises that are left
+// running. A rejection of either would otherwise end the process, and an exception would break the code that happened to call.
 
-/** Is told of what a callback has thrown, or its promise rejected with. It may fail itself: then there is nobody left to tell. */
+/** Is told of what a callback has thrown, or its promise rejected with. An exception of its own is dropped. */
 export type FailureListener = (error: Error) => void;
 
 /**
@@ -25,13 +25,13 @@ export function runHere(callback: () => unknown, failed: FailureListener): void 
   }
 }
 
-/** Makes a promise somebody's that is started and not awaited: what it rejects with goes to `failed`. */
+/** Takes care of a promise that is started and not awaited: what it rejects with goes to `failed`. */
 export function own(promise: PromiseLike<unknown>, failed: FailureListener): void {
   // Through a promise of our own: a thenable's `then` may throw, and answer twice.
   Promise.resolve(promise).catch((error: unknown) => tell(failed, error));
 }
 
-/** Takes an answer that turned out to be unwanted: if it is a promise, its rejection is nobody's concern. */
+/** Takes an answer that turned out to be unwanted: if it is a promise, its rejection is ignored. */
 export function disown(answer: unknown): void {
   runCallback(() => answer, ignore);
 }
@@ -43,7 +43,7 @@ function tell(failed: FailureListener, error: unknown): void {
   try {
     failed(errorFrom(error));
   } catch {
-    // The last resort has failed: going on is what is left.
+    // There is nobody left to tell.
   }
 }
 

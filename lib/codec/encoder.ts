@@ -86,7 +86,7 @@ export class Encoder {
     writeReplyWords(this.#words, at, assignment, sequence, flags, partition);
   }
 
-  /** A request that is given up. */
+  /** A request whose replies nobody waits for any more. */
   cancel(slot: number, generation: number): void {
     const at = this.#entry(CANCEL, CANCEL_WORDS);
     writeCancelWords(this.#words, at, slot, generation);

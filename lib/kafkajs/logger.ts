@@ -48,7 +48,7 @@ export interface LoggerOptions {
   logCreator?: logCreator;
 }
 
-/** The function of a log creator, behind the door: a line that it fails to write goes to the console, with the reason. */
+/** Calls the function of a log creator: a line that it fails to write goes to the console, with the reason. */
 function guarded(write: (entry: LogEntry) => unknown): (entry: LogEntry) => void {
   const fallback = consoleLogCreator(logLevel.NOTHING);
   return (entry) =>

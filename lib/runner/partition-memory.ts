@@ -40,7 +40,7 @@ export class PartitionMemory {
     this.#failed.set(task.key, { offset, failures: task.failures });
   }
 
-  /** The record in hand has been handled. */
+  /** The current record has been handled. */
   handled(task: PartitionTask): void {
     this.#failed.delete(task.key);
   }

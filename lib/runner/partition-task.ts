@@ -24,23 +24,23 @@ export class PartitionTask {
   /** Names the partition, whichever its assignment. */
   readonly key: string;
   state: TaskState = 'idle';
-  /** Deliveries of the record in hand that have failed. */
+  /** How many deliveries of the current record have failed. */
   failures = 0;
-  /** Those of them since the consumer was last started. */
+  /** How many of them since the consumer was last started. */
   retries = 0;
   /** Wait before the next attempt, in milliseconds. */
   retryTime = 0;
-  /** No record of this assignment has been taken up. */
+  /** No record of this assignment has been handled yet. */
   fresh = true;
-  /** The partition is on its way back to the group, or its position has moved: nothing more is handled. */
+  /** The partition is being revoked, or its position has moved: no further record is handled. */
   halted = false;
   /** The core waits to be told that the last handler has ended. */
   draining = false;
-  /** The partition was revoked: the handler in hand is told by its heartbeat, and its acknowledgements are void. */
+  /** The partition was revoked: the running handler is told by its heartbeat, and its acknowledgements are void. */
   revoked = false;
   /** What the handler remembers of the topic. */
   route: unknown;
-  /** Those before {@link #next} are done, and gone: each would keep its whole batch in memory. */
+  /** Those before {@link #next} are done and were removed: each keeps its whole batch in memory. */
   readonly #ranges: (RecordRange | undefined)[] = [];
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -57,7 +57,7 @@ export class PartitionTask {
     this.#ranges.push(range);
   }
 
-  /** The range in hand, with at least one record left. */
+  /** The current range, with at least one record left. */
   range(): RecordRange | undefined {
     let range = this.#ranges[this.#next];
     while (range !== undefined && range.index >= range.end) {
@@ -75,7 +75,7 @@ export class PartitionTask {
     return range;
   }
 
-  /** Rests so many milliseconds, for ever without a number, and then calls. */
+  /** Rests for so many milliseconds and then calls `then`; without a number it rests until it is stopped. */
   rest(milliseconds?: number, then?: () => void): void {
     this.state = 'resting';
     if (milliseconds === undefined) return;
@@ -85,7 +85,7 @@ export class PartitionTask {
     }, milliseconds);
   }
 
-  /** Drops what waits and lets the handler in hand be the last. */
+  /** Drops the records that wait; the running handler is the last. */
   halt(): void {
     this.halted = true;
     this.#ranges.length = 0;

@@ -110,7 +110,7 @@ export class Runner {
     return this.#moving.has(key);
   }
 
-  /** Lets the handlers in hand be the last of these assignments; the core is told when they have ended. */
+  /** These partitions are to be revoked: their running handlers are the last, and the core is told when they have ended. */
   revoke(assignments: number[]): void {
     this.#moveNoMore(assignments);
     for (const assignment of assignments) {
@@ -136,7 +136,7 @@ export class Runner {
     }
   }
 
-  /** The consumer is to stop: the handlers in hand are the last, before the group asks for the partitions. */
+  /** The consumer is to stop: the running handlers are the last, even before the group revokes the partitions. */
   halt(): void {
     this.#moving.clear();
     for (const task of this.#tasks.values()) this.#halt(task);

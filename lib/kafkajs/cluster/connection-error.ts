@@ -6,9 +6,9 @@ import type { KafkaJSError } from '../errors/index.js';
 import { outOfRetries } from '../retry/out-of-retries.js';
 import type { ResolvedRetry } from '../retry/retry.js';
 
-/** Says that, not why. */
+/** The brokers cannot be reached; it does not say why. */
 const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
-/** Says more than that nobody answered. */
+/** A broker answered, and refused the credentials. */
 const AUTHENTICATION = codeOf('_AUTHENTICATION');
 /** How long after a failure its reason may come, in milliseconds. */
 const LAST_WORD = 250;

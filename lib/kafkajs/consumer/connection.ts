@@ -47,7 +47,7 @@ export class Connection {
     setup.properties['bootstrap.servers'] = await unlessAborted(brokers.resolve(), signal);
     if (state.session?.handle.isMadeWith(setup)) return state.session;
     await this.close();
-    // What an earlier session has left behind is nobody's.
+    // What still comes from an earlier session is dropped.
     const isPresent = (from: ConsumerHandle): boolean => from === state.session?.handle;
     const handle = new ConsumerHandle(setup, settings.retry, freshSettings(internals), {
       batch: (packed, from) => runCallback(() => isPresent(from) && batch(packed), onEscape),
@@ -75,7 +75,7 @@ export class Connection {
     return native;
   }
 
-  /** Closes the session: its handlers in hand finish, their offsets are committed, and the group is left. */
+  /** Closes the session: its running handlers finish, their offsets are committed, and the group is left. */
   async close(): Promise<void> {
     const { parts, internals, state, onClosed } = this.#options;
     const { session } = state;

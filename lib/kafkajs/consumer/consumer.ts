@@ -150,7 +150,7 @@ export class Consumer implements ConsumerShape {
     await this.untilClosed(this.#stop());
   }
 
-  /** Disconnects for good: a part of something whose start was interrupted must not start behind its back. @internal */
+  /** Disconnects, and cannot connect again: for a server or client whose start was interrupted. @internal */
   retire(): Promise<void> {
     this.#state.lifecycle.retire();
     return this.disconnect();

@@ -7,7 +7,7 @@ import type { GroupLog } from '../group/log.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Logger } from '../types/index.js';
 
-/** What crashes, and starts again. */
+/** The consumer, as far as its recovery needs it. */
 export interface Crashing {
   /** Begins a crash; the signal tells that somebody has stopped the consumer. Undefined: it does not run, or has crashed already. */
   interrupt(): AbortSignal | undefined;

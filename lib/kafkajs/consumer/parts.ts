@@ -13,7 +13,7 @@ import { PausedPartitions } from './paused-partitions.js';
 import { Subscriptions } from '../group/subscriptions.js';
 import type { ConsumerConfig, KafkaConfig, Logger } from '../types/index.js';
 
-/** What a consumer is made of that outlasts its handles and its runs, and knows nothing of either. */
+/** What a consumer keeps for all of its life: nothing of it belongs to one connection or one run. */
 export interface ConsumerParts {
   /** librdkafka's properties of the options, but for the brokers. */
   readonly properties: Properties;

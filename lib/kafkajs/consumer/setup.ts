@@ -7,7 +7,7 @@ import { totalRetryTime } from '../retry/retry.js';
 import type { ConsumerInternals } from './internals.js';
 import type { ConsumerRunConfig } from '../types/index.js';
 
-/** How long the core waits for the commit before partitions are given up, in milliseconds. */
+/** How long the core waits for the last commit before partitions are revoked, in milliseconds. */
 const LAST_COMMIT = 5000;
 /** What is handled is committed at least this often, also while a batch of slow messages is worked on, in milliseconds. */
 const LONGEST_UNCOMMITTED = 5000;

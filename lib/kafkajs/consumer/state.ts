@@ -3,7 +3,7 @@ import { Lifecycle } from '../../lifecycle.js';
 import type { ConsumerRunConfig } from '../types/index.js';
 import type { ConsumerSession } from './session.js';
 
-/** That a consumer is to run: from `run()` on until it is stopped, also while it waits for its restart after a crash. */
+/** One run of a consumer: from `run()` on until it is stopped, also while it waits for its restart after a crash. */
 export interface Run {
   readonly config: ConsumerRunConfig;
   /** Aborted when somebody stops the consumer. */

@@ -67,7 +67,7 @@ export class Partitioning {
       if (Number.isInteger(partition) && (partition as number) >= 0) {
         return { ...message, partition: partition as number };
       }
-      // An asynchronous one, whose failure would be nobody's.
+      // It may be a promise: its rejection must not be unhandled.
       disown(partition);
       throw new KafkaJSNonRetriableError(
         `The partitioner chose no partition for a message to ${topic}, but ${messageOf(partition)}`,

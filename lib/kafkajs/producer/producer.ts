@@ -151,7 +151,7 @@ export class Producer implements Pick<
     });
   }
 
-  /** Disconnects for good: a part of something whose start was interrupted must not start behind its back. @internal */
+  /** Disconnects, and cannot connect again: for a server or client whose start was interrupted. @internal */
   retire(): Promise<void> {
     this.#lifecycle.retire();
     return this.disconnect();
