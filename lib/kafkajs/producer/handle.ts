@@ -307,7 +307,7 @@ function tell(done: SendCallback, error: KafkaJSError | null, metadata: RecordMe
   }
 }
 
-/** What a callback throws is nobody's. */
+/** Lets an exception of a callback reach the process, as one thrown by an event listener does. */
 const rethrow = (error: unknown): void => {
   setImmediate(() => {
     throw error;
