@@ -143,13 +143,13 @@ export class Timeline {
     const told = this.of('fault').map(({ number, until, ...event }) => {
       return Object.assign(event, { until: until ?? ends.get(number) ?? Number.POSITIVE_INFINITY });
     });
+    const joins = groupBy(this.of('joined'), ({ process }) => process);
     const expelled = this.of('expelled').map(({ at, member }) => {
-      return {
-        at: at - SESSION_MS,
-        fault: 'expelled',
-        target: processes.get(member),
-        until: at + AFTERMATH_MS,
-      };
+      const target = processes.get(member);
+      // It may not hear of it: until it joins again it goes on with what it had.
+      const back = joins.get(target)?.find((joined) => joined.at > at)?.at ?? this.exits.get(target)?.at;
+      const until = (back ?? Number.POSITIVE_INFINITY) + AFTERMATH_MS;
+      return { at: at - SESSION_MS, fault: 'expelled', target, until };
     });
     return [...told, ...expelled];
   }

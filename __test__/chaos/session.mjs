@@ -10,6 +10,8 @@ const TARGET = fileURLToPath(new URL('../../target/chaos', import.meta.url));
 
 /** Kills are noticed soon, in groups of both kinds. */
 const PROPERTIES = {
+  // A topic that is made anew is not to be made by whoever asks for it first.
+  'auto.create.topics.enable': false,
   'group.min.session.timeout.ms': 1000,
   'group.consumer.min.session.timeout.ms': 1000,
   'group.consumer.session.timeout.ms': 10_000,

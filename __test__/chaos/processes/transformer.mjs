@@ -10,19 +10,25 @@ const kafka = new Kafka({ brokers, clientId: name, retry: RETRY, logLevel: logLe
 const producer = kafka.producer({ transactionalId: slot, transactionTimeout: 10_000, idempotent: true });
 const consumer = kafka.consumer({ groupId: group, retry: RETRY, ...SESSION });
 
-async function transform({ batch: { topic, partition, messages } }) {
+async function transform({ batch: { topic, partition, messages }, heartbeat }) {
   const offsets = messages.map(({ offset }) => Number(offset));
   const work = `${name} ${topic} [${partition}] ${offsets[0]}-${offsets.at(-1)}`;
   recorder.note('transform', { work, topic, partition, offsets });
   const transaction = await begin();
+  const step = (name) => recorder.note('step', { work, step: name });
+  step('begun');
   try {
     for (const { value } of messages) {
       const { record } = JSON.parse(value.toString());
       await transaction.send({ topic: output, messages: [{ partition, value: JSON.stringify({ record }) }] });
     }
+    step('sent');
     if (random.next() < 0.1) throw new Error('chosen to be aborted');
+    // Rejects where the partition was taken meanwhile: it may have been given back, and be read by another call.
+    await heartbeat();
     const offset = String(offsets.at(-1) + 1);
     await transaction.sendOffsets({ consumer, topics: [{ topic, partitions: [{ partition, offset }] }] });
+    step('offsets sent');
     await transaction.commit();
     recorder.note('transformed', { work, outcome: 'committed' });
   } catch (error) {
