@@ -21,7 +21,7 @@ use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::TopicPartition;
 use kafka_core::network::Network;
 use kafka_core::rpc::requests::Requests;
-use librdkafka::{Conf, ConsumerHandle};
+use librdkafka::{Conf, ConsumerHandle, Shim};
 use napi::bindgen_prelude::{Buffer, Either, Function};
 use napi_derive::napi;
 
@@ -72,6 +72,11 @@ impl NativeConsumer {
         for NativeAssigner { name, built_in } in settings.assigners {
             if built_in {
                 assignors.push(built_in_assignor(&name, &assigner).map_err(thrown)?);
+            } else if !Shim::Assignors.is_on() {
+                let text = format!(
+                    "the assigner {name:?} is not asked while NESTJS_KAFKA_NATIVE_WITHOUT turns assignors off"
+                );
+                return Err(thrown(Error::new("install the assignors", CODE_INVALID_ARG, text)));
             } else {
                 let one = Arc::new(DeferredAssignor::new(name));
                 deferred.push(Arc::clone(&one));

@@ -18,6 +18,7 @@ const binary = readdirSync(ROOT).find((name) => name.endsWith('.node')) as strin
 const code = [
   ...textsBelow('lib', /\.ts$/),
   ...textsBelow('src', /\.rs$/),
+  ...textsBelow('crates', /\.rs$/),
   ...textsBelow('binding', /\.js$/),
   ...textsBelow('node_modules/@nestjs/microservices', /\.js$/),
   readFileSync(join(ROOT, 'index.js'), 'utf8'),

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 const LIBRDKAFKA_VERSION: &str = "0x020f01ff";
 
 /// What reaches into librdkafka's private structures; each says in its heading comment for what.
-const SHIMS: [&str; 6] = [
+const SHIMS: [&str; 7] = [
     "src/assignor/shim.c",
+    "src/layout.c",
     "src/next_partition.c",
     "src/headers.c",
     "src/hold.c",
@@ -28,6 +29,7 @@ fn main() {
 
 fn compile_shims() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/private.h");
     for shim in SHIMS {
         println!("cargo:rerun-if-changed={shim}");
     }
@@ -98,9 +100,8 @@ impl Headers {
         assert!(
             found.eq_ignore_ascii_case(LIBRDKAFKA_VERSION),
             "{} says RD_KAFKA_VERSION is {found}, but {} were reviewed against {LIBRDKAFKA_VERSION} and use \
-             private structures that may change in any release. Compare what their heading comments \
-             list with the new sources, run the assignor's tests and a group mixed with stock NestJS members, \
-             then change the version in build.rs and in each of them; or pin rdkafka-sys back in Cargo.toml",
+             private structures that may change in any release: docs/internal/librdkafka.md says how to review another \
+             one. Run npm run build for the sources that Cargo.toml names",
             self.rdkafka_h.display(),
             SHIMS.join(", ")
         );

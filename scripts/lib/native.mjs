@@ -9,7 +9,16 @@ import { Failure, ROOT, run, runBin, say, since } from './process.mjs';
 /** What the generated files are called; they are committed, and check.mjs compares them. */
 export const GENERATED = ['index.js', 'index.d.ts'];
 
-const INPUTS = ['src', 'crates', 'build.rs', 'Cargo.toml', 'Cargo.lock', '.cargo'];
+const INPUTS = [
+  'src',
+  'crates',
+  'build.rs',
+  'Cargo.toml',
+  'Cargo.lock',
+  '.cargo',
+  'scripts/lib/librdkafka.mjs',
+  'scripts/librdkafka',
+];
 
 /**
  * Builds into target/binding/<profile>, beside the sources' digest: an unchanged module takes no time, and the

@@ -14,6 +14,7 @@ use kafka_core::network::Network;
 
 use super::assignor::{self, AssignorError};
 use super::partition_list::{PartitionList, copy_list};
+use super::private::Shim;
 use super::queue::Queue;
 use super::{Conf, GroupMetadata, Handle, Messages, c_text, check, owned_text, take_error};
 
@@ -49,6 +50,12 @@ impl ConsumerHandle {
         conf.set_events(EVENTS);
         // SAFETY: the handle keeps the network.
         unsafe { conf.observe(&network)? };
+        if !Shim::Assignors.is_on() {
+            let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, network, None)?;
+            // SAFETY: the handle is alive.
+            check("create the consumer", unsafe { sys::rd_kafka_poll_set_consumer(handle.as_ptr()) })?;
+            return Ok(Self { events: handle.consumer_queue() });
+        }
         // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
         let hook = unsafe { assignor::prepare(conf.as_ptr(), watch) }.map_err(refused)?;
         let joins = hook.joins();
@@ -64,6 +71,14 @@ impl ConsumerHandle {
 
     fn raw(&self) -> *mut sys::rd_kafka_t {
         self.events.handle().as_ptr()
+    }
+
+    /// Moves the position of assigned partitions by giving them back and taking them again: a seek does not take those
+    /// that are fetched no more. What was fetched of them is dropped, as by a seek.
+    fn assign_anew(&self, partitions: &[TopicPartition]) -> Result<Vec<TopicPartition>> {
+        self.incremental_unassign(partitions)?;
+        self.incremental_assign(partitions)?;
+        Ok(PartitionList::new(partitions).to_vec())
     }
 }
 
@@ -160,6 +175,9 @@ impl ConsumerClient for ConsumerHandle {
     }
 
     fn seek(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>> {
+        if !Shim::Fetcher.is_on() {
+            return self.assign_anew(partitions);
+        }
         for p in partitions {
             let name = c_text("seek", &p.topic)?;
             // SAFETY: the handle is alive, the name NUL-terminated.
@@ -272,6 +290,9 @@ impl kafka_core::kafka::PartitionQueue for PartitionQueue {
     }
 
     fn fetched(&self) -> Option<i64> {
+        if !Shim::Fetcher.is_on() {
+            return None;
+        }
         // SAFETY: the handle is alive, the name NUL-terminated.
         let offset =
             unsafe { nka_fetched(self.queue.handle().as_ptr(), self.topic.as_ptr(), self.partition) };

@@ -21,10 +21,18 @@
  */
 #include "rdkafka_int.h"
 #include "rdkafka_partition.h"
+#include "private.h"
 
-#if RD_KAFKA_VERSION != 0x020f01ff
-#error "fetcher.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
-#endif
+NKA_FUNCTION(rd_kafka_toppar_get2, rd_kafka_toppar_t *(*)(rd_kafka_t *, const char *, int32_t, int, int));
+NKA_FUNCTION(rd_kafka_toppar_set_fetch_state, void (*)(rd_kafka_toppar_t *, int));
+NKA_FUNCTION(rd_kafka_fetch_pos_cmp, int (*)(const rd_kafka_fetch_pos_t *, const rd_kafka_fetch_pos_t *));
+NKA_FIELD(rd_kafka_toppar_t, rktp_fetch_version, int32_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_op_version, int32_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_next_fetch_start, rd_kafka_fetch_pos_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_last_next_fetch_start, rd_kafka_fetch_pos_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_offsets_fin, struct offset_stats);
+NKA_FIELD(struct offset_stats, fetch_pos, rd_kafka_fetch_pos_t);
+NKA_FIELD(rd_kafka_fetch_pos_t, offset, int64_t);
 
 /* The partition, with a reference, if the client knows it. */
 static rd_kafka_toppar_t *nka_known(rd_kafka_t *rk, const char *topic, int32_t partition) {

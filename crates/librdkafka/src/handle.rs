@@ -14,7 +14,7 @@ use super::assignor::Joins;
 use super::conf::{Conf, ERROR_TEXT_SIZE};
 use super::partition_list::PartitionList;
 use super::queue::Queue;
-use super::{c_text, check, describe_code};
+use super::{c_text, check, describe_code, private};
 
 /// An `rd_kafka_t`, destroyed when the last owner lets go. What it is for is known by who owns it: a
 /// [`ConsumerHandle`](super::ConsumerHandle), [`ProducerHandle`](super::ProducerHandle) or
@@ -47,17 +47,21 @@ impl Handle {
         // SAFETY: takes the configuration over when it succeeds; the buffer's size is passed along.
         let raw = unsafe { sys::rd_kafka_new(kind, conf_raw, text.as_mut_ptr(), ERROR_TEXT_SIZE) };
         if raw.is_null() {
-            // The configuration is leaked: rd_kafka_new has freed the interceptor lists that it shares with it,
-            // so destroying it would read freed memory. A process makes few such mistakes.
-            // SAFETY: librdkafka NUL-terminates what it writes.
-            let message = unsafe { super::owned_text(text.as_ptr()) };
+            // SAFETY: librdkafka NUL-terminates what it writes, and leaves the configuration to the caller.
+            let message = unsafe {
+                sys::rd_kafka_conf_destroy(conf_raw);
+                super::owned_text(text.as_ptr())
+            };
             return Err(Error::new("create the client", CODE_INVALID_ARG, message));
         }
         // With `log.queue` the log goes to the main queue (a consumer's is forwarded to its consumer queue).
         // SAFETY: the handle is alive; null means the main queue.
         unsafe { sys::rd_kafka_set_log_queue(raw, std::ptr::null_mut()) };
         // The Arc is shared with queues and threads; the handle itself is Send + Sync by librdkafka's promise.
-        Ok(Arc::new(Self { raw, consumer, _network: network, joins, connection: Connection::default() }))
+        let connection = Connection::default();
+        let handle = Arc::new(Self { raw, consumer, _network: network, joins, connection });
+        private::check_client(raw)?;
+        Ok(handle)
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_t {

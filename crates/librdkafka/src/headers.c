@@ -21,10 +21,25 @@
 #include "rdkafka_msg.h"
 #include "rdkafka_proto.h"
 #include "rdvarint.h"
+#include "private.h"
 
-#if RD_KAFKA_VERSION != 0x020f01ff
-#error "headers.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
-#endif
+NKA_FUNCTION(rd_kafka_message2msg, rd_kafka_msg_t *(*)(rd_kafka_message_t *));
+NKA_FIELD(rd_kafka_msg_t, rkm_u.consumer.binhdrs, rd_kafkap_bytes_t);
+NKA_FIELD(rd_kafkap_bytes_t, len, int32_t);
+NKA_FIELD(rd_kafkap_bytes_t, data, const void *);
+NKA_FIELD(rd_kafka_headers_t, rkhdrs_list, rd_list_t);
+NKA_FIELD(rd_kafka_headers_t, rkhdrs_ser_size, size_t);
+NKA_ASSERT(sizeof(rd_kafka_headers_t) == sizeof(rd_list_t) + sizeof(size_t), "the headers have another field");
+NKA_FIELD(rd_kafka_header_t, rkhdr_ser_size, size_t);
+NKA_FIELD(rd_kafka_header_t, rkhdr_value_size, size_t);
+NKA_FIELD(rd_kafka_header_t, rkhdr_name_size, size_t);
+NKA_FIELD(rd_kafka_header_t, rkhdr_value, char *);
+NKA_ASSERT(offsetof(rd_kafka_header_t, rkhdr_name) == 3 * sizeof(size_t) + sizeof(char *),
+           "a header has another field");
+NKA_FIELD(rd_list_t, rl_elems, void **);
+NKA_FIELD(rd_list_t, rl_size, int);
+NKA_FIELD(rd_list_t, rl_cnt, int);
+NKA_FIELD(rd_list_t, rl_flags, int);
 
 /* A header to be produced; no value is NULL. */
 typedef struct nka_header_s {

@@ -17,10 +17,16 @@
 #include "rdkafka_int.h"
 #include "rdkafka_partition.h"
 #include "rdkafka_topic.h"
+#include "private.h"
 
-#if RD_KAFKA_VERSION != 0x020f01ff
-#error "hold.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
-#endif
+NKA_FUNCTION(rd_kafka_topic_proper, rd_kafka_topic_t *(*)(rd_kafka_topic_t *));
+NKA_FIELD(rd_kafka_topic_t, rkt_p, rd_kafka_toppar_t **);
+NKA_FIELD(rd_kafka_topic_t, rkt_partition_cnt, int32_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_lock, mtx_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_msgq, rd_kafka_msgq_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_msgq.rkmq_wakeup.signalled, rd_bool_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_msgq_wakeup_q, rd_kafka_q_t *);
+NKA_FUNCTION(rd_kafka_q_yield, void (*)(rd_kafka_q_t *));
 
 /* Of topics with more partitions a chunk fills none much, and to lock them all would take longer than it saves. */
 #define NKA_MOST_PARTITIONS 64

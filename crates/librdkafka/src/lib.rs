@@ -18,6 +18,7 @@ mod metadata;
 pub mod mock;
 mod network;
 mod partition_list;
+mod private;
 mod producer;
 mod queue;
 mod transactions;
@@ -35,6 +36,7 @@ pub use consumer::{ConsumerHandle, PartitionQueue};
 pub use group::GroupMetadata;
 pub use handle::Handle;
 pub use message::{Message, Messages};
+pub use private::Shim;
 pub use producer::{ProducerHandle, Topic};
 
 use std::ffi::{CStr, CString, c_char};

@@ -7,6 +7,8 @@ use rdkafka_sys as sys;
 use kafka_core::codec::record_headers::RecordHeaders;
 use kafka_core::kafka::{ConsumerRecord, ConsumerRecords};
 
+use super::private::Shim;
+
 // See headers.c.
 unsafe extern "C" {
     fn nka_message_headers(message: *const sys::rd_kafka_message_t, bytes: *mut *const c_void) -> usize;
@@ -53,6 +55,8 @@ pub struct Message<'a> {
 }
 
 impl<'a> ConsumerRecord<'a> for Message<'a> {
+    type Headers = MessageHeaders<'a>;
+
     #[inline]
     fn error(&self) -> i32 {
         self.inner.err as i32
@@ -110,14 +114,63 @@ impl<'a> ConsumerRecord<'a> for Message<'a> {
     }
 
     #[inline]
-    fn headers(&self) -> RecordHeaders<'a> {
+    fn headers(&self) -> MessageHeaders<'a> {
+        if !Shim::Headers.is_on() {
+            return MessageHeaders::listed(self.raw);
+        }
         let mut pointer = std::ptr::null();
         // SAFETY: the message was consumed and is alive; the bytes belong to it, and the pointer is writable.
         let bytes = unsafe {
             let length = nka_message_headers(self.raw, &raw mut pointer);
             bytes(pointer, length)
         };
-        RecordHeaders::new(bytes.unwrap_or_default())
+        MessageHeaders::Packed(RecordHeaders::new(bytes.unwrap_or_default()))
+    }
+}
+
+/// The headers of a consumed record: `(name, value)` in order; a null value is `None`.
+#[derive(Debug, Clone)]
+pub enum MessageHeaders<'a> {
+    /// As they came over the wire.
+    Packed(RecordHeaders<'a>),
+    /// In librdkafka's list of them, which belongs to the message; null without any.
+    Listed {
+        /// The list.
+        list: *const sys::rd_kafka_headers_t,
+        /// The next one.
+        next: usize,
+    },
+}
+
+impl MessageHeaders<'_> {
+    /// Has librdkafka make its list.
+    fn listed(message: *const sys::rd_kafka_message_t) -> Self {
+        let mut list = std::ptr::null_mut();
+        // SAFETY: the message was consumed and is alive; the list belongs to it. Left null where there are none.
+        unsafe { sys::rd_kafka_message_headers(message, &raw mut list) };
+        Self::Listed { list, next: 0 }
+    }
+}
+
+impl<'a> Iterator for MessageHeaders<'a> {
+    type Item = (&'a [u8], Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (list, at) = match self {
+            Self::Packed(headers) => return headers.next(),
+            Self::Listed { list, .. } if list.is_null() => return None,
+            Self::Listed { list, next } => (*list, next),
+        };
+        let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+        // SAFETY: list, name and value belong to the message, which is alive for 'a; what is written to is writable.
+        unsafe {
+            let code = sys::rd_kafka_header_get_all(list, *at, &raw mut name, &raw mut value, &raw mut size);
+            if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return None;
+            }
+            *at += 1;
+            Some((std::ffi::CStr::from_ptr(name).to_bytes(), bytes(value, size)))
+        }
     }
 }
 

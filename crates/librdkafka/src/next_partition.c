@@ -8,10 +8,12 @@
  */
 #include "rdkafka_int.h"
 #include "rdkafka_topic.h"
+#include "private.h"
 
-#if RD_KAFKA_VERSION != 0x020f01ff
-#error "next_partition.c was reviewed against librdkafka 2.15.1 only: see its heading comment"
-#endif
+NKA_FUNCTION(rd_kafka_topic_proper, rd_kafka_topic_t *(*)(rd_kafka_topic_t *));
+NKA_ASSERT(sizeof(((rd_kafka_topic_t *)0)->rkt_state) == sizeof(int) && RD_KAFKA_TOPIC_S_EXISTS == 1, "the states of a topic are others");
+NKA_FIELD(rd_kafka_topic_t, rkt_partition_cnt, int32_t);
+NKA_FIELD(rd_kafka_topic_t, rkt_lock, rwlock_t);
 
 /*
  * The partition after the given one, or one at random when that is RD_KAFKA_PARTITION_UA or the next one has no leader.

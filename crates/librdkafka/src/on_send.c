@@ -12,10 +12,12 @@
  */
 #include "rdkafka_int.h"
 #include "rdkafka_msg.h"
+#include "private.h"
 
-#if RD_KAFKA_VERSION != 0x020f01ff
-#error "on_send.c was reviewed against librdkafka 2.15.1 only: see its heading comment"
-#endif
+NKA_FUNCTION(rd_kafka_message2msg, rd_kafka_msg_t *(*)(rd_kafka_message_t *));
+NKA_FIELD(rd_kafka_msg_t, rkm_timestamp, int64_t);
+NKA_FIELD(rd_kafka_msg_t, rkm_ts_enq, rd_ts_t);
+NKA_FIELD(rd_kafka_msg_t, rkm_ts_timeout, rd_ts_t);
 
 /* What the record that this thread produces gets; see nka_produce(). */
 static RD_TLS rd_bool_t nka_at_epoch;

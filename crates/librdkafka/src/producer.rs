@@ -16,6 +16,7 @@ use kafka_core::network::Network;
 use kafka_core::producer::SEND_OFFSETS;
 
 use super::conf::ERROR_TEXT_SIZE;
+use super::private::{self, Shim};
 use super::queue::Queue;
 use super::{Conf, ConsumerHandle, GroupMetadata, Handle, c_text, check, describe, owned_text, take_error};
 
@@ -98,6 +99,9 @@ impl ProducerHandle {
 impl Conf {
     /// Lets the producer that is made of this configuration give records a timestamp of 0 and limits of their own.
     fn shape_records(&self) -> Result<()> {
+        if !Shim::OnSend.is_on() {
+            return Ok(());
+        }
         // SAFETY: the configuration is alive; what is added to it is static.
         check("prepare the producer", unsafe { nka_shape_records(self.as_ptr()) })
     }
@@ -133,6 +137,7 @@ impl ProducerClient for ProducerHandle {
         let conf = compression.map(|codec| self.compressed(codec)).transpose()?;
         let raw = self.client().open_topic(name, conf.unwrap_or(std::ptr::null_mut()))?;
         let last_partition = AtomicI32::new(PARTITION_UNASSIGNED);
+        private::check_topic(self.raw(), raw.as_ptr())?;
         Ok(Topic { raw, handle: Arc::as_ptr(self.client()), last_partition })
     }
 
@@ -140,6 +145,12 @@ impl ProducerClient for ProducerHandle {
         use sys::rd_kafka_vtype_t as vtype;
         if topic.handle != Arc::as_ptr(self.client()) {
             return Err(Error::new("produce", CODE_INVALID_ARG, "the topic belongs to another producer"));
+        }
+        let at_epoch = record.timestamp == Some(0);
+        if at_epoch && !Shim::OnSend.is_on() {
+            const TEXT: &str = "a timestamp of 0, which librdkafka takes for the present time, cannot be written \
+                                while NESTJS_KAFKA_NATIVE_WITHOUT turns on-send off";
+            return Err(Error::new("produce", CODE_INVALID_ARG, TEXT));
         }
         let headers = raw_headers(record.headers);
         let mut arguments = [vu(vtype::RD_KAFKA_VTYPE_END); 8];
@@ -163,8 +174,7 @@ impl ProducerClient for ProducerHandle {
             arguments[7].u.headers = headers;
             count = 8;
         }
-        let at_epoch = record.timestamp == Some(0);
-        let is_usual = !at_epoch && record.limit_ms == 0;
+        let is_usual = (!at_epoch && record.limit_ms == 0) || !Shim::OnSend.is_on();
         // SAFETY: handle and topic are alive, and the handle of a producer was made to shape records; key and value are
         // copied; the headers are taken over when the call succeeds and freed here when it does not; the error object
         // is owned by the caller.
@@ -278,6 +288,9 @@ unsafe impl Sync for Topic {}
 
 impl ProducerTopic for Topic {
     fn next_partition(&self) -> Option<i32> {
+        if !Shim::NextPartition.is_on() {
+            return None;
+        }
         let last = self.last_partition.load(Ordering::Relaxed);
         // SAFETY: the topic is alive.
         let next = unsafe { nka_next_partition(self.raw.0, last) };
@@ -288,7 +301,7 @@ impl ProducerTopic for Topic {
 
     fn hold(&self) -> bool {
         // SAFETY: the topic is alive.
-        unsafe { nka_topic_hold(self.raw.0) != 0 }
+        Shim::Hold.is_on() && unsafe { nka_topic_hold(self.raw.0) != 0 }
     }
 
     fn release(&self) {
@@ -305,16 +318,35 @@ fn raw_headers(headers: &[Header<'_>]) -> *mut sys::rd_kafka_headers_t {
     if headers.is_empty() {
         return std::ptr::null_mut();
     }
-    let raw: SmallVec<[RawHeader; USUAL_HEADERS]> = headers
-        .iter()
-        .map(|header| {
-            let Part { ptr: name, size: name_size } = Some(header.name).into();
-            let Part { ptr: value, size: value_size } = header.value.into();
-            RawHeader { name, name_size, value, value_size }
-        })
-        .collect();
+    let raw = as_raw(headers);
+    if !Shim::Headers.is_on() {
+        return added_one_by_one(&raw);
+    }
     // SAFETY: each pointer comes from a slice that is still borrowed, with its length; everything is copied.
     unsafe { nka_headers_new(raw.as_ptr(), raw.len()) }
+}
+
+/// Headers as C takes them, valid as long as they are borrowed.
+fn as_raw(headers: &[Header<'_>]) -> SmallVec<[RawHeader; USUAL_HEADERS]> {
+    let raw = |header: &Header<'_>| {
+        let Part { ptr: name, size: name_size } = Some(header.name).into();
+        let Part { ptr: value, size: value_size } = header.value.into();
+        RawHeader { name, name_size, value, value_size }
+    };
+    headers.iter().map(raw).collect()
+}
+
+/// The same list, made by public functions.
+fn added_one_by_one(headers: &[RawHeader]) -> *mut sys::rd_kafka_headers_t {
+    // SAFETY: allocates; never null.
+    let list = unsafe { sys::rd_kafka_headers_new(headers.len()) };
+    for RawHeader { name, name_size, value, value_size } in headers {
+        // SAFETY: the caller's pointers are valid for their lengths; everything is copied.
+        unsafe {
+            sys::rd_kafka_header_add(list, name.cast(), *name_size as isize, *value, *value_size as isize);
+        }
+    }
+    list
 }
 
 fn vu(vtype: sys::rd_kafka_vtype_t) -> sys::rd_kafka_vu_t {
@@ -340,4 +372,62 @@ impl From<Option<&[u8]>> for Part {
 fn mem(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
     let Part { ptr, size } = bytes.into();
     sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr: ptr.cast_mut(), size }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Pairs = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+    fn of(pairs: &Pairs) -> Vec<Header<'_>> {
+        pairs.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect()
+    }
+
+    /// What librdkafka reads from a list, and from its own copy of it; frees the list.
+    fn read_back(list: *mut sys::rd_kafka_headers_t) -> [Pairs; 2] {
+        if list.is_null() {
+            return [Vec::new(), Vec::new()];
+        }
+        // SAFETY: both lists are alive while they are read, and destroyed once; names end with a NUL, values have the size
+        // that is told.
+        unsafe {
+            let copy = sys::rd_kafka_headers_copy(list);
+            let read = [list.cast_const(), copy.cast_const()].map(|list| {
+                let mut pairs = Vec::new();
+                let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+                while sys::rd_kafka_header_get_all(
+                    list,
+                    pairs.len(),
+                    &raw mut name,
+                    &raw mut value,
+                    &raw mut size,
+                ) == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+                {
+                    let bytes = (!value.is_null())
+                        .then(|| std::slice::from_raw_parts(value.cast::<u8>(), size).to_vec());
+                    pairs.push((std::ffi::CStr::from_ptr(name).to_bytes().to_vec(), bytes));
+                }
+                pairs
+            });
+            sys::rd_kafka_headers_destroy(copy);
+            sys::rd_kafka_headers_destroy(list);
+            read
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn headers_in_one_piece_are_those_that_are_added_one_by_one(
+            pairs in prop::collection::vec(
+                (prop::collection::vec(1..=u8::MAX, 0..20), prop::option::of(prop::collection::vec(any::<u8>(), 0..40))),
+                0..20)
+        ) {
+            let whole = [pairs.clone(), pairs.clone()];
+            prop_assert_eq!(read_back(raw_headers(&of(&pairs))), whole.clone());
+            prop_assert_eq!(read_back(added_one_by_one(&as_raw(&of(&pairs)))), whole);
+        }
+    }
 }

@@ -7,7 +7,7 @@
 //! of the assignment. Metadata that ends after its user data is complete as version 0: so that is what the
 //! version is set to, before librdkafka reads it.
 
-/// The versions of `JoinGroup` responses whose layout is known. librdkafka 2.12 requests at most version 5.
+/// The versions of `JoinGroup` responses whose layout is known. librdkafka 2.15 requests at most version 5.
 const KNOWN_VERSIONS: std::ops::RangeInclusive<i16> = 0..=5;
 
 /// What a coordinator answers a member that joins.
@@ -32,6 +32,12 @@ pub struct JoinedMember {
     pub id: String,
     /// What it sent along for the strategy.
     pub metadata: Vec<u8>,
+}
+
+/// Whether responses of this version can be read and repaired.
+#[must_use]
+pub fn is_known(version: i16) -> bool {
+    KNOWN_VERSIONS.contains(&version)
 }
 
 /// Reads a `JoinGroup` response. None when it reports an error, is of no known version, or ends early.

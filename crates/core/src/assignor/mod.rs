@@ -101,4 +101,8 @@ pub trait JoinWatch: Send + Sync {
     /// A request of the join was answered, with this error code of the protocol or of librdkafka, or 0: `FindCoordinator`,
     /// `JoinGroup`, `SyncGroup`, `ConsumerGroupHeartbeat`. Called on the client's main librdkafka thread; must not block.
     fn answered(&self, _api_key: i16, _code: i32) {}
+
+    /// A `JoinGroup` response has a layout that is not known, so it is neither read nor repaired: [`JoinWatch::joined`] is not
+    /// called for it. Called on the client's main librdkafka thread; must not block.
+    fn unread(&self, _version: i16) {}
 }

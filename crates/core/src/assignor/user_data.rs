@@ -79,3 +79,35 @@ pub(super) fn encode(previous: &BTreeMap<String, i32>, time: StartTime) -> Vec<u
         .to_string()
         .into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn survives_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200), partitions: i32) {
+            let data = UserData::parse(&bytes);
+            let _ = (data.is_stock(), data.previous("t", partitions));
+        }
+
+        #[test]
+        fn takes_of_any_json_only_what_is_in_range(
+            time in "\\[[-0-9.e,]{0,30}\\]", partition in "[-0-9.e\"\\[\\]]{0,20}", partitions in 0..100_i32
+        ) {
+            let text = format!(r#"{{"previousAssignment":{{"t":{partition}}},"time":{time}}}"#);
+            let data = UserData::parse(text.as_bytes());
+            prop_assert!(data.time.is_none_or(|time| u64::from(time.nanoseconds) < NANOSECONDS_PER_SECOND));
+            prop_assert!(data.previous("t", partitions).is_none_or(|p| (0..partitions).contains(&p)));
+        }
+
+        #[test]
+        fn reads_what_is_written(partition in 0..9_i32, seconds in LONGEST_UPTIME.., nanoseconds in 0..1_000_000_000_u32) {
+            let time = StartTime { seconds, nanoseconds };
+            let data = UserData::parse(&encode(&BTreeMap::from([("t".to_owned(), partition)]), time));
+            prop_assert_eq!((data.time, data.previous("t", 9), data.is_stock()), (Some(time), Some(partition), false));
+        }
+    }
+}

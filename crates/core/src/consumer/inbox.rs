@@ -34,6 +34,8 @@ pub enum Command {
     },
     /// This member leads the group, and JavaScript is to divide its partitions.
     Divide(Join),
+    /// A response to a join has this version, which is not known.
+    UnreadJoin(i16),
     /// JavaScript has divided them.
     Divided {
         /// What the question was numbered with.

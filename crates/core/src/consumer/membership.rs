@@ -2,6 +2,7 @@
 //! partitions.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,13 +32,21 @@ pub struct Membership {
     deferred: Vec<Arc<DeferredAssignor>>,
     joined: Mutex<Option<Joined>>,
     trouble: Mutex<Option<JoinTrouble>>,
+    /// Responses that nobody here can read were told of.
+    told_unread: AtomicBool,
 }
 
 impl Membership {
     /// A member whose group may be divided by these assignors too.
     #[must_use]
     pub fn new(inbox: Arc<Inbox>, deferred: Vec<Arc<DeferredAssignor>>) -> Self {
-        Self { inbox, deferred, joined: Mutex::default(), trouble: Mutex::default() }
+        Self {
+            inbox,
+            deferred,
+            joined: Mutex::default(),
+            trouble: Mutex::default(),
+            told_unread: AtomicBool::new(false),
+        }
     }
 
     /// What wakes the poll thread.
@@ -72,6 +81,12 @@ impl Membership {
 }
 
 impl JoinWatch for Membership {
+    fn unread(&self, version: i16) {
+        if !self.told_unread.swap(true, Ordering::Relaxed) {
+            self.inbox.send(Command::UnreadJoin(version));
+        }
+    }
+
     fn answered(&self, api_key: i16, code: i32) {
         if let Some(step) = JoinStep::of_request(api_key) {
             self.stepped(step, code);
@@ -98,6 +113,16 @@ pub(super) struct Division {
 }
 
 impl<C: ConsumerClient> PollLoop<C> {
+    /// Tells that responses to joins cannot be read, and what that means.
+    pub(super) fn warn_of_unread_join(&self, version: i16) {
+        let text = format!(
+            "the group's coordinator answers JoinGroup requests in version {version}, which this version of the package \
+             does not read: members whose clients are NestJS's may be left without partitions where this member leads \
+             the group, assigners that are functions are not asked, and the join event lacks the group's generation"
+        );
+        self.warn("JOIN", &text);
+    }
+
     /// Asks JavaScript to divide the partitions.
     pub(super) fn ask_for_division(&mut self, join: Join) {
         let Join { protocol, members, .. } = join;

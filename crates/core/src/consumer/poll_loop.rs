@@ -190,6 +190,7 @@ impl<C: ConsumerClient> PollLoop<C> {
                 }
             }
             Command::Divide(join) => self.ask_for_division(join),
+            Command::UnreadJoin(version) => self.warn_of_unread_join(version),
             Command::Divided { division, decision } => self.divided(division, decision),
             Command::Close { drain, done } => self.start_closing(drain, done),
         }

@@ -1,7 +1,5 @@
 //! Records: as they are consumed, views into the client library's memory, and as they are produced.
 
-use crate::codec::record_headers::RecordHeaders;
-
 /// A batch of consumed records (and of errors in a record's place), freed together.
 pub trait ConsumerRecords {
     /// One of them.
@@ -23,6 +21,9 @@ pub trait ConsumerRecords {
 
 /// One consumed record, or the error that is reported in a record's place.
 pub trait ConsumerRecord<'a>: Copy {
+    /// Its headers: `(name, value)`; a null value is `None`.
+    type Headers: Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + Clone;
+
     /// 0 for a record, else the code of the error.
     fn error(&self) -> i32;
 
@@ -51,7 +52,7 @@ pub trait ConsumerRecord<'a>: Copy {
     fn value(&self) -> Option<&'a [u8]>;
 
     /// The headers, in order, repeated ones included. Of records only.
-    fn headers(&self) -> RecordHeaders<'a>;
+    fn headers(&self) -> Self::Headers;
 }
 
 /// A header of a record to produce; `None` is a null value.

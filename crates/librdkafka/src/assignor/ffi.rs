@@ -132,8 +132,7 @@ impl Joins {
 /// Prepares a configuration, before `rd_kafka_new()`: adds interceptors to it, through which `watch` learns of the
 /// group, and by which the client can be given assignors.
 ///
-/// When `rd_kafka_new()` fails, leave the configuration to leak, as rdkafka's own clients do: librdkafka has
-/// freed a prepared configuration's interceptors by then, and `rd_kafka_conf_destroy()` would do it again.
+/// When `rd_kafka_new()` fails, `rd_kafka_conf_destroy()` frees what was added, too.
 ///
 /// # Safety
 ///
@@ -262,6 +261,9 @@ unsafe extern "C" fn joined(watch: *mut c_void, payload: *mut u8, len: usize, ve
         unsafe { (&*watch.cast::<Arc<dyn JoinWatch>>(), slice::from_raw_parts_mut(payload, len)) };
     let holds = catch_unwind(AssertUnwindSafe(|| {
         // Before the repair: the watch gets what the members have sent.
+        if !join_response::is_known(version) {
+            watch.unread(version);
+        }
         let join = join_response::read(payload, version);
         join_response::repair(payload, version);
         join.is_some_and(|join| watch.joined(join))
@@ -383,4 +385,40 @@ fn write_assignments(views: &[MemberView], assignments: &[Assignment]) -> Result
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use kafka_core::assignor::Join;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<i16>>);
+
+    impl JoinWatch for Told {
+        fn joined(&self, _: Join) -> bool {
+            false
+        }
+
+        fn unread(&self, version: i16) {
+            self.0.lock().unwrap().push(version);
+        }
+    }
+
+    #[test]
+    fn responses_to_joins_that_cannot_be_read_are_told_of() {
+        let told = Arc::new(Told::default());
+        let watch: Arc<dyn JoinWatch> = Arc::<Told>::clone(&told);
+        for version in 0..=7 {
+            let mut payload = [0_u8; 40];
+            // SAFETY: The watch and the payload live during the call.
+            let held = unsafe {
+                joined(ptr::from_ref(&watch).cast_mut().cast(), payload.as_mut_ptr(), payload.len(), version)
+            };
+            assert_eq!(held, 0);
+        }
+        assert_eq!(*told.0.lock().unwrap(), [6, 7]);
+    }
 }

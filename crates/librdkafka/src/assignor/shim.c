@@ -48,10 +48,33 @@
 #include "rdkafka_buf.h"
 #include "rdkafka_cgrp.h"
 #include "rdkafka_transport_int.h"
+#include "../private.h"
 
-#if RD_KAFKA_VERSION != 0x020f01ff
-#error "shim.c was reviewed against librdkafka 2.15.1 only: see the list in its heading comment"
-#endif
+NKA_FUNCTION(rd_kafka_assignor_find, rd_kafka_assignor_t *(*)(rd_kafka_t *, const char *));
+NKA_FIELD(rd_kafka_assignor_t, rkas_protocol_name, rd_kafkap_str_t *);
+NKA_FIELD(rd_kafka_assignor_t, rkas_opaque, void *);
+NKA_FIELD(rd_kafka_assignor_t, rkas_enabled, int);
+NKA_FIELD(rd_kafka_assignor_t, rkas_index, int);
+NKA_FIELD(rd_kafka_conf_t, partition_assignors, rd_list_t);
+NKA_FIELD(rd_kafka_conf_t, enabled_assignor_cnt, int);
+NKA_FIELD(rd_kafka_conf_t, group_protocol_type, rd_kafkap_str_t *);
+NKA_FIELD(rd_kafka_group_member_t, rkgm_member_id, rd_kafkap_str_t *);
+NKA_FIELD(rd_kafka_group_member_t, rkgm_userdata, rd_kafkap_bytes_t *);
+NKA_FIELD(rd_kafka_group_member_t, rkgm_owned, rd_kafka_topic_partition_list_t *);
+NKA_FIELD(rd_kafka_group_member_t, rkgm_assignment, rd_kafka_topic_partition_list_t *);
+NKA_FIELD(rd_kafka_group_member_t, rkgm_eligible, rd_list_t);
+NKA_FIELD(rd_kafka_assignor_topic_t, metadata, const rd_kafka_metadata_topic_t *);
+NKA_FIELD(rd_kafka_buf_t, rkbuf_corrid, int32_t);
+NKA_FIELD(rd_kafka_buf_t, rkbuf_cb, rd_kafka_resp_cb_t *);
+NKA_FIELD(rd_kafka_buf_t, rkbuf_opaque, void *);
+NKA_FIELD(rd_kafka_buf_t, rkbuf_response, rd_kafka_buf_t *);
+NKA_FIELD(rd_kafka_buf_t, rkbuf_reader, rd_slice_t);
+NKA_FIELD(rd_kafka_buf_t, rkbuf_reqhdr.ApiKey, int16_t);
+NKA_FIELD(rd_kafka_buf_t, rkbuf_reqhdr.ApiVersion, int16_t);
+NKA_FIELD(rd_kafka_transport_t, rktrans_rkb, rd_kafka_broker_t *);
+NKA_FIELD(rd_kafka_broker_t, rkb_outbufs, rd_kafka_bufq_t);
+NKA_FIELD(rd_kafka_t, rk_ops, rd_kafka_q_t *);
+NKA_FIELD(rd_kafka_t, rk_cgrp, rd_kafka_cgrp_t *);
 
 static const char nka_name[] = "nestjs-kafka-native";
 
@@ -439,11 +462,6 @@ static void nka_on_assignment_cb(const rd_kafka_assignor_t *rkas,
         const nka_assignor_t *assignor = rkas->rkas_opaque;
 
         assignor->on_assignment(assignor, assignment);
-}
-
-/* The version of the headers this file was compiled with. */
-int nka_headers_version(void) {
-        return RD_KAFKA_VERSION;
 }
 
 /* Checks the client and disables the assignors it has, before nka_add(). Takes owner when it returns NKA_OK. */

@@ -324,3 +324,36 @@ fn refuses_what_cannot_work() {
         sys::rd_kafka_conf_destroy(conf);
     }
 }
+
+/// A watch that tells when it is freed.
+struct Counted(Arc<AtomicUsize>);
+
+impl JoinWatch for Counted {
+    fn joined(&self, _: Join) -> bool {
+        false
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_configuration_that_is_refused_frees_what_was_prepared_once() {
+    let freed = Arc::new(AtomicUsize::new(0));
+    let mut error = [0 as c_char; 512];
+    // SAFETY: The configuration is new, and destroyed once, since rd_kafka_new() leaves it when it fails.
+    unsafe {
+        let conf = sys::rd_kafka_conf_new();
+        for (name, value) in [(c"security.protocol", c"ssl"), (c"ssl.ca.location", c"/none")] {
+            sys::rd_kafka_conf_set(conf, name.as_ptr(), value.as_ptr(), error.as_mut_ptr(), error.len());
+        }
+        assert!(prepare(conf, Arc::new(Counted(Arc::clone(&freed)))).is_ok());
+        let rk = sys::rd_kafka_new(RD_KAFKA_CONSUMER, conf, error.as_mut_ptr(), error.len());
+        assert!(rk.is_null());
+        sys::rd_kafka_conf_destroy(conf);
+    }
+    assert_eq!(freed.load(Ordering::Relaxed), 1);
+}

@@ -1,0 +1,45 @@
+/*
+ * Whether librdkafka's structures are, at run time, where its headers said when the C files were compiled: a library built
+ * from other sources, or with another config.h, would have its fields elsewhere. What the public functions answer is
+ * compared with what lies in the structures. Asked once for each client and topic, before anything is touched.
+ */
+#include "rdkafka_int.h"
+#include "rdkafka_topic.h"
+#include "rdkafka_partition.h"
+#include "private.h"
+
+NKA_FIELD(rd_kafka_t, rk_conf, rd_kafka_conf_t);
+NKA_FIELD(rd_kafka_t, rk_type, rd_kafka_type_t);
+NKA_FIELD(rd_kafka_topic_t, rkt_topic, rd_kafkap_str_t *);
+NKA_FIELD(rd_kafka_topic_t, rkt_rk, rd_kafka_t *);
+NKA_FIELD(rd_kafka_topic_t, rkt_p, rd_kafka_toppar_t **);
+NKA_FIELD(rd_kafka_topic_t, rkt_partition_cnt, int32_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_partition, int32_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_rkt, rd_kafka_topic_t *);
+
+/* The version of the headers that the C files were compiled with. */
+int nka_headers_version(void) {
+        return RD_KAFKA_VERSION;
+}
+
+/* Whether a client is laid out as the headers say. */
+int nka_client_holds(rd_kafka_t *rk) {
+        return rd_kafka_version() == RD_KAFKA_VERSION && rd_kafka_conf(rk) == &rk->rk_conf &&
+               rd_kafka_name(rk) == rk->rk_name && rd_kafka_type(rk) == rk->rk_type &&
+               rd_kafka_opaque(rk) == rk->rk_conf.opaque;
+}
+
+/* Whether a topic is, and those of its partitions that are known by now. */
+int nka_topic_holds(rd_kafka_t *rk, rd_kafka_topic_t *app_rkt) {
+        rd_kafka_topic_t *rkt = rd_kafka_topic_proper(app_rkt);
+        int32_t i;
+        int holds = rkt->rkt_rk == rk && rd_kafka_topic_name(app_rkt) == rkt->rkt_topic->str;
+
+        if (!holds)
+                return 0;
+        rd_kafka_topic_rdlock(rkt);
+        for (i = 0; holds && i < rkt->rkt_partition_cnt; i++)
+                holds = rkt->rkt_p[i]->rktp_rkt == rkt && rkt->rkt_p[i]->rktp_partition == i;
+        rd_kafka_topic_rdunlock(rkt);
+        return holds;
+}

@@ -1,0 +1,32 @@
+/*
+ * What each file that reaches into librdkafka's private structures says of them at compile time: the types of the fields
+ * and the signatures of the functions that it uses. A field that means something else under the same name stops the
+ * build; docs/internal/librdkafka.md says what no compiler can check.
+ *
+ * Microsoft's compiler takes _Generic in a mode only that librdkafka is not written for; the others check for it.
+ */
+#ifndef NKA_PRIVATE_H
+#define NKA_PRIVATE_H
+
+#if RD_KAFKA_VERSION != 0x020f01ff
+#error "the C files were reviewed against librdkafka 2.15.1 only: see docs/internal/librdkafka.md"
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define NKA_JOIN2(a, b) a##b
+#define NKA_JOIN(a, b) NKA_JOIN2(a, b)
+#define NKA_ASSERT(condition, text) typedef char NKA_JOIN(nka_assert_, __LINE__)[(condition) ? 1 : -1]
+#define NKA_FIELD(structure, field, type) NKA_ASSERT(sizeof(((structure *)0)->field) == sizeof(type), "")
+#define NKA_FUNCTION(function, type) NKA_ASSERT(sizeof(&(function)) == sizeof(type), "")
+#else
+#define NKA_ASSERT(condition, text) _Static_assert(condition, text)
+/* The field has this type, but for qualifiers. */
+#define NKA_FIELD(structure, field, type)                                                                    \
+        _Static_assert(_Generic(&((structure *)0)->field, type *: 1, default: 0),                            \
+                       #structure "." #field " is no " #type " any more")
+/* The function has this signature, given as a pointer to it. */
+#define NKA_FUNCTION(function, type)                                                                         \
+        _Static_assert(_Generic(&(function), type: 1, default: 0), #function "() has another signature now")
+#endif
+
+#endif
