@@ -178,13 +178,18 @@ export class Faults {
     for (const member of this.#members((description) => description.group === group)) {
       await member.leave();
       const next = await this.#startAgain(member);
-      await next.ready;
+      await this.#worksOrEnds(next);
     }
+  }
+
+  /** Other faults may end it before it works. */
+  #worksOrEnds(member) {
+    return Promise.race([member.ready, member.ended]);
   }
 
   async #joinAndLeave({ description }, ms) {
     const more = await this.#start({ ...description, slot: undefined });
-    await more.ready;
+    await this.#worksOrEnds(more);
     await later(ms);
     await more.leave();
   }

@@ -15,7 +15,7 @@ async function transform({ batch: { topic, partition, messages }, heartbeat }) {
   const work = `${name} ${topic} [${partition}] ${offsets[0]}-${offsets.at(-1)}`;
   recorder.note('transform', { work, topic, partition, offsets });
   const transaction = await begin();
-  const step = (name) => recorder.note('step', { work, step: name });
+  const step = (done) => recorder.note('step', { work, done });
   step('begun');
   try {
     for (const { value } of messages) {
