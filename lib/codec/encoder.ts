@@ -27,6 +27,9 @@ const ENTRY_WORDS = 1 + Math.max(SEND_WORDS, REQUEST_WORDS, REPLY_WORDS, CANCEL_
 /** Buffers that one flush has grown beyond this are given back after it. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
+/** A key or value that may be left out. */
+type PlainField = ReadField | undefined;
+
 interface WritingBuffer extends Buffer {
   utf8Write(text: string, offset: number): number;
 }
@@ -110,6 +113,22 @@ export class Encoder {
   payload(fields: ReadFields, from: number, error?: string): void {
     try {
       this.#payload(fields, from, error);
+    } catch (e) {
+      this.#wordCount = this.#entryWords;
+      this.#byteCount = this.#entryBytes;
+      throw e;
+    }
+  }
+
+  /** Like {@link payload}, for a record of a key and a value. */
+  bare(key: PlainField, value: PlainField, error?: string): void {
+    try {
+      const at = this.#wordCount;
+      this.#wordCount += PAYLOAD_WORDS;
+      const keyLength = this.#field(key ?? null);
+      const valueLength = this.#field(value ?? null);
+      if (error !== undefined) this.#header('', error);
+      writePayloadWords(this.#words, at, 0, 0, keyLength, valueLength, error === undefined ? 0 : 1);
     } catch (e) {
       this.#wordCount = this.#entryWords;
       this.#byteCount = this.#entryBytes;

@@ -24,7 +24,7 @@ export type ReadField = string | Uint8Array | null;
 export type ReadFields = (ReadField | number | bigint | undefined)[];
 
 /** Partition that stands for "the partitioner chooses": as an unsigned number the one of `crates/core/src/codec/outgoing.rs`. */
-const NO_PARTITION = -1;
+export const NO_PARTITION = -1;
 /** Places in {@link ReadFields} of what a record has before its headers. */
 export const PARTITION = 0;
 export const TIMESTAMP = 1;
@@ -66,6 +66,17 @@ export function readMessage(fields: ReadFields, at: number, record: OutgoingReco
   }
   fields[at + HEADER_COUNT] = (next - at - HEADERS) >>> 1;
   return next;
+}
+
+/** Whether a field needs no reading: it is written as it is, and nothing at all may be left out. */
+export function isPlain(field: Field): boolean {
+  return typeof field === 'string' || field === null || field === undefined || field instanceof Uint8Array;
+}
+
+/** Whether there are no headers to be written. */
+export function hasNone(headers: IHeaders | undefined): boolean {
+  for (const _ in headers) return false;
+  return true;
 }
 
 function readHeader(fields: ReadFields, at: number, name: string, value: Field): number {

@@ -1,7 +1,10 @@
 import { Encoder, type HandOver } from './encoder.js';
 import {
+  hasNone,
   HEADER_COUNT,
   HEADERS,
+  isPlain,
+  NO_PARTITION,
   PARTITION,
   readMessage,
   refusedMessage,
@@ -94,20 +97,32 @@ export class OutgoingBuffer {
     replyPartition: number,
     record: OutgoingRecord,
   ): void {
-    const read = this.#readOne(record, topic);
-    const partition = read.fields[PARTITION] as number;
-    this.#encoder.request(topic, partition, slot, generation, replyTopic, replyPartition);
-    this.#encoder.payload(read.fields, 0);
-    this.#release(read, endOf(read.fields, 0));
+    const { key, value, headers, rawHeaders, partition, timestamp } = record;
+    if (isBare(key, value, headers, rawHeaders, partition, timestamp)) {
+      this.#encoder.request(topic, NO_PARTITION, slot, generation, replyTopic, replyPartition);
+      this.#encoder.bare(key, value);
+    } else {
+      const read = this.#readOne({ key, value, headers, rawHeaders, partition, timestamp }, topic);
+      const place = read.fields[PARTITION] as number;
+      this.#encoder.request(topic, place, slot, generation, replyTopic, replyPartition);
+      this.#encoder.payload(read.fields, 0);
+      this.#release(read, endOf(read.fields, 0));
+    }
     this.#written();
   }
 
   /** A reply to a consumed request; the core knows where it goes. `error` is the error's text. */
   reply(assignment: number, sequence: number, flags: number, record: OutgoingRecord, error?: string): void {
-    const read = this.#readOne(record);
-    this.#encoder.reply(assignment, sequence, flags, read.fields[PARTITION] as number);
-    this.#encoder.payload(read.fields, 0, error);
-    this.#release(read, endOf(read.fields, 0));
+    const { key, value, headers, rawHeaders, partition, timestamp } = record;
+    if (isBare(key, value, headers, rawHeaders, partition, timestamp)) {
+      this.#encoder.reply(assignment, sequence, flags, NO_PARTITION);
+      this.#encoder.bare(key, value, error);
+    } else {
+      const read = this.#readOne({ key, value, headers, rawHeaders, partition, timestamp });
+      this.#encoder.reply(assignment, sequence, flags, read.fields[PARTITION] as number);
+      this.#encoder.payload(read.fields, 0, error);
+      this.#release(read, endOf(read.fields, 0));
+    }
     this.#written();
   }
 
@@ -164,6 +179,25 @@ export class OutgoingBuffer {
     this.#scheduled = false;
     this.flush();
   };
+}
+
+/** Whether a record is a key and a value only, as most are: it is written as it is, without being read to a list first. */
+function isBare(
+  key: OutgoingRecord['key'],
+  value: OutgoingRecord['value'],
+  headers: OutgoingRecord['headers'],
+  rawHeaders: OutgoingRecord['rawHeaders'],
+  partition: OutgoingRecord['partition'],
+  timestamp: OutgoingRecord['timestamp'],
+): boolean {
+  return (
+    isPlain(value) &&
+    isPlain(key) &&
+    (partition === undefined || partition === null) &&
+    (timestamp === undefined || timestamp === null) &&
+    rawHeaders === undefined &&
+    (headers === undefined || hasNone(headers))
+  );
 }
 
 /** Where the record that begins at `at` ends. */

@@ -27,7 +27,6 @@ import {
 } from '../internals.js';
 import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
 import { withoutNulls, type SendOptions } from '../../options/index.js';
-import { getOwn } from '../../values/own-property.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import { serialize } from '../serialize.js';
 import { atOnce, onceConnected } from './observables.js';
@@ -387,8 +386,9 @@ export class ClientKafka extends ClientProxy {
    * @throws InvalidKafkaClientTopicException when this client has none.
    */
   protected getReplyTopicPartition(topic: string): string {
-    const partition = getOwn(this.consumerAssignments, topic);
-    if (partition === undefined) throw new InvalidKafkaClientTopicException(topic);
+    const partition: unknown = this.consumerAssignments[topic];
+    // What an object's prototype has is no number.
+    if (typeof partition !== 'number') throw new InvalidKafkaClientTopicException(topic);
     return partition.toString();
   }
 

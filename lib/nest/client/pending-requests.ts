@@ -37,7 +37,7 @@ export class PendingRequest extends OwnContext implements ReplyPartition {
 
   /** Calls back with the last reply, or with what comes instead of it. */
   last(packet: WritePacket): void {
-    clearTimeout(this.timer);
+    if (this.timer !== undefined) clearTimeout(this.timer);
     this.runInAsyncScope(this.#callback, undefined, packet);
   }
 

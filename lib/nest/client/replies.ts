@@ -98,9 +98,14 @@ export class Replies {
 
   #settle(slot: number, generation: number, request: PendingRequest, packet: WritePacket): void {
     const { err, response, isDisposed } = packet;
-    if (!err && !isDisposed) return this.#call(() => request.next({ err, response }));
-    this.#options.pending.close(slot, generation);
-    this.#call(() => request.last({ err, response, isDisposed }));
+    const isLast = Boolean(err) || Boolean(isDisposed);
+    if (isLast) this.#options.pending.close(slot, generation);
+    try {
+      if (isLast) request.last({ err, response, isDisposed });
+      else request.next({ err, response });
+    } catch (error) {
+      this.#options.logError(error);
+    }
   }
 
   /** Only these reply partitions are read from now on: what waits for replies elsewhere has lost them. */
