@@ -13,8 +13,9 @@ use kafka_core::assignor::{
 };
 use kafka_core::codec::marks;
 use kafka_core::consumer::inbox::{Inbox, TopicSubscription};
+use kafka_core::consumer::leader::leader_timeout;
 use kafka_core::consumer::members::Members;
-use kafka_core::consumer::membership::{Membership, division_timeout};
+use kafka_core::consumer::membership::Membership;
 use kafka_core::consumer::slots::{AutoCommit, Slots};
 use kafka_core::consumer::{Consumer, Mode, Settings};
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
@@ -97,7 +98,7 @@ impl NativeConsumer {
             membership,
             network: Arc::clone(&network),
             commits_watched: Arc::clone(&commits_watched),
-            division_timeout: division_timeout(settings.session_timeout.0),
+            leader_timeout: leader_timeout(settings.session_timeout.0),
             auto_commit: AutoCommit {
                 enabled: settings.auto_commit,
                 threshold: settings.auto_commit_threshold.map(|t| t.0 as usize),
@@ -250,13 +251,13 @@ impl NativeConsumer {
         #[napi(ts_arg_type = "number")] division: Count,
         assignments: Vec<NativeMemberAssignment>,
     ) {
-        self.consumer.divided(division.0, Ok(assignments.into_iter().map(Into::into).collect()));
+        self.consumer.assign_group(division.0, Ok(assignments.into_iter().map(Into::into).collect()));
     }
 
     /// Answers the event `divide` when the partitions cannot be divided: the group joins anew.
     #[napi]
     pub fn division_failed(&self, #[napi(ts_arg_type = "number")] division: Count, reason: String) {
-        self.consumer.divided(division.0, Err(reason));
+        self.consumer.assign_group(division.0, Err(reason));
     }
 
     /// Moves the position of an assigned partition; an event tells the new slot.

@@ -1,160 +1,229 @@
 //! Committing offsets: what is due, what is asked for, and what became of it.
 
-use std::sync::atomic::Ordering;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::poll_loop::PollLoop;
-use super::rebalance::Revocation;
+use super::context::Context;
 use crate::boundary::events::{CommittedOffset, GroupEvent};
 use crate::error::{Error, Result};
 use crate::kafka::{Client, ConsumerClient, TopicPartition};
 
-/// Shortest time between two automatic commits. A batch that drains after a pause is committed at once; where one
-/// drains every moment, a commit for each would cost broker and server as much as the records do, to save no more
+/// Shortest time between two automatic commits. A batch that is done after a pause is committed at once; where one is
+/// done every moment, a commit for each would cost broker and server as much as the records do, to save no more
 /// than these few milliseconds' records from coming twice after a crash.
 const COMMIT_PACE: Duration = Duration::from_millis(10);
 /// Pause after a commit that failed.
 const COMMIT_RETRY: Duration = Duration::from_millis(500);
 
 /// A commit whose answer is awaited.
-pub(super) enum Commit {
+enum Commit {
     /// Of what is done, because it was due.
     Automatic(Vec<TopicPartition>),
-    /// The last one before partitions are given up.
+    /// The last one before partitions are revoked.
     BeforeRevocation,
     /// By the application, which waits for the answer.
     Asked(oneshot::Sender<Result<()>>),
 }
 
-impl<C: ConsumerClient> PollLoop<C> {
-    /// Asks the coordinator; the answer comes as an event.
-    pub(super) fn start_commit(
+/// When offsets are committed without being asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule {
+    pub(super) enabled: bool,
+    pub(super) interval: Option<Duration>,
+}
+
+/// The commits of a consumer.
+pub(super) struct Commits {
+    schedule: Schedule,
+    /// Somebody wants to know of commits.
+    watched: Arc<AtomicBool>,
+    next_id: u64,
+    /// By the number that the answer carries.
+    running: HashMap<u64, Commit>,
+    /// An automatic commit is among the running ones.
+    automatic_running: bool,
+    not_before: Instant,
+    interval_due: Option<Instant>,
+}
+
+impl Commits {
+    pub(super) fn new(schedule: Schedule, watched: Arc<AtomicBool>) -> Self {
+        let now = Instant::now();
+        Self {
+            schedule,
+            watched,
+            next_id: 1,
+            running: HashMap::new(),
+            automatic_running: false,
+            not_before: now,
+            interval_due: schedule.interval.map(|interval| now + interval),
+        }
+    }
+
+    /// When there may be something to commit.
+    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+        let retry = (self.not_before > now).then_some(self.not_before);
+        [self.interval_due, retry].into_iter().flatten().min()
+    }
+
+    /// Commits these offsets, because the application asks for it.
+    pub(super) fn commit<C: ConsumerClient>(
         &mut self,
+        context: &Context<C>,
+        offsets: &[TopicPartition],
+        done: oneshot::Sender<Result<()>>,
+    ) {
+        if let Err((Commit::Asked(done), error)) = self.start(context, offsets, Commit::Asked(done)) {
+            // The asker may have gone; its answer then goes nowhere, here and below.
+            let _ = done.send(Err(error));
+        }
+    }
+
+    /// Asks the coordinator; the answer comes as an event.
+    fn start<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
         offsets: &[TopicPartition],
         commit: Commit,
     ) -> std::result::Result<(), (Commit, Error)> {
-        let id = self.next_commit;
-        self.next_commit += 1;
-        match self.client.commit(offsets, id) {
+        let id = self.next_id;
+        self.next_id += 1;
+        match context.client().commit(offsets, id) {
             Ok(()) => {
-                self.commits.insert(id, commit);
+                self.running.insert(id, commit);
                 Ok(())
             }
             Err(error) => Err((commit, error)),
         }
     }
 
-    /// Commits what is done, if it is time to.
-    pub(super) fn commit_what_is_due(&mut self) {
+    /// Commits what is done, if it is time to. `revoking`: the last commit before a revocation is under way.
+    pub(super) fn commit_due<C: ConsumerClient>(&mut self, context: &Context<C>, revoking: bool) {
         let now = Instant::now();
         let interval = self.interval_due.is_some_and(|due| due <= now);
         if interval {
-            self.interval_due = self.settings.auto_commit_interval.map(|i| now + i);
+            self.interval_due = self.schedule.interval.map(|interval| now + interval);
         }
-        let waits = self.revocation.as_ref().is_some_and(Revocation::is_committing);
-        if self.auto_commit_running || self.auto_commit_not_before > now || waits {
+        if self.automatic_running || self.not_before > now || revoking {
             return;
         }
         // Before the look at what is due: what becomes due from now on wakes this thread.
-        self.slots.hold_commits(false);
+        context.slots().hold_commits(false);
         if interval {
-            self.note_reached();
+            self.note_fetched(context);
         }
-        let offsets = self.slots.take_uncommitted(interval);
+        let offsets = context.slots().take_uncommitted(interval);
         if offsets.is_empty() {
             return;
         }
-        match self.start_commit(&offsets, Commit::Automatic(offsets.clone())) {
+        match self.start(context, &offsets, Commit::Automatic(offsets.clone())) {
             Ok(()) => {
-                self.auto_commit_running = true;
-                self.auto_commit_not_before = now + COMMIT_PACE;
-                self.slots.hold_commits(true);
+                self.automatic_running = true;
+                self.not_before = now + COMMIT_PACE;
+                context.slots().hold_commits(true);
             }
-            Err((_, error)) => self.auto_commit_failed(&offsets, error.code, &error.message),
+            Err((_, error)) => self.automatic_failed(context, &offsets, error.code, &error.message),
         }
     }
 
-    /// Commits everything that is done, as the last thing before partitions are given up. Returns whether an
+    /// Commits everything that is done, as the last thing before partitions are revoked. Returns whether an
     /// answer is awaited.
-    pub(super) fn commit_before_revocation(&mut self) -> bool {
-        self.note_reached();
-        let offsets = self.slots.take_uncommitted(true);
+    pub(super) fn commit_before_revocation<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
+        self.note_fetched(context);
+        let offsets = context.slots().take_uncommitted(true);
         if offsets.is_empty() {
             // One that is under way must arrive before the partitions go.
-            return self.auto_commit_running;
+            return self.automatic_running;
         }
-        match self.start_commit(&offsets, Commit::BeforeRevocation) {
+        match self.start(context, &offsets, Commit::BeforeRevocation) {
             Ok(()) => true,
             Err((_, error)) => {
-                self.report_commit_failure(&offsets, error.code, &error.message);
+                report_failure(context, &offsets, error.code, &error.message);
                 false
             }
         }
     }
 
-    /// A commit was answered.
-    pub(super) fn committed(&mut self, code: i32, partitions: &[TopicPartition], id: u64) {
-        let failed = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
-        let commit = self.commits.remove(&id);
-        let result = (failed == 0).then_some(()).ok_or(failed);
-        if result.is_ok() {
-            for p in partitions {
-                self.starts.note_committed(&p.topic, p.partition);
-            }
+    /// A commit was answered. Returns whether it succeeded, for all of its partitions.
+    pub(super) fn answered<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
+        code: i32,
+        partitions: &[TopicPartition],
+        id: u64,
+    ) -> bool {
+        let code = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
+        let commit = self.running.remove(&id);
+        if code == 0 && commit.is_some() {
+            self.announce(context, partitions);
         }
-        if result.is_ok() && commit.is_some() {
-            self.announce_commit(partitions);
-        }
-        match (commit, result) {
-            (Some(Commit::Automatic(_)), Ok(())) => self.auto_commit_running = false,
-            (Some(Commit::Automatic(offsets)), Err(code)) => {
-                self.auto_commit_running = false;
-                self.auto_commit_failed(&offsets, code, &C::Client::describe(code));
-            }
-            (Some(Commit::BeforeRevocation), result) => {
-                if let Err(code) = result {
-                    let text = C::Client::describe(code);
-                    self.report_commit_failure(partitions, code, &text);
+        let text = || C::Client::describe(code);
+        match commit {
+            Some(Commit::Automatic(offsets)) => {
+                self.automatic_running = false;
+                if code != 0 {
+                    self.automatic_failed(context, &offsets, code, &text());
                 }
             }
-            (Some(Commit::Asked(done)), result) => {
-                let text = C::Client::describe;
-                let _ = done.send(result.map_err(|code| Error::new("commit offsets", code, text(code))));
+            Some(Commit::BeforeRevocation) if code != 0 => report_failure(context, partitions, code, &text()),
+            Some(Commit::Asked(done)) => {
+                let failed = || Error::new("commit offsets", code, text());
+                let _ = done.send(if code == 0 { Ok(()) } else { Err(failed()) });
             }
-            (None, _) => {}
+            Some(Commit::BeforeRevocation) | None => {}
         }
-        if !self.auto_commit_running && !self.commits.values().any(|c| matches!(c, Commit::BeforeRevocation))
-        {
-            self.revocation_committed();
+        code == 0
+    }
+
+    /// Whether no commit is under way that has to arrive before partitions are revoked.
+    pub(super) fn are_answered(&self) -> bool {
+        !self.automatic_running && !self.running.values().any(|c| matches!(c, Commit::BeforeRevocation))
+    }
+
+    /// Notes how far partitions were fetched of which everything is done: behind their last records may be what nobody is
+    /// handed, like the markers of transactions and aborted records.
+    fn note_fetched<C: ConsumerClient>(&self, context: &Context<C>) {
+        if self.schedule.enabled {
+            let done = context.slots().done();
+            context.intake().fetched(&done, |slot, offset| context.slots().reached(slot, offset));
         }
     }
 
-    fn announce_commit(&self, partitions: &[TopicPartition]) {
-        if !self.settings.commits_watched.load(Ordering::Relaxed) {
+    fn announce<C: ConsumerClient>(&self, context: &Context<C>, partitions: &[TopicPartition]) {
+        if !self.watched.load(Ordering::Relaxed) {
             return;
         }
-        let offsets: Vec<_> = partitions
-            .iter()
-            .map(|p| CommittedOffset {
-                topic: p.topic.clone(),
-                partition: p.partition,
-                offset: p.offset.to_string(),
-            })
-            .collect();
-        self.sink.event(GroupEvent::Commit { offsets }.into());
+        let offsets = partitions.iter().map(|p| CommittedOffset {
+            topic: p.topic.clone(),
+            partition: p.partition,
+            offset: p.offset.to_string(),
+        });
+        context.tell(GroupEvent::Commit { offsets: offsets.collect() });
     }
 
-    fn auto_commit_failed(&mut self, offsets: &[TopicPartition], code: i32, text: &str) {
-        self.slots.commit_failed(offsets);
-        self.auto_commit_not_before = Instant::now() + COMMIT_RETRY;
-        self.report_commit_failure(offsets, code, text);
+    fn automatic_failed<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
+        offsets: &[TopicPartition],
+        code: i32,
+        text: &str,
+    ) {
+        context.slots().commit_failed(offsets);
+        self.not_before = Instant::now() + COMMIT_RETRY;
+        report_failure(context, offsets, code, text);
     }
+}
 
-    fn report_commit_failure(&self, offsets: &[TopicPartition], code: i32, text: &str) {
-        let partitions: Vec<_> = offsets.iter().map(|p| format!("{} [{}]", p.topic, p.partition)).collect();
-        let event = GroupEvent::CommitFailed { code, message: text.to_owned(), partitions };
-        self.sink.event(event.into());
-    }
+fn report_failure<C: ConsumerClient>(
+    context: &Context<C>,
+    offsets: &[TopicPartition],
+    code: i32,
+    text: &str,
+) {
+    let partitions: Vec<_> = offsets.iter().map(|p| format!("{} [{}]", p.topic, p.partition)).collect();
+    context.tell(GroupEvent::CommitFailed { code, message: text.to_owned(), partitions });
 }

@@ -32,14 +32,14 @@ pub enum Command {
         /// The offset.
         offset: i64,
     },
-    /// This member leads the group, and JavaScript is to divide its partitions.
-    Divide(Join),
+    /// This member leads the group, and JavaScript is to assign its partitions.
+    LeaderJoined(Join),
     /// A response to a join has this version, which is not known.
     UnreadJoin(i16),
-    /// JavaScript has divided them.
-    Divided {
+    /// JavaScript has assigned them.
+    LeaderAssigned {
         /// What the question was numbered with.
-        division: u32,
+        number: u32,
         /// Who gets what, by member id, or why nobody gets anything.
         decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
     },
@@ -133,10 +133,10 @@ impl Inbox {
     }
 }
 
-/// Wakes the thread for the consumer's control queue.
-pub struct ControlWaker(pub Arc<Inbox>);
+/// Wakes the thread for events.
+pub struct Waker(pub Arc<Inbox>);
 
-impl Wake for ControlWaker {
+impl Wake for Waker {
     fn wake(&self) {
         self.0.nudge();
     }

@@ -12,7 +12,7 @@ use super::inbox::{Command, Inbox};
 use super::pull::{Positions, Puller};
 use super::slots::Slots;
 use super::{Mode, Sink};
-use crate::kafka::{ConsumerClient, TopicPartition, Wake};
+use crate::kafka::{ConsumerClient, PartitionQueue, TopicPartition, Wake};
 
 /// The queues of a consumer and what is packed from them.
 pub struct Intake<C: ConsumerClient> {
@@ -36,10 +36,10 @@ struct Ready {
 }
 
 /// What is needed to take it; given up when the consumer ends.
-pub(super) struct Open<C: ConsumerClient> {
-    pub(super) client: Arc<C>,
-    pub(super) queues: HashMap<u32, C::Queue>,
-    pub(super) sink: Arc<dyn Sink>,
+struct Open<C: ConsumerClient> {
+    client: Arc<C>,
+    queues: HashMap<u32, C::Queue>,
+    sink: Arc<dyn Sink>,
     puller: Puller,
 }
 
@@ -96,16 +96,26 @@ impl<C: ConsumerClient> Intake<C> {
         self.positions(|all| all.get(&(topic.to_owned(), partition)).copied()).flatten()
     }
 
-    /// Calls `with` at a moment at which nobody is taking records.
-    pub(super) fn while_nothing_is_taken(&self, with: impl FnOnce(&Open<C>)) {
-        if let Some(open) = &*self.open() {
-            with(open);
+    /// Calls `reached` for each of these slots that is read up to where it was fetched, with that offset; at a moment at
+    /// which nobody is taking records.
+    pub(super) fn fetched(&self, slots: &[u32], reached: impl Fn(u32, i64)) {
+        let open = self.open();
+        let Some(Open { queues, .. }) = &*open else { return };
+        for &slot in slots {
+            let Some(queue) = queues.get(&slot) else { continue };
+            // In this order: what was fetched up to there has been queued.
+            if let Some(offset) = queue.fetched()
+                && queue.is_empty()
+            {
+                reached(slot, offset);
+            }
         }
     }
 
-    /// Nothing more is taken at all.
-    pub(super) fn close(&self) -> Option<Open<C>> {
-        self.open().take()
+    /// Nothing more is taken at all. What is returned are the queues, which are freed before their client.
+    pub(super) fn close(&self) -> Option<HashMap<u32, C::Queue>> {
+        let Open { queues, .. } = self.open().take()?;
+        Some(queues)
     }
 
     /// Takes what is ready, on the poll thread.

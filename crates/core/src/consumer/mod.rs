@@ -5,10 +5,14 @@
 //! where librdkafka bounds it in bytes, and librdkafka stops fetching that partition alone: a slow handler
 //! neither grows the process nor holds other partitions up, and the thread stays free to answer rebalances.
 
+mod closing;
 mod commits;
+mod context;
+mod first_join;
 pub mod inbox;
 pub mod intake;
 pub mod join_trouble;
+pub mod leader;
 pub mod ledger;
 pub mod members;
 pub mod membership;
@@ -17,6 +21,7 @@ mod positions;
 mod pull;
 mod rebalance;
 pub mod redeliveries;
+mod seeks;
 pub mod slots;
 mod starts;
 
@@ -82,13 +87,13 @@ pub struct Settings {
     pub network: Arc<Network>,
     /// Whether somebody wants to know of commits.
     pub commits_watched: Arc<AtomicBool>,
-    /// How long JavaScript may take to divide the group's partitions.
-    pub division_timeout: Duration,
+    /// How long JavaScript may take to assign the partitions of a group that this member leads.
+    pub leader_timeout: Duration,
     /// Commits that nobody asks for.
     pub auto_commit: AutoCommit,
     /// Also commit at this interval.
     pub auto_commit_interval: Option<Duration>,
-    /// How long running handlers may take when partitions are given up.
+    /// How long running handlers may take when partitions are revoked.
     pub drain_timeout: Duration,
     /// How long the first join may fail; for ever without.
     pub join_timeout: Option<Duration>,
@@ -207,13 +212,13 @@ impl<C: ConsumerClient> Consumer<C> {
         Ok(())
     }
 
-    /// Answers the event `divide`.
-    pub fn divided(
+    /// Answers the event `divide`: who gets what in the group that this member leads.
+    pub fn assign_group(
         &self,
-        division: u32,
+        number: u32,
         decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
     ) {
-        self.inbox.send(Command::Divided { division, decision });
+        self.inbox.send(Command::LeaderAssigned { number, decision });
     }
 
     /// Moves a position.

@@ -1,64 +1,48 @@
-//! The poll thread: sleeps until something happens, then serves commands, the group's events, the
-//! partitions' queues and the commits, in that order.
+//! The poll thread: sleeps until something happens, then has its parts serve commands, the group's events, the
+//! partitions' queues and the commits, in that order. Each part keeps its own state; here is only the order.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::commits::Commit;
-use super::inbox::{Command, ControlWaker, Inbox, TopicSubscription};
-use super::intake::{Intake, Open};
+use super::closing::Closing;
+use super::commits::{Commits, Schedule};
+use super::context::Context;
+use super::first_join::FirstJoin;
+use super::inbox::{Command, Inbox, TopicSubscription, Waker};
+use super::intake::Intake;
 use super::join_trouble::JoinStep;
-use super::membership::Division;
-use super::positions::Move;
-use super::rebalance::{COMMIT_TIMEOUT, Revocation};
+use super::leader::Leader;
+use super::membership::{Membership, warn_of_unread_join};
+use super::positions::Positions;
+use super::rebalance::{self, Rebalance};
+use super::seeks::Seeks;
 use super::slots::Slots;
-use super::starts::Starts;
 use super::{Mode, Settings, Sink};
-use crate::boundary::events::{ClientEvent, GroupEvent};
+use crate::boundary::events::GroupEvent;
 use crate::error::{CODE_ALL_BROKERS_DOWN, Error, Result};
-use crate::kafka::{Client, ConsumerClient, Event};
+use crate::kafka::{Client, ConsumerClient, Event, TopicPartition};
+use crate::network::Network;
 
-/// Longest sleep: librdkafka wants to be polled, and a missed wake-up must not last.
+/// Longest sleep: a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Sleep while the group is being left, whose end librdkafka does not announce.
 const CLOSING_SLEEP: Duration = Duration::from_millis(20);
-/// How long leaving the group may take once the partitions are given up.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// State of the thread.
 pub struct PollLoop<C: ConsumerClient> {
-    pub(super) client: Arc<C>,
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) slots: Arc<Slots>,
-    pub(super) settings: Settings,
-    pub(super) sink: Arc<dyn Sink>,
-    pub(super) intake: Arc<Intake<C>>,
-    /// There was an assignment, or the join was given up.
-    pub(super) has_joined: bool,
-    pub(super) starts: Starts,
-    pub(super) moves: Vec<Move<C::Queue>>,
-    pub(super) revocation: Option<Revocation>,
-    /// JavaScript knows that the group is rebalancing. The first join is none.
-    pub(super) announced: bool,
-    pub(super) drain_timeout: Duration,
-    pub(super) next_commit: u64,
-    pub(super) commits: HashMap<u64, Commit>,
-    pub(super) auto_commit_running: bool,
-    pub(super) auto_commit_not_before: Instant,
-    pub(super) interval_due: Option<Instant>,
-    /// The group waits for JavaScript to divide its partitions.
-    pub(super) division: Option<Division>,
-    /// How often it was asked to.
-    pub(super) divisions: u32,
-    closing: Option<Closing>,
-}
-
-struct Closing {
-    done: Vec<oneshot::Sender<()>>,
-    deadline: Instant,
+    context: Context<C>,
+    mode: Arc<Mode>,
+    membership: Arc<Membership>,
+    network: Arc<Network>,
+    first_join: FirstJoin,
+    leader: Leader,
+    positions: Positions,
+    seeks: Seeks<C::Queue>,
+    rebalance: Rebalance,
+    commits: Commits,
+    closing: Closing,
 }
 
 impl<C: ConsumerClient> PollLoop<C> {
@@ -72,51 +56,45 @@ impl<C: ConsumerClient> PollLoop<C> {
         settings: Settings,
         sink: Arc<dyn Sink>,
     ) -> Self {
-        let waker = Arc::new(ControlWaker(Arc::clone(&inbox)));
-        client.on_event(Arc::<ControlWaker>::clone(&waker));
+        let waker = Arc::new(Waker(Arc::clone(&inbox)));
+        client.on_event(Arc::<Waker>::clone(&waker));
         settings.network.on_ready(waker);
         // What came before (the wish for a bearer token) has woken nobody.
         inbox.nudge();
-        let now = Instant::now();
+        let Settings { mode, membership, network, auto_commit, .. } = settings;
+        let schedule = Schedule { enabled: auto_commit.enabled, interval: settings.auto_commit_interval };
         Self {
-            client,
-            inbox,
-            slots,
-            sink,
-            intake,
-            has_joined: false,
-            starts: Starts::default(),
-            moves: Vec::new(),
-            revocation: None,
-            announced: true,
-            drain_timeout: settings.drain_timeout,
-            next_commit: 1,
-            commits: HashMap::new(),
-            auto_commit_running: false,
-            auto_commit_not_before: now,
-            interval_due: settings.auto_commit_interval.map(|i| now + i),
-            division: None,
-            divisions: 0,
-            closing: None,
-            settings,
+            context: Context::new(client, inbox, slots, intake, sink),
+            first_join: FirstJoin::new(settings.join_timeout, settings.rebalance_timeout),
+            leader: Leader::new(settings.leader_timeout),
+            positions: Positions::new(settings.positions_timeout, auto_commit.enabled),
+            seeks: Seeks::new(settings.positions_timeout),
+            rebalance: Rebalance::new(Arc::clone(&mode), Arc::clone(&membership), settings.drain_timeout),
+            commits: Commits::new(schedule, settings.commits_watched),
+            closing: Closing::default(),
+            mode,
+            membership,
+            network,
         }
     }
 
     /// Serves until closed.
     pub fn run(mut self) {
         loop {
-            for command in self.inbox.wait(self.sleep()) {
+            for command in self.context.inbox().wait(self.sleep()) {
                 self.command(command);
             }
-            self.serve_control();
-            self.intake.pull();
-            self.give_requests_up();
-            self.progress_moves();
-            self.commit_what_is_due();
-            self.progress_revocation();
-            self.give_division_up();
-            self.give_join_up();
-            if self.closed() {
+            self.serve_events();
+            self.context.intake().pull();
+            self.expire_requests();
+            self.seeks.progress(&self.context, &self.positions);
+            self.commits.commit_due(&self.context, self.rebalance.is_committing());
+            if self.rebalance.progress(&self.context, &mut self.commits) {
+                self.closing.partitions_revoked();
+            }
+            self.leader.give_up_late(&self.context);
+            self.first_join.give_up_late(&self.context, &self.membership);
+            if self.closing.is_over(|| self.context.client().is_closed() && !self.rebalance.is_revoking()) {
                 break;
             }
         }
@@ -124,153 +102,149 @@ impl<C: ConsumerClient> PollLoop<C> {
     }
 
     fn end(self) {
-        let Self { client, inbox, intake, sink, commits, closing, moves, .. } = self;
+        let Self { context, commits, seeks, closing, .. } = self;
+        let (client, inbox, intake, sink) = context.into_parts();
         inbox.close();
-        let (queues, shared) =
-            intake.close().map(|Open { queues, client, sink, .. }| (queues, (client, sink))).unzip();
-        // Nobody waits any more when the object was collected.
-        let answer = || {
-            for done in closing.into_iter().flat_map(|c| c.done) {
-                let _ = done.send(());
-            }
-        };
+        let queues = intake.close();
         // JavaScript is let go, and those who wait for commits are answered, before anything here can take long.
-        drop((sink, shared, commits, moves));
+        drop((sink, commits, seeks));
         let left = client.is_closed();
         // Queues before the client, which is destroyed here when nobody else holds it.
         let destroy = || drop((queues, client));
         if left {
             destroy();
-            answer();
+            closing.answer();
         } else {
             // Without a broker, librdkafka waits for the answers to its last requests: up to a session time-out.
-            answer();
+            closing.answer();
             destroy();
         }
     }
 
     fn sleep(&self) -> Duration {
-        if self.closing.is_some() && self.revocation.is_none() {
+        if self.closing.is_requested() && !self.rebalance.is_revoking() {
             return CLOSING_SLEEP;
         }
         let now = Instant::now();
-        let mut sleep = LONGEST_SLEEP;
-        let commit_retry = (self.auto_commit_not_before > now).then_some(self.auto_commit_not_before);
-        let drain = self.revocation.as_ref().map(|r| r.deadline);
-        let division = self.division.as_ref().map(|d| d.deadline);
-        let moving = self.next_move();
-        let request = match &*self.settings.mode {
+        let request = match &*self.mode {
             Mode::Replies { requests, .. } => requests.lock().next_deadline(),
             Mode::Records => None,
         };
-        for due in [self.interval_due, commit_retry, drain, division, moving, request].into_iter().flatten() {
-            sleep = sleep.min(due.saturating_duration_since(now));
-        }
-        sleep
+        let parts = [
+            self.commits.next_due(now),
+            self.rebalance.deadline(),
+            self.leader.deadline(),
+            self.seeks.next_due(),
+            request,
+        ];
+        let due = parts.into_iter().flatten().map(|due| due.saturating_duration_since(now));
+        due.fold(LONGEST_SLEEP, Duration::min)
     }
 
     fn command(&mut self, command: Command) {
+        let context = &self.context;
         match command {
             // The asker may have gone; its answer then goes nowhere, here and below.
             Command::Subscribe(topics, done) => drop(done.send(self.subscribe(topics))),
             Command::Assign(partitions, done) => drop(done.send(self.assign_replies(partitions))),
-            Command::Commit(offsets, done) => {
-                if let Err((commit, error)) = self.start_commit(&offsets, Commit::Asked(done))
-                    && let Commit::Asked(done) = commit
-                {
-                    let _ = done.send(Err(error));
-                }
-            }
-            Command::Seek(partition) => self.seek(partition),
-            Command::OutOfRange { slot, offset } => self.out_of_range(slot, offset),
+            Command::Commit(offsets, done) => self.commits.commit(context, &offsets, done),
+            Command::Seek(partition) => self.seeks.seek(context, &self.positions, partition),
+            Command::OutOfRange { slot, offset } => self.seeks.out_of_range(context, slot, offset),
             Command::StartOver(slot) => {
                 // Of a slot that is on its way back to the group, whoever gets the partition handles them again.
-                if let Some(first) = self.slots.first_unfinished(slot) {
-                    self.seek(first);
+                if let Some(first) = context.slots().first_unfinished(slot) {
+                    self.seeks.seek(context, &self.positions, first);
                 }
             }
-            Command::Divide(join) => self.ask_for_division(join),
-            Command::UnreadJoin(version) => self.warn_of_unread_join(version),
-            Command::Divided { division, decision } => self.divided(division, decision),
-            Command::Close { drain, done } => self.start_closing(drain, done),
+            Command::LeaderJoined(join) => self.leader.ask(context, join),
+            Command::UnreadJoin(version) => warn_of_unread_join(context, version),
+            Command::LeaderAssigned { number, decision } => {
+                self.leader.answered(context, &self.membership, number, decision);
+            }
+            Command::Close { drain, done } => self.close(drain, done),
         }
     }
 
     fn subscribe(&mut self, topics: Vec<TopicSubscription>) -> Result<()> {
-        if self.closing.is_some() {
+        if self.closing.is_requested() {
             return Err(Error::closed("subscribe"));
         }
         let names: Vec<String> = topics.iter().map(|t| t.topic.clone()).collect();
-        self.starts.subscribe(topics);
-        self.client.subscribe(&names)
+        self.positions.subscribe(topics);
+        self.context.client().subscribe(&names)
     }
 
-    fn serve_control(&mut self) {
-        while let Some(event) = self.client.poll(|_| ()) {
+    fn assign_replies(&mut self, partitions: Vec<TopicPartition>) -> Result<()> {
+        if self.closing.is_requested() {
+            return Err(Error::closed("assign partitions"));
+        }
+        rebalance::assign_replies(&self.context, &self.positions, partitions)
+    }
+
+    fn serve_events(&mut self) {
+        while let Some(event) = self.context.client().poll(|_| ()) {
             match event {
-                Event::Rebalance { assigned: true, partitions } => self.assign(partitions),
-                Event::Rebalance { assigned: false, partitions } => self.start_revocation(partitions),
+                Event::Rebalance { assigned: true, partitions } => self.assigned(partitions),
+                Event::Rebalance { assigned: false, partitions } => {
+                    let closing = self.closing.is_requested();
+                    if self.rebalance.revoked(&self.context, partitions, closing) {
+                        self.closing.partitions_revoked();
+                    }
+                }
                 Event::Committed { code, partitions, id } => self.committed(code, &partitions, id),
                 other => {
                     if matches!(other, Event::Error { code: CODE_ALL_BROKERS_DOWN, .. }) {
-                        self.settings.membership.stepped(JoinStep::Connection, CODE_ALL_BROKERS_DOWN);
+                        self.membership.stepped(JoinStep::Connection, CODE_ALL_BROKERS_DOWN);
                     }
-                    if let Some(event) = other.into_client_event(self.client.client().connection()) {
-                        self.sink.event(event.into());
+                    let connection = self.context.client().client().connection();
+                    if let Some(event) = other.into_client_event(connection) {
+                        self.context.tell(event);
                     }
                 }
             }
         }
-        if let Some(requests) = self.settings.network.take_event() {
-            self.sink.event(requests.into());
+        if let Some(requests) = self.network.take_event() {
+            self.context.tell(requests);
+        }
+    }
+
+    fn assigned(&mut self, partitions: Vec<TopicPartition>) {
+        if self.closing.is_requested() {
+            rebalance::assigned_in_vain(&self.context);
+        } else {
+            self.rebalance.assigned(&self.context, &self.positions, partitions);
+            self.first_join.assigned();
+        }
+    }
+
+    fn committed(&mut self, code: i32, partitions: &[TopicPartition], id: u64) {
+        if self.commits.answered(&self.context, code, partitions, id) {
+            self.positions.note_committed(partitions);
+        }
+        if self.commits.are_answered() && self.rebalance.committed(&self.context) {
+            self.closing.partitions_revoked();
         }
     }
 
     /// Tells JavaScript of the requests that have waited too long. After the pull: a reply that has arrived
     /// counts, however busy the thread was.
-    fn give_requests_up(&self) {
-        let Mode::Replies { requests, .. } = &*self.settings.mode else { return };
+    fn expire_requests(&self) {
+        let Mode::Replies { requests, .. } = &*self.mode else { return };
         let expired = requests.lock().expire(Instant::now());
         if !expired.is_empty() {
-            self.sink.event(GroupEvent::RequestsExpired { requests: expired }.into());
+            self.context.tell(GroupEvent::RequestsExpired { requests: expired });
         }
     }
 
-    fn start_closing(&mut self, drain: Duration, done: oneshot::Sender<()>) {
-        if let Some(closing) = &mut self.closing {
-            closing.done.push(done);
+    fn close(&mut self, drain: Duration, done: oneshot::Sender<()>) {
+        if self.closing.is_requested() {
+            self.closing.request(Duration::ZERO, done);
             return;
         }
-        self.drain_timeout = drain;
-        let mut patience = LEAVE_TIMEOUT;
-        if self.slots.any() {
-            patience += drain + COMMIT_TIMEOUT;
-        }
-        self.closing = Some(Closing { done: vec![done], deadline: Instant::now() + patience });
-        if let Some(revocation) = &mut self.revocation {
-            revocation.deadline = revocation.deadline.min(Instant::now() + drain);
-        }
-        if let Err(error) = self.client.start_close() {
-            self.sink.event(ClientEvent::error(error.code, error.message, false).into());
-        }
+        let patience = self.rebalance.close(&self.context, drain);
+        self.closing.request(patience, done);
+        self.context.report(self.context.client().start_close());
         // Behind the close, so that nothing is made of it; librdkafka leaves only when none is held.
-        self.client.release_join_response(true);
-    }
-
-    fn closed(&self) -> bool {
-        self.closing.as_ref().is_some_and(|c| {
-            (self.client.is_closed() && self.revocation.is_none()) || c.deadline <= Instant::now()
-        })
-    }
-
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing.is_some()
-    }
-
-    /// The partitions are given up: a close has only to leave the group, which a lost broker never answers.
-    pub(super) fn only_leaving_is_left(&mut self) {
-        if let Some(closing) = &mut self.closing {
-            closing.deadline = closing.deadline.min(Instant::now() + LEAVE_TIMEOUT);
-        }
+        self.context.client().release_join_response(true);
     }
 }

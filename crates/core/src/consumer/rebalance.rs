@@ -1,255 +1,268 @@
-//! Taking partitions on and giving them up.
+//! Partitions that the group gives, and those that it wants back.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Mode;
-use super::poll_loop::PollLoop;
-use super::positions::{Failed, Unfixed};
-use crate::boundary::events::{AssignedPartition, ClientEvent, GroupEvent, JoinedGroup, UnfinishedPartition};
+use super::commits::Commits;
+use super::context::{Context, Failed, Opened};
+use super::membership::Membership;
+use super::positions::{Positions, Unfixed};
+use crate::boundary::events::{AssignedPartition, GroupEvent, JoinedGroup, UnfinishedPartition};
 use crate::error::{Error, Result};
 use crate::kafka::{ConsumerClient, TopicPartition};
 
 /// How long the commit before a revocation may take.
-pub(super) const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Partitions on their way back to the group.
-pub(super) struct Revocation {
-    /// When the running handlers are no longer waited for.
-    pub(super) deadline: Instant,
+struct Revocation {
+    /// When the running handlers, or the last commit, are no longer waited for.
+    deadline: Instant,
     slots: Vec<u32>,
     /// What the group wants back, if it moves single partitions.
     partitions: Option<Vec<TopicPartition>>,
     committing: bool,
 }
 
-impl Revocation {
-    /// Whether the last commit is under way.
-    pub(super) fn is_committing(&self) -> bool {
-        self.committing
-    }
+/// The consumer's side of the group's rebalances.
+pub(super) struct Rebalance {
+    mode: Arc<Mode>,
+    membership: Arc<Membership>,
+    /// How long running handlers may take when partitions are revoked.
+    drain_timeout: Duration,
+    /// JavaScript knows that the group is rebalancing. The first join is none.
+    announced: bool,
+    revocation: Option<Revocation>,
 }
 
-impl<C: ConsumerClient> PollLoop<C> {
-    /// Reads these reply partitions too, without a group; nothing takes them away.
-    pub(super) fn assign_replies(&mut self, mut partitions: Vec<TopicPartition>) -> Result<()> {
-        let closed = || Error::closed("assign partitions");
-        if self.is_closing() {
-            return Err(closed());
+impl Rebalance {
+    pub(super) fn new(mode: Arc<Mode>, membership: Arc<Membership>, drain_timeout: Duration) -> Self {
+        Self { mode, membership, drain_timeout, announced: true, revocation: None }
+    }
+
+    /// When handlers, or the last commit, are no longer waited for.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.revocation.as_ref().map(|revocation| revocation.deadline)
+    }
+
+    /// Whether partitions are on their way back.
+    pub(super) fn is_revoking(&self) -> bool {
+        self.revocation.is_some()
+    }
+
+    /// Whether the last commit before a revocation is under way.
+    pub(super) fn is_committing(&self) -> bool {
+        self.revocation.as_ref().is_some_and(|revocation| revocation.committing)
+    }
+
+    /// The consumer is to close: its handlers get this long. Returns how long revoking its partitions may take.
+    pub(super) fn close<C: ConsumerClient>(&mut self, context: &Context<C>, drain: Duration) -> Duration {
+        self.drain_timeout = drain;
+        if let Some(revocation) = &mut self.revocation {
+            revocation.deadline = revocation.deadline.min(Instant::now() + drain);
         }
-        self.reply_positions(&mut partitions).map_err(|unfixed| match unfixed {
-            Unfixed::Closing => closed(),
-            Unfixed::Failed(Failed { error, .. }) => error,
-        })?;
-        let opened = self.open(&partitions)?;
-        self.client
-            .incremental_assign(&partitions)
-            .inspect_err(|_| opened.iter().for_each(|o| self.slots.close(o.0)))?;
-        let event = GroupEvent::Assign {
-            member_id: String::new(),
-            join: None,
-            partitions: describe(&opened, &partitions),
-            unsubscribed: Vec::new(),
-            reply_partitions: Some(self.slots.partitions().into_iter().collect()),
-        };
-        self.sink.event(event.into());
-        self.intake.add(opened);
-        Ok(())
+        if context.slots().any() { drain + COMMIT_TIMEOUT } else { Duration::ZERO }
     }
 
     /// The group gave partitions: fixes where each starts, opens its slot and queue, and fetches.
-    pub(super) fn assign(&mut self, mut partitions: Vec<TopicPartition>) {
-        if self.is_closing() {
-            self.take_nothing_on();
-            return;
-        }
-        let incremental = self.client.is_cooperative();
+    pub(super) fn assigned<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
+        positions: &Positions,
+        mut partitions: Vec<TopicPartition>,
+    ) {
+        let incremental = context.client().is_cooperative();
         let unsubscribed =
-            if incremental { BTreeSet::new() } else { self.leave_unsubscribed_out(&mut partitions) };
-        let fixed = match *self.settings.mode {
-            Mode::Records => self.start_positions(&mut partitions),
+            if incremental { BTreeSet::new() } else { extract_unsubscribed(positions, &mut partitions) };
+        let fixed = match *self.mode {
+            Mode::Records => positions.start_positions(context, &mut partitions),
             Mode::Replies { .. } => {
                 if !self.announced {
                     // An incremental rebalance that takes nothing away comes without notice.
-                    self.sink.event(GroupEvent::Rebalancing.into());
+                    context.tell(GroupEvent::Rebalancing);
                 }
-                self.reply_positions(&mut partitions).map(|()| Vec::new())
+                positions.reply_positions(context, &mut partitions).map(|()| Vec::new())
             }
         };
         self.announced = false;
-        self.has_joined = true;
-        let taken = fixed.and_then(|initial| Ok((initial, self.take_on(&partitions, incremental)?)));
-        let (initial, opened) = match taken {
-            Ok(taken) => taken,
+        let fetched = fixed.and_then(|initial| Ok((initial, fetch(context, &partitions, incremental)?)));
+        let (initial, opened) = match fetched {
+            Ok(fetched) => fetched,
             Err(unfixed) => {
-                self.take_nothing_on();
+                assigned_in_vain(context);
                 if let Unfixed::Failed(failed) = &unfixed {
-                    self.fail(failed);
+                    context.fail(failed);
                 }
                 return;
             }
         };
         for ((slot, _), p) in opened.iter().zip(&partitions) {
             if initial.iter().any(|i| i.partition == p.partition && i.topic == p.topic) {
-                self.slots.begin_at(*slot, p.offset);
+                context.slots().begin_at(*slot, p.offset);
             }
         }
-        let event = GroupEvent::Assign {
-            member_id: self.client.member_id(),
-            join: self.settings.membership.joined().map(|joined| JoinedGroup {
+        context.tell(GroupEvent::Assign {
+            member_id: context.client().member_id(),
+            join: self.membership.joined().map(|joined| JoinedGroup {
                 generation: joined.generation,
                 leader_id: joined.leader,
                 protocol: joined.protocol,
             }),
             partitions: describe(&opened, &partitions),
             unsubscribed: unsubscribed.into_iter().collect(),
-            reply_partitions: match &*self.settings.mode {
+            reply_partitions: match &*self.mode {
                 Mode::Replies { assigner, .. } => Some(assigner.reply_partitions()),
                 Mode::Records => None,
             },
-        };
-        self.sink.event(event.into());
-        self.intake.add(opened);
+        });
+        context.intake().add(opened);
     }
 
-    /// Answers a rebalance that gives partitions, of which nothing is taken on: the answer is owed all the same.
-    fn take_nothing_on(&self) {
-        let incremental = self.client.is_cooperative();
-        self.report(if incremental { self.client.incremental_assign(&[]) } else { self.client.unassign() });
-    }
-
-    /// Opens the partitions and has librdkafka fetch them: all of them, or none.
-    fn take_on(&self, partitions: &[TopicPartition], incremental: bool) -> Result<Vec<(u32, C::Queue)>> {
-        let opened = self.open(partitions)?;
-        let answer = if incremental {
-            self.client.incremental_assign(partitions)
-        } else {
-            self.client.assign(partitions)
-        };
-        match answer {
-            Ok(()) => Ok(opened),
-            Err(error) => {
-                for (slot, _) in &opened {
-                    self.slots.close(*slot);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Opens a slot and a queue for each of the partitions, in their order.
-    fn open(&self, partitions: &[TopicPartition]) -> Result<Vec<(u32, C::Queue)>> {
-        let mut opened: Vec<(u32, C::Queue)> = Vec::with_capacity(partitions.len());
-        for p in partitions {
-            let slot = self.slots.open(p.topic.as_str().into(), p.partition, p.offset);
-            match self.open_queue(slot, p) {
-                Ok(queue) => opened.push((slot, queue)),
-                Err(error) => {
-                    opened.iter().map(|(slot, _)| *slot).chain([slot]).for_each(|s| self.slots.close(s));
-                    return Err(error);
-                }
-            }
-        }
-        Ok(opened)
-    }
-
-    /// Takes the partitions away whose topics nobody here has subscribed to, and answers those topics. kafkajs's
-    /// leaders hand such partitions out, and its members refuse them, when members subscribe to different topics.
-    fn leave_unsubscribed_out(&self, partitions: &mut Vec<TopicPartition>) -> BTreeSet<String> {
-        let starts = &self.starts;
-        let strange = partitions.extract_if(.., |p| !starts.is_subscribed(&p.topic));
-        strange.map(|p| p.topic).collect()
-    }
-
-    fn report(&self, result: Result<()>) {
-        if let Err(error) = result {
-            self.sink.event(ClientEvent::error(error.code, error.message, false).into());
-        }
-    }
-
-    /// The group wants the partitions back: lets the running handlers finish first.
-    pub(super) fn start_revocation(&mut self, partitions: Vec<TopicPartition>) {
-        let partitions = self.client.is_cooperative().then_some(partitions);
-        let slots = self.slots.start_revoking(partitions.as_deref());
+    /// The group wants partitions back: lets the running handlers finish first. Returns whether they are back already.
+    pub(super) fn revoked<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
+        partitions: Vec<TopicPartition>,
+        closing: bool,
+    ) -> bool {
+        let partitions = context.client().is_cooperative().then_some(partitions);
+        let slots = context.slots().start_revoking(partitions.as_deref());
         let deadline = Instant::now() + self.drain_timeout;
         let revocation = Revocation { deadline, slots, partitions, committing: false };
-        let replies = matches!(*self.settings.mode, Mode::Replies { .. });
+        let replies = matches!(*self.mode, Mode::Replies { .. });
         // Others have lost partitions already: nothing can be committed, so there is nothing to wait for.
-        let lost = self.client.assignment_lost();
-        if !self.is_closing() {
+        let lost = context.client().assignment_lost();
+        if !closing {
             self.announced = true;
-            self.sink.event(GroupEvent::Rebalancing.into());
+            context.tell(GroupEvent::Rebalancing);
         }
         if replies || lost || revocation.slots.is_empty() {
-            self.give_up(&revocation, lost);
-            return;
+            hand_back(context, &revocation, lost);
+            return true;
         }
-        self.sink.event(GroupEvent::Revoke { slots: revocation.slots.clone() }.into());
+        context.tell(GroupEvent::Revoke { slots: revocation.slots.clone() });
         self.revocation = Some(revocation);
+        false
     }
 
-    /// Goes on with a revocation once the handlers are at rest, or are no longer waited for.
-    pub(super) fn progress_revocation(&mut self) {
-        let Some(revocation) = &self.revocation else { return };
+    /// Goes on with a revocation once the handlers are at rest, or are no longer waited for. Returns whether the partitions
+    /// are back.
+    pub(super) fn progress<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
+        commits: &mut Commits,
+    ) -> bool {
+        let Some(revocation) = &mut self.revocation else { return false };
         let due = revocation.deadline <= Instant::now();
-        let lost = self.client.assignment_lost();
+        let lost = context.client().assignment_lost();
         if revocation.committing || lost {
-            if due || lost {
-                self.finish_revocation(lost);
-            }
-            return;
+            return (due || lost) && self.finish(context, lost);
         }
-        if !due && !self.slots.at_rest() {
-            return;
+        if !due && !context.slots().at_rest() {
+            return false;
         }
         if due {
-            let unfinished: Vec<_> = self
-                .slots
-                .unfinished()
-                .into_iter()
-                .map(|(topic, partition, records)| UnfinishedPartition {
-                    topic: topic.to_string(),
-                    partition,
-                    records,
-                })
-                .collect();
-            if !unfinished.is_empty() {
-                self.sink.event(GroupEvent::DrainTimeout { partitions: unfinished }.into());
-            }
+            tell_unfinished(context);
         }
-        if self.commit_before_revocation() {
-            if let Some(revocation) = &mut self.revocation {
-                revocation.committing = true;
-                revocation.deadline = Instant::now() + COMMIT_TIMEOUT;
-            }
-            return;
+        if commits.commit_before_revocation(context) {
+            revocation.committing = true;
+            revocation.deadline = Instant::now() + COMMIT_TIMEOUT;
+            return false;
         }
-        self.finish_revocation(false);
+        self.finish(context, false)
     }
 
-    /// The last commit was answered (or took too long).
-    pub(super) fn revocation_committed(&mut self) {
-        if self.revocation.as_ref().is_some_and(|r| r.committing) {
-            self.finish_revocation(false);
-        }
+    /// All commits were answered. Returns whether partitions are back that waited for the last one.
+    pub(super) fn committed<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
+        self.is_committing() && self.finish(context, false)
     }
 
-    fn finish_revocation(&mut self, lost: bool) {
-        if let Some(revocation) = self.revocation.take() {
-            self.give_up(&revocation, lost);
-        }
+    fn finish<C: ConsumerClient>(&mut self, context: &Context<C>, lost: bool) -> bool {
+        let Some(revocation) = self.revocation.take() else { return false };
+        hand_back(context, &revocation, lost);
+        true
     }
+}
 
-    fn give_up(&mut self, Revocation { slots, partitions, .. }: &Revocation, lost: bool) {
-        self.intake.remove(slots);
-        for slot in slots {
-            self.slots.close(*slot);
-        }
-        let answer = partitions
-            .as_ref()
-            .map_or_else(|| self.client.unassign(), |p| self.client.incremental_unassign(p));
-        self.report(answer);
-        self.only_leaving_is_left();
-        self.sink.event(GroupEvent::Revoked { slots: slots.clone(), lost }.into());
+/// Reads these reply partitions too, without a group; nothing takes them away.
+pub(super) fn assign_replies<C: ConsumerClient>(
+    context: &Context<C>,
+    positions: &Positions,
+    mut partitions: Vec<TopicPartition>,
+) -> Result<()> {
+    positions.reply_positions(context, &mut partitions).map_err(|unfixed| match unfixed {
+        Unfixed::Closing => Error::closed("assign partitions"),
+        Unfixed::Failed(Failed { error, .. }) => error,
+    })?;
+    let opened = fetch(context, &partitions, true)?;
+    context.tell(GroupEvent::Assign {
+        member_id: String::new(),
+        join: None,
+        partitions: describe(&opened, &partitions),
+        unsubscribed: Vec::new(),
+        reply_partitions: Some(context.slots().partitions().into_iter().collect()),
+    });
+    context.intake().add(opened);
+    Ok(())
+}
+
+/// Answers a rebalance that gives partitions, of which none is read: the answer is owed all the same.
+pub(super) fn assigned_in_vain<C: ConsumerClient>(context: &Context<C>) {
+    let client = context.client();
+    context.report(if client.is_cooperative() { client.incremental_assign(&[]) } else { client.unassign() });
+}
+
+/// Gives the partitions of a revocation back to the group.
+fn hand_back<C: ConsumerClient>(
+    context: &Context<C>,
+    Revocation { slots, partitions, .. }: &Revocation,
+    lost: bool,
+) {
+    context.intake().remove(slots);
+    for slot in slots {
+        context.slots().close(*slot);
+    }
+    let client = context.client();
+    context.report(match partitions {
+        Some(partitions) => client.incremental_unassign(partitions),
+        None => client.unassign(),
+    });
+    context.tell(GroupEvent::Revoked { slots: slots.clone(), lost });
+}
+
+/// Opens partitions and has them fetched: all of them, or none.
+fn fetch<C: ConsumerClient>(
+    context: &Context<C>,
+    partitions: &[TopicPartition],
+    incremental: bool,
+) -> Result<Opened<C::Queue>> {
+    let opened = context.open(partitions)?;
+    let client = context.client();
+    let answer = if incremental { client.incremental_assign(partitions) } else { client.assign(partitions) };
+    answer.inspect_err(|_| context.discard(&opened))?;
+    Ok(opened)
+}
+
+/// Takes the partitions away whose topics nobody here has subscribed to, and answers those topics. kafkajs's
+/// leaders hand such partitions out, and its members refuse them, when members subscribe to different topics.
+fn extract_unsubscribed(positions: &Positions, partitions: &mut Vec<TopicPartition>) -> BTreeSet<String> {
+    partitions.extract_if(.., |p| !positions.is_subscribed(&p.topic)).map(|p| p.topic).collect()
+}
+
+/// Tells of handlers that did not come to rest in time.
+fn tell_unfinished<C: ConsumerClient>(context: &Context<C>) {
+    let unfinished = context.slots().unfinished().into_iter();
+    let partitions: Vec<_> = unfinished
+        .map(|(topic, partition, records)| UnfinishedPartition {
+            topic: topic.to_string(),
+            partition,
+            records,
+        })
+        .collect();
+    if !partitions.is_empty() {
+        context.tell(GroupEvent::DrainTimeout { partitions });
     }
 }
 

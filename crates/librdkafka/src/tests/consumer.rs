@@ -15,7 +15,8 @@ use kafka_core::codec::incoming::{HeadWords, RecordWords};
 use kafka_core::codec::marks::{ADVANCE, FINISHED, MarkWords};
 use kafka_core::consumer::inbox::Inbox;
 use kafka_core::consumer::intake::Intake;
-use kafka_core::consumer::membership::{Membership, division_timeout};
+use kafka_core::consumer::leader::leader_timeout;
+use kafka_core::consumer::membership::Membership;
 use kafka_core::consumer::slots::AutoCommit;
 use kafka_core::consumer::{Consumer, Mode, Settings, Sink};
 use kafka_core::kafka::{Header, ProducerClient, ProducerRecord, TopicPartition};
@@ -103,7 +104,7 @@ impl JavaScript {
             membership,
             network,
             commits_watched: Arc::default(),
-            division_timeout: division_timeout(DEADLINE),
+            leader_timeout: leader_timeout(DEADLINE),
             auto_commit: AutoCommit::default(),
             auto_commit_interval: None,
             drain_timeout: DEADLINE,

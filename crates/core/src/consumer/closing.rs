@@ -1,0 +1,50 @@
+//! The end of a consumer: who waits for it, and how long it may take.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+/// How long leaving the group may take once the partitions are revoked: a lost broker never answers.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+struct Requested {
+    done: Vec<oneshot::Sender<()>>,
+    deadline: Instant,
+}
+
+/// Whether the consumer is to close.
+#[derive(Default)]
+pub(super) struct Closing(Option<Requested>);
+
+impl Closing {
+    /// The consumer is to close. `patience` is how long revoking its partitions may take; of several requests the first
+    /// decides.
+    pub(super) fn request(&mut self, patience: Duration, done: oneshot::Sender<()>) {
+        let deadline = Instant::now() + patience + LEAVE_TIMEOUT;
+        self.0.get_or_insert_with(|| Requested { done: Vec::new(), deadline }).done.push(done);
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// No partition is left.
+    pub(super) fn partitions_revoked(&mut self) {
+        if let Some(requested) = &mut self.0 {
+            requested.deadline = requested.deadline.min(Instant::now() + LEAVE_TIMEOUT);
+        }
+    }
+
+    /// Whether the thread ends: it is to, and is ready, or ready or not.
+    pub(super) fn is_over(&self, is_ready: impl FnOnce() -> bool) -> bool {
+        self.0.as_ref().is_some_and(|requested| is_ready() || requested.deadline <= Instant::now())
+    }
+
+    /// Tells those who wait.
+    pub(super) fn answer(self) {
+        for done in self.0.into_iter().flat_map(|requested| requested.done) {
+            // Nobody waits any more when the object was collected.
+            let _ = done.send(());
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the parts of the poll thread work with: the client, the assigned partitions, and JavaScript.
+
+use std::sync::Arc;
+
+use super::Sink;
+use super::inbox::Inbox;
+use super::intake::{Intake, SlotWaker};
+use super::slots::Slots;
+use crate::boundary::events::{ClientEvent, ConsumerEvent, GroupEvent};
+use crate::error::{Error, Result};
+use crate::kafka::{ConsumerClient, PartitionQueue, TopicPartition};
+
+/// Shared by all parts; none of them changes it.
+pub(super) struct Context<C: ConsumerClient> {
+    client: Arc<C>,
+    inbox: Arc<Inbox>,
+    slots: Arc<Slots>,
+    intake: Arc<Intake<C>>,
+    sink: Arc<dyn Sink>,
+}
+
+/// An error that ends the consumer.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// It was tried for as long as it may take: a consumer that starts again may have more luck.
+    pub(super) exhausted: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, exhausted: false }
+    }
+}
+
+/// Assigned partitions whose queues nobody reads yet: the slot and the queue of each, in the order of the partitions.
+pub(super) type Opened<Q> = Vec<(u32, Q)>;
+
+/// What is left of a context at its end.
+type Parts<C> = (Arc<C>, Arc<Inbox>, Arc<Intake<C>>, Arc<dyn Sink>);
+
+impl<C: ConsumerClient> Context<C> {
+    pub(super) fn new(
+        client: Arc<C>,
+        inbox: Arc<Inbox>,
+        slots: Arc<Slots>,
+        intake: Arc<Intake<C>>,
+        sink: Arc<dyn Sink>,
+    ) -> Self {
+        Self { client, inbox, slots, intake, sink }
+    }
+
+    pub(super) fn client(&self) -> &C {
+        &self.client
+    }
+
+    pub(super) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    pub(super) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    pub(super) fn intake(&self) -> &Intake<C> {
+        &self.intake
+    }
+
+    /// Tells JavaScript.
+    pub(super) fn tell(&self, event: impl Into<ConsumerEvent>) {
+        self.sink.event(event.into());
+    }
+
+    /// Writes a warning into the log.
+    pub(super) fn warn(&self, facility: &str, message: &str) {
+        self.tell(ClientEvent::warning(facility, message.to_owned()));
+    }
+
+    /// Tells JavaScript of an error that no call is waiting for, if it is one.
+    pub(super) fn report(&self, result: Result<()>) {
+        if let Err(error) = result {
+            self.tell(ClientEvent::error(error.code, error.message, false));
+        }
+    }
+
+    /// Ends the consumer: JavaScript closes it when it hears of this.
+    pub(super) fn fail(&self, Failed { error, exhausted }: &Failed) {
+        let (code, message, exhausted) = (error.code, error.to_string(), *exhausted);
+        self.tell(GroupEvent::Failed { code, message, exhausted });
+    }
+
+    /// The queue of an assigned partition. Nothing is taken from it before it is given to the intake.
+    pub(super) fn open_queue(&self, slot: u32, p: &TopicPartition) -> Result<C::Queue> {
+        let queue = self.client.partition_queue(&p.topic, p.partition)?;
+        let (intake, sink) = (Arc::clone(&self.intake), Arc::clone(&self.sink));
+        queue.on_ready(Arc::new(SlotWaker { intake, sink, slot }));
+        Ok(queue)
+    }
+
+    /// Opens a slot and a queue for each of the partitions: for all of them, or for none.
+    pub(super) fn open(&self, partitions: &[TopicPartition]) -> Result<Opened<C::Queue>> {
+        let mut opened = Opened::with_capacity(partitions.len());
+        for p in partitions {
+            let slot = self.slots.open(p.topic.as_str().into(), p.partition, p.offset);
+            match self.open_queue(slot, p) {
+                Ok(queue) => opened.push((slot, queue)),
+                Err(error) => {
+                    self.slots.close(slot);
+                    self.discard(&opened);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Closes the slots of partitions that were opened for nothing.
+    pub(super) fn discard(&self, opened: &[(u32, C::Queue)]) {
+        for (slot, _) in opened {
+            self.slots.close(*slot);
+        }
+    }
+
+    /// Takes the context apart at the end of the thread.
+    pub(super) fn into_parts(self) -> Parts<C> {
+        (self.client, self.inbox, self.intake, self.sink)
+    }
+}
