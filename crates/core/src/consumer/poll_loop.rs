@@ -147,6 +147,11 @@ impl<C: ConsumerClient> PollLoop<C> {
             // The asker may have gone; its answer then goes nowhere, here and below.
             Command::Subscribe(topics, done) => drop(done.send(self.subscribe(topics))),
             Command::Assign(partitions, done) => drop(done.send(self.assign_replies(partitions))),
+            // A consumer that has nothing left but to leave its group is ended by librdkafka at any moment, which aborts the
+            // process over a commit that comes in between.
+            Command::Commit(_, done) if self.closing.is_requested() && !context.slots().any() => {
+                drop(done.send(Err(Error::closed("commit offsets"))));
+            }
             Command::Commit(offsets, done) => self.commits.commit(context, &offsets, done),
             Command::Seek(partition) => self.seeks.seek(context, &self.positions, partition),
             Command::OutOfRange { slot, offset } => self.seeks.out_of_range(context, slot, offset),
