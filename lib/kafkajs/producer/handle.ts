@@ -233,7 +233,8 @@ export class ProducerHandle {
         topicName: send.topic,
         partition: numbers[p + WRITTEN_PARTITION] as number,
         errorCode: 0,
-        baseOffset: String(long(p + WRITTEN_OFFSET_LOW, p + WRITTEN_OFFSET_HIGH)),
+        // A record that is sent again and was there already has none: -1, as brokers say it.
+        baseOffset: String(Math.max(-1, long(p + WRITTEN_OFFSET_LOW, p + WRITTEN_OFFSET_HIGH))),
         logAppendTime: String(long(p + WRITTEN_APPEND_TIME_LOW, p + WRITTEN_APPEND_TIME_HIGH)),
         // librdkafka reads it and keeps it to itself.
         logStartOffset: '0',
