@@ -36,7 +36,9 @@ await main(import.meta.url, async (args) => {
   total.failed += failedChecks.length;
   if (all || mode === '--rust') await rustTests(all ? [] : rest);
   if (mode !== '--rust') await buildAndTest(mode === '--long' ? ['long'] : ['unit', 'integration'], rest);
-  if (mode === '--long' && rest.length === 0) for (const args of CHAOS_RUNS) await chaosRuns(args);
+  if (mode === '--long' && rest.length === 0) {
+    for (const runs of CHAOS_RUNS) await chaosRuns(runs);
+  }
 
   if (failedChecks.length > 0)
     process.stdout.write(`\nfailed checks: ${failedChecks.join(', ')} (see above)\n`);
