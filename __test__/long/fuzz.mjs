@@ -252,7 +252,7 @@ function methodsOf(object) {
     'channel',
     'dispatch',
     'place',
-    'finish',
+    'complete',
     'untilClosed',
     'retire',
     'partitionOf',
