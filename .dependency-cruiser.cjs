@@ -119,8 +119,8 @@ const ROOMS = {
   testing: ['native', 'kafkajs/errors'],
 };
 
-/** What stands above kafkajs: NestJS's side, and the entries of the package. */
-const ABOVE = ['nest', 'index.ts', 'kafka.ts', 'register.ts', 'testing.ts'];
+/** What stands above kafkajs: NestJS's side, the command, and the entries of the package. */
+const ABOVE = ['nest', 'command', 'index.ts', 'kafka.ts', 'register.ts', 'testing.ts'];
 
 const pathOf = (room) => (room.endsWith('.ts') ? `^lib/${room.replace('.ts', '[.]ts')}$` : `^lib/${room}/`);
 
@@ -149,8 +149,14 @@ module.exports = {
       name: 'kafkajs without NestJS',
       comment: 'The entry nestjs-kafka-native/kafka loads nothing of NestJS and RxJS.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: ['^lib/nest/', '^lib/(index|register)[.]ts$'] },
+      from: { path: '^lib/', pathNot: ['^lib/(nest|command)/', '^lib/(index|register)[.]ts$'] },
       to: { path: '(^lib/nest/|node_modules/(@nestjs|rxjs|reflect-metadata)/)' },
+    },
+    {
+      name: 'nothing imports the command',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/command/' },
+      to: { path: '^lib/command/' },
     },
     {
       name: "NestJS's internals in one place",

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+/**
+ * `npx nestjs-kafka-native <command>`. Each command is a file, loaded when it is called.
+ *
+ * @packageDocumentation
+ */
+import { readFileSync } from 'node:fs';
+import { runProgram, type Listed } from './front.js';
+
+const COMMANDS: readonly Listed[] = [];
+
+const { name, version } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as { name: string; version: string };
+
+process.exitCode = await runProgram(name, version, COMMANDS, process.argv.slice(2), {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+});
