@@ -20,6 +20,7 @@ import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { ClientKafka } from './nest/client/client-kafka.js';
 import type { Kafka } from './kafkajs/kafka.js';
 import { ServerFactory } from './nest/internals.js';
+import { ignoredOptions, type IgnoredOptions } from './nest/register/ignored-options.js';
 import { otherNest } from './nest/register/other-nest.js';
 import { isSwitchedOn, VARIABLE } from './nest/register/switch.js';
 import { ServerKafka } from './nest/server/server-kafka.js';
@@ -53,15 +54,33 @@ function announce(): void {
 }
 
 class RegisteredServer extends ServerKafka {
+  readonly #options: IgnoredOptions;
+
+  constructor(options?: object) {
+    const known = ignoredOptions('server', options);
+    super(known.options);
+    this.#options = known;
+  }
+
   protected override createClient(): Kafka {
     announce();
+    this.#options.tell();
     return super.createClient();
   }
 }
 
 class RegisteredClient extends ClientKafka {
+  readonly #options: IgnoredOptions;
+
+  constructor(options?: object) {
+    const known = ignoredOptions('client', options);
+    super(known.options);
+    this.#options = known;
+  }
+
   protected override createClient(): Kafka {
     announce();
+    this.#options.tell();
     return super.createClient();
   }
 }

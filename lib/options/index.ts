@@ -28,3 +28,4 @@ export {
 export { sslTable } from './ssl.js';
 export type { Handling, OptionRow, OptionTable, Properties } from './table.js';
 export type { FixedProperty, Translated } from './translate.js';
+export { withoutUnknown, type KnownOptions, type UnknownOption } from './unknown.js';

@@ -53,6 +53,13 @@ export const saslCheck: Check = {
   },
 };
 
+/** The options of the mechanism that `sasl` names, and those that it may carry besides; undefined where it names none of them. */
+export function saslOptions(sasl: unknown): readonly string[] | undefined {
+  const mechanism = (sasl as { mechanism?: unknown } | null | undefined)?.mechanism;
+  const options = typeof mechanism === 'string' ? OPTIONS[mechanism.toUpperCase()] : undefined;
+  return options && [...options, 'authenticationProvider'];
+}
+
 function unsupported(option: string, what: string, instead: string): KafkaJSInvalidOptionError {
   const message = `Option ${option} is not supported: librdkafka cannot do ${what}; ${instead}`;
   return new KafkaJSInvalidOptionError(message, { option });

@@ -5,6 +5,7 @@
  */
 export { deadLetterTable, type DeadLetterOptions, type ErrorClass } from './dead-letter.js';
 export {
+  knownNestOptions,
   nestTable,
   parserTable,
   validateNestOptions,

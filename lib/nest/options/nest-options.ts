@@ -8,14 +8,21 @@ import type {
 } from '../../kafkajs/types/index.js';
 import { anything, boolean, integer, milliseconds, object, oneOf, string } from '../../options/checks.js';
 import { isGiven } from '../../options/given.js';
-import { clientSettings, readClient } from '../../options/client.js';
-import { consumerProperties } from '../../options/consumer.js';
+import { clientSettings, clientTable, readClient } from '../../options/client.js';
+import { consumerProperties, consumerTable } from '../../options/consumer.js';
 import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
-import { producerProperties, readSend, type SendOptions } from '../../options/producer.js';
+import {
+  producerProperties,
+  producerTable,
+  readSend,
+  sendTable,
+  type SendOptions,
+} from '../../options/producer.js';
 import { runTable, subscribeTable } from '../../options/run.js';
 import { layer, refused, type OptionTable } from '../../options/table.js';
 import { nested, readOptions } from '../../options/read.js';
 import { optionTable } from '../../options/elsewhere.js';
+import { withoutUnknown, type KnownOptions } from '../../options/unknown.js';
 
 /** Which of NestJS's two classes the options are for. */
 export type NestRole = 'client' | 'server';
@@ -174,6 +181,20 @@ function refusing(table: OptionTable, refusals: Record<string, typeof HANDLERS>)
   const rows = table.rows.map((row) => ({ ...row, handling: refusals[row.name] ?? row.handling }));
   return { ...table, rows };
 }
+
+/** The tables of the objects in NestJS's options. */
+const SECTIONS: Readonly<Record<string, OptionTable>> = {
+  client: clientTable,
+  consumer: consumerTable,
+  run: nestRunTable,
+  subscribe: nestSubscribeTable,
+  producer: producerTable,
+  send: sendTable,
+};
+
+/** NestJS's options without those that neither NestJS, nor KafkaJS, nor this package knows; and which these are. */
+export const knownNestOptions = (options: unknown): KnownOptions =>
+  withoutUnknown(nestTable, options, SECTIONS);
 
 /**
  * Checks everything in NestJS's options, at construction, so that nothing is dropped in silence later.
