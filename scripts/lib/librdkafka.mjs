@@ -44,6 +44,7 @@ export async function prepareLibrdkafka() {
     await copyLibrdkafka(join(folder, 'librdkafka'));
     adaptBuild(folder);
     adaptBindings(folder);
+    mendTopicsMadeAnew(folder);
     writeFile(join(folder, basename(STAMP)), inputs);
     rmSync(CRATE, { recursive: true, force: true });
     renameSync(folder, CRATE);
@@ -110,6 +111,9 @@ function adaptBuild(folder) {
     const line = `#cmakedefine01 ${known}_SYNC\n`;
     edit(join(folder, 'librdkafka/packaging/cmake/config.h.in'), line, `${line}#define ${atomic}\n`);
   }
+  // The script builds in a copy, which it makes only once: changed sources would never be built.
+  const once = 'if !Path::new(&out_dir).join("LICENSE").exists() {\n';
+  edit(join(folder, 'build.rs'), once, '{\n        run_command_or_fail(".", "rm", &["-rf", &out_dir]);\n');
 }
 
 /**
@@ -142,6 +146,38 @@ function adaptBindings(folder) {
   edit(bindings, /^( {4}RD_KAFKA_RESP_ERR_END_ALL) = \d+,$/m, `${added.join('')}$1 = 256,`);
   const last = '        RD_KAFKA_RESP_ERR_REBOOTSTRAP_REQUIRED => RebootstrapRequired,\n';
   edit(join(folder, 'src/helpers.rs'), last, `${last}        _ => Unknown,\n`);
+}
+
+/**
+ * A topic that is deleted and made anew is another one of the same name (KIP-516). librdkafka notices, and goes on as if it
+ * were the old one (its own comment says so). Then what brokers say of a partition counts as outdated until it has had
+ * as many leaders again as the old topic's, and nobody reads it; and records below the old position are passed over. So
+ * the epochs are forgotten and the position is given up, with an error that names the beginning as the place to go on.
+ */
+function mendTopicsMadeAnew(folder) {
+  const line = '                        rkt->rkt_topic_id = mdit->topic_id;\n';
+  const mend = `                        for (j = 0; !is_new && j < rkt->rkt_partition_cnt; j++) {
+                                rd_kafka_toppar_t *rktp = rkt->rkt_p[j];
+                                rd_kafka_toppar_lock(rktp);
+                                rktp->rktp_leader_epoch = -1;
+                                if (rk->rk_type == RD_KAFKA_CONSUMER &&
+                                    (rktp->rktp_fetch_state ==
+                                         RD_KAFKA_TOPPAR_FETCH_ACTIVE ||
+                                     rktp->rktp_fetch_state ==
+                                         RD_KAFKA_TOPPAR_FETCH_VALIDATE_EPOCH_WAIT))
+                                        rd_kafka_offset_reset(
+                                            rktp, RD_KAFKA_NODEID_UA,
+                                            RD_KAFKA_FETCH_POS(
+                                                RD_KAFKA_OFFSET_BEGINNING, -1),
+                                            RD_KAFKA_RESP_ERR__LOG_TRUNCATION,
+                                            "the topic was made anew");
+                                rd_kafka_toppar_unlock(rktp);
+                        }
+`;
+  const before = `                        rd_bool_t is_new =
+                            RD_KAFKA_UUID_IS_ZERO(rkt->rkt_topic_id);
+`;
+  edit(join(folder, 'librdkafka/src/rdkafka_topic.c'), line, `${before}${line}${mend}`);
 }
 
 /** Changes one place of a file, which has to be there. */

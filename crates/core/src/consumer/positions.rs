@@ -222,13 +222,11 @@ impl Positions {
             all_found::<C::Client>("fetch committed offsets", context.client().committed(&asked, timeout)?)?;
         let forgotten = committed.iter().all(|c| c.offset < 0);
         let offset = self.starts.out_of_range(p, low, high, forgotten);
-        context.warn(
-            "OFFSET",
-            &format!(
-                "{} [{}] has no offset {}, only {low} to {high}: going on at {offset}",
-                p.topic, p.partition, p.offset
-            ),
-        );
+        let lost = match p.offset {
+            OFFSET_BEGINNING => "was made anew".to_owned(),
+            asked => format!("has no offset {asked}, only {low} to {high}"),
+        };
+        context.warn("OFFSET", &format!("{} [{}] {lost}: going on at {offset}", p.topic, p.partition));
         Ok(TopicPartition { offset, ..p.clone() })
     }
 }

@@ -97,9 +97,10 @@ impl Starts {
     }
 
     /// Where to go on when the log has no record at `offset`: it begins at `low` and ends before `high`. `forgotten`: the
-    /// group has no committed offset any more.
+    /// group has no committed offset any more. The beginning as offset says that the topic was made anew.
     pub(super) fn out_of_range(&self, p: &TopicPartition, low: i64, high: i64, forgotten: bool) -> i64 {
-        let is_new = forgotten && self.committed.contains(&p.topic, p.partition);
+        let is_new =
+            p.offset == OFFSET_BEGINNING || (forgotten && self.committed.contains(&p.topic, p.partition));
         if !is_new && (low..=high).contains(&p.offset) {
             // It has come into being meanwhile.
             return p.offset;
@@ -178,6 +179,14 @@ mod tests {
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 9, ..at(0) }, 0, 2, true), 0);
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 1, ..at(0) }, 0, 2, true), 0);
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 9, ..at(0) }, 0, 2, false), 2);
+    }
+
+    #[test]
+    fn a_topic_that_was_made_anew_is_read_from_its_beginning() {
+        let anew = TopicPartition { offset: OFFSET_BEGINNING, ..at(0) };
+        for forgotten in [true, false] {
+            assert_eq!(starts(false, Some(1)).out_of_range(&anew, 1, 5, forgotten), 1);
+        }
     }
 
     #[test]
