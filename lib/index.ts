@@ -7,7 +7,13 @@ export { ClientKafka } from './nest/client/client-kafka.js';
 export { ServerKafka, type ServerKafkaStatus } from './nest/server/server-kafka.js';
 export type { IncomingMessage } from './nest/context/incoming-message.js';
 export * from './kafka.js';
-export type { DeadLetterOptions, ErrorClass, NestKafkaOptions } from './nest/options/index.js';
+export { kafkaHandler } from './nest/options/index.js';
+export type {
+  DeadLetterOptions,
+  ErrorClass,
+  KafkaHandlerOptions,
+  NestKafkaOptions,
+} from './nest/options/index.js';
 export type { SendOptions } from './options/index.js';
 export { KafkaContext } from './nest/context/kafka-context.js';
 export { KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';

@@ -58,8 +58,8 @@ await main(import.meta.url, async (args) => {
 /** The whole page, formatted. */
 async function page(options) {
   const { nestTable, clientTable, sslTable, consumerTable, producerTable, sendTable, runTable } = options;
-  const { subscribeTable, retryTable, deadLetterTable, consumerFixed, producerFixed, OWNED_PROPERTIES } =
-    options;
+  const { subscribeTable, retryTable, deadLetterTable, handlerTable } = options;
+  const { consumerFixed, producerFixed, OWNED_PROPERTIES } = options;
   const parts = [
     INTRO,
     section('`options`', nestTable, 'The object itself.'),
@@ -93,6 +93,11 @@ async function page(options) {
         deadLetterTable,
         'Of the server. [Dead letters](dead-letter.md) tells when it acts.',
       ),
+    section(
+      '`kafka`, of one handler',
+      handlerTable,
+      'In the extras of `@EventPattern` and `@MessagePattern`, over the options of the server. Checked by `listen()`. [Handlers](handlers.md) tells which is for what.',
+    ),
     `## Properties set without an option
 
 librdkafka's defaults that this package changes. A raw property replaces them, unless the core owns it.

@@ -22,6 +22,25 @@ import { MockKafka } from 'nestjs-kafka-native/testing';
 `;
 const MODULE = '@Module({}) class HeroModule {} const AppModule = HeroModule;';
 
+/** For handlers that a page shows: they are served from the beginning of their topics, and closed. */
+const HANDLERS = `
+import { Controller, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { type KafkaContext, kafkaHandler, ServerKafka } from 'nestjs-kafka-native';
+`;
+const SERVE = `
+  const serve = async (controller: Type, options: native.NestKafkaOptions = {}) => {
+    @Module({ controllers: [controller] }) class Served {}
+    const strategy = new ServerKafka({
+      client: { brokers }, consumer: { groupId: controller.name }, subscribe: { fromBeginning: true }, ...options,
+    });
+    const app = await NestFactory.createMicroservice(Served, { strategy, logger: ['error', 'warn'] });
+    await app.listen();
+    return () => app.close();
+  };
+`;
+
 /** By page, language and place. A block without one is a program as it stands. */
 export const SET_UPS: Readonly<Record<string, SetUp>> = {
   'README.md diff 0 before': {
@@ -74,6 +93,16 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
     imports: `${NEST} import { BadRequestException } from '@nestjs/common';`,
     before: 'class OutOfStockError extends Error {}',
     around: ["new ServerKafka({ client: { brokers }, consumer: { groupId: 'orders' },", '});'],
+  },
+  'docs/handlers.md ts 0': {
+    imports: HANDLERS,
+    before: `await prepare('orders', 'clicks'); ${SERVE}`,
+    after: `
+      const printed = said(/^placed 7$/);
+      const stop = await serve(OrdersController);
+      await send('orders', JSON.stringify({ id: '7' }));
+      await printed;
+      await stop();`,
   },
   'docs/options.md ts 0': { imports: NEST },
   'docs/producer.md ts 0': {

@@ -12,6 +12,7 @@ import * as invalidTopic from '@nestjs/microservices/errors/invalid-kafka-client
 import * as invalidMessage from '@nestjs/microservices/errors/invalid-message.exception.js';
 import * as rpcExceptionsHandler from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import * as requestSerializer from '@nestjs/microservices/serializers/kafka-request.serializer.js';
+import * as listenersController from '@nestjs/microservices/listeners-controller.js';
 import * as serverFactory from '@nestjs/microservices/server/server-factory.js';
 
 export type { KafkaStatus } from '@nestjs/microservices/events/kafka.events.js';
@@ -21,10 +22,13 @@ export const { KafkaResponseDeserializer } = responseDeserializer;
 export const { InvalidKafkaClientTopicException } = invalidTopic;
 export const { InvalidMessageException } = invalidMessage;
 export const { KafkaRequestSerializer } = requestSerializer;
+export const { ListenersController } = listenersController;
 export const { RpcExceptionsHandler } = rpcExceptionsHandler;
 export const { ServerFactory } = serverFactory;
 
 // Constants of @nestjs/microservices/constants.js; they are part of its wire and option contract and have not changed since 7.
+/** Where a decorator leaves the extras of a handler. */
+export const PATTERN_EXTRAS_METADATA = 'microservices:pattern_extras';
 /** Broker of a client without `brokers`. */
 export const KAFKA_DEFAULT_BROKER = 'localhost:9092';
 /** Client id of a client without one. */

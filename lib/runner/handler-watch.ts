@@ -15,10 +15,24 @@ export interface SlowHandler {
   readonly ended: boolean;
 }
 
+/** How long handlers may run, in milliseconds. */
+export interface HandlerTimeouts {
+  /** The shortest of all. */
+  readonly shortest: number;
+  /** That of a record's handler; infinite where it may run for ever. */
+  of(task: PartitionTask, batch: IncomingBatch, index: number): number;
+}
+
+/** The same time for all. */
+export function sameFor(limit: number): HandlerTimeouts {
+  return { shortest: limit, of: () => limit };
+}
+
 interface Running {
   batch: IncomingBatch;
   index: number;
   since: number;
+  limit: number;
   told: boolean;
 }
 
@@ -30,25 +44,26 @@ export interface HandlerReports {
   recovered(): void;
 }
 
-/** Reports handlers that run longer than `consumer.handlerTimeout`, each once. One timer serves all partitions. */
+/** Reports handlers that run longer than they may, each once. One timer serves all partitions. */
 export class HandlerWatch {
-  readonly #limit: number;
+  readonly #limits: HandlerTimeouts;
   readonly #reports: HandlerReports;
   readonly #running = new Map<PartitionTask, Running>();
   readonly #timer: NodeJS.Timeout;
   /** Handlers that run and have passed the limit. */
   #slow = 0;
 
-  constructor(limit: number, reports: HandlerReports) {
-    this.#limit = limit;
+  constructor(limits: HandlerTimeouts, reports: HandlerReports) {
+    this.#limits = limits;
     this.#reports = reports;
-    const look = Math.min(Math.max(limit / 4, SHORTEST_LOOK), LONGEST_LOOK);
+    const look = Math.min(Math.max(limits.shortest / 4, SHORTEST_LOOK), LONGEST_LOOK);
     this.#timer = setInterval(() => this.#look(), look).unref();
   }
 
   /** A handler starts. */
   begin(task: PartitionTask, batch: IncomingBatch, index: number): void {
-    this.#running.set(task, { batch, index, since: performance.now(), told: false });
+    const limit = this.#limits.of(task, batch, index);
+    this.#running.set(task, { batch, index, since: performance.now(), limit, told: false });
   }
 
   /** It has ended. */
@@ -70,7 +85,7 @@ export class HandlerWatch {
 
   #tell(task: PartitionTask, running: Running, ended: boolean): void {
     const duration = performance.now() - running.since;
-    if (running.told || duration < this.#limit) return;
+    if (running.told || duration < running.limit) return;
     running.told = true;
     this.#slow++;
     const { topic, partition } = task;

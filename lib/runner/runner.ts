@@ -15,7 +15,8 @@ import {
   type Outcome,
   type RecordHandler,
 } from './record-handler.js';
-import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from '../kafkajs/retry/retry.js';
+import type { FailurePolicy } from './failure-policy.js';
+import { firstRetryTime, nextRetryTime, shouldRetry } from '../kafkajs/retry/retry.js';
 
 /** What a runner needs of its owner. */
 export interface RunnerOptions {
@@ -29,15 +30,12 @@ export interface RunnerOptions {
   readonly acks: AckBuffer;
   /** Partitions worked on at once. */
   readonly concurrency: number;
-  readonly retry: ResolvedRetry;
+  /** What becomes of a record; asked when a delivery has failed. */
+  readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
   /** Outlasts the runner. */
   readonly memory: PartitionMemory;
   readonly watch?: HandlerWatch | undefined;
   readonly isPaused: (topic: string, partition: number) => boolean;
-  /** Asked about each failed delivery; false when the record is to come again, else what has come of it. */
-  readonly recover?:
-    | ((error: unknown, task: PartitionTask, batch: IncomingBatch, index: number) => Promise<Outcome | false>)
-    | undefined;
   /** Told of each partition that is gone. */
   readonly onRevoked?: (task: PartitionTask) => void;
   /** Told of each failed delivery. */
@@ -360,13 +358,14 @@ export class Runner {
     index: number,
     context: MessageContext,
   ): Promise<Outcome | false> {
-    const { retry, recover, acks, memory, onFailure, onRetriesExceeded } = this.#options;
+    const { failurePolicy, acks, memory, onFailure, onRetriesExceeded } = this.#options;
     const offset = batch.offset(index);
     onFailure(error, task, offset);
     // What was handled before is committed now: the failing record may take long.
     if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), COMMIT);
     // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
     if (this.#isPaused(task)) return false;
+    const { retry, recover } = failurePolicy(task, batch, index);
     if (recover !== undefined && !task.revoked) {
       const outcome = await context.proceed(recover, undefined, error, task, batch, index);
       if (outcome !== false) return outcome;

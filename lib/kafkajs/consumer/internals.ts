@@ -1,7 +1,7 @@
 import type { NativeConsumer } from '../../native/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
+import type { HandlerTimeouts } from '../../runner/handler-watch.js';
 import type { RecordHandler } from '../../runner/record-handler.js';
-import type { ResolvedRetry } from '../retry/retry.js';
 import type { RunnerOptions } from '../../runner/runner.js';
 import type { TopicPartition } from '../types/index.js';
 
@@ -9,12 +9,12 @@ import type { TopicPartition } from '../types/index.js';
 export interface ConsumerInternals {
   /** Handles packed records instead of `eachMessage`. */
   handleRecord?: RecordHandler;
-  /** Asked about each failed delivery; false when the record is to come again. */
-  recover?: RunnerOptions['recover'];
+  /** What becomes of a record whose delivery has failed, instead of what the options' `retry` says. */
+  failurePolicy?: RunnerOptions['failurePolicy'];
+  /** How long a record's handler may run, in milliseconds, where not as long as `handlerTimeout` says. */
+  handlerTimeouts?: HandlerTimeouts | undefined;
   /** What a handler has thrown, where what came out of it is something else. */
   originalError?: (outcome: unknown) => unknown;
-  /** Waits between the deliveries of a record, instead of those of the options' `retry`. */
-  retry?: ResolvedRetry;
   /** Takes the replies to pending requests instead of records. */
   onReplies?: (batch: IncomingBatch) => void;
   /** Whether the replies' partitions are chosen here instead of by a group. */

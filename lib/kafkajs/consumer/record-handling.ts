@@ -11,7 +11,7 @@ import {
   type InstrumentationEmitter,
 } from '../instrumentation/emitter.js';
 import type { GroupLog } from '../group/log.js';
-import { HandlerWatch } from '../../runner/handler-watch.js';
+import { HandlerWatch, sameFor } from '../../runner/handler-watch.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { PartitionMemory } from '../../runner/partition-memory.js';
 import type { PausedPartitions } from './paused-partitions.js';
@@ -52,7 +52,8 @@ export class RecordHandling {
     const { context } = this.#run;
     const { settings, internals, batchEvents, log, paused, acks, onRetriesExceeded, onEscape } =
       this.#options;
-    const { recover, retry, originalError: original = (outcome: unknown) => outcome } = internals;
+    const { originalError: original = (outcome: unknown) => outcome } = internals;
+    const { retry } = settings;
     const resolved = new ResolvedOffsets();
     this.#resolved = resolved;
     return new Runner({
@@ -61,8 +62,7 @@ export class RecordHandling {
       onBatch: (task, range) => batchEvents.begin(task, range),
       acks,
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
-      retry: retry ?? settings.retry,
-      recover,
+      failurePolicy: internals.failurePolicy ?? (() => ({ retry })),
       memory: this.#memory,
       watch: this.#watch(),
       isPaused: (topic, partition) => paused.has(topic, partition),
@@ -74,10 +74,11 @@ export class RecordHandling {
   }
 
   #watch(): HandlerWatch | undefined {
-    const { settings, emitter, log } = this.#options;
+    const { settings, internals, emitter, log } = this.#options;
     const { handlerTimeoutMs, groupId } = settings;
-    if (!handlerTimeoutMs) return undefined;
-    return new HandlerWatch(handlerTimeoutMs, {
+    const limits = internals.handlerTimeouts ?? (handlerTimeoutMs && sameFor(handlerTimeoutMs));
+    if (!limits) return undefined;
+    return new HandlerWatch(limits, {
       slow: (handler) => {
         log.handlerSlow(handler);
         emitter.emit(HANDLER_TIMEOUT, { groupId, ...handler });

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { deadLetterTable, type DeadLetterOptions, type ErrorClass } from './dead-letter.js';
+export { handlerTable, kafkaHandler, readHandler, type KafkaHandlerOptions } from './handler.js';
 export {
   knownNestOptions,
   nestTable,

@@ -3,8 +3,7 @@ import type { GuardedLogger } from '../log/guarded-logger.js';
 import { messageOf } from '../../values/describe.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Outcome } from '../../runner/record-handler.js';
-import { resolveRetry, type ResolvedRetry } from '../../kafkajs/retry/retry.js';
-import type { DeadLetterOptions, NestKafkaOptions } from '../options/index.js';
+import type { DeadLetterOptions } from '../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import {
@@ -31,21 +30,14 @@ export interface DeadLetterPorts {
 
 /** Moves messages that have failed for good to their dead-letter topic. */
 export class DeadLetterWriter {
-  /** Waits between deliveries; there is no end of them: the policy gives messages up, not the consumer. */
-  readonly retry: ResolvedRetry;
   readonly #options: DeadLetterOptions;
   readonly #keepBinary: boolean;
   readonly #ports: DeadLetterPorts;
 
-  constructor(options: NestKafkaOptions, ports: DeadLetterPorts) {
-    const { client, consumer, deadLetter = {}, parser } = options;
-    this.#options = deadLetter;
-    this.#keepBinary = parser?.keepBinary ?? false;
+  constructor(options: DeadLetterOptions, keepBinary: boolean, ports: DeadLetterPorts) {
+    this.#options = options;
+    this.#keepBinary = keepBinary;
     this.#ports = ports;
-    this.retry = {
-      ...resolveRetry(client?.retry, consumer?.retry, deadLetter.backoff),
-      retries: Number.POSITIVE_INFINITY,
-    };
   }
 
   /**

@@ -26,11 +26,14 @@ import {
   noEventHandler,
   type KafkaStatus,
 } from '../internals.js';
-import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
+import { validateNestOptions, type KafkaHandlerOptions, type NestKafkaOptions } from '../options/index.js';
 import { withoutNulls } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { OutgoingBuffer } from '../../codec/outgoing.js';
-import { DeadLetterWriter } from './dead-letter-writer.js';
+import { FailurePolicies } from './failure-policies.js';
+import { rememberHandlerPlaces } from './handler-places.js';
+import { HandlerRegistry } from './handler-registry.js';
+import { handlerTimeouts } from './handler-timeouts.js';
 import { PackedKafkaContext } from '../context/kafka-context.js';
 import { originalError, rememberOriginalErrors } from './original-errors.js';
 import { withinHooks } from './processing-hooks.js';
@@ -88,7 +91,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   /** The same, for lines that nobody awaits. */
   readonly #log = guardedLogger(() => this.logger);
   readonly #lifecycle = new Lifecycle('The server');
-  readonly #deadLetters: DeadLetterWriter | undefined;
+  readonly #handlers = new HandlerRegistry();
   /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
   #replies: ReplyWriter | undefined;
@@ -108,13 +111,13 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.initializeSerializer(this.options as any);
     this.initializeDeserializer(this.options as any);
     rememberOriginalErrors();
-    if (this.options.deadLetter) this.#deadLetters = this.#makeDeadLetters();
+    rememberHandlerPlaces();
   }
 
-  #makeDeadLetters(): DeadLetterWriter {
+  #failurePolicies(): FailurePolicies {
     // Whatever the options say of `acks`: a message is given up here only once it is safe there.
     const sendOptions = { ...this.options.send, acks: -1 };
-    return new DeadLetterWriter(this.options, {
+    return new FailurePolicies(this.options, {
       send: (topic, record) =>
         new Promise((resolve, reject) => {
           const done = (error: Error | null): void => (error ? reject(error) : resolve());
@@ -139,6 +142,8 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     isEventHandler = false,
     extras: Record<string, any> = {},
   ): void {
+    const registered = pattern instanceof RegExp ? pattern : this.normalizePattern(pattern);
+    this.#handlers.add({ pattern: registered, callback, isEventHandler, extras });
     if (!(pattern instanceof RegExp)) {
       super.addHandler(pattern, callback, isEventHandler, extras);
       return;
@@ -206,6 +211,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
 
   /** Connects, joins the group and starts handling, then calls back. */
   protected async start(callback: () => void): Promise<void> {
+    this.#handlers.check();
     const client = this.client as Kafka;
     const sendOptions = this.options.send ?? {};
     const producer = client.producer(this.options.producer, {
@@ -215,15 +221,16 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     // Kept: a handler that outlives close() still writes its replies, which then go nowhere.
     let outgoing: OutgoingBuffer | undefined;
     const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);
+    const policies = this.#failurePolicies();
     const consumer = client.consumer(
       { ...this.options.consumer, groupId: this.groupId },
       {
         handleRecord: (task, batch, index) => this.handleRecord(task, batch, index),
         originalError,
-        ...(this.#deadLetters && {
-          recover: this.#deadLetters.take.bind(this.#deadLetters),
-          retry: this.#deadLetters.retry,
-        }),
+        failurePolicy: (task) => policies.of(this.#optionsOf(task)),
+        handlerTimeouts: handlerTimeouts(this.options.consumer?.handlerTimeout, this.#handlers, (task) =>
+          this.#optionsOf(task),
+        ),
         created: (native) => producer.attach(native, sendOptions),
       },
     );
@@ -319,10 +326,25 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
     // A tombstone's payload is the message itself.
     const data = value ?? context.getMessage();
+    return this.#dispatch(this.#handlerOf(task), task.topic, data, context, task, batch, index);
+  }
+
+  /** The options of the handler of a partition's records: that of its topic, whatever a deserializer says of the pattern. */
+  #optionsOf(task: PartitionTask): KafkaHandlerOptions | undefined {
+    if (!this.#handlers.haveOptions) return undefined;
+    try {
+      return this.#handlers.options(this.#handlerOf(task));
+    } catch {
+      // A subclass that looks handlers up may fail, and what failed for that is to be given up as the server says.
+      return undefined;
+    }
+  }
+
+  #handlerOf(task: PartitionTask): Handler | null {
     const { handler } = (task.route ??= { handler: this.getHandlerByPattern(task.topic) }) as {
       handler: Handler | null;
     };
-    return this.#dispatch(handler, task.topic, data, context, task, batch, index);
+    return handler;
   }
 
   async #deserialize(

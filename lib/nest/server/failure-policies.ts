@@ -1,0 +1,47 @@
+import { resolveRetry } from '../../kafkajs/retry/retry.js';
+import type { FailurePolicy } from '../../runner/failure-policy.js';
+import type { DeadLetterOptions, KafkaHandlerOptions, NestKafkaOptions } from '../options/index.js';
+import { DeadLetterWriter, type DeadLetterPorts } from './dead-letter-writer.js';
+
+/** What becomes of the messages that a handler fails on: by its own options over the server's. */
+export class FailurePolicies {
+  readonly #options: NestKafkaOptions;
+  readonly #ports: DeadLetterPorts;
+  readonly #policies = new Map<KafkaHandlerOptions | undefined, FailurePolicy>();
+
+  constructor(options: NestKafkaOptions, ports: DeadLetterPorts) {
+    this.#options = options;
+    this.#ports = ports;
+  }
+
+  /** That of a handler with these options, or without any. */
+  of(handler: KafkaHandlerOptions | undefined): FailurePolicy {
+    let policy = this.#policies.get(handler);
+    if (policy === undefined) {
+      policy = this.#make(handler);
+      this.#policies.set(handler, policy);
+    }
+    return policy;
+  }
+
+  #make(handler: KafkaHandlerOptions | undefined): FailurePolicy {
+    const { client, consumer, parser } = this.#options;
+    const deadLetter = this.#deadLetter(handler);
+    const retry = resolveRetry(client?.retry, consumer?.retry, handler?.retry, deadLetter?.backoff);
+    if (deadLetter === undefined) return { retry };
+    const writer = new DeadLetterWriter(deadLetter, parser?.keepBinary ?? false, this.#ports);
+    // The policy gives messages up, not the consumer.
+    return {
+      retry: { ...retry, retries: Number.POSITIVE_INFINITY },
+      recover: writer.take.bind(writer),
+    };
+  }
+
+  #deadLetter(handler: KafkaHandlerOptions | undefined): DeadLetterOptions | undefined {
+    const own = handler?.deadLetter;
+    if (own === false) return undefined;
+    const { deadLetter } = this.#options;
+    if (own === undefined) return deadLetter;
+    return { ...deadLetter, ...own, backoff: { ...deadLetter?.backoff, ...own.backoff } };
+  }
+}
