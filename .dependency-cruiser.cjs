@@ -58,6 +58,7 @@ const ROOMS = {
     'kafkajs/errors',
     'kafkajs/group/partition-assigners.ts',
     'kafkajs/instrumentation',
+    'kafkajs/offsets.ts',
     'kafkajs/topic-name.ts',
     'kafkajs/types',
   ],

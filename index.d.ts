@@ -119,6 +119,10 @@ export declare class NativeConsumer {
   watchCommits(wanted: boolean): void
   /** Requests that wait for a reply. */
   pendingRequests(): number
+  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  clusterId(): string | null
+  /** How far each assigned partition has been worked on, and what its log is known to hold; asks nobody. */
+  standings(): Array<NativeStanding>
   /**
    * Stops fetching, waits up to `drainTimeout` ms for running handlers, commits, leaves the group and
    * closes.
@@ -199,6 +203,8 @@ export declare class NativeProducer {
   beginTransaction(): Promise<Failure | null>
   /** Adds offsets to the transaction: those that a consumer has read, given by its number, or those of a group. */
   sendOffsets(reader: number | string, offsets: Array<NativeOffset>, timeout: number): Promise<Failure | null>
+  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  clusterId(): string | null
   /** The error that has made the producer useless, if there was one. */
   fatalError(): Failure | null
   /** Commits the transaction, within what is left of the transaction's own time. */
@@ -589,6 +595,20 @@ export interface NativeReplicas {
   partition: number
   /** Ids of brokers. */
   replicas: Array<number>
+}
+
+/** How far an assigned partition has been worked on. */
+export interface NativeStanding {
+  /** Topic name. */
+  topic: string
+  /** Partition number. */
+  partition: number
+  /** The offset below which all is done; -1 while nothing is and the group has no offset. */
+  position: number
+  /** The offset after the partition's last record, as the last response to a fetch said; -1 while there was none. */
+  highWatermark: number
+  /** Records that JavaScript has and has not handled. */
+  inHand: number
 }
 
 /** A topic to subscribe to. */

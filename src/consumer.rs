@@ -19,7 +19,7 @@ use kafka_core::consumer::membership::Membership;
 use kafka_core::consumer::slots::{AutoCommit, Slots};
 use kafka_core::consumer::{Consumer, Mode, Settings};
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
-use kafka_core::kafka::TopicPartition;
+use kafka_core::kafka::{Client, TopicPartition};
 use kafka_core::network::Network;
 use kafka_core::rpc::requests::Requests;
 use librdkafka::{Conf, ConsumerHandle, Shim};
@@ -30,7 +30,7 @@ use super::admin_types::NativeMetadata;
 use super::bearer::NativeBearerToken;
 use super::consumer_types::{
     NativeAssigner, NativeConsumerSettings, NativeEnsuredTopics, NativeGroup, NativeMemberAssignment,
-    NativeOffset, NativePartition, NativeSubscription, NativeTopic,
+    NativeOffset, NativePartition, NativeStanding, NativeSubscription, NativeTopic,
 };
 use super::failure::{Failure, outcome, thrown};
 use super::numbers::{Count, Milliseconds};
@@ -310,6 +310,20 @@ impl NativeConsumer {
     #[must_use]
     pub fn pending_requests(&self) -> u32 {
         self.requests.as_ref().map_or(0, |requests| requests.lock().len() as u32)
+    }
+
+    /// The brokers' id of their cluster, if one has told it by now; asks nobody.
+    #[napi]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.consumer.client().ok()?.cluster_id(0)
+    }
+
+    /// How far each assigned partition has been worked on, and what its log is known to hold; asks nobody.
+    #[napi]
+    pub fn standings(&self) -> Vec<NativeStanding> {
+        let Ok(client) = self.consumer.client() else { return Vec::new() };
+        let known = self.consumer.slots().standings().into_iter();
+        known.map(|s| NativeStanding::new(client.high_watermark(&s.topic, s.partition), &s)).collect()
     }
 
     /// Stops fetching, waits up to `drainTimeout` ms for running handlers, commits, leaves the group and

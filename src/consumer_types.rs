@@ -1,6 +1,7 @@
 //! What a consumer takes and answers, as JavaScript sees it.
 
 use kafka_core::assignor::{Assignment, GivenPartitions};
+use kafka_core::consumer::slots::Standing;
 use kafka_core::kafka::{Group, TopicPartition};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -102,6 +103,33 @@ pub struct NativeOffset {
     pub offset: Offset,
     /// Metadata to commit with it.
     pub metadata: Option<String>,
+}
+
+/// How far an assigned partition has been worked on.
+#[napi(object, object_from_js = false)]
+pub struct NativeStanding {
+    /// Topic name.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// The offset below which all is done; -1 while nothing is and the group has no offset.
+    pub position: f64,
+    /// The offset after the partition's last record, as the last response to a fetch said; -1 while there was none.
+    pub high_watermark: f64,
+    /// Records that JavaScript has and has not handled.
+    pub in_hand: u32,
+}
+
+impl NativeStanding {
+    pub(super) fn new(high_watermark: Option<i64>, standing: &Standing) -> Self {
+        Self {
+            topic: standing.topic.to_string(),
+            partition: standing.partition,
+            position: standing.position.unwrap_or(-1) as f64,
+            high_watermark: high_watermark.unwrap_or(-1) as f64,
+            in_hand: standing.in_hand as u32,
+        }
+    }
 }
 
 impl From<NativeOffset> for TopicPartition {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_core::admin::topics;
-use kafka_core::kafka::{PartitionMetadata, TopicPartition};
+use kafka_core::kafka::{Client, PartitionMetadata, TopicPartition};
 use kafka_core::network::Network;
 use kafka_core::producer::{Producer, Reader, Settings, Step, may_gather};
 use librdkafka::{Conf, ProducerHandle};
@@ -184,6 +184,12 @@ impl NativeProducer {
             }
         };
         outcome(self.producer.transaction(Step::Offsets(reader, offsets), Some(timeout.0)).await)
+    }
+
+    /// The brokers' id of their cluster, if one has told it by now; asks nobody.
+    #[napi]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.producer.client().ok()?.cluster_id(0)
     }
 
     /// The error that has made the producer useless, if there was one.

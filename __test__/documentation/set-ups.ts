@@ -104,6 +104,17 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
       await printed;
       await stop();`,
   },
+  'docs/observability.md ts 0': {
+    before: `
+      ${KAFKA}
+      await prepare('hero.kill.dragon');
+      const consumer = kafka.consumer({ groupId: 'observed' });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['hero.kill.dragon'], fromBeginning: true });
+      await consumer.run({ eachMessage: async () => {} });
+      const printed = said(/^hero.kill.dragon \\[\\d+\\] \\d+: [\\d.]+ ms$/);`,
+    after: "await send('hero.kill.dragon', 'Fafnir'); await printed; await consumer.disconnect();",
+  },
   'docs/options.md ts 0': { imports: NEST },
   'docs/producer.md ts 0': {
     after: `

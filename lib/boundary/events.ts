@@ -97,6 +97,8 @@ export type GroupEvent =
       type: 'commit';
       /** Each of them. */
       offsets: Array<CommittedOffset>;
+      /** Nobody has asked for it. */
+      automatic: boolean;
     }
   | {
       type: 'commitFailed';
@@ -104,8 +106,8 @@ export type GroupEvent =
       code: number;
       /** Its text. */
       message: string;
-      /** The partitions, for a reader. */
-      partitions: Array<string>;
+      /** What was to be committed. */
+      offsets: Array<CommittedOffset>;
     }
   | {
       type: 'divide';
@@ -207,7 +209,7 @@ export type UnfinishedPartition = {
   records: number;
 };
 
-/** An offset that was committed. */
+/** An offset that was committed, or was to be. */
 export type CommittedOffset = {
   /** Its topic. */
   topic: string;

@@ -1,7 +1,7 @@
 import type { NativeOffset } from '../native/index.js';
 import { KafkaJSNonRetriableError } from './errors/index.js';
 import { parseLong } from '../values/long.js';
-import type { TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './types/index.js';
+import type { TopicOffsets, TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './types/index.js';
 
 /** kafkajs's special offsets: the end and the beginning of a partition. */
 const SPECIAL_OFFSETS: ReadonlySet<unknown> = new Set([-1, -2]);
@@ -44,4 +44,15 @@ export function offsetsToCommit(offsets: readonly TopicPartitionOffsetAndMetadat
 /** The argument of `seek()`, checked with kafkajs's texts. */
 export function offsetToSeek(offset: TopicPartitionOffset): NativeOffset {
   return checked(offset, true);
+}
+
+/** Offsets in the shape of kafkajs's events. */
+export function offsetsByTopic(offsets: readonly TopicPartitionOffset[]): TopicOffsets[] {
+  const topics = new Map<string, TopicOffsets>();
+  for (const { topic, partition, offset } of offsets) {
+    const ofTopic: TopicOffsets = topics.get(topic) ?? { topic, partitions: [] };
+    ofTopic.partitions.push({ partition, offset });
+    topics.set(topic, ofTopic);
+  }
+  return [...topics.values()];
 }

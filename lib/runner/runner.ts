@@ -20,7 +20,7 @@ import { firstRetryTime, nextRetryTime, shouldRetry } from '../kafkajs/retry/ret
 
 /** What a runner needs of its owner. */
 export interface RunnerOptions {
-  /** One of two ways to handle records: one by one, or all at once. */
+  /** One of two ways to handle records: one by one, or all at once. Read anew for each range: it may be traced or not. */
   readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
   /** Told of what goes to the handler next; what it returns, if anything, is called when that has been handled. */
   readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;

@@ -275,18 +275,7 @@ impl kafka_core::kafka::PartitionQueue for PartitionQueue {
     }
 
     fn high_watermark(&self) -> i64 {
-        let (mut low, mut high) = (-1, -1);
-        // SAFETY: the handle is alive, the name NUL-terminated; the out parameters are writable.
-        let code = unsafe {
-            sys::rd_kafka_get_watermark_offsets(
-                self.queue.handle().as_ptr(),
-                self.topic.as_ptr(),
-                self.partition,
-                &raw mut low,
-                &raw mut high,
-            )
-        };
-        if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { high } else { -1 }
+        self.queue.handle().cached_high_watermark(&self.topic, self.partition).unwrap_or(-1)
     }
 
     fn fetched(&self) -> Option<i64> {

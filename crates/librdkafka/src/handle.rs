@@ -1,6 +1,6 @@
 //! One librdkafka client instance.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, CString, c_char};
 use std::sync::Arc;
 
 use rdkafka_sys as sys;
@@ -114,6 +114,28 @@ impl Handle {
             sys::rd_kafka_mem_free(self.raw, raw.cast());
             Some(text)
         }
+    }
+
+    /// The offset after a partition's last record, as the last response to a fetch said; `None` when it is not known. Asks
+    /// nobody.
+    #[must_use]
+    pub fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.cached_high_watermark(&CString::new(topic).ok()?, partition)
+    }
+
+    pub(super) fn cached_high_watermark(&self, topic: &CStr, partition: i32) -> Option<i64> {
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: the handle is alive, the name NUL-terminated; the out parameters are writable.
+        let code = unsafe {
+            sys::rd_kafka_get_watermark_offsets(
+                self.raw,
+                topic.as_ptr(),
+                partition,
+                &raw mut low,
+                &raw mut high,
+            )
+        };
+        (code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
     /// The controller's id, if it is known within the time limit.

@@ -27,6 +27,11 @@ export class Brokers {
     this.#logger = logger;
   }
 
+  /** The list that was given, joined by commas; undefined where a function answers it. */
+  get given(): string | undefined {
+    return Array.isArray(this.#brokers) ? this.#brokers.join(',') : undefined;
+  }
+
   /** The brokers, as librdkafka takes them. */
   async resolve(): Promise<string> {
     const list: unknown = typeof this.#brokers === 'function' ? await asked(this.#brokers) : this.#brokers;

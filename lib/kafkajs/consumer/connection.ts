@@ -4,6 +4,7 @@ import type { IncomingBatch } from '../../codec/incoming.js';
 import { unlessAborted } from '../../lifecycle.js';
 import type { NativeConsumer } from '../../native/index.js';
 import { KafkaJSNonRetriableError } from '../errors/index.js';
+import { commitTracing } from '../instrumentation/channels.js';
 import { consumerEvents } from '../instrumentation/emitter.js';
 import { ConsumerHandle } from './handle.js';
 import type { ConsumerInternals } from './internals.js';
@@ -29,6 +30,8 @@ export interface ConnectionOptions {
 /** Makes a consumer's sessions, and closes them. */
 export class Connection {
   readonly #options: ConnectionOptions;
+  /** The core was told that commits are traced. */
+  #tracesCommits = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -49,14 +52,15 @@ export class Connection {
     await this.close();
     // What still comes from an earlier session is dropped.
     const isPresent = (from: ConsumerHandle): boolean => from === state.session?.handle;
-    const handle = new ConsumerHandle(setup, settings.retry, freshSettings(internals), {
+    const fresh = freshSettings(internals);
+    const handle = new ConsumerHandle(setup, settings.retry, fresh, {
       batch: (packed, from) => runCallback(() => isPresent(from) && batch(packed), onEscape),
       event: (told, from) => runCallback(() => isPresent(from) && event(told, from.native), onEscape),
     });
     const session = new ConsumerSession(handle);
     state.session = session;
     this.watch();
-    created?.(handle.native);
+    created?.(handle.native, fresh.correlationPrefix);
     await unlessAborted(handle.connect(settings.connectTimeoutMs), signal);
     return session;
   }
@@ -95,8 +99,16 @@ export class Connection {
     const { parts, state } = this.#options;
     const native = state.session?.native;
     native?.watchRequests(parts.network.wantsRequests);
+    this.#tracesCommits = commitTracing.hasSubscribers;
     native?.watchCommits(
-      parts.emitter.listens(consumerEvents.COMMIT_OFFSETS) || state.runConfig.eachBatch !== undefined,
+      this.#tracesCommits ||
+        parts.emitter.listens(consumerEvents.COMMIT_OFFSETS) ||
+        state.runConfig.eachBatch !== undefined,
     );
+  }
+
+  /** Whoever traces commits comes and goes without a word. */
+  watchTraces(): void {
+    if (commitTracing.hasSubscribers !== this.#tracesCommits) this.watch();
   }
 }

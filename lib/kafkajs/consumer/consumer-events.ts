@@ -9,6 +9,8 @@ import type { RecordHandling } from './record-handling.js';
 import type { ConsumerState } from './state.js';
 import { kafkaErrorFromNative } from '../errors/index.js';
 import type { GroupJoin } from '../group/join.js';
+import type { Runner } from '../../runner/runner.js';
+import type { TopicPartition } from '../types/index.js';
 import { retriesExceeded } from '../retry/out-of-retries.js';
 
 /** Whom the core's events concern. */
@@ -23,6 +25,11 @@ export interface ConsumerEventsOptions {
   readonly onFailure: (error: Error) => void;
 }
 
+/** The partitions of assignments. */
+function partitionsOf(assignments: readonly number[], runner: Runner | undefined): TopicPartition[] {
+  return assignments.flatMap((assignment) => runner?.task(assignment) ?? []);
+}
+
 /** Does what the core's events ask of a consumer, and tells of those that ask nothing. */
 export class ConsumerEvents {
   readonly #options: ConsumerEventsOptions;
@@ -33,14 +40,16 @@ export class ConsumerEvents {
 
   handle(event: ConsumerEvent, native: NativeConsumer): void {
     const { parts, internals, state, handling } = this.#options;
-    const { clientEvents, log, subscriptions, membership, leaderAssignment, network } = parts;
+    const { clientEvents, log, subscriptions, membership, leaderAssignment, network, commits } = parts;
     const runner = state.session?.runner;
     switch (event.type) {
       case 'assign':
         return this.#assigned(event, native);
       case 'revoke':
+        membership.tell('revoking', partitionsOf(event.slots, runner));
         return runner?.revoke(event.slots);
       case 'revoked':
+        membership.tell('revoked', partitionsOf(event.slots, runner));
         return runner?.revoked(event.slots);
       case 'seek':
         return this.#moved(event);
@@ -53,8 +62,10 @@ export class ConsumerEvents {
         return leaderAssignment?.assign(native, event, subscriptions.names());
       case 'commit':
         handling.committed(event.offsets);
+        if (event.automatic) commits.done(event.offsets);
         return membership.committed(event.offsets);
       case 'commitFailed':
+        commits.failed(event);
         return log.commitFailed(event);
       case 'drainTimeout':
         return log.drainTimedOut(event);

@@ -13,6 +13,7 @@ import { ConsumerState, type Run } from './state.js';
 import { CrashRecovery } from './crash-recovery.js';
 import { errorFrom } from '../../values/describe.js';
 import { KafkaJSNonRetriableError } from '../errors/index.js';
+import { commitTracing } from '../instrumentation/channels.js';
 import { consumerEvents } from '../instrumentation/emitter.js';
 import { GroupJoin } from '../group/join.js';
 import { describeShortage, type GroupShortage } from '../group/shortage.js';
@@ -49,6 +50,7 @@ export class Consumer implements ConsumerShape {
   readonly #groupJoin: GroupJoin;
   readonly #connection: Connection;
   readonly #recovery: CrashRecovery;
+  #clusterId: string | undefined;
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ConsumerConfig, logger: Logger, internals: ConsumerInternals = {}) {
@@ -63,6 +65,7 @@ export class Consumer implements ConsumerShape {
       consumer: this,
       internals,
       acks: this.#acks,
+      clusterId: () => this.clusterId(),
       isRunning: () => state.isRunning,
       onRetriesExceeded: crash,
       onEscape: (error) => crash(error),
@@ -227,6 +230,11 @@ export class Consumer implements ConsumerShape {
     );
   }
 
+  /** The brokers' id of their cluster, once one has told it. @internal */
+  clusterId(): string | undefined {
+    return (this.#clusterId ??= this.#state.session?.native.clusterId() ?? undefined);
+  }
+
   /** Whether a topic was subscribed to. @internal */
   isSubscribedTo(topic: string): boolean {
     return this.#parts.subscriptions.names().includes(topic);
@@ -246,6 +254,7 @@ export class Consumer implements ConsumerShape {
   #batch(batch: IncomingBatch): void {
     const { onReplies } = this.#internals;
     if (onReplies) return onReplies(batch);
+    this.#connection.watchTraces();
     this.#parts.batchEvents.fetched(batch);
     this.#state.session?.runner?.accept(batch);
   }
@@ -255,7 +264,8 @@ export class Consumer implements ConsumerShape {
     const offsets = offsetsToCommit(topicPartitions);
     const { native } = this.#positions.running();
     if (offsets.length === 0) return;
-    valueOf(await native.commit(offsets));
+    const commit = async (): Promise<void> => void valueOf(await native.commit(offsets));
+    await (commitTracing.hasSubscribers ? this.#parts.commits.asked(offsets, commit) : commit());
   }
 
   /** Asks the coordinator to describe this consumer's group. */

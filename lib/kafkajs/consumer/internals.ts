@@ -23,8 +23,8 @@ export interface ConsumerInternals {
   replyTimeout?: number | undefined;
   /** Told of requests that have waited too long, as slots and generations. */
   onRequestsExpired?: (requests: [slot: number, generation: number][]) => void;
-  /** Told of the binding's consumer, of each one when the consumer is started again. */
-  created?: (native: NativeConsumer) => void;
+  /** Told of the binding's consumer, of each one when the consumer is started again, and of what its correlation ids begin with. */
+  created?: (native: NativeConsumer, correlationPrefix?: string) => void;
   /** The binding's consumer is closed: nothing more comes of it. */
   closed?: () => void;
   /** The partitions that replies go to, and all that are read, after each assignment. */

@@ -11,6 +11,7 @@ import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
 import { PausedPartitions } from './paused-partitions.js';
 import { Subscriptions } from '../group/subscriptions.js';
+import { TracedCommits } from './traced-commits.js';
 import type { ConsumerConfig, KafkaConfig, Logger } from '../types/index.js';
 
 /** What a consumer keeps for all of its life: nothing of it belongs to one connection or one run. */
@@ -27,6 +28,7 @@ export interface ConsumerParts {
   readonly clientEvents: ClientEvents;
   readonly subscriptions: Subscriptions;
   readonly paused: PausedPartitions;
+  readonly commits: TracedCommits;
   readonly membership: Membership;
   /** The application's partition assigners. */
   readonly leaderAssignment: LeaderAssignment | undefined;
@@ -64,7 +66,8 @@ export function consumerParts(
     clientEvents: new ClientEvents({ logger, emitter, brokers, network, oauthBearerProvider }),
     subscriptions: new Subscriptions(),
     paused: new PausedPartitions(),
-    membership: new Membership(groupId, logger, emitter),
+    commits: new TracedCommits({ groupId, clientId, clusterId: () => native()?.clusterId() ?? undefined }),
+    membership: new Membership(settings, logger, emitter),
     leaderAssignment:
       partitionAssigners &&
       new LeaderAssignment(partitionAssigners, { groupId, logger, requestTimeout, native }),

@@ -17,6 +17,7 @@ import { PartitionMemory } from '../../runner/partition-memory.js';
 import type { PausedPartitions } from './paused-partitions.js';
 import { ResolvedOffsets } from './resolved-offsets.js';
 import { Runner, type RunnerOptions } from '../../runner/runner.js';
+import { TracedHandling } from './traced-handling.js';
 import type { ConsumerRunConfig, TopicPartitionOffset } from '../types/index.js';
 
 /** What records are handled with. */
@@ -29,6 +30,8 @@ export interface RecordHandlingOptions extends BatchOwner {
   readonly paused: PausedPartitions;
   /** Takes the acks about handled records. */
   readonly acks: AckBuffer;
+  /** The brokers' id of their cluster, once one has answered. */
+  readonly clusterId: () => string | undefined;
   readonly onRetriesExceeded: (error: unknown, task: PartitionTask) => void;
   readonly onEscape: RunnerOptions['onEscape'];
 }
@@ -50,19 +53,24 @@ export class RecordHandling {
     // A run that starts again after a crash goes on in the context of the application's call.
     if (this.#run?.config !== config) this.#run = { config, context: new OwnContext() };
     const { context } = this.#run;
-    const { settings, internals, batchEvents, log, paused, acks, onRetriesExceeded, onEscape } =
+    const { settings, internals, batchEvents, log, paused, acks, clusterId, onRetriesExceeded, onEscape } =
       this.#options;
     const { originalError: original = (outcome: unknown) => outcome } = internals;
     const { retry } = settings;
     const resolved = new ResolvedOffsets();
     this.#resolved = resolved;
+    const tracing = new TracedHandling({ ...settings, clusterId });
+    const handler = this.#handler(config);
+    const traced = tracing.handler(handler);
     return new Runner({
-      handler: this.#handler(config),
+      get handler() {
+        return TracedHandling.choose(handler, traced);
+      },
       context,
       onBatch: (task, range) => batchEvents.begin(task, range),
       acks,
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
-      failurePolicy: internals.failurePolicy ?? (() => ({ retry })),
+      failurePolicy: tracing.failurePolicy(internals.failurePolicy ?? (() => ({ retry }))),
       memory: this.#memory,
       watch: this.#watch(),
       isPaused: (topic, partition) => paused.has(topic, partition),

@@ -18,7 +18,8 @@ export class GroupLog {
     this.#groupId = groupId;
   }
 
-  commitFailed({ partitions, message, code }: EventOf<'commitFailed'>): void {
+  commitFailed({ offsets, message, code }: EventOf<'commitFailed'>): void {
+    const partitions = offsets.map(({ topic, partition }) => `${topic} [${partition}]`);
     this.#logger.warn(`Committing offsets of ${partitions.join(', ')} failed: ${message}`, {
       groupId: this.#groupId,
       code,

@@ -1,9 +1,11 @@
 import { codeOf } from '../errors/codes.js';
 import type { EventOf } from '../../native/core-events.js';
 import { kafkaErrorFromNative } from '../errors/index.js';
+import { offsetsByTopic } from '../offsets.js';
 import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
+import { rebalances } from '../instrumentation/channels.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
-import type { Logger, TopicOffsets, TopicPartition, TopicPartitionOffset } from '../types/index.js';
+import type { Logger, RebalanceNotice, TopicPartition, TopicPartitionOffset } from '../types/index.js';
 
 /** `ILLEGAL_GENERATION`'s neighbour: the group is rebalancing. */
 const REBALANCE_IN_PROGRESS = codeOf('REBALANCE_IN_PROGRESS');
@@ -11,6 +13,7 @@ const REBALANCE_IN_PROGRESS = codeOf('REBALANCE_IN_PROGRESS');
 /** This member in its group, as far as kafkajs's events and log tell of it. */
 export class Membership {
   readonly #groupId: string;
+  readonly #clientId: string;
   readonly #logger: Logger;
   readonly #emitter: InstrumentationEmitter;
   #memberId = '';
@@ -18,8 +21,13 @@ export class Membership {
   #generation = -1;
   #joinStarted = 0;
 
-  constructor(groupId: string, logger: Logger, emitter: InstrumentationEmitter) {
+  constructor(
+    { groupId, clientId }: { readonly groupId: string; readonly clientId: string },
+    logger: Logger,
+    emitter: InstrumentationEmitter,
+  ) {
     this.#groupId = groupId;
+    this.#clientId = clientId;
     this.#logger = logger;
     this.#emitter = emitter;
   }
@@ -40,6 +48,21 @@ export class Membership {
     const payload = { groupId: this.#groupId, memberId: this.#memberId };
     this.#logger.warn('The group is rebalancing, re-joining', payload);
     this.#emitter.emit(consumerEvents.REBALANCING, payload);
+    this.tell('rebalancing', []);
+  }
+
+  /** Tells those who watch rebalances. */
+  tell(type: RebalanceNotice['type'], partitions: readonly TopicPartition[], duration?: number): void {
+    if (!rebalances.hasSubscribers) return;
+    const [groupId, clientId] = [this.#groupId, this.#clientId];
+    const plain = partitions.map(({ topic, partition }) => ({ topic, partition }));
+    rebalances.publish({
+      type,
+      groupId,
+      clientId,
+      partitions: plain,
+      ...(duration !== undefined && { duration }),
+    });
   }
 
   /** The group has given this member its partitions. */
@@ -62,6 +85,7 @@ export class Membership {
     };
     this.#logger.info('Consumer has joined the group', payload);
     this.#emitter.emit(consumerEvents.GROUP_JOIN, payload);
+    this.tell('assigned', event.partitions, payload.duration);
   }
 
   #tellUnsubscribed(strange: readonly string[], subscribed: readonly string[], assigned: string[]): void {
@@ -81,17 +105,11 @@ export class Membership {
   /** Offsets were committed. */
   committed(offsets: readonly TopicPartitionOffset[]): void {
     if (!this.#emitter.listens(consumerEvents.COMMIT_OFFSETS)) return;
-    const topics = new Map<string, TopicOffsets>();
-    for (const { topic, partition, offset } of offsets) {
-      const committed: TopicOffsets = topics.get(topic) ?? { topic, partitions: [] };
-      committed.partitions.push({ partition, offset });
-      topics.set(topic, committed);
-    }
     this.#emitter.emit(consumerEvents.COMMIT_OFFSETS, {
       groupId: this.#groupId,
       memberId: this.#memberId,
       groupGenerationId: this.#generation,
-      topics: [...topics.values()],
+      topics: offsetsByTopic(offsets),
     });
   }
 

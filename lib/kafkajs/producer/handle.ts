@@ -89,6 +89,7 @@ export class ProducerHandle {
   /** Reports of what failed at once that have not been told. */
   #failedAtOnce: Uint32Array[] = [];
   #closed = false;
+  #clusterId: string | undefined;
 
   constructor(
     properties: Record<string, string>,
@@ -143,6 +144,11 @@ export class ProducerHandle {
   async step(take: (native: NativeProducer) => Promise<Failure | null | undefined>): Promise<void> {
     this.outgoing.flush();
     valueOf(await take(this.#native));
+  }
+
+  /** The brokers' id of their cluster, once one has told it. */
+  clusterId(): string | undefined {
+    return (this.#clusterId ??= this.#closed ? undefined : (this.#native.clusterId() ?? undefined));
   }
 
   /** The error that has made it useless, if there was one. */

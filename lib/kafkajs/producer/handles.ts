@@ -98,6 +98,12 @@ export class ProducerHandles {
     );
   }
 
+  /** The brokers' id of their cluster, once one has told it. */
+  clusterId(): string | undefined {
+    for (const handle of this.#handles.values()) return handle.clusterId();
+    return undefined;
+  }
+
   /** Handles tell of their requests only while somebody listens. */
   watchRequests(watched: boolean): void {
     for (const handle of this.#handles.values()) handle.watchRequests(watched);

@@ -26,6 +26,7 @@ import {
 import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
+import { areSendsTraced, traceSends, type SendOrigin, type TopicRecords } from './traced-sends.js';
 import { Transactions } from './transaction.js';
 import type {
   KafkaConfig,
@@ -170,6 +171,14 @@ export class Producer implements Pick<
       const { topic, messages } = record;
       const { handle, settings } = this.#checked([{ topic, messages }], record);
       const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
+      if (areSendsTraced()) {
+        resolve(
+          traceSends([{ topic, messages }], this.origin(), (sends) =>
+            this.#sendAll(sends, (_, placed, told) => handle.send(topic, placed, told, settings)),
+          ),
+        );
+        return;
+      }
       this.place(topic, messages, (placed) => handle.send(topic, placed, done, settings), reject);
     });
   }
@@ -178,9 +187,29 @@ export class Producer implements Pick<
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
     const { topicMessages = [] } = batch;
     const { handle, settings } = this.#checked(topicMessages, batch);
-    return this.#sendAll(topicMessages, (topic, messages, done) =>
-      handle.send(topic, messages, done, settings),
+    return this.#traced(topicMessages, {}, (sends) =>
+      this.#sendAll(sends, (topic, messages, done) => handle.send(topic, messages, done, settings)),
     );
+  }
+
+  /** Sends, and tells of it whoever wants to know. */
+  #traced(
+    topicMessages: readonly TopicMessages[],
+    about: Partial<SendOrigin>,
+    send: (sends: readonly TopicRecords[]) => Promise<RecordMetadata[]>,
+  ): Promise<RecordMetadata[]> {
+    if (!areSendsTraced()) return send(topicMessages);
+    return traceSends(topicMessages, { ...this.origin(), ...about }, send);
+  }
+
+  /**
+   * What those who trace are told of this producer's sends.
+   *
+   * @internal
+   */
+  origin(): SendOrigin {
+    const { clientId } = this.#settings;
+    return { clientId, clusterId: this.#handles.clusterId(), bootstrapServers: this.#brokers.given };
   }
 
   /** Where a send goes that may be made. */
@@ -218,16 +247,18 @@ export class Producer implements Pick<
       send: async (handle, { topicMessages = [], ...options }, check) => {
         checkBatch(topicMessages, readSend(options)['acks'] as number | undefined);
         const codec = compressionCodec(options.compression);
-        return this.#sendAll(topicMessages, (topic, messages, done) => {
-          check();
-          handle.send(topic, messages, done, { codec });
-        });
+        return this.#traced(topicMessages, { transactional: true }, (sends) =>
+          this.#sendAll(sends, (topic, messages, done) => {
+            check();
+            handle.send(topic, messages, done, { codec });
+          }),
+        );
       },
     });
   }
 
   async #sendAll(
-    topicMessages: readonly TopicMessages[],
+    topicMessages: readonly TopicRecords[],
     send: (topic: string, messages: readonly OutgoingRecord[], done: SendCallback) => void,
   ): Promise<RecordMetadata[]> {
     const sends = byTopic(topicMessages).map(
@@ -272,8 +303,17 @@ export class Producer implements Pick<
     messages: readonly OutgoingRecord[],
     options: SendOptions,
     done: SendCallback,
+    purpose?: SendOrigin['purpose'],
   ): void {
     const { handle, settings } = this.#handles.target(options);
+    if (areSendsTraced()) {
+      const origin = { ...this.origin(), ...(purpose && { purpose }) };
+      const sent = traceSends([{ topic, messages }], origin, (sends) =>
+        this.#sendAll(sends, (_, placed, told) => handle.send(topic, placed, told, settings)),
+      );
+      own(callBack(sent, done), ignore);
+      return;
+    }
     this.place(
       topic,
       messages,
@@ -335,6 +375,18 @@ export class Producer implements Pick<
     this.#logger.error(describeReplyFailure(failure), { code: failure.code });
     this.#emitter.emit(REPLY_FAILED, replyFailedPayload(failure));
   }
+}
+
+/** Calls back with what comes of a send. */
+async function callBack(sent: Promise<RecordMetadata[]>, done: SendCallback): Promise<void> {
+  let metadata: RecordMetadata[];
+  try {
+    metadata = await sent;
+  } catch (error) {
+    done(error as KafkaJSError, []);
+    return;
+  }
+  done(null, metadata);
 }
 
 /** Goes on when the partitions are known. */

@@ -1,13 +1,17 @@
 import { checkEosAcks } from '../../options/producer.js';
 import { KafkaJSNonRetriableError } from '../errors/index.js';
-import type { Message, TopicMessages } from '../types/index.js';
+import type { TopicMessages } from '../types/index.js';
+import type { OutgoingRecord } from '../../codec/outgoing.js';
+import type { TopicRecords } from './traced-sends.js';
 import { jsonOf } from '../../values/describe.js';
 
 /** The messages of each topic, in the order in which the topics are first named. */
-export function byTopic(topicMessages: readonly TopicMessages[]): [topic: string, messages: Message[]][] {
+export function byTopic(
+  topicMessages: readonly TopicRecords[],
+): [topic: string, messages: readonly OutgoingRecord[]][] {
   const [only] = topicMessages;
   if (topicMessages.length === 1 && only !== undefined) return [[only.topic, only.messages]];
-  const merged = new Map<string, Message[]>();
+  const merged = new Map<string, readonly OutgoingRecord[]>();
   for (const { topic, messages } of topicMessages) {
     merged.set(topic, [...(merged.get(topic) ?? []), ...messages]);
   }

@@ -5,6 +5,7 @@
  */
 export * from './admin.js';
 export * from './admin-enums.js';
+export * from './channels.js';
 export * from './cluster.js';
 export * from './config.js';
 export * from './consumer.js';

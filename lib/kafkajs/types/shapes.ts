@@ -28,6 +28,7 @@ export type {
   ResourceConfigQuery,
   SeekEntry,
 } from './admin.js';
+export type * from './channels.js';
 export type * from './cluster.js';
 export type * from './config.js';
 export type * from './events.js';

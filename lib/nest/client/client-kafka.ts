@@ -33,6 +33,8 @@ import { atOnce, onceConnected } from './observables.js';
 import { refuseExplained } from './missing-reply-partition.js';
 import { PendingRequest, PendingRequests, type ReplyCallback } from './pending-requests.js';
 import { Replies } from './replies.js';
+import { requestTracing } from '../../kafkajs/instrumentation/channels.js';
+import { traceRequest } from './traced-requests.js';
 
 type Status = `${KafkaStatus}`;
 
@@ -90,6 +92,8 @@ export class ClientKafka extends ClientProxy {
   #parts: Parts = {};
   #serializesItself = true;
   #deserializesItself = true;
+  /** What the correlation ids of the present consumer begin with. */
+  #correlationPrefix = '';
 
   constructor(options: NestKafkaOptions = {}) {
     super();
@@ -108,6 +112,11 @@ export class ClientKafka extends ClientProxy {
       replyTimeout: given.replyTimeout,
       deserializer: () => (this.#deserializesItself ? undefined : this.deserializer),
       partitionOf: (assignment) => this._consumer?.partitionOf(assignment),
+      identity: () => ({
+        groupId: this.groupId,
+        clientId: this.clientId,
+        clusterId: this._consumer?.clusterId(),
+      }),
       cancel: (slot, generation) =>
         this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
       logError: this.#log.error,
@@ -226,7 +235,10 @@ export class ClientKafka extends ClientProxy {
         { ...this.options.consumer, groupId: this.groupId },
         {
           onReplies: (batch) => this.#replies.accept(batch),
-          created: (native) => producer.attach(native, this.#sendOptions),
+          created: (native, correlationPrefix) => {
+            this.#correlationPrefix = correlationPrefix ?? '';
+            producer.attach(native, this.#sendOptions);
+          },
           assigned: this.options.replies === 'assigned',
           replyTimeout: this.options.replyTimeout,
           onRequestsExpired: (requests) => this.#replies.expired(requests),
@@ -446,6 +458,15 @@ export class ClientKafka extends ClientProxy {
   }
 
   #request(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
+    if (requestTracing.hasSubscribers) {
+      const groupId = this.groupId;
+      const correlationId = `${this.#correlationPrefix}-${slot}-${generation}`;
+      const origin = { ...this.producer.origin(), groupId, correlationId };
+      traceRequest(request, record, origin, (traced) => this.#write(request, slot, generation, traced));
+    } else this.#write(request, slot, generation, record);
+  }
+
+  #write(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
     const write = ([placed]: readonly OutgoingRecord[]): void => {
       // Unsubscribed while the topic's partitions were asked for.
       if (this.#pending.find(slot, generation) === undefined) return;

@@ -1,4 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
+import type { TracedRequest } from '../../kafkajs/types/index.js';
+import { traceRequestEnd, type TraceableRequest } from './traced-requests.js';
 import { isolated, OwnContext } from '../../application/async-context.js';
 
 /** NestJS's callback of a request. */
@@ -13,8 +15,13 @@ export interface ReplyPartition {
 /** The partition of a request that has none, and is soon told so. */
 export const NO_PARTITION = -1;
 
+/** A reply whose way to the application is traced. */
+interface TracedReply {
+  trace(call: () => void): void;
+}
+
 /** A request that waits for replies. It is made in the async context of its subscriber, which its replies come to. */
-export class PendingRequest extends OwnContext implements ReplyPartition {
+export class PendingRequest extends OwnContext implements ReplyPartition, TraceableRequest {
   /** The topic that was asked. */
   readonly asked: string;
   readonly topic: string;
@@ -25,6 +32,10 @@ export class PendingRequest extends OwnContext implements ReplyPartition {
   timer: NodeJS.Timeout | undefined;
   /** A reply has been handed on. */
   isAnswered = false;
+  /** What those who trace requests were told of this one. */
+  traced: TracedRequest | undefined;
+  /** The reply that is handed on, where that is traced. */
+  reply: TracedReply | undefined;
   readonly #callback: ReplyCallback;
 
   constructor(asked: string, { topic, partition }: ReplyPartition, callback: ReplyCallback) {
@@ -38,14 +49,26 @@ export class PendingRequest extends OwnContext implements ReplyPartition {
   /** Calls back with the last reply, or with what comes instead of it. */
   last(packet: WritePacket): void {
     if (this.timer !== undefined) clearTimeout(this.timer);
-    this.runInAsyncScope(this.#callback, undefined, packet);
+    if (this.traced !== undefined || this.reply !== undefined) {
+      this.runInAsyncScope(this.#traced, this, packet);
+    } else this.runInAsyncScope(this.#callback, undefined, packet);
+  }
+
+  #traced(packet: WritePacket): void {
+    traceRequestEnd(this, packet);
+    const { reply } = this;
+    if (reply === undefined) this.#callback(packet);
+    else reply.trace(() => this.#callback(packet));
   }
 
   /** Calls back with a reply that others follow: what it enters is not there for them. */
   next(packet: WritePacket): void {
     clearTimeout(this.timer);
     this.isAnswered = true;
-    this.aside(() => this.#callback(packet));
+    if (this.traced !== undefined) this.traced.isReplied = true;
+    const { reply } = this;
+    if (reply === undefined) this.aside(() => this.#callback(packet));
+    else this.aside(() => reply.trace(() => this.#callback(packet)));
   }
 
   /** Runs something in a copy of the request's context. */

@@ -4,6 +4,9 @@ import { KafkaReplyLostError, KafkaReplyTimeoutError } from '../../kafkajs/error
 import { REPLY_DISPOSED, REPLY_ERROR } from '../../boundary/incoming.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { incomingMessage } from '../context/incoming-message.js';
+import { processTracing } from '../../kafkajs/instrumentation/channels.js';
+import type { TracedProcess } from '../../kafkajs/types/index.js';
+import { ReplyContext, traceRequestEnd } from './traced-requests.js';
 import type { PendingRequest, PendingRequests, ReplyPartition } from './pending-requests.js';
 
 /** What replies need of their client. */
@@ -17,6 +20,8 @@ export interface RepliesOptions {
   readonly deserializer: () => Deserializer | undefined;
   /** The partition that an assignment is of. */
   readonly partitionOf: (assignment: number) => ReplyPartition | undefined;
+  /** Who awaits the replies, for those who trace. */
+  readonly identity: () => Pick<TracedProcess, 'groupId' | 'clientId' | 'clusterId'>;
   /** Tells the core that nobody waits for a request's replies any more. */
   readonly cancel: (slot: number, generation: number) => void;
   /** Takes what a callback throws. */
@@ -35,22 +40,26 @@ export class Replies {
   accept(batch: IncomingBatch): void {
     const { pending, keepBinary } = this.#options;
     const deserializer = this.#options.deserializer();
+    const isTraced = processTracing.hasSubscribers;
     for (let index = 0; index < batch.length; index++) {
       const slot = batch.requestSlot(index);
       const generation = batch.requestGeneration(index);
       const request = pending.find(slot, generation);
       if (request === undefined) continue;
+      const reply = isTraced ? new ReplyContext(this.#options.identity(), request, batch, index) : undefined;
       if (deserializer !== undefined) {
-        this.#deserialize(deserializer, batch, index, request);
+        this.#deserialize(deserializer, batch, index, request, reply);
         continue;
       }
       const flags = batch.flags(index);
       if ((flags & REPLY_ERROR) !== 0) {
-        this.#settle(slot, generation, request, { err: batch.replyError(index), isDisposed: true });
+        const packet = { err: batch.replyError(index), isDisposed: true };
+        this.#settle(slot, generation, request, packet, reply);
         continue;
       }
       const response = keepBinary ? batch.value(index) : batch.decodedValue(index);
-      this.#settle(slot, generation, request, { response, isDisposed: (flags & REPLY_DISPOSED) !== 0 });
+      const isDisposed = (flags & REPLY_DISPOSED) !== 0;
+      this.#settle(slot, generation, request, { response, isDisposed }, reply);
     }
   }
 
@@ -60,13 +69,14 @@ export class Replies {
     batch: IncomingBatch,
     index: number,
     request: PendingRequest,
+    reply: ReplyContext | undefined,
   ): void {
     const { pending, partitionOf, keepBinary } = this.#options;
     const [slot, generation] = [batch.requestSlot(index), batch.requestGeneration(index)];
     const { topic, partition } = partitionOf(batch.assignment(index)) ?? { topic: '', partition: -1 };
     const settle = (packet: WritePacket): void => {
       // It may be over: unsubscribed, or ended by the reply before.
-      if (pending.find(slot, generation) === request) this.#settle(slot, generation, request, packet);
+      if (pending.find(slot, generation) === request) this.#settle(slot, generation, request, packet, reply);
     };
     let read: unknown;
     try {
@@ -96,7 +106,14 @@ export class Replies {
     request.timer = setTimeout(() => this.expired([[slot, generation]]), replyTimeout);
   }
 
-  #settle(slot: number, generation: number, request: PendingRequest, packet: WritePacket): void {
+  #settle(
+    slot: number,
+    generation: number,
+    request: PendingRequest,
+    packet: WritePacket,
+    reply: ReplyContext | undefined,
+  ): void {
+    request.reply = reply;
     const { err, response, isDisposed } = packet;
     const isLast = Boolean(err) || Boolean(isDisposed);
     if (isLast) this.#options.pending.close(slot, generation);
@@ -143,13 +160,18 @@ export class Replies {
   fail(slot: number, generation: number, err: unknown): void {
     const request = this.#options.pending.find(slot, generation);
     if (request === undefined) return;
+    if (request.traced !== undefined) traceRequestEnd(request, { err });
+    request.reply = undefined;
     this.forget(slot, generation);
     this.#call(() => request.last({ err }));
   }
 
   /** Nobody waits for a request's replies any more. */
   forget(slot: number, generation: number): void {
-    if (this.#options.pending.close(slot, generation)) this.#options.cancel(slot, generation);
+    const request = this.#options.pending.find(slot, generation);
+    if (!this.#options.pending.close(slot, generation)) return;
+    this.#options.cancel(slot, generation);
+    if (request?.traced !== undefined) traceRequestEnd(request, {});
   }
 
   /** Errors all requests that wait. */

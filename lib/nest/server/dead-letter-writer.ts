@@ -20,11 +20,27 @@ import { incomingMessage, type IncomingMessage } from '../context/incoming-messa
 import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
 
+/** A message that has failed for good, and where it is now. */
+export interface DeadLetter {
+  readonly topic: string;
+  /** What the handler threw. */
+  readonly error: unknown;
+  /** How often the message was delivered. */
+  readonly attempt: number;
+}
+
 /** What the writer needs of the server. */
 export interface DeadLetterPorts {
   /** Resolves when the broker has acknowledged the record. */
   readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
-  readonly reply: (assignment: number, sequence: number, packet: ReplyPacket) => Promise<Outcome> | Outcome;
+  readonly reply: (
+    assignment: number,
+    batch: IncomingBatch,
+    index: number,
+    packet: ReplyPacket,
+  ) => Promise<Outcome> | Outcome;
+  /** Told of what is now in its dead-letter topic. */
+  readonly moved: (task: PartitionTask, batch: IncomingBatch, index: number, letter: DeadLetter) => void;
   readonly logger: GuardedLogger;
 }
 
@@ -69,10 +85,11 @@ export class DeadLetterWriter {
     try {
       const { name, message } = describeError(failure.error);
       const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
+      this.#ports.moved(task, batch, index, { topic: target, ...failure });
       logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
       if ((batch.flags(index) & REQUEST) === 0) return;
       const packet = { err: errorReply(outcome), isDisposed: true };
-      return await this.#ports.reply(task.assignment, batch.sequence(index), packet);
+      return await this.#ports.reply(task.assignment, batch, index, packet);
     } catch (error) {
       logger.error(`${where} is in ${target}, but its reply failed: ${messageOf(error)}`);
     }

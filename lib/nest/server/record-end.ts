@@ -3,12 +3,19 @@ import { isObservable, lastValueFrom, type Observable, ReplaySubject } from 'rxj
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { REPLIED, INCOMPLETE, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
+import { noteHandlerError } from '../../kafkajs/consumer/traced-handling.js';
+import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
 
 /** What a request's end needs of its server. */
 export interface RequestOwner {
   /** Writes one reply, whatever the packet; a promise only where a serializer is asynchronous. */
-  reply(assignment: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED;
+  reply(
+    assignment: number,
+    batch: IncomingBatch,
+    index: number,
+    packet: ReplyPacket,
+  ): Promise<typeof REPLIED> | typeof REPLIED;
   /** NestJS's `Server.send`: a reply for each value of a stream, one after the other. */
   send(stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>): void;
   /** All `replies` to a record are written, whose handler answered {@link INCOMPLETE}. */
@@ -46,9 +53,8 @@ export class RequestEnd implements RecordEnd {
     index: number,
     ended?: () => void,
   ): Promise<Outcome> | Outcome {
-    const sequence = batch.sequence(index);
-    if (isObservable(value)) return this.#stream(value, assignment, sequence, ended);
-    return this.#owner.reply(assignment, sequence, { response: value, isDisposed: true });
+    if (isObservable(value)) return this.#stream(value, assignment, batch, index, ended);
+    return this.#owner.reply(assignment, batch, index, { response: value, isDisposed: true });
   }
 
   failed(
@@ -58,7 +64,8 @@ export class RequestEnd implements RecordEnd {
     index: number,
   ): Promise<Outcome> | Outcome {
     if (error instanceof KafkaRetriableException) throw error;
-    return this.#owner.reply(assignment, batch.sequence(index), { err: error, isDisposed: true });
+    noteHandlerError(batch, index, originalError(error));
+    return this.#owner.reply(assignment, batch, index, { err: error, isDisposed: true });
   }
 
   /**
@@ -68,7 +75,8 @@ export class RequestEnd implements RecordEnd {
   async #stream(
     response$: Observable<unknown>,
     assignment: number,
-    sequence: number,
+    batch: IncomingBatch,
+    index: number,
     ended?: () => void,
   ): Promise<typeof INCOMPLETE> {
     const replay$ = new ReplaySubject<unknown>();
@@ -80,7 +88,10 @@ export class RequestEnd implements RecordEnd {
         },
         error: (error: unknown) => {
           if (error instanceof KafkaRetriableException) reject(error);
-          else resolve();
+          else {
+            noteHandlerError(batch, index, originalError(error));
+            resolve();
+          }
           replay$.error(error);
         },
         complete: () => {
@@ -92,9 +103,9 @@ export class RequestEnd implements RecordEnd {
     let replies = 0;
     this.#owner.send(replay$, async (packet) => {
       replies++;
-      await this.#owner.reply(assignment, sequence, packet);
+      await this.#owner.reply(assignment, batch, index, packet);
       if (!packet.isDisposed) return;
-      this.#owner.complete(assignment, sequence, replies);
+      this.#owner.complete(assignment, batch.sequence(index), replies);
       ended?.();
     });
     return INCOMPLETE;

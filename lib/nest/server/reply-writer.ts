@@ -6,6 +6,9 @@ import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
 import { guardedLogger } from '../log/guarded-logger.js';
 import { messageOf } from '../../values/describe.js';
 import { serialize } from '../serialize.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import { areSendsTraced, type SendOrigin } from '../../kafkajs/producer/traced-sends.js';
+import { traceReply } from './traced-replies.js';
 
 const REPLY_LOGGER = new Logger('ServerKafka');
 
@@ -20,12 +23,22 @@ export interface ReplyPacket {
 export class ReplyWriter {
   readonly #logger = guardedLogger(() => REPLY_LOGGER);
   readonly #outgoing: () => OutgoingBuffer;
+  readonly #origin: () => SendOrigin;
   readonly #serializer: Serializer;
   readonly #serializesItself: boolean;
 
-  /** With `isDefault`, the serializer is NestJS's own and is not called: {@link serialize} does what it does. */
-  constructor(outgoing: () => OutgoingBuffer, serializer: Serializer, isDefault: boolean) {
+  /**
+   * With `isDefault`, the serializer is NestJS's own and is not called: {@link serialize} does what it does. `origin` is what those who
+   * trace replies are told of their sender.
+   */
+  constructor(
+    outgoing: () => OutgoingBuffer,
+    serializer: Serializer,
+    isDefault: boolean,
+    origin: () => SendOrigin,
+  ) {
     this.#outgoing = outgoing;
+    this.#origin = origin;
     this.#serializer = serializer;
     this.#serializesItself = isDefault;
   }
@@ -34,7 +47,12 @@ export class ReplyWriter {
    * Writes one reply: one that cannot be written becomes an error reply instead of silence. Answers a promise only where a serializer
    * is asynchronous.
    */
-  write(assignment: number, sequence: number, packet: ReplyPacket): Promise<typeof REPLIED> | typeof REPLIED {
+  write(
+    assignment: number,
+    batch: IncomingBatch,
+    index: number,
+    packet: ReplyPacket,
+  ): Promise<typeof REPLIED> | typeof REPLIED {
     try {
       const record: unknown = this.#serializesItself
         ? serialize(packet.response)
@@ -42,36 +60,55 @@ export class ReplyWriter {
       if (record instanceof Promise) {
         return record
           .then((resolved: OutgoingRecord): typeof REPLIED =>
-            this.#put(assignment, sequence, packet, resolved),
+            this.#put(assignment, batch, index, packet, resolved),
           )
-          .catch((error: unknown): typeof REPLIED => this.#failed(assignment, sequence, error));
+          .catch((error: unknown): typeof REPLIED => this.#failed(assignment, batch, index, error));
       }
-      return this.#put(assignment, sequence, packet, record as OutgoingRecord);
+      return this.#put(assignment, batch, index, packet, record as OutgoingRecord);
     } catch (error) {
-      return this.#failed(assignment, sequence, error);
+      return this.#failed(assignment, batch, index, error);
     }
   }
 
   #put(
     assignment: number,
-    sequence: number,
+    batch: IncomingBatch,
+    index: number,
     { err, isDisposed }: ReplyPacket,
     record: OutgoingRecord,
   ): typeof REPLIED {
     const flags = (isDisposed ? REPLY_DISPOSED : 0) | (err ? REPLY_ERROR : 0);
     const error = err ? errorText(err) : undefined;
-    this.#outgoing().reply(assignment, sequence, flags, record, error);
+    this.#send(assignment, batch, index, flags, record, error);
     return REPLIED;
   }
 
-  #failed(assignment: number, sequence: number, cause: unknown): typeof REPLIED {
+  #send(
+    assignment: number,
+    batch: IncomingBatch,
+    index: number,
+    flags: number,
+    record: OutgoingRecord,
+    error: string | undefined,
+  ): void {
+    const sequence = batch.sequence(index);
+    if (!areSendsTraced()) {
+      this.#outgoing().reply(assignment, sequence, flags, record, error);
+      return;
+    }
+    traceReply(record, batch.decodedHeaders(index), this.#origin(), (traced) =>
+      this.#outgoing().reply(assignment, sequence, flags, traced, error),
+    );
+  }
+
+  #failed(assignment: number, batch: IncomingBatch, index: number, cause: unknown): typeof REPLIED {
     this.#logger.error(cause);
     const reason = messageOf(cause);
     const error = JSON.stringify({
       status: 'error',
       message: `The reply could not be serialized: ${reason}`,
     });
-    this.#outgoing().reply(assignment, sequence, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
+    this.#send(assignment, batch, index, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
     return REPLIED;
   }
 }

@@ -30,6 +30,7 @@ import { validateNestOptions, type KafkaHandlerOptions, type NestKafkaOptions } 
 import { withoutNulls } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { OutgoingBuffer } from '../../codec/outgoing.js';
+import { noticeDeadLetter } from './dead-letter-notice.js';
 import { FailurePolicies } from './failure-policies.js';
 import { rememberHandlerPlaces } from './handler-places.js';
 import { HandlerRegistry } from './handler-registry.js';
@@ -121,9 +122,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       send: (topic, record) =>
         new Promise((resolve, reject) => {
           const done = (error: Error | null): void => (error ? reject(error) : resolve());
-          (this.producer as Producer).dispatch(topic, [record], sendOptions, done);
+          (this.producer as Producer).dispatch(topic, [record], sendOptions, done, 'dead-letter');
         }),
-      reply: (assignment, sequence, packet) => this.#replies?.write(assignment, sequence, packet),
+      reply: (assignment, batch, index, packet) => this.#replies?.write(assignment, batch, index, packet),
+      moved: (task, batch, index, letter) =>
+        noticeDeadLetter({ groupId: this.groupId, clientId: this.clientId }, task, batch, index, letter),
       logger: this.#log,
     });
   }
@@ -237,10 +240,10 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.consumer = consumer;
     this.producer = producer;
     const isDefault = this.serializer instanceof KafkaRequestSerializer;
-    const replies = new ReplyWriter(channel, this.serializer, isDefault);
+    const replies = new ReplyWriter(channel, this.serializer, isDefault, () => producer.origin());
     this.#replies = replies;
     this.#requestEnd = new RequestEnd({
-      reply: (assignment, sequence, packet) => replies.write(assignment, sequence, packet),
+      reply: (assignment, batch, index, packet) => replies.write(assignment, batch, index, packet),
       send: (stream$, respond) => this.send(stream$, respond),
       complete: (assignment, sequence, count) => consumer.complete(assignment, sequence, count),
     });
@@ -370,8 +373,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   ): Promise<Outcome> | Outcome | Handling {
     const isRequest = (batch.flags(index) & REQUEST) !== 0;
     if (!handler) {
-      if (isRequest)
-        return this.#replies?.write(task.assignment, batch.sequence(index), { err: NO_MESSAGE_HANDLER });
+      if (isRequest) return this.#replies?.write(task.assignment, batch, index, { err: NO_MESSAGE_HANDLER });
       this.#log.error(noEventHandler(pattern));
       return;
     }

@@ -154,6 +154,8 @@ pub enum GroupEvent {
     Commit {
         /// Each of them.
         offsets: Vec<CommittedOffset>,
+        /// Nobody has asked for it.
+        automatic: bool,
     },
     /// A commit that nobody waits for has failed.
     CommitFailed {
@@ -161,8 +163,8 @@ pub enum GroupEvent {
         code: i32,
         /// Its text.
         message: String,
-        /// The partitions, for a reader.
-        partitions: Vec<String>,
+        /// What was to be committed.
+        offsets: Vec<CommittedOffset>,
     },
     /// This member leads the group, and its strategy is an assigner in JavaScript: who gets what?
     Divide {
@@ -217,7 +219,7 @@ pub struct UnfinishedPartition {
     pub records: usize,
 }
 
-/// An offset that was committed.
+/// An offset that was committed, or was to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 pub struct CommittedOffset {

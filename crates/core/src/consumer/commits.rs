@@ -158,8 +158,10 @@ impl Commits {
     ) -> bool {
         let code = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
         let commit = self.running.remove(&id);
-        if code == 0 && commit.is_some() {
-            self.announce(context, partitions);
+        if code == 0
+            && let Some(commit) = &commit
+        {
+            self.announce(context, partitions, !matches!(commit, Commit::Asked(_)));
         }
         let text = || C::Client::describe(code);
         match commit {
@@ -193,16 +195,15 @@ impl Commits {
         }
     }
 
-    fn announce<C: ConsumerClient>(&self, context: &Context<C>, partitions: &[TopicPartition]) {
-        if !self.watched.load(Ordering::Relaxed) {
-            return;
+    fn announce<C: ConsumerClient>(
+        &self,
+        context: &Context<C>,
+        partitions: &[TopicPartition],
+        automatic: bool,
+    ) {
+        if self.watched.load(Ordering::Relaxed) {
+            context.tell(GroupEvent::Commit { offsets: written(partitions), automatic });
         }
-        let offsets = partitions.iter().map(|p| CommittedOffset {
-            topic: p.topic.clone(),
-            partition: p.partition,
-            offset: p.offset.to_string(),
-        });
-        context.tell(GroupEvent::Commit { offsets: offsets.collect() });
     }
 
     fn automatic_failed<C: ConsumerClient>(
@@ -224,6 +225,15 @@ fn report_failure<C: ConsumerClient>(
     code: i32,
     text: &str,
 ) {
-    let partitions: Vec<_> = offsets.iter().map(|p| format!("{} [{}]", p.topic, p.partition)).collect();
-    context.tell(GroupEvent::CommitFailed { code, message: text.to_owned(), partitions });
+    context.tell(GroupEvent::CommitFailed { code, message: text.to_owned(), offsets: written(offsets) });
+}
+
+/// Offsets as events tell of them.
+fn written(partitions: &[TopicPartition]) -> Vec<CommittedOffset> {
+    let offset = |p: &TopicPartition| CommittedOffset {
+        topic: p.topic.clone(),
+        partition: p.partition,
+        offset: p.offset.to_string(),
+    };
+    partitions.iter().map(offset).collect()
 }

@@ -116,6 +116,19 @@ impl Slot {
     }
 }
 
+/// How far an assigned partition has been worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Partition number.
+    pub partition: i32,
+    /// The offset below which all is done; `None` while nothing is and the group has no offset.
+    pub position: Option<i64>,
+    /// Records that were handed out and are not handled.
+    pub in_hand: usize,
+}
+
 /// How offsets are committed without being asked.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AutoCommit {
@@ -219,6 +232,19 @@ impl Slots {
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
+    }
+
+    /// How far each assigned partition has been worked on.
+    #[must_use]
+    pub fn standings(&self) -> Vec<Standing> {
+        let state = self.lock();
+        let standing = |slot: &Slot| Standing {
+            topic: Arc::clone(&slot.topic),
+            partition: slot.partition,
+            position: slot.position().or((slot.committed >= 0).then_some(slot.committed)),
+            in_hand: slot.ledger.held().records,
+        };
+        state.slots.values().map(standing).collect()
     }
 
     /// The slot of a partition, if it is assigned and not being given up.

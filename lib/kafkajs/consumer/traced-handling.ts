@@ -1,0 +1,196 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { PartitionTask, RecordRange } from '../../runner/partition-task.js';
+import {
+  Handling,
+  type BatchHandler,
+  type Outcome,
+  type RecordHandler,
+} from '../../runner/record-handler.js';
+import type { RunnerOptions } from '../../runner/runner.js';
+import { batchTracing, processTracing } from '../instrumentation/channels.js';
+import type { KafkaMessage, TracedBatch, TracedProcess } from '../types/index.js';
+import { kafkaMessage } from './each-message.js';
+
+/** Whose handlers are traced. */
+export interface TracedConsumer {
+  readonly groupId: string;
+  readonly clientId: string;
+  /** The brokers' id of their cluster, once one has answered. */
+  readonly clusterId: () => string | undefined;
+}
+
+type Handler = RunnerOptions['handler'];
+type PolicyOf = RunnerOptions['failurePolicy'];
+
+/** A message in its handler. It is decoded for those who look at it. */
+class ProcessContext implements TracedProcess {
+  readonly topic: string;
+  readonly partition: number;
+  readonly groupId: string;
+  readonly clientId: string;
+  readonly clusterId: string | undefined;
+  readonly attempt: number;
+  readonly isReply = false;
+  handlerError?: unknown;
+  error?: unknown;
+  result?: unknown;
+  readonly #batch: IncomingBatch;
+  readonly #index: number;
+  #message: KafkaMessage | undefined;
+
+  constructor(consumer: TracedConsumer, task: PartitionTask, batch: IncomingBatch, index: number) {
+    this.topic = task.topic;
+    this.partition = task.partition;
+    this.groupId = consumer.groupId;
+    this.clientId = consumer.clientId;
+    this.clusterId = consumer.clusterId();
+    this.attempt = task.failures + 1;
+    this.#batch = batch;
+    this.#index = index;
+  }
+
+  get offset(): string {
+    return this.#batch.offset(this.#index);
+  }
+
+  get message(): KafkaMessage {
+    return (this.#message ??= kafkaMessage(this.#batch, this.#index));
+  }
+}
+
+/** Messages in the handler that gets them together. */
+class BatchContext implements TracedBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly groupId: string;
+  readonly clientId: string;
+  readonly clusterId: string | undefined;
+  readonly size: number;
+  error?: unknown;
+  readonly #batch: IncomingBatch;
+  readonly #start: number;
+  #messages: KafkaMessage[] | undefined;
+
+  constructor(consumer: TracedConsumer, { topic, partition }: PartitionTask, range: RecordRange) {
+    const { batch, index, end } = range;
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = batch.offset(index);
+    this.groupId = consumer.groupId;
+    this.clientId = consumer.clientId;
+    this.clusterId = consumer.clusterId();
+    this.size = end - index;
+    this.#batch = batch;
+    this.#start = index;
+  }
+
+  get messages(): KafkaMessage[] {
+    const message = (_: unknown, i: number): KafkaMessage => kafkaMessage(this.#batch, this.#start + i);
+    return (this.#messages ??= Array.from({ length: this.size }, message));
+  }
+}
+
+/** The messages that are in traced handlers. */
+const running = new WeakMap<IncomingBatch, Map<number, ProcessContext>>();
+
+/** The handler of a message has failed, and its client is sent that as an error. */
+export function noteHandlerError(batch: IncomingBatch, index: number, error: unknown): void {
+  const context = running.get(batch)?.get(index);
+  if (context !== undefined) context.handlerError ??= error;
+}
+
+/** Handlers that tell of themselves, for as long as somebody wants to know. */
+export class TracedHandling {
+  readonly #consumer: TracedConsumer;
+  /** Where failed handlers ran, until it is decided what becomes of their messages. */
+  readonly #failed = new WeakMap<IncomingBatch, Map<number, AsyncResource>>();
+
+  constructor(consumer: TracedConsumer) {
+    this.#consumer = consumer;
+  }
+
+  /** The handler as it is, or the same one traced; to be asked for each range of records. */
+  static choose(handler: Handler, traced: Handler): Handler {
+    const { hasSubscribers } = 'each' in handler ? processTracing : batchTracing;
+    return hasSubscribers ? traced : handler;
+  }
+
+  /** The same handler, traced. */
+  handler(handler: Handler): Handler {
+    return 'each' in handler
+      ? { each: this.#each(handler.each) }
+      : { batch: (task, range, resolve) => this.#whole(handler.batch, task, range, resolve) };
+  }
+
+  #each(handle: RecordHandler): RecordHandler {
+    return async (task, batch, index) => {
+      const context = new ProcessContext(this.#consumer, task, batch, index);
+      const contexts = running.get(batch) ?? new Map<number, ProcessContext>();
+      running.set(batch, contexts.set(index, context));
+      let outcome = undefined as Outcome;
+      let scope: AsyncResource | undefined;
+      const run = async (): Promise<unknown> => {
+        let handled: ReturnType<RecordHandler>;
+        try {
+          handled = handle(task, batch, index);
+        } finally {
+          // What follows a failure belongs to the message too, and finds what its handler has entered.
+          scope = new AsyncResource('KAFKA');
+        }
+        if (!(handled instanceof Handling)) {
+          outcome = await handled;
+          return undefined;
+        }
+        const { result, end } = handled;
+        let value: unknown;
+        try {
+          value = await result;
+        } catch (error) {
+          outcome = await end.failed(error, task, batch, index);
+          return undefined;
+        }
+        outcome = await end.succeeded(value, task, batch, index);
+        return value;
+      };
+      try {
+        await processTracing.tracePromise(run, context);
+        return outcome;
+      } catch (error) {
+        if (scope !== undefined) this.#remember(batch, index, scope);
+        throw error;
+      } finally {
+        contexts.delete(index);
+      }
+    };
+  }
+
+  #whole(
+    handle: BatchHandler,
+    task: PartitionTask,
+    range: RecordRange,
+    resolve: (index: number) => void,
+  ): Promise<void> {
+    const context = new BatchContext(this.#consumer, task, range);
+    return batchTracing.tracePromise(async () => handle(task, range, resolve), context);
+  }
+
+  #remember(batch: IncomingBatch, index: number, scope: AsyncResource): void {
+    const scopes = this.#failed.get(batch) ?? new Map<number, AsyncResource>();
+    this.#failed.set(batch, scopes.set(index, scope));
+  }
+
+  /** The same policies, in the context of the handler that has failed: the span of a dead letter is the child of the message's. */
+  failurePolicy(policyOf: PolicyOf): PolicyOf {
+    return (task, batch, index) => {
+      const policy = policyOf(task, batch, index);
+      const { recover } = policy;
+      const scopes = this.#failed.get(batch);
+      const scope = scopes?.get(index);
+      if (scope === undefined || recover === undefined) return policy;
+      scopes?.delete(index);
+      return { ...policy, recover: (...failed) => scope.runInAsyncScope(recover, undefined, ...failed) };
+    };
+  }
+}
