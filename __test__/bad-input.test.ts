@@ -145,6 +145,15 @@ describe('S4 messages over the size limit', () => {
     await expectHealthy();
   });
 
+  test('a batch in a typed array is its numbers, each a message', async () => {
+    const before = events.length;
+    const numbers = new Uint8Array([7, 0, 255]) as unknown as number[];
+    expect((await outcome(client.emitBatch(EVENT, { messages: numbers }))).ended).toBe('completed');
+    await until('the numbers are handled', () => events.length >= before + 3);
+    expect(events.slice(before, before + 3)).toEqual(['7', '0', '255']);
+    await expectHealthy();
+  });
+
   test('R3 a reply becomes an error reply', async () => {
     const found = await outcome(client.send(SMALL_REPLY, { ask: 'large' }));
     expect(found).toMatchObject({ values: [], ended: 'failed' });
