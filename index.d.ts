@@ -99,10 +99,10 @@ export declare class NativeConsumer {
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
   /** What the member says of itself, from its next join on, under a strategy that is decided in JavaScript. */
   setMemberMetadata(assigner: string, metadata: Buffer): void
-  /** Answers the event `divide`, by its number. Members that are not named get nothing. */
-  divided(division: number, assignments: Array<NativeMemberAssignment>): void
-  /** Answers the event `divide` when the partitions cannot be divided: the group joins anew. */
-  divisionFailed(division: number, reason: string): void
+  /** Answers the event `assignGroup`, by its number. Members that are not named get nothing. */
+  assignGroup(request: number, assignments: Array<NativeMemberAssignment>): void
+  /** Answers the event `assignGroup` when the partitions cannot be assigned: the group joins anew. */
+  groupAssignmentFailed(request: number, reason: string): void
   /** Moves the position of an assigned partition; an event tells the new slot. */
   seek(offset: NativeOffset): void
   /** Has the partition of a slot start over at its first record that is not done; an event tells the new slot. */
@@ -290,8 +290,8 @@ export interface NativeAssigner {
   /** Its name on the wire. */
   name: string
   /**
-   * Whether the partitions are divided by this binding (`RoundRobinAssigner`, for replies
-   * `NestReplyPartitionAssigner`) or in JavaScript: then the leader gets the event `divide`.
+   * Whether the partitions are assigned by this binding (`RoundRobinAssigner`, for replies
+   * `NestReplyPartitionAssigner`) or in JavaScript: then the leader gets the event `assignGroup`.
    */
   builtIn: boolean
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kafka_core::admin::{Admin, topics};
 use kafka_core::error::Result;
 use kafka_core::kafka::{Client, Metadata, Scope, TopicPartition};
-use kafka_core::network::Network;
+use kafka_core::request_events::RequestEvents;
 use librdkafka::mock::Mock;
 use librdkafka::{AdminHandle, AdminOptions, Conf, Handle, NewTopic};
 use napi::bindgen_prelude::{Either, Function};
@@ -50,9 +50,9 @@ impl NativeAdmin {
     ) -> napi::Result<Self> {
         let sink = ProducerSink::new(&on_signal)?;
         let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str()))).map_err(thrown)?;
-        let network = Arc::new(Network::new(watch_requests));
-        let handle = AdminHandle::new(conf, Arc::clone(&network)).map_err(thrown)?;
-        let admin = Admin::start(handle, network, Box::new(sink)).map_err(thrown)?;
+        let request_events = Arc::new(RequestEvents::new(watch_requests));
+        let handle = AdminHandle::new(conf, Arc::clone(&request_events)).map_err(thrown)?;
+        let admin = Admin::start(handle, request_events, Box::new(sink)).map_err(thrown)?;
         let brokers = properties.get("bootstrap.servers").map_or("", String::as_str).into();
         Ok(Self { admin, brokers })
     }

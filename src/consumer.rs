@@ -20,7 +20,7 @@ use kafka_core::consumer::slots::{AutoCommit, Slots};
 use kafka_core::consumer::{Consumer, Mode, Settings};
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::{Client, TopicPartition};
-use kafka_core::network::Network;
+use kafka_core::request_events::RequestEvents;
 use kafka_core::rpc::requests::Requests;
 use librdkafka::{Conf, ConsumerHandle, Shim};
 use napi::bindgen_prelude::{Buffer, Either, Function};
@@ -44,7 +44,7 @@ pub(super) static MEMBERS: Members<ConsumerHandle> = Members::new();
 pub struct NativeConsumer {
     consumer: Arc<Consumer<ConsumerHandle>>,
     requests: Option<Arc<Requests>>,
-    network: Arc<Network>,
+    request_events: Arc<RequestEvents>,
     commits_watched: Arc<AtomicBool>,
     number: u32,
     group: String,
@@ -85,18 +85,18 @@ impl NativeConsumer {
             }
         }
         let inbox = Arc::new(Inbox::default());
-        let network = Arc::new(Network::new(false));
+        let request_events = Arc::new(RequestEvents::new(false));
         let commits_watched = Arc::default();
         let membership = Arc::new(Membership::new(inbox, deferred));
-        let handle =
-            create(&properties, assignors, Arc::clone(&membership), Arc::clone(&network)).map_err(thrown)?;
+        let handle = create(&properties, assignors, Arc::clone(&membership), Arc::clone(&request_events))
+            .map_err(thrown)?;
         let settings = Settings {
             mode: Arc::new(match &requests {
                 None => Mode::Records,
                 Some(requests) => Mode::Replies { requests: Arc::clone(requests), assigner },
             }),
             membership,
-            network: Arc::clone(&network),
+            request_events: Arc::clone(&request_events),
             commits_watched: Arc::clone(&commits_watched),
             leader_timeout: leader_timeout(settings.session_timeout.0),
             auto_commit: AutoCommit {
@@ -114,7 +114,7 @@ impl NativeConsumer {
             .map_err(thrown)?;
         let group = properties.get("group.id").cloned().unwrap_or_default();
         let number = MEMBERS.new_number();
-        Ok(Self { consumer: Arc::new(consumer), requests, network, commits_watched, number, group })
+        Ok(Self { consumer: Arc::new(consumer), requests, request_events, commits_watched, number, group })
     }
 
     /// Resolves once a broker has answered, at most after `timeout` ms.
@@ -244,20 +244,20 @@ impl NativeConsumer {
         self.consumer.set_member_metadata(&assigner, metadata.to_vec()).map_err(thrown)
     }
 
-    /// Answers the event `divide`, by its number. Members that are not named get nothing.
+    /// Answers the event `assignGroup`, by its number. Members that are not named get nothing.
     #[napi]
-    pub fn divided(
+    pub fn assign_group(
         &self,
-        #[napi(ts_arg_type = "number")] division: Count,
+        #[napi(ts_arg_type = "number")] request: Count,
         assignments: Vec<NativeMemberAssignment>,
     ) {
-        self.consumer.assign_group(division.0, Ok(assignments.into_iter().map(Into::into).collect()));
+        self.consumer.assign_group(request.0, Ok(assignments.into_iter().map(Into::into).collect()));
     }
 
-    /// Answers the event `divide` when the partitions cannot be divided: the group joins anew.
+    /// Answers the event `assignGroup` when the partitions cannot be assigned: the group joins anew.
     #[napi]
-    pub fn division_failed(&self, #[napi(ts_arg_type = "number")] division: Count, reason: String) {
-        self.consumer.assign_group(division.0, Err(reason));
+    pub fn group_assignment_failed(&self, #[napi(ts_arg_type = "number")] request: Count, reason: String) {
+        self.consumer.assign_group(request.0, Err(reason));
     }
 
     /// Moves the position of an assigned partition; an event tells the new slot.
@@ -296,7 +296,7 @@ impl NativeConsumer {
     /// Whether requests to brokers are told of, by the event `requests`.
     #[napi]
     pub fn watch_requests(&self, wanted: bool) {
-        self.network.watch(wanted);
+        self.request_events.watch(wanted);
     }
 
     /// Whether commits are told of, by the event `commit`.
@@ -348,10 +348,10 @@ fn create(
     properties: &HashMap<String, String>,
     assignors: Vec<Arc<dyn Assignor>>,
     membership: Arc<Membership>,
-    network: Arc<Network>,
+    request_events: Arc<RequestEvents>,
 ) -> Result<ConsumerHandle> {
     let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
-    ConsumerHandle::new(conf, assignors, membership, network)
+    ConsumerHandle::new(conf, assignors, membership, request_events)
 }
 
 fn built_in_assignor(name: &str, replies: &Arc<NestReplyPartitionAssigner>) -> Result<Arc<dyn Assignor>> {

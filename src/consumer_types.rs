@@ -53,8 +53,8 @@ pub struct NativeConsumerSettings {
 pub struct NativeAssigner {
     /// Its name on the wire.
     pub name: String,
-    /// Whether the partitions are divided by this binding (`RoundRobinAssigner`, for replies
-    /// `NestReplyPartitionAssigner`) or in JavaScript: then the leader gets the event `divide`.
+    /// Whether the partitions are assigned by this binding (`RoundRobinAssigner`, for replies
+    /// `NestReplyPartitionAssigner`) or in JavaScript: then the leader gets the event `assignGroup`.
     pub built_in: bool,
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use kafka_core::admin::topics;
 use kafka_core::kafka::{Client, PartitionMetadata, TopicPartition};
-use kafka_core::network::Network;
-use kafka_core::producer::{Producer, Reader, Settings, Step, may_gather};
+use kafka_core::producer::{Producer, Reader, Settings, Step, sticks_by_default};
+use kafka_core::request_events::RequestEvents;
 use librdkafka::{Conf, ProducerHandle};
 use napi::bindgen_prelude::{Either, Function, Uint32Array};
 use napi_derive::napi;
@@ -72,14 +72,14 @@ impl NativeProducer {
     ) -> napi::Result<Self> {
         let sink = ProducerSink::new(&on_signal)?;
         let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str()))).map_err(thrown)?;
-        let gathers = may_gather(|name| properties.get(name).map(String::as_str));
+        let sticky_requests = sticks_by_default(|name| properties.get(name).map(String::as_str));
         let transaction_timeout = properties.get("transaction.timeout.ms").and_then(|ms| ms.parse().ok());
         let transaction_timeout =
             transaction_timeout.map_or(DEFAULT_TRANSACTION_TIMEOUT, Duration::from_millis);
-        let settings = Settings { gathers, transaction_timeout };
-        let network = Arc::new(Network::new(watch_requests));
-        let handle = ProducerHandle::new(conf, Arc::clone(&network)).map_err(thrown)?;
-        let producer = Producer::start(handle, network, settings, Box::new(sink)).map_err(thrown)?;
+        let settings = Settings { sticky_requests, transaction_timeout };
+        let request_events = Arc::new(RequestEvents::new(watch_requests));
+        let handle = ProducerHandle::new(conf, Arc::clone(&request_events)).map_err(thrown)?;
+        let producer = Producer::start(handle, request_events, settings, Box::new(sink)).map_err(thrown)?;
         Ok(Self { producer })
     }
 

@@ -82,7 +82,7 @@ test.each<[string, string, () => unknown]>([
     () => new ClientKafka({ client, deadLetter: {} }),
   ],
   [
-    `Option … cannot be "consumer" here: the group's members divide the reply partitions themselves…`,
+    `Option … cannot be "consumer" here: the group's members assign the reply partitions themselves…`,
     'KafkaJSInvalidOptionError',
     () => new ClientKafka({ client, consumer: { groupProtocol: 'consumer' } }),
   ],

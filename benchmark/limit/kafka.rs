@@ -8,7 +8,7 @@ use kafka_core::kafka::{
     ConsumerClient, ConsumerRecord, ConsumerRecords, DeliveryReport, EventSource, Header, OFFSET_BEGINNING,
     PartitionQueue as _, ProducerClient, ProducerRecord, TopicPartition, Wake,
 };
-use kafka_core::network::Network;
+use kafka_core::request_events::RequestEvents;
 use nestjs_kafka_native_librdkafka::{Conf, ConsumerHandle, Message, PartitionQueue, ProducerHandle, Topic};
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ impl Sender {
             ("linger.ms", linger.as_str()),
             ("socket.nagle.disable", "true"),
         ])?;
-        let handle = ProducerHandle::new(conf, Arc::new(Network::new(false)))?;
+        let handle = ProducerHandle::new(conf, Arc::new(RequestEvents::new(false)))?;
         handle.on_event(Arc::clone(bell) as Arc<dyn Wake>);
         let partitions = number(argument, "partitions")? as i32;
         Ok(Self { topic: handle.topic(topic, None)?, handle, partitions, next: 0 })
@@ -158,7 +158,7 @@ impl Receiver {
             ("fetch.queue.backoff.ms", "20"),
             ("socket.nagle.disable", "true"),
         ])?;
-        let handle = ConsumerHandle::new(conf, Vec::new(), Arc::new(NoGroup), Arc::new(Network::new(false)))?;
+        let handle = ConsumerHandle::new(conf, Vec::new(), Arc::new(NoGroup), Arc::new(RequestEvents::new(false)))?;
         let partitions = number(argument, "partitions")? as i32;
         let queues = (0..partitions)
             .map(|partition| {

@@ -110,13 +110,13 @@ export type GroupEvent =
       offsets: Array<CommittedOffset>;
     }
   | {
-      type: 'divide';
+      type: 'assignGroup';
       /** Number that the answer carries. */
-      division: number;
+      request: number;
       /** Name of the strategy. */
       protocol: string;
       /** The members. */
-      members: Array<DividedMember>;
+      members: Array<SubscribedMember>;
     }
   | {
       type: 'requestsExpired';
@@ -220,7 +220,7 @@ export type CommittedOffset = {
 };
 
 /** A member of a group, as its leader knows it. */
-export type DividedMember = {
+export type SubscribedMember = {
   /** Its id. */
   memberId: string;
   /** The bytes that it sent along for the strategy. */

@@ -206,7 +206,7 @@ export const consumerTable = optionTable({
       handling: sets(['group.protocol'], (value: string): Properties =>
         value === 'consumer' ? { 'group.protocol': value } : {},
       ),
-      doc: '`consumer`: the broker divides the partitions (KIP-848, Kafka 4.0 or later). An extension of this package.',
+      doc: '`consumer`: the broker assigns the partitions (KIP-848, Kafka 4.0 or later). An extension of this package.',
     },
     {
       name: 'handlerTimeout',

@@ -45,6 +45,7 @@ export async function prepareLibrdkafka() {
     adaptBuild(folder);
     adaptBindings(folder);
     mendTopicsMadeAnew(folder);
+    mendResponseNumbers(folder);
     writeFile(join(folder, basename(STAMP)), inputs);
     rmSync(CRATE, { recursive: true, force: true });
     renameSync(folder, CRATE);
@@ -178,6 +179,13 @@ function mendTopicsMadeAnew(folder) {
                             RD_KAFKA_UUID_IS_ZERO(rkt->rkt_topic_id);
 `;
   edit(join(folder, 'librdkafka/src/rdkafka_topic.c'), line, `${before}${line}${mend}`);
+}
+
+/** Interceptors are told the number of the request that a response belongs to, instead of a field that is never set. */
+function mendResponseNumbers(folder) {
+  const told = 'request->rkbuf_reqhdr.ApiVersion, request->';
+  const file = join(folder, 'librdkafka/src/rdkafka_buf.c');
+  edit(file, `${told}rkbuf_reshdr.CorrId,`, `${told}rkbuf_corrid,`);
 }
 
 /** Changes one place of a file, which has to be there. */

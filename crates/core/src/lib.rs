@@ -13,6 +13,6 @@ pub mod codec;
 pub mod consumer;
 pub mod error;
 pub mod kafka;
-pub mod network;
 pub mod producer;
+pub mod request_events;
 pub mod rpc;

@@ -10,7 +10,7 @@ use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::{
     Client, ConsumerClient, DeliveryReport, Event, EventSource, MemberClient, TopicPartition, Wake,
 };
-use kafka_core::network::Network;
+use kafka_core::request_events::RequestEvents;
 
 use super::assignor::{self, AssignorError};
 use super::partition_list::{PartitionList, copy_list};
@@ -39,19 +39,19 @@ pub struct ConsumerHandle {
 
 impl ConsumerHandle {
     /// Makes a consumer. Its group is joined with these assignors, or, when there are none, with those of
-    /// `partition.assignment.strategy`; `watch` learns how. Its requests are reported to `network`.
+    /// `partition.assignment.strategy`; `watch` learns how. Its requests are reported to `request_events`.
     pub fn new(
         conf: Conf,
         assignors: Vec<Arc<dyn Assignor>>,
         watch: Arc<dyn JoinWatch>,
-        network: Arc<Network>,
+        request_events: Arc<RequestEvents>,
     ) -> Result<Self> {
         let refused = |e: AssignorError| Error::new("install the assignors", CODE_INVALID_ARG, e.to_string());
         conf.set_events(EVENTS);
-        // SAFETY: the handle keeps the network.
-        unsafe { conf.observe(&network)? };
+        // SAFETY: the handle keeps them.
+        unsafe { conf.observe(&request_events)? };
         if !Shim::Assignors.is_on() {
-            let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, network, None)?;
+            let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, request_events, None)?;
             // SAFETY: the handle is alive.
             check("create the consumer", unsafe { sys::rd_kafka_poll_set_consumer(handle.as_ptr()) })?;
             return Ok(Self { events: handle.consumer_queue() });
@@ -59,7 +59,8 @@ impl ConsumerHandle {
         // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
         let hook = unsafe { assignor::prepare(conf.as_ptr(), watch) }.map_err(refused)?;
         let joins = hook.joins();
-        let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, network, Some(joins))?;
+        let handle =
+            Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, request_events, Some(joins))?;
         if !assignors.is_empty() {
             // SAFETY: the handle was made from the prepared configuration and has not subscribed.
             unsafe { hook.register(handle.as_ptr(), assignors) }.map_err(refused)?;

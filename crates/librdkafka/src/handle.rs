@@ -7,7 +7,7 @@ use rdkafka_sys as sys;
 
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::{Client, Connection, Group, Metadata, Outcome, Scope, TopicPartition};
-use kafka_core::network::Network;
+use kafka_core::request_events::RequestEvents;
 
 use super::admin::{AdminOptions, NewTopic};
 use super::assignor::Joins;
@@ -23,7 +23,7 @@ pub struct Handle {
     raw: *mut sys::rd_kafka_t,
     consumer: bool,
     /// What the interceptors of the handle write to.
-    _network: Arc<Network>,
+    _request_events: Arc<RequestEvents>,
     joins: Option<Joins>,
     connection: Connection,
 }
@@ -34,11 +34,11 @@ unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 impl Handle {
-    /// Makes a handle. `network` is what its interceptors write to.
+    /// Makes a handle. `request_events` is what its interceptors write to.
     pub(super) fn create(
         kind: sys::rd_kafka_type_t,
         conf: Conf,
-        network: Arc<Network>,
+        request_events: Arc<RequestEvents>,
         joins: Option<Joins>,
     ) -> Result<Arc<Self>> {
         let mut text = [0 as c_char; ERROR_TEXT_SIZE];
@@ -59,7 +59,7 @@ impl Handle {
         unsafe { sys::rd_kafka_set_log_queue(raw, std::ptr::null_mut()) };
         // The Arc is shared with queues and threads; the handle itself is Send + Sync by librdkafka's promise.
         let connection = Connection::default();
-        let handle = Arc::new(Self { raw, consumer, _network: network, joins, connection });
+        let handle = Arc::new(Self { raw, consumer, _request_events: request_events, joins, connection });
         private::check_client(raw)?;
         Ok(handle)
     }

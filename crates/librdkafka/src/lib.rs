@@ -16,11 +16,11 @@ mod handle;
 mod message;
 mod metadata;
 pub mod mock;
-mod network;
 mod partition_list;
 mod private;
 mod producer;
 mod queue;
+mod request_events;
 mod transactions;
 
 #[cfg(test)]

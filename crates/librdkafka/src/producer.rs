@@ -12,8 +12,8 @@ use kafka_core::kafka::{
     DeliveryReport, Event, EventSource, Header, ProducerClient, ProducerRecord, ProducerTopic,
     TopicPartition, Wake,
 };
-use kafka_core::network::Network;
 use kafka_core::producer::SEND_OFFSETS;
+use kafka_core::request_events::RequestEvents;
 
 use super::conf::ERROR_TEXT_SIZE;
 use super::private::{self, Shim};
@@ -61,13 +61,13 @@ pub struct ProducerHandle {
 }
 
 impl ProducerHandle {
-    /// Makes a producer, whose requests are reported to `network`.
-    pub fn new(conf: Conf, network: Arc<Network>) -> Result<Self> {
+    /// Makes a producer, whose requests are reported to `request_events`.
+    pub fn new(conf: Conf, request_events: Arc<RequestEvents>) -> Result<Self> {
         conf.set_events(EVENTS);
-        // SAFETY: the handle keeps the network.
-        unsafe { conf.observe(&network)? };
+        // SAFETY: the handle keeps them.
+        unsafe { conf.observe(&request_events)? };
         conf.shape_records()?;
-        let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf, network, None)?;
+        let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, conf, request_events, None)?;
         Ok(Self { events: handle.main_queue() })
     }
 

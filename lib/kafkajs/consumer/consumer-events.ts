@@ -58,7 +58,7 @@ export class ConsumerEvents {
       case 'rebalancing':
         membership.rebalancing();
         return this.#announce(native);
-      case 'divide':
+      case 'assignGroup':
         return leaderAssignment?.assign(native, event, subscriptions.names());
       case 'commit':
         handling.committed(event.offsets);

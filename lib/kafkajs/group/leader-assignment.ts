@@ -78,16 +78,16 @@ export class LeaderAssignment {
   }
 
   /** Answers the core's question of who gets what, when the assigner has answered it. Without an answer the group joins anew. */
-  assign(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): void {
-    const { division, protocol } = event;
+  assign(native: NativeConsumer, event: EventOf<'assignGroup'>, topics: string[]): void {
+    const { request, protocol } = event;
     own(this.#assign(native, event, topics), ({ message, stack }) => {
       this.#logger.error(`The partition assigner "${protocol}" failed: ${message}`, { stack });
-      native.divisionFailed(division, message);
+      native.groupAssignmentFailed(request, message);
     });
   }
 
-  async #assign(native: NativeConsumer, event: EventOf<'divide'>, topics: string[]): Promise<void> {
-    const { division, protocol } = event;
+  async #assign(native: NativeConsumer, event: EventOf<'assignGroup'>, topics: string[]): Promise<void> {
+    const { request, protocol } = event;
     const members = event.members.map(({ memberId, metadata }): GroupMember => ({
       memberId,
       memberMetadata: Buffer.from(metadata),
@@ -95,7 +95,7 @@ export class LeaderAssignment {
     await this.#cluster.refreshMetadata();
     const { assigner } = this.#candidates.find((c) => c.assigner.name === protocol) as Candidate;
     const assignments = await assigner.assign({ members, topics });
-    native.divided(division, assignments.map(nativeAssignment));
+    native.assignGroup(request, assignments.map(nativeAssignment));
   }
 }
 

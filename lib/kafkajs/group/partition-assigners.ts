@@ -6,7 +6,7 @@ import type { Assigner, Assignment, Cluster, PartitionAssigner } from '../types/
 /** Marks an assigner that is not run in JavaScript with who runs it, across copies of this package. */
 const RUN_BY = Symbol.for('nestjs-kafka-native.assigner-run-by');
 
-/** Who divides the partitions: the core, in the same way, or librdkafka, by a strategy of its own. */
+/** Who assigns the partitions: the core, in the same way, or librdkafka, by a strategy of its own. */
 export type RunBy = 'core' | 'librdkafka';
 
 const VERSION = 0;
@@ -46,7 +46,7 @@ const COOPERATIVE_STICKY = 'cooperative-sticky';
 const cooperativeSticky: PartitionAssigner = () => {
   const refuse = (): never => {
     throw new KafkaJSNotImplemented(
-      `${COOPERATIVE_STICKY} is librdkafka's, and only its consumers divide by it`,
+      `${COOPERATIVE_STICKY} is librdkafka's, and only its consumers assign by it`,
     );
   };
   return { name: COOPERATIVE_STICKY, version: 0, assign: async () => refuse(), protocol: refuse };
@@ -57,7 +57,7 @@ const runBy = (by: RunBy, assigner: PartitionAssigner): PartitionAssigner =>
 
 /** Partition assigners to name in `partitionAssigners`. */
 export const PartitionAssigners: { roundRobin: PartitionAssigner; cooperativeSticky: PartitionAssigner } = {
-  /** kafkajs's: all members in turn. A group joined with this very function is divided by the core, without JavaScript. */
+  /** kafkajs's: all members in turn. A group joined with this very function is assigned by the core, without JavaScript. */
   roundRobin: runBy('core', roundRobin),
   /**
    * Our extension: librdkafka's and the Java client's cooperative strategy (KIP-429). Members keep what they have as far as possible and

@@ -254,7 +254,7 @@ export interface ConsumerConfig {
    */
   groupInstanceId?: string;
   /**
-   * `consumer`: the broker divides the partitions (KIP-848, Kafka 4.0 or later). An extension of this package. Default:
+   * `consumer`: the broker assigns the partitions (KIP-848, Kafka 4.0 or later). An extension of this package. Default:
    * `"classic"`.
    */
   groupProtocol?: 'classic' | 'consumer';

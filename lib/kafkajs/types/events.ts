@@ -177,7 +177,7 @@ export type ConsumerGroupJoinEvent = InstrumentationEvent<{
   groupId: string;
   /** Whether this member leads the group. */
   isLeader: boolean;
-  /** The leader’s id; empty in a group whose broker divides the partitions. */
+  /** The leader’s id; empty in a group whose broker assigns the partitions. */
   leaderId: string;
   /** The name of the assigner. */
   groupProtocol: string;

@@ -68,7 +68,7 @@ export interface NestKafkaOptions {
   /** Client: how many requests may wait for their replies at once. An extension. A number, 1 or more. Default: unlimited. */
   maxPendingRequests?: number;
   /**
-   * Client: `group` joins a group that divides the partitions of the reply topics among its members; `assigned` joins none
+   * Client: `group` joins a group that assigns the partitions of the reply topics among its members; `assigned` joins none
    * and reads one partition of each, which it may share with others. An extension. Default: `"group"`.
    */
   replies?: 'group' | 'assigned';
@@ -156,7 +156,7 @@ export const nestTable = optionTable({
       check: oneOf('group', 'assigned'),
       default: 'group',
       handling: layer,
-      doc: 'Client: `group` joins a group that divides the partitions of the reply topics among its members; `assigned` joins none and reads one partition of each, which it may share with others. An extension.',
+      doc: 'Client: `group` joins a group that assigns the partitions of the reply topics among its members; `assigned` joins none and reads one partition of each, which it may share with others. An extension.',
     },
     {
       name: 'deadLetter',
@@ -224,7 +224,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   if (role === 'client' && given['replies'] !== 'assigned' && group.settings.groupProtocol === 'consumer') {
     const option = 'consumer.groupProtocol';
     throw new KafkaJSInvalidOptionError(
-      `Option ${option} (librdkafka's group.protocol) cannot be "consumer" here: the group's members divide the reply partitions themselves. Leave it out, or set options.replies to "assigned"`,
+      `Option ${option} (librdkafka's group.protocol) cannot be "consumer" here: the group's members assign the reply partitions themselves. Leave it out, or set options.replies to "assigned"`,
       { option },
     );
   }
@@ -234,7 +234,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
 function refuseAssigners(): never {
   const option = 'consumer.partitionAssigners';
   throw new KafkaJSInvalidOptionError(
-    `Option ${option} is not supported in a client: its group divides the reply partitions with NestJS's assigner. Leave it out`,
+    `Option ${option} is not supported in a client: its group assigns the reply partitions with NestJS's assigner. Leave it out`,
     { option },
   );
 }

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use crate::boundary::events::ClientEvent;
 use crate::error::{Error, Result};
 use crate::kafka::{Client, EventSource};
-use crate::network::Network;
+use crate::request_events::RequestEvents;
 use poll_loop::{Inbox, PollLoop};
 
 /// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
@@ -27,25 +27,25 @@ pub struct Admin<A: EventSource> {
     /// Given up when closing: whoever is last destroys the client, and that is not JavaScript's thread.
     client: Mutex<Option<Arc<A::Client>>>,
     inbox: Arc<Inbox>,
-    network: Arc<Network>,
+    request_events: Arc<RequestEvents>,
 }
 
 impl<A: EventSource> Admin<A> {
-    /// Starts the poll thread of a fresh client, which reports its requests to `network`.
-    pub fn start(source: A, network: Arc<Network>, sink: Box<dyn Sink>) -> Result<Self> {
+    /// Starts the poll thread of a fresh client, which reports its requests to `request_events`.
+    pub fn start(source: A, request_events: Arc<RequestEvents>, sink: Box<dyn Sink>) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let client = Arc::clone(source.client());
-        let poll_loop = PollLoop::new(source, Arc::clone(&inbox), Arc::clone(&network), sink);
+        let poll_loop = PollLoop::new(source, Arc::clone(&inbox), Arc::clone(&request_events), sink);
         std::thread::Builder::new()
             .name("kafka-admin".into())
             .spawn(move || poll_loop.run())
             .map_err(|e| Error::state("start the admin client", format!("no thread: {e}")))?;
-        Ok(Self { client: Mutex::new(Some(client)), inbox, network })
+        Ok(Self { client: Mutex::new(Some(client)), inbox, request_events })
     }
 
     /// Begins or ends to report the requests that are sent to brokers.
     pub fn watch_requests(&self, watched: bool) {
-        self.network.watch(watched);
+        self.request_events.watch(watched);
     }
 
     /// The client, until closed.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::Sink;
 use crate::kafka::{Client, EventSource, Wake};
-use crate::network::Network;
+use crate::request_events::RequestEvents;
 
 /// Longest sleep: a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -69,17 +69,22 @@ impl Wake for Inbox {
 pub(super) struct PollLoop<A: EventSource> {
     source: A,
     inbox: Arc<Inbox>,
-    network: Arc<Network>,
+    request_events: Arc<RequestEvents>,
     sink: Box<dyn Sink>,
 }
 
 impl<A: EventSource> PollLoop<A> {
-    pub(super) fn new(source: A, inbox: Arc<Inbox>, network: Arc<Network>, sink: Box<dyn Sink>) -> Self {
+    pub(super) fn new(
+        source: A,
+        inbox: Arc<Inbox>,
+        request_events: Arc<RequestEvents>,
+        sink: Box<dyn Sink>,
+    ) -> Self {
         source.on_event(Arc::<Inbox>::clone(&inbox));
-        network.on_ready(Arc::<Inbox>::clone(&inbox));
+        request_events.on_ready(Arc::<Inbox>::clone(&inbox));
         // What came before (the wish for a bearer token) has woken nobody.
         inbox.wake();
-        Self { source, inbox, network, sink }
+        Self { source, inbox, request_events, sink }
     }
 
     /// Serves until closed.
@@ -102,7 +107,7 @@ impl<A: EventSource> PollLoop<A> {
                 self.sink.event(event);
             }
         }
-        if let Some(requests) = self.network.take_event() {
+        if let Some(requests) = self.request_events.take_event() {
             self.sink.event(requests);
         }
     }

@@ -69,7 +69,7 @@ pub trait Assignor: Send + Sync {
     /// What the leader is to know about this member. Asked for whenever the member joins, so at every rebalance.
     fn user_data(&self) -> Vec<u8>;
 
-    /// Divides the partitions, on the leader: one assignment per member, in the order of `members`.
+    /// Assigns the partitions, on the leader: one assignment per member, in the order of `members`.
     ///
     /// `leader` is this member's own id. `topics` are those that somebody subscribes to, with the number of
     /// their partitions. After an error the group stays unassigned and its members join anew.

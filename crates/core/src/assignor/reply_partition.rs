@@ -90,7 +90,7 @@ impl Assignor for NestReplyPartitionAssigner {
     }
 }
 
-/// Divides the partitions of the reply topics.
+/// Assigns the partitions of the reply topics.
 ///
 /// Members rank by the start of their process, ties by member id. Members without a readable start time rank
 /// before all others, by member id: they are stock NestJS clients, and in a rolling migration those are the

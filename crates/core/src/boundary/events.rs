@@ -167,13 +167,13 @@ pub enum GroupEvent {
         offsets: Vec<CommittedOffset>,
     },
     /// This member leads the group, and its strategy is an assigner in JavaScript: who gets what?
-    Divide {
+    AssignGroup {
         /// Number that the answer carries.
-        division: u32,
+        request: u32,
         /// Name of the strategy.
         protocol: String,
         /// The members.
-        members: Vec<DividedMember>,
+        members: Vec<SubscribedMember>,
     },
     /// Requests have waited too long for their replies.
     RequestsExpired {
@@ -235,7 +235,7 @@ pub struct CommittedOffset {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct DividedMember {
+pub struct SubscribedMember {
     /// Its id.
     pub member_id: String,
     /// The bytes that it sent along for the strategy.

@@ -9,7 +9,7 @@ use std::{fs, iter};
 use ts_rs::{Config, TS};
 
 use super::events::{
-    AssignedPartition, ClientEvent, CommittedOffset, ConsumerEvent, DeliveryEvent, DividedMember,
+    AssignedPartition, ClientEvent, CommittedOffset, ConsumerEvent, DeliveryEvent, SubscribedMember,
     FinishedRequest, GroupEvent, JoinedGroup, LostRecord, ProducerEvent, StartOver, UnfinishedPartition,
 };
 use super::{Field, Layout, Shared};
@@ -147,7 +147,7 @@ fn writes_the_events() {
         declared::<AssignedPartition>(&config),
         declared::<UnfinishedPartition>(&config),
         declared::<CommittedOffset>(&config),
-        declared::<DividedMember>(&config),
+        declared::<SubscribedMember>(&config),
     ];
     write("events.ts", &text.concat());
 }

@@ -17,7 +17,7 @@ pub enum JoinStep {
     JoinGroup,
     /// Being given partitions.
     SyncGroup,
-    /// All of it, where the broker divides the partitions (KIP-848).
+    /// All of it, where the broker assigns the partitions (KIP-848).
     ConsumerGroupHeartbeat,
 }
 

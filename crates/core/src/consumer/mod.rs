@@ -37,7 +37,7 @@ use crate::assignor::{GivenPartitions, NestReplyPartitionAssigner};
 use crate::boundary::events::ConsumerEvent;
 use crate::error::{Error, Result};
 use crate::kafka::{Client, ConsumerClient, TopicPartition};
-use crate::network::Network;
+use crate::request_events::RequestEvents;
 use crate::rpc::requests::Requests;
 use inbox::{Command, Inbox, TopicSubscription};
 use intake::Intake;
@@ -84,7 +84,7 @@ pub struct Settings {
     /// Hears of the group.
     pub membership: Arc<Membership>,
     /// The consumer's requests.
-    pub network: Arc<Network>,
+    pub request_events: Arc<RequestEvents>,
     /// Whether somebody wants to know of commits.
     pub commits_watched: Arc<AtomicBool>,
     /// How long JavaScript may take to assign the partitions of a group that this member leads.
@@ -212,7 +212,7 @@ impl<C: ConsumerClient> Consumer<C> {
         Ok(())
     }
 
-    /// Answers the event `divide`: who gets what in the group that this member leads.
+    /// Answers the event `assignGroup`: who gets what in the group that this member leads.
     pub fn assign_group(
         &self,
         number: u32,

@@ -23,7 +23,7 @@ use super::{Mode, Settings, Sink};
 use crate::boundary::events::GroupEvent;
 use crate::error::{CODE_ALL_BROKERS_DOWN, Error, Result};
 use crate::kafka::{Client, ConsumerClient, Event, TopicPartition};
-use crate::network::Network;
+use crate::request_events::RequestEvents;
 
 /// Longest sleep: a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub struct PollLoop<C: ConsumerClient> {
     context: Context<C>,
     mode: Arc<Mode>,
     membership: Arc<Membership>,
-    network: Arc<Network>,
+    request_events: Arc<RequestEvents>,
     first_join: FirstJoin,
     leader: Leader,
     positions: Positions,
@@ -58,10 +58,10 @@ impl<C: ConsumerClient> PollLoop<C> {
     ) -> Self {
         let waker = Arc::new(Waker(Arc::clone(&inbox)));
         client.on_event(Arc::<Waker>::clone(&waker));
-        settings.network.on_ready(waker);
+        settings.request_events.on_ready(waker);
         // What came before (the wish for a bearer token) has woken nobody.
         inbox.nudge();
-        let Settings { mode, membership, network, auto_commit, .. } = settings;
+        let Settings { mode, membership, request_events, auto_commit, .. } = settings;
         let schedule = Schedule { enabled: auto_commit.enabled, interval: settings.auto_commit_interval };
         Self {
             context: Context::new(client, inbox, slots, intake, sink),
@@ -74,7 +74,7 @@ impl<C: ConsumerClient> PollLoop<C> {
             closing: Closing::default(),
             mode,
             membership,
-            network,
+            request_events,
         }
     }
 
@@ -208,7 +208,7 @@ impl<C: ConsumerClient> PollLoop<C> {
                 }
             }
         }
-        if let Some(requests) = self.network.take_event() {
+        if let Some(requests) = self.request_events.take_event() {
             self.context.tell(requests);
         }
     }

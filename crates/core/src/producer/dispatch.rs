@@ -6,9 +6,9 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::held_topics::HeldTopics;
-use super::keyless::Run;
 use super::opaque::Opaque;
 use super::reports::{Reports, Written};
+use super::sticky_partition::StickyPartition;
 use super::{NamedTopic, Shared, Topics};
 use crate::boundary::events::{DeliveryEvent, LostRecord, StartOver};
 use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
@@ -43,7 +43,7 @@ struct KnownTopic<T> {
     topic: Arc<T>,
     name: Arc<[u8]>,
     /// Where its requests without a key go; looked up for the first of them.
-    run: Option<Run>,
+    sticky: Option<StickyPartition>,
 }
 
 impl<'a, P: ProducerClient> Flush<'a, P> {
@@ -116,7 +116,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
             return Ok(place);
         }
         let (topic, name) = self.shared.topic_at(number)?;
-        self.topics.push(KnownTopic { number, topic, name, run: None });
+        self.topics.push(KnownTopic { number, topic, name, sticky: None });
         Ok(self.topics.len() - 1)
     }
 
@@ -146,18 +146,18 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
     }
 
     /// Where a request without a key goes; `None` lets the partitioner choose.
-    fn keyless(&mut self, number: u32) -> Result<Option<i32>> {
-        if !self.shared.gathers {
+    fn sticky_partition(&mut self, number: u32) -> Result<Option<i32>> {
+        if !self.shared.sticky_requests {
             return Ok(None);
         }
         let place = self.topic(number)?;
         let Self { topics, requests, shared, .. } = self;
-        let KnownTopic { topic, run, .. } = &mut topics[place];
-        let run = run.get_or_insert_with(|| {
+        let KnownTopic { topic, sticky, .. } = &mut topics[place];
+        let sticky = sticky.get_or_insert_with(|| {
             let round_trip = requests.as_ref().and_then(|requests| requests.lock().pace(number));
-            Run::new(round_trip, shared.outbox.latency())
+            StickyPartition::new(round_trip, shared.accumulator.latency())
         });
-        Ok(run.next(|| topic.next_partition()))
+        Ok(sticky.next(|| topic.next_partition()))
     }
 
     /// A request: its payload, and the three headers that stock writes.
@@ -171,7 +171,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         let place = self.topic(reply_topic)?;
         let reply_topic = Arc::clone(&self.topics[place].name);
         let partition = match (partition, payload.key) {
-            (None, None) => self.keyless(topic)?,
+            (None, None) => self.sticky_partition(topic)?,
             _ => partition,
         };
         let requests = self
@@ -374,7 +374,7 @@ impl<P: ProducerClient> Shared<P> {
                 opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
             },
         )?;
-        self.outbox.added(1);
+        self.accumulator.added(1);
         Ok(())
     }
 }

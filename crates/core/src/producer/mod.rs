@@ -1,14 +1,14 @@
 //! The producer: takes packed records on JavaScript's thread, and a poll thread that gathers delivery
 //! reports and settles what they are about.
 
+mod accumulator;
 mod dispatch;
 mod fencing;
 mod held_topics;
-mod keyless;
 pub mod opaque;
-mod outbox;
 mod poll_loop;
 pub mod reports;
+mod sticky_partition;
 mod transactions;
 
 use std::collections::HashMap;
@@ -22,15 +22,15 @@ use crate::boundary::events::ProducerEvent;
 use crate::consumer::slots::Slots;
 use crate::error::{Error, Result};
 use crate::kafka::{Client, ProducerClient};
-use crate::network::Network;
+use crate::request_events::RequestEvents;
 use crate::rpc::requests::Requests;
-use outbox::{Chunk, Outbox};
+use accumulator::{Accumulator, Chunk};
 use poll_loop::PollLoop;
 use reports::{Reports, SendTable};
 
 pub use fencing::{Reader, SEND_OFFSETS};
 pub use held_topics::HeldTopics;
-pub use keyless::{LONGEST_RUN, may_gather};
+pub use sticky_partition::{REQUESTS_PER_PARTITION, sticks_by_default};
 pub use transactions::Step;
 
 /// Receives what the poll thread has for JavaScript. Called on the poll thread; must not block.
@@ -66,9 +66,9 @@ struct Shared<P: ProducerClient> {
     slots: Attached<Slots>,
     /// The pending requests of this producer's client.
     requests: Attached<Requests>,
-    outbox: Arc<Outbox>,
+    accumulator: Arc<Accumulator>,
     /// Requests without a key may share a partition.
-    gathers: bool,
+    sticky_requests: bool,
 }
 
 /// Something that is attached later, and may be replaced.
@@ -93,8 +93,8 @@ impl<T> Default for Attached<T> {
 /// What a producer is told besides librdkafka's settings.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
-    /// Requests without a key may share a partition (see [`may_gather`]).
-    pub gathers: bool,
+    /// Requests without a key may share a partition (see [`sticks_by_default`]).
+    pub sticky_requests: bool,
     /// How long a transaction may take.
     pub transaction_timeout: Duration,
 }
@@ -104,34 +104,39 @@ pub struct Producer<P: ProducerClient> {
     /// Given up when closing, so that the poll thread is the last owner and destroys the client: destroying
     /// waits for the client library's threads, which JavaScript's thread must not.
     shared: Mutex<Option<Arc<Shared<P>>>>,
-    outbox: Arc<Outbox>,
-    network: Arc<Network>,
+    accumulator: Arc<Accumulator>,
+    request_events: Arc<RequestEvents>,
     transaction_timeout: Duration,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<P: ProducerClient> Producer<P> {
-    /// Starts the poll thread of a fresh client, which reports its requests to `network`.
-    pub fn start(client: P, network: Arc<Network>, settings: Settings, sink: Box<dyn Sink>) -> Result<Self> {
-        let outbox = Arc::new(Outbox::default());
+    /// Starts the poll thread of a fresh client, which reports its requests to `request_events`.
+    pub fn start(
+        client: P,
+        request_events: Arc<RequestEvents>,
+        settings: Settings,
+        sink: Box<dyn Sink>,
+    ) -> Result<Self> {
+        let accumulator = Arc::new(Accumulator::default());
         let shared = Arc::new(Shared {
             topics: Mutex::default(),
             client: Arc::new(client),
             sends: Mutex::default(),
             slots: Attached::default(),
             requests: Attached::default(),
-            outbox: Arc::clone(&outbox),
-            gathers: settings.gathers,
+            accumulator: Arc::clone(&accumulator),
+            sticky_requests: settings.sticky_requests,
         });
-        let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&network), sink);
+        let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&request_events), sink);
         let thread = std::thread::Builder::new()
             .name("kafka-producer".into())
             .spawn(move || poll_loop.run())
             .map_err(|e| Error::state("start the producer", format!("no thread: {e}")))?;
         Ok(Self {
             shared: Mutex::new(Some(shared)),
-            outbox,
-            network,
+            accumulator,
+            request_events,
             transaction_timeout: settings.transaction_timeout,
             thread: Mutex::new(Some(thread)),
         })
@@ -163,7 +168,7 @@ impl<P: ProducerClient> Producer<P> {
 
     /// Begins or ends to report the requests that are sent to brokers.
     pub fn watch_requests(&self, watched: bool) {
-        self.network.watch(watched);
+        self.request_events.watch(watched);
     }
 
     /// Lets this producer answer the requests of a consumer, in place of an earlier one.
@@ -188,13 +193,13 @@ impl<P: ProducerClient> Producer<P> {
     pub fn flush(&self, words: &[u32], bytes: &[u8]) -> Result<Reports> {
         let shared = self.shared()?;
         let mut reports = Reports::default();
-        if !self.outbox.try_bypass() {
-            self.outbox.push(Chunk { words: words.to_vec(), bytes: bytes.to_vec() });
+        if !self.accumulator.try_bypass() {
+            self.accumulator.push(Chunk { words: words.to_vec(), bytes: bytes.to_vec() });
             return Ok(reports);
         }
         let (produced, result) = shared.handle_all(std::iter::once((words, bytes)), &mut reports);
-        self.outbox.produced(produced);
-        self.outbox.tell(reports.take_events());
+        self.accumulator.produced(produced);
+        self.accumulator.tell(reports.take_events());
         result.map(|()| reports)
     }
 
@@ -202,7 +207,7 @@ impl<P: ProducerClient> Producer<P> {
     pub async fn close(&self, timeout: Duration) {
         self.release_client();
         let (done, closed) = oneshot::channel();
-        self.outbox.close(timeout, done);
+        self.accumulator.close(timeout, done);
         // An error means that the thread had ended before.
         let _ = closed.await;
     }
@@ -212,7 +217,7 @@ impl<P: ProducerClient> Drop for Producer<P> {
     fn drop(&mut self) {
         self.release_client();
         let (done, _) = oneshot::channel();
-        self.outbox.close(Duration::ZERO, done);
+        self.accumulator.close(Duration::ZERO, done);
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }

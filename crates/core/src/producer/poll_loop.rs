@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::accumulator::Accumulator;
 use super::opaque::Opaque;
-use super::outbox::Outbox;
 use super::reports::{Reports, Written};
 use super::{Shared, Sink};
 use crate::boundary::events::ClientEvent;
 use crate::kafka::{Client, DeliveryReport, Event, ProducerClient, Wake};
-use crate::network::Network;
+use crate::request_events::RequestEvents;
 
 /// Longest sleep: a missed wake-up must not last.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -21,20 +21,24 @@ const PURGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// State of the thread.
 pub(super) struct PollLoop<P: ProducerClient> {
     shared: Arc<Shared<P>>,
-    network: Arc<Network>,
-    outbox: Arc<Outbox>,
+    request_events: Arc<RequestEvents>,
+    accumulator: Arc<Accumulator>,
     sink: Box<dyn Sink>,
     reports: Reports,
 }
 
 impl<P: ProducerClient> PollLoop<P> {
-    pub(super) fn new(shared: Arc<Shared<P>>, network: Arc<Network>, sink: Box<dyn Sink>) -> Self {
-        let outbox = Arc::clone(&shared.outbox);
-        shared.client.on_event(Arc::<Outbox>::clone(&outbox));
-        network.on_ready(Arc::<Outbox>::clone(&outbox));
+    pub(super) fn new(
+        shared: Arc<Shared<P>>,
+        request_events: Arc<RequestEvents>,
+        sink: Box<dyn Sink>,
+    ) -> Self {
+        let accumulator = Arc::clone(&shared.accumulator);
+        shared.client.on_event(Arc::<Accumulator>::clone(&accumulator));
+        request_events.on_ready(Arc::<Accumulator>::clone(&accumulator));
         // What came before (the wish for a bearer token) has woken nobody.
-        outbox.wake();
-        Self { shared, network, outbox, sink, reports: Reports::default() }
+        accumulator.wake();
+        Self { shared, request_events, accumulator, sink, reports: Reports::default() }
     }
 
     /// Serves until closed and everything is delivered or given up.
@@ -42,7 +46,7 @@ impl<P: ProducerClient> PollLoop<P> {
         let mut purged: Option<Instant> = None;
         let mut closing = false;
         loop {
-            let work = self.outbox.wait(if closing { CLOSING_SLEEP } else { LONGEST_SLEEP });
+            let work = self.accumulator.wait(if closing { CLOSING_SLEEP } else { LONGEST_SLEEP });
             for event in work.events {
                 self.sink.event(event.into());
             }
@@ -50,7 +54,7 @@ impl<P: ProducerClient> PollLoop<P> {
             self.produce();
             let Some(deadline) = work.deadline else { continue };
             closing = true;
-            if self.outbox.is_empty() && self.shared.client.unacknowledged() == 0 {
+            if self.accumulator.is_empty() && self.shared.client.unacknowledged() == 0 {
                 break;
             }
             match purged {
@@ -63,9 +67,9 @@ impl<P: ProducerClient> PollLoop<P> {
             }
         }
         self.serve();
-        let outbox = Arc::clone(&self.outbox);
+        let accumulator = Arc::clone(&self.accumulator);
         drop(self);
-        for done in outbox.end() {
+        for done in accumulator.end() {
             // Nobody waits any more when the object was collected.
             let _ = done.send(());
         }
@@ -73,13 +77,13 @@ impl<P: ProducerClient> PollLoop<P> {
 
     /// Hands held records over, if their time has come.
     fn produce(&mut self) {
-        let Some(chunks) = self.outbox.take_due() else { return };
+        let Some(chunks) = self.accumulator.take_due() else { return };
         let chunks = chunks.iter().map(|chunk| (&*chunk.words, &*chunk.bytes));
         let (produced, result) = self.shared.handle_all(chunks, &mut self.reports);
         if let Err(error) = result {
             self.sink.event(ClientEvent::error(error.code, error.to_string(), true).into());
         }
-        self.outbox.produced(produced);
+        self.accumulator.produced(produced);
         self.tell();
     }
 
@@ -105,9 +109,9 @@ impl<P: ProducerClient> PollLoop<P> {
                 sink.event(event.into());
             }
         }
-        self.outbox.acknowledged(acknowledged);
+        self.accumulator.acknowledged(acknowledged);
         self.tell();
-        if let Some(requests) = self.network.take_event() {
+        if let Some(requests) = self.request_events.take_event() {
             self.sink.event(requests.into());
         }
     }

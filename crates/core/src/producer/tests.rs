@@ -10,7 +10,7 @@ use crate::kafka::{
     Client, Connection, DeliveryReport, Event, EventSource, Group, MemberClient, Metadata, Outcome,
     ProducerClient, ProducerRecord, ProducerTopic, Scope, TopicPartition, Wake,
 };
-use crate::network::Network;
+use crate::request_events::RequestEvents;
 
 /// Long enough for a thread to look, short enough for a test.
 const SHORT: Duration = Duration::from_millis(100);
@@ -135,16 +135,16 @@ impl Sink for Deaf {
 
 #[test]
 fn the_end_of_a_transaction_does_not_wait_for_held_records_for_ever() {
-    let network = Arc::new(Network::new(false));
+    let request_events = Arc::new(RequestEvents::new(false));
     let producer =
-        Producer::start(Brokerless::default(), network, Settings::default(), Box::new(Deaf)).unwrap();
+        Producer::start(Brokerless::default(), request_events, Settings::default(), Box::new(Deaf)).unwrap();
     // As if a thread never came back from handing records over.
-    assert!(producer.outbox.try_bypass());
+    assert!(producer.accumulator.try_bypass());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     for step in [Step::Commit, Step::Abort] {
         let ended = producer.transaction(step, Some(SHORT));
         assert_eq!(runtime.block_on(ended).unwrap_err().code, CODE_TIMED_OUT);
     }
-    producer.outbox.produced(0);
+    producer.accumulator.produced(0);
     runtime.block_on(producer.transaction(Step::Commit, Some(SHORT))).unwrap();
 }

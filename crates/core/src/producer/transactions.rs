@@ -56,8 +56,8 @@ impl<P: ProducerClient> Producer<P> {
     /// Waits until librdkafka has all records that JavaScript has handed over.
     async fn handed_over(&self, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
-        while !self.outbox.is_empty() {
-            if self.outbox.has_ended() {
+        while !self.accumulator.is_empty() {
+            if self.accumulator.has_ended() {
                 return Err(Error::closed(OPERATION));
             }
             if Instant::now() >= deadline {

@@ -13,7 +13,7 @@ use rdkafka_sys as sys;
 
 use kafka_core::error::{CODE_INVALID_ARG, CODE_TIMED_OUT, Error, Result};
 use kafka_core::kafka::{DeliveryReport, Event, EventSource, Outcome, Wake};
-use kafka_core::network::Network;
+use kafka_core::request_events::RequestEvents;
 
 use super::conf::ERROR_TEXT_SIZE;
 use super::event::RawEvent;
@@ -58,15 +58,15 @@ pub struct AdminHandle {
 }
 
 impl AdminHandle {
-    /// Makes a client for admin requests, whose requests are reported to `network`: a consumer that joins no group.
+    /// Makes a client for admin requests, whose requests are reported to `request_events`: a consumer that joins no group.
     ///
     /// A producer would do but for one thing: when the broker that is asked for a group's offsets is not its coordinator
     /// (any more, or yet), librdkafka looks for the coordinator of the client's own group, and crashes where there is none.
-    pub fn new(conf: Conf, network: Arc<Network>) -> Result<Self> {
+    pub fn new(conf: Conf, request_events: Arc<RequestEvents>) -> Result<Self> {
         conf.set_events(EVENTS);
-        // SAFETY: the handle keeps the network.
-        unsafe { conf.observe(&network)? };
-        let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, network, None)?;
+        // SAFETY: the handle keeps them.
+        unsafe { conf.observe(&request_events)? };
+        let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, request_events, None)?;
         // SAFETY: the handle is alive.
         check("create the admin client", unsafe { sys::rd_kafka_poll_set_consumer(handle.as_ptr()) })?;
         Ok(Self { events: handle.consumer_queue() })

@@ -36,7 +36,7 @@
  *
  * Why responses are held: an assignor that is a JavaScript function cannot answer on librdkafka's main thread. So
  * the leader's response, which names the members, is kept back as if it were still on its way, while JavaScript
- * divides the partitions; then librdkafka gets it, and runs an assignor that has the answer already. The main thread
+ * assigns the partitions; then librdkafka gets it, and runs an assignor that has the answer already. The main thread
  * waits for nothing meanwhile.
  *
  * No state is global: everything hangs off one nka_client_t per configuration, and so per client. It is freed

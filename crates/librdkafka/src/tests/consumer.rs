@@ -20,7 +20,7 @@ use kafka_core::consumer::membership::Membership;
 use kafka_core::consumer::slots::AutoCommit;
 use kafka_core::consumer::{Consumer, Mode, Settings, Sink};
 use kafka_core::kafka::{Header, ProducerClient, ProducerRecord, TopicPartition};
-use kafka_core::network::Network;
+use kafka_core::request_events::RequestEvents;
 use kafka_core::rpc::headers::{CORRELATION_ID, NEST_IS_DISPOSED};
 use kafka_core::rpc::requests::Requests;
 
@@ -93,16 +93,16 @@ impl JavaScript {
         let sink = Arc::new(Queue { signals, waiting: Arc::clone(&waiting) });
         let inbox = Arc::new(Inbox::default());
         let membership = Arc::new(Membership::new(inbox, Vec::new()));
-        let network = Arc::new(Network::new(false));
+        let request_events = Arc::new(RequestEvents::new(false));
         let conf =
             Conf::new([("bootstrap.servers", brokers), ("group.id", "group"), ("fetch.wait.max.ms", "10")]);
         let conf = conf.unwrap();
         let watch = Arc::<Membership>::clone(&membership);
-        let handle = ConsumerHandle::new(conf, Vec::new(), watch, Arc::clone(&network)).unwrap();
+        let handle = ConsumerHandle::new(conf, Vec::new(), watch, Arc::clone(&request_events)).unwrap();
         let settings = Settings {
             mode: Arc::new(mode),
             membership,
-            network,
+            request_events,
             commits_watched: Arc::default(),
             leader_timeout: leader_timeout(DEADLINE),
             auto_commit: AutoCommit::default(),
@@ -210,7 +210,7 @@ impl Rig {
         let mut javascript = JavaScript::new(&brokers, mode);
         javascript.assign(&runtime);
         let conf = Conf::new([("bootstrap.servers", brokers.as_str()), ("linger.ms", "0")]).unwrap();
-        let producer = ProducerHandle::new(conf, Arc::new(Network::new(false))).unwrap();
+        let producer = ProducerHandle::new(conf, Arc::new(RequestEvents::new(false))).unwrap();
         Self { javascript, producer, runtime, _cluster: cluster }
     }
 }

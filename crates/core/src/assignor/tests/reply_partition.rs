@@ -122,7 +122,7 @@ mod algorithm {
 
     /// Sets and not scans: with scans this takes minutes.
     #[test]
-    fn divides_for_ten_thousand_members_within_a_second() {
+    fn assigns_for_ten_thousand_members_within_a_second() {
         let members: Vec<Member> = (0..10_000)
             .map(|i| {
                 // Every other one claims something, some of it twice, some of it beyond the end.

@@ -9,18 +9,18 @@ use rdkafka_sys as sys;
 
 use super::{Conf, check, owned_text};
 use kafka_core::error::Result;
-use kafka_core::network::{End, Network, Sent, address, now};
+use kafka_core::request_events::{End, RequestEvents, Sent, address, now};
 
-const NAME: &std::ffi::CStr = c"nestjs-kafka-native-network";
+const NAME: &std::ffi::CStr = c"nestjs-kafka-native-request-events";
 const OK: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 
 impl Conf {
     /// Reports the requests of the handle that is made of this configuration.
     ///
     /// # Safety
-    /// The network outlives the handle.
-    pub(super) unsafe fn observe(&self, network: &Arc<Network>) -> Result<()> {
-        let opaque = Arc::as_ptr(network).cast_mut().cast::<c_void>();
+    /// `events` outlives the handle.
+    pub(super) unsafe fn observe(&self, events: &Arc<RequestEvents>) -> Result<()> {
+        let opaque = Arc::as_ptr(events).cast_mut().cast::<c_void>();
         // SAFETY: the configuration is alive, the name static; the opaque outlives the handle by the caller's promise.
         check("observe requests", unsafe {
             sys::rd_kafka_conf_interceptor_add_on_new(self.as_ptr(), NAME.as_ptr(), Some(on_new), opaque)
@@ -57,13 +57,16 @@ unsafe extern "C" fn on_sent(
     _size: usize,
     opaque: *mut c_void,
 ) -> sys::rd_kafka_resp_err_t {
-    // SAFETY: `opaque` is the network of `observe`, which outlives the handle.
-    let network = unsafe { &*opaque.cast::<Network>() };
+    // SAFETY: `opaque` is what `observe` was given, which outlives the handle.
+    let events = unsafe { &*opaque.cast::<RequestEvents>() };
+    if !events.is_watched() {
+        return OK;
+    }
     // SAFETY: a NUL-terminated name that lives during the call.
     let name = unsafe { owned_text(broker) };
     // A panic must not unwind into C.
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        network.sent(Sent {
+        events.sent(Sent {
             broker: address(&name).into(),
             api_key,
             api_version,
@@ -80,15 +83,18 @@ unsafe extern "C" fn on_received(
     broker: *const c_char,
     _broker_id: i32,
     api_key: i16,
-    api_version: i16,
-    _correlation_id: i32,
+    _api_version: i16,
+    correlation_id: i32,
     size: usize,
     round_trip: i64,
     error: sys::rd_kafka_resp_err_t,
     opaque: *mut c_void,
 ) -> sys::rd_kafka_resp_err_t {
-    // SAFETY: `opaque` is the network of `observe`, which outlives the handle.
-    let network = unsafe { &*opaque.cast::<Network>() };
+    // SAFETY: `opaque` is what `observe` was given, which outlives the handle.
+    let events = unsafe { &*opaque.cast::<RequestEvents>() };
+    if !events.is_watched() {
+        return OK;
+    }
     let end = match error {
         OK => End::Answered { size, round_trip: u64::try_from(round_trip).ok().map(Duration::from_micros) },
         sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT => End::TimedOut,
@@ -99,6 +105,6 @@ unsafe extern "C" fn on_received(
     // SAFETY: a NUL-terminated name that lives during the call.
     let name = unsafe { owned_text(broker) };
     // A panic must not unwind into C.
-    let _ = catch_unwind(AssertUnwindSafe(|| network.ended(address(&name), api_key, api_version, end)));
+    let _ = catch_unwind(AssertUnwindSafe(|| events.ended(address(&name), api_key, correlation_id, end)));
     OK
 }

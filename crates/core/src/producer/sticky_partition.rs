@@ -1,9 +1,9 @@
 //! Which partition a request without a key goes to. Pure.
 //!
-//! A produce request carries one partition, so records that are dealt to partitions one by one, as kafkajs and librdkafka
-//! do it, travel alone as soon as few of them leave at one time. Kept together they travel together, but a partition
-//! has one handler at a time: what is together is handled one after the other. So requests share a partition while
-//! their replies say that this costs nothing, because handlers do not wait.
+//! A produce request carries one partition, so records whose partitions are chosen one by one, as kafkajs and librdkafka
+//! do it, travel alone as soon as few of them leave at one time. With a sticky partitioner (KIP-480) they travel together,
+//! but a partition has one handler at a time: what is together is handled one after the other. So requests stick to a
+//! partition while their replies say that this costs nothing, because handlers do not wait.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use std::time::Duration;
 ///
 /// Measured with 64 requests in flight over 6 partitions: 16 give × 1.64, 32 × 1.9, 64 × 1.97. With more the
 /// instances of a server share a burst less evenly.
-pub const LONGEST_RUN: u32 = 32;
+pub const REQUESTS_PER_PARTITION: u32 = 32;
 /// What handlers may take of a round trip at most, however slow the acknowledgements are.
 const LONGEST_HANDLING: Duration = Duration::from_millis(5);
 
 /// Whether the settings leave it to this package where records without a key go: librdkafka's own stickiness, if given
 /// (0 ms too), and another partitioner do not.
-pub fn may_gather<'a>(setting: impl Fn(&str) -> Option<&'a str>) -> bool {
+pub fn sticks_by_default<'a>(setting: impl Fn(&str) -> Option<&'a str>) -> bool {
     setting("sticky.partitioning.linger.ms").is_none() && setting("partitioner") == Some("murmur2_random")
 }
 
@@ -30,30 +30,30 @@ fn is_prompt(round_trip: Duration, acknowledgement: Duration) -> bool {
     round_trip.saturating_sub(both) <= both.min(LONGEST_HANDLING)
 }
 
-/// The partition that a topic's requests of one flush share.
+/// The partition that a topic's requests of one flush stick to.
 #[derive(Default)]
-pub(super) struct Run {
+pub(super) struct StickyPartition {
     partition: Option<i32>,
     left: u32,
-    /// They are dealt one by one.
-    dealt: bool,
+    /// The partitioner chooses for each.
+    spreads: bool,
 }
 
-impl Run {
+impl StickyPartition {
     /// For requests that take so long, `None` when that is not known, while acknowledgements take so long.
     pub(super) fn new(round_trip: Option<Duration>, acknowledgement: Duration) -> Self {
-        let dealt = !round_trip.is_some_and(|time| is_prompt(time, acknowledgement));
-        Self { dealt, ..Self::default() }
+        let spreads = !round_trip.is_some_and(|time| is_prompt(time, acknowledgement));
+        Self { spreads, ..Self::default() }
     }
 
-    /// The next request's partition, chosen by `choose` where a run begins; `None` lets the partitioner choose.
+    /// The next request's partition, chosen by `choose` when the last one has had its share; `None` lets the partitioner choose.
     pub(super) fn next(&mut self, choose: impl FnOnce() -> Option<i32>) -> Option<i32> {
-        if self.dealt {
+        if self.spreads {
             return None;
         }
         if self.left == 0 {
             self.partition = choose();
-            self.left = LONGEST_RUN;
+            self.left = REQUESTS_PER_PARTITION;
         }
         self.left -= 1;
         self.partition
@@ -80,37 +80,37 @@ mod tests {
     }
 
     #[test]
-    fn a_run_chooses_once_until_it_is_full() {
-        let mut run = Run::new(Some(ms(1)), ms(1));
+    fn a_partition_is_chosen_for_many_requests() {
+        let mut sticky = StickyPartition::new(Some(ms(1)), ms(1));
         let mut chosen = Vec::new();
-        for n in 0..=LONGEST_RUN * 2 {
-            let partition = run.next(|| {
+        for n in 0..=REQUESTS_PER_PARTITION * 2 {
+            let partition = sticky.next(|| {
                 chosen.push(n);
                 Some(n as i32)
             });
             assert_eq!(partition, chosen.last().map(|&first| first as i32));
         }
-        assert_eq!(chosen, [0, LONGEST_RUN, LONGEST_RUN * 2]);
+        assert_eq!(chosen, [0, REQUESTS_PER_PARTITION, REQUESTS_PER_PARTITION * 2]);
     }
 
     #[test]
     fn the_partitioner_chooses_where_handlers_wait_or_may_wait_or_no_partition_is_known() {
         for round_trip in [None, Some(ms(50))] {
-            let mut run = Run::new(round_trip, ms(1));
-            assert_eq!(run.next(|| panic!("nothing to choose")), None);
+            let mut sticky = StickyPartition::new(round_trip, ms(1));
+            assert_eq!(sticky.next(|| panic!("nothing to choose")), None);
         }
-        assert_eq!(Run::new(Some(ms(1)), ms(1)).next(|| None), None);
+        assert_eq!(StickyPartition::new(Some(ms(1)), ms(1)).next(|| None), None);
     }
 
     #[test]
     fn given_settings_decide_instead() {
         let with = |sticky: Option<&'static str>, partitioner: &'static str| {
-            may_gather(move |name| if name == "partitioner" { Some(partitioner) } else { sticky })
+            sticks_by_default(move |name| if name == "partitioner" { Some(partitioner) } else { sticky })
         };
         assert!(with(None, "murmur2_random"));
         assert!(!with(Some("0"), "murmur2_random"));
         assert!(!with(Some("5"), "murmur2_random"));
         assert!(!with(None, "murmur2"), "it hashes the absence of a key");
-        assert!(!may_gather(|_| None));
+        assert!(!sticks_by_default(|_| None));
     }
 }

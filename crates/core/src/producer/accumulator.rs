@@ -86,7 +86,7 @@ struct State {
 
 /// The mailbox of one producer's poll thread.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(super) struct Accumulator {
     state: Mutex<State>,
     condition: Condvar,
 }
@@ -99,7 +99,7 @@ pub(super) struct Work {
     pub(super) events: Vec<DeliveryEvent>,
 }
 
-impl Outbox {
+impl Accumulator {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,7 +110,7 @@ impl Outbox {
         }
     }
 
-    /// Whether the caller may hand its records to librdkafka itself; if so, [`Outbox::produced`] must follow.
+    /// Whether the caller may hand its records to librdkafka itself; if so, [`Accumulator::produced`] must follow.
     pub(super) fn try_bypass(&self) -> bool {
         let mut state = self.lock();
         let idle = state.unacknowledged == 0 && state.chunks.is_empty() && !state.producing;
@@ -165,7 +165,7 @@ impl Outbox {
         state.latency.acknowledged(count);
     }
 
-    /// The queued flushes, if they need not wait any longer; [`Outbox::produced`] must follow then.
+    /// The queued flushes, if they need not wait any longer; [`Accumulator::produced`] must follow then.
     pub(super) fn take_due(&self) -> Option<VecDeque<Chunk>> {
         let mut state = self.lock();
         if state.chunks.is_empty() || state.producing {
@@ -235,7 +235,7 @@ impl Outbox {
     }
 }
 
-impl Wake for Outbox {
+impl Wake for Accumulator {
     fn wake(&self) {
         let mut state = self.lock();
         self.notify(&mut state);
@@ -252,31 +252,31 @@ mod tests {
 
     #[test]
     fn the_first_records_bypass_and_later_ones_wait_for_them() {
-        let outbox = Outbox::default();
-        assert!(outbox.try_bypass());
-        assert!(!outbox.try_bypass(), "another thread must not overtake the one that produces");
-        outbox.produced(2);
-        assert!(!outbox.try_bypass(), "records are unacknowledged");
-        outbox.push(chunk());
-        assert!(outbox.take_due().is_none(), "held back");
-        outbox.acknowledged(1);
-        assert!(outbox.take_due().is_none(), "one is still unacknowledged");
-        outbox.acknowledged(1);
-        assert_eq!(outbox.take_due().map(|c| c.len()), Some(1));
-        outbox.produced(1);
-        outbox.acknowledged(1);
-        assert!(outbox.try_bypass());
+        let accumulator = Accumulator::default();
+        assert!(accumulator.try_bypass());
+        assert!(!accumulator.try_bypass(), "another thread must not overtake the one that produces");
+        accumulator.produced(2);
+        assert!(!accumulator.try_bypass(), "records are unacknowledged");
+        accumulator.push(chunk());
+        assert!(accumulator.take_due().is_none(), "held back");
+        accumulator.acknowledged(1);
+        assert!(accumulator.take_due().is_none(), "one is still unacknowledged");
+        accumulator.acknowledged(1);
+        assert_eq!(accumulator.take_due().map(|c| c.len()), Some(1));
+        accumulator.produced(1);
+        accumulator.acknowledged(1);
+        assert!(accumulator.try_bypass());
     }
 
     #[test]
     fn held_records_are_due_after_the_linger() {
-        let outbox = Outbox::default();
-        assert!(outbox.try_bypass());
-        outbox.produced(1);
-        outbox.push(chunk());
+        let accumulator = Accumulator::default();
+        assert!(accumulator.try_bypass());
+        accumulator.produced(1);
+        accumulator.push(chunk());
         let started = Instant::now();
-        while outbox.take_due().is_none() {
-            outbox.wait(Duration::from_secs(5));
+        while accumulator.take_due().is_none() {
+            accumulator.wait(Duration::from_secs(5));
         }
         assert!(
             started.elapsed() < Duration::from_secs(5),
@@ -300,19 +300,19 @@ mod tests {
 
     #[test]
     fn a_close_lets_nothing_wait() {
-        let outbox = Outbox::default();
-        assert!(outbox.try_bypass());
-        outbox.produced(1);
-        outbox.push(chunk());
+        let accumulator = Accumulator::default();
+        assert!(accumulator.try_bypass());
+        accumulator.produced(1);
+        accumulator.push(chunk());
         let (done, closed) = oneshot::channel();
-        outbox.close(Duration::from_secs(1), done);
-        assert!(outbox.take_due().is_some());
-        outbox.produced(0);
-        assert!(outbox.is_empty());
-        drop(outbox.end());
+        accumulator.close(Duration::from_secs(1), done);
+        assert!(accumulator.take_due().is_some());
+        accumulator.produced(0);
+        assert!(accumulator.is_empty());
+        drop(accumulator.end());
         assert!(closed.blocking_recv().is_err());
         let (late, closed) = oneshot::channel();
-        outbox.close(Duration::from_secs(1), late);
+        accumulator.close(Duration::from_secs(1), late);
         assert!(closed.blocking_recv().is_err(), "after the end nobody waits");
     }
 }

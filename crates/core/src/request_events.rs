@@ -1,10 +1,8 @@
-//! The requests that a client has sent and what became of them, for kafkajs's network events.
-//!
-//! librdkafka does not say which request a response belongs to. A broker answers the requests of a connection in
-//! their order, so a response belongs to the oldest one of its kind. That holds only if all requests are known, so
-//! they are kept from the first one on; what became of them is, while somebody wants to know.
+//! The requests that a client has sent and what became of them, for kafkajs's events `REQUEST` and `REQUEST_TIMEOUT`.
+//! Nothing is kept, and no lock taken, while nobody listens.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -57,30 +55,35 @@ pub struct Finished {
 }
 
 /// Requests of one client. Told by librdkafka's threads, read by the client's own.
-pub struct Network {
+pub struct RequestEvents {
+    watched: AtomicBool,
     requests: Mutex<Requests>,
     waker: OnceLock<Arc<dyn Wake>>,
 }
 
+#[derive(Default)]
 struct Requests {
-    watched: bool,
     open: VecDeque<Sent>,
     finished: VecDeque<Finished>,
 }
 
-impl Network {
+impl RequestEvents {
     /// `watched`: somebody wants to know of requests.
     #[must_use]
     pub fn new(watched: bool) -> Self {
-        let requests = Requests { watched, open: VecDeque::new(), finished: VecDeque::new() };
-        Self { requests: Mutex::new(requests), waker: OnceLock::new() }
+        Self { watched: AtomicBool::new(watched), requests: Mutex::default(), waker: OnceLock::new() }
     }
 
-    /// Somebody wants to know of requests from now on, or nobody does any more.
+    /// Somebody wants to know of the requests that are sent from now on, or nobody does any more.
     pub fn watch(&self, watched: bool) {
-        let mut requests = self.requests();
-        requests.watched = watched;
-        requests.finished.clear();
+        self.watched.store(watched, Ordering::Relaxed);
+        *self.requests() = Requests::default();
+    }
+
+    /// Whether somebody wants to know.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
     }
 
     fn requests(&self) -> MutexGuard<'_, Requests> {
@@ -98,11 +101,11 @@ impl Network {
         push(&mut self.requests().open, request);
     }
 
-    /// The oldest request of this kind to this broker has ended.
-    pub fn ended(&self, broker: &str, api_key: i16, api_version: i16, end: End) {
+    /// The request of this number to this broker has ended.
+    pub fn ended(&self, broker: &str, api_key: i16, correlation_id: i32, end: End) {
         let mut requests = self.requests();
         let was_idle = requests.finished.is_empty();
-        requests.end(broker, api_key, api_version, end);
+        requests.end(broker, api_key, correlation_id, end);
         let is_ready = was_idle && !requests.finished.is_empty();
         drop(requests);
         if is_ready && let Some(waker) = self.waker.get() {
@@ -123,16 +126,14 @@ impl Network {
 }
 
 impl Requests {
-    fn end(&mut self, broker: &str, api_key: i16, api_version: i16, end: End) {
+    fn end(&mut self, broker: &str, api_key: i16, correlation_id: i32, end: End) {
+        // Each connection counts for itself, and a broker may have two: one of them as a coordinator.
         let is_it = |sent: &Sent| {
-            sent.api_key == api_key && sent.api_version == api_version && *sent.broker == *broker
+            sent.correlation_id == correlation_id && sent.api_key == api_key && *sent.broker == *broker
         };
         let Some(request) = self.open.iter().position(is_it).and_then(|at| self.open.remove(at)) else {
             return;
         };
-        if !self.watched {
-            return;
-        }
         let (size, round_trip) = match end {
             End::Answered { size, round_trip } => (Some(size), round_trip),
             End::TimedOut => (None, None),
@@ -195,78 +196,75 @@ mod tests {
 
     const ANSWER: End = End::Answered { size: 40, round_trip: Some(Duration::from_micros(2900)) };
 
-    fn ids(network: &Network) -> Vec<(i32, Option<usize>)> {
-        network.take().into_iter().map(|f| (f.request.correlation_id, f.size)).collect()
+    fn ids(events: &RequestEvents) -> Vec<(i32, Option<usize>)> {
+        events.take().into_iter().map(|f| (f.request.correlation_id, f.size)).collect()
     }
 
     #[test]
-    fn a_response_belongs_to_the_oldest_request_of_its_kind() {
-        let network = Network::new(true);
+    fn a_response_belongs_to_the_request_with_its_number() {
+        let events = RequestEvents::new(true);
         for (broker, id) in [("a:1", 1), ("b:1", 2), ("a:1", 3)] {
-            network.sent(produce(broker, id));
+            events.sent(produce(broker, id));
         }
-        network.sent(Sent { api_key: 3, ..produce("a:1", 4) });
-        network.ended("a:1", 3, 7, ANSWER);
-        network.ended("a:1", 0, 7, ANSWER);
-        network.ended("a:1", 0, 7, End::TimedOut);
-        assert_eq!(ids(&network), [(4, Some(40)), (1, Some(40)), (3, None)]);
-        network.ended("c:1", 0, 7, ANSWER);
-        assert_eq!(ids(&network), [], "an answer to nothing that is known");
+        events.sent(Sent { api_key: 3, ..produce("a:1", 1) });
+        events.ended("a:1", 3, 1, ANSWER);
+        events.ended("a:1", 0, 3, ANSWER);
+        events.ended("a:1", 0, 1, End::TimedOut);
+        assert_eq!(ids(&events), [(1, Some(40)), (3, Some(40)), (1, None)]);
+        events.ended("a:1", 0, 2, ANSWER);
+        assert_eq!(ids(&events), [], "an answer to nothing that is known");
     }
 
     #[test]
     fn the_measured_round_trip_is_the_duration() {
-        let network = Network::new(true);
-        network.sent(produce("a:1", 1));
-        network.ended("a:1", 0, 7, ANSWER);
-        assert_eq!(network.take().first().map(|f| f.duration), Some(2));
+        let events = RequestEvents::new(true);
+        events.sent(produce("a:1", 1));
+        events.ended("a:1", 0, 1, ANSWER);
+        assert_eq!(events.take().first().map(|f| f.duration), Some(2));
     }
 
     #[test]
     fn a_lost_request_is_forgotten() {
-        let network = Network::new(true);
-        network.sent(produce("a:1", 1));
-        network.ended("a:1", 0, 7, End::Lost);
-        network.sent(produce("a:1", 2));
-        network.ended("a:1", 0, 7, ANSWER);
-        assert_eq!(ids(&network), [(2, Some(40))]);
+        let events = RequestEvents::new(true);
+        events.sent(produce("a:1", 1));
+        events.ended("a:1", 0, 1, End::Lost);
+        events.sent(produce("a:1", 2));
+        events.ended("a:1", 0, 2, ANSWER);
+        assert_eq!(ids(&events), [(2, Some(40))]);
     }
 
     #[test]
     fn the_thread_is_woken_once_until_it_takes() {
-        let (network, count) = (Network::new(true), Arc::new(Count::default()));
-        network.on_ready(Arc::<Count>::clone(&count));
+        let (events, count) = (RequestEvents::new(true), Arc::new(Count::default()));
+        events.on_ready(Arc::<Count>::clone(&count));
         for id in 0..3 {
-            network.sent(produce("a:1", id));
-            network.ended("a:1", 0, 7, ANSWER);
+            events.sent(produce("a:1", id));
+            events.ended("a:1", 0, id, ANSWER);
         }
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert_eq!(network.take().len(), 3);
+        assert_eq!(events.take().len(), 3);
     }
 
     #[test]
-    fn a_request_sent_before_anybody_watches_takes_its_own_response() {
-        let network = Network::new(false);
-        network.sent(produce("a:1", 1));
-        network.watch(true);
-        network.sent(produce("a:1", 2));
-        network.ended("a:1", 0, 7, ANSWER);
-        network.ended("a:1", 0, 7, ANSWER);
-        assert_eq!(ids(&network), [(1, Some(40)), (2, Some(40))]);
-        network.watch(false);
-        network.sent(produce("a:1", 3));
-        network.ended("a:1", 0, 7, ANSWER);
-        assert_eq!(ids(&network), [], "nobody watches");
+    fn a_request_sent_before_anybody_watches_is_not_told_of() {
+        let events = RequestEvents::new(false);
+        assert!(!events.is_watched());
+        events.watch(true);
+        events.ended("a:1", 0, 1, ANSWER);
+        events.sent(produce("a:1", 2));
+        events.watch(false);
+        events.ended("a:1", 0, 2, ANSWER);
+        assert_eq!(ids(&events), []);
     }
 
     #[test]
     fn what_nobody_takes_has_a_limit() {
-        let network = Network::new(true);
+        let events = RequestEvents::new(true);
         for id in 0..LIMIT as i32 + 5 {
-            network.sent(produce("a:1", id));
-            network.ended("a:1", 0, 7, ANSWER);
+            events.sent(produce("a:1", id));
+            events.ended("a:1", 0, id, ANSWER);
         }
-        let taken = ids(&network);
+        let taken = ids(&events);
         assert_eq!((taken.len(), taken.first()), (LIMIT, Some(&(5, Some(40)))));
     }
 
