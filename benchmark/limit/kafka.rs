@@ -158,7 +158,8 @@ impl Receiver {
             ("fetch.queue.backoff.ms", "20"),
             ("socket.nagle.disable", "true"),
         ])?;
-        let handle = ConsumerHandle::new(conf, Vec::new(), Arc::new(NoGroup), Arc::new(RequestEvents::new(false)))?;
+        let handle =
+            ConsumerHandle::new(conf, Vec::new(), Arc::new(NoGroup), Arc::new(RequestEvents::new(false)))?;
         let partitions = number(argument, "partitions")? as i32;
         let queues = (0..partitions)
             .map(|partition| {

@@ -9,8 +9,8 @@ use std::{fs, iter};
 use ts_rs::{Config, TS};
 
 use super::events::{
-    AssignedPartition, ClientEvent, CommittedOffset, ConsumerEvent, DeliveryEvent, SubscribedMember,
-    FinishedRequest, GroupEvent, JoinedGroup, LostRecord, ProducerEvent, StartOver, UnfinishedPartition,
+    AssignedPartition, ClientEvent, CommittedOffset, ConsumerEvent, DeliveryEvent, FinishedRequest,
+    GroupEvent, JoinedGroup, LostRecord, ProducerEvent, StartOver, SubscribedMember, UnfinishedPartition,
 };
 use super::{Field, Layout, Shared};
 use crate::codec::{incoming, marks, outgoing, payload};

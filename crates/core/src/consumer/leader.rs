@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::context::Context;
 use super::membership::Membership;
 use crate::assignor::{GivenPartitions, Join};
-use crate::boundary::events::{SubscribedMember, GroupEvent};
+use crate::boundary::events::{GroupEvent, SubscribedMember};
 use crate::kafka::ConsumerClient;
 
 /// The group waits for JavaScript to assign its partitions.
@@ -40,8 +40,11 @@ impl Leader {
         self.asked = self.asked.wrapping_add(1);
         let number = self.asked;
         let members = members.into_iter().map(|m| SubscribedMember { member_id: m.id, metadata: m.metadata });
-        let event =
-            GroupEvent::AssignGroup { request: number, protocol: protocol.clone(), members: members.collect() };
+        let event = GroupEvent::AssignGroup {
+            request: number,
+            protocol: protocol.clone(),
+            members: members.collect(),
+        };
         context.tell(event);
         self.pending = Some(Pending { number, protocol, deadline: Instant::now() + self.timeout });
     }
