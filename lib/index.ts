@@ -13,6 +13,8 @@ export type {
   ErrorClass,
   KafkaHandlerOptions,
   NestKafkaOptions,
+  RetryTopicsOptions,
+  RetryTopicSource,
 } from './nest/options/index.js';
 export type { SendOptions } from './options/index.js';
 export { KafkaContext } from './nest/context/kafka-context.js';

@@ -53,6 +53,11 @@ const CHECKS = [
     fix: 'node scripts/third-party-notices.mjs',
   },
   {
+    name: 'pictures of flows',
+    run: () => run(process.execPath, ['scripts/flow-pictures.mjs', '--check']),
+    fix: 'node scripts/flow-pictures.mjs',
+  },
+  {
     name: 'docs/options.md',
     run: () => run(process.execPath, ['scripts/options-docs.mjs', '--check']),
     fix: 'node scripts/options-docs.mjs',

@@ -58,7 +58,7 @@ await main(import.meta.url, async (args) => {
 /** The whole page, formatted. */
 async function page(options) {
   const { nestTable, clientTable, sslTable, consumerTable, producerTable, sendTable, runTable } = options;
-  const { subscribeTable, retryTable, deadLetterTable, handlerTable } = options;
+  const { subscribeTable, retryTable, deadLetterTable, retryTopicsTable, handlerTable } = options;
   const { consumerFixed, producerFixed, OWNED_PROPERTIES } = options;
   const parts = [
     INTRO,
@@ -92,6 +92,12 @@ async function page(options) {
         '`deadLetter`',
         deadLetterTable,
         'Of the server. [Dead letters](dead-letter.md) tells when it acts.',
+      ),
+    retryTopicsTable &&
+      section(
+        '`deadLetter.retryTopics`',
+        retryTopicsTable,
+        'Of the server. [Retries](retries.md) tells where messages go.',
       ),
     section(
       '`kafka`, of one handler',

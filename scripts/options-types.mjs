@@ -32,7 +32,10 @@ const TYPES = {
   },
   'lib/kafkajs/types/message.ts': { ProducerRecord: 'sendTable', ProducerBatch: 'sendTable' },
   'lib/options/producer.ts': { SendOptions: 'sendTable' },
-  'lib/nest/options/dead-letter.ts': { DeadLetterOptions: 'deadLetterTable' },
+  'lib/nest/options/dead-letter.ts': {
+    DeadLetterOptions: 'deadLetterTable',
+    RetryTopicsOptions: 'retryTopicsTable',
+  },
   'lib/nest/options/handler.ts': { KafkaHandlerOptions: 'handlerTable' },
   'lib/nest/options/nest-options.ts': {
     NestKafkaOptions: 'nestTable',

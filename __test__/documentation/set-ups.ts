@@ -116,6 +116,7 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
     after: "await send('hero.kill.dragon', 'Fafnir'); await printed; await consumer.disconnect();",
   },
   'docs/options.md ts 0': { imports: NEST },
+  'docs/retries.md ts 0': { imports: NEST },
   'docs/producer.md ts 0': {
     after: `
       assert.deepEqual(Object.keys(written[0]!).sort(), ['baseOffset', 'errorCode', 'logAppendTime', 'logStartOffset', 'partition', 'topicName']);

@@ -10,6 +10,15 @@ export const REPLIED: unique symbol = Symbol('replied');
 /** What has come of a record; without a value, nothing was replied. */
 export type Outcome = void | typeof INCOMPLETE | typeof REPLIED;
 
+/** What a handler throws whose record is not due yet: it comes again after so many milliseconds, and none of its deliveries has failed. */
+export class NotDue {
+  readonly wait: number;
+
+  constructor(wait: number) {
+    this.wait = wait;
+  }
+}
+
 /** Handles one record. The partition waits for a promise; a rejection (or a throw) brings the record again. */
 export type RecordHandler = (
   task: PartitionTask,

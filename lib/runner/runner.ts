@@ -11,6 +11,7 @@ import {
   Handling,
   REPLIED,
   INCOMPLETE,
+  NotDue,
   type BatchHandler,
   type Outcome,
   type RecordHandler,
@@ -45,6 +46,9 @@ export interface RunnerOptions {
   /** Something has failed that is no handler: the runner cannot go on with a partition. */
   readonly onEscape: (error: Error) => void;
 }
+
+/** A record that is not due is looked at again after so many milliseconds: clocks are set, and timers of long waits come early. */
+const LONGEST_REST = 5000;
 
 /** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their acknowledgements go out. */
 const LONGEST_SLICE = 10;
@@ -359,6 +363,11 @@ export class Runner {
     context: MessageContext,
   ): Promise<Outcome | false> {
     const { failurePolicy, acks, memory, onFailure, onRetriesExceeded } = this.#options;
+    if (error instanceof NotDue) {
+      acks.ack(task.assignment, batch.sequence(index), COMMIT);
+      if (!task.halted) task.rest(Math.min(error.wait, LONGEST_REST), () => this.#start(task));
+      return false;
+    }
     const offset = batch.offset(index);
     onFailure(error, task, offset);
     // What was handled before is committed now: the failing record may take long.

@@ -182,7 +182,9 @@ export class Consumer implements ConsumerShape {
       const native = await this.#connection.required(
         "A RegExp can be subscribed to after connect(): it is matched with the cluster's topics",
       );
-      return valueOf(await native.listTopics(this.#parts.settings.requestTimeoutMs)).map(({ name }) => name);
+      const topics = valueOf(await native.listTopics(this.#parts.settings.requestTimeoutMs));
+      const names = topics.map(({ name }) => name);
+      return this.#internals.matched?.(names) ?? names;
     });
   }
 
@@ -233,6 +235,11 @@ export class Consumer implements ConsumerShape {
   /** The brokers' id of their cluster, once one has told it. @internal */
   clusterId(): string | undefined {
     return (this.#clusterId ??= this.#state.session?.native.clusterId() ?? undefined);
+  }
+
+  /** The topics that were subscribed to; expressions are resolved. @internal */
+  topics(): string[] {
+    return this.#parts.subscriptions.names();
   }
 
   /** Whether a topic was subscribed to. @internal */

@@ -15,6 +15,8 @@ export interface ConsumerInternals {
   handlerTimeouts?: HandlerTimeouts | undefined;
   /** What a handler has thrown, where what came out of it is something else. */
   originalError?: (outcome: unknown) => unknown;
+  /** Which of the cluster's topics expressions are matched with. */
+  matched?: (topics: string[]) => string[];
   /** Takes the replies to pending requests instead of records. */
   onReplies?: (batch: IncomingBatch) => void;
   /** Whether the replies' partitions are chosen here instead of by a group. */

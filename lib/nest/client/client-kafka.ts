@@ -7,6 +7,7 @@ import { GuardedObservable } from '../guarded-observable.js';
 import { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { Kafka } from '../../kafkajs/kafka.js';
 import { KafkaPendingRequestsError } from '../../kafkajs/errors/index.js';
+import { forget, noteClient } from '../late-replies.js';
 import { Lifecycle, unlessAborted } from '../../lifecycle.js';
 import { nestLogCreator } from '../log/log-creator.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
@@ -161,6 +162,7 @@ export class ClientKafka extends ClientProxy {
   async close(): Promise<void> {
     this.handleClose();
     this.#forget();
+    forget(this);
     await this.#lifecycle.stop('close', () => this.#disconnect());
   }
 
@@ -221,6 +223,8 @@ export class ClientKafka extends ClientProxy {
   async #initialize(attempt: Parts): Promise<void> {
     const client = this.createClient();
     this.client = client;
+    const { replyTimeout } = this.options;
+    if (replyTimeout) noteClient(this, Number(replyTimeout), this.#log);
     this.#serializesItself = this.serializer.constructor === KafkaRequestSerializer;
     this.#deserializesItself = this.deserializer.constructor === KafkaResponseDeserializer;
     const producer = client.producer(this.options.producer, {

@@ -19,7 +19,8 @@ type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
 export interface KafkaContext extends NestKafkaContext {
   /**
    * Which delivery of the message this is: 1 for the first, 2 for the one after the first failure. Deliveries are counted in memory;
-   * after a restart, or when another member of the group has taken the partition, the count begins again at 1.
+   * after a restart, or when another member of the group has taken the partition, the count begins again at 1. In a retry topic
+   * (`deadLetter.retryTopics`) the message says how many came before.
    */
   getDeliveryAttempt(): number;
 }
@@ -49,6 +50,7 @@ export class PackedKafkaContext extends NestKafkaContext implements KafkaContext
     consumer: Consumer,
     producer: Producer,
     keepBinary: boolean,
+    attempt = task.failures + 1,
   ) {
     // Nest's own arguments, in its order; the message and the heartbeat are filled in on demand.
     const args: unknown[] = [undefined, task.partition, task.topic, consumer, undefined, producer];
@@ -56,7 +58,7 @@ export class PackedKafkaContext extends NestKafkaContext implements KafkaContext
     this.#batch = batch;
     this.#index = index;
     this.#task = task;
-    this.#attempt = task.failures + 1;
+    this.#attempt = attempt;
     this.#keepBinary = keepBinary;
   }
 

@@ -1,14 +1,39 @@
 import { isLegalTopic } from '../../kafkajs/topic-name.js';
 import type { RetryOptions } from '../../kafkajs/types/index.js';
 import type { IncomingMessage } from '../context/incoming-message.js';
-import { integer } from '../../options/checks.js';
+import { callback, integer, invalidValue, milliseconds } from '../../options/checks.js';
+import { isGiven } from '../../options/given.js';
 import { type Check } from '../../options/table.js';
 import { retryTable } from '../../options/retry.js';
 import { layer, refused, type OptionTable } from '../../options/table.js';
-import { nested } from '../../options/read.js';
+import { nested, readOptions } from '../../options/read.js';
+
+/** The longest wait of a retry topic: a week, as long as a topic keeps its messages by default. */
+const LONGEST_DELAY = 7 * 24 * 3600 * 1000;
 
 /** An error's class, for {@link DeadLetterOptions.notRetried}. */
 export type ErrorClass = abstract new (...args: any[]) => unknown;
+
+/** What the name of a retry topic is made of. */
+export interface RetryTopicSource {
+  /** The topic that the messages are of. */
+  topic: string;
+  /** The server's group, with its postfix. */
+  groupId: string;
+  /** Milliseconds, one of the `delays`. */
+  delay: number;
+}
+
+/** Retries that do not hold the partition up. */
+export interface RetryTopicsOptions {
+  /**
+   * The waits, one for each further delivery: a message that has failed its `maxAttempts` goes to a topic of the first, if
+   * it fails again to one of the second, and so on, and then to the dead letters. Equal waits share a topic.
+   */
+  delays: readonly number[];
+  /** Names the topic of a wait. Default: `<topic>.retry.<groupId>.<delay>`. */
+  topic?: (source: RetryTopicSource) => string;
+}
 
 /** What happens to a message whose handler keeps failing. */
 export interface DeadLetterOptions {
@@ -19,6 +44,12 @@ export interface DeadLetterOptions {
   topic?: string | ((message: IncomingMessage, error: any) => string);
   /** Deliveries in all, the first included, before a message goes there. A number, 1 or more. Default: `3`. */
   maxAttempts?: number;
+  /**
+   * Topics in which a message waits for further deliveries, before it goes to the dead letters, while its partition goes on.
+   * With them `maxAttempts` counts the deliveries before the first of these topics, and is 1 where it is not given. Default:
+   * off.
+   */
+  retryTopics?: RetryTopicsOptions;
   /** The waits between deliveries. Default: `consumer.retry`. */
   backoff?: Pick<RetryOptions, 'initialRetryTime' | 'maxRetryTime' | 'factor' | 'multiplier'>;
   /**
@@ -65,6 +96,46 @@ const backoffTable: OptionTable = {
   }),
 };
 
+const delays: Check = {
+  text: 'an array of numbers of milliseconds, each 1 or more',
+  parse: (value) => {
+    if (!Array.isArray(value) || value.length === 0) return undefined;
+    const check = milliseconds(1, LONGEST_DELAY);
+    const parsed = value.map((item) => check.parse(item, ''));
+    return parsed.includes(undefined) ? undefined : parsed;
+  },
+};
+
+/** `deadLetter.retryTopics`. */
+export const retryTopicsTable: OptionTable = {
+  path: 'retryTopics',
+  rows: [
+    {
+      name: 'delays',
+      check: delays,
+      handling: layer,
+      doc: 'The waits, one for each further delivery: a message that has failed its `maxAttempts` goes to a topic of the first, if it fails again to one of the second, and so on, and then to the dead letters. Equal waits share a topic.',
+    },
+    {
+      name: 'topic',
+      check: callback,
+      defaultText: '`<topic>.retry.<groupId>.<delay>`',
+      handling: layer,
+      doc: 'Names the topic of a wait.',
+    },
+  ],
+};
+
+/** Without waits there are no such topics. */
+const retryTopics: Check = {
+  ...nested(retryTopicsTable),
+  parse: (value, path) => {
+    const given = readOptions(retryTopicsTable, value, path);
+    if (isGiven(given['delays'])) return given;
+    throw invalidValue(`${path}.delays`, delays.text, undefined);
+  },
+};
+
 /** `deadLetter` of the server. */
 export const deadLetterTable: OptionTable = {
   path: 'deadLetter',
@@ -82,6 +153,13 @@ export const deadLetterTable: OptionTable = {
       default: 3,
       handling: layer,
       doc: 'Deliveries in all, the first included, before a message goes there.',
+    },
+    {
+      name: 'retryTopics',
+      check: retryTopics,
+      defaultText: 'off',
+      handling: layer,
+      doc: 'Topics in which a message waits for further deliveries, before it goes to the dead letters, while its partition goes on. With them `maxAttempts` counts the deliveries before the first of these topics, and is 1 where it is not given.',
     },
     {
       name: 'backoff',

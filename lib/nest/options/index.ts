@@ -3,7 +3,14 @@
  *
  * @packageDocumentation
  */
-export { deadLetterTable, type DeadLetterOptions, type ErrorClass } from './dead-letter.js';
+export {
+  deadLetterTable,
+  retryTopicsTable,
+  type DeadLetterOptions,
+  type ErrorClass,
+  type RetryTopicsOptions,
+  type RetryTopicSource,
+} from './dead-letter.js';
 export { handlerTable, kafkaHandler, readHandler, type KafkaHandlerOptions } from './handler.js';
 export {
   knownNestOptions,

@@ -1,4 +1,4 @@
-import { LOG_APPEND_TIME, REQUEST } from '../../boundary/incoming.js';
+import { REQUEST } from '../../boundary/incoming.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import { messageOf } from '../../values/describe.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
@@ -12,10 +12,17 @@ import {
   defaultDeadLetterTopic,
   describeError,
   errorReply,
+  errorTexts,
   isFinal,
+  isHopeless,
+  isTooLarge,
   withoutTexts,
-  type Origin,
+  type Failure,
 } from './dead-letter.js';
+import { originOf, type Origin } from './origin.js';
+import type { Retries } from './retries.js';
+import { withLastError } from './retry-headers.js';
+import type { RetryStep } from './retry-schedule.js';
 import { incomingMessage, type IncomingMessage } from '../context/incoming-message.js';
 import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
@@ -41,6 +48,10 @@ export interface DeadLetterPorts {
   ) => Promise<Outcome> | Outcome;
   /** Told of what is now in its dead-letter topic. */
   readonly moved: (task: PartitionTask, batch: IncomingBatch, index: number, letter: DeadLetter) => void;
+  /** A record ends whose partition has gone on before. */
+  readonly complete: (assignment: number, sequence: number) => void;
+  /** Retry topics that come before the dead letters. */
+  readonly retries?: Retries | undefined;
   readonly logger: GuardedLogger;
 }
 
@@ -66,13 +77,20 @@ export class DeadLetterWriter {
     batch: IncomingBatch,
     index: number,
   ): Promise<Outcome | false> {
-    const { topic, partition, failures } = task;
-    const { logger } = this.#ports;
+    const { topic, partition } = task;
+    const { logger, send, complete, retries } = this.#ports;
     const where = `Message ${batch.offset(index)} of ${topic} [${partition}]`;
-    const failure = { error: originalError(outcome), outcome, attempt: failures + 1 };
+    const attempt = retries?.delivery(task, batch, index) ?? task.failures + 1;
+    const failure = { error: originalError(outcome), outcome, attempt };
     let target = '';
     try {
       if (!isFinal(this.#options, failure)) return false;
+      const step = retries && this.#retryStep(retries, failure, task, batch, index);
+      if (retries && step) {
+        const origin = retries.origin(task, batch, index);
+        const { error } = failure;
+        return await retries.move({ task, batch, index, error, origin, send, complete }, step);
+      }
       target = await this.#target(where, task, batch, index, failure.error);
       await this.#write(target, task, batch, index, failure.error);
     } catch (error) {
@@ -95,23 +113,43 @@ export class DeadLetterWriter {
     }
   }
 
+  /** The next retry topic, if the message may be delivered again. */
+  #retryStep(
+    retries: Retries,
+    failure: Failure,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): RetryStep | undefined {
+    try {
+      if (isHopeless(this.#options, failure)) return undefined;
+    } catch (error) {
+      this.#ports.logger.error(
+        `deadLetter.notRetried failed with ${messageOf(error)}: the message is retried`,
+      );
+    }
+    return retries.next(task, batch, index);
+  }
+
   /**
    * The topic that the option names. A function that fails must not hold the partition up for ever, nor may a message that cannot be
    * decoded for it: then it is the default one.
    */
   async #target(
     where: string,
-    { topic, partition }: PartitionTask,
+    task: PartitionTask,
     batch: IncomingBatch,
     index: number,
     error: unknown,
   ): Promise<string> {
+    const { topic, partition } = task;
+    const source = this.#origin(task, batch, index).topic;
     try {
       const message = (): IncomingMessage =>
         incomingMessage(batch, index, topic, partition, this.#keepBinary);
-      return await deadLetterTopic(this.#options.topic, message, topic, error);
+      return await deadLetterTopic(this.#options.topic, message, source, error);
     } catch (cause) {
-      const target = defaultDeadLetterTopic(topic);
+      const target = defaultDeadLetterTopic(source);
       this.#ports.logger.error(
         `${where} goes to ${target}: deadLetter.topic failed with ${messageOf(cause)}`,
       );
@@ -119,21 +157,24 @@ export class DeadLetterWriter {
     }
   }
 
+  #origin(task: PartitionTask, batch: IncomingBatch, index: number): Origin {
+    return this.#ports.retries?.origin(task, batch, index) ?? originOf(task, batch, index);
+  }
+
   async #write(
     target: string,
-    { topic, partition }: PartitionTask,
+    task: PartitionTask,
     batch: IncomingBatch,
     index: number,
     error: unknown,
   ): Promise<void> {
-    const origin: Origin = {
-      topic,
-      partition,
-      offset: batch.offset(index),
-      timestamp: batch.timestamp(index),
-      appended: (batch.flags(index) & LOG_APPEND_TIME) !== 0,
-    };
-    const rawHeaders = deadLetterHeaders(batch.rawHeaders(index), origin, error);
+    const { retries } = this.#ports;
+    const headers = batch.rawHeaders(index);
+    const rawHeaders = deadLetterHeaders(
+      retries ? withLastError(headers, errorTexts(error)) : headers,
+      this.#origin(task, batch, index),
+      error,
+    );
     const record = { key: batch.key(index), value: batch.value(index), rawHeaders };
     try {
       await this.#ports.send(target, record);
@@ -142,8 +183,4 @@ export class DeadLetterWriter {
       await this.#ports.send(target, { ...record, rawHeaders: withoutTexts(rawHeaders) });
     }
   }
-}
-
-function isTooLarge(error: unknown): boolean {
-  return (error as { type?: unknown } | null)?.type === 'MESSAGE_TOO_LARGE';
 }

@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import { KafkaHeaders, KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { messageOf } from '../../values/describe.js';
 import type { DeadLetterOptions, ErrorClass } from '../options/index.js';
-import type { RawHeader } from '../../codec/incoming.js';
+import { timestampType, type Origin } from './origin.js';
+import { LONG_TEXTS, type ErrorTexts, type WrittenHeader } from './retry-headers.js';
 
 /** A failed delivery. */
 export interface Failure {
@@ -14,31 +15,27 @@ export interface Failure {
   readonly attempt: number;
 }
 
-/** Where a message was. */
-export interface Origin {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: string;
-  readonly timestamp: string;
-  /** The broker set the timestamp when it stored the message. */
-  readonly appended: boolean;
-}
-
 const SUFFIX = '.DLT';
 const DEFAULT_ATTEMPTS = 3;
+/** With retry topics: a partition that does not wait is what they are for. */
+const DEFAULT_ATTEMPTS_BEFORE_RETRY = 1;
 /** Longest exception text in a header, in characters. */
 const MAX_TEXT = 8192;
-const TEXTS: ReadonlySet<string> = new Set([
-  KafkaHeaders.DLT_EXCEPTION_MESSAGE,
-  KafkaHeaders.DLT_EXCEPTION_STACKTRACE,
-]);
 /** Causes of an error that its stack trace lists. */
 const MAX_CAUSES = 5;
 
-/** Whether a message has failed for good. */
+/** Deliveries of a message in its own topic. */
+export function maxAttempts({ maxAttempts: given, retryTopics }: DeadLetterOptions): number {
+  return Number(given ?? (retryTopics ? DEFAULT_ATTEMPTS_BEFORE_RETRY : DEFAULT_ATTEMPTS));
+}
+
+/** Whether a message has failed for good, or where it is. */
 export function isFinal(options: DeadLetterOptions, failure: Failure): boolean {
-  if (failure.attempt >= (options.maxAttempts ?? DEFAULT_ATTEMPTS)) return true;
-  const { notRetried } = options;
+  return failure.attempt >= maxAttempts(options) || isHopeless(options, failure);
+}
+
+/** Whether a message is not to be delivered again, however often it was. */
+export function isHopeless({ notRetried }: DeadLetterOptions, failure: Failure): boolean {
   if (typeof notRetried === 'function') return notRetried(failure.error);
   const errors = [failure.error, failure.outcome].flatMap((error) => [error, wrapped(error)]);
   if (notRetried) return errors.some((error) => notRetried.some((kind) => isOfKind(error, kind)));
@@ -159,15 +156,15 @@ function stackOf(error: Error): string {
 
 /** The message's own headers, and those that say why it is here. Earlier ones of these names are replaced. */
 export function deadLetterHeaders(
-  headers: readonly RawHeader[],
+  headers: readonly WrittenHeader[],
   origin: Origin,
   error: unknown,
-): (readonly [string, Buffer | string | null])[] {
-  const { name, message, stack } = describeError(error);
+): WrittenHeader[] {
+  const { name, message, stack } = errorTexts(error);
   const added: Record<string, string> = {
-    [KafkaHeaders.DLT_EXCEPTION_FQCN]: cut(name),
-    [KafkaHeaders.DLT_EXCEPTION_MESSAGE]: cut(message),
-    [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: cut(stack ?? ''),
+    [KafkaHeaders.DLT_EXCEPTION_FQCN]: name,
+    [KafkaHeaders.DLT_EXCEPTION_MESSAGE]: message,
+    [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: stack,
     [KafkaHeaders.DLT_ORIGINAL_TOPIC]: origin.topic,
     [KafkaHeaders.DLT_ORIGINAL_PARTITION]: String(origin.partition),
     [KafkaHeaders.DLT_ORIGINAL_OFFSET]: origin.offset,
@@ -177,20 +174,21 @@ export function deadLetterHeaders(
   return [...headers.filter(([header]) => !Object.hasOwn(added, header)), ...Object.entries(added)];
 }
 
+/** An error as headers tell of it: texts that are too long are cut. */
+export function errorTexts(error: unknown): ErrorTexts {
+  const { name, message, stack } = describeError(error);
+  return { name: cut(name), message: cut(message), stack: cut(stack ?? '') };
+}
+
 /** The same headers without the texts that may not fit any more. */
 export function withoutTexts<Header extends readonly [string, unknown]>(
   headers: readonly Header[],
 ): Header[] {
-  return headers.filter(([name]) => !TEXTS.has(name));
+  return headers.filter(([name]) => !LONG_TEXTS.has(name));
 }
 
 function cut(text: string): string {
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-}
-
-function timestampType({ timestamp, appended }: Origin): string {
-  if (timestamp === '-1') return 'NoTimestampType';
-  return appended ? 'LogAppendTime' : 'CreateTime';
 }
 
 /** The error reply to a request that is given up: what the exception was made with, in stock's shape. */
@@ -200,4 +198,9 @@ export function errorReply(outcome: unknown): unknown {
   }
   const error = wrapped(outcome);
   return typeof error === 'object' && error !== null ? error : { status: 'error', message: error };
+}
+
+/** Whether a topic does not take a message for its size. */
+export function isTooLarge(error: unknown): boolean {
+  return (error as { type?: unknown } | null)?.type === 'MESSAGE_TOO_LARGE';
 }

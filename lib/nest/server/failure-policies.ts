@@ -26,7 +26,7 @@ export class FailurePolicies {
 
   #make(handler: KafkaHandlerOptions | undefined): FailurePolicy {
     const { client, consumer, parser } = this.#options;
-    const deadLetter = this.#deadLetter(handler);
+    const deadLetter = deadLetterOf(this.#options, handler);
     const retry = resolveRetry(client?.retry, consumer?.retry, handler?.retry, deadLetter?.backoff);
     if (deadLetter === undefined) return { retry };
     const writer = new DeadLetterWriter(deadLetter, parser?.keepBinary ?? false, this.#ports);
@@ -36,12 +36,15 @@ export class FailurePolicies {
       recover: writer.take.bind(writer),
     };
   }
+}
 
-  #deadLetter(handler: KafkaHandlerOptions | undefined): DeadLetterOptions | undefined {
-    const own = handler?.deadLetter;
-    if (own === false) return undefined;
-    const { deadLetter } = this.#options;
-    if (own === undefined) return deadLetter;
-    return { ...deadLetter, ...own, backoff: { ...deadLetter?.backoff, ...own.backoff } };
-  }
+/** A handler's dead letters: its own options over the server's. */
+export function deadLetterOf(
+  { deadLetter }: NestKafkaOptions,
+  handler: KafkaHandlerOptions | undefined,
+): DeadLetterOptions | undefined {
+  const own = handler?.deadLetter;
+  if (own === false) return undefined;
+  if (own === undefined) return deadLetter;
+  return { ...deadLetter, ...own, backoff: { ...deadLetter?.backoff, ...own.backoff } };
 }

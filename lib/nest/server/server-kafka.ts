@@ -13,7 +13,13 @@ import type { PartitionTask } from '../../runner/partition-task.js';
 import { Lifecycle, unlessAborted, type Start } from '../../lifecycle.js';
 import { nestLogCreator } from '../log/log-creator.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
-import { Handling, settled, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
+import {
+  Handling,
+  settled,
+  type Outcome,
+  type RecordEnd,
+  type RecordHandler,
+} from '../../runner/record-handler.js';
 import { matches } from '../../kafkajs/group/subscriptions.js';
 import type { KafkaConfig } from '../../kafkajs/types/index.js';
 import {
@@ -29,19 +35,24 @@ import {
 import { validateNestOptions, type KafkaHandlerOptions, type NestKafkaOptions } from '../options/index.js';
 import { withoutNulls } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
-import type { OutgoingBuffer } from '../../codec/outgoing.js';
-import { noticeDeadLetter } from './dead-letter-notice.js';
-import { FailurePolicies } from './failure-policies.js';
+import { deadLetterOf } from './failure-policies.js';
 import { rememberHandlerPlaces } from './handler-places.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { handlerTimeouts } from './handler-timeouts.js';
 import { PackedKafkaContext } from '../context/kafka-context.js';
-import { originalError, rememberOriginalErrors } from './original-errors.js';
+import { rememberOriginalErrors } from './original-errors.js';
 import { withinHooks } from './processing-hooks.js';
-import { eventEnd, RequestEnd } from './record-end.js';
-import { ReplyWriter } from './reply-writer.js';
+import { makeLane, type Lane } from './lane.js';
+import { eventEnd } from './record-end.js';
+import type { Retries } from './retries.js';
+import { RetryConsumer } from './retry-consumer.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
+/** What a task remembers of its topic. */
+interface Route {
+  readonly topic: string;
+  readonly handler: Handler | null;
+}
 /**
  * What a server's `status` emits: NestJS's values, and, where `consumer.handlerTimeout` is set, `stalled` while a handler runs longer
  * than that.
@@ -93,10 +104,10 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   readonly #log = guardedLogger(() => this.logger);
   readonly #lifecycle = new Lifecycle('The server');
   readonly #handlers = new HandlerRegistry();
+  #retries: RetryConsumer | undefined;
   /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
-  #replies: ReplyWriter | undefined;
-  #requestEnd: RequestEnd | undefined;
+  #lane: Lane | undefined;
   #lastStatus: Status | undefined;
   #keepBinary = false;
   #decodesItself = true;
@@ -115,18 +126,56 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     rememberHandlerPlaces();
   }
 
-  #failurePolicies(): FailurePolicies {
-    // Whatever the options say of `acks`: a message is given up here only once it is safe there.
-    const sendOptions = { ...this.options.send, acks: -1 };
-    return new FailurePolicies(this.options, {
-      send: (topic, record) =>
-        new Promise((resolve, reject) => {
-          const done = (error: Error | null): void => (error ? reject(error) : resolve());
-          (this.producer as Producer).dispatch(topic, [record], sendOptions, done, 'dead-letter');
-        }),
-      reply: (assignment, batch, index, packet) => this.#replies?.write(assignment, batch, index, packet),
-      moved: (task, batch, index, letter) =>
-        noticeDeadLetter({ groupId: this.groupId, clientId: this.clientId }, task, batch, index, letter),
+  /** What is needed for retry topics, where the server or a handler has some. */
+  #makeRetries(): RetryConsumer | undefined {
+    const all = [undefined, ...this.#handlers.all()];
+    if (!all.some((handler) => deadLetterOf(this.options, handler)?.retryTopics)) return undefined;
+    return new RetryConsumer(this.options, this.groupId, {
+      client: () => this.client as Kafka,
+      deadLetterOf: (topic) =>
+        deadLetterOf(this.options, this.#handlers.options(this.getHandlerByPattern(topic))),
+      lane: (groupId, handle, retries) => this.#makeLane(groupId, handle, retries),
+      handle: (lane, topic, attempt, task, batch, index) => {
+        const { consumer } = lane;
+        const producer = this.producer as Producer;
+        const context = new PackedKafkaContext(
+          batch,
+          index,
+          task,
+          consumer,
+          producer,
+          this.#keepBinary,
+          attempt,
+        );
+        return this.#handle(lane, topic, context, task, batch, index);
+      },
+      requests: () => {
+        const handlers = [...this.messageHandlers.values()].filter(({ isEventHandler }) => !isEventHandler);
+        return handlers.flatMap(
+          (handler) => deadLetterOf(this.options, this.#handlers.options(handler))?.retryTopics ?? [],
+        );
+      },
+      logger: this.#log,
+      watch: (consumer) => this.#watchHandlers(consumer),
+    });
+  }
+
+  /** Makes a consumer, with the producer of the replies to its requests. */
+  #makeLane(groupId: string, handleRecord: RecordHandler, retries?: Retries): Lane {
+    return makeLane({
+      client: this.client as Kafka,
+      options: this.options,
+      groupId,
+      clientId: this.clientId,
+      serializer: this.serializer,
+      serializesItself: this.serializer instanceof KafkaRequestSerializer,
+      send: (stream$, respond) => this.send(stream$, respond),
+      handleRecord,
+      optionsOf: (task) => this.#optionsOf(task),
+      handlerTimeouts: handlerTimeouts(this.options.consumer?.handlerTimeout, this.#handlers, (task) =>
+        this.#optionsOf(task),
+      ),
+      retries,
       logger: this.#log,
     });
   }
@@ -196,7 +245,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
         await unlessAborted(this.start(ignore), signal);
       },
       undo: async () => {
-        await Promise.all([this.consumer?.retire(), this.producer?.retire()]);
+        await Promise.all([this.consumer?.retire(), this.#retries?.retire(), this.producer?.retire()]);
         await this.#disconnect();
       },
     };
@@ -215,45 +264,25 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   /** Connects, joins the group and starts handling, then calls back. */
   protected async start(callback: () => void): Promise<void> {
     this.#handlers.check();
-    const client = this.client as Kafka;
-    const sendOptions = this.options.send ?? {};
-    const producer = client.producer(this.options.producer, {
-      timeout: sendOptions.timeout,
-      startOver: (where) => consumer.startOver(where),
-    });
-    // Kept: a handler that outlives close() still writes its replies, which then go nowhere.
-    let outgoing: OutgoingBuffer | undefined;
-    const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);
-    const policies = this.#failurePolicies();
-    const consumer = client.consumer(
-      { ...this.options.consumer, groupId: this.groupId },
-      {
-        handleRecord: (task, batch, index) => this.handleRecord(task, batch, index),
-        originalError,
-        failurePolicy: (task) => policies.of(this.#optionsOf(task)),
-        handlerTimeouts: handlerTimeouts(this.options.consumer?.handlerTimeout, this.#handlers, (task) =>
-          this.#optionsOf(task),
-        ),
-        created: (native) => producer.attach(native, sendOptions),
-      },
+    this.#retries = this.#makeRetries();
+    const lane = this.#makeLane(
+      this.groupId,
+      (task, batch, index) => this.handleRecord(task, batch, index),
+      this.#retries?.retries,
     );
+    const { consumer, producer } = lane;
     this.consumer = consumer;
     this.producer = producer;
-    const isDefault = this.serializer instanceof KafkaRequestSerializer;
-    const replies = new ReplyWriter(channel, this.serializer, isDefault, () => producer.origin());
-    this.#replies = replies;
-    this.#requestEnd = new RequestEnd({
-      reply: (assignment, batch, index, packet) => replies.write(assignment, batch, index, packet),
-      send: (stream$, respond) => this.send(stream$, respond),
-      complete: (assignment, sequence, count) => consumer.complete(assignment, sequence, count),
-    });
+    this.#lane = lane;
     this.#keepBinary = this.options.parser?.keepBinary ?? false;
     this.#decodesItself = this.deserializer.constructor === KafkaRequestDeserializer;
     this.registerConsumerEventListeners();
     this.registerProducerEventListeners();
     await producer.connect();
     await consumer.connect();
+    this.#retries?.check(this.messageHandlers.keys());
     await this.bindEvents(consumer);
+    await this.#retries?.start(consumer.topics());
     callback();
   }
 
@@ -262,6 +291,10 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     const { consumer } = this;
     if (!consumer) return;
     onConsumerStatus(consumer, (status) => this.#status(status));
+    this.#watchHandlers(consumer);
+  }
+
+  #watchHandlers(consumer: Consumer): void {
     consumer.on(HANDLER_TIMEOUT, () => this.#status('stalled'));
     consumer.on(HANDLER_RECOVERED, () => {
       // Not over a rebalance or a crash that has come meanwhile.
@@ -293,14 +326,18 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   async close(): Promise<void> {
     const { consumer } = this;
     const closed = this.#lifecycle.stop('close', () => this.#disconnect());
-    const stopped = await (consumer?.untilClosed(closed) ?? closed);
+    // Together: who waits for it may be a handler of either.
+    const [stopped] = await Promise.all([
+      consumer?.untilClosed(closed) ?? closed,
+      this.#retries?.untilClosed(closed),
+    ]);
     // A subclass may have started without listen().
     if (!stopped && this.#lifecycle.state === 'idle') await this.#disconnect();
   }
 
   async #disconnect(): Promise<void> {
     const { consumer, producer } = this;
-    await consumer?.disconnect();
+    await Promise.all([consumer?.disconnect(), this.#retries?.close()]);
     await producer?.disconnect();
     this.consumer = null;
     this.producer = null;
@@ -325,11 +362,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       this.producer as Producer,
       this.#keepBinary,
     );
-    if (!this.#decodesItself) return this.#deserialize(task, batch, index, context);
-    const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
-    // A tombstone's payload is the message itself.
-    const data = value ?? context.getMessage();
-    return this.#dispatch(this.#handlerOf(task), task.topic, data, context, task, batch, index);
+    return this.#handle(this.#lane as Lane, task.topic, context, task, batch, index);
   }
 
   /** The options of the handler of a partition's records: that of its topic, whatever a deserializer says of the pattern. */
@@ -343,26 +376,48 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     }
   }
 
-  #handlerOf(task: PartitionTask): Handler | null {
-    const { handler } = (task.route ??= { handler: this.getHandlerByPattern(task.topic) }) as {
-      handler: Handler | null;
-    };
-    return handler;
+  /** The handler of the record that a task is at: in retry topics, that of the topic in which it was first. */
+  #handlerOf(
+    task: PartitionTask,
+    topic = (task.route as Route | undefined)?.topic ?? task.topic,
+  ): Handler | null {
+    let route = task.route as Route | undefined;
+    if (route?.topic !== topic) task.route = route = { topic, handler: this.getHandlerByPattern(topic) };
+    return route.handler;
   }
 
-  async #deserialize(
+  /** Handles a record of a lane as one of the topic `topic`. */
+  #handle(
+    lane: Lane,
+    topic: string,
+    context: PackedKafkaContext,
     task: PartitionTask,
     batch: IncomingBatch,
     index: number,
+  ): Promise<Outcome> | Outcome | Handling {
+    if (!this.#decodesItself) return this.#deserialize(lane, topic, context, task, batch, index);
+    const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
+    // A tombstone's payload is the message itself.
+    const data = value ?? context.getMessage();
+    return this.#dispatch(lane, this.#handlerOf(task, topic), topic, data, context, task, batch, index);
+  }
+
+  async #deserialize(
+    lane: Lane,
+    topic: string,
     context: PackedKafkaContext,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
   ): Promise<Outcome> {
-    const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: task.topic });
+    const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: topic });
     const handler = this.getHandlerByPattern(packet.pattern);
-    const handled = this.#dispatch(handler, packet.pattern, packet.data, context, task, batch, index);
+    const handled = this.#dispatch(lane, handler, packet.pattern, packet.data, context, task, batch, index);
     return handled instanceof Handling ? settled(handled, task, batch, index) : handled;
   }
 
   #dispatch(
+    lane: Lane,
     handler: Handler | null,
     pattern: string,
     data: unknown,
@@ -373,11 +428,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   ): Promise<Outcome> | Outcome | Handling {
     const isRequest = (batch.flags(index) & REQUEST) !== 0;
     if (!handler) {
-      if (isRequest) return this.#replies?.write(task.assignment, batch, index, { err: NO_MESSAGE_HANDLER });
+      if (isRequest) return lane.replies.write(task.assignment, batch, index, { err: NO_MESSAGE_HANDLER });
       this.#log.error(noEventHandler(pattern));
       return;
     }
-    const end = handler.isEventHandler || !isRequest ? eventEnd : (this.#requestEnd as RequestEnd);
+    const end = handler.isEventHandler || !isRequest ? eventEnd : lane.requestEnd;
     if (this.onProcessingEndHook === undefined && this.onProcessingStartHook === this.#noStartHook) {
       return begin(handler, data, context, end);
     }

@@ -1,0 +1,100 @@
+import type { Serializer } from '@nestjs/microservices';
+import type { Observable } from 'rxjs';
+import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
+import type { Consumer } from '../../kafkajs/consumer/consumer.js';
+import type { Kafka } from '../../kafkajs/kafka.js';
+import type { Producer } from '../../kafkajs/producer/producer.js';
+import type { HandlerTimeouts } from '../../runner/handler-watch.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
+import type { RecordHandler } from '../../runner/record-handler.js';
+import type { GuardedLogger } from '../log/guarded-logger.js';
+import type { KafkaHandlerOptions, NestKafkaOptions } from '../options/index.js';
+import { noticeDeadLetter } from './dead-letter-notice.js';
+import { FailurePolicies } from './failure-policies.js';
+import { originalError } from './original-errors.js';
+import { RequestEnd } from './record-end.js';
+import type { Retries } from './retries.js';
+import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
+
+/** A consumer of the server's, and what answers the requests that it reads. */
+export interface Lane {
+  readonly consumer: Consumer;
+  /** Of its replies, and of what is moved from its topics. */
+  readonly producer: Producer;
+  readonly replies: ReplyWriter;
+  readonly requestEnd: RequestEnd;
+}
+
+/** What a lane is made with. */
+export interface LaneParts {
+  readonly client: Kafka;
+  readonly options: NestKafkaOptions;
+  readonly groupId: string;
+  readonly clientId: string;
+  readonly serializer: Serializer;
+  /** The serializer is NestJS's own. */
+  readonly serializesItself: boolean;
+  /** NestJS's `Server.send`. */
+  readonly send: (stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>) => void;
+  readonly handleRecord: RecordHandler;
+  /** The options of the handler of the record that a task is at. */
+  readonly optionsOf: (task: PartitionTask) => KafkaHandlerOptions | undefined;
+  readonly handlerTimeouts: HandlerTimeouts | undefined;
+  readonly retries: Retries | undefined;
+  readonly logger: GuardedLogger;
+}
+
+/** Makes a consumer, the producer of its replies, and what they share. Nothing is connected yet. */
+export function makeLane(parts: LaneParts): Lane {
+  const { client, options, groupId, serializer, serializesItself, handleRecord, retries } = parts;
+  const sendOptions = options.send ?? {};
+  const producer = client.producer(options.producer, {
+    timeout: sendOptions.timeout,
+    startOver: (where) => consumer.startOver(where),
+  });
+  // Kept: a handler that outlives close() still writes its replies, which then go nowhere.
+  let outgoing: OutgoingBuffer | undefined;
+  const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);
+  const replies = new ReplyWriter(channel, serializer, serializesItself, () => producer.origin());
+  const complete = (assignment: number, sequence: number, count: number): void =>
+    consumer.complete(assignment, sequence, count);
+  const policies = new FailurePolicies(options, {
+    send: (topic, record) => sendSafely(producer, options, topic, record),
+    reply: (assignment, batch, index, packet) => replies.write(assignment, batch, index, packet),
+    moved: (task, batch, index, letter) =>
+      noticeDeadLetter({ groupId, clientId: parts.clientId }, task, batch, index, letter),
+    complete: (assignment, sequence) => complete(assignment, sequence, 0),
+    retries,
+    logger: parts.logger,
+  });
+  const consumer = client.consumer(
+    { ...options.consumer, groupId },
+    {
+      handleRecord,
+      originalError,
+      failurePolicy: (task) => policies.of(parts.optionsOf(task)),
+      handlerTimeouts: parts.handlerTimeouts,
+      ...(retries && { matched: (topics: string[]) => retries.without(topics) }),
+      created: (native) => producer.attach(native, sendOptions),
+    },
+  );
+  const requestEnd = new RequestEnd({
+    reply: (assignment, batch, index, packet) => replies.write(assignment, batch, index, packet),
+    send: parts.send,
+    complete,
+  });
+  return { consumer, producer, replies, requestEnd };
+}
+
+/** Resolves when the broker has acknowledged a record, with all in-sync replicas, whatever the options say of `acks`. */
+function sendSafely(
+  producer: Producer,
+  options: NestKafkaOptions,
+  topic: string,
+  record: OutgoingRecord,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null): void => (error ? reject(error) : resolve());
+    producer.dispatch(topic, [record], { ...options.send, acks: -1 }, done, 'dead-letter');
+  });
+}

@@ -1,0 +1,30 @@
+import { LOG_APPEND_TIME } from '../../boundary/incoming.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
+
+/** Where a message was. */
+export interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly timestamp: string;
+  /** The broker set the timestamp when it stored the message. */
+  readonly appended: boolean;
+}
+
+/** Where a record is. */
+export function originOf({ topic, partition }: PartitionTask, batch: IncomingBatch, index: number): Origin {
+  return {
+    topic,
+    partition,
+    offset: batch.offset(index),
+    timestamp: batch.timestamp(index),
+    appended: (batch.flags(index) & LOG_APPEND_TIME) !== 0,
+  };
+}
+
+/** Kafka's name of what a message's timestamp is. */
+export function timestampType({ timestamp, appended }: Origin): string {
+  if (timestamp === '-1') return 'NoTimestampType';
+  return appended ? 'LogAppendTime' : 'CreateTime';
+}

@@ -1,0 +1,136 @@
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { Consumer } from '../../kafkajs/consumer/consumer.js';
+import type { Kafka } from '../../kafkajs/kafka.js';
+import { resolveRetry } from '../../kafkajs/retry/retry.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
+import { NotDue, type Handling, type Outcome, type RecordHandler } from '../../runner/record-handler.js';
+import { forget, noteServer } from '../late-replies.js';
+import type { GuardedLogger } from '../log/guarded-logger.js';
+import type { DeadLetterOptions, NestKafkaOptions, RetryTopicsOptions } from '../options/index.js';
+import type { Lane } from './lane.js';
+import { Retries } from './retries.js';
+import { RetrySchedule } from './retry-schedule.js';
+import { RetryTopics } from './retry-topics.js';
+import { RetryWriter } from './retry-writer.js';
+
+/** The group of a server's retry topics. */
+const GROUP_SUFFIX = '-retry';
+
+/** What the consumer of the retry topics needs of its server. */
+export interface RetryConsumerPorts {
+  readonly client: () => Kafka;
+  /** What holds for messages of a topic that fail. */
+  readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
+  readonly lane: (groupId: string, handle: RecordHandler, retries: Retries) => Lane;
+  /** Handles a record as one of the topic `topic`, as the delivery with that number. */
+  readonly handle: (
+    lane: Lane,
+    topic: string,
+    attempt: number,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ) => Promise<Outcome> | Outcome | Handling;
+  /** The retry topics of requests. */
+  readonly requests: () => RetryTopicsOptions[];
+  /** Tells the server's status of handlers that take too long. */
+  readonly watch: (consumer: Consumer) => void;
+  readonly logger: GuardedLogger;
+}
+
+/** The consumer of the server's retry topics: a group of its own, whose messages are handled when they are due, by the same handlers. */
+export class RetryConsumer {
+  /** What is known of the messages' retries, for both consumers. */
+  readonly retries: Retries;
+  readonly #topics: RetryTopics;
+  readonly #groupId: string;
+  readonly #options: NestKafkaOptions;
+  readonly #ports: RetryConsumerPorts;
+  #lane: Lane | undefined;
+
+  constructor(options: NestKafkaOptions, groupId: string, ports: RetryConsumerPorts) {
+    const { client, consumer, deadLetter } = options;
+    const { logger, deadLetterOf } = ports;
+    this.#options = options;
+    this.#ports = ports;
+    this.#groupId = groupId;
+    this.#topics = new RetryTopics({
+      topicsOf: (source) => this.retries.schedule(source)?.topics(source) ?? [],
+      admin: () => ports.client().admin(),
+      logger,
+    });
+    const retry = resolveRetry(client?.retry, consumer?.retry, deadLetter?.backoff);
+    const writer = new RetryWriter({ groupId, topics: this.#topics, retry, logger });
+    this.retries = new Retries({ groupId, deadLetterOf, writer });
+  }
+
+  /**
+   * Checks the names that the patterns' retry topics would have, before anything is read.
+   *
+   * @throws KafkaJSInvalidOptionError for one that no topic can have.
+   */
+  check(patterns: Iterable<string | RegExp>): void {
+    this.#topics.check([...patterns].filter((pattern) => typeof pattern === 'string'));
+  }
+
+  /** Makes the retry topics of the topics that are read, joins their group and handles what becomes due. */
+  async start(sources: readonly string[]): Promise<void> {
+    const topics = this.retries.learn(sources);
+    if (topics.length === 0) return;
+    await this.#topics.make(sources);
+    this.#noteDelays();
+    const lane = this.#ports.lane(
+      this.#groupId + GROUP_SUFFIX,
+      (task, batch, index) => this.#handle(lane, task, batch, index),
+      this.retries,
+    );
+    this.#lane = lane;
+    const { consumer, producer } = lane;
+    this.#ports.watch(consumer);
+    await producer.connect();
+    await consumer.connect();
+    // What was moved before the group had an offset is waited for too.
+    await consumer.subscribe({ topics, fromBeginning: true });
+    await consumer.run(this.#options.run);
+  }
+
+  /** Clients are told of the longest time that an answer may take. */
+  #noteDelays(): void {
+    const totals = this.#ports.requests().map((options) => new RetrySchedule(options, this.#groupId).total);
+    const longest = Math.max(0, ...totals);
+    if (longest > 0) noteServer(this, longest, this.#ports.logger);
+  }
+
+  #handle(
+    lane: Lane,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome> | Outcome | Handling {
+    const headers = batch.rawHeaders(index);
+    const wait = this.retries.wait(task.topic, headers);
+    if (wait > 0) throw new NotDue(wait);
+    const source = this.retries.sourceOf(task.topic, headers);
+    const attempt = this.retries.delivery(task, batch, index);
+    return this.#ports.handle(lane, source, attempt, task, batch, index);
+  }
+
+  /** Waits for a close without waiting for a handler that waits for it. */
+  async untilClosed(closed: Promise<unknown>): Promise<void> {
+    await this.#lane?.consumer.untilClosed(closed);
+  }
+
+  /** Lets the running handlers finish, leaves the group and disconnects. */
+  async close(): Promise<void> {
+    const lane = this.#lane;
+    forget(this);
+    await lane?.consumer.disconnect();
+    await lane?.producer.disconnect();
+    this.#lane = undefined;
+  }
+
+  /** Disconnects, and cannot connect again: a start was interrupted. */
+  async retire(): Promise<void> {
+    await Promise.all([this.#lane?.consumer.retire(), this.#lane?.producer.retire()]);
+  }
+}

@@ -1,0 +1,184 @@
+import { KafkaHeaders } from '@nestjs/microservices';
+import type { RawHeader } from '../../codec/incoming.js';
+import { timestampType, type Origin } from './origin.js';
+
+/**
+ * The headers of messages in retry topics, in Spring Kafka's names and bytes (its `RetryTopicHeaders`, and `KafkaHeaders.ORIGINAL_…`),
+ * so that a group of one can go on where one of the other was: texts in UTF-8, numbers in big-endian bytes, times of the schedule as
+ * Java's `BigInteger.toByteArray()` writes them.
+ */
+const ATTEMPTS = 'retry_topic-attempts';
+const BACKOFF_TIMESTAMP = 'retry_topic-backoff-timestamp';
+const ORIGINAL_TIMESTAMP = 'retry_topic-original-timestamp';
+
+const ORIGINAL = {
+  topic: 'kafka_original-topic',
+  partition: 'kafka_original-partition',
+  offset: 'kafka_original-offset',
+  timestamp: 'kafka_original-timestamp',
+  timestampType: 'kafka_original-timestamp-type',
+  // Spring's own constant has this value.
+  consumerGroup: 'kafka_dlt-original-consumer-group',
+} as const;
+
+const EXCEPTION = {
+  name: 'kafka_exception-fqcn',
+  message: 'kafka_exception-message',
+  stack: 'kafka_exception-stacktrace',
+} as const;
+
+/** Headers with text that may be long, which a message that is too large goes without. */
+export const LONG_TEXTS: ReadonlySet<string> = new Set([
+  EXCEPTION.message,
+  EXCEPTION.stack,
+  KafkaHeaders.DLT_EXCEPTION_MESSAGE,
+  KafkaHeaders.DLT_EXCEPTION_STACKTRACE,
+]);
+
+/** The attempts of a message in its first retry topic. */
+const FIRST_RETRY = 2;
+/** More attempts than Spring counts, which takes a larger number for a mistake, as this does. */
+const MOST_ATTEMPTS = 32_767;
+
+/** An error in the words of headers. */
+export interface ErrorTexts {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** A message's way into a retry topic. */
+export interface Retry {
+  /** Deliveries that it will have begun with the one it waits for, those in place counted as one. */
+  readonly attempts: number;
+  /** When it is due, in milliseconds since 1970. */
+  readonly due: number;
+}
+
+/** A header to be written. */
+export type WrittenHeader = readonly [string, Buffer | string | null];
+
+/** Where a message was when it failed first, and for whom. */
+export interface RetryOrigin extends Origin {
+  readonly groupId: string;
+}
+
+/**
+ * The message's own headers, and those of its retry. On its way into the first retry topic, such headers that it has already are of an
+ * earlier life and are replaced; from then on its origin stays. The error is always the last one.
+ */
+export function retryHeaders(
+  headers: readonly RawHeader[],
+  origin: RetryOrigin,
+  error: ErrorTexts,
+  { attempts, due }: Retry,
+): WrittenHeader[] {
+  const origins: WrittenHeader[] = [
+    [ORIGINAL.topic, origin.topic],
+    [ORIGINAL.partition, int32(origin.partition)],
+    [ORIGINAL.offset, int64(BigInt(origin.offset))],
+    [ORIGINAL.timestamp, int64(BigInt(origin.timestamp))],
+    [ORIGINAL.timestampType, timestampType(origin)],
+    [ORIGINAL.consumerGroup, origin.groupId],
+    [ORIGINAL_TIMESTAMP, bigInteger(BigInt(origin.timestamp))],
+  ];
+  const told = new Set(attempts > FIRST_RETRY ? headers.map(([name]) => name) : []);
+  const added: WrittenHeader[] = [
+    [EXCEPTION.name, error.name],
+    [EXCEPTION.message, error.message],
+    [EXCEPTION.stack, error.stack],
+    ...origins.filter(([name]) => !told.has(name)),
+    [ATTEMPTS, int32(attempts)],
+    [BACKOFF_TIMESTAMP, bigInteger(BigInt(due))],
+  ];
+  return [...without(headers, added), ...added];
+}
+
+/** Headers of a message that leaves the retry topics for the dead letters: the error that they tell of is the last one. */
+export function withLastError(headers: readonly RawHeader[], error: ErrorTexts): WrittenHeader[] {
+  if (!headers.some(([name]) => name === EXCEPTION.name)) return [...headers];
+  const replaced: WrittenHeader[] = [
+    [EXCEPTION.name, error.name],
+    [EXCEPTION.message, error.message],
+  ];
+  return [...without(headers, [...replaced, [EXCEPTION.stack, null]]), ...replaced];
+}
+
+function without(headers: readonly RawHeader[], names: readonly WrittenHeader[]): RawHeader[] {
+  const dropped = new Set(names.map(([name]) => name));
+  return headers.filter(([name]) => !dropped.has(name));
+}
+
+/** The attempts that a message's headers tell: 1 where they tell none, as of a message that is in no retry topic. */
+export function attemptsOf(headers: readonly RawHeader[]): number {
+  const value = lastHeader(headers, ATTEMPTS);
+  // One byte: written by Spring Kafka before 3.3.
+  const attempts = value?.length === 1 ? value[0] : value?.length === 4 ? value.readInt32BE() : 1;
+  return attempts !== undefined && attempts >= 1 && attempts <= MOST_ATTEMPTS ? attempts : 1;
+}
+
+/** When a message is due, in milliseconds since 1970; 0 where its headers do not tell. */
+export function dueOf(headers: readonly RawHeader[]): number {
+  const value = lastHeader(headers, BACKOFF_TIMESTAMP);
+  return isTime(value) ? Number(readInteger(value)) : 0;
+}
+
+/** Where a message was first, as its headers tell; undefined where they do not tell all of it. */
+export function firstOrigin(headers: readonly RawHeader[]): Origin | undefined {
+  const topic = lastHeader(headers, ORIGINAL.topic);
+  const partition = lastHeader(headers, ORIGINAL.partition);
+  const offset = lastHeader(headers, ORIGINAL.offset);
+  const timestamp = lastHeader(headers, ORIGINAL.timestamp);
+  const type = lastHeader(headers, ORIGINAL.timestampType);
+  if (!topic?.length || partition?.length !== 4 || offset?.length !== 8 || timestamp?.length !== 8) {
+    return undefined;
+  }
+  return {
+    topic: topic.toString(),
+    partition: partition.readInt32BE(),
+    offset: String(offset.readBigInt64BE()),
+    timestamp: String(timestamp.readBigInt64BE()),
+    appended: type?.toString() === 'LogAppendTime',
+  };
+}
+
+/** The topic that a message was in first, as its headers tell. */
+export function firstTopic(headers: readonly RawHeader[]): string | undefined {
+  return lastHeader(headers, ORIGINAL.topic)?.toString() || undefined;
+}
+
+/** Of repeated ones the last, which is the newest: Spring Kafka adds, where this replaces. */
+function lastHeader(headers: readonly RawHeader[], wanted: string): Buffer | undefined {
+  return headers.findLast(([name]) => name === wanted)?.[1] ?? undefined;
+}
+
+const isTime = (value: Buffer | undefined): value is Buffer =>
+  value !== undefined && value.length > 0 && value.length <= 8;
+
+/** Java's `ByteBuffer.putInt()`. */
+export function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+/** Java's `ByteBuffer.putLong()`. */
+export function int64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+}
+
+/** Java's `BigInteger.valueOf(value).toByteArray()`: two's complement, in as few bytes as hold it and its sign. */
+export function bigInteger(value: bigint): Buffer {
+  const bytes = int64(value);
+  const sign = value < 0n ? 0xff : 0;
+  let from = 0;
+  while (from < 7 && bytes[from] === sign && ((bytes[from + 1] as number) & 0x80) === (sign & 0x80)) from++;
+  return bytes.subarray(from);
+}
+
+/** The number of such bytes. */
+export function readInteger(bytes: Buffer): bigint {
+  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`));
+}
