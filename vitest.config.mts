@@ -27,6 +27,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
+    // An addon of another build (scripts/sanitize.mjs), for the tests alone: parts of vitest read the same variable.
+    env: process.env.TESTED_ADDON ? { NAPI_RS_NATIVE_LIBRARY_PATH: process.env.TESTED_ADDON } : {},
     retry: 0,
     // The package under test is the built one: Node itself loads it, as in an application.
     server: { deps: { external: [/\/dist\/(esm|cjs)\//, /\/index\.js$/] } },

@@ -3,7 +3,7 @@
 //
 //   npm test -- replies -t 'null'   only the test files and names that vitest finds by these arguments
 //   npm run test:rust -- codec      only the Rust tests, here those with this in their path
-//   npm run test:long               only __test__/long, and half an hour under faults
+//   npm run test:long               only __test__/long, half an hour under faults, and the sanitizers
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +23,8 @@ const CHAOS_RUNS = [
 ];
 const TOTALS_REPORTER = fileURLToPath(new URL('lib/totals-reporter.mjs', import.meta.url));
 
+const SANITIZE = fileURLToPath(new URL('sanitize.mjs', import.meta.url));
+
 /** Tests by outcome. A step that fails otherwise counts as one failure: a red run never reports none. */
 const total = { passed: 0, failed: 0, skipped: 0 };
 
@@ -35,6 +37,7 @@ await main(import.meta.url, async (args) => {
   const failedChecks = all ? await check() : [];
   total.failed += failedChecks.length;
   if (all || mode === '--rust') await rustTests(all ? [] : rest);
+  if (mode === '--long' && rest.length === 0) await sanitize();
   if (mode !== '--rust') await buildAndTest(mode === '--long' ? ['long'] : ['unit', 'integration'], rest);
   if (mode === '--long' && rest.length === 0) {
     for (const runs of CHAOS_RUNS) await chaosRuns(runs);
@@ -81,6 +84,16 @@ async function chaosRuns(args) {
   total.failed += failed;
   process.stdout.write(`${output}\n`);
   say(`${code === 0 ? '✓' : '✗'} chaos: ${passed} seeds passed, ${failed} failed (${since(start)})`);
+}
+
+/** Where there are sanitizers: docs/internal/memory-safety.md. */
+async function sanitize() {
+  if (process.platform !== 'linux') return;
+  for (const sanitizer of ['address', 'thread']) {
+    // oxlint-disable-next-line no-await-in-loop -- each takes the whole machine
+    const { code } = await run(process.execPath, [SANITIZE, sanitizer], { inherit: true });
+    total[code === 0 ? 'passed' : 'failed'] += 1;
+  }
 }
 
 async function buildAndTest(projects, filters) {

@@ -1,0 +1,126 @@
+// Runs what is native under a sanitizer of the compilers: the Rust tests, with librdkafka's mock cluster, and with
+// `address` also the addon in Node.js. `npm run test:long` calls it; docs/internal/memory-safety.md says what each covers.
+//
+//   node scripts/sanitize.mjs address     out of bounds, freed twice or used after it, leaks
+//   node scripts/sanitize.mjs thread      data races
+//
+// All C and all Rust but the standard library is compiled again, into target/<sanitizer>: ten minutes the first time.
+
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startBroker } from '../__test__/broker/start.mjs';
+import { hostTriple, TARGET } from './lib/cargo.mjs';
+import { Failure, main, ROOT, run, runBin, say, since } from './lib/process.mjs';
+import { checkTools, prepare } from './lib/setup.mjs';
+
+/** Options of the sanitizers' run time. `halt_on_error`: the first one ends the test, with its report. */
+const OPTIONS = {
+  address: {
+    ASAN_OPTIONS: 'abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1',
+    LSAN_OPTIONS: `suppressions=${join(ROOT, 'scripts/sanitize/leaks.txt')}:print_suppressions=0`,
+  },
+  thread: {
+    TSAN_OPTIONS: `halt_on_error=0:exitcode=66:second_deadlock_stack=1:suppressions=${join(ROOT, 'scripts/sanitize/races.txt')}`,
+  },
+};
+
+/** The run time of each. */
+const LIBRARY = { address: 'asan', thread: 'tsan' };
+
+/** How everything is compiled. One run time for both compilers, that of the C compiler, which Node.js can preload. */
+async function environment(sanitizer) {
+  const flags = `-fsanitize=${sanitizer} -fno-omit-frame-pointer -g -O1`;
+  return {
+    // The options of the compiler are unstable; the compiler itself is the usual one.
+    RUSTC_BOOTSTRAP: '1',
+    RUSTFLAGS: [
+      `-Zsanitizer=${sanitizer}`,
+      '-Zexternal-clangrt',
+      '-Cunsafe-allow-abi-mismatch=sanitizer',
+      '-Cforce-frame-pointers=yes',
+      // Before all other libraries, which it has to see loaded.
+      '-Zpre-link-arg=-Wl,--no-as-needed',
+      `-Zpre-link-arg=-l${LIBRARY[sanitizer]}`,
+    ].join(' '),
+    CFLAGS: flags,
+    CXXFLAGS: flags,
+    LDFLAGS: `-fsanitize=${sanitizer}`,
+    CARGO_TARGET_DIR: join(TARGET, sanitizer),
+    CARGO_PROFILE_RELEASE_LTO: 'off',
+    CARGO_PROFILE_RELEASE_STRIP: 'none',
+    CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
+    CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
+    // Ten times as many random cases as usual, of all that reads the bytes of others.
+    PROPTEST_CASES: process.env.PROPTEST_CASES ?? '2560',
+    ...OPTIONS[sanitizer],
+  };
+}
+
+async function rustTests(env, filters) {
+  const start = performance.now();
+  // One after the other: what two at once are slow at is taken for a failure.
+  const args = [
+    'test',
+    '--workspace',
+    '--tests',
+    '--no-fail-fast',
+    '--locked',
+    '--release',
+    '--target',
+    await hostTriple(),
+  ];
+  const { code, output } = await run('cargo', [...args, '--', '--test-threads=1', ...filters], {
+    env,
+    heartbeat: 'Rust tests',
+  });
+  if (code !== 0) throw new Failure(`the Rust tests fail under the sanitizer:\n${output}`);
+  say(`✓ Rust tests: ${/\d+ passed/.exec(output)?.[0]} (${since(start)})`);
+}
+
+/** What is run with the addon: records with all they may carry, both ways, requests with replies, the embedded broker. */
+const SUITE = ['__test__/switches', '__test__/testing/mock-kafka', '__test__/producer/script.test'];
+
+/** Runs tests with an addon that is compiled in this way, in a Node.js that is not: it gets the run time before all else. */
+async function addonTests(env) {
+  const start = performance.now();
+  const triple = await hostTriple();
+  const built = await run('cargo', ['build', '--lib', '--locked', '--release', '--target', triple], {
+    env,
+    heartbeat: 'addon',
+  });
+  if (built.code !== 0) throw new Failure(`the addon cannot be built for the sanitizer:\n${built.output}`);
+  const folder = join(env.CARGO_TARGET_DIR, triple, 'release');
+  const addon = join(folder, 'nestjs-kafka-native.node');
+  copyFileSync(join(folder, 'libnestjs_kafka_native.so'), addon);
+  const { stdout: library } = await run('cc', [`-print-file-name=lib${LIBRARY.address}.so`]);
+  // The broker is a Java program, which would not start with it.
+  const given = process.env.KAFKA_BROKERS;
+  const broker = given ? undefined : await startBroker();
+  try {
+    const { code } = await runBin('vitest', ['run', '--project=integration', ...SUITE], {
+      inherit: true,
+      env: {
+        KAFKA_BROKERS: given ?? broker.brokers,
+        LD_PRELOAD: library.trim(),
+        TESTED_ADDON: addon,
+        // Node.js itself keeps much until it ends.
+        ASAN_OPTIONS: `${env.ASAN_OPTIONS}:detect_leaks=0`,
+      },
+    });
+    if (code !== 0) throw new Failure('the tests of the addon fail under the sanitizer');
+  } finally {
+    await broker?.stop();
+  }
+  say(`✓ the addon in Node.js (${since(start)})`);
+}
+
+await main(import.meta.url, async ([sanitizer, ...filters]) => {
+  if (!Object.hasOwn(OPTIONS, sanitizer ?? '')) throw new Failure('node scripts/sanitize.mjs address|thread');
+  if (process.platform !== 'linux') throw new Failure('the sanitizers run on Linux');
+  await checkTools();
+  await prepare();
+  const env = await environment(sanitizer);
+  await rustTests(env, filters);
+  if (sanitizer === 'address' && filters.length === 0) await addonTests(env);
+});
