@@ -7,7 +7,13 @@
 import { readFileSync } from 'node:fs';
 import { runProgram, type Listed } from './front.js';
 
-const COMMANDS: readonly Listed[] = [];
+const COMMANDS: readonly Listed[] = [
+  {
+    name: 'dead-letters',
+    summary: 'Lists, shows and replays the messages that servers have put aside.',
+    load: async () => (await import('./dead-letters.js')).command,
+  },
+];
 
 const { name, version } = JSON.parse(
   readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ignore, own } from '../../application/callbacks.js';
+import type { Kafka } from '../../kafkajs/kafka.js';
+import type { Admin } from '../../kafkajs/admin/admin.js';
+import type { EachBatchPayload } from '../../kafkajs/types/index.js';
+import { CommandError } from '../front.js';
+import { letterOf, type Letter } from './letter.js';
+
+/** How often to look whether all has been read, in milliseconds. */
+const LOOK = 200;
+
+/** Letters of one partition, and how they are told to be done. */
+export interface Batch {
+  readonly letters: readonly Letter[];
+  /** All up to this one are done. */
+  done(letter: Letter): void;
+  /** The partition is gone, or the reading has ended. */
+  isStale(): boolean;
+  heartbeat(): Promise<void>;
+}
+
+/** How a topic is read. */
+export interface Reading {
+  readonly kafka: Kafka;
+  readonly topic: string;
+  /** Remembers how far it was read; without one, nothing is remembered, and all is read. */
+  readonly group?: string | undefined;
+  readonly handle: (batch: Batch) => Promise<void>;
+  /** Ends the reading before its end. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads a topic up to where its end is now. Resolves when all of it is done, or the signal is aborted; rejects with what `handle` rejects
+ * with.
+ *
+ * @throws CommandError when there is no such topic
+ */
+export async function readLetters({ kafka, topic, group, handle, signal }: Reading): Promise<void> {
+  const admin = kafka.admin();
+  const groupId = group ?? `nestjs-kafka-native-reading-${randomBytes(6).toString('hex')}`;
+  const consumer = kafka.consumer({ groupId, allowAutoTopicCreation: false, retry: { retries: 3 } });
+  let fail: (error: unknown) => void = ignore;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  own(failed, ignore);
+  consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
+  try {
+    await admin.connect();
+    if (!(await admin.listTopics()).includes(topic)) {
+      throw new CommandError(
+        `There is no topic ${topic}. Names of dead-letter topics end in .DLT by default`,
+      );
+    }
+    const ends = await endsOf(admin, topic);
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    const run = consumer.run({
+      eachBatchAutoResolve: false,
+      autoCommitInterval: LOOK,
+      eachBatch: async (payload) => {
+        try {
+          await handle(batchOf(payload, ends, signal));
+        } catch (error) {
+          fail(error);
+          throw error;
+        }
+      },
+    });
+    await Promise.race([run, failed]);
+    while (!signal.aborted && !(await isRead(admin, groupId, topic, ends))) {
+      await Promise.race([delay(LOOK, undefined, { signal }).catch(() => undefined), failed]);
+    }
+  } finally {
+    await consumer.disconnect();
+    if (group === undefined) await admin.deleteGroups([groupId]).catch(() => undefined);
+    await admin.disconnect();
+  }
+}
+
+async function endsOf(admin: Admin, topic: string): Promise<ReadonlyMap<number, bigint>> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return new Map(
+    offsets.filter(({ low, high }) => low !== high).map(({ partition, high }) => [partition, BigInt(high)]),
+  );
+}
+
+/** Whether the group has committed all up to these ends: also what is behind markers of transactions, which nobody is given. */
+async function isRead(
+  admin: Admin,
+  groupId: string,
+  topic: string,
+  ends: ReadonlyMap<number, bigint>,
+): Promise<boolean> {
+  const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  const reached = new Map(found?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+  return [...ends].every(([partition, end]) => (reached.get(partition) ?? -1n) >= end);
+}
+
+/** The letters of a batch that were there when the reading began. */
+function batchOf(
+  { batch, resolveOffset, heartbeat, isStale, isRunning }: EachBatchPayload,
+  ends: ReadonlyMap<number, bigint>,
+  signal: AbortSignal,
+): Batch {
+  const end = ends.get(batch.partition) ?? 0n;
+  const messages = batch.messages.filter(({ offset }) => BigInt(offset) < end);
+  return {
+    letters: messages.map((message) => letterOf(batch.partition, message)),
+    done: ({ message }) => resolveOffset(message.offset),
+    isStale: () => signal.aborted || isStale() || !isRunning(),
+    heartbeat,
+  };
+}

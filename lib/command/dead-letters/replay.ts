@@ -1,0 +1,170 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Producer } from '../../kafkajs/producer/producer.js';
+import type { Message, TopicMessages } from '../../kafkajs/types/index.js';
+import { countOf } from '../count.js';
+import { EXIT } from '../front.js';
+import { replayedHeaders, type Letter } from './letter.js';
+import { Pace } from './pace.js';
+import { readLetters, type Batch } from './read.js';
+import { counted, kafkaOf, type Task } from './task.js';
+
+/** Copies that are sent together, and acknowledged, before the next. */
+const MOST_TOGETHER = 500;
+/** Between two lines of progress, in milliseconds. */
+const PROGRESS = 200;
+
+/** What has become of the letters. */
+interface Tally {
+  replayed: number;
+  /** Not chosen by the filter. */
+  filtered: number;
+  /** Failed again after they were replayed. */
+  looping: number;
+  /** No header tells where they came from, and no `--to`. */
+  homeless: number;
+}
+
+/** `dead-letters replay`: writes the messages to where they came from. */
+export async function replayLetters(task: Task): Promise<number> {
+  const { topic, filter, given } = task;
+  const { values } = given;
+  const dryRun = values['dry-run'] === true;
+  const group =
+    (values['group'] as string | undefined) ?? `nestjs-kafka-native-replay.${topic}.${filter.name}`;
+  const kafka = kafkaOf(task);
+  const producer = kafka.producer({ idempotent: true });
+  const ended = new AbortController();
+  const replay = new Replay(task, dryRun ? undefined : producer, ended);
+  const interrupted = (): void => {
+    replay.interrupted = true;
+    ended.abort();
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  const progress =
+    values['json'] === true || !process.stderr.isTTY ? undefined : setInterval(() => replay.tell(), PROGRESS);
+  try {
+    if (!dryRun) await producer.connect();
+    const { signal } = ended;
+    await readLetters({
+      kafka,
+      topic,
+      group: dryRun ? undefined : group,
+      signal,
+      handle: (batch) => replay.take(batch),
+    });
+  } finally {
+    clearInterval(progress);
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    await producer.disconnect();
+  }
+  replay.end(dryRun ? undefined : group);
+  return replay.interrupted ? EXIT.failed : EXIT.ok;
+}
+
+/** One replay, over all partitions. */
+class Replay {
+  interrupted = false;
+  readonly #tally: Tally = { replayed: 0, filtered: 0, looping: 0, homeless: 0 };
+  readonly #task: Task;
+  readonly #producer: Producer | undefined;
+  readonly #ended: AbortController;
+  readonly #to: string | undefined;
+  readonly #max: number;
+  readonly #again: boolean;
+  readonly #pace: Pace;
+  /** Those that are on their way count. */
+  #taken = 0;
+
+  constructor(task: Task, producer: Producer | undefined, ended: AbortController) {
+    const { given } = task;
+    this.#task = task;
+    this.#producer = producer;
+    this.#ended = ended;
+    this.#to = given.values['to'] as string | undefined;
+    this.#max = countOf(given, 'max') ?? Number.POSITIVE_INFINITY;
+    this.#again = given.values['again'] === true;
+    this.#pace = new Pace(countOf(given, 'rate'));
+  }
+
+  /** Replays a partition's letters in their order; each counts as done when its copy is acknowledged. */
+  async take(batch: Batch): Promise<void> {
+    const most = Math.min(MOST_TOGETHER, this.#pace.together);
+    let rest = batch.letters;
+    while (rest.length > 0 && !batch.isStale()) {
+      const together: Letter[] = [];
+      let last: Letter | undefined;
+      for (const letter of rest) {
+        if (together.length === most || this.#taken >= this.#max) break;
+        last = letter;
+        if (!this.#isChosen(letter)) continue;
+        together.push(letter);
+        this.#taken++;
+      }
+      if (last === undefined) return;
+      rest = rest.slice(rest.indexOf(last) + 1);
+      const wait = this.#pace.take(together.length);
+      if (wait > 0) await delay(wait, undefined, { signal: this.#ended.signal }).catch(() => undefined);
+      if (batch.isStale()) return;
+      if (together.length > 0)
+        await this.#producer?.sendBatch({ acks: -1, topicMessages: this.#copies(together) });
+      this.#tally.replayed += together.length;
+      batch.done(last);
+      await batch.heartbeat();
+      if (this.#tally.replayed >= this.#max) this.#ended.abort();
+    }
+  }
+
+  #isChosen(letter: Letter): boolean {
+    if (!this.#task.filter.matches(letter)) this.#tally.filtered++;
+    else if (letter.replays > 0 && !this.#again) this.#tally.looping++;
+    else if (this.#to === undefined && letter.origin === undefined) this.#tally.homeless++;
+    else return true;
+    return false;
+  }
+
+  #copies(letters: readonly Letter[]): TopicMessages[] {
+    const topics = new Map<string, Message[]>();
+    for (const letter of letters) {
+      const topic = this.#to ?? letter.origin?.topic ?? '';
+      const { key, value } = letter.message;
+      const messages = topics.get(topic) ?? [];
+      topics.set(topic, messages);
+      messages.push({ key, value, headers: replayedHeaders(letter) });
+    }
+    return [...topics].map(([topic, messages]) => ({ topic, messages }));
+  }
+
+  /** Progress, on the same line of a terminal. */
+  tell(): void {
+    process.stderr.write(`\r${counted(this.#tally.replayed, 'message')} replayed`);
+  }
+
+  /** What has become of all. */
+  end(group: string | undefined): void {
+    const { replayed, filtered, looping, homeless } = this.#tally;
+    const { topic, given } = this.#task;
+    if (given.values['json'] === true) {
+      const told = {
+        topic,
+        group: group ?? null,
+        dryRun: group === undefined,
+        interrupted: this.interrupted,
+      };
+      process.stdout.write(`${JSON.stringify({ ...told, ...this.#tally })}\n`);
+      return;
+    }
+    if (process.stderr.isTTY) process.stderr.write('\r');
+    const lines = [
+      `${counted(replayed, 'message')} ${group === undefined ? 'would be replayed' : 'replayed'} to ${this.#to ?? 'where they came from'}`,
+      ...(filtered > 0 ? [`${counted(filtered, 'message')} not chosen`] : []),
+      ...(looping > 0
+        ? [`${counted(looping, 'message')} left: failed again after a replay (--again takes them too)`]
+        : []),
+      ...(homeless > 0
+        ? [`${counted(homeless, 'message')} left: no header tells where from (give --to)`]
+        : []),
+      ...(this.interrupted ? ['Interrupted: the same command goes on from here'] : []),
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+}
