@@ -57,6 +57,10 @@ export declare class NativeAdmin {
   describeAcls(filter: NativeAclFilter, options: NativeAdminOptions): Promise<Array<NativeAcl> | Failure>
   /** Deletes access rules; the outcomes are in the filters' order. */
   deleteAcls(filters: Array<NativeAclFilter>, options: NativeAdminOptions): Promise<Array<NativeDeletedAcls> | Failure>
+  /** Asks what this client may do with topics. */
+  topicRights(topics: Array<string>, options: NativeAdminOptions): Promise<Array<NativeRights> | Failure>
+  /** Asks what this client may do with groups, which need not exist. */
+  groupRights(groups: Array<string>, options: NativeAdminOptions): Promise<Array<NativeRights> | Failure>
   /** Answers the event `tokenWanted`. */
   setBearerToken(token: NativeBearerToken): void
   /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
@@ -595,6 +599,14 @@ export interface NativeReplicas {
   partition: number
   /** Ids of brokers. */
   replicas: Array<number>
+}
+
+/** What this client may do with a topic or a group. */
+export interface NativeRights {
+  /** The name, and whether it could be found out. */
+  outcome: NativeOutcome
+  /** The protocol's numbers of the operations. */
+  operations: Array<number>
 }
 
 /** How far an assigned partition has been worked on. */

@@ -18,7 +18,7 @@ use super::admin_acls::{NativeAcl, NativeAclFilter, NativeDeletedAcls};
 use super::admin_types::{
     NativeAdminOptions, NativeAlteredConfig, NativeCluster, NativeConfigResource, NativeDescribedConfig,
     NativeFoundGroup, NativeMetadata, NativeNewPartitions, NativeNewTopic, NativeOutcome,
-    NativePartitionOffset,
+    NativePartitionOffset, NativeRights,
 };
 use super::bearer::NativeBearerToken;
 use super::consumer::either;
@@ -301,6 +301,32 @@ impl NativeAdmin {
     ) -> Either<Vec<NativeDeletedAcls>, Failure> {
         self.ask_kafka("delete access rules", options, move |handle, options| {
             handle.delete_acls(&all(filters), options).map(all)
+        })
+        .await
+    }
+
+    /// Asks what this client may do with topics.
+    #[napi]
+    pub async fn topic_rights(
+        &self,
+        topics: Vec<String>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeRights>, Failure> {
+        self.ask_kafka("describe the rights to topics", options, move |handle, options| {
+            handle.topic_rights(&topics, options).map(all)
+        })
+        .await
+    }
+
+    /// Asks what this client may do with groups, which need not exist.
+    #[napi]
+    pub async fn group_rights(
+        &self,
+        groups: Vec<String>,
+        options: NativeAdminOptions,
+    ) -> Either<Vec<NativeRights>, Failure> {
+        self.ask_kafka("describe the rights to groups", options, move |handle, options| {
+            handle.group_rights(&groups, options).map(all)
         })
         .await
     }

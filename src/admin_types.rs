@@ -1,7 +1,9 @@
 //! What admin requests take and answer, as JavaScript sees it.
 
 use kafka_core::kafka::{BrokerMetadata, Group, Metadata, Outcome, TopicMetadata, TopicPartition};
-use librdkafka::{AdminOptions, ConfigResource, ConfigSynonym, DescribedConfig, NewPartitions, NewTopic};
+use librdkafka::{
+    AdminOptions, ConfigResource, ConfigSynonym, DescribedConfig, NewPartitions, NewTopic, Rights,
+};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
@@ -29,6 +31,7 @@ impl From<NativeAdminOptions> for AdminOptions {
             request_timeout_ms: ms(o.request_timeout),
             operation_timeout_ms: o.operation_timeout.map(ms),
             validate_only: o.validate_only.unwrap_or(false),
+            with_rights: false,
         }
     }
 }
@@ -47,6 +50,21 @@ pub struct NativeOutcome {
 impl From<Outcome> for NativeOutcome {
     fn from(o: Outcome) -> Self {
         Self { name: o.name, code: o.error, message: o.message }
+    }
+}
+
+/// What this client may do with a topic or a group.
+#[napi(object)]
+pub struct NativeRights {
+    /// The name, and whether it could be found out.
+    pub outcome: NativeOutcome,
+    /// The protocol's numbers of the operations.
+    pub operations: Vec<i32>,
+}
+
+impl From<Rights> for NativeRights {
+    fn from(rights: Rights) -> Self {
+        Self { outcome: rights.outcome.into(), operations: rights.operations }
     }
 }
 

@@ -13,6 +13,21 @@ const COMMANDS: readonly Listed[] = [
     summary: 'Lists, shows and replays the messages that servers have put aside.',
     load: async () => (await import('./dead-letters.js')).command,
   },
+  {
+    name: 'doctor',
+    summary: 'Looks for what keeps an application from working; writes nothing',
+    load: async () => (await import('./doctor.js')).default,
+  },
+  {
+    name: 'migrate',
+    summary: "Rewrites an application from NestJS's Transport.KAFKA and kafkajs",
+    load: async () => (await import('./migrate.js')).default,
+  },
+  {
+    name: 'acls',
+    summary: 'Writes the access rules that an application needs',
+    load: async () => (await import('./acls.js')).default,
+  },
 ];
 
 const { name, version } = JSON.parse(

@@ -25,6 +25,7 @@ export type {
   NativeOffset,
   NativeOutcome,
   NativePartitionOffset,
+  NativeRights,
   NativeSubscription,
 } from 'nestjs-kafka-native/native';
 

@@ -28,7 +28,7 @@ mod tests;
 
 pub use admin::{
     Acl, AclFilter, AclNumbers, AdminHandle, AdminOptions, ConfigEntry, ConfigResource, ConfigSynonym,
-    DeletedAcls, DescribedConfig, NewPartitions, NewTopic,
+    DeletedAcls, DescribedConfig, NewPartitions, NewTopic, Rights,
 };
 pub use bearer::BearerToken;
 pub use conf::Conf;

@@ -14,6 +14,7 @@ import {
   resetOffsets,
   setOffsets,
 } from './offsets.js';
+import { describeAuthorizedOperations } from './rights.js';
 import { createPartitions, createTopics, deleteTopics, fetchTopicMetadata, listTopics } from './topics.js';
 import { Brokers } from '../cluster/brokers.js';
 import { ConnectionTrouble } from '../cluster/connection-error.js';
@@ -185,6 +186,10 @@ export class Admin implements AdminShape {
   /** Describes groups. */
   readonly describeGroups: AdminShape['describeGroups'] = (groupIds) =>
     describeGroups(this.#context, groupIds);
+
+  /** Asks what this client may do with topics and groups. An extension. */
+  readonly describeAuthorizedOperations: AdminShape['describeAuthorizedOperations'] = (options) =>
+    describeAuthorizedOperations(this.#context, options);
 
   /** Finds access rules. */
   readonly describeAcls: AdminShape['describeAcls'] = (filter) => describeAcls(this.#context, filter);

@@ -277,6 +277,16 @@ export interface OngoingPartitionReassignment {
   removingReplicas?: number[];
 }
 
+/** What a client may do with a topic or a group. An extension. */
+export interface AuthorizedOperations {
+  /** The topic or group. */
+  name: string;
+  /** 0, or why it is not known: 29 (`TOPIC_AUTHORIZATION_FAILED`) and 30 (`GROUP_AUTHORIZATION_FAILED`) where it may not even be seen. */
+  errorCode: number;
+  /** The operations, of those that there are for its kind; all of them on a cluster without access rules. */
+  operations: AclOperationTypes[];
+}
+
 /** kafkajs's admin client. */
 export interface Admin {
   connect(): Promise<void>;
@@ -400,6 +410,18 @@ export interface Admin {
   deleteGroups(groupIds: string[]): Promise<DeleteGroupsResult[]>;
   /** State and members of groups. */
   describeGroups(groupIds: string[]): Promise<GroupDescriptions>;
+  /** What this client may do with topics and groups. An extension: kafkajs has none. Groups need not exist. */
+  describeAuthorizedOperations(options: {
+    /** The topics. */
+    topics?: readonly string[];
+    /** The consumer groups. */
+    groups?: readonly string[];
+  }): Promise<{
+    /** In no particular order. */
+    topics: AuthorizedOperations[];
+    /** In no particular order. */
+    groups: AuthorizedOperations[];
+  }>;
   /** The access rules that a filter finds. */
   describeAcls(options: AclFilter): Promise<DescribeAclResponse>;
   /** Deletes the access rules that filters find. */

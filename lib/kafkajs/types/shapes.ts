@@ -1,5 +1,6 @@
 /** kafkajs's types, but for the names that this package exports as classes. */
 export type {
+  AuthorizedOperations,
   Acl,
   AclEntry,
   AclFilter,

@@ -4,6 +4,7 @@ mod acls;
 mod configs;
 mod groups;
 mod offsets;
+mod rights;
 mod topics;
 
 use std::ffi::{c_char, c_int};
@@ -22,6 +23,7 @@ use super::{Conf, Handle, check};
 
 pub use acls::{Acl, AclFilter, AclNumbers, DeletedAcls};
 pub use configs::{ConfigEntry, ConfigResource, ConfigSynonym, DescribedConfig};
+pub use rights::Rights;
 pub use topics::{NewPartitions, NewTopic};
 
 /// How much later than librdkafka this crate gives a request up: librdkafka's answer says more.
@@ -38,13 +40,20 @@ pub struct AdminOptions {
     pub operation_timeout_ms: Option<i32>,
     /// Whether the broker shall only say whether it would do it.
     pub validate_only: bool,
+    /// Whether the answer shall say what this client may do.
+    pub with_rights: bool,
 }
 
 impl AdminOptions {
     /// With a time limit alone.
     #[must_use]
     pub fn within(request_timeout_ms: i32) -> Self {
-        Self { request_timeout_ms, operation_timeout_ms: None, validate_only: false }
+        Self { request_timeout_ms, operation_timeout_ms: None, validate_only: false, with_rights: false }
+    }
+
+    /// The same, asking for what this client may do.
+    fn with_rights(self) -> Self {
+        Self { with_rights: true, ..self }
     }
 }
 
@@ -155,6 +164,10 @@ impl RawOptions {
             if options.validate_only {
                 let set = sys::rd_kafka_AdminOptions_set_validate_only;
                 text.check(operation, |at, size| set(raw.0, 1, at, size))?;
+            }
+            if options.with_rights {
+                let error = sys::rd_kafka_AdminOptions_set_include_authorized_operations(raw.0, 1);
+                super::take_error(operation, error)?;
             }
         }
         Ok(raw)

@@ -1,0 +1,275 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  Kafka,
+  logLevel,
+  ResourcePatternTypes,
+  type AclEntry,
+  type Admin,
+} from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBroker, type Broker } from '../broker/start.mjs';
+import { accessRules, unknownRules, type AccessRule } from '../../lib/command/acls/rules.js';
+import { until } from '../harness/wait';
+import { ROOT } from '../package-consumers/install';
+import { run } from './run';
+
+const SECURED = join(ROOT, '__test__/command/applications/secured.mjs');
+/** One for the run with all rules, and one for each that is left out. */
+const USERS = Array.from({ length: 20 }, (_, index) => `u${index}`);
+/** How many applications run at once. */
+const AT_ONCE = 4;
+/** How long one may take until all has worked. */
+const LIMIT = 25_000;
+
+let broker: Broker;
+let saslPort = 0;
+let admin: Admin;
+const children = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  const users = USERS.map((user) => `user_${user}="secret"`).join(' ');
+  broker = await startBroker({
+    properties: ({ port, controllerPort }) => {
+      saslPort = port + 20;
+      const clients = [`PLAINTEXT://127.0.0.1:${port}`, `SASL_PLAINTEXT://127.0.0.1:${saslPort}`];
+      return {
+        listeners: [...clients, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
+        'advertised.listeners': clients.join(','),
+        'inter.broker.listener.name': 'PLAINTEXT',
+        'listener.security.protocol.map':
+          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
+        'sasl.enabled.mechanisms': 'PLAIN',
+        'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${users};`,
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'super.users': 'User:ANONYMOUS',
+        'transaction.state.log.num.partitions': 1,
+        'offsets.topic.num.partitions': 1,
+      };
+    },
+  });
+  admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+});
+
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await admin?.disconnect();
+  await broker?.dispose();
+});
+
+async function rulesOf(prefix: string): Promise<AccessRule[]> {
+  const { out, err, code } = await run(['acls', SECURED, '--format', 'json'], {
+    env: { PREFIX: prefix, KAFKA_BROKERS: `127.0.0.1:${saslPort}`, KAFKA_USER: 'u0' },
+  });
+  expect(code, err).toBe(0);
+  return (JSON.parse(out) as { rules: AccessRule[] }).rules;
+}
+
+const TYPES = {
+  topic: AclResourceTypes.TOPIC,
+  group: AclResourceTypes.GROUP,
+  'transactional-id': AclResourceTypes.TRANSACTIONAL_ID,
+  cluster: AclResourceTypes.CLUSTER,
+};
+
+const entry = ({ resource, name }: AccessRule, operation: string, user: string): AclEntry => ({
+  resourceType: TYPES[resource],
+  resourceName: name,
+  resourcePatternType: ResourcePatternTypes.LITERAL,
+  principal: `User:${user}`,
+  host: '*',
+  operation: operation === 'Read' ? AclOperationTypes.READ : AclOperationTypes.WRITE,
+  permissionType: AclPermissionTypes.ALLOW,
+});
+
+/** Runs the application as a user with these rules. Says what has worked, and what it has printed. */
+async function attempt(
+  prefix: string,
+  user: string,
+  acl: AclEntry[],
+): Promise<{ worked: string[]; output: string }> {
+  await admin.createAcls({ acl });
+  const topics = ['orders', 'price', 'price.reply', 'bad', 'dead', 'audit'].map((name) => ({
+    topic: `${prefix}.${name}`,
+    numPartitions: 1,
+  }));
+  await admin.createTopics({ topics, waitForLeaders: false });
+  for (const { topic } of topics) {
+    await until(`${topic} answers`, () =>
+      admin
+        .fetchTopicOffsets(topic)
+        .then(() => true)
+        .catch(() => false),
+    );
+  }
+  const child = spawn(process.execPath, [SECURED], {
+    env: {
+      ...process.env,
+      PREFIX: prefix,
+      KAFKA_BROKERS: `127.0.0.1:${saslPort}`,
+      KAFKA_USER: user,
+      NO_COLOR: '1',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const end = Date.now() + LIMIT;
+  const worked = new Set<string>();
+  while (
+    Date.now() < end &&
+    worked.size < 4 &&
+    child.exitCode === null &&
+    !/authoriz|not authorized/i.test(output)
+  ) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const [, what] of output.matchAll(/^works: (.*)$/gm)) worked.add(what as string);
+    const [dead] = await admin.fetchTopicOffsets(`${prefix}.dead`);
+    if (dead?.high === '1') worked.add('dead letter');
+  }
+  child.kill('SIGKILL');
+  children.delete(child);
+  return { worked: [...worked].toSorted(), output };
+}
+
+const ALL = ['dead letter', 'event', 'request', 'transaction'];
+
+describe('on a broker that allows nothing without a rule', () => {
+  test(
+    'the application works with exactly these rules, and without any one of them it does not',
+    { timeout: 15 * 60_000 },
+    async () => {
+      const rules = await rulesOf('p0');
+      const wanted = rules.flatMap((rule) =>
+        rule.operations.map((operation) => `${operation} ${rule.resource} ${rule.name}`),
+      );
+      expect(wanted.toSorted()).toEqual(
+        [
+          'Read group p0-client',
+          'Read group p0-server',
+          'Read topic p0.bad',
+          'Read topic p0.orders',
+          'Read topic p0.price',
+          'Read topic p0.price.reply',
+          'Write topic p0.audit',
+          'Write topic p0.bad',
+          'Write topic p0.dead',
+          'Write topic p0.orders',
+          'Write topic p0.price',
+          'Write topic p0.price.reply',
+          'Write transactional-id p0-tx',
+        ].toSorted(),
+      );
+      const attempts = [undefined, ...wanted.keys()].map((left, index) => async () => {
+        const prefix = `p${index}`;
+        const own = rules.flatMap((rule) =>
+          rule.operations.map((operation) =>
+            entry({ ...rule, name: rule.name.replace(/^p0/, prefix) }, operation, `u${index}`),
+          ),
+        );
+        const { worked, output } = await attempt(
+          prefix,
+          `u${index}`,
+          own.filter((_, place) => place !== left),
+        );
+        if (left === undefined) expect(worked, output).toEqual(ALL);
+        else expect(worked, `without ${wanted[left]}:\n${output}`).not.toEqual(ALL);
+      });
+      const next = attempts.values();
+      const work = async (): Promise<void> => {
+        for (const one of next) await one();
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, work));
+    },
+  );
+
+  test('the lines of kafka-acls.sh', async () => {
+    const { out, err } = await run(
+      ['acls', SECURED, '--principal', 'User:orders', '--produces', 'late,later'],
+      {
+        env: { PREFIX: 'lines', KAFKA_BROKERS: `127.0.0.1:${saslPort}`, KAFKA_USER: 'u0' },
+      },
+    );
+    expect(out).toContain(
+      '# the server joins it and commits to it\nkafka-acls.sh --bootstrap-server $BROKERS --add --allow-principal User:orders --operation Read --group lines-server\n',
+    );
+    expect(out).toContain('--operation Write --topic later\n');
+    expect(err).toContain('--produces');
+  });
+
+  test('a policy for AWS', async () => {
+    const arn = 'arn:aws:kafka:eu-central-1:111122223333:cluster/live/abcd-1';
+    const env = { PREFIX: 'aws', KAFKA_BROKERS: `127.0.0.1:${saslPort}`, KAFKA_USER: 'u0' };
+    const { out } = await run(['acls', SECURED, '--format', 'aws', '--cluster-arn', arn], { env });
+    const policy = JSON.parse(out) as { Statement: { Action: string[]; Resource: string[] }[] };
+    expect(policy.Statement[0]).toEqual({
+      Effect: 'Allow',
+      Action: ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'],
+      Resource: [arn],
+    });
+    const find = (action: string) =>
+      policy.Statement.filter(({ Action }) => Action.includes(action)).flatMap(({ Resource }) => Resource);
+    expect(find('kafka-cluster:ReadData').toSorted()).toEqual(
+      ['bad', 'orders', 'price', 'price.reply'].map(topic),
+    );
+    expect(find('kafka-cluster:AlterGroup')).toHaveLength(2);
+    expect(find('kafka-cluster:AlterTransactionalId')).toEqual([
+      'arn:aws:kafka:eu-central-1:111122223333:transactional-id/live/abcd-1/aws-tx',
+    ]);
+    const bad = await run(['acls', SECURED, '--format', 'aws', '--cluster-arn', 'live'], { env });
+    expect(bad.code).toBe(2);
+  });
+});
+
+const topic = (name: string) => `arn:aws:kafka:eu-central-1:111122223333:topic/live/abcd-1/aws.${name}`;
+
+const server = (patterns: (string | RegExp)[], options: object = {}) => ({
+  origin: 'nestjs-kafka-native' as const,
+  options: options as Record<string, unknown>,
+  clientId: 'c',
+  groupId: 'g',
+  handlers: patterns.map((pattern) => ({ pattern, isEvent: true, extras: {} })),
+});
+
+const of = (patterns: (string | RegExp)[], options?: object) =>
+  accessRules({ servers: [server(patterns, options)], clients: [], drivers: [] });
+
+const names = (options: object) =>
+  of(['a'], options)
+    .filter(({ operations }) => operations.includes('Write'))
+    .map(({ name }) => name);
+
+describe('rules', () => {
+  test.each([
+    [/^orders\.[a-z]+$/, 'orders.', 'prefixed'],
+    [/^orders-.*/, 'orders-', 'prefixed'],
+    [/^orders?$/, 'order', 'prefixed'],
+    [/orders/, '*', 'literal'],
+    [/^orders/i, '*', 'literal'],
+    [/^orders$|^prices$/, '*', 'literal'],
+  ])('of %s', (pattern, name, patternType) => {
+    const [, found] = of([pattern]);
+    expect(found).toMatchObject({ resource: 'topic', name, patternType, operations: ['Read'] });
+  });
+
+  test('of dead letters', () => {
+    expect(names({})).toEqual([]);
+    expect(names({ deadLetter: {} })).toEqual(['a.DLT']);
+    expect(names({ deadLetter: { topic: 'dead' } })).toEqual(['dead']);
+    const servers = [server(['a'], { deadLetter: { topic: () => 'x' } })];
+    expect(unknownRules({ servers, clients: [] })).toEqual([
+      'deadLetter.topic of group g is a function: name its topics with --produces',
+    ]);
+  });
+
+  test('of topics that are made', () => {
+    const rules = accessRules({ servers: [server(['a'])], clients: [], drivers: [] }, { creates: true });
+    expect(rules.find(({ resource }) => resource === 'topic')?.operations).toEqual(['Create', 'Read']);
+  });
+});

@@ -1,0 +1,316 @@
+import { execFileSync } from 'node:child_process';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  Kafka,
+  logLevel,
+  ResourcePatternTypes,
+} from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBroker, type Broker } from '../broker/start.mjs';
+import { checkListeners } from '../../lib/command/doctor/listeners.js';
+import { Diagnoses } from '../../lib/command/doctor/finding.js';
+import { until } from '../harness/wait';
+import { ROOT } from '../package-consumers/install';
+import { diagnose, idsOf } from './run';
+
+// A broker whose listeners are broken, each in its own way.
+
+const SERVICE = join(ROOT, '__test__/command/applications/service.mjs');
+const PASSWORD = 'broker-secret';
+const PLAIN =
+  'org.apache.kafka.common.security.plain.PlainLoginModule required user_limited="limited-secret";';
+const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-doctor-'));
+const ports = { sasl: 0, away: 0, nameless: 0, expired: 0, soon: 0 };
+let broker: Broker;
+
+const at = (name: string, where: number | string): string =>
+  `${name}://${typeof where === 'number' ? `127.0.0.1:${where}` : where}`;
+
+function openssl(...args: string[]): void {
+  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+}
+
+function certificate(name: string, days: number): void {
+  openssl(
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+    '-subj',
+    `/CN=${name}`,
+    '-addext',
+    'subjectAltName=IP:127.0.0.1',
+    '-out',
+    `${name}.csr`,
+  );
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    'ca.pem',
+    '-CAkey',
+    'ca.key',
+    '-days',
+    String(days),
+    '-copy_extensions',
+    'copy',
+    '-out',
+    `${name}.pem`,
+  );
+  openssl(
+    'pkcs12',
+    '-export',
+    '-in',
+    `${name}.pem`,
+    '-inkey',
+    `${name}.key`,
+    '-certfile',
+    'ca.pem',
+    '-out',
+    `${name}.p12`,
+    '-passout',
+    `pass:${PASSWORD}`,
+  );
+}
+
+beforeAll(async () => {
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    'ca.key',
+    '-subj',
+    '/CN=ca',
+    '-days',
+    '90',
+    '-out',
+    'ca.pem',
+  );
+  certificate('expired', -1);
+  certificate('soon', 5);
+  broker = await startBroker({
+    properties: ({ port, controllerPort }) => {
+      for (const [index, name] of Object.keys(ports).entries())
+        ports[name as keyof typeof ports] = port + 20 + 10 * index;
+      const listeners = [
+        at('PLAINTEXT', port),
+        at('SASL', ports.sasl),
+        at('AWAY', ports.away),
+        at('NAMELESS', ports.nameless),
+        at('EXPIRED', ports.expired),
+        at('SOON', ports.soon),
+      ];
+      const advertised = [
+        ...listeners.slice(0, 2),
+        at('AWAY', '127.0.0.1:9'),
+        at('NAMELESS', `kafka.invalid:${ports.nameless}`),
+        ...listeners.slice(4),
+      ];
+      const stores = ['expired', 'soon'].map((name) => [
+        `listener.name.${name}.ssl.keystore.location`,
+        join(folder, `${name}.p12`),
+      ]);
+      return {
+        listeners: [...listeners, at('CONTROLLER', controllerPort)].join(','),
+        'advertised.listeners': advertised.join(','),
+        'inter.broker.listener.name': 'PLAINTEXT',
+        'listener.security.protocol.map':
+          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,AWAY:PLAINTEXT,NAMELESS:PLAINTEXT,EXPIRED:SSL,SOON:SSL',
+        ...Object.fromEntries(stores),
+        'ssl.keystore.password': PASSWORD,
+        'ssl.keystore.type': 'PKCS12',
+        'sasl.enabled.mechanisms': 'PLAIN',
+        'listener.name.sasl.plain.sasl.jaas.config': PLAIN,
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'super.users': 'User:ANONYMOUS',
+      };
+    },
+  });
+});
+
+afterAll(async () => {
+  await broker?.dispose();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const look = (port: number, more: object = {}): ReturnType<typeof diagnose> => {
+  const file = join(folder, 'client.json');
+  writeFileSync(file, JSON.stringify({ brokers: [`127.0.0.1:${port}`], connectionTimeout: 3000, ...more }));
+  return diagnose(['--client', file]);
+};
+
+test('a listener in order', async () => {
+  expect((await look(broker.port)).findings).toEqual([]);
+});
+
+test('an advertised listener that cannot be reached', async () => {
+  const { findings, code, notes } = await look(ports.away);
+  expect(notes).toEqual(['Topics, groups and rights were not looked at: that takes all brokers']);
+  expect(findings[0]).toMatchObject({
+    id: 'listener-unreachable',
+    severity: 'error',
+    what: expect.stringMatching(/^127\.0\.0\.1:9, which broker \d advertises, cannot be reached: /),
+    fix: expect.stringContaining(
+      'advertised.listeners=…://<a name that this machine resolves and reaches>:9',
+    ),
+  });
+  expect(code).toBe(1);
+});
+
+test('an advertised listener whose name does not resolve', async () => {
+  expect((await look(ports.nameless)).findings[0]).toMatchObject({
+    id: 'listener-unresolved',
+    what: expect.stringMatching(
+      /^kafka\.invalid:\d+, which broker \d advertises, has a name that does not resolve here$/,
+    ),
+  });
+});
+
+test('a certificate that has expired, one that soon does, and one of an authority that nobody knows', async () => {
+  const ca = execFileSync('cat', [join(folder, 'ca.pem')], { encoding: 'utf8' });
+  const expired = await look(ports.expired, { ssl: { ca } });
+  expect(idsOf(expired)).toEqual(['connection', 'certificate-expired']);
+  expect(expired.findings[1]?.what).toMatch(
+    /^The certificate of 127\.0\.0\.1:\d+ \(expired\) has expired on /,
+  );
+  const soon = await look(ports.soon, { ssl: { ca } });
+  expect(soon.findings).toEqual([
+    expect.objectContaining({ id: 'certificate-expires', severity: 'warning' }),
+  ]);
+  expect(soon.code).toBe(0);
+  const unknown = await look(ports.soon, { ssl: true });
+  expect(idsOf(unknown)).toContain('connection');
+  expect(unknown.findings[0]?.fix).toContain('client.ssl');
+});
+
+test('TLS where the listener has none, and SASL that is missing or wrong', async () => {
+  expect(idsOf(await look(broker.port, { ssl: true }))).toEqual(['connection', 'tls']);
+  const none = await look(ports.sasl);
+  expect(none.findings[0]).toMatchObject({ id: 'connection', fix: expect.stringContaining('client.sasl') });
+  const wrong = await look(ports.sasl, {
+    sasl: { mechanism: 'plain', username: 'limited', password: 'wrong' },
+  });
+  expect(wrong.findings[0]).toMatchObject({ id: 'connection', fix: expect.stringContaining('client.sasl') });
+  expect(wrong.out).not.toContain('wrong"');
+});
+
+test('nobody at home', async () => {
+  const { findings } = await look(1);
+  expect(findings.map(({ id }) => id)).toEqual(['connection', 'listener-unreachable']);
+});
+
+const allow = (resourceType: AclResourceTypes, resourceName: string, operation: AclOperationTypes) => ({
+  resourceType,
+  resourceName,
+  resourcePatternType: ResourcePatternTypes.LITERAL,
+  principal: 'User:limited',
+  host: '*',
+  operation,
+  permissionType: AclPermissionTypes.ALLOW,
+});
+
+test('rights that are missing: the proposed rules mend it', async () => {
+  const prefix = 'secured';
+  const admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const names = ['orders', 'price', 'price.reply', 'stock', 'stock.reply'].map((name) => `${prefix}.${name}`);
+  await admin.createTopics({ topics: names.map((topic) => ({ topic, numPartitions: 1 })) });
+  await admin.createAcls({
+    acl: names.map((name) => allow(AclResourceTypes.TOPIC, name, AclOperationTypes.DESCRIBE)),
+  });
+  const options = {
+    client: { sasl: { mechanism: 'plain', username: 'limited', password: 'limited-secret' } },
+  };
+  const env = {
+    KAFKA_BROKERS: `127.0.0.1:${ports.sasl}`,
+    PREFIX: prefix,
+    OPTIONS: JSON.stringify({ ...options, ofServer: { consumer: { groupId: prefix } } }),
+  };
+  const examined = () => diagnose([SERVICE, '--online'], { env });
+  const { findings, code } = await until('the rules hold', async () => {
+    const diagnosis = await examined();
+    return diagnosis.findings.every(({ id }) => id === 'access') ? diagnosis : undefined;
+  });
+  expect(code).toBe(1);
+  expect(findings.map(({ what }) => what).toSorted()).toEqual(
+    [
+      `The right to Read on group ${prefix}-client is missing`,
+      `The right to Read on group ${prefix}-server is missing`,
+      `The right to Read on topic ${prefix}.orders is missing`,
+      `The right to Read on topic ${prefix}.price is missing`,
+      `The right to Read on topic ${prefix}.stock.reply is missing`,
+      `The right to Write on topic ${prefix}.price.reply is missing`,
+      `The right to Write on topic ${prefix}.stock is missing`,
+    ].toSorted(),
+  );
+  const acl = findings.map(({ fix }) => {
+    const [, operation, kind, name] = /--operation (\w+) --(\w+) (\S+)$/.exec(fix) as unknown as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const type = kind === 'topic' ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP;
+    return allow(type, name, operation === 'Read' ? AclOperationTypes.READ : AclOperationTypes.WRITE);
+  });
+  await admin.createAcls({ acl });
+  await admin.disconnect();
+  await until('nothing is found any more', async () => (await examined()).findings.length === 0);
+});
+
+describe('old brokers', () => {
+  const servers: Server[] = [];
+  afterAll(() => servers.forEach((server) => server.close()));
+
+  /** A listener that answers which requests it knows. */
+  async function listener(versions: Record<number, number>): Promise<number> {
+    const server = createServer((socket) => {
+      socket.on('data', () => {
+        const entries = Object.entries(versions);
+        const answer = Buffer.alloc(14 + entries.length * 6);
+        answer.writeInt32BE(answer.length - 4, 0);
+        answer.writeInt32BE(7, 4);
+        answer.writeInt32BE(entries.length, 10);
+        for (const [index, [key, newest]] of entries.entries()) {
+          answer.writeInt16BE(Number(key), 14 + index * 6);
+          answer.writeInt16BE(newest, 14 + index * 6 + 4);
+        }
+        // In two pieces, as a network may.
+        socket.write(answer.subarray(0, 9));
+        setImmediate(() => socket.write(answer.subarray(9)));
+      });
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  }
+
+  async function found(versions: Record<number, number>, usesConsumerProtocol: boolean): Promise<string[]> {
+    const diagnoses = new Diagnoses();
+    const listeners = [{ host: '127.0.0.1', port: await listener(versions), name: 'broker 1' }];
+    await checkListeners({ brokers: [] }, listeners, 'advertised', diagnoses, usesConsumerProtocol);
+    return idsOf(diagnoses.diagnosis());
+  }
+
+  test.each<[string, Record<number, number>, boolean, string[]]>([
+    ['0.10', { 1: 3 }, false, ['broker-version']],
+    ['3.6', { 1: 15, 22: 4 }, false, []],
+    ['3.6, where the newer group protocol is asked for', { 1: 15, 22: 4 }, true, ['group-protocol']],
+    ['4.0', { 1: 17, 22: 5, 68: 1 }, true, []],
+  ])('Kafka %s', async (_, versions, usesConsumerProtocol, ids) => {
+    expect(await found(versions, usesConsumerProtocol)).toEqual(ids);
+  });
+});

@@ -1,0 +1,371 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { AssignerProtocol, Kafka, logLevel, type PartitionAssigner } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BROKERS, closeBroker, createTopics, topicExists, unique } from '../harness/broker';
+import { until } from '../harness/wait';
+import { ROOT } from '../package-consumers/install';
+import { diagnose, idsOf, run } from './run';
+
+const SERVICE = join(ROOT, '__test__/command/applications/service.mjs');
+const folders: string[] = [];
+
+afterAll(closeBroker);
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder in the repository, whose packages it resolves. */
+function newFolder(): string {
+  mkdirSync(join(ROOT, 'target'), { recursive: true });
+  const made = realpathSync(mkdtempSync(join(ROOT, 'target/doctor-')));
+  folders.push(made);
+  return made;
+}
+
+interface Setting {
+  readonly mode?: 'ours' | 'stock';
+  readonly options?: object;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly args?: string[];
+}
+
+/** Examines the service, whose topics there are. */
+async function service(
+  { mode = 'ours', options = {}, env = {}, args = ['--online'] }: Setting = {},
+  prefix = unique('doctor'),
+) {
+  const settings = {
+    KAFKA_BROKERS: BROKERS.join(','),
+    PREFIX: prefix,
+    MODE: mode,
+    OPTIONS: JSON.stringify(options),
+  };
+  return { prefix, ...(await diagnose([SERVICE, ...args], { env: { ...settings, ...env } })) };
+}
+
+async function withTopics(partitions = 3): Promise<string> {
+  const prefix = unique('doctor');
+  const names = ['orders', 'price', 'price.reply', 'stock', 'stock.reply', 'started'];
+  await createTopics(Object.fromEntries(names.map((name) => [`${prefix}.${name}`, partitions])));
+  return prefix;
+}
+
+/** Nobody else's. */
+const assigner: PartitionAssigner = () => ({
+  name: 'Other',
+  version: 0,
+  assign: ({ members }) =>
+    Promise.resolve(
+      members.map(({ memberId }) => ({
+        memberId,
+        memberAssignment: AssignerProtocol.MemberAssignment.encode({
+          version: 0,
+          assignment: {},
+          userData: Buffer.alloc(0),
+        }),
+      })),
+    ),
+  protocol: ({ topics }) => ({
+    name: 'Other',
+    metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
+  }),
+});
+
+describe('an application in order', () => {
+  test.each(['ours', 'stock'] as const)('of %s: nothing is found, and nothing is written', async (mode) => {
+    const prefix = await withTopics();
+    const { code, findings, checked } = await service(
+      { mode, args: ['--online', '--instances', '3'] },
+      prefix,
+    );
+    expect(findings).toEqual([]);
+    expect(code).toBe(0);
+    expect(checked).toEqual(
+      expect.arrayContaining([
+        '1 server, 1 client',
+        'options of 1 server and 1 client',
+        '4 topics',
+        '2 groups',
+      ]),
+    );
+    const admin = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const { groups } = await admin.listGroups();
+    const offsets = await admin.fetchTopicOffsets(`${prefix}.started`);
+    await admin.disconnect();
+    expect(groups.filter(({ groupId }) => groupId.startsWith(prefix))).toEqual([]);
+    expect(offsets.every(({ high }) => high === '0')).toBe(true);
+  });
+
+  test('under register, and with a strategy of stock’s', async () => {
+    const prefix = await withTopics();
+    const env = { NODE_OPTIONS: '--import nestjs-kafka-native/register' };
+    expect((await service({ mode: 'stock', env }, prefix)).findings).toEqual([]);
+    expect((await service({ mode: 'stock', env: { STRATEGY: '1' } }, prefix)).findings).toEqual([]);
+  });
+
+  test('topics that the brokers make are no finding, and are not made', async () => {
+    const { findings, notes, prefix } = await service();
+    expect(findings).toEqual([]);
+    expect(notes.join('\n')).toContain(
+      `${prefix}.orders (handled by group ${prefix}-server) is not there yet`,
+    );
+    expect(await topicExists(`${prefix}.orders`)).toBe(false);
+  });
+
+  test('the report for a reader', async () => {
+    const { code, out } = await run(['doctor', '--brokers', BROKERS.join(',')]);
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /looked at: Node\.js \S+; the binary \(.*\); cluster \S+ of 1 broker;.*\nnothing found\n$/,
+    );
+  });
+});
+
+describe('the examples', () => {
+  beforeAll(async () => {
+    await promisify(execFile)(process.execPath, ['scripts/examples.mjs'], { cwd: ROOT });
+  }, 300_000);
+
+  test.each([
+    'basic/service',
+    'dead-letter/service',
+    'manual-commit/service',
+    'request-reply/orders',
+    'request-reply/prices',
+    'transactions/service',
+    'transactions/audit',
+  ])('%s has no finding', async (name) => {
+    const env = { KAFKA_BROKERS: BROKERS.join(',') };
+    const { findings, code } = await diagnose([join(ROOT, 'target/examples', `${name}.js`), '--online'], {
+      env,
+    });
+    expect(findings).toEqual([]);
+    expect(code).toBe(0);
+  });
+});
+
+describe('what is found without a cluster', () => {
+  const offline = { args: [] };
+
+  test('options that nobody knows', async () => {
+    const options = { ofServer: { consumer: { groupID: 'g' } } };
+    const stock = await service({ mode: 'stock', options, ...offline });
+    expect(stock.findings).toEqual([
+      expect.objectContaining({
+        id: 'unknown-option',
+        severity: 'warning',
+        fix: 'consumer.groupID: did you mean consumer.groupId?',
+      }),
+    ]);
+    expect(stock.code).toBe(0);
+    const ours = await service({ options, ...offline });
+    expect(ours.findings).toEqual([
+      expect.objectContaining({
+        id: 'option',
+        severity: 'error',
+        what: 'consumer.groupID cannot be used: the application does not start',
+      }),
+    ]);
+    expect(ours.code).toBe(1);
+  });
+
+  test('every option of an application on kafkajs that this package refuses, at once', async () => {
+    const options = {
+      client: { connectionTimeout: -1 },
+      ofServer: { producer: { maxInFlightRequests: 'many' }, run: { autoCommitInterval: 'often' } },
+    };
+    const { findings, code } = await service({ mode: 'stock', options, ...offline });
+    const found = findings.map(({ what }) => what);
+    expect(found.filter((what) => what.includes('-server'))).toEqual([
+      expect.stringMatching(/^client\.connectionTimeout of the server of group .*-server cannot be used$/),
+      expect.stringContaining('producer.maxInFlightRequests of the server'),
+      expect.stringContaining('run.autoCommitInterval of the server'),
+    ]);
+    expect(findings[0]).toMatchObject({
+      id: 'option',
+      why: expect.stringContaining('Invalid option'),
+      fix: expect.stringContaining('Expected a number'),
+    });
+    expect(code).toBe(1);
+    const mended = { ...options, client: {}, ofServer: {} };
+    expect((await service({ mode: 'stock', options: mended, ...offline })).findings).toEqual([]);
+  });
+
+  test('options without an effect are told of, and are no finding', async () => {
+    const { findings, notes } = await service({
+      options: { client: { reauthenticationThreshold: 5 } },
+      ...offline,
+    });
+    expect(findings).toEqual([]);
+    expect(notes.join('\n')).toContain('client.reauthenticationThreshold has no effect here');
+  });
+
+  test('kafkajs in the application’s own files', async () => {
+    const place = newFolder();
+    writeFileSync(join(place, 'types.mjs'), "import type { Kafka } from 'kafkajs';\n");
+    writeFileSync(
+      join(place, 'main.cjs'),
+      "'use strict';\nconst { Kafka } = require('kafkajs');\nnew Kafka({ brokers: ['a:1'] });\n",
+    );
+    const { findings } = await diagnose([join(place, 'main.cjs')]);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        id: 'kafkajs',
+        what: expect.stringContaining('main.cjs:2 imports kafkajs'),
+        fix: expect.stringContaining("const { Kafka } = require('nestjs-kafka-native/kafka');"),
+      }),
+    ]);
+  });
+
+  test('two copies of NestJS', async () => {
+    const place = newFolder();
+    mkdirSync(join(place, 'node_modules/@nestjs'), { recursive: true });
+    cpSync(
+      join(ROOT, 'node_modules/@nestjs/microservices'),
+      join(place, 'node_modules/@nestjs/microservices'),
+      { recursive: true },
+    );
+    symlinkSync(ROOT, join(place, 'node_modules/nestjs-kafka-native'), 'dir');
+    writeFileSync(join(place, 'main.mjs'), "import '@nestjs/microservices';\n");
+    const { findings } = await diagnose([join(place, 'main.mjs')]);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        id: 'copies',
+        what: expect.stringContaining('There are two copies of @nestjs/microservices'),
+        fix: expect.stringContaining('npm dedupe @nestjs/microservices'),
+      }),
+    ]);
+    rmSync(join(place, 'node_modules/@nestjs'), { recursive: true });
+    expect((await diagnose([join(place, 'main.mjs')])).findings).toEqual([]);
+  });
+
+  test('an application that does not start is told of with what it has printed', async () => {
+    const place = newFolder();
+    writeFileSync(join(place, 'main.mjs'), "throw new Error('no database');\n");
+    const { code, err } = await run(['doctor', join(place, 'main.mjs')]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/ended before it had started \(exit code 1\)[^]*no database/);
+  });
+
+  test.each([
+    [['doctor', 'not-there.js'], 'not-there.js is not there'],
+    [['doctor', '--instances', 'many'], '--instances is a whole number'],
+    [['doctor', '--online'], '--online looks at the clusters of an application'],
+    [['doctor', '--client', 'nowhere.json'], 'nowhere.json cannot be read'],
+  ])('%o is refused', async (args, text) => {
+    const { code, err } = await run(args);
+    expect(err).toContain(text);
+    expect(code).toBe(2);
+  });
+});
+
+describe('what is found on a cluster', () => {
+  test('too few reply partitions, and partitions to handle', async () => {
+    const prefix = await withTopics(2);
+    const args = ['--online', '--instances', '3'];
+    const { findings, code } = await service({ args }, prefix);
+    expect(findings.map(({ id, severity }) => `${severity} ${id}`)).toEqual([
+      'error reply-partitions',
+      'warning handler-partitions',
+      'warning handler-partitions',
+    ]);
+    expect(findings[0]?.what).toBe(
+      `${prefix}.stock.reply (replies to group ${prefix}-client) has 2 partitions for 3 instances`,
+    );
+    expect(findings[0]?.fix).toContain(`--alter --topic ${prefix}.stock.reply --partitions 3`);
+    expect(code).toBe(1);
+    const options = { ofClient: { replies: 'assigned' } };
+    expect(idsOf(await service({ args, options }, prefix))).toEqual([
+      'handler-partitions',
+      'handler-partitions',
+    ]);
+    const admin = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.createPartitions({
+      topicPartitions: ['orders', 'price', 'stock.reply'].map((name) => ({
+        topic: `${prefix}.${name}`,
+        count: 3,
+      })),
+    });
+    await admin.disconnect();
+    expect(idsOf(await service({ args }, prefix))).toEqual([]);
+  });
+
+  test('topics that nobody will make', async () => {
+    const never = { allowAutoTopicCreation: false };
+    const { findings, prefix } = await service({ options: { ofServer: { consumer: never } } });
+    expect(findings.map(({ id, what }) => `${id}: ${what}`)).toEqual([
+      `topic-missing: ${prefix}.orders (handled by group service) does not exist`.replace(
+        'service',
+        'nestjs-group-server',
+      ),
+      `topic-missing: ${prefix}.price (handled by group service) does not exist`.replace(
+        'service',
+        'nestjs-group-server',
+      ),
+    ]);
+    expect(findings[0]?.fix).toContain(`kafka-topics.sh --create --topic ${prefix}.orders`);
+  });
+
+  test('a group that somebody else divides', async () => {
+    const prefix = await withTopics();
+    const kafka = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING });
+    const consumer = kafka.consumer({ groupId: `${prefix}-server`, partitionAssigners: [assigner] });
+    await consumer.connect();
+    await consumer.subscribe({ topic: `${prefix}.orders` });
+    await consumer.run({ eachMessage: () => Promise.resolve() });
+    const found = await until('it has joined', async () => {
+      const diagnosis = await service({}, prefix);
+      return diagnosis.findings.length > 0 ? diagnosis : undefined;
+    });
+    await consumer.disconnect();
+    expect(found.findings).toEqual([
+      expect.objectContaining({
+        id: 'group-assigner',
+        what: `Group ${prefix}-server is divided by "Other", and this server offers "RoundRobinAssigner"`,
+      }),
+    ]);
+    expect(idsOf(await service({}, prefix))).toEqual([]);
+  });
+
+  test('a group that reads something else', async () => {
+    const prefix = await withTopics();
+    const consumer = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING }).consumer({
+      groupId: `${prefix}-server`,
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topic: `${prefix}.started` });
+    await consumer.run({ eachMessage: () => Promise.resolve() });
+    const found = await until('it has joined', async () => {
+      const diagnosis = await service({}, prefix);
+      return diagnosis.findings.length > 0 ? diagnosis : undefined;
+    });
+    await consumer.disconnect();
+    expect(found.findings).toEqual([expect.objectContaining({ id: 'group-shared', severity: 'warning' })]);
+    expect(found.findings[0]?.what).toContain(`${prefix}.started`);
+  });
+
+  test('messages that are larger than the topic takes, and replicas that there are too few of', async () => {
+    const prefix = unique('doctor');
+    await createTopics({ [`${prefix}.orders`]: 1, [`${prefix}.price`]: 1, [`${prefix}.stock.reply`]: 1 });
+    await createTopics({ [`${prefix}.stock`]: 1 }, [
+      { name: 'max.message.bytes', value: '5000' },
+      { name: 'min.insync.replicas', value: '2' },
+    ]);
+    const { findings } = await service({}, prefix);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        id: 'replication',
+        what: expect.stringContaining('has 1 replicas, and min.insync.replicas is 2'),
+      }),
+      expect.objectContaining({
+        id: 'message-size',
+        what: expect.stringContaining('accepts 5000 bytes, and the producer sends up to 1000000'),
+      }),
+    ]);
+  });
+});

@@ -1,0 +1,24 @@
+import { NestFactory } from '@nestjs/core';
+import { AsyncMicroserviceOptions, MicroserviceOptions } from '@nestjs/microservices';
+import { ServerKafka } from 'nestjs-kafka-native';
+import { AppModule, ConfigService } from './app.module';
+
+function kafkaOptions(config: ConfigService): MicroserviceOptions {
+  const brokers = config.get('BROKERS').split(',');
+  return { strategy: new ServerKafka({ client: { brokers } }) };
+}
+
+async function bootstrap() {
+  const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
+    useFactory: (config: ConfigService) => {
+      return {
+        strategy: new ServerKafka({ client: { brokers: [config.get('BROKER')] } }),
+      };
+    },
+    inject: [ConfigService],
+  });
+  const hybrid = await NestFactory.create(AppModule);
+  hybrid.connectMicroservice(kafkaOptions(hybrid.get(ConfigService)));
+  await app.listen();
+}
+void bootstrap();

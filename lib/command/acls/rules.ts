@@ -1,0 +1,191 @@
+import type { DeadLetterOptions, KafkaHandlerOptions } from '../../nest/options/index.js';
+import type {
+  Application,
+  InspectedClient,
+  InspectedDriver,
+  InspectedServer,
+} from '../inspection/application.js';
+
+/** What Kafka protects. */
+type Resource = 'topic' | 'group' | 'transactional-id' | 'cluster';
+
+/** What is allowed, in Kafka's words. Read and Write bring Describe along. */
+type Operation = 'Read' | 'Write' | 'Create' | 'Describe' | 'DescribeConfigs';
+
+/** One access rule that an application needs. */
+export interface AccessRule {
+  readonly resource: Resource;
+  /** The resource's name; the beginning of names with `prefixed`, `*` for all. */
+  readonly name: string;
+  readonly patternType: 'literal' | 'prefixed';
+  readonly operations: readonly Operation[];
+  /** What it is needed for. */
+  readonly why: string;
+}
+
+/** What is not known from the application itself. */
+interface MoreRules {
+  /** Topics that the application sends to besides those that it was seen to. */
+  readonly produces?: readonly string[];
+  /** Whether the application makes topics that are missing. */
+  readonly creates?: boolean;
+}
+
+/** Collects rules; those about the same become one. */
+class Rules {
+  readonly #rules = new Map<string, AccessRule>();
+
+  add(resource: Resource, name: string | RegExp, operation: Operation, why: string): void {
+    const { text, patternType } =
+      typeof name === 'string' ? { text: name, patternType: 'literal' as const } : resourceOf(name);
+    const key = JSON.stringify([resource, text, patternType]);
+    const known = this.#rules.get(key);
+    if (known === undefined) {
+      this.#rules.set(key, { resource, name: text, patternType, operations: [operation], why });
+      return;
+    }
+    const operations = [...new Set([...known.operations, operation])].toSorted();
+    const reasons = known.why.split('; ').includes(why) ? known.why : `${known.why}; ${why}`;
+    this.#rules.set(key, { ...known, operations, why: reasons });
+  }
+
+  get all(): AccessRule[] {
+    return [...this.#rules.values()];
+  }
+}
+
+/** The resource that covers the topics of an expression: what they all begin with, else all topics. */
+function resourceOf({ source, flags }: RegExp): { text: string; patternType: AccessRule['patternType'] } {
+  const literal = flags.includes('i') ? '' : (/^\^((?:[\w-]|\\\.)+)(?![*+?{|])/.exec(source)?.[1] ?? '');
+  // A quantifier belongs to the character before it, and an alternative has another beginning.
+  const beginning = source.includes('|') ? '' : literal.replaceAll(String.raw`\.`, '.');
+  return beginning === ''
+    ? { text: '*', patternType: 'literal' }
+    : { text: beginning, patternType: 'prefixed' };
+}
+
+/** The access rules that an application needs, and no more. */
+export function accessRules(
+  { servers, clients, drivers }: Pick<Application, 'servers' | 'clients' | 'drivers'>,
+  { produces = [], creates = false }: MoreRules = {},
+): AccessRule[] {
+  const rules = new Rules();
+  for (const server of servers) addServer(rules, server, creates);
+  for (const client of clients) addClient(rules, client, creates);
+  const groups = new Set([...servers, ...clients].map(({ groupId }) => groupId));
+  // Those of servers and clients have been seen to.
+  const others = drivers.filter(({ config }) => !groups.has(config['groupId'] as string));
+  for (const driver of others) addDriver(rules, driver, creates);
+  for (const topic of produces) addTopic(rules, topic, 'Write', 'it is sent to (--produces)', creates);
+  return rules.all;
+}
+
+function addTopic(
+  rules: Rules,
+  topic: string | RegExp,
+  operation: Operation,
+  why: string,
+  creates: boolean,
+): void {
+  rules.add('topic', topic, operation, why);
+  if (creates && typeof topic === 'string')
+    rules.add('topic', topic, 'Create', 'it is made where it is missing');
+}
+
+function addServer(rules: Rules, { options, groupId, handlers }: InspectedServer, creates: boolean): void {
+  if (handlers.length > 0) rules.add('group', groupId, 'Read', 'the server joins it and commits to it');
+  for (const { pattern, isEvent, extras } of handlers) {
+    addTopic(rules, pattern, 'Read', 'it is handled', creates);
+    if (!isEvent && typeof pattern === 'string') {
+      addTopic(rules, `${pattern}.reply`, 'Write', 'requests are answered', creates);
+    }
+    const deadLetter = deadLetterOf(options, extras);
+    if (deadLetter !== undefined) addDeadLetter(rules, pattern, deadLetter, creates);
+  }
+  addTransactions(rules, options['producer'] as TransactionalOptions | undefined);
+}
+
+/** The handler's options over the server's, option by option; undefined where it has none, or `false`. */
+function deadLetterOf(
+  options: InspectedServer['options'],
+  extras: Readonly<Record<string, unknown>>,
+): DeadLetterOptions | undefined {
+  const ofServer = options['deadLetter'] as DeadLetterOptions | undefined;
+  const ofHandler = (extras['kafka'] as KafkaHandlerOptions | undefined)?.deadLetter;
+  if (ofHandler === false) return undefined;
+  return ofServer || ofHandler ? { ...ofServer, ...ofHandler } : undefined;
+}
+
+function addDeadLetter(
+  rules: Rules,
+  pattern: string | RegExp,
+  { topic }: DeadLetterOptions,
+  creates: boolean,
+): void {
+  const why = 'messages that cannot be handled go there';
+  if (typeof topic === 'string') addTopic(rules, topic, 'Write', why, creates);
+  // A function's names are not known; the default takes what it fails for.
+  else if (typeof pattern === 'string') addTopic(rules, `${pattern}.DLT`, 'Write', why, creates);
+  else rules.add('topic', pattern, 'Write', why);
+}
+
+function addClient(rules: Rules, { options, groupId, requests }: InspectedClient, creates: boolean): void {
+  if (options['producerOnlyMode'] !== true) {
+    if (requests.length > 0 && options['replies'] !== 'assigned') {
+      rules.add('group', groupId, 'Read', 'the client joins it for its replies');
+    }
+    for (const { topic, replyTopic } of requests) {
+      addTopic(rules, topic, 'Write', 'requests are sent to it', creates);
+      addTopic(rules, replyTopic, 'Read', 'replies come from it', creates);
+    }
+  }
+  addTransactions(rules, options['producer'] as TransactionalOptions | undefined);
+}
+
+interface TransactionalOptions {
+  readonly transactionalId?: string;
+}
+
+function addTransactions(rules: Rules, options: TransactionalOptions | undefined): void {
+  const id = options?.transactionalId;
+  if (typeof id === 'string') rules.add('transactional-id', id, 'Write', 'its producer has transactions');
+}
+
+function addDriver(rules: Rules, { kind, config, topics }: InspectedDriver, creates: boolean): void {
+  if (kind === 'consumer') {
+    const { groupId } = config;
+    if (typeof groupId === 'string' && topics.size > 0)
+      rules.add('group', groupId, 'Read', 'a consumer joins it');
+    for (const topic of topics) addTopic(rules, topic, 'Read', 'a consumer reads it', creates);
+  } else if (kind === 'producer') {
+    for (const topic of topics) addTopic(rules, topic, 'Write', 'it was sent to at the start', creates);
+    addTransactions(rules, config as TransactionalOptions);
+  } else {
+    for (const topic of topics) rules.add('topic', String(topic), 'Create', 'the application makes it');
+  }
+}
+
+/** What cannot be known without the application being asked, for a person to add. */
+export function unknownRules({ servers, clients }: Pick<Application, 'servers' | 'clients'>): string[] {
+  const notes: string[] = [];
+  if (clients.length > 0) {
+    notes.push(
+      'Topics that clients emit to while the application runs are not seen at its start: name them with --produces',
+    );
+  }
+  for (const { options, groupId, handlers } of servers) {
+    const { topic } = (options['deadLetter'] ?? {}) as DeadLetterOptions;
+    if (typeof topic === 'function') {
+      notes.push(`deadLetter.topic of group ${groupId} is a function: name its topics with --produces`);
+    }
+    for (const { pattern } of handlers) {
+      if (!(pattern instanceof RegExp)) continue;
+      const { text, patternType } = resourceOf(pattern);
+      const covered = text === '*' ? 'all topics' : `topics that begin with ${text}`;
+      notes.push(
+        `${String(pattern)} of group ${groupId} needs ${covered}: access rules know no expressions (${patternType})`,
+      );
+    }
+  }
+  return notes;
+}

@@ -1,0 +1,46 @@
+import { AclOperationTypes } from '../../kafkajs/types/admin-enums.js';
+import { accessRules, type AccessRule } from '../acls/rules.js';
+import type { Visit } from './visit.js';
+import { counted } from './finding.js';
+
+const OPERATIONS: Readonly<Record<string, AclOperationTypes>> = {
+  Read: AclOperationTypes.READ,
+  Write: AclOperationTypes.WRITE,
+  Describe: AclOperationTypes.DESCRIBE,
+};
+
+/** Compares the rights that the application needs with those that its credentials have. */
+export async function checkAccess({ admin, servers, clients, diagnoses }: Visit): Promise<void> {
+  const rules = accessRules({ servers, clients, drivers: [] }).filter(
+    ({ patternType }) => patternType === 'literal',
+  );
+  const existing = new Set(await admin.listTopics());
+  // A topic that is not there has no rights, or may not be seen: that it is missing is told elsewhere.
+  const topics = namesOf(rules, 'topic').filter((name) => existing.has(name));
+  const groups = namesOf(rules, 'group');
+  const rights = await admin.describeAuthorizedOperations({ topics, groups });
+  const has = {
+    topic: new Map(rights.topics.map((right) => [right.name, right])),
+    group: new Map(rights.groups.map((right) => [right.name, right])),
+  };
+  for (const { resource, name, operations, why } of rules) {
+    if (resource !== 'topic' && resource !== 'group') continue;
+    const right = has[resource].get(name);
+    if (right === undefined) continue;
+    const missing = operations.filter((operation) => {
+      const number = OPERATIONS[operation];
+      return number !== undefined && !right.operations.includes(number);
+    });
+    if (missing.length === 0) continue;
+    diagnoses.error('access', {
+      what: `The right to ${missing.join(' and ')} on ${resource} ${name} is missing`,
+      why: `It is needed: ${why}`,
+      fix: `kafka-acls.sh --bootstrap-server … --add --allow-principal User:<name> ${missing.map((operation) => `--operation ${operation}`).join(' ')} --${resource} ${name}`,
+    });
+  }
+  diagnoses.checked(`rights to ${counted(topics.length, 'topic')} and ${counted(groups.length, 'group')}`);
+}
+
+const namesOf = (rules: readonly AccessRule[], wanted: AccessRule['resource']): string[] => [
+  ...new Set(rules.filter(({ resource }) => resource === wanted).map(({ name }) => name)),
+];

@@ -1,0 +1,116 @@
+import { Kafka } from '../../kafkajs/kafka.js';
+import type { Admin } from '../../kafkajs/admin/admin.js';
+import type { KafkaConfig } from '../../kafkajs/types/index.js';
+import { counted, type Diagnoses } from './finding.js';
+import { checkAccess } from './access.js';
+import { checkGroups } from './groups.js';
+import { checkListeners } from './listeners.js';
+import { checkTopics } from './topics.js';
+import { usesConsumerProtocol, type ClusterUse, type Visit } from './visit.js';
+
+/** How long one connection is tried, in milliseconds. */
+const CONNECT_TIMEOUT = 10_000;
+
+/** Looks at a cluster, and at what it has for the application. Nothing is written to it. */
+export async function checkCluster(use: ClusterUse, instances: number, diagnoses: Diagnoses): Promise<void> {
+  const { logCreator: _, ...config } = use.config;
+  const admin = new Kafka({
+    connectionTimeout: CONNECT_TIMEOUT,
+    ...config,
+    // What it has to say is said by the findings.
+    logLevel: 0,
+  }).admin();
+  try {
+    await admin.connect();
+  } catch (error) {
+    diagnoses.error('connection', {
+      what: `No connection to ${await brokersOf(use.config)}`,
+      why: reasonOf(error),
+      fix: connectionFix(reasonOf(error)),
+    });
+    await checkListeners(use.config, await addresses(use.config), 'bootstrap', diagnoses);
+    await admin.disconnect();
+    return;
+  }
+  try {
+    await visit({ ...use, admin, instances, diagnoses, brokerSetting: settingsOf(admin) });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function visit(cluster: Visit): Promise<void> {
+  const { admin, config, diagnoses } = cluster;
+  const { brokers, clusterId } = await admin.describeCluster();
+  diagnoses.checked(`cluster ${clusterId} of ${counted(brokers.length, 'broker')}`);
+  const listeners = brokers.map(({ host, port, nodeId }) => ({ host, port, name: `broker ${nodeId}` }));
+  const newer = [...cluster.servers, ...cluster.clients].some(({ options }) => usesConsumerProtocol(options));
+  const isReached = await checkListeners(config, listeners, 'advertised', diagnoses, newer);
+  if (!isReached) {
+    diagnoses.note('Topics, groups and rights were not looked at: that takes all brokers');
+    return;
+  }
+  for (const look of [
+    () => checkTopics(cluster, brokers.length),
+    () => checkGroups(cluster),
+    () => checkAccess(cluster),
+  ]) {
+    try {
+      await look();
+    } catch (error) {
+      diagnoses.error('request', {
+        what: `A request to cluster ${clusterId} failed: ${reasonOf(error)}`,
+        why: 'What it would have told was not looked at',
+        fix: 'Mend what the reason names, then look again',
+      });
+    }
+  }
+}
+
+function settingsOf(admin: Admin): Visit['brokerSetting'] {
+  let all: Promise<ReadonlyMap<string, string> | undefined> | undefined;
+  const ask = async (): Promise<ReadonlyMap<string, string> | undefined> => {
+    try {
+      const { brokers } = await admin.describeCluster();
+      const { resources } = await admin.describeConfigs({
+        resources: [{ type: 4, name: String(brokers[0]?.nodeId) }],
+        includeSynonyms: false,
+      });
+      return new Map(
+        (resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]),
+      );
+    } catch {
+      return undefined; // Without the right to ask, what is not known is not judged.
+    }
+  };
+  return async (name) => (await (all ??= ask()))?.get(name);
+}
+
+async function brokersOf({ brokers }: KafkaConfig): Promise<string> {
+  return (typeof brokers === 'function' ? await brokers() : brokers).join(',');
+}
+
+async function addresses(config: KafkaConfig): Promise<{ host: string; port: number; name: string }[]> {
+  const all = (await brokersOf(config)).split(',');
+  return all.map((address) => {
+    const at = address.lastIndexOf(':');
+    const [host, port] = at === -1 ? [address, '9092'] : [address.slice(0, at), address.slice(at + 1)];
+    return { host: host.replaceAll(/[[\]]/g, '').trim(), port: Number(port), name: address.trim() };
+  });
+}
+
+/** The innermost reason. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? reasonOf(cause) : message;
+}
+
+/** What the errors of a connection say to do, in words of options: behind their last colon or parenthesis. */
+function connectionFix(reason: string): string {
+  if (/refused the credentials|authentication/i.test(reason)) {
+    return "client.sasl: { mechanism, username, password } as the broker's administrator gave them; the mechanism has to be one of the listener's sasl.enabled.mechanisms";
+  }
+  if (/certificate|ssl|tls/i.test(reason)) return `client.ssl: ${reason.split('; ').at(-1)}`;
+  if (/sasl/i.test(reason)) return `client.sasl: ${reason.split('; ').at(-1)}`;
+  return "client.brokers: ['host:port'] of a listener that this machine reaches; is the broker running?";
+}

@@ -1,0 +1,33 @@
+import type { Application } from '../inspection/application.js';
+import { checkCluster } from './clusters.js';
+import { counted, Diagnoses, type Diagnosis } from './finding.js';
+import { checkOptions } from './options.js';
+import { clustersOf } from './visit.js';
+
+/** What the application's process is asked for. */
+interface ExaminationOptions {
+  /** Whether clusters are looked at, too. */
+  readonly online: boolean;
+  readonly instances: number;
+  /** Brokers in place of those that the application names. */
+  readonly brokers?: readonly string[];
+}
+
+/** Looks at an application, in its own process. */
+export default async function examine(
+  application: Application,
+  given: ExaminationOptions,
+): Promise<Diagnosis> {
+  const { online, instances, brokers } = given;
+  const diagnoses = new Diagnoses();
+  const { servers, clients } = application;
+  diagnoses.checked(`${counted(servers.length, 'server')}, ${counted(clients.length, 'client')}`);
+  checkOptions(application, diagnoses);
+  if (online) {
+    for (const use of clustersOf(application)) {
+      const config = brokers === undefined ? use.config : { ...use.config, brokers: [...brokers] };
+      await checkCluster({ ...use, config }, instances, diagnoses);
+    }
+  }
+  return diagnoses.diagnosis();
+}

@@ -1,0 +1,144 @@
+import { KafkaJSInvalidOptionError } from '../../kafkajs/errors/index.js';
+import {
+  clientTable,
+  consumerTable,
+  producerTable,
+  runTable,
+  sendTable,
+  subscribeTable,
+  type OptionTable,
+} from '../../options/index.js';
+import {
+  knownNestOptions,
+  nestTable,
+  readHandler,
+  validateNestOptions,
+  type NestRole,
+} from '../../nest/options/index.js';
+import type { Application, Origin } from '../inspection/application.js';
+import { counted, type Diagnoses } from './finding.js';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Checks all options of an application's servers and clients, by the tables that check them at construction. */
+export function checkOptions({ servers, clients }: Application, diagnoses: Diagnoses): void {
+  for (const { origin, options, groupId, handlers } of servers) {
+    check('server', origin, options, groupId, diagnoses);
+    for (const { pattern, extras } of handlers) checkHandler(String(pattern), extras['kafka'], diagnoses);
+  }
+  for (const { origin, options, groupId } of clients) check('client', origin, options, groupId, diagnoses);
+  diagnoses.checked(
+    `options of ${counted(servers.length, 'server')} and ${counted(clients.length, 'client')}`,
+  );
+}
+
+function check(
+  role: NestRole,
+  origin: Origin,
+  options: Options,
+  groupId: string,
+  diagnoses: Diagnoses,
+): void {
+  const whose = `the ${role} of group ${groupId}`;
+  const { options: remainder, unknown } = knownNestOptions(options);
+  const known = remainder as Options;
+  for (const { path, hint } of unknown) {
+    diagnoses.warning('unknown-option', {
+      what: `${path} of ${whose} is no option`,
+      why:
+        origin === 'nestjs-kafka-native'
+          ? 'The classes of this package refuse it'
+          : 'NestJS and kafkajs ignore it, so that it has never had an effect; the classes of this package refuse it',
+      fix: `${path}: ${hint}`,
+    });
+  }
+  let remaining = known;
+  // Each goes once it has been told of, so that the next is found; as many as there may be.
+  for (let left = 50; left > 0; left--) {
+    const current = remaining;
+    const error = thrownBy(() => validateNestOptions(role, current));
+    if (error === undefined) break;
+    const option = error instanceof KafkaJSInvalidOptionError ? error.option : undefined;
+    diagnoses.error('option', {
+      what: `${option ?? 'An option'} of ${whose} cannot be used`,
+      why: error.message,
+      fix: wayOut(error.message) ?? `Leave ${option ?? 'it'} out`,
+    });
+    const without = option === undefined ? undefined : withoutOption(remaining, option);
+    if (without === undefined) break;
+    remaining = without;
+  }
+  for (const note of withoutEffect(known)) diagnoses.note(`${note} (${whose})`);
+}
+
+/** The options of one handler: `kafka` in the extras of its decorator. */
+function checkHandler(pattern: string, options: unknown, diagnoses: Diagnoses): void {
+  const error = thrownBy(() => readHandler(options));
+  if (error === undefined) return;
+  const option = error instanceof KafkaJSInvalidOptionError ? error.option : 'kafka';
+  diagnoses.error('option', {
+    what: `${option} of the handler of ${pattern} cannot be used`,
+    why: error.message,
+    fix: wayOut(error.message) ?? `Leave ${option} out`,
+  });
+}
+
+function thrownBy(call: () => void): Error | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+}
+
+/** What an error says to do instead: behind its last semicolon. */
+function wayOut(message: string): string | undefined {
+  const at = message.lastIndexOf('; ');
+  const text = at === -1 ? /expected .*(?=, got)/.exec(message)?.[0] : message.slice(at + 2);
+  return text && text[0]?.toUpperCase() + text.slice(1);
+}
+
+/** The options without one, which `client.retry.retries` or `options.postfixId` names; undefined where it is not there. */
+function withoutOption(options: Options, path: string): Options | undefined {
+  const names = path.replaceAll(/\["?([^"\]]+)"?\]/g, '.$1').split('.');
+  if (names[0] === 'options') names.shift();
+  return removed(options, names);
+}
+
+function removed(object: Options, [name, ...rest]: readonly string[]): Options | undefined {
+  if (name === undefined || !(name in object)) return undefined;
+  // What is not an object of its own is taken out whole; so are raw properties, whose names have dots.
+  const inner = object[name];
+  const isPlain = typeof inner === 'object' && inner !== null && !Array.isArray(inner);
+  const without = rest.length > 0 && isPlain ? removed(inner as Options, rest) : undefined;
+  const { [name]: _, ...others } = object;
+  return without === undefined ? others : { ...others, [name]: without };
+}
+
+const TABLES: Readonly<Record<string, OptionTable>> = {
+  client: clientTable,
+  consumer: consumerTable,
+  producer: producerTable,
+  run: runTable,
+  send: sendTable,
+  subscribe: subscribeTable,
+};
+
+/** Options that are given and do nothing here, each with the reason. */
+function* withoutEffect(options: Options): Generator<string> {
+  yield* idle(nestTable, options);
+  for (const [name, table] of Object.entries(TABLES)) {
+    const section = options[name];
+    if (typeof section === 'object' && section !== null) yield* idle(table, section as Options);
+  }
+}
+
+function* idle(table: OptionTable, options: Options): Generator<string> {
+  for (const { name, handling } of table.rows) {
+    if (handling.by === 'nothing' && options[name] !== undefined && options[name] !== null) {
+      yield `${table.path}.${name} has no effect here: ${handling.because}`;
+    }
+  }
+}

@@ -1,0 +1,223 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type {
+  Application,
+  InspectedDriver,
+  InspectedHandler,
+  InspectedRequest,
+  Origin,
+} from './application.js';
+import { silence } from './stand-ins.js';
+
+type Method = (this: object, ...args: unknown[]) => unknown;
+type Methods = Record<string, Method | undefined>;
+interface Class {
+  readonly prototype: object;
+}
+
+/** What is read of NestJS's servers and clients, stock's and ours. */
+interface Recorded {
+  readonly options?: Record<string, unknown>;
+  readonly clientId: string;
+  readonly groupId: string;
+  readonly messageHandlers?: Map<string | RegExp, Handler>;
+}
+
+interface Handler {
+  readonly isEventHandler?: boolean;
+  readonly extras?: Record<string, unknown>;
+  readonly next?: Handler;
+}
+
+/** Names of the entries of the two packages, and whose they are. */
+const NEST = '@nestjs/microservices';
+const OURS = 'nestjs-kafka-native';
+
+/**
+ * Watches what an application makes of Kafka, and keeps it from connecting: consumers, producers and admin clients do nothing, and an HTTP
+ * server does not listen. It changes methods of the classes that the application itself resolves, ours and stock's, until
+ * {@link Recorder.restore}.
+ */
+export class Recorder {
+  readonly #entry: string;
+  readonly #servers: { origin: Origin; object: Recorded }[] = [];
+  readonly #clients = new Map<Recorded, { origin: Origin; requests: InspectedRequest[] }>();
+  readonly #drivers: InspectedDriver[] = [];
+  readonly #undo: (() => void)[] = [];
+  readonly #patched = new Set<object>();
+  readonly #onEvent: (isStarted: boolean) => void;
+
+  /** @param onEvent called when something was made or started; with true, when an application has started */
+  constructor(entry: string, onEvent: (isStarted: boolean) => void) {
+    this.#entry = entry;
+    this.#onEvent = onEvent;
+  }
+
+  /** Puts itself in. What the application does not have is left out. */
+  async install(): Promise<void> {
+    const application = createRequire(this.#entry);
+    const microservices = loadFrom(application, NEST);
+    const core = loadFrom(application, '@nestjs/core');
+    if (microservices !== undefined) {
+      this.#watchNest('@nestjs/microservices', microservices);
+      const nest = createRequire(application.resolve(NEST));
+      for (const require of [application, nest]) this.#watchDriver(loadFrom(require, 'kafkajs'));
+    }
+    for (const entry of await loadOurs(application)) {
+      this.#watchNest('nestjs-kafka-native', entry);
+      this.#watchDriver(entry);
+    }
+    if (core !== undefined) this.#watchStart(core);
+  }
+
+  /** Takes itself out. */
+  restore(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+    this.#patched.clear();
+  }
+
+  /** What has been made so far. */
+  application(): Application {
+    return {
+      entry: this.#entry,
+      servers: this.#servers.map(({ origin, object }) => ({
+        origin,
+        options: object.options ?? {},
+        clientId: object.clientId,
+        groupId: object.groupId,
+        handlers: [...(object.messageHandlers ?? [])].flatMap(([pattern, handler]) =>
+          handlersOf(pattern, handler),
+        ),
+      })),
+      clients: [...this.#clients].map(([{ options = {}, clientId, groupId }, { origin, requests }]) => ({
+        origin,
+        options,
+        clientId,
+        groupId,
+        requests,
+      })),
+      drivers: this.#drivers,
+    };
+  }
+
+  #watchNest(origin: Origin, { ServerKafka, ClientKafka }: Record<string, unknown>): void {
+    // The first method that a constructor calls once its options are in place.
+    this.#wrap(ServerKafka as Class, 'initializeSerializer', (original) => {
+      const record = (object: Recorded): void => void this.#servers.push({ origin, object });
+      return function initializeSerializer(this: object, ...args) {
+        record(this as Recorded);
+        return original.apply(this, args);
+      };
+    });
+    this.#wrap(ClientKafka as Class, 'initializeSerializer', (original) => {
+      const record = (object: Recorded): void => void this.#clients.set(object, { origin, requests: [] });
+      return function initializeSerializer(this: object, ...args) {
+        record(this as Recorded);
+        return original.apply(this, args);
+      };
+    });
+    this.#wrap(ClientKafka as Class, 'subscribeToResponseOf', (original) => {
+      const record = (object: object, pattern: unknown): void => {
+        const methods = object as Record<
+          'normalizePattern' | 'getResponsePatternName',
+          (of: unknown) => string
+        >;
+        const topic = methods.normalizePattern(pattern);
+        const request = { topic, replyTopic: methods.getResponsePatternName(topic) };
+        this.#clients.get(object as Recorded)?.requests.push(request);
+        this.#onEvent(false);
+      };
+      return function subscribeToResponseOf(this: object, ...args) {
+        record(this, args[0]);
+        return original.apply(this, args);
+      };
+    });
+  }
+
+  #watchDriver(module: Record<string, unknown> | undefined): void {
+    const kafka = module?.['Kafka'] as Class | undefined;
+    if (kafka === undefined) return;
+    for (const kind of ['consumer', 'producer', 'admin'] as const) {
+      this.#wrap(kafka, kind, (original) => {
+        const record = (object: object, config: object = {}): object => {
+          const topics = new Set<string | RegExp>();
+          this.#drivers.push({ kind, config: config as Record<string, unknown>, topics });
+          return silence(kind, object, (topic) => topics.add(topic));
+        };
+        return function make(this: object, ...args) {
+          return record(original.apply(this, args) as object, args[0] as object | undefined);
+        };
+      });
+    }
+  }
+
+  /** Notices when an application has started, and keeps it from listening on a port. */
+  #watchStart({ NestApplication, NestMicroservice, NestFactory }: Record<string, unknown>): void {
+    this.#wrap(NestApplication as Class, 'listen', () => {
+      const started = (): void => this.#onEvent(true);
+      return async function listen(this: object) {
+        await (this as { init(): Promise<unknown> }).init();
+        started();
+        return (this as { getHttpServer(): unknown }).getHttpServer();
+      };
+    });
+    const onEnd = (original: Method): Method => {
+      const started = (): void => this.#onEvent(true);
+      return async function start(this: object, ...args) {
+        const result = await original.apply(this, args);
+        started();
+        return result;
+      };
+    };
+    this.#wrap(NestMicroservice as Class, 'listen', onEnd);
+    this.#wrapOn(NestFactory as object, 'createApplicationContext', onEnd);
+  }
+
+  #wrap(type: Class | undefined, name: string, wrap: (original: Method) => Method): void {
+    if (type !== undefined) this.#wrapOn(type.prototype, name, wrap);
+  }
+
+  #wrapOn(object: object, name: string, wrap: (original: Method) => Method): void {
+    const methods = object as Methods;
+    const original = methods[name];
+    if (typeof original !== 'function' || this.#patched.has(original)) return;
+    const wrapped = wrap(original);
+    this.#patched.add(wrapped);
+    const own = Object.getOwnPropertyDescriptor(object, name);
+    Object.defineProperty(object, name, { value: wrapped, configurable: true, writable: true });
+    this.#undo.push(() => {
+      if (own === undefined) delete methods[name];
+      else Object.defineProperty(object, name, own);
+    });
+  }
+}
+
+/** A handler and those that NestJS has hung behind it. */
+function handlersOf(pattern: string | RegExp, handler: Handler | undefined): InspectedHandler[] {
+  if (handler === undefined) return [];
+  const { isEventHandler = false, extras = {}, next } = handler;
+  return [{ pattern, isEvent: isEventHandler, extras }, ...handlersOf(pattern, next)];
+}
+
+/** A package, from where the application would load it; undefined where it has none. */
+function loadFrom(require: NodeJS.Require, name: string): Record<string, unknown> | undefined {
+  try {
+    require.resolve(name);
+  } catch {
+    return undefined;
+  }
+  return require(name) as Record<string, unknown>;
+}
+
+/** Both builds of this package, of the copy that the application has. */
+async function loadOurs(application: NodeJS.Require): Promise<Record<string, unknown>[]> {
+  let folder: string;
+  try {
+    folder = dirname(application.resolve(`${OURS}/package.json`));
+  } catch {
+    return [];
+  }
+  const files = ['cjs', 'esm'].map((build) => pathToFileURL(join(folder, 'dist', build, 'index.js')).href);
+  return Promise.all(files.map((file) => import(file) as Promise<Record<string, unknown>>));
+}
