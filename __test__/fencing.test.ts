@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern } from '@nestjs/microservices';
@@ -190,6 +191,74 @@ describe.each(protocols)('in a group of %s', (_, { groupId: _none, ...config }) 
     expect(await committedOffset(group, topic, moved)).toBe('-1');
   });
 });
+
+/** Has a group's member leave, as an administrator does who throws it out: a request of its own, which kafkajs has no call for. */
+async function throwOut(groupId: string, memberId: string): Promise<void> {
+  const [host, port] = broker.brokers.split(':');
+  const socket = connect(Number(port), host);
+  await once(socket, 'connect');
+  const text = (value: string): Buffer => {
+    const length = Buffer.alloc(2);
+    length.writeInt16BE(Buffer.byteLength(value));
+    return Buffer.concat([length, Buffer.from(value)]);
+  };
+  // LeaveGroup, version 0, correlation id 1.
+  const head = Buffer.from([0, 13, 0, 0, 0, 0, 0, 1]);
+  const body = Buffer.concat([head, text('fencing'), text(groupId), text(memberId)]);
+  const size = Buffer.alloc(4);
+  size.writeInt32BE(body.length);
+  socket.write(Buffer.concat([size, body]));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  expect(answer.readInt16BE(8)).toBe(0);
+}
+
+test('a handler whose member was thrown out and has the partition back can commit no offsets: its messages come again', async () => {
+  const [group, topic] = [unique('back'), unique('back-in')];
+  await topics([topic, 1]);
+  const producer = await producerOf();
+  const consumer = kafka.consumer({ groupId: group, heartbeatInterval: 300, sessionTimeout: 6000 });
+  opened.push(consumer);
+  const joins: string[] = [];
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => joins.push(payload.memberId));
+  const [begun, back] = [new Gate(), new Gate()];
+  const outcomes: string[] = [];
+  let deliveries = 0;
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachMessage: async ({ message }) => {
+      const isFirst = deliveries++ === 0;
+      const transaction = await producer.transaction();
+      if (isFirst) {
+        begun.open();
+        await back.pass();
+      }
+      try {
+        await transaction.sendOffsets({
+          consumer,
+          ...offsetsOf(topic, 0, String(Number(message.offset) + 1)),
+        });
+        await transaction.commit();
+        outcomes.push('committed');
+      } catch (error) {
+        outcomes.push(String((error as { type?: string }).type));
+        await expect(transaction.commit()).rejects.toMatchObject({ type: 'ILLEGAL_GENERATION' });
+        await transaction.abort();
+        throw error;
+      }
+    },
+  });
+  await producer.send({ topic, messages: [{ value: 'x' }] });
+  await begun.pass();
+  await throwOut(group, joins[0] as string);
+  await until('it is back', () => joins.length === 2);
+  back.open();
+  await until('its message has come again', () => outcomes.length === 2);
+  expect(outcomes).toEqual(['ILLEGAL_GENERATION', 'committed']);
+  await until('it is committed', async () => (await committedOffset(group, topic, 0)) === '1');
+}, 60_000);
 
 describe('the consumer of sendOffsets()', () => {
   test('may be one that NestJS has', async () => {

@@ -30,6 +30,11 @@ export class PartitionMemory {
     then();
   }
 
+  /** The task whose handler runs for a partition, also where that is assigned anew meanwhile. */
+  holder(key: string): PartitionTask | undefined {
+    return this.#running.get(key);
+  }
+
   /** The tasks whose handlers run. */
   running(): Iterable<PartitionTask> {
     return this.#running.values();

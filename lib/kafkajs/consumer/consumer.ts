@@ -133,6 +133,11 @@ export class Consumer implements ConsumerShape {
     return this.#state.session?.native;
   }
 
+  /** Whether a partition was taken away while its handler ran, which runs still; it may have come back meanwhile. @internal */
+  isOutlived(partition: TopicPartition): boolean {
+    return this.#handling.isOutlived(partition);
+  }
+
   /**
    * Leaves the group once the running handlers have finished and their offsets are committed, and disconnects. Awaited in a handler, it
    * resolves when all the other handlers have finished; the handler's own message is not committed and comes again.

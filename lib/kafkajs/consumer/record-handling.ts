@@ -18,7 +18,7 @@ import type { PausedPartitions } from './paused-partitions.js';
 import { ResolvedOffsets } from './resolved-offsets.js';
 import { Runner, type RunnerOptions } from '../../runner/runner.js';
 import { TracedHandling } from './traced-handling.js';
-import type { ConsumerRunConfig, TopicPartitionOffset } from '../types/index.js';
+import type { ConsumerRunConfig, TopicPartition, TopicPartitionOffset } from '../types/index.js';
 
 /** What records are handled with. */
 export interface RecordHandlingOptions extends BatchOwner {
@@ -102,6 +102,11 @@ export class RecordHandling {
     // As in kafkajs, of both handlers that of messages is called.
     if (eachMessage || !eachBatch) return { each: eachMessageHandler(consumer, eachMessage) };
     return { batch: eachBatchHandler(this.#options, this.#resolved, { ...config, eachBatch }) };
+  }
+
+  /** Whether the group has taken a partition away while its handler ran, which runs still: what it does is no longer this member's. */
+  isOutlived({ topic, partition }: TopicPartition): boolean {
+    return this.#memory.holder(`${topic}:${partition}`)?.revoked ?? false;
   }
 
   /** Offsets were committed. */

@@ -1,21 +1,31 @@
 import { NativeConsumer } from '../../native/index.js';
 import { KafkaJSNonRetriableError } from '../errors/index.js';
+import type { TopicPartition } from '../types/index.js';
 
 /** A consumer of this package, of either of its builds. */
 interface Reading {
   member(): NativeConsumer | undefined;
+  isOutlived(partition: TopicPartition): boolean;
+}
+
+/** What has read what a transaction's offsets are about. */
+export interface OffsetsReader {
+  /** What the core knows the consumer by. */
+  readonly number: number;
+  /** Whether a handler that runs was given its records before its partition was taken away. */
+  isOutlived(partition: TopicPartition): boolean;
 }
 
 const isReading = (value: unknown): value is Reading =>
   typeof value === 'object' && value !== null && typeof (value as Reading).member === 'function';
 
 /**
- * What the core knows a consumer by that has read what a transaction's offsets are about: one of this package, or NestJS's server or
+ * The consumer that has read what a transaction's offsets are about: one of this package, or NestJS's server or
  * client that has one.
  *
  * @throws KafkaJSNonRetriableError for anything else, for one that is not running, and for one of another copy of the package.
  */
-export function readerOf(consumer: unknown): number {
+export function readerOf(consumer: unknown): OffsetsReader {
   const reading = isReading(consumer) ? consumer : (consumer as { consumer?: unknown } | null)?.consumer;
   if (!isReading(reading)) {
     throw new KafkaJSNonRetriableError(
@@ -31,5 +41,5 @@ export function readerOf(consumer: unknown): number {
       'The consumer of sendOffsets() is of another copy of nestjs-kafka-native than the producer: install one',
     );
   }
-  return native.number;
+  return { number: native.number, isOutlived: (partition) => reading.isOutlived(partition) };
 }

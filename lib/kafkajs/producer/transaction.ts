@@ -1,19 +1,27 @@
 import { ok as assert } from 'node:assert';
 import type { Failure, NativeProducer } from '../../native/index.js';
-import { isKafkaError, KafkaJSNonRetriableError, type LibrdkafkaError } from '../errors/index.js';
+import { codeOf } from '../errors/codes.js';
+import {
+  isKafkaError,
+  kafkaErrorFromNative,
+  KafkaJSNonRetriableError,
+  type LibrdkafkaError,
+} from '../errors/index.js';
 import { offsetsToCommit } from '../offsets.js';
-import { readerOf } from './offsets-reader.js';
+import { readerOf, type OffsetsReader } from './offsets-reader.js';
 import type { ProducerHandle } from './handle.js';
 import type {
   ProducerBatch,
   ProducerRecord,
   RecordMetadata,
+  TopicPartition,
   Transaction as TransactionShape,
   TransactionOffsets,
 } from '../types/index.js';
 
 /** How long a transaction that is left open may take to be aborted when its producer disconnects, in milliseconds. */
 const LAST_ABORT = 5000;
+const ILLEGAL_GENERATION = codeOf('ILLEGAL_GENERATION');
 /** librdkafka's words for "an earlier error has ended it": that one is told instead. */
 const CONSEQUENCES: ReadonlySet<string> = new Set(['_STATE', '_FATAL', '_PURGE_QUEUE', '_PURGE_INFLIGHT']);
 
@@ -229,13 +237,20 @@ class Transaction {
   async #offsetsSent({ consumer, consumerGroupId, topics }: TransactionOffsets): Promise<void> {
     if (consumer === undefined || consumer === null) assert(consumerGroupId, 'Missing consumerGroupId');
     assert(topics, 'Missing offset topics');
-    const reader = consumer ? readerOf(consumer) : (consumerGroupId as string);
+    const reader = consumer ? readerOf(consumer) : undefined;
     const offsets = offsetsToCommit(
       topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, ...partition }))),
     );
     if (offsets.length === 0) return;
     const { requestTimeout } = this.#scope;
-    await this.#scope.step((native) => native.sendOffsets(reader, offsets, requestTimeout));
+    if (reader) checkReader(reader, offsets);
+    const inTheNameOf = reader?.number ?? (consumerGroupId as string);
+    await this.#scope.step((native) => native.sendOffsets(inTheNameOf, offsets, requestTimeout));
+    if (reader === undefined) return;
+    // The member may have been thrown out since, and be back with the partition: then its new generation was taken for the one that has
+    // read. The core has told of it before that generation began, so that it is known here in the event loop's next turn.
+    await new Promise(setImmediate);
+    checkReader(reader, offsets);
   }
 
   async #commit(): Promise<void> {
@@ -271,6 +286,15 @@ class Transaction {
     this.#state = this.#lost === undefined ? 'failed' : 'ended';
     return told;
   }
+}
+
+/** Refuses offsets of a handler that has outlived its assignment: the partition's next handler begins at the same records. */
+function checkReader(reader: OffsetsReader, offsets: readonly TopicPartition[]): void {
+  const lost = offsets.find((partition) => reader.isOutlived(partition));
+  if (lost === undefined) return;
+  const { topic, partition } = lost;
+  const message = `Could not send offsets to the transaction: ${topic} [${partition}] was taken from the consumer while its handler ran, and its messages come again`;
+  throw kafkaErrorFromNative({ code: ILLEGAL_GENERATION, message, topic, partition });
 }
 
 /** Whether an error says no more than that there was another one before. */
