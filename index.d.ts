@@ -113,6 +113,8 @@ export declare class NativeConsumer {
   startOver(slot: number): void
   /** Takes packed marks about handled records: the first `wordCount` numbers. */
   settle(words: Uint32Array, wordCount: number): void
+  /** How many records of each topic no handler has taken. */
+  filtered(): Record<string, number>
   /** Answers the event `tokenWanted`. */
   setBearerToken(token: NativeBearerToken): void
   /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
@@ -493,6 +495,14 @@ export interface NativeGroupMember {
   memberAssignment: Buffer
 }
 
+/** What a header must be. */
+export interface NativeHeaderFilter {
+  /** Its name. */
+  name: string
+  /** One of these; without them it must be absent, or null. */
+  values?: Array<string>
+}
+
 /** What a member of the group is given. */
 export interface NativeMemberAssignment {
   /** Member id. */
@@ -609,6 +619,12 @@ export interface NativeRights {
   operations: Array<number>
 }
 
+/** What a handler asks of a record's headers: all of this. */
+export interface NativeRoute {
+  /** Each header. */
+  headers: Array<NativeHeaderFilter>
+}
+
 /** How far an assigned partition has been worked on. */
 export interface NativeStanding {
   /** Topic name. */
@@ -631,6 +647,8 @@ export interface NativeSubscription {
   fromBeginning: boolean
   /** How many partitions the topic had when the consumer first met it, 0 when it did not exist: those beyond are new. */
   partitions?: number
+  /** How its records are handed out, where not one after the other to one handler. */
+  handling?: NativeTopicHandling
 }
 
 /** A topic of the cluster. */
@@ -639,6 +657,26 @@ export interface NativeTopic {
   name: string
   /** Number of partitions. */
   partitions: number
+}
+
+/** How the records of a topic are handed out. */
+export interface NativeTopicHandling {
+  /** Which of them wait for one another: `partition`, `key` or `none`. */
+  order: string
+  /** Records may finish in any order: so many offsets beyond the lowest unfinished one are handed out. */
+  window?: number
+  /** Handlers that run at once. */
+  concurrency: number
+  /** What handlers ask of a record's headers. Without it, all records are handed out. */
+  routes?: Array<NativeRoute>
+  /** All handlers that match take a record (at most 32), not only the first. */
+  shared: boolean
+  /** There is a handler for what none of these takes. */
+  rest: boolean
+  /** Records of a partition that may be held unhandled, where more than usual. */
+  mostRecords?: number
+  /** Their bytes. */
+  mostBytes?: number
 }
 
 /** A topic as the metadata describes it. */

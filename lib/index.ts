@@ -8,7 +8,12 @@ export { ServerKafka, type ServerKafkaStatus } from './nest/server/server-kafka.
 export type { IncomingMessage } from './nest/context/incoming-message.js';
 export * from './kafka.js';
 export { kafkaHandler } from './nest/options/index.js';
+export { BatchPattern } from './nest/batch-pattern.js';
+export { BatchItemPipe } from './nest/batch-item-pipe.js';
+export { KafkaBatchContext, type BatchFailure } from './nest/context/kafka-batch-context.js';
+export { KafkaBatchError } from './runner/batch-error.js';
 export type {
+  BatchOptions,
   DeadLetterOptions,
   ErrorClass,
   KafkaHandlerOptions,

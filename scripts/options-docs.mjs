@@ -58,7 +58,8 @@ await main(import.meta.url, async (args) => {
 /** The whole page, formatted. */
 async function page(options) {
   const { nestTable, clientTable, sslTable, consumerTable, producerTable, sendTable, runTable } = options;
-  const { subscribeTable, retryTable, deadLetterTable, retryTopicsTable, handlerTable } = options;
+  const { subscribeTable, retryTable, deadLetterTable, retryTopicsTable } = options;
+  const { handlerTable, batchTable, concurrencyTable } = options;
   const { consumerFixed, producerFixed, OWNED_PROPERTIES } = options;
   const parts = [
     INTRO,
@@ -74,6 +75,11 @@ async function page(options) {
       '`run`',
       runTable,
       'Also what `consumer.run()` takes. In the options of NestJS `eachMessage` and `eachBatch` are refused: handlers are methods with `@MessagePattern` and `@EventPattern`.',
+    ),
+    section(
+      '`concurrency`',
+      concurrencyTable,
+      'Of `run`, and of one handler. [Handlers](handlers.md) tells which order is for what.',
     ),
     section(
       '`subscribe`',
@@ -104,6 +110,7 @@ async function page(options) {
       handlerTable,
       'In the extras of `@EventPattern` and `@MessagePattern`, over the options of the server. Checked by `listen()`. [Handlers](handlers.md) tells which is for what.',
     ),
+    section('`kafka.batch`', batchTable, 'Of one handler; the second argument of `@BatchPattern`.'),
     `## Properties set without an option
 
 librdkafka's defaults that this package changes. A raw property replaces them, unless the core owns it.

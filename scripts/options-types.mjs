@@ -27,6 +27,7 @@ const TYPES = {
   },
   'lib/kafkajs/types/consumer.ts': {
     ConsumerRunConfig: 'runTable',
+    ConcurrencyOptions: 'concurrencyTable',
     ConsumerSubscribeTopic: 'subscribeTable',
     ConsumerSubscribeTopics: 'subscribeTable',
   },
@@ -36,7 +37,7 @@ const TYPES = {
     DeadLetterOptions: 'deadLetterTable',
     RetryTopicsOptions: 'retryTopicsTable',
   },
-  'lib/nest/options/handler.ts': { KafkaHandlerOptions: 'handlerTable' },
+  'lib/nest/options/handler.ts': { KafkaHandlerOptions: 'handlerTable', BatchOptions: 'batchTable' },
   'lib/nest/options/nest-options.ts': {
     NestKafkaOptions: 'nestTable',
     'NestKafkaOptions.subscribe': 'subscribeTable',

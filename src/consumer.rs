@@ -12,6 +12,7 @@ use kafka_core::assignor::{
     Assignor, DeferredAssignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime,
 };
 use kafka_core::codec::marks;
+use kafka_core::consumer::handling::TopicHandling;
 use kafka_core::consumer::inbox::{Inbox, TopicSubscription};
 use kafka_core::consumer::leader::leader_timeout;
 use kafka_core::consumer::members::Members;
@@ -198,6 +199,14 @@ impl NativeConsumer {
     /// Joins the group; the assignment arrives as an event.
     #[napi]
     pub async fn subscribe(&self, topics: Vec<NativeSubscription>) -> Option<Failure> {
+        let handling = topics.iter().filter_map(|t| {
+            let handling = t.handling.as_ref()?;
+            Some(TopicHandling::try_from(handling).map(|handling| (t.topic.clone(), handling)))
+        });
+        match handling.collect::<Result<Vec<_>>>() {
+            Ok(handling) => self.consumer.slots().handle(handling),
+            Err(error) => return Some(error.into()),
+        }
         let topics = topics
             .into_iter()
             .map(|t| TopicSubscription {
@@ -279,6 +288,13 @@ impl NativeConsumer {
         for mark in marks::read(words.get(..word_count.0 as usize).unwrap_or(words)) {
             slots.settle(mark);
         }
+    }
+
+    /// How many records of each topic no handler has taken.
+    #[napi]
+    #[must_use]
+    pub fn filtered(&self) -> HashMap<String, f64> {
+        self.consumer.slots().filtered().into_iter().map(|(topic, count)| (topic, count as f64)).collect()
     }
 
     /// Answers the event `tokenWanted`.

@@ -1,7 +1,10 @@
 //! What a consumer takes and answers, as JavaScript sees it.
 
 use kafka_core::assignor::{Assignment, GivenPartitions};
+use kafka_core::consumer::handling::{Order, TopicHandling};
+use kafka_core::consumer::routes::{MOST_SHARED, Route, Routes, Wanted};
 use kafka_core::consumer::slots::Standing;
+use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::{Group, TopicPartition};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -88,6 +91,93 @@ pub struct NativeSubscription {
     pub from_beginning: bool,
     /// How many partitions the topic had when the consumer first met it, 0 when it did not exist: those beyond are new.
     pub partitions: Option<i32>,
+    /// How its records are handed out, where not one after the other to one handler.
+    pub handling: Option<NativeTopicHandling>,
+}
+
+/// How the records of a topic are handed out.
+#[napi(object)]
+pub struct NativeTopicHandling {
+    /// Which of them wait for one another: `partition`, `key` or `none`.
+    pub order: String,
+    /// Records may finish in any order: so many offsets beyond the lowest unfinished one are handed out.
+    #[napi(ts_type = "number")]
+    pub window: Option<Count>,
+    /// Handlers that run at once.
+    #[napi(ts_type = "number")]
+    pub concurrency: Count,
+    /// What handlers ask of a record's headers. Without it, all records are handed out.
+    pub routes: Option<Vec<NativeRoute>>,
+    /// All handlers that match take a record (at most 32), not only the first.
+    pub shared: bool,
+    /// There is a handler for what none of these takes.
+    pub rest: bool,
+    /// Records of a partition that may be held unhandled, where more than usual.
+    #[napi(ts_type = "number")]
+    pub most_records: Option<Count>,
+    /// Their bytes.
+    #[napi(ts_type = "number")]
+    pub most_bytes: Option<Count>,
+}
+
+/// What a handler asks of a record's headers: all of this.
+#[napi(object)]
+pub struct NativeRoute {
+    /// Each header.
+    pub headers: Vec<NativeHeaderFilter>,
+}
+
+/// What a header must be.
+#[napi(object)]
+pub struct NativeHeaderFilter {
+    /// Its name.
+    pub name: String,
+    /// One of these; without them it must be absent, or null.
+    pub values: Option<Vec<String>>,
+}
+
+impl TryFrom<&NativeTopicHandling> for TopicHandling {
+    type Error = Error;
+
+    fn try_from(handling: &NativeTopicHandling) -> Result<Self> {
+        let order = match handling.order.as_str() {
+            "partition" => Order::Partition,
+            "key" => Order::Key,
+            "none" => Order::None,
+            other => {
+                return Err(Error::new(
+                    "subscribe",
+                    CODE_INVALID_ARG,
+                    format!("there is no order {other:?}"),
+                ));
+            }
+        };
+        let routes: Option<Vec<Route>> =
+            handling.routes.as_ref().map(|routes| routes.iter().map(NativeRoute::route).collect());
+        if handling.shared && routes.as_ref().is_some_and(|routes| routes.len() > MOST_SHARED) {
+            let text = format!("at most {MOST_SHARED} handlers can share a topic's records");
+            return Err(Error::new("subscribe", CODE_INVALID_ARG, text));
+        }
+        Ok(Self {
+            order,
+            window: handling.window.map(|window| i64::from(window.0)),
+            concurrency: handling.concurrency.0 as usize,
+            routes: routes.map(|routes| Routes::new(routes, handling.shared, handling.rest)),
+            most_records: handling.most_records.map(|most| most.0 as usize),
+            most_bytes: handling.most_bytes.map(|most| most.0 as usize),
+            ..Self::default()
+        })
+    }
+}
+
+impl NativeRoute {
+    fn route(&self) -> Route {
+        let wanted = |filter: &NativeHeaderFilter| match &filter.values {
+            Some(values) => Wanted::OneOf(values.iter().map(|value| value.as_bytes().into()).collect()),
+            None => Wanted::Absent,
+        };
+        self.headers.iter().map(|filter| (filter.name.as_bytes().into(), wanted(filter))).collect()
+    }
 }
 
 /// A topic partition and an offset.

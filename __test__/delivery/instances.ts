@@ -21,6 +21,8 @@ export interface Work {
   /** How long a handler takes: so many milliseconds, or a random time. */
   milliseconds: number | { upTo: number };
   shutdownHooks?: boolean;
+  /** Options of the handler. */
+  handler?: object;
   /** Options of Node. */
   execArgv?: string[];
 }

@@ -8,7 +8,7 @@ import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { ServerKafka } from 'nestjs-kafka-native';
 
-const { topic, options, log, name, milliseconds, shutdownHooks } = JSON.parse(process.argv[2]);
+const { topic, options, log, name, milliseconds, shutdownHooks, handler } = JSON.parse(process.argv[2]);
 const file = openSync(log, 'a');
 
 class Events {
@@ -18,13 +18,26 @@ class Events {
     while (performance.now() < end);
     await delay(typeof milliseconds === 'number' ? milliseconds : Math.random() * milliseconds.upTo);
     const { offset } = context.getMessage();
-    writeSync(file, `${JSON.stringify([name, context.getPartition(), offset, Date.now()])}\n`);
+    // By hand, and later: what is written below is then what was acknowledged.
+    if (handler?.ack === 'manual') {
+      setTimeout(() => context.ack() && note(context, offset), Math.random() * 50);
+      return;
+    }
+    note(context, offset);
   }
+}
+
+function note(context, offset) {
+  writeSync(file, `${JSON.stringify([name, context.getPartition(), offset, Date.now()])}\n`);
 }
 // What the decorators do, without a compiler.
 Payload()(Events.prototype, 'handle', 0);
 Ctx()(Events.prototype, 'handle', 1);
-EventPattern(topic)(Events.prototype, 'handle', Object.getOwnPropertyDescriptor(Events.prototype, 'handle'));
+EventPattern(topic, handler ? { kafka: handler } : {})(
+  Events.prototype,
+  'handle',
+  Object.getOwnPropertyDescriptor(Events.prototype, 'handle'),
+);
 Controller()(Events);
 class AppModule {}
 Module({ controllers: [Events] })(AppModule);

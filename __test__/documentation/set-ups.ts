@@ -115,6 +115,50 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
       const printed = said(/^hero.kill.dragon \\[\\d+\\] \\d+: [\\d.]+ ms$/);`,
     after: "await send('hero.kill.dragon', 'Fafnir'); await printed; await consumer.disconnect();",
   },
+  'docs/handlers.md ts 1': {
+    imports: HANDLERS,
+    before: `await prepare('accounts'); ${SERVE}`,
+    after: `
+      const printed = said(/^stored 7$/);
+      const stop = await serve(AccountsController);
+      await send('accounts', JSON.stringify({ id: '7' }));
+      await printed;
+      await stop();`,
+  },
+  'docs/handlers.md ts 2': {
+    imports: `${HANDLERS} import { BatchPattern, KafkaBatchContext, KafkaBatchError } from 'nestjs-kafka-native';`,
+    before: `await prepare('metrics'); ${SERVE}`,
+    after: `
+      const printed = said(/^stored 1$/);
+      const stop = await serve(MetricsController);
+      await send('metrics', JSON.stringify({ name: 'load' }));
+      await printed;
+      await stop();`,
+  },
+  'docs/handlers.md ts 3': {
+    imports: HANDLERS,
+    before: `await prepare('payments'); ${SERVE}`,
+    after: `
+      const printed = said(/^paid 3$/);
+      const stop = await serve(PaymentsController);
+      for (const value of ['1', '2', '3']) await send('payments', value);
+      await printed;
+      await stop();`,
+  },
+  'docs/handlers.md ts 4': {
+    imports: HANDLERS,
+    before: `await prepare('shop'); ${SERVE}`,
+    after: `
+      const printed = said(/^moved 7$/);
+      const stop = await serve(ShopController);
+      const producer = new native.Kafka({ brokers }).producer();
+      await producer.connect();
+      const value = JSON.stringify({ id: '7' });
+      await producer.send({ topic: 'shop', messages: [{ value, headers: { 'event-type': 'OrderPaid' } }] });
+      await printed;
+      await producer.disconnect();
+      await stop();`,
+  },
   'docs/options.md ts 0': { imports: NEST },
   'docs/retries.md ts 0': { imports: NEST },
   'docs/producer.md ts 0': {

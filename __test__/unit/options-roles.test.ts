@@ -296,6 +296,7 @@ describe('run and subscribe', () => {
       autoCommit: true,
       autoCommitIntervalMs: undefined,
       eachBatchAutoResolve: true,
+      concurrency: { order: 'partition', max: 64, window: 10_000 },
     });
     const given = {
       autoCommit: false,

@@ -9,7 +9,7 @@ const SOAK_WORKLOAD = 'request-64';
 
 export const USAGE = `npm run bench -- [options]
 
-  --workload <a,b,…>     workloads, or "nest", "raw", "all" of both, or "scaling"
+  --workload <a,b,…>     workloads, or "nest", "raw", "all" of both, "handlers", or "scaling"
                          (default: ${DEFAULT_WORKLOADS.join(',')})
   --candidates <a,b,…>   candidates, or "all" (default: ${comparison.join(',')}; for raw workloads all of them; for
                          scaling ${scaling.join(',')}; for a soak ${soak.join(',')};

@@ -65,8 +65,8 @@ export class Topics {
     }
   }
 
-  /** Fills a topic with numbered events, dealt out over its partitions in turn. */
-  async fill(topic, partitions, messages, payloadBytes) {
+  /** Fills a topic with numbered events, dealt out over its partitions in turn, with so many keys and types. */
+  async fill(topic, { partitions, payloadBytes, keys = 0, types = 1 }, messages) {
     const payload = createPayload(payloadBytes);
     const batchLength = Math.ceil(FILL_BATCH_BYTES / payloadBytes);
     for (let from = 0; from < messages; from += batchLength) {
@@ -74,6 +74,8 @@ export class Topics {
       const batch = Array.from({ length }, (_, index) => ({
         value: JSON.stringify(payload(from + index)),
         partition: (from + index) % partitions,
+        ...(keys > 0 && { key: `key-${(from + index) % keys}` }),
+        ...(types > 1 && { headers: { 'event-type': `type-${(from + index) % types}` } }),
       }));
       // oxlint-disable-next-line no-await-in-loop -- in order, and a bounded amount in memory
       await this.#producer.send({ topic, messages: batch, acks: -1 });

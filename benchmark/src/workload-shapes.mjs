@@ -62,6 +62,26 @@ export function consume(partitions = 1, payloadBytes = 200, share = 1) {
   };
 }
 
+/**
+ * Events of one partition, whose handler has options (`kafka`) or a time to wait. `keys`: how many keys they have in turn; `types`: how
+ * many headers `event-type`, of which the handler is for one.
+ */
+export function handle(name, title, { share = 1, keys = 0, types = 1, waitMs = 0, kafka, ignores = false }) {
+  return {
+    name: `handle-${name}`,
+    title: `events ${title}, ${describeTopic(1, 200)}`,
+    kind: 'consume',
+    partitions: 1,
+    payloadBytes: 200,
+    share,
+    keys,
+    types,
+    waitMs,
+    kafka,
+    ignores,
+  };
+}
+
 export function rawProduce(name, title, inFlight, batchLength) {
   return {
     name: `raw-produce-${name}`,

@@ -1,6 +1,15 @@
 /** What is measured, and the names that it is chosen by. */
 import { SERIES } from './scaling/series.mjs';
-import { consume, emit, emitBatch, KIB, rawConsume, rawProduce, request } from './workload-shapes.mjs';
+import {
+  consume,
+  emit,
+  emitBatch,
+  handle,
+  KIB,
+  rawConsume,
+  rawProduce,
+  request,
+} from './workload-shapes.mjs';
 
 const REQUESTS = [1, 6].flatMap((partitions) =>
   [200, 10 * KIB].flatMap((bytes) => [1, 64, 512].map((inFlight) => request(inFlight, partitions, bytes))),
@@ -25,18 +34,45 @@ const RAW_WORKLOADS = [
   ...[1, 6].flatMap((partitions) => [false, true].map((batches) => rawConsume(batches, partitions))),
 ];
 
+const BY_KEY = { concurrency: { order: 'key', max: 64 } };
+const WAITS = { share: 0.02, keys: 1000, waitMs: 5 };
+const ONE_TYPE = { headers: { 'event-type': 'type-0' } };
+
+/** Handlers with options of their own, which stock does not know: it handles the same events as it always does. */
+const HANDLERS = [
+  handle('wait', 'of 1,000 keys, each handled in 5 ms', WAITS),
+  handle('wait-key', 'of 1,000 keys, each handled in 5 ms, by key', { ...WAITS, kafka: BY_KEY }),
+  handle('keys', 'of 1,000 keys', { keys: 1000 }),
+  handle('keys-key', 'of 1,000 keys, by key', { keys: 1000, kafka: BY_KEY }),
+  handle('batch', 'in batches of 500', { kafka: { batch: { maxMessages: 500 } } }),
+  handle('ignore', 'of 20 types, one of them handled, the others ignored by the handler', {
+    types: 20,
+    ignores: true,
+  }),
+  handle('filter', 'of 20 types, one of them handled, by its header', { types: 20, kafka: ONE_TYPE }),
+];
+
 /** The workloads that compare candidates. */
 const COMPARING = [...NEST_WORKLOADS, ...RAW_WORKLOADS];
+
+/** Those, and the ones that only some candidates can do in their own way. */
+const COMPARED = [...COMPARING, ...HANDLERS];
 
 /** The steps of the scaling series; a step that compares candidates as well is the same workload. */
 const SCALING = [
   ...new Map(SERIES.flatMap(({ steps }) => steps).map((step) => [step.name, step])).values(),
 ].map((step) => COMPARING.find(({ name }) => name === step.name) ?? step);
 
-export const WORKLOADS = [...new Set([...COMPARING, ...SCALING])];
+export const WORKLOADS = [...new Set([...COMPARED, ...SCALING])];
 
 /** Names that stand for several workloads. */
-const GROUPS = { all: COMPARING, nest: NEST_WORKLOADS, raw: RAW_WORKLOADS, scaling: SCALING };
+const GROUPS = {
+  all: COMPARING,
+  nest: NEST_WORKLOADS,
+  raw: RAW_WORKLOADS,
+  handlers: HANDLERS,
+  scaling: SCALING,
+};
 
 export const DEFAULT_WORKLOADS = ['request-1', 'request-64', 'request-512', 'consume', 'emit-256'];
 
@@ -58,5 +94,5 @@ export function findWorkloads(name) {
  * @returns {'comparison' | 'scaling'}
  */
 export function purposeOf(workloads) {
-  return workloads.every((workload) => COMPARING.includes(workload)) ? 'comparison' : 'scaling';
+  return workloads.every((workload) => COMPARED.includes(workload)) ? 'comparison' : 'scaling';
 }

@@ -60,9 +60,9 @@ export const RECORD_FLAGS = 6;
 export const RECORD_FIRST_HEADER = 7;
 /** How many it has. */
 export const RECORD_HEADER_COUNT = 8;
-/** Slot of the pending request that a reply answers. */
+/** Slot of the pending request that a reply answers; of a record whose topic is handled by key the hash of its key, if it has one. */
 export const RECORD_REQUEST_SLOT = 9;
-/** Its generation. */
+/** Its generation; of a record whose topic has handlers for headers, which of them take it. */
 export const RECORD_REQUEST_GENERATION = 10;
 /** Bytes of key, value and headers. */
 export const RECORD_SIZE = 11;

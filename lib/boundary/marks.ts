@@ -10,6 +10,8 @@ export const COMMIT = 4;
 export const THROUGH = 8;
 /** Mark flag: no handler of the slot runs any more, and its partition may be given up. It is about no record. */
 export const RELEASED = 16;
+/** Mark flag: the record, which the partition has passed, is to be handled again. */
+export const RETURNED = 32;
 /** Numbers of a mark. */
 export const MARK_WORDS = 5;
 /**
@@ -17,7 +19,7 @@ export const MARK_WORDS = 5;
  * @param slot Slot of the records' partition.
  * @param sequence Sequence of the first record.
  * @param count Number of records that follow one another.
- * @param flags {@link ADVANCE}, {@link FINISHED}, {@link COMMIT}, {@link THROUGH}, {@link RELEASED}.
+ * @param flags {@link ADVANCE}, {@link FINISHED}, {@link COMMIT}, {@link THROUGH}, {@link RELEASED}, {@link RETURNED}.
  * @param replies Replies to each of the records that are {@link FINISHED}.
  */
 export function writeMarkWords(

@@ -153,6 +153,16 @@ export class IncomingBatch {
     return this.#word(index, RECORD_REQUEST_GENERATION);
   }
 
+  /** What a record has in common with those that it must not overtake: its key's hash. Undefined: it has no key. */
+  unit(index: number): number | undefined {
+    return (this.flags(index) & KIND_MASK) === NULL ? undefined : this.#word(index, RECORD_REQUEST_SLOT);
+  }
+
+  /** Which of its topic's handlers for headers take a record; 0: none. */
+  route(index: number): number {
+    return this.#word(index, RECORD_REQUEST_GENERATION);
+  }
+
   /** Bytes of key, value and headers. */
   size(index: number): number {
     return this.#word(index, RECORD_SIZE);

@@ -6,6 +6,7 @@
 export { withoutNulls } from './given.js';
 export { adminProperties, adminTable } from './admin.js';
 export { checkBrokers, clientProperties, clientTable, type ClientSettings } from './client.js';
+export { concurrencyTable, resolveConcurrency } from './concurrency.js';
 export { consumerFixed, consumerProperties, consumerTable, type ConsumerSettings } from './consumer.js';
 export {
   producerFixed,
@@ -22,6 +23,7 @@ export {
   runTable,
   subscribeSettings,
   subscribeTable,
+  uncommitted,
   type RunSettings,
   type SubscribeSettings,
 } from './run.js';

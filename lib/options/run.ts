@@ -1,15 +1,17 @@
-import { KafkaJSNonRetriableError } from '../kafkajs/errors/index.js';
+import { KafkaJSInvalidOptionError, KafkaJSNonRetriableError } from '../kafkajs/errors/index.js';
 import type {
+  ConcurrencyOptions,
   ConsumerRunConfig,
   EachBatchHandler,
   EachMessageHandler,
   SubscribeConfig,
 } from '../kafkajs/types/index.js';
 import { anything, boolean, callback, integer, milliseconds } from './checks.js';
-import { isGiven } from './given.js';
+import { concurrencyTable, resolveConcurrency } from './concurrency.js';
+import { isGiven, type Given } from './given.js';
 import { layer } from './table.js';
 import { optionTable } from './elsewhere.js';
-import { readOptions } from './read.js';
+import { nested, readOptions } from './read.js';
 
 /** `run`: the options of `consumer.run()`. */
 export const runTable = optionTable({
@@ -50,6 +52,13 @@ export const runTable = optionTable({
       handling: layer,
       doc: 'How many partitions are worked on at once.',
     },
+    {
+      name: 'concurrency',
+      check: nested(concurrencyTable),
+      defaultText: 'one message of a partition at a time',
+      handling: layer,
+      doc: 'Which messages of a partition are handled at once. An extension of this package.',
+    },
     { name: 'eachMessage', check: callback, handling: layer, doc: 'Handles a message.' },
     { name: 'eachBatch', check: callback, handling: layer, doc: 'Handles a batch.' },
   ],
@@ -79,18 +88,36 @@ export interface RunSettings {
   readonly eachBatchAutoResolve: boolean;
   /** Undefined: all assigned partitions. */
   readonly partitionsConsumedConcurrently?: number;
+  readonly concurrency: Required<ConcurrencyOptions>;
   readonly eachMessage?: EachMessageHandler;
   readonly eachBatch?: EachBatchHandler;
 }
 
+/** Where messages finish in any order, only the core knows what may be committed. */
+export function uncommitted(option: string): KafkaJSInvalidOptionError {
+  const message = `Option ${option} contradicts run.autoCommit: false: where messages finish in any order, no offset can be committed by hand. Leave autoCommit out; with kafka.ack "manual" a handler decides when a message counts`;
+  return new KafkaJSInvalidOptionError(message, { option });
+}
+
 /** Checks `consumer.run()`'s options. */
 export function runSettings(config?: ConsumerRunConfig | null): RunSettings {
-  const { autoCommit, autoCommitInterval, eachBatchAutoResolve, ...rest } = readOptions(runTable, config);
+  const given = readOptions(runTable, config);
+  const { autoCommit, autoCommitInterval, eachBatchAutoResolve, concurrency, ...rest } = given;
+  const order = resolveConcurrency(concurrency as Given | undefined);
+  if (order.order !== 'partition') {
+    if (autoCommit === false) throw uncommitted('run.concurrency');
+    if (rest['eachBatch'] && !rest['eachMessage']) {
+      const option = 'run.concurrency';
+      const message = `Option ${option} cannot have the order "${order.order}" with eachBatch, whose messages are in order: use eachMessage, or leave it out`;
+      throw new KafkaJSInvalidOptionError(message, { option });
+    }
+  }
   return {
     ...rest,
     autoCommit: autoCommit !== false,
     autoCommitIntervalMs: autoCommitInterval as number | undefined,
     eachBatchAutoResolve: eachBatchAutoResolve !== false,
+    concurrency: order,
   };
 }
 

@@ -7,6 +7,8 @@ import type { Outcome } from './record-handler.js';
 export interface FailurePolicy {
   /** The waits before it comes again, and how often it does. */
   readonly retry: ResolvedRetry;
+  /** Whether a record that has failed so often with this error would be given up. */
+  readonly isFinal?: ((error: unknown, attempts: number) => boolean) | undefined;
   /** Asked first; false when the record is to come again, else what has come of it. Never rejects. */
   readonly recover?:
     | ((error: unknown, task: PartitionTask, batch: IncomingBatch, index: number) => Promise<Outcome | false>)

@@ -29,6 +29,7 @@ export function sameFor(limit: number): HandlerTimeouts {
 }
 
 interface Running {
+  task: PartitionTask;
   batch: IncomingBatch;
   index: number;
   since: number;
@@ -48,7 +49,7 @@ export interface HandlerReports {
 export class HandlerWatch {
   readonly #limits: HandlerTimeouts;
   readonly #reports: HandlerReports;
-  readonly #running = new Map<PartitionTask, Running>();
+  readonly #running = new Map<object, Running>();
   readonly #timer: NodeJS.Timeout;
   /** Handlers that run and have passed the limit. */
   #slow = 0;
@@ -60,18 +61,18 @@ export class HandlerWatch {
     this.#timer = setInterval(() => this.#look(), look).unref();
   }
 
-  /** A handler starts. */
-  begin(task: PartitionTask, batch: IncomingBatch, index: number): void {
+  /** A handler starts; `whose` names it until it ends. */
+  begin(whose: object, task: PartitionTask, batch: IncomingBatch, index: number): void {
     const limit = this.#limits.of(task, batch, index);
-    this.#running.set(task, { batch, index, since: performance.now(), limit, told: false });
+    this.#running.set(whose, { task, batch, index, since: performance.now(), limit, told: false });
   }
 
   /** It has ended. */
-  end(task: PartitionTask): void {
-    const running = this.#running.get(task);
+  end(whose: object): void {
+    const running = this.#running.get(whose);
     if (running === undefined) return;
-    this.#running.delete(task);
-    this.#tell(task, running, true);
+    this.#running.delete(whose);
+    this.#tell(running, true);
     if (running.told && --this.#slow === 0) this.#reports.recovered();
   }
 
@@ -80,15 +81,15 @@ export class HandlerWatch {
   }
 
   #look(): void {
-    for (const [task, running] of this.#running) this.#tell(task, running, false);
+    for (const running of this.#running.values()) this.#tell(running, false);
   }
 
-  #tell(task: PartitionTask, running: Running, ended: boolean): void {
+  #tell(running: Running, ended: boolean): void {
     const duration = performance.now() - running.since;
     if (running.told || duration < running.limit) return;
     running.told = true;
     this.#slow++;
-    const { topic, partition } = task;
+    const { topic, partition } = running.task;
     const offset = running.batch.offset(running.index);
     this.#reports.slow({ topic, partition, offset, duration: Math.round(duration), ended });
   }

@@ -1,10 +1,15 @@
+import type { IncomingBatch } from '../codec/incoming.js';
 import type { PartitionTask } from './partition-task.js';
+
+type Place = Pick<PartitionTask, 'key'>;
 
 /** What outlasts the assignments of a partition to one consumer: its running handler, and how often a record has failed. */
 export class PartitionMemory {
   readonly #running = new Map<string, PartitionTask>();
   readonly #blocked = new Map<string, () => void>();
   readonly #failed = new Map<string, { offset: string; failures: number }>();
+  /** Of records that do not wait for those before them: by partition, and by offset. */
+  readonly #apart = new Map<string, Map<string, number>>();
 
   /**
    * Takes the partition for a task's handler. While the handler of an earlier assignment (or of the position before a seek) still
@@ -48,6 +53,25 @@ export class PartitionMemory {
   /** The current record has been handled. */
   handled(task: PartitionTask): void {
     this.#failed.delete(task.key);
+  }
+
+  /** A delivery of a record has failed that waits for none before it; so often by now. */
+  failedOf({ key }: Place, offset: string, failures: number): void {
+    let apart = this.#apart.get(key);
+    if (apart === undefined) this.#apart.set(key, (apart = new Map()));
+    apart.set(offset, failures);
+  }
+
+  /** How often one has failed, in earlier assignments too. */
+  failuresOf({ key }: Place, batch: IncomingBatch, index: number): number {
+    if (this.#apart.size === 0) return 0;
+    return this.#apart.get(key)?.get(batch.offset(index)) ?? 0;
+  }
+
+  /** One has been handled. */
+  forget({ key }: Place, offset: string): void {
+    const apart = this.#apart.get(key);
+    if (apart?.delete(offset) && apart.size === 0) this.#apart.delete(key);
   }
 
   /** How often the first record of an assignment has failed in earlier ones. */

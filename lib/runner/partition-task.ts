@@ -1,4 +1,5 @@
 import type { IncomingBatch } from '../codec/incoming.js';
+import type { Acknowledging } from './delivery.js';
 import type { Long } from '../values/long.js';
 
 /** Records of one partition within a batch, from `index` on. */
@@ -14,6 +15,36 @@ export interface RecordRange {
  * Where a task stands: it has nothing to do (or is paused); it waits for its turn; its handler runs; it rests after a failure.
  */
 export type TaskState = 'idle' | 'waiting' | 'running' | 'resting';
+
+/** The records of a task that do not simply follow one another. */
+export interface TaskLanes {
+  /** They are acknowledged by hand. */
+  readonly isManual: boolean;
+  /** `handled` is to be called when the last of so many records of a batch has been. */
+  watch(batch: IncomingBatch, records: number, handled: () => void): void;
+  /** There may be something to handle. */
+  offer(): void;
+  /** All `replies` to a record are written, whose handler has let others go on before. */
+  completed(sequence: number, replies: number): void;
+  /** What waits is dropped. */
+  halt(): void;
+  /** The partition is gone. */
+  close(): void;
+}
+
+/** The records of a task whose handler gets several at once. */
+export interface TaskBatches {
+  /** Records have come. */
+  arrived(range: RecordRange): void;
+  /** Whether a batch may be handled. */
+  isReady(): boolean;
+  /** Handles the next one. */
+  deliver(): Promise<void>;
+  /** Whether the handler waits for the function that calls this. */
+  isAwaitedByHandler(): boolean;
+  /** What waits is dropped. */
+  halt(): void;
+}
 
 /** The processing of one assigned partition: its records that wait, and where its handler stands. */
 export class PartitionTask {
@@ -38,6 +69,14 @@ export class PartitionTask {
   draining = false;
   /** The partition was revoked: the running handler is told by its heartbeat, and its acknowledgements are void. */
   revoked = false;
+  /** How its records are handled where they do not simply follow one another. */
+  lanes: TaskLanes | undefined;
+  /** How its records are handled where a handler gets several at once. */
+  batches: TaskBatches | undefined;
+  /** There: the one whose handler is being called. */
+  delivery: Acknowledging | undefined;
+  /** The record whose handler runs is to come again after so many milliseconds. */
+  nackedFor: number | undefined;
   /** What the handler remembers of the topic. */
   route: unknown;
   /** Those before {@link #next} are done and were removed: each keeps its whole batch in memory. */
@@ -73,6 +112,15 @@ export class PartitionTask {
       this.#next = 0;
     }
     return range;
+  }
+
+  /** The record whose handler runs is to come again after so many milliseconds; false when it is another one, or is told of already. */
+  nack(batch: IncomingBatch, index: number, delay: number): boolean {
+    const range = this.#ranges[this.#next];
+    if (this.state !== 'running' || this.revoked || this.nackedFor !== undefined) return false;
+    if (range !== undefined && (range.batch !== batch || range.index !== index)) return false;
+    this.nackedFor = delay;
+    return true;
   }
 
   /** Rests for so many milliseconds and then calls `then`; without a number it rests until it is stopped. */

@@ -1,4 +1,5 @@
 import type { IncomingBatch } from '../codec/incoming.js';
+import type { Delivery } from './delivery.js';
 import type { PartitionTask, RecordRange } from './partition-task.js';
 
 /** What a handler answers when the record's replies are not all there yet: it calls the runner's `finish` itself. */
@@ -25,6 +26,12 @@ export type RecordHandler = (
   batch: IncomingBatch,
   index: number,
 ) => Promise<Outcome> | Outcome | Handling;
+
+/** Handles several records of one partition at once. What comes of each is told of its delivery; a rejection (or a throw) brings them again. */
+export type ItemsHandler = (
+  task: PartitionTask,
+  deliveries: readonly Delivery[],
+) => Promise<void> | void | Handling;
 
 /**
  * A promise of somebody else's, and what follows it. The runner awaits it as it is: an `async` function around it would cost each

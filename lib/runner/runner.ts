@@ -2,10 +2,16 @@ import { MessageContext, type OwnContext } from '../application/async-context.js
 import { ADVANCE, COMMIT, FINISHED, THROUGH } from '../boundary/marks.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import type { AckBuffer } from '../codec/acks.js';
-import { asyncCallers } from './async-callers.js';
+import { isAwaitedBy } from './async-callers.js';
+import { Breath } from './breath.js';
 import { own } from '../application/callbacks.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { PartitionTask, type RecordRange } from './partition-task.js';
+import { BatchTask } from './batch-task.js';
+import { LanePool } from './lane-pool.js';
+import { LaneTask } from './lane-task.js';
+import { NackError } from './nack-error.js';
+import { hasGaps, type BatchLimits, type Concurrency, type TopicHandling } from './topic-handling.js';
 import type { PartitionMemory } from './partition-memory.js';
 import {
   Handling,
@@ -13,6 +19,7 @@ import {
   INCOMPLETE,
   NotDue,
   type BatchHandler,
+  type ItemsHandler,
   type Outcome,
   type RecordHandler,
 } from './record-handler.js';
@@ -23,14 +30,20 @@ import { firstRetryTime, nextRetryTime, shouldRetry } from '../kafkajs/retry/ret
 export interface RunnerOptions {
   /** One of two ways to handle records: one by one, or all at once. Read anew for each range: it may be traced or not. */
   readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
+  /** Handles the records of topics whose handler gets several at once. */
+  readonly handleItems?: ItemsHandler | undefined;
+  /** What a handler has thrown, where what came out of it is something else. */
+  readonly originalError: (outcome: unknown) => unknown;
   /** Told of what goes to the handler next; what it returns, if anything, is called when that has been handled. */
   readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
   /** What records are handled in: that of the application's `run()` or `listen()`. */
   readonly context: OwnContext;
   /** Takes the acknowledgements of handled records. */
   readonly acks: AckBuffer;
-  /** Partitions worked on at once. */
+  /** Partitions worked on at once, of those whose records are handled one after the other. */
   readonly concurrency: number;
+  /** How a topic's records are handled, where not one after the other. */
+  readonly handling?: ((topic: string) => TopicHandling | undefined) | undefined;
   /** What becomes of a record; asked when a delivery has failed. */
   readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
   /** Outlasts the runner. */
@@ -50,9 +63,6 @@ export interface RunnerOptions {
 /** A record that is not due is looked at again after so many milliseconds: clocks are set, and timers of long waits come early. */
 const LONGEST_REST = 5000;
 
-/** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their acknowledgements go out. */
-const LONGEST_SLICE = 10;
-
 /**
  * Runs the handler over the partitions: each in order, up to `concurrency` of them at once, a failing one resting while the others go
  * on.
@@ -64,8 +74,9 @@ export class Runner {
   readonly #moving = new Map<string, PartitionTask>();
   #waiting: PartitionTask[] = [];
   #active = 0;
-  #sliceStarted = 0;
-  #breath: Promise<void> | undefined;
+  readonly #breath = new Breath();
+  /** What runs the handlers of records that do not follow one another, by whose `max` they share. */
+  readonly #pools = new Map<Concurrency | undefined, LanePool>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -74,8 +85,44 @@ export class Runner {
   /** Opens a task for an assigned partition. */
   assign(assignment: number, topic: string, partition: number): void {
     const task = new PartitionTask(assignment, topic, partition);
+    const handling = this.#options.handling?.(topic);
+    if (handling?.batch !== undefined) task.batches = this.#batches(task, handling.batch, handling.isManual);
+    else if (handling !== undefined && hasGaps(handling)) task.lanes = this.#lanes(task, handling);
     this.#tasks.set(assignment, task);
     this.#moving.delete(task.key);
+  }
+
+  #lanes(task: PartitionTask, handling: TopicHandling): LaneTask {
+    const { acks, memory, isPaused, watch } = this.#options;
+    const pool = this.#pool(handling.concurrency);
+    return new LaneTask(task, handling, {
+      acks,
+      memory,
+      isPaused,
+      offer: (lanes) => pool.offer(lanes),
+      ended: (ended) => this.#ended(ended),
+      released: (delivery) => watch?.end(delivery),
+    });
+  }
+
+  #batches(task: PartitionTask, limits: BatchLimits, isManual: boolean): BatchTask {
+    const start = (started: PartitionTask): void => this.#start(started);
+    const handler = (): ItemsHandler => this.#options.handleItems as ItemsHandler;
+    return new BatchTask(task, limits, isManual, { ...this.#options, handler, start });
+  }
+
+  #pool(concurrency: Concurrency): LanePool {
+    const { concurrency: partitions } = this.#options;
+    const handler = (): RecordHandler => (this.#options.handler as { each: RecordHandler }).each;
+    // Where a partition is one lane, they are bounded as all partitions are.
+    const shared = concurrency.order === 'partition' ? undefined : concurrency;
+    let pool = this.#pools.get(shared);
+    if (pool === undefined) {
+      const max = shared?.max ?? partitions;
+      pool = new LanePool(max, { ...this.#options, handler, breath: this.#breath });
+      this.#pools.set(shared, pool);
+    }
+    return pool;
   }
 
   /** Gives a batch's records to the tasks of their partitions. Those of assignments that are over are dropped. */
@@ -83,7 +130,13 @@ export class Runner {
     for (const { assignment, start, end, highWatermark } of batch.partitions()) {
       const task = this.#tasks.get(assignment);
       if (task === undefined || task.halted) continue;
-      task.push({ batch, index: start, end, highWatermark });
+      const range = { batch, index: start, end, highWatermark };
+      task.push(range);
+      if (task.lanes !== undefined) {
+        const handled = this.#options.onBatch?.(task, range);
+        if (handled !== undefined) task.lanes.watch(batch, end - start, handled);
+      }
+      task.batches?.arrived(range);
       this.#start(task);
     }
   }
@@ -132,6 +185,7 @@ export class Runner {
       const task = this.#tasks.get(assignment);
       if (task === undefined) continue;
       task.revoked = true;
+      task.lanes?.close();
       this.#options.onRevoked?.(task);
       this.#halt(task);
       this.#tasks.delete(assignment);
@@ -144,21 +198,19 @@ export class Runner {
     for (const task of this.#tasks.values()) this.#halt(task);
   }
 
-  /** Partitions whose handlers run. */
+  /** Partitions whose handlers run, and handlers of records that do not follow one another. */
   get active(): number {
-    return this.#active;
+    let active = this.#active;
+    for (const pool of this.#pools.values()) active += pool.active;
+    return active;
   }
 
   /** Whether a handler waits for the function that calls this. */
   isAwaitedByHandler(): boolean {
-    const callers = asyncCallers();
-    const file = callers[0]?.getFileName();
-    // By what they are called here: a bundler may have given them other names.
-    const names = new Set([this.#each.name, this.#whole.name]);
-    return callers.some(
-      (caller) =>
-        caller.isAsync() && caller.getFileName() === file && names.has(caller.getFunctionName() ?? ''),
-    );
+    if (isAwaitedBy(this.#each, this.#whole)) return true;
+    for (const { batches } of this.#tasks.values()) if (batches?.isAwaitedByHandler()) return true;
+    for (const pool of this.#pools.values()) if (pool.isAwaitedByHandler()) return true;
+    return false;
   }
 
   /** Waits no longer for the handlers that run, while partitions are revoked: their records come again. */
@@ -194,11 +246,15 @@ export class Runner {
 
   /** All `replies` to a record are written, whose handler answered {@link INCOMPLETE}. */
   complete(assignment: number, sequence: number, replies: number): void {
-    this.#options.acks.ack(assignment, sequence, FINISHED, replies);
+    const lanes = this.#tasks.get(assignment)?.lanes;
+    if (lanes !== undefined) lanes.completed(sequence, replies);
+    else this.#options.acks.ack(assignment, sequence, FINISHED, replies);
   }
 
   #halt(task: PartitionTask): void {
     task.halt();
+    task.lanes?.halt();
+    task.batches?.halt();
     if (task.state !== 'waiting') return;
     this.#waiting = this.#waiting.filter((waiting) => waiting !== task);
     task.state = 'idle';
@@ -208,11 +264,19 @@ export class Runner {
     return this.#options.isPaused(task.topic, task.partition);
   }
 
+  #hasWork(task: PartitionTask): boolean {
+    return task.batches === undefined ? task.range() !== undefined : task.batches.isReady();
+  }
+
   #ready(task: PartitionTask): boolean {
-    return task.state === 'idle' && !task.halted && task.range() !== undefined && !this.#isPaused(task);
+    return task.state === 'idle' && !task.halted && !this.#isPaused(task) && this.#hasWork(task);
   }
 
   #start(task: PartitionTask): void {
+    if (task.lanes !== undefined) {
+      task.lanes.offer();
+      return;
+    }
     if (!this.#ready(task)) return;
     if (this.#active < this.#options.concurrency) {
       this.#begin(task);
@@ -232,9 +296,9 @@ export class Runner {
 
   /** Works on one range after the other; between them a task that waits for its turn gets it. */
   async #run(task: PartitionTask): Promise<void> {
-    let range: RecordRange | undefined;
-    while (!task.halted && !this.#isPaused(task) && (range = task.range()) !== undefined) {
-      await this.#range(task, range);
+    while (!task.halted && !this.#isPaused(task) && this.#hasWork(task)) {
+      if (task.batches === undefined) await this.#range(task, task.range() as RecordRange);
+      else await task.batches.deliver();
       if (task.state !== 'running' || this.#waiting.length > 0) break;
     }
     this.#active--;
@@ -277,7 +341,7 @@ export class Runner {
       const index = range.index;
       context = context.next();
       let outcome: Outcome;
-      watch?.begin(task, batch, index);
+      watch?.begin(task, task, batch, index);
       try {
         let handled = context.begin(handle, task, batch, index);
         if (handled instanceof Handling) {
@@ -300,6 +364,7 @@ export class Runner {
           outcome = await handled;
           context.answered();
         } else outcome = handled;
+        if (task.nackedFor !== undefined) throw new NackError(task.nackedFor);
         watch?.end(task);
       } catch (error) {
         watch?.end(task);
@@ -314,7 +379,7 @@ export class Runner {
       const flags = outcome === INCOMPLETE ? ADVANCE : ADVANCE | FINISHED;
       acks.ack(task.assignment, batch.sequence(index), flags, outcome === REPLIED ? 1 : 0);
       if (this.#isPaused(task)) return true;
-      if (this.#isOvertime()) await this.#breathe();
+      if (this.#breath.isOvertime()) await this.#breath.breathe();
     }
     return true;
   }
@@ -329,7 +394,7 @@ export class Runner {
       if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
     };
     const context = new MessageContext();
-    watch?.begin(task, batch, first);
+    watch?.begin(task, task, batch, first);
     try {
       await context.begin(handle, task, range, resolve);
       watch?.end(task);
@@ -369,22 +434,29 @@ export class Runner {
       return false;
     }
     const offset = batch.offset(index);
-    onFailure(error, task, offset);
+    const { nackedFor } = task;
+    task.nackedFor = undefined;
+    if (!(error instanceof NackError)) onFailure(error, task, offset);
     // What was handled before is committed now: the failing record may take long.
     if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), COMMIT);
     // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
-    if (this.#isPaused(task)) return false;
+    if (nackedFor === undefined && this.#isPaused(task)) return false;
     const { retry, recover } = failurePolicy(task, batch, index);
     if (recover !== undefined && !task.revoked) {
       const outcome = await context.proceed(recover, undefined, error, task, batch, index);
       if (outcome !== false) return outcome;
     }
-    const first = task.retries === 0;
-    const again = shouldRetry(retry, task.retries);
-    task.retries++;
     task.failures++;
     memory.failed(task, offset);
     if (task.halted) return false;
+    // What the handler has asked for counts before what it throws behind that.
+    if (nackedFor !== undefined) {
+      task.rest(nackedFor, () => this.#start(task));
+      return false;
+    }
+    const first = task.retries === 0;
+    const again = shouldRetry(retry, task.retries);
+    task.retries++;
     if (!again) {
       task.rest();
       onRetriesExceeded(error, task, offset);
@@ -393,25 +465,6 @@ export class Runner {
     task.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, task.retryTime);
     task.rest(task.retryTime, () => this.#start(task));
     return false;
-  }
-
-  #isOvertime(): boolean {
-    const now = performance.now();
-    if (this.#breath === undefined) {
-      this.#sliceStarted = now;
-      this.#breath = new Promise((resolve) => {
-        setImmediate(() => {
-          this.#breath = undefined;
-          resolve();
-        });
-      });
-    }
-    return now - this.#sliceStarted > LONGEST_SLICE;
-  }
-
-  /** Waits for the event loop's next turn. */
-  #breathe(): Promise<void> | undefined {
-    return this.#breath;
   }
 
   #ended(task: PartitionTask): void {

@@ -14,7 +14,7 @@ const ROLES = { consume: 'consumer', 'raw-consume': 'raw-consumer' };
 export async function measureDrain({ workload, candidate, id, run }) {
   const messages = Math.max(1, Math.round(run.messages * workload.share));
   const warmUp = Math.ceil(messages * WARM_UP_SHARE);
-  const { partitions, payloadBytes, batches = false } = workload;
+  const { partitions, payloadBytes, batches = false, types = 1, kafka, waitMs, ignores } = workload;
   const topic = candidate.inProcess ? id : await filledTopic(workload, warmUp + messages, run);
 
   const config = {
@@ -27,6 +27,10 @@ export async function measureDrain({ workload, candidate, id, run }) {
     payloadBytes,
     partitions,
     batches,
+    types,
+    kafka,
+    waitMs,
+    ignores,
     brokerPid: run.brokerPid,
   };
   const consumer = startRole(candidate, ROLES[workload.kind], run);
@@ -52,14 +56,16 @@ export async function measureDrain({ workload, candidate, id, run }) {
 }
 
 /** A topic with that many messages, shared by the workloads that differ only in who consumes. */
-async function filledTopic({ partitions, payloadBytes }, messages, run) {
-  const topic = `${run.id}.filled-${partitions}p-${payloadBytes}b-${messages}`;
+async function filledTopic(workload, messages, run) {
+  const { partitions, payloadBytes, keys = 0, types = 1 } = workload;
+  const more = `${keys > 0 ? `-${keys}k` : ''}${types > 1 ? `-${types}t` : ''}`;
+  const topic = `${run.id}.filled-${partitions}p-${payloadBytes}b-${messages}${more}`;
   if (run.filled.has(topic)) return topic;
   run.progress(
     `filling a topic of ${partitions} partition(s) with ${messages} messages of ${payloadBytes} B`,
   );
   await run.topics.create([topic], partitions);
-  await run.topics.fill(topic, partitions, messages, payloadBytes);
+  await run.topics.fill(topic, workload, messages);
   run.filled.add(topic);
   return topic;
 }

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { kafkaOptions, loadNest } from './nest.mjs';
 import { createPayload, indexOf } from './payload.mjs';
 
@@ -26,12 +27,19 @@ export function createRequestApplication(config, onRequest) {
  * @param {(index: number) => void} onEvent called with the number of every event
  */
 export function createEventApplication(config, onEvent) {
+  const { topic, kafka, waitMs, ignores } = config;
   class EventController {
-    handle(data) {
-      onEvent(indexOf(data));
+    handle(data, context) {
+      if (ignores && context.getMessage().headers['event-type'] !== 'type-0') return undefined;
+      if (waitMs) return delay(waitMs).then(() => onEvent(indexOf(data)));
+      // A batch, where the transport knows of such.
+      if (Array.isArray(data)) for (const each of data) onEvent(indexOf(each));
+      else onEvent(indexOf(data));
+      return undefined;
     }
   }
-  return createApplication(config, EventController, EventPattern(config.topic));
+  if (ignores) Ctx()(EventController.prototype, 'handle', 1);
+  return createApplication(config, EventController, EventPattern(topic, kafka ? { kafka } : {}));
 }
 
 async function createApplication(config, controller, pattern) {

@@ -12,8 +12,16 @@ serveRole({
   async drain(config) {
     const { feed } = await loadNest(config.candidate);
     const bytes = feed && fillMemory(config);
-    const drain = new Drain(config);
-    const onEvent = (index) => drain.count(index);
+    const { types = 1, warmUp, messages } = config;
+    // Of several types one is handled.
+    const drain = new Drain({
+      ...config,
+      warmUp: Math.floor(warmUp / types),
+      messages: Math.floor((warmUp + messages) / types) - Math.floor(warmUp / types),
+    });
+    const onEvent = (index) => {
+      if (index % types === 0) drain.count(index / types);
+    };
     application = await createEventApplication({ ...config, fromBeginning: true }, onEvent);
     await application.listen();
     await feed?.(config.topic, bytes, config.payloadBytes);

@@ -39,6 +39,8 @@ pub const CODE_TOPIC_ALREADY_EXISTS: i32 = 36;
 pub const CODE_INVALID_PARTITIONS: i32 = 37;
 /// Kafka's code for more replicas than there are brokers, or none.
 pub const CODE_INVALID_REPLICATION_FACTOR: i32 = 38;
+/// Kafka's code for metadata of a committed offset that is longer than the broker takes.
+pub const CODE_METADATA_TOO_LARGE: i32 = 12;
 /// Kafka's code for a record above the broker's or the topic's limit.
 pub const CODE_MESSAGE_TOO_LARGE: i32 = 10;
 

@@ -32,6 +32,8 @@ export class Connection {
   readonly #options: ConnectionOptions;
   /** The core was told that commits are traced. */
   #tracesCommits = false;
+  /** What earlier sessions have filtered. */
+  #filtered: Record<string, number> = {};
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -84,6 +86,7 @@ export class Connection {
     const { parts, internals, state, onClosed } = this.#options;
     const { session } = state;
     if (session === undefined) return;
+    this.#filtered = this.filtered();
     try {
       await session.close(parts.settings.drainTimeoutMs);
     } finally {
@@ -92,6 +95,14 @@ export class Connection {
       onClosed();
       internals.closed?.();
     }
+  }
+
+  /** How many records of each topic no handler has taken, in all sessions. */
+  filtered(): Record<string, number> {
+    const all = { ...this.#filtered };
+    const counts = this.#options.state.session?.native.filtered() ?? {};
+    for (const [topic, count] of Object.entries(counts)) all[topic] = (all[topic] ?? 0) + count;
+    return all;
   }
 
   /** Has the core tell of what somebody wants to know, and of nothing else: each event wakes JavaScript. */

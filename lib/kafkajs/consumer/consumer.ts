@@ -72,6 +72,7 @@ export class Consumer implements ConsumerShape {
     });
     this.#groupJoin = new GroupJoin({
       ...parts,
+      handling: (topic) => this.#handling.handling(topic),
       assigned: internals.assigned ?? false,
       isCurrent: (native) => native === state.native,
       onEscape: (error, native) => {
@@ -274,10 +275,16 @@ export class Consumer implements ConsumerShape {
   /** Commits offsets; resolves when the broker has stored them. */
   async commitOffsets(topicPartitions: TopicPartitionOffsetAndMetadata[] = []): Promise<void> {
     const offsets = offsetsToCommit(topicPartitions);
+    for (const { topic } of offsets) this.#handling.checkCommit(topic);
     const { native } = this.#positions.running();
     if (offsets.length === 0) return;
     const commit = async (): Promise<void> => void valueOf(await native.commit(offsets));
     await (commitTracing.hasSubscribers ? this.#parts.commits.asked(offsets, commit) : commit());
+  }
+
+  /** How many messages of each topic no handler has taken, by their headers, since the consumer was made. */
+  filtered(): Record<string, number> {
+    return this.#connection.filtered();
   }
 
   /** Asks the coordinator to describe this consumer's group. */

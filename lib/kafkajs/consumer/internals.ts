@@ -1,14 +1,19 @@
 import type { NativeConsumer } from '../../native/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { HandlerTimeouts } from '../../runner/handler-watch.js';
-import type { RecordHandler } from '../../runner/record-handler.js';
+import type { ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
 import type { RunnerOptions } from '../../runner/runner.js';
+import type { TopicHandling } from '../../runner/topic-handling.js';
 import type { TopicPartition } from '../types/index.js';
 
 /** What NestJS's client and server do below kafkajs's surface. */
 export interface ConsumerInternals {
   /** Handles packed records instead of `eachMessage`. */
   handleRecord?: RecordHandler;
+  /** Handles several packed records at once, of topics that are handled so. */
+  handleItems?: ItemsHandler;
+  /** How a topic's records are handled, instead of what the options of the run say. */
+  handling?: (topic: string) => TopicHandling | undefined;
   /** What becomes of a record whose delivery has failed, instead of what the options' `retry` says. */
   failurePolicy?: RunnerOptions['failurePolicy'];
   /** How long a record's handler may run, in milliseconds, where not as long as `handlerTimeout` says. */

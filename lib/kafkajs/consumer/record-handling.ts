@@ -15,7 +15,10 @@ import { HandlerWatch, sameFor } from '../../runner/handler-watch.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { PartitionMemory } from '../../runner/partition-memory.js';
 import type { PausedPartitions } from './paused-partitions.js';
+import { KafkaJSNonRetriableError } from '../errors/index.js';
 import { ResolvedOffsets } from './resolved-offsets.js';
+import { hasGaps, type Concurrency, type TopicHandling } from '../../runner/topic-handling.js';
+import { runSettings } from '../../options/run.js';
 import { Runner, type RunnerOptions } from '../../runner/runner.js';
 import { TracedHandling } from './traced-handling.js';
 import type { ConsumerRunConfig, TopicPartition, TopicPartitionOffset } from '../types/index.js';
@@ -36,11 +39,18 @@ export interface RecordHandlingOptions extends BatchOwner {
   readonly onEscape: RunnerOptions['onEscape'];
 }
 
+/** What belongs to one call of `run()`. */
+interface Run {
+  readonly config: ConsumerRunConfig;
+  readonly context: OwnContext;
+  readonly concurrency: Concurrency;
+}
+
 /** How a consumer handles records: what outlasts its runs, and the makings of a runner for each of them. */
 export class RecordHandling {
   readonly #options: RecordHandlingOptions;
   readonly #memory = new PartitionMemory();
-  #run: { readonly config: ConsumerRunConfig; readonly context: OwnContext } | undefined;
+  #run: Run | undefined;
   /** Of the present run. */
   #resolved = new ResolvedOffsets();
 
@@ -51,7 +61,9 @@ export class RecordHandling {
   /** A runner for one run. */
   runner(config: ConsumerRunConfig): Runner {
     // A run that starts again after a crash goes on in the context of the application's call.
-    if (this.#run?.config !== config) this.#run = { config, context: new OwnContext() };
+    if (this.#run?.config !== config) {
+      this.#run = { config, context: new OwnContext(), concurrency: runSettings(config).concurrency };
+    }
     const { context } = this.#run;
     const { settings, internals, batchEvents, log, paused, acks, clusterId, onRetriesExceeded, onEscape } =
       this.#options;
@@ -69,6 +81,11 @@ export class RecordHandling {
       context,
       onBatch: (task, range) => batchEvents.begin(task, range),
       acks,
+      handling: (topic) => this.handling(topic),
+      get handleItems() {
+        return tracing.items(internals.handleItems);
+      },
+      originalError: original,
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
       failurePolicy: tracing.failurePolicy(internals.failurePolicy ?? (() => ({ retry }))),
       memory: this.#memory,
@@ -79,6 +96,24 @@ export class RecordHandling {
       onRetriesExceeded: (error, task) => onRetriesExceeded(original(error), task),
       onEscape,
     });
+  }
+
+  /** How a topic's records are handled in the present run; undefined: those of a partition one after the other. */
+  handling(topic: string): TopicHandling | undefined {
+    const own = this.#options.internals.handling?.(topic);
+    if (own !== undefined) return own;
+    const concurrency = this.#run?.concurrency;
+    return concurrency && concurrency.order !== 'partition' ? { concurrency, isManual: false } : undefined;
+  }
+
+  /** @throws KafkaJSNonRetriableError for a topic whose offsets only the core can commit. */
+  checkCommit(topic: string): void {
+    const handling = this.handling(topic);
+    if (handling === undefined || !hasGaps(handling)) return;
+    const how = handling.isManual
+      ? 'are acknowledged one by one: use context.ack()'
+      : `are handled in the order "${handling.concurrency.order}", so that an offset says nothing of those before it: with kafka.ack "manual" a handler decides when a message counts, by context.ack()`;
+    throw new KafkaJSNonRetriableError(`commitOffsets() is refused for ${topic}, whose messages ${how}`);
   }
 
   #watch(): HandlerWatch | undefined {

@@ -3,7 +3,9 @@ import type { IncomingBatch } from '../../codec/incoming.js';
 import type { PartitionTask, RecordRange } from '../../runner/partition-task.js';
 import {
   Handling,
+  settled,
   type BatchHandler,
+  type ItemsHandler,
   type Outcome,
   type RecordHandler,
 } from '../../runner/record-handler.js';
@@ -59,6 +61,12 @@ class ProcessContext implements TracedProcess {
   }
 }
 
+/** Where a record is. */
+interface PackedRecord {
+  readonly batch: IncomingBatch;
+  readonly index: number;
+}
+
 /** Messages in the handler that gets them together. */
 class BatchContext implements TracedBatch {
   readonly topic: string;
@@ -69,26 +77,27 @@ class BatchContext implements TracedBatch {
   readonly clusterId: string | undefined;
   readonly size: number;
   error?: unknown;
-  readonly #batch: IncomingBatch;
-  readonly #start: number;
+  readonly #records: readonly PackedRecord[];
   #messages: KafkaMessage[] | undefined;
 
-  constructor(consumer: TracedConsumer, { topic, partition }: PartitionTask, range: RecordRange) {
-    const { batch, index, end } = range;
+  constructor(
+    consumer: TracedConsumer,
+    { topic, partition }: PartitionTask,
+    records: readonly PackedRecord[],
+  ) {
+    const { batch, index } = records[0] as PackedRecord;
     this.topic = topic;
     this.partition = partition;
     this.offset = batch.offset(index);
     this.groupId = consumer.groupId;
     this.clientId = consumer.clientId;
     this.clusterId = consumer.clusterId();
-    this.size = end - index;
-    this.#batch = batch;
-    this.#start = index;
+    this.size = records.length;
+    this.#records = records;
   }
 
   get messages(): KafkaMessage[] {
-    const message = (_: unknown, i: number): KafkaMessage => kafkaMessage(this.#batch, this.#start + i);
-    return (this.#messages ??= Array.from({ length: this.size }, message));
+    return (this.#messages ??= this.#records.map(({ batch, index }) => kafkaMessage(batch, index)));
   }
 }
 
@@ -172,8 +181,24 @@ export class TracedHandling {
     range: RecordRange,
     resolve: (index: number) => void,
   ): Promise<void> {
-    const context = new BatchContext(this.#consumer, task, range);
+    const { batch, index: start, end } = range;
+    const records = Array.from({ length: end - start }, (_, i) => ({ batch, index: start + i }));
+    const context = new BatchContext(this.#consumer, task, records);
     return batchTracing.tracePromise(async () => handle(task, range, resolve), context);
+  }
+
+  /** A handler of several records as it is, or traced; to be asked for each batch. */
+  items(handle: ItemsHandler | undefined): ItemsHandler | undefined {
+    if (handle === undefined || !batchTracing.hasSubscribers) return handle;
+    return (task, deliveries) => {
+      const { batch, index } = deliveries[0] as PackedRecord;
+      const context = new BatchContext(this.#consumer, task, deliveries);
+      const run = async (): Promise<void> => {
+        const handled = handle(task, deliveries);
+        await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
+      };
+      return batchTracing.tracePromise(run, context);
+    };
   }
 
   #remember(batch: IncomingBatch, index: number, scope: AsyncResource): void {

@@ -1,5 +1,5 @@
 import type { ConsumerSettings } from '../../options/consumer.js';
-import { valueOf, type NativeConsumer } from '../../native/index.js';
+import { valueOf, type NativeConsumer, type NativeSubscription } from '../../native/index.js';
 import { assignReplies } from '../../rpc/assigned-replies.js';
 import { own } from '../../application/callbacks.js';
 import { KafkaJSNonRetriableError, type KafkaJSError, type KafkaJSProtocolError } from '../errors/index.js';
@@ -7,6 +7,8 @@ import type { LeaderAssignment } from './leader-assignment.js';
 import type { GroupLog } from './log.js';
 import type { Membership } from './membership.js';
 import type { Subscriptions } from './subscriptions.js';
+import type { TopicHandling } from '../../runner/topic-handling.js';
+import { nativeHandling } from './native-handling.js';
 import { watchForTopics } from './topic-watch.js';
 
 /** What a consumer joins its group with. */
@@ -16,6 +18,8 @@ export interface GroupJoinOptions {
   readonly membership: Membership;
   readonly leaderAssignment: LeaderAssignment | undefined;
   readonly log: GroupLog;
+  /** How a topic's records are handled, where not one after the other. */
+  readonly handling: (topic: string) => TopicHandling | undefined;
   /** Reads reply partitions without a group. */
   readonly assigned: boolean;
   /** Whether the consumer still runs on this one. */
@@ -80,7 +84,12 @@ export class GroupJoin {
       native,
       topics.map(({ topic }) => topic),
     );
-    valueOf(await native.subscribe(topics));
+    valueOf(await native.subscribe(topics.map((topic) => this.#handled(topic))));
+  }
+
+  #handled(topic: NativeSubscription): NativeSubscription {
+    const handling = this.#options.handling(topic.topic);
+    return handling === undefined ? topic : { ...topic, handling: nativeHandling(handling) };
   }
 
   /** Joins for topics that did not exist at the start when they have appeared. */

@@ -86,10 +86,30 @@ export interface ConsumerRunConfig {
   eachBatchAutoResolve?: boolean;
   /** How many partitions are worked on at once. A number, 1 or more. Default: all assigned partitions (1 in kafkajs). */
   partitionsConsumedConcurrently?: number;
+  /**
+   * Which messages of a partition are handled at once. An extension of this package. Default: one message of a partition at
+   * a time.
+   */
+  concurrency?: ConcurrencyOptions;
   /** Handles a batch. */
   eachBatch?: EachBatchHandler;
   /** Handles a message. */
   eachMessage?: EachMessageHandler;
+}
+/** Which messages of a partition are handled at once. */
+export interface ConcurrencyOptions {
+  /**
+   * `partition`: the messages of a partition are handled one after the other. `key`: those with equal keys are, different
+   * keys at once; messages without a key have no order. `none`: there is no order. Default: `"partition"`.
+   */
+  order?: 'partition' | 'key' | 'none';
+  /** With `key` and `none`: handlers that run at once in this consumer. A number, 1 or more. Default: `64`. */
+  max?: number;
+  /**
+   * With `key` and `none`, and where messages are acknowledged by hand: how many offsets beyond its lowest unfinished one a
+   * partition is handled, before it waits. A number, 1 to 1000000. Default: `10000`.
+   */
+  window?: number;
 }
 /** Alias of {@link ConsumerRunConfig}. */
 export type RunConfig = ConsumerRunConfig;

@@ -37,6 +37,7 @@ export type * from './logger.js';
 export type * from './message.js';
 export type {
   Batch,
+  ConcurrencyOptions,
   ConsumerEachBatchPayload,
   ConsumerEachMessagePayload,
   ConsumerGroupState,

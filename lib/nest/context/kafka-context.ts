@@ -1,17 +1,5 @@
 import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
-import type { Consumer } from '../../kafkajs/consumer/consumer.js';
-import type { PartitionTask } from '../../runner/partition-task.js';
-import type { Producer } from '../../kafkajs/producer/producer.js';
-import type { IncomingBatch } from '../../codec/incoming.js';
-import { incomingMessage, type IncomingMessage } from './incoming-message.js';
-
-/** From the second delivery on: its number. */
-const DELIVERY_ATTEMPT = 'kafka_deliveryAttempt';
-/** From the second delivery on: how many came before it. */
-const RETRY_COUNT = 'retryCount';
-
-const MESSAGE = 0;
-const HEARTBEAT = 4;
+import { delayOf, PackedContext } from './packed-context.js';
 
 type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
 
@@ -23,6 +11,21 @@ export interface KafkaContext extends NestKafkaContext {
    * (`deadLetter.retryTopics`) the message says how many came before.
    */
   getDeliveryAttempt(): number;
+  /**
+   * Has the message come again after `delay` milliseconds (0 by default), which counts as a delivery. What keeps its order with it waits:
+   * its partition, or with `kafka.concurrency` its key, or nothing. While the handler runs, that begins when it has ended, whatever it
+   * answers. With `ack: 'manual'` also later.
+   *
+   * @returns false, and nothing is done, when the message was acknowledged or refused before, or its partition is gone.
+   */
+  nack(options?: { delay?: number }): boolean;
+  /**
+   * With `kafka: { ack: 'manual' }`: the message counts as finished.
+   *
+   * @returns false, and nothing is done, when the message was acknowledged or refused before, or its partition is gone.
+   * @throws KafkaJSNonRetriableError without `ack: 'manual'`.
+   */
+  ack(): boolean;
 }
 
 /** NestJS's class itself, so that `instanceof` and decorators see the same as with an import from `@nestjs/microservices`. */
@@ -33,77 +36,13 @@ export const KafkaContext: {
   readonly prototype: KafkaContext;
 } = NestKafkaContext as never;
 
-/**
- * NestJS's `KafkaContext` over a packed record: the message is decoded when it is first asked for, which most handlers never do.
- */
-export class PackedKafkaContext extends NestKafkaContext implements KafkaContext {
-  readonly #batch: IncomingBatch;
-  readonly #index: number;
-  readonly #task: PartitionTask;
-  readonly #attempt: number;
-  readonly #keepBinary: boolean;
-
-  constructor(
-    batch: IncomingBatch,
-    index: number,
-    task: PartitionTask,
-    consumer: Consumer,
-    producer: Producer,
-    keepBinary: boolean,
-    attempt = task.failures + 1,
-  ) {
-    // Nest's own arguments, in its order; the message and the heartbeat are filled in on demand.
-    const args: unknown[] = [undefined, task.partition, task.topic, consumer, undefined, producer];
-    super(args as unknown as ContextArgs);
-    this.#batch = batch;
-    this.#index = index;
-    this.#task = task;
-    this.#attempt = attempt;
-    this.#keepBinary = keepBinary;
+/** What the handler of one message gets. */
+export class PackedKafkaContext extends PackedContext implements KafkaContext {
+  nack(options?: { delay?: number }): boolean {
+    return this.nackFirst(delayOf(options));
   }
 
-  override getMessage(): any {
-    const args = this.args as unknown as [IncomingMessage | undefined];
-    return (args[MESSAGE] ??= this.#message());
+  ack(): boolean {
+    return this.ackFirst();
   }
-
-  override getHeartbeat(): any {
-    const args = this.args as unknown as unknown[];
-    return (args[HEARTBEAT] ??= () => (args[3] as Consumer).heartbeat(this.#task));
-  }
-
-  override getArgs(): any {
-    this.getMessage();
-    this.getHeartbeat();
-    return super.getArgs();
-  }
-
-  override getArgByIndex(index: number): any {
-    if (index === MESSAGE) return this.getMessage();
-    if (index === HEARTBEAT) return this.getHeartbeat();
-    return (this.args as unknown as unknown[])[index];
-  }
-
-  getDeliveryAttempt(): number {
-    return this.#attempt;
-  }
-
-  #message(): IncomingMessage {
-    const { topic, partition } = this.#task;
-    const message = incomingMessage(this.#batch, this.#index, topic, partition, this.#keepBinary);
-    if (this.#attempt > 1) {
-      tell(message.headers, DELIVERY_ATTEMPT, this.#attempt);
-      tell(message.headers, RETRY_COUNT, this.#attempt - 1);
-    }
-    return message;
-  }
-}
-
-/**
- * Answers a header that the record itself does not have. It is not enumerable: who passes the headers on, to another topic or as a
- * copy, passes on what the producer wrote.
- */
-function tell(headers: Record<string, any>, name: string, count: number): void {
-  if (Object.hasOwn(headers, name)) return;
-  Object.defineProperty(headers, name, { value: String(count), writable: true, configurable: true });
 }

@@ -1,5 +1,7 @@
-import type { RetryOptions } from '../../kafkajs/types/index.js';
-import { milliseconds } from '../../options/checks.js';
+import type { ConcurrencyOptions, RetryOptions } from '../../kafkajs/types/index.js';
+import { bytes, integer, milliseconds, oneOf } from '../../options/checks.js';
+import { concurrencyTable } from '../../options/concurrency.js';
+import { isGiven } from '../../options/given.js';
 import { nested, readOptions } from '../../options/read.js';
 import { retryTable } from '../../options/retry.js';
 import { layer, refused, type Check, type OptionTable } from '../../options/table.js';
@@ -23,8 +25,42 @@ export interface KafkaHandlerOptions {
    * `options.deadLetter`.
    */
   deadLetter?: DeadLetterOptions | false;
+  /**
+   * Which messages of a partition are handled at once, in place of `run.concurrency`. One for all handlers of a topic.
+   * Default: `run.concurrency`.
+   */
+  concurrency?: ConcurrencyOptions;
+  /** The handler gets several messages of a partition at once. One for all handlers of a topic. Default: off. */
+  batch?: BatchOptions;
+  /**
+   * `manual`: a message counts as finished when the handler acknowledges it by `context.ack()`. One for all handlers of a
+   * topic. Default: `"auto"`.
+   */
+  ack?: 'auto' | 'manual';
+  /**
+   * The handler gets only messages whose headers are so: each equal to the text, or to one of the texts, or absent where it
+   * is `null`. What no handler of a topic takes counts as handled, and never reaches JavaScript. Default: all messages that
+   * no other handler of the topic takes.
+   */
+  headers?: Record<string, string | readonly string[] | null>;
   /** A handler that runs longer is reported. A number of milliseconds, 1 or more. Default: `consumer.handlerTimeout`. */
   handlerTimeout?: number;
+}
+
+/** How many messages a handler gets at once. */
+export interface BatchOptions {
+  /** The most messages of a batch. A number, 1 to 100000. Default: `500`. */
+  maxMessages?: number;
+  /**
+   * The most bytes of their keys, values and headers; a larger message comes alone. A number of bytes, 1 to 100000000.
+   * Default: `1048576`.
+   */
+  maxBytes?: number;
+  /**
+   * How long a batch waits to be full; with 0 a handler gets what there is. A number of milliseconds, 0 to 3600000. Default:
+   * `0`.
+   */
+  maxWait?: number;
 }
 
 /**
@@ -52,6 +88,51 @@ const handlerRetryTable: OptionTable = {
   ),
 };
 
+/** `batch` of a handler. */
+export const batchTable: OptionTable = {
+  path: 'batch',
+  rows: [
+    {
+      name: 'maxMessages',
+      check: integer(1, 100_000),
+      default: 500,
+      handling: layer,
+      doc: 'The most messages of a batch.',
+    },
+    {
+      name: 'maxBytes',
+      check: bytes(1, 100_000_000),
+      default: 1_048_576,
+      handling: layer,
+      doc: 'The most bytes of their keys, values and headers; a larger message comes alone.',
+    },
+    {
+      name: 'maxWait',
+      check: milliseconds(0, 3_600_000),
+      default: 0,
+      handling: layer,
+      doc: 'How long a batch waits to be full; with 0 a handler gets what there is.',
+    },
+  ],
+};
+
+const headers: Check = {
+  text: 'an object of headers: each a text, a list of texts, or null for an absent one',
+  parse: (value) => {
+    if (typeof value !== 'object' || Array.isArray(value)) return undefined;
+    const wanted = Object.values(value as object) as unknown[];
+    return wanted.length > 0 && wanted.every(isWanted) ? value : undefined;
+  },
+};
+
+function isWanted(value: unknown): boolean {
+  if (!isGiven(value)) return value === null;
+  return (
+    typeof value === 'string' ||
+    (Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === 'string'))
+  );
+}
+
 /** `kafka` in the extras of a handler's decorator. */
 export const handlerTable: OptionTable = {
   path: 'kafka',
@@ -69,6 +150,34 @@ export const handlerTable: OptionTable = {
       defaultText: '`options.deadLetter`',
       handling: layer,
       doc: 'Over the server’s `deadLetter`, option by option; `false`: this handler’s messages go to no dead-letter topic.',
+    },
+    {
+      name: 'concurrency',
+      check: nested(concurrencyTable),
+      defaultText: '`run.concurrency`',
+      handling: layer,
+      doc: 'Which messages of a partition are handled at once, in place of `run.concurrency`. One for all handlers of a topic.',
+    },
+    {
+      name: 'batch',
+      check: nested(batchTable),
+      defaultText: 'off',
+      handling: layer,
+      doc: 'The handler gets several messages of a partition at once. One for all handlers of a topic.',
+    },
+    {
+      name: 'ack',
+      check: oneOf('auto', 'manual'),
+      default: 'auto',
+      handling: layer,
+      doc: '`manual`: a message counts as finished when the handler acknowledges it by `context.ack()`. One for all handlers of a topic.',
+    },
+    {
+      name: 'headers',
+      check: headers,
+      defaultText: 'all messages that no other handler of the topic takes',
+      handling: layer,
+      doc: 'The handler gets only messages whose headers are so: each equal to the text, or to one of the texts, or absent where it is `null`. What no handler of a topic takes counts as handled, and never reaches JavaScript.',
     },
     {
       name: 'handlerTimeout',

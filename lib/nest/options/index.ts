@@ -11,7 +11,14 @@ export {
   type RetryTopicsOptions,
   type RetryTopicSource,
 } from './dead-letter.js';
-export { handlerTable, kafkaHandler, readHandler, type KafkaHandlerOptions } from './handler.js';
+export {
+  batchTable,
+  handlerTable,
+  kafkaHandler,
+  readHandler,
+  type BatchOptions,
+  type KafkaHandlerOptions,
+} from './handler.js';
 export {
   knownNestOptions,
   nestTable,

@@ -67,6 +67,11 @@ export class DeadLetterWriter {
     this.#ports = ports;
   }
 
+  /** Whether a message that has failed so often with this outcome would be moved. */
+  isFinal(outcome: unknown, attempt: number): boolean {
+    return isFinal(this.#options, { error: originalError(outcome), outcome, attempt });
+  }
+
   /**
    * Looks at a failed delivery. `false`: the message is to be delivered again, also when the dead-letter topic could not be written.
    * Else it is in its dead-letter topic and its partition may go on. Never rejects.

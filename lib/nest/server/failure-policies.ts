@@ -34,6 +34,7 @@ export class FailurePolicies {
     return {
       retry: { ...retry, retries: Number.POSITIVE_INFINITY },
       recover: writer.take.bind(writer),
+      isFinal: writer.isFinal.bind(writer),
     };
   }
 }

@@ -1,9 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import { KafkaJSInvalidOptionError } from '../../kafkajs/errors/index.js';
+import { resolveConcurrency } from '../../options/concurrency.js';
 import { isGiven } from '../../options/given.js';
-import { readHandler, type KafkaHandlerOptions } from '../options/index.js';
+import { uncommitted, type RunSettings } from '../../options/run.js';
+import type { BatchLimits, TopicHandling } from '../../runner/topic-handling.js';
+import {
+  readHandler,
+  type DeadLetterOptions,
+  type KafkaHandlerOptions,
+  type NestKafkaOptions,
+} from '../options/index.js';
+import { deadLetterOf } from './failure-policies.js';
 import { handlerPlace } from './handler-places.js';
+import { HeaderRoutes, MOST_SHARED, type HeaderRoute } from './header-routes.js';
 
 /** A handler as NestJS registers it. */
 export interface Registration {
@@ -15,33 +25,61 @@ export interface Registration {
   readonly extras: Record<string, any>;
 }
 
+/** The handlers of a topic. */
+export interface TopicRoute {
+  /** That of messages that no other takes. */
+  readonly handler: MessageHandler | null;
+  /** Those that ask for headers. */
+  readonly routes?: HeaderRoutes | undefined;
+  readonly handling?: TopicHandling | undefined;
+}
+
 interface Entry extends Registration {
   options: KafkaHandlerOptions;
 }
+
+/** Options that a topic has as a whole; those of the second kind must be given by all of its handlers, or by none. */
+const OF_TOPIC = ['concurrency'] as const;
+const OF_ALL = ['ack', 'batch'] as const;
 
 /** The options that handlers have of their own: `kafka` in the extras of their decorators. */
 export class HandlerRegistry {
   readonly #entries: Entry[] = [];
   readonly #options = new Map<MessageHandler, KafkaHandlerOptions>();
+  readonly #routes = new Map<MessageHandler, TopicRoute>();
 
   /** A handler is registered; its options are looked at by {@link check}. */
   add(registration: Registration): void {
     this.#entries.push({ ...registration, options: {} });
   }
 
+  /** Whether a handler asks for headers; so NestJS must not call it for all messages of its pattern. */
+  asksForHeaders({ kafka }: Record<string, any>): boolean {
+    return isGiven((kafka as KafkaHandlerOptions | null | undefined)?.headers);
+  }
+
   /**
    * Reads the options of all handlers.
    *
    * @throws KafkaJSInvalidOptionError naming class, method and option, for an option that is unknown, wrong or not supported; and, naming
-   * both handlers, for one that is not the same in two handlers that get the same messages.
+   * both handlers, for one that is not the same in two handlers of which it must be.
    */
-  check(): void {
+  check(run: Pick<RunSettings, 'autoCommit' | 'concurrency'>, server: NestKafkaOptions): void {
     this.#options.clear();
+    this.#routes.clear();
     for (const entry of this.#entries) entry.options = read(entry);
-    for (const together of this.#together()) {
-      const options = merged(together);
-      if (Object.keys(options).length === 0) continue;
-      for (const { callback } of together) this.#options.set(callback, options);
+    const groups = grouped(this.#entries, ({ pattern }) => keyOf(pattern));
+    for (const entries of groups) {
+      const calledTogether = ({ isEventHandler, options: { headers } }: Entry): string =>
+        `${isEventHandler} ${JSON.stringify(headers)}`;
+      for (const together of grouped(entries, calledTogether)) {
+        const options = merged(together, 'which get the same messages');
+        refuseRetryTopics(together[0] as Entry, options, deadLetterOf(server, options));
+        if (Object.keys(options).length === 0) continue;
+        for (const { callback } of together) this.#options.set(callback, options);
+      }
+      const route = routeOf(entries, run);
+      if (route) for (const { callback } of entries) this.#routes.set(callback, route);
     }
   }
 
@@ -60,17 +98,25 @@ export class HandlerRegistry {
     return this.#options.values();
   }
 
-  /** Handlers that are called for the same messages: NestJS calls all event handlers of a pattern, as one. */
-  #together(): Iterable<Entry[]> {
-    const groups = new Map<string, Entry[]>();
-    for (const entry of this.#entries) {
-      const key = `${entry.isEventHandler} ${entry.pattern instanceof RegExp} ${String(entry.pattern)}`;
-      const group = groups.get(key);
-      if (group) group.push(entry);
-      else groups.set(key, [entry]);
-    }
-    return groups.values();
+  /** The handlers of a topic, of which NestJS has found one. */
+  route(found: MessageHandler | null): TopicRoute {
+    return (found && this.#routes.get(found)) ?? { handler: found };
   }
+}
+
+function keyOf(pattern: string | RegExp): string {
+  return `${pattern instanceof RegExp} ${String(pattern)}`;
+}
+
+function grouped(entries: readonly Entry[], keyed: (entry: Entry) => string): Iterable<Entry[]> {
+  const groups = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const key = keyed(entry);
+    const group = groups.get(key);
+    if (group) group.push(entry);
+    else groups.set(key, [entry]);
+  }
+  return groups.values();
 }
 
 function placeOf({ extras, pattern }: Registration): string {
@@ -92,23 +138,126 @@ function read(entry: Entry): KafkaHandlerOptions {
   }
 }
 
-/** What handlers say together that are called for the same messages. What one of them leaves out, the other decides. */
-function merged(entries: readonly Entry[]): KafkaHandlerOptions {
+/** What handlers say together. What one of them leaves out, the other decides. */
+function merged(
+  entries: readonly Entry[],
+  because: string,
+  only?: readonly (keyof KafkaHandlerOptions)[],
+): KafkaHandlerOptions {
   const all: Record<string, unknown> = {};
   const from = new Map<string, Entry>();
   for (const entry of entries) {
     for (const [name, value] of Object.entries(entry.options)) {
+      if (only && !(only as readonly string[]).includes(name)) continue;
       const other = from.get(name);
-      if (other !== undefined && !isDeepStrictEqual(all[name], value)) {
-        const option = `kafka.${name}`;
-        throw new KafkaJSInvalidOptionError(
-          `Option ${option} is not the same in ${placeOf(other)} and in ${placeOf(entry)}, which get the same messages: give both the same, or leave it out of one`,
-          { option },
-        );
-      }
+      if (other !== undefined && !isDeepStrictEqual(all[name], value))
+        throw differs(name, other, entry, because);
       all[name] = value;
       from.set(name, entry);
     }
   }
   return all;
+}
+
+function differs(name: string, one: Entry, other: Entry, because: string): KafkaJSInvalidOptionError {
+  const option = `kafka.${name}`;
+  return new KafkaJSInvalidOptionError(
+    `Option ${option} is not the same in ${placeOf(one)} and in ${placeOf(other)}, ${because}: give both the same, or leave it out of one`,
+    { option },
+  );
+}
+
+/** What is special about the handlers of a pattern; undefined where nothing is. */
+function routeOf(
+  entries: readonly Entry[],
+  run: Pick<RunSettings, 'autoCommit' | 'concurrency'>,
+): TopicRoute | undefined {
+  const topic = merged(entries, 'which handle the same topic', OF_TOPIC);
+  const [first] = entries as [Entry];
+  for (const name of OF_ALL) {
+    const other = entries.find(({ options }) => !isDeepStrictEqual(options[name], first.options[name]));
+    if (other) throw differs(name, first, other, 'which handle the same topic');
+  }
+  const routes = routesOf(entries);
+  const batch = batchOf(first);
+  const isManual = first.options.ack === 'manual';
+  const concurrency = topic.concurrency ? resolveConcurrency(topic.concurrency) : run.concurrency;
+  if (batch && concurrency.order !== 'partition') throw unordered(first, concurrency.order);
+  const handling = { concurrency, isManual, batch, routing: routes?.routing };
+  if (!run.autoCommit) {
+    const option = isManual ? 'ack' : 'concurrency';
+    const entry = entries.find(({ options }) => options[option] !== undefined);
+    const isRefused = isManual || (topic.concurrency && concurrency.order !== 'partition');
+    if (isRefused && entry) {
+      const error = uncommitted(`kafka.${option}`);
+      throw new KafkaJSInvalidOptionError(`${error.message} (${placeOf(entry)})`, { option: error.option });
+    }
+  }
+  if (routes === undefined && !isManual && !batch && topic.concurrency === undefined) return undefined;
+  // NestJS calls the others behind the first.
+  const handler = unfiltered(entries);
+  return { handler, routes, handling };
+}
+
+const BATCH_DEFAULTS: BatchLimits = { maxMessages: 500, maxBytes: 1_048_576, maxWait: 0 };
+
+/** How many messages the handlers of a topic get at once. */
+function batchOf(entry: Entry): BatchLimits | undefined {
+  const { batch } = entry.options;
+  if (batch === undefined) return undefined;
+  if (!entry.isEventHandler) {
+    const option = 'kafka.batch';
+    throw new KafkaJSInvalidOptionError(
+      `Option ${option} is for events: a request has an answer of its own. Use @BatchPattern, or leave it out (${placeOf(entry)})`,
+      { option },
+    );
+  }
+  return { ...BATCH_DEFAULTS, ...batch };
+}
+
+/** Retry topics have a consumer of their own, which hands one message to a handler and has it end with it. */
+function refuseRetryTopics(
+  entry: Entry,
+  { batch, ack }: KafkaHandlerOptions,
+  deadLetter: DeadLetterOptions | undefined,
+): void {
+  if (!deadLetter?.retryTopics) return;
+  if (batch === undefined && ack !== 'manual') return;
+  const option = batch === undefined ? 'kafka.ack' : 'kafka.batch';
+  throw new KafkaJSInvalidOptionError(
+    `Option ${option} cannot be with deadLetter.retryTopics, whose messages come one by one and count when their handler has ended. Leave one of them out, or give the handler deadLetter without retryTopics (${placeOf(entry)})`,
+    { option },
+  );
+}
+
+function unordered(entry: Entry, order: string): KafkaJSInvalidOptionError {
+  const option = 'kafka.batch';
+  return new KafkaJSInvalidOptionError(
+    `Option ${option} cannot be with the order "${order}": a batch is of one partition, in its order. Leave one of them out, or give the handler concurrency: { order: "partition" } (${placeOf(entry)})`,
+    { option },
+  );
+}
+
+/** The handler that NestJS knows for what no other takes: of requests the last that was registered, of events the first. */
+function unfiltered(entries: readonly Entry[]): MessageHandler | null {
+  const rest = entries.filter(({ options }) => options.headers === undefined);
+  const last = rest.findLast(({ isEventHandler }) => !isEventHandler);
+  return (last ?? rest[0])?.callback ?? null;
+}
+
+function routesOf(entries: readonly Entry[]): HeaderRoutes | undefined {
+  const filtering: HeaderRoute[] = [];
+  for (const { callback, options } of entries) {
+    if (options.headers) filtering.push({ callback, headers: options.headers });
+  }
+  if (filtering.length === 0) return undefined;
+  const routes = new HeaderRoutes(filtering, unfiltered(entries));
+  if (routes.routing.shared && filtering.length > MOST_SHARED) {
+    const option = 'kafka.headers';
+    throw new KafkaJSInvalidOptionError(
+      `Option ${option}: ${filtering.length} handlers of ${patternOf((entries[0] as Entry).pattern)} ask for headers, and some may match the same message; at most ${MOST_SHARED} can. Let their texts of one header differ`,
+      { option },
+    );
+  }
+  return routes;
 }

@@ -1,3 +1,4 @@
+import type { IncomingBatch } from '../../codec/incoming.js';
 import type { HandlerTimeouts } from '../../runner/handler-watch.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { KafkaHandlerOptions } from '../options/index.js';
@@ -7,13 +8,13 @@ import type { HandlerRegistry } from './handler-registry.js';
 export function handlerTimeouts(
   server: number | undefined,
   handlers: HandlerRegistry,
-  optionsOf: (task: PartitionTask) => KafkaHandlerOptions | undefined,
+  optionsOf: (task: PartitionTask, batch: IncomingBatch, index: number) => KafkaHandlerOptions | undefined,
 ): HandlerTimeouts | undefined {
   const own = [...handlers.all()].flatMap(({ handlerTimeout }) => handlerTimeout ?? []);
   if (own.length === 0) return undefined;
   const others = Number(server ?? Number.POSITIVE_INFINITY);
   return {
     shortest: Math.min(others, ...own),
-    of: (task) => optionsOf(task)?.handlerTimeout ?? others,
+    of: (task, batch, index) => optionsOf(task, batch, index)?.handlerTimeout ?? others,
   };
 }

@@ -1,12 +1,14 @@
 import type { Serializer } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
+import type { IncomingBatch } from '../../codec/incoming.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
 import type { Consumer } from '../../kafkajs/consumer/consumer.js';
 import type { Kafka } from '../../kafkajs/kafka.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { HandlerTimeouts } from '../../runner/handler-watch.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
-import type { RecordHandler } from '../../runner/record-handler.js';
+import type { ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
+import type { TopicHandling } from '../../runner/topic-handling.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { KafkaHandlerOptions, NestKafkaOptions } from '../options/index.js';
 import { noticeDeadLetter } from './dead-letter-notice.js';
@@ -37,12 +39,26 @@ export interface LaneParts {
   /** NestJS's `Server.send`. */
   readonly send: (stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>) => void;
   readonly handleRecord: RecordHandler;
+  /** Handles several records at once. */
+  readonly handleItems?: ItemsHandler;
+  /** How the records of a topic are handled; without it, those of a partition one after the other. */
+  readonly handling?: (topic: string) => TopicHandling | undefined;
   /** The options of the handler of the record that a task is at. */
-  readonly optionsOf: (task: PartitionTask) => KafkaHandlerOptions | undefined;
+  readonly optionsOf: (
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ) => KafkaHandlerOptions | undefined;
   readonly handlerTimeouts: HandlerTimeouts | undefined;
   readonly retries: Retries | undefined;
   readonly logger: GuardedLogger;
 }
+
+/** Records of a partition one after the other, whatever the options of `run` say. */
+const IN_ORDER: TopicHandling = {
+  concurrency: { order: 'partition', max: 1, window: 1 },
+  isManual: false,
+};
 
 /** Makes a consumer, the producer of its replies, and what they share. Nothing is connected yet. */
 export function makeLane(parts: LaneParts): Lane {
@@ -72,7 +88,9 @@ export function makeLane(parts: LaneParts): Lane {
     {
       handleRecord,
       originalError,
-      failurePolicy: (task) => policies.of(parts.optionsOf(task)),
+      ...(parts.handleItems && { handleItems: parts.handleItems }),
+      handling: parts.handling ?? (() => IN_ORDER),
+      failurePolicy: (task, batch, index) => policies.of(parts.optionsOf(task, batch, index)),
       handlerTimeouts: parts.handlerTimeouts,
       ...(retries && { matched: (topics: string[]) => retries.without(topics) }),
       created: (native) => producer.attach(native, sendOptions),

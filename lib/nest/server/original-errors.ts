@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { isObservable, tap } from 'rxjs';
 import { RpcExceptionsHandler } from '../internals.js';
-import { PackedKafkaContext } from '../context/kafka-context.js';
+import { PackedContext } from '../context/packed-context.js';
 
 interface ExceptionsHandler {
   handle(exception: unknown, host: ArgumentsHost, ...rest: unknown[]): unknown;
@@ -33,7 +33,7 @@ export function originalError(outcome: unknown): unknown {
 export function watchExceptions(handlers: ExceptionsHandler): void {
   const { handle } = handlers;
   handlers.handle = function watched(this: ExceptionsHandler, exception, host, ...rest) {
-    if (!host.getArgs().some((argument: unknown) => argument instanceof PackedKafkaContext)) {
+    if (!host.getArgs().some((argument: unknown) => argument instanceof PackedContext)) {
       return handle.call(this, exception, host, ...rest);
     }
     try {

@@ -13,6 +13,7 @@ import type { PartitionTask } from '../../runner/partition-task.js';
 import { Lifecycle, unlessAborted, type Start } from '../../lifecycle.js';
 import { nestLogCreator } from '../log/log-creator.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
+import type { Delivery } from '../../runner/delivery.js';
 import {
   Handling,
   settled,
@@ -33,25 +34,26 @@ import {
   type KafkaStatus,
 } from '../internals.js';
 import { validateNestOptions, type KafkaHandlerOptions, type NestKafkaOptions } from '../options/index.js';
-import { withoutNulls } from '../../options/index.js';
+import { runSettings, withoutNulls } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { deadLetterOf } from './failure-policies.js';
 import { rememberHandlerPlaces } from './handler-places.js';
-import { HandlerRegistry } from './handler-registry.js';
+import { HandlerRegistry, type TopicRoute } from './handler-registry.js';
 import { handlerTimeouts } from './handler-timeouts.js';
+import { KafkaBatchContext } from '../context/kafka-batch-context.js';
 import { PackedKafkaContext } from '../context/kafka-context.js';
+import type { PackedContext } from '../context/packed-context.js';
 import { rememberOriginalErrors } from './original-errors.js';
 import { withinHooks } from './processing-hooks.js';
-import { makeLane, type Lane } from './lane.js';
+import { makeLane, type Lane, type LaneParts } from './lane.js';
 import { eventEnd } from './record-end.js';
 import type { Retries } from './retries.js';
 import { RetryConsumer } from './retry-consumer.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
 /** What a task remembers of its topic. */
-interface Route {
+interface Route extends TopicRoute {
   readonly topic: string;
-  readonly handler: Handler | null;
 }
 /**
  * What a server's `status` emits: NestJS's values, and, where `consumer.handlerTimeout` is set, `stalled` while a handler runs longer
@@ -61,7 +63,7 @@ export type ServerKafkaStatus = KafkaStatus | 'stalled';
 type Status = `${ServerKafkaStatus}`;
 
 /** Calls a handler; what it throws is the promise's. */
-function begin(handler: Handler, data: unknown, context: PackedKafkaContext, end: RecordEnd): Handling {
+function begin(handler: Handler, data: unknown, context: PackedContext, end: RecordEnd): Handling {
   try {
     return new Handling(handler(data, context), end);
   } catch (error) {
@@ -161,7 +163,12 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   }
 
   /** Makes a consumer, with the producer of the replies to its requests. */
-  #makeLane(groupId: string, handleRecord: RecordHandler, retries?: Retries): Lane {
+  #makeLane(
+    groupId: string,
+    handleRecord: RecordHandler,
+    retries?: Retries,
+    own?: Pick<LaneParts, 'handleItems' | 'handling'>,
+  ): Lane {
     return makeLane({
       client: this.client as Kafka,
       options: this.options,
@@ -171,9 +178,12 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       serializesItself: this.serializer instanceof KafkaRequestSerializer,
       send: (stream$, respond) => this.send(stream$, respond),
       handleRecord,
-      optionsOf: (task) => this.#optionsOf(task),
-      handlerTimeouts: handlerTimeouts(this.options.consumer?.handlerTimeout, this.#handlers, (task) =>
-        this.#optionsOf(task),
+      ...own,
+      optionsOf: (task, batch, index) => this.#optionsOf(task, batch, index),
+      handlerTimeouts: handlerTimeouts(
+        this.options.consumer?.handlerTimeout,
+        this.#handlers,
+        (task, batch, index) => this.#optionsOf(task, batch, index),
       ),
       retries,
       logger: this.#log,
@@ -196,11 +206,21 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   ): void {
     const registered = pattern instanceof RegExp ? pattern : this.normalizePattern(pattern);
     this.#handlers.add({ pattern: registered, callback, isEventHandler, extras });
+    const handlers = this.messageHandlers as Map<string | RegExp, MessageHandler>;
+    const known = handlers.get(registered);
+    // One that asks for headers stands in NestJS's table only as long as no other of its pattern does: it is called for some messages
+    // alone, and not together with the others.
+    const asks = this.#handlers.asksForHeaders(extras);
+    if (asks || (known && this.#handlers.asksForHeaders(known.extras ?? {}))) {
+      callback.isEventHandler = isEventHandler;
+      callback.extras = extras;
+      if (!asks || !known) handlers.set(registered, callback);
+      return;
+    }
     if (!(pattern instanceof RegExp)) {
       super.addHandler(pattern, callback, isEventHandler, extras);
       return;
     }
-    const handlers = this.messageHandlers as Map<string | RegExp, MessageHandler>;
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     let tail = isEventHandler ? handlers.get(pattern) : undefined;
@@ -263,12 +283,16 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
 
   /** Connects, joins the group and starts handling, then calls back. */
   protected async start(callback: () => void): Promise<void> {
-    this.#handlers.check();
+    this.#handlers.check(runSettings(this.options.run), this.options);
     this.#retries = this.#makeRetries();
     const lane = this.#makeLane(
       this.groupId,
       (task, batch, index) => this.handleRecord(task, batch, index),
       this.#retries?.retries,
+      {
+        handleItems: (task, deliveries) => this.#handleItems(task, deliveries),
+        handling: (topic) => this.#handlers.route(this.getHandlerByPattern(topic)).handling,
+      },
     );
     const { consumer, producer } = lane;
     this.consumer = consumer;
@@ -366,24 +390,85 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   }
 
   /** The options of the handler of a partition's records: that of its topic, whatever a deserializer says of the pattern. */
-  #optionsOf(task: PartitionTask): KafkaHandlerOptions | undefined {
+  #optionsOf(task: PartitionTask, batch: IncomingBatch, index: number): KafkaHandlerOptions | undefined {
     if (!this.#handlers.haveOptions) return undefined;
     try {
-      return this.#handlers.options(this.#handlerOf(task));
+      return this.#handlers.options(this.#handlerOf(task, batch, index));
     } catch {
       // A subclass that looks handlers up may fail, and what failed for that is to be given up as the server says.
       return undefined;
     }
   }
 
-  /** The handler of the record that a task is at: in retry topics, that of the topic in which it was first. */
+  /** The handler of a record that a task is at: in retry topics, that of the topic in which it was first. */
   #handlerOf(
     task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
     topic = (task.route as Route | undefined)?.topic ?? task.topic,
   ): Handler | null {
     let route = task.route as Route | undefined;
-    if (route?.topic !== topic) task.route = route = { topic, handler: this.getHandlerByPattern(topic) };
-    return route.handler;
+    if (route?.topic !== topic) {
+      task.route = route = { topic, ...this.#handlers.route(this.getHandlerByPattern(topic)) };
+    }
+    const { handler, routes } = route;
+    if (routes === undefined) return handler;
+    // The core has looked at the headers, but not at those of retry topics.
+    return topic === task.topic ? routes.handler(batch.route(index)) : routes.find(batch.rawHeaders(index));
+  }
+
+  /** Handles several records of a partition at once. */
+  #handleItems(task: PartitionTask, deliveries: readonly Delivery[]): Promise<void> | Handling {
+    const [first] = deliveries as [Delivery];
+    const handler = this.#handlerOf(task, first.batch, first.index);
+    if (handler === null) return this.#handleEach(task, deliveries);
+    const consumer = this.consumer as Consumer;
+    const producer = this.producer as Producer;
+    const context = new KafkaBatchContext(deliveries, task, consumer, producer, this.#keepBinary);
+    if (!this.#decodesItself) return this.#deserializeEach(handler, context, task, first);
+    const values = deliveries.map(({ batch, index }) =>
+      this.#keepBinary ? batch.value(index) : batch.decodedValue(index),
+    );
+    const lane = this.#lane as Lane;
+    return this.#dispatch(
+      lane,
+      handler,
+      task.topic,
+      values,
+      context,
+      task,
+      first.batch,
+      first.index,
+    ) as Handling;
+  }
+
+  /** Records that no handler takes: requests are answered. */
+  async #handleEach(task: PartitionTask, deliveries: readonly Delivery[]): Promise<void> {
+    for (const { batch, index } of deliveries) {
+      const handled = this.handleRecord(task, batch, index);
+      await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
+    }
+  }
+
+  async #deserializeEach(
+    handler: Handler,
+    context: KafkaBatchContext,
+    task: PartitionTask,
+    { batch, index }: Delivery,
+  ): Promise<void> {
+    const values: unknown[] = [];
+    for (const [place, message] of context.getMessages().entries()) {
+      try {
+        const packet: any = await this.deserializer.deserialize(message, { channel: task.topic });
+        values.push(packet.data);
+      } catch (error) {
+        context.failed(place, error);
+        values.push(undefined);
+      }
+    }
+    const lane = this.#lane as Lane;
+    const handled = this.#dispatch(lane, handler, task.topic, values, context, task, batch, index);
+    await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
   }
 
   /** Handles a record of a lane as one of the topic `topic`. */
@@ -399,7 +484,16 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     const value = this.#keepBinary ? batch.value(index) : batch.decodedValue(index);
     // A tombstone's payload is the message itself.
     const data = value ?? context.getMessage();
-    return this.#dispatch(lane, this.#handlerOf(task, topic), topic, data, context, task, batch, index);
+    return this.#dispatch(
+      lane,
+      this.#handlerOf(task, batch, index, topic),
+      topic,
+      data,
+      context,
+      task,
+      batch,
+      index,
+    );
   }
 
   async #deserialize(
@@ -411,7 +505,10 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     index: number,
   ): Promise<Outcome> {
     const packet: any = await this.deserializer.deserialize(context.getMessage(), { channel: topic });
-    const handler = this.getHandlerByPattern(packet.pattern);
+    const handler =
+      packet.pattern === topic
+        ? this.#handlerOf(task, batch, index, topic)
+        : this.getHandlerByPattern(packet.pattern);
     const handled = this.#dispatch(lane, handler, packet.pattern, packet.data, context, task, batch, index);
     return handled instanceof Handling ? settled(handled, task, batch, index) : handled;
   }
@@ -421,7 +518,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     handler: Handler | null,
     pattern: string,
     data: unknown,
-    context: PackedKafkaContext,
+    context: PackedContext,
     task: PartitionTask,
     batch: IncomingBatch,
     index: number,

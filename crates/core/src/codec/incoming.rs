@@ -93,9 +93,10 @@ shared! {
             first_header,
             /// How many it has.
             header_count,
-            /// Slot of the pending request that a reply answers.
+            /// Slot of the pending request that a reply answers; of a record whose topic is handled by key the hash of its
+            /// key, if it has one.
             request_slot,
-            /// Its generation.
+            /// Its generation; of a record whose topic has handlers for headers, which of them take it.
             request_generation,
             /// Bytes of key, value and headers.
             size,

@@ -17,6 +17,8 @@ shared! {
         pub const THROUGH: u32 = 8;
         /// Mark flag: no handler of the slot runs any more, and its partition may be given up. It is about no record.
         pub const RELEASED: u32 = 16;
+        /// Mark flag: the record, which the partition has passed, is to be handled again.
+        pub const RETURNED: u32 = 32;
     }
     layouts {
         /// Numbers of a mark.
@@ -27,7 +29,7 @@ shared! {
             sequence,
             /// Number of records that follow one another.
             count,
-            /// [`ADVANCE`], [`FINISHED`], [`COMMIT`], [`THROUGH`], [`RELEASED`].
+            /// [`ADVANCE`], [`FINISHED`], [`COMMIT`], [`THROUGH`], [`RELEASED`], [`RETURNED`].
             flags,
             /// Replies to each of the records that are [`FINISHED`].
             replies,

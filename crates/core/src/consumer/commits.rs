@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::context::Context;
 use crate::boundary::events::{CommittedOffset, GroupEvent};
-use crate::error::{Error, Result};
+use crate::error::{CODE_METADATA_TOO_LARGE, Error, Result};
 use crate::kafka::{Client, ConsumerClient, TopicPartition};
 
 /// Shortest time between two automatic commits. A batch that is done after a pause is committed at once; where one is
@@ -18,6 +18,10 @@ use crate::kafka::{Client, ConsumerClient, TopicPartition};
 const COMMIT_PACE: Duration = Duration::from_millis(10);
 /// Pause after a commit that failed.
 const COMMIT_RETRY: Duration = Duration::from_millis(500);
+
+/// What is told when a broker does not take the metadata of a commit.
+const TOO_LARGE: &str = "the broker takes less metadata with an offset than this needs (offset.metadata.max.bytes is below 4096): \
+    what is finished beyond the committed offset is not told any more, and comes again after a restart";
 
 /// A commit whose answer is awaited.
 enum Commit {
@@ -167,6 +171,10 @@ impl Commits {
         match commit {
             Some(Commit::Automatic(offsets)) => {
                 self.automatic_running = false;
+                if code == CODE_METADATA_TOO_LARGE {
+                    context.slots().without_metadata();
+                    context.warn("COMMIT", TOO_LARGE);
+                }
                 if code != 0 {
                     self.automatic_failed(context, &offsets, code, &text());
                 }

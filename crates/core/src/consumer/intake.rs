@@ -30,7 +30,7 @@ struct Ready {
     slots: HashSet<u32>,
     /// JavaScript has been called and has not come yet.
     called: bool,
-    /// The replies that were taken last were all for others: JavaScript is not called before there is one for it.
+    /// What was taken last was all for others, or for no handler: JavaScript is not called before there is something for it.
     /// Clients that share a reply partition would otherwise wake one another's JavaScript for each reply.
     fruitless: bool,
 }
@@ -182,7 +182,7 @@ impl<C: ConsumerClient> Intake<C> {
         {
             let mut ready = self.ready();
             ready.slots.extend(left.slots);
-            if !left.read.is_empty() {
+            if left.sorted || !left.read.is_empty() {
                 ready.fruitless = left.batches.is_empty();
             }
         }

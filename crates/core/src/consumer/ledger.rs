@@ -8,7 +8,9 @@
 
 use std::collections::VecDeque;
 
-/// How far a record is. It only ever goes on, never back.
+use super::finished::Finished;
+
+/// How far a record is. It only ever goes on, never back, unless it is to be handled again.
 ///
 /// A dead letter is written, and acknowledged, before the record is told to be finished, so that one is no stage of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub struct Ledger<M> {
     position: Option<i64>,
     held: Held,
     working: usize,
+    /// Records that are acknowledged and wait for one before them.
+    finished_ahead: usize,
     given_back: bool,
 }
 
@@ -89,6 +93,7 @@ impl<M> Default for Ledger<M> {
             position: None,
             held: Held::default(),
             working: 0,
+            finished_ahead: 0,
             given_back: false,
         }
     }
@@ -103,6 +108,13 @@ impl<M> Ledger<M> {
         self.held.records += 1;
         self.held.bytes += bytes as usize;
         sequence
+    }
+
+    /// Registers a record that is not handed out, because nothing is to be done for it. [`Ledger::collect`] is due.
+    pub fn pass(&mut self, offset: i64) {
+        let stage = Stage::Acknowledged;
+        self.records.push_back(Record { offset, bytes: 0, stage, sent: 0, acknowledged: 0, memo: None });
+        self.finished_ahead += 1;
     }
 
     /// The sequence that the next delivered record gets.
@@ -143,6 +155,7 @@ impl<M> Ledger<M> {
             && record.acknowledged == record.sent
         {
             record.stage = Stage::Acknowledged;
+            self.finished_ahead += 1;
         }
         if was_held && !record.is_held() {
             self.held.records -= 1;
@@ -153,10 +166,12 @@ impl<M> Ledger<M> {
         Some(result)
     }
 
-    fn collect(&mut self) {
+    /// Moves the position over what is acknowledged.
+    pub fn collect(&mut self) {
         while let Some(record) = self.records.front().filter(|record| record.stage == Stage::Acknowledged) {
             self.position = Some(record.offset + 1);
             self.first = self.first.wrapping_add(1);
+            self.finished_ahead -= 1;
             self.records.pop_front();
         }
     }
@@ -185,6 +200,22 @@ impl<M> Ledger<M> {
             self.change_in_place(sequence, &change);
         }
         self.collect();
+    }
+
+    /// So many records from `first` on are to be handled again: JavaScript holds them as if they had just been handed out.
+    pub fn hold_again(&mut self, first: u32, count: u32) {
+        for sequence in (0..count).map(|i| first.wrapping_add(i)) {
+            let Some(record) = self.records.get_mut(sequence.wrapping_sub(self.first) as usize) else {
+                continue;
+            };
+            if record.stage != Stage::Handled {
+                continue;
+            }
+            record.stage = Stage::Delivered;
+            self.held.records += 1;
+            self.held.bytes += record.bytes as usize;
+            self.working -= usize::from(!record.is_working());
+        }
     }
 
     /// A reply leaves. Returns what was remembered of the record, `None` where a reply has no business any more.
@@ -236,6 +267,32 @@ impl<M> Ledger<M> {
     #[must_use]
     pub fn position(&self) -> Option<i64> {
         self.position
+    }
+
+    /// Records that are acknowledged and wait for one before them.
+    #[must_use]
+    pub fn finished_ahead(&self) -> usize {
+        self.finished_ahead
+    }
+
+    /// Where they are.
+    #[must_use]
+    pub fn finished_beyond(&self) -> Finished {
+        let mut finished = Finished::default();
+        let mut from = None;
+        let mut last = 0;
+        for record in &self.records {
+            if record.stage == Stage::Acknowledged {
+                from.get_or_insert(record.offset);
+                last = record.offset + 1;
+            } else if let Some(from) = from.take() {
+                finished.push(from, last);
+            }
+        }
+        if let Some(from) = from {
+            finished.push(from, last);
+        }
+        finished
     }
 
     /// What counts against the credit.

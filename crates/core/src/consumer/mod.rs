@@ -8,7 +8,10 @@
 mod closing;
 mod commits;
 mod context;
+mod finished;
 mod first_join;
+mod gaps;
+pub mod handling;
 pub mod inbox;
 pub mod intake;
 pub mod join_trouble;
@@ -21,6 +24,7 @@ mod positions;
 mod pull;
 mod rebalance;
 pub mod redeliveries;
+pub mod routes;
 mod seeks;
 pub mod slots;
 mod starts;

@@ -155,12 +155,7 @@ impl<C: ConsumerClient> PollLoop<C> {
             Command::Commit(offsets, done) => self.commits.commit(context, &offsets, done),
             Command::Seek(partition) => self.seeks.seek(context, &self.positions, partition),
             Command::OutOfRange { slot, offset } => self.seeks.out_of_range(context, slot, offset),
-            Command::StartOver(slot) => {
-                // Of a slot that is on its way back to the group, whoever gets the partition handles them again.
-                if let Some(first) = context.slots().first_unfinished(slot) {
-                    self.seeks.seek(context, &self.positions, first);
-                }
-            }
+            Command::StartOver(slot) => self.seeks.start_over(context, &self.positions, slot),
             Command::LeaderJoined(join) => self.leader.ask(context, join),
             Command::UnreadJoin(version) => warn_of_unread_join(context, version),
             Command::LeaderAssigned { number, decision } => {

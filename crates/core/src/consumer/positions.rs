@@ -79,7 +79,7 @@ impl Positions {
 
     /// Where to start reading: committed offsets, else the beginning or the end as subscribed or as the partition is new.
     /// Answers those starts that hold from now on, for nothing is committed yet: a restart before the first commit would
-    /// skip what arrives meanwhile.
+    /// skip what arrives meanwhile. The metadata of committed offsets stays with their partitions.
     pub(super) fn start_positions<C: ConsumerClient>(
         &self,
         context: &Context<C>,
@@ -87,7 +87,7 @@ impl Positions {
     ) -> Fixed<Vec<TopicPartition>> {
         let committed = self.committed_offsets(context, partitions)?;
         for (p, c) in partitions.iter_mut().zip(committed) {
-            p.offset = c.offset;
+            (p.offset, p.metadata) = (c.offset, c.metadata);
         }
         let without: Vec<&TopicPartition> = partitions.iter().filter(|p| p.offset < 0).collect();
         let mut known = PartitionSet::default();

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::slots::{Delivered, Slots};
+use super::handling::TopicHandling;
+use super::routes::UNMATCHED;
+use super::slots::{Delivered, Slots, Sorted};
 use super::{MOST_BACKLOG_BYTES, Sink};
 use crate::boundary::events::ClientEvent;
 use crate::codec::incoming::{
@@ -33,6 +35,8 @@ pub(super) struct Puller {
     /// Where the next assignment of a reply partition goes on.
     pub(super) positions: Positions,
     batches: Vec<Vec<u8>>,
+    /// Which of the records at hand are not handed out.
+    done: Vec<bool>,
 }
 
 /// What came of a round.
@@ -48,6 +52,8 @@ pub(super) struct Left {
     pub(super) out_of_range: Vec<(u32, i64)>,
     /// Replies: how far partitions have been read.
     pub(super) read: Vec<TopicPartition>,
+    /// There were records of topics of which not all are handed out.
+    pub(super) sorted: bool,
 }
 
 impl Puller {
@@ -62,7 +68,7 @@ impl Puller {
         let mut left = Left::default();
         for &slot in ready {
             let Some(queue) = queues.get(&slot) else { continue };
-            let credit = slots.take_credit(slot);
+            let (credit, handling) = slots.take_credit(slot);
             if credit == 0 {
                 left.slots.push(slot);
                 continue;
@@ -86,6 +92,11 @@ impl Puller {
                     report(&message, sink);
                 }
             }
+            if let Some(handling) = handling {
+                left.sorted = true;
+                self.sort(slots, slot, &handling, &records, addresses, queue.high_watermark());
+                continue;
+            }
             let delivered = records.iter().zip(addresses).map(|((message, _), reply)| Delivered {
                 offset: message.offset(),
                 bytes: size(message),
@@ -107,6 +118,56 @@ impl Puller {
         self.flush();
         left.batches = std::mem::take(&mut self.batches);
         left
+    }
+
+    /// Hands out those of a slot's records that a handler takes and that are not finished already.
+    fn sort<'a, R: ConsumerRecord<'a>>(
+        &mut self,
+        slots: &Slots,
+        slot: u32,
+        handling: &TopicHandling,
+        records: &[(R, u32)],
+        addresses: Vec<Option<ReplyAddress>>,
+        high_watermark: i64,
+    ) {
+        let sort = |(message, _): &(R, u32)| {
+            let route = handling.routes.as_ref().map_or(UNMATCHED, |routes| routes.find(&message.headers()));
+            (handling.unit(message.key()), route)
+        };
+        let marks: Vec<_> = records.iter().map(sort).collect();
+        // A request is answered, also where nobody takes it.
+        let is_unwanted = |route, reply: &Option<_>| {
+            reply.is_none() && handling.routes.as_ref().is_some_and(|routes| !routes.takes(route))
+        };
+        let mut filtered = 0;
+        let sorted =
+            records.iter().zip(&marks).zip(addresses).map(|(((message, _), &(unit, route)), reply)| {
+                let unwanted = is_unwanted(route, &reply);
+                filtered += usize::from(unwanted);
+                Sorted {
+                    record: Delivered { offset: message.offset(), bytes: size(message), reply },
+                    unit,
+                    unwanted,
+                }
+            });
+        let mut done = std::mem::take(&mut self.done);
+        done.clear();
+        let first = slots.deliver_some(slot, sorted, &mut done);
+        handling.count_filtered(filtered);
+        if let Some(first) = first {
+            for (index, ((message, flags), &(unit, route))) in records.iter().zip(&marks).enumerate() {
+                if done[index] {
+                    continue;
+                }
+                let origin = Origin { high_watermark, broker: message.broker() };
+                let sequence = first.wrapping_add(index as u32);
+                self.push(message, slot, sequence, *flags, (unit.unwrap_or(0), route), origin);
+                if self.builder.byte_len() >= BATCH_BYTES {
+                    self.flush();
+                }
+            }
+        }
+        self.done = done;
     }
 
     /// Hands out the replies that somebody waits for.

@@ -87,6 +87,7 @@ impl Rebalance {
             }
         };
         self.announced = false;
+        let metadata: Vec<_> = partitions.iter_mut().map(|p| p.metadata.take()).collect();
         let fetched = fixed.and_then(|initial| Ok((initial, fetch(context, &partitions, incremental)?)));
         let (initial, opened) = match fetched {
             Ok(fetched) => fetched,
@@ -98,7 +99,8 @@ impl Rebalance {
                 return;
             }
         };
-        for ((slot, _), p) in opened.iter().zip(&partitions) {
+        for (((slot, _), p), metadata) in opened.iter().zip(&partitions).zip(&metadata) {
+            context.slots().resume(*slot, p.offset, metadata.as_deref());
             if initial.iter().any(|i| i.partition == p.partition && i.topic == p.topic) {
                 context.slots().begin_at(*slot, p.offset);
             }

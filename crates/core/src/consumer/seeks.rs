@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::context::{Context, Failed};
+use super::finished::Finished;
 use super::positions::{
     LONGEST_PAUSE, PATIENCE, PERMANENT, Positions, REFUSED_PAUSE, all_found, milliseconds,
 };
@@ -65,7 +66,21 @@ impl<Q> Seeks<Q> {
             context.warn("SEEK", &format!("seek to {offset} of {topic} [{partition}] ignored: {reason}"));
             return;
         };
-        self.replace(context, slot, target);
+        self.replace(context, slot, target, Finished::default());
+        self.progress(context, positions);
+    }
+
+    /// Has a partition start over at its first record that is not done. What is finished beyond that stays so.
+    pub(super) fn start_over<C: ConsumerClient<Queue = Q>>(
+        &mut self,
+        context: &Context<C>,
+        positions: &Positions,
+        slot: u32,
+    ) {
+        // Of a slot that is on its way back to the group, whoever gets the partition handles them again.
+        let Some(first) = context.slots().first_unfinished(slot) else { return };
+        let finished = context.slots().finished_beyond(slot);
+        self.replace(context, slot, first, finished);
         self.progress(context, positions);
     }
 
@@ -88,10 +103,12 @@ impl<Q> Seeks<Q> {
         context: &Context<C>,
         old: u32,
         target: TopicPartition,
+        finished: Finished,
     ) {
         context.intake().remove(&[old]);
         context.slots().close(old);
         let slot = context.slots().open(target.topic.as_str().into(), target.partition, -1);
+        context.slots().carry_on(slot, finished);
         match context.open_queue(slot, &target) {
             Ok(queue) => {
                 let (topic, partition) = (target.topic.clone(), target.partition);
@@ -155,7 +172,7 @@ impl<Q> Seeks<Q> {
             Step::Search if !context.slots().is_done(slot) => Ok(false),
             Step::Search => {
                 let target = positions.place_in_log(context, &seek.partition, timeout)?;
-                self.replace(context, slot, target);
+                self.replace(context, slot, target, Finished::default());
                 Ok(true)
             }
             Step::Set(queue) => {

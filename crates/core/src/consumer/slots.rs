@@ -11,10 +11,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::finished::Finished;
+use super::gaps::Gaps;
+use super::handling::TopicHandling;
 use super::inbox::Inbox;
 use super::ledger::Ledger;
 use super::redeliveries::Redeliveries;
-use crate::codec::marks::{ADVANCE, COMMIT, FINISHED, MarkWords, RELEASED, THROUGH};
+use crate::codec::marks::{ADVANCE, COMMIT, FINISHED, MarkWords, RELEASED, RETURNED, THROUGH};
 use crate::kafka::TopicPartition;
 use crate::rpc::reply::ReplyAddress;
 
@@ -44,6 +47,10 @@ pub struct Slot {
     reached: Option<i64>,
     finished_since_commit: usize,
     phase: Phase,
+    /// What is special about its topic.
+    handling: Option<Arc<TopicHandling>>,
+    /// Where its records may finish in any order.
+    gaps: Option<Box<Gaps>>,
 }
 
 /// Where a slot is on its way back to the group.
@@ -58,8 +65,13 @@ enum Phase {
 }
 
 impl Slot {
-    fn new(topic: Arc<str>, partition: i32, committed: i64) -> Self {
+    fn new(topic: Arc<str>, partition: i32, committed: i64, handling: Option<Arc<TopicHandling>>) -> Self {
+        let window = handling.as_ref().and_then(|handling| handling.window);
+        let gaps =
+            handling.as_ref().zip(window).map(|(h, window)| Box::new(Gaps::new(Arc::clone(h), window)));
         Self {
+            handling,
+            gaps,
             topic,
             partition,
             ledger: Ledger::default(),
@@ -81,12 +93,19 @@ impl Slot {
         if ended || self.ledger.len() >= MAX_UNFINISHED {
             return 0;
         }
+        let (most, most_bytes) = match &self.handling {
+            Some(h) => (h.most_records.unwrap_or(MAX_RECORDS), h.most_bytes.unwrap_or(MAX_BYTES)),
+            None => (MAX_RECORDS, MAX_BYTES),
+        };
+        if let Some(gaps) = &self.gaps {
+            return gaps.credit(&self.ledger, most, most_bytes, self.average_bytes);
+        }
         let held = self.ledger.held();
-        let bytes = MAX_BYTES.saturating_sub(held.bytes);
-        if held.records > MAX_RECORDS / 2 || bytes < MAX_BYTES / 2 {
+        let bytes = most_bytes.saturating_sub(held.bytes);
+        if held.records > most / 2 || bytes < most_bytes / 2 {
             return 0;
         }
-        (bytes / self.average_bytes).clamp(1, MAX_RECORDS - held.records)
+        (bytes / self.average_bytes).clamp(1, most - held.records)
     }
 
     /// The offset below which all is done; `None` before anything is.
@@ -99,8 +118,28 @@ impl Slot {
         self.position().filter(|&p| p != self.committed)
     }
 
+    /// The same, and what is finished beyond it, if that is news.
+    fn take_news(&mut self) -> Option<(i64, Option<Vec<u8>>)> {
+        let Some(gaps) = &mut self.gaps else {
+            return self.uncommitted().map(|position| (position, None));
+        };
+        // Before anything is finished from the first record on, that is where the group stands.
+        let position = self.ledger.position().max(self.reached).or(self.ledger.first_offset())?;
+        let is_first =
+            self.ledger.position().max(self.reached).is_none() && self.ledger.finished_ahead() == 0;
+        let is_news = (position != self.committed && !is_first) || gaps.has_news(&self.ledger, position);
+        is_news.then(|| (position, gaps.metadata(&self.ledger, position)))
+    }
+
+    fn has_news(&self) -> bool {
+        self.uncommitted().is_some() || (self.gaps.is_some() && self.ledger.finished_ahead() > 0)
+    }
+
     fn moved(&mut self, before: u32) {
         self.finished_since_commit += self.ledger.first_sequence().wrapping_sub(before) as usize;
+        if let Some(gaps) = &mut self.gaps {
+            gaps.passed(self.ledger.first_sequence());
+        }
         // A batch has drained when every record up to its last one is done.
         while let Some(&end) = self.batch_ends.front() {
             if (self.ledger.first_sequence().wrapping_sub(end) as i32) <= 0 {
@@ -157,6 +196,8 @@ pub struct Slots {
     commits_held: AtomicBool,
     /// Records that JavaScript holds unhandled, of all slots.
     held: AtomicUsize,
+    /// What is special about topics, by their names.
+    handling: Mutex<HashMap<String, Arc<TopicHandling>>>,
 }
 
 /// Largest slot number; it shares a 64-bit delivery report opaque with a sequence.
@@ -172,6 +213,7 @@ impl Slots {
             auto_commit,
             commits_held: AtomicBool::new(false),
             held: AtomicUsize::new(0),
+            handling: Mutex::default(),
         }
     }
 
@@ -179,10 +221,29 @@ impl Slots {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Topics whose records are handed out in a way of their own, from the next slot on. What is known of one stays.
+    pub fn handle(&self, topics: impl IntoIterator<Item = (String, TopicHandling)>) {
+        let mut known = self.handling.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, handling) in topics {
+            known.entry(topic).or_insert_with(|| Arc::new(handling));
+        }
+    }
+
+    /// How many records of each topic no handler has taken.
+    #[must_use]
+    pub fn filtered(&self) -> Vec<(String, u64)> {
+        let known = self.handling.lock().unwrap_or_else(PoisonError::into_inner);
+        let filtering = known.iter().filter(|(_, handling)| handling.routes.is_some());
+        filtering.map(|(topic, handling)| (topic.clone(), handling.filtered())).collect()
+    }
+
     /// Opens a slot; `committed` is the offset that the group has for the partition (-1: none).
     pub fn open(&self, topic: Arc<str>, partition: i32, committed: i64) -> u32 {
         let slot = NEXT_SLOT.fetch_add(1, Ordering::Relaxed) & MAX_SLOT;
-        self.lock().slots.insert(slot, Slot::new(topic, partition, committed));
+        let known = self.handling.lock().unwrap_or_else(PoisonError::into_inner);
+        let handling = known.get(&*topic).map(Arc::clone);
+        drop(known);
+        self.lock().slots.insert(slot, Slot::new(topic, partition, committed, handling));
         slot
     }
 
@@ -193,6 +254,34 @@ impl Slots {
             slot.reached = Some(offset);
             slot.commit_due = true;
         }
+    }
+
+    /// The slot starts at an offset that was committed with this metadata.
+    pub fn resume(&self, slot: u32, offset: i64, metadata: Option<&[u8]>) {
+        if let Some(metadata) = metadata
+            && let Some(slot) = self.lock().slots.get_mut(&slot)
+            && let Some(gaps) = &mut slot.gaps
+            && let Some(finished) = Finished::decode(offset, metadata)
+        {
+            gaps.resume(finished, Some(metadata.to_vec()));
+        }
+    }
+
+    /// The slot goes on in the place of another one of the partition, which had finished this.
+    pub(super) fn carry_on(&self, slot: u32, finished: Finished) {
+        if let Some(slot) = self.lock().slots.get_mut(&slot)
+            && let Some(gaps) = &mut slot.gaps
+        {
+            gaps.resume(finished, None);
+        }
+    }
+
+    /// What is finished of a slot beyond its first unfinished record.
+    #[must_use]
+    pub(super) fn finished_beyond(&self, slot: u32) -> Finished {
+        let state = self.lock();
+        let slot = state.slots.get(&slot);
+        slot.and_then(|slot| Some(slot.gaps.as_ref()?.beyond(&slot.ledger))).unwrap_or_default()
     }
 
     /// Everything of the slot up to this offset has been fetched, and nothing of it is left to be done.
@@ -256,13 +345,13 @@ impl Slots {
     }
 
     /// How many records may be taken from the slot's queue now; remembers a refusal, so that credit coming
-    /// back wakes the poll thread.
-    pub fn take_credit(&self, slot: u32) -> usize {
+    /// back wakes the poll thread. Beside it what is special about them.
+    pub fn take_credit(&self, slot: u32) -> (usize, Option<Arc<TopicHandling>>) {
         let mut state = self.lock();
-        let Some(slot) = state.slots.get_mut(&slot) else { return 0 };
+        let Some(slot) = state.slots.get_mut(&slot) else { return (0, None) };
         let credit = slot.credit();
         slot.blocked = credit == 0;
-        credit
+        (credit, slot.handling.clone())
     }
 
     /// Registers records that are handed out as one batch; returns the sequence of the first.
@@ -281,6 +370,44 @@ impl Slots {
         Some(first)
     }
 
+    /// Registers records of which some may not be handed out: `done` is told for each of them whether that is so. Returns
+    /// the sequence of the first.
+    pub fn deliver_some(
+        &self,
+        number: u32,
+        records: impl Iterator<Item = Sorted>,
+        done: &mut Vec<bool>,
+    ) -> Option<u32> {
+        let mut state = self.lock();
+        let slot = state.slots.get_mut(&number)?;
+        let (first, before) = (slot.ledger.next_sequence(), slot.ledger.first_sequence());
+        let held = slot.ledger.held().records;
+        let mut last = None;
+        for Sorted { record, unit, unwanted } in records {
+            let is_done = unwanted || slot.gaps.as_mut().is_some_and(|gaps| gaps.is_finished(record.offset));
+            done.push(is_done);
+            last = Some(slot.ledger.next_sequence());
+            if let Some(gaps) = &mut slot.gaps {
+                gaps.deliver(record.offset, unit.filter(|_| !is_done));
+            }
+            if is_done {
+                slot.ledger.pass(record.offset);
+            } else {
+                slot.average_bytes = (slot.average_bytes * 7 + record.bytes).div_ceil(8).max(1);
+                slot.ledger.deliver(record.offset, record.bytes as u32, record.reply);
+            }
+        }
+        slot.batch_ends.extend(last);
+        slot.ledger.collect();
+        slot.moved(before);
+        self.held.fetch_add(slot.ledger.held().records - held, Ordering::Relaxed);
+        if self.concerns_poll_thread(slot) {
+            drop(state);
+            self.inbox.nudge();
+        }
+        Some(first)
+    }
+
     /// A mark from JavaScript.
     pub fn settle(&self, mark: MarkWords) {
         if mark.has(RELEASED) {
@@ -290,12 +417,17 @@ impl Slots {
         self.progress(mark.slot, |slot| {
             let MarkWords { sequence, count, replies, .. } = mark;
             let (first, count) = slot.ledger.range(sequence, count, mark.has(THROUGH));
-            if mark.has(FINISHED) {
+            if let Some(gaps) = &mut slot.gaps {
+                gaps.told(first, count);
+            }
+            if mark.has(RETURNED) {
+                slot.ledger.hold_again(first, count);
+            } else if mark.has(FINISHED) {
                 slot.ledger.finish(first, count, replies);
             } else if mark.has(ADVANCE) {
                 slot.ledger.advance(first, count);
             }
-            if mark.has(COMMIT) && slot.uncommitted().is_some() {
+            if mark.has(COMMIT) && slot.has_news() {
                 slot.commit_due = true;
             }
         });
@@ -313,7 +445,8 @@ impl Slots {
             let Some(slot) = slots.get_mut(&number) else { return };
             let (before, held) = (slot.ledger.first_sequence(), slot.ledger.held().records);
             change(slot, redeliveries);
-            self.held.fetch_sub(held - slot.ledger.held().records, Ordering::Relaxed);
+            // What is to be handled again is held again: the difference wraps, as the counter does.
+            self.held.fetch_sub(held.wrapping_sub(slot.ledger.held().records), Ordering::Relaxed);
             slot.moved(before);
             self.concerns_poll_thread(slot)
         };
@@ -345,16 +478,17 @@ impl Slots {
             return Vec::new();
         }
         let mut state = self.lock();
-        if !all && !state.slots.values().any(|s| s.commit_due && s.uncommitted().is_some()) {
+        if !all && !state.slots.values().any(|s| s.commit_due && s.has_news()) {
             return Vec::new();
         }
         let mut offsets = Vec::new();
         for slot in state.slots.values_mut() {
             slot.commit_due = false;
             slot.finished_since_commit = 0;
-            if let Some(position) = slot.uncommitted() {
+            if let Some((position, metadata)) = slot.take_news() {
                 slot.committed = position;
-                offsets.push(TopicPartition::at(&*slot.topic, slot.partition, position));
+                let offset = TopicPartition::at(&*slot.topic, slot.partition, position);
+                offsets.push(TopicPartition { metadata, ..offset });
             }
         }
         offsets
@@ -367,7 +501,17 @@ impl Slots {
             if offsets.iter().any(|p| p.partition == slot.partition && p.topic == *slot.topic) {
                 slot.committed = -1;
                 slot.commit_due = true;
+                if let Some(gaps) = &mut slot.gaps {
+                    gaps.commit_failed();
+                }
             }
+        }
+    }
+
+    /// A broker does not take metadata: commits go without.
+    pub fn without_metadata(&self) {
+        for gaps in self.lock().slots.values_mut().filter_map(|slot| slot.gaps.as_mut()) {
+            gaps.without_metadata();
         }
     }
 
@@ -446,5 +590,18 @@ pub struct Delivered {
     pub reply: Option<ReplyAddress>,
 }
 
+/// A record that is handed out, or not.
+pub struct Sorted {
+    /// The record.
+    pub record: Delivered,
+    /// What it has in common with the records that it must not overtake.
+    pub unit: Option<u32>,
+    /// No handler takes it.
+    pub unwanted: bool,
+}
+
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod gap_tests;

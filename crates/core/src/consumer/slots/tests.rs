@@ -56,7 +56,7 @@ fn one_mark_stands_for_all_records_up_to_it() {
     let slots = slots(None);
     let slot = slots.open("t".into(), 0, -1);
     let first = deliver(&slots, slot, 0..MAX_RECORDS as i64);
-    assert_eq!(slots.take_credit(slot), 0);
+    assert_eq!(slots.take_credit(slot).0, 0);
     mark(&slots, slot, first + 2, DONE | THROUGH);
     assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 3)]);
     mark(&slots, slot, first + 1, DONE | THROUGH);
@@ -65,7 +65,7 @@ fn one_mark_stands_for_all_records_up_to_it() {
     assert!(slots.take_uncommitted(true).is_empty(), "a record that was not handed out is none");
     mark(&slots, slot, first + MAX_RECORDS as u32 - 1, DONE | THROUGH);
     assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, MAX_RECORDS as i64)], "drained");
-    assert_eq!(slots.take_credit(slot), MAX_RECORDS, "the credit is back");
+    assert_eq!(slots.take_credit(slot).0, MAX_RECORDS, "the credit is back");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn only_what_is_wanted_back_is_drained_and_streams_are_waited_for() {
     let first = deliver(&slots, a, 0..2);
     mark(&slots, a, first, ADVANCE);
     assert_eq!(slots.start_revoking(Some(&[TopicPartition::at("t", 0, 0)])), [a]);
-    assert!(slots.take_credit(a) == 0 && slots.take_credit(b) > 0);
+    assert!(slots.take_credit(a).0 == 0 && slots.take_credit(b).0 > 0);
     assert!(!slots.at_rest(), "not released");
     release(&slots, a);
     assert!(!slots.at_rest(), "it streams its replies");
@@ -164,7 +164,7 @@ fn a_partition_starts_over_for_a_lost_reply_where_that_helps() {
     let LostReply { comes_again, start_over, .. } = lost(2, Some(Cause::Unknown));
     assert_eq!((comes_again, start_over), (true, None), "it starts over already");
     assert_eq!(slots.first_unfinished(slot), Some(TopicPartition::at("t", 0, 12)));
-    assert_eq!(slots.take_credit(slot), 0, "until then nothing more is handed out");
+    assert_eq!(slots.take_credit(slot).0, 0, "until then nothing more is handed out");
     assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 12)]);
     slots.start_revoking(None);
     release(&slots, slot);
@@ -303,7 +303,7 @@ impl Partitioned {
         assert_eq!(self.slots.held(), held, "what JavaScript holds");
         let given_back = self.records.iter().any(|record| record.given_back);
         let may_take = !given_back && held <= MAX_RECORDS / 2;
-        assert_eq!(self.slots.take_credit(self.slot) > 0, may_take, "credit with {held} in hand");
+        assert_eq!(self.slots.take_credit(self.slot).0 > 0, may_take, "credit with {held} in hand");
     }
 }
 

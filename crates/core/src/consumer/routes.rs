@@ -1,0 +1,139 @@
+//! Which of a topic's handlers takes a record, by its headers. Pure.
+
+/// What a header must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// One of its values is one of these.
+    OneOf(Vec<Box<[u8]>>),
+    /// It is absent, or null.
+    Absent,
+}
+
+/// What a handler asks of a record's headers: all of this.
+pub type Route = Vec<(Box<[u8]>, Wanted)>;
+
+/// No handler that asks for headers takes the record.
+pub const UNMATCHED: u32 = 0;
+/// More handlers than this of one topic cannot all be told by one number of 32 bits.
+pub const MOST_SHARED: usize = 32;
+
+/// The handlers of a topic that ask for headers.
+#[derive(Debug, Default)]
+pub struct Routes {
+    handlers: Vec<Route>,
+    /// All that match take the record, not only the first.
+    shared: bool,
+    /// There is a handler for what no other takes.
+    rest: bool,
+}
+
+impl Routes {
+    /// `shared`: a record is for all handlers that match, of which there are at most [`MOST_SHARED`]; else for the first.
+    /// `rest`: what matches none is for another handler.
+    #[must_use]
+    pub fn new(routes: Vec<Route>, shared: bool, rest: bool) -> Self {
+        Self { handlers: routes, shared, rest }
+    }
+
+    /// Who takes a record with these headers: of shared routes a bit for each, else the number of the first, from 1 on;
+    /// [`UNMATCHED`] when nobody does.
+    pub fn find<'a>(&self, headers: &(impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + Clone)) -> u32 {
+        let matching = (0_u32..).zip(&self.handlers).filter(|(_, route)| matches(route, headers));
+        if self.shared {
+            return matching.fold(UNMATCHED, |all, (number, _)| all | 1 << number);
+        }
+        matching.map(|(number, _)| number + 1).next().unwrap_or(UNMATCHED)
+    }
+
+    /// Whether there is a handler for such a record.
+    #[must_use]
+    pub fn takes(&self, route: u32) -> bool {
+        route != UNMATCHED || self.rest
+    }
+}
+
+fn matches<'a>(
+    route: &Route,
+    headers: &(impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + Clone),
+) -> bool {
+    route.iter().all(|(name, wanted)| {
+        let mut values =
+            headers.clone().filter(|(header, _)| *header == &**name).filter_map(|(_, value)| value);
+        match wanted {
+            Wanted::OneOf(texts) => values.any(|value| texts.iter().any(|text| **text == *value)),
+            Wanted::Absent => values.next().is_none(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Headers<'a> = &'a [(&'a str, Option<&'a [u8]>)];
+
+    fn one_of(name: &str, texts: &[&[u8]]) -> (Box<[u8]>, Wanted) {
+        (name.as_bytes().into(), Wanted::OneOf(texts.iter().map(|&text| text.into()).collect()))
+    }
+
+    fn absent(name: &str) -> (Box<[u8]>, Wanted) {
+        (name.as_bytes().into(), Wanted::Absent)
+    }
+
+    fn find(routes: &Routes, headers: Headers<'_>) -> u32 {
+        routes.find(&headers.iter().map(|&(name, value)| (name.as_bytes(), value)))
+    }
+
+    #[test]
+    fn every_shape_of_a_value() {
+        let routes = Routes::new(
+            vec![
+                vec![one_of("t", &[b"a", b"b"])],
+                vec![one_of("t", &[b""])],
+                vec![one_of("t", &["ä".as_bytes()])],
+                vec![absent("t")],
+            ],
+            false,
+            false,
+        );
+        let of = |value: &'static [u8]| find(&routes, &[("x", Some(b"a")), ("t", Some(value))]);
+        assert_eq!([of(b"a"), of(b"b"), of(b""), of("ä".as_bytes())], [1, 1, 2, 3]);
+        assert_eq!([of(b"A"), of(b"a "), of(b"\0\xff")], [UNMATCHED; 3]);
+        assert_eq!(find(&routes, &[("T", Some(b"a"))]), 4, "names have their case");
+        assert_eq!(find(&routes, &[]), 4);
+        assert_eq!(find(&routes, &[("t", None)]), 4, "null is none");
+        assert_eq!(find(&routes, &[("t", Some(b"x")), ("t", Some(b"b"))]), 1, "one of the repeated ones");
+        assert_eq!(find(&routes, &[("t", None), ("t", Some(b"x"))]), UNMATCHED);
+    }
+
+    #[test]
+    fn all_headers_of_a_route_and_all_routes_that_are_shared() {
+        let routes = || vec![vec![one_of("a", &[b"1"]), absent("b")], vec![one_of("a", &[b"1"])], vec![]];
+        let (first, all) = (Routes::new(routes(), false, true), Routes::new(routes(), true, true));
+        assert_eq!([find(&first, &[("a", Some(b"1"))]), find(&all, &[("a", Some(b"1"))])], [1, 0b111]);
+        let both: Headers<'_> = &[("a", Some(b"1")), ("b", Some(b"2"))];
+        assert_eq!([find(&first, both), find(&all, both)], [2, 0b110]);
+        assert!(first.takes(UNMATCHED) && !Routes::default().takes(UNMATCHED));
+    }
+
+    proptest! {
+        /// Which route is found is what each route says alone.
+        #[test]
+        fn routes_do_not_disturb_one_another(
+            texts in prop::collection::vec("[ab]{0,2}", 1..8), value in prop::option::of("[ab]{0,2}"), shared: bool,
+        ) {
+            let routes = texts.iter().map(|text| vec![one_of("t", &[text.as_bytes()])]).collect();
+            let all = Routes::new(routes, shared, false);
+            let headers: Vec<_> = value.iter().map(|value| ("t", Some(value.as_bytes()))).collect();
+            let found = find(&all, &headers);
+            let mut matching = (0_u32..).zip(&texts).filter(|(_, text)| Some(*text) == value.as_ref());
+            let expected = if shared {
+                matching.fold(0, |bits, (i, _)| bits | 1 << i)
+            } else {
+                matching.next().map_or(0, |(i, _)| i + 1)
+            };
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import type { NativeSubscription } from '../../native/index.js';
+import { hasGaps, type TopicHandling } from '../../runner/topic-handling.js';
+
+/** What the core holds of a partition otherwise. */
+const [USUAL_RECORDS, USUAL_BYTES] = [1024, 1024 * 1024];
+
+/** How a topic's records are handled, as the core is told. */
+export function nativeHandling(handling: TopicHandling): NonNullable<NativeSubscription['handling']> {
+  const { concurrency, routing, batch } = handling;
+  return {
+    order: concurrency.order,
+    concurrency: concurrency.max,
+    shared: routing?.shared ?? false,
+    rest: routing?.rest ?? true,
+    ...(hasGaps(handling) && { window: concurrency.window }),
+    // One batch in hand, and one behind it.
+    ...(batch && {
+      mostRecords: Math.max(USUAL_RECORDS, batch.maxMessages * 2),
+      mostBytes: Math.max(USUAL_BYTES, batch.maxBytes * 2),
+    }),
+    ...(routing && {
+      routes: routing.filters.map((filters) => ({ headers: filters.map((filter) => ({ ...filter })) })),
+    }),
+  };
+}

@@ -1,0 +1,117 @@
+import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
+import { KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
+import type { Acknowledging } from '../../runner/delivery.js';
+import type { Consumer } from '../../kafkajs/consumer/consumer.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
+import type { Producer } from '../../kafkajs/producer/producer.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import { incomingMessage, type IncomingMessage } from './incoming-message.js';
+
+/** From the second delivery on: its number. */
+const DELIVERY_ATTEMPT = 'kafka_deliveryAttempt';
+/** From the second delivery on: how many came before it. */
+const RETRY_COUNT = 'retryCount';
+
+const MESSAGE = 0;
+const HEARTBEAT = 4;
+
+type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
+
+/**
+ * NestJS's `KafkaContext` over packed records: the (first) message is decoded when it is first asked for, which most handlers never do.
+ */
+export abstract class PackedContext extends NestKafkaContext {
+  readonly #batch: IncomingBatch;
+  readonly #index: number;
+  readonly #task: PartitionTask;
+  readonly #attempt: number;
+  readonly #keepBinary: boolean;
+  readonly #delivery: Acknowledging | undefined;
+
+  constructor(
+    batch: IncomingBatch,
+    index: number,
+    task: PartitionTask,
+    consumer: Consumer,
+    producer: Producer,
+    keepBinary: boolean,
+    attempt = task.failures + 1,
+  ) {
+    // Nest's own arguments, in its order; the message and the heartbeat are filled in on demand.
+    const args: unknown[] = [undefined, task.partition, task.topic, consumer, undefined, producer];
+    super(args as unknown as ContextArgs);
+    this.#batch = batch;
+    this.#index = index;
+    this.#task = task;
+    this.#attempt = attempt;
+    this.#keepBinary = keepBinary;
+    this.#delivery = task.delivery;
+  }
+
+  override getMessage(): any {
+    const args = this.args as unknown as [IncomingMessage | undefined];
+    return (args[MESSAGE] ??= this.#message());
+  }
+
+  override getHeartbeat(): any {
+    const args = this.args as unknown as unknown[];
+    return (args[HEARTBEAT] ??= () => (args[3] as Consumer).heartbeat(this.#task));
+  }
+
+  override getArgs(): any {
+    this.getMessage();
+    this.getHeartbeat();
+    return super.getArgs();
+  }
+
+  override getArgByIndex(index: number): any {
+    if (index === MESSAGE) return this.getMessage();
+    if (index === HEARTBEAT) return this.getHeartbeat();
+    return (this.args as unknown as unknown[])[index];
+  }
+
+  /** Which delivery of the (first) message this is: 1 for the first. */
+  getDeliveryAttempt(): number {
+    return this.#attempt;
+  }
+
+  /** Has the (first) message come again after so many milliseconds. */
+  protected nackFirst(delay: number): boolean {
+    return this.#delivery ? this.#delivery.nack(delay) : this.#task.nack(this.#batch, this.#index, delay);
+  }
+
+  /** The (first) message is finished. */
+  protected ackFirst(): boolean {
+    if (!this.#delivery || !this.#task.lanes?.isManual) {
+      throw new KafkaJSNonRetriableError(
+        `ack() without manual acknowledgements: messages of ${this.#task.topic} count as finished when their handler has ended. Give it the option kafka: { ack: 'manual' }`,
+      );
+    }
+    return this.#delivery.ack();
+  }
+
+  #message(): IncomingMessage {
+    const { topic, partition } = this.#task;
+    const message = incomingMessage(this.#batch, this.#index, topic, partition, this.#keepBinary);
+    if (this.#attempt > 1) {
+      tell(message.headers, DELIVERY_ATTEMPT, this.#attempt);
+      tell(message.headers, RETRY_COUNT, this.#attempt - 1);
+    }
+    return message;
+  }
+}
+
+/**
+ * Answers a header that the record itself does not have. It is not enumerable: who passes the headers on, to another topic or as a
+ * copy, passes on what the producer wrote.
+ */
+function tell(headers: Record<string, any>, name: string, count: number): void {
+  if (Object.hasOwn(headers, name)) return;
+  Object.defineProperty(headers, name, { value: String(count), writable: true, configurable: true });
+}
+
+/** The delay of a `nack()`, checked. */
+export function delayOf({ delay = 0 }: { delay?: number } = {}): number {
+  if (typeof delay === 'number' && delay >= 0) return delay;
+  throw new TypeError(`nack() takes a delay in milliseconds, 0 or more; it got ${String(delay)}`);
+}

@@ -1,0 +1,40 @@
+import type { ConcurrencyOptions } from '../kafkajs/types/index.js';
+import { integer, oneOf } from './checks.js';
+import { layer } from './table.js';
+import { optionTable } from './elsewhere.js';
+import { type Given } from './given.js';
+
+const DEFAULTS: Required<ConcurrencyOptions> = { order: 'partition', max: 64, window: 10_000 };
+
+/** `concurrency` of `run()` and of a handler. */
+export const concurrencyTable = optionTable({
+  path: 'concurrency',
+  rows: [
+    {
+      name: 'order',
+      check: oneOf('partition', 'key', 'none'),
+      default: DEFAULTS.order,
+      handling: layer,
+      doc: '`partition`: the messages of a partition are handled one after the other. `key`: those with equal keys are, different keys at once; messages without a key have no order. `none`: there is no order.',
+    },
+    {
+      name: 'max',
+      check: integer(1),
+      default: DEFAULTS.max,
+      handling: layer,
+      doc: 'With `key` and `none`: handlers that run at once in this consumer.',
+    },
+    {
+      name: 'window',
+      check: integer(1, 1_000_000),
+      default: DEFAULTS.window,
+      handling: layer,
+      doc: 'With `key` and `none`, and where messages are acknowledged by hand: how many offsets beyond its lowest unfinished one a partition is handled, before it waits.',
+    },
+  ],
+});
+
+/** What is given, over the defaults. */
+export function resolveConcurrency(given: Given | undefined): Required<ConcurrencyOptions> {
+  return { ...DEFAULTS, ...given };
+}

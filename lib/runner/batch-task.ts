@@ -1,0 +1,333 @@
+import { MessageContext } from '../application/async-context.js';
+import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/marks.js';
+import type { AckBuffer } from '../codec/acks.js';
+import type { IncomingBatch } from '../codec/incoming.js';
+import { firstRetryTime, nextRetryTime, shouldRetry } from '../kafkajs/retry/retry.js';
+import { isAwaitedBy } from './async-callers.js';
+import { BatchItemError, KafkaBatchError } from './batch-error.js';
+import { Delivery, type DeliveryOwner } from './delivery.js';
+import type { FailurePolicy } from './failure-policy.js';
+import type { HandlerWatch } from './handler-watch.js';
+import { NackError } from './nack-error.js';
+import type { PartitionMemory } from './partition-memory.js';
+import type { PartitionTask, RecordRange, TaskBatches } from './partition-task.js';
+import { Handling, type ItemsHandler } from './record-handler.js';
+import type { BatchLimits } from './topic-handling.js';
+
+/** What the batches of a partition need of those who run them. */
+export interface BatchOwner {
+  readonly acks: AckBuffer;
+  readonly memory: PartitionMemory;
+  readonly watch?: HandlerWatch | undefined;
+  /** Asked for each batch: it may be traced or not. */
+  readonly handler: () => ItemsHandler;
+  readonly isPaused: (topic: string, partition: number) => boolean;
+  readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
+  /** What a handler has thrown, where what came out of it is something else. */
+  readonly originalError: (outcome: unknown) => unknown;
+  readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
+  readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
+  /** There may be something to handle. */
+  readonly start: (task: PartitionTask) => void;
+}
+
+/** The records of an assigned partition whose handler gets several of them at once. */
+export class BatchTask implements DeliveryOwner, TaskBatches {
+  readonly #task: PartitionTask;
+  readonly #limits: BatchLimits;
+  readonly #isManual: boolean;
+  readonly #owner: BatchOwner;
+  /** Records that come again, before those that were not handled yet. */
+  #again: Delivery[] = [];
+  /** So many of the next ones are handled each by itself: one of them has failed, and it is not known which. */
+  #single = 0;
+  /** What was not handled yet. */
+  #records = 0;
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** The time for a fuller batch is up. */
+  #isDue = false;
+  /** How long the partition is to rest when the batch in hand has been handled. */
+  #rest = 0;
+  /** Records that are handled and yet to be acknowledged by hand. */
+  readonly #unacked = new Set<Delivery>();
+
+  constructor(task: PartitionTask, limits: BatchLimits, isManual: boolean, owner: BatchOwner) {
+    this.#task = task;
+    this.#limits = limits;
+    this.#isManual = isManual;
+    this.#owner = owner;
+  }
+
+  /** Records have come. */
+  arrived({ batch, index, end }: RecordRange): void {
+    this.#records += end - index;
+    for (let i = index; i < end; i++) this.#bytes += batch.size(i);
+  }
+
+  /** Whether a batch may be handled: there is one, and it is full, or has waited for that. */
+  isReady(): boolean {
+    if (this.#again.length > 0) return true;
+    if (this.#task.range() === undefined) return false;
+    const { maxMessages, maxBytes, maxWait } = this.#limits;
+    if (maxWait === 0 || this.#isDue || this.#records >= maxMessages || this.#bytes >= maxBytes) return true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#isDue = true;
+      this.#owner.start(this.#task);
+    }, maxWait);
+    return false;
+  }
+
+  /** The next batch, of one handler. */
+  #take(): Delivery[] {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isDue = false;
+    const most = this.#single > 0 ? 1 : this.#limits.maxMessages;
+    const taken: Delivery[] = [];
+    let bytes = 0;
+    let next: Delivery | undefined;
+    while (taken.length < most && (next = this.#first()) !== undefined) {
+      const { batch, index } = next;
+      const [first] = taken;
+      bytes += batch.size(index);
+      if (first && (bytes > this.#limits.maxBytes || first.batch.route(first.index) !== batch.route(index)))
+        break;
+      this.#shift(next);
+      next.state = 'running';
+      taken.push(next);
+    }
+    if (this.#single > 0) this.#single--;
+    return taken;
+  }
+
+  /** The first record; it stays where it is. */
+  #first(): Delivery | undefined {
+    const [again] = this.#again;
+    if (again !== undefined) return again;
+    const range = this.#task.range();
+    if (range === undefined) return undefined;
+    const delivery = new Delivery(this, range.batch, range.index);
+    delivery.failures = this.#owner.memory.failuresOf(this.#task, range.batch, range.index);
+    return delivery;
+  }
+
+  #shift(first: Delivery): void {
+    if (this.#again[0] === first) {
+      this.#again.shift();
+      return;
+    }
+    (this.#task.range() as RecordRange).index++;
+    this.#records--;
+    this.#bytes -= first.batch.size(first.index);
+  }
+
+  /** Handles the next batch. */
+  async deliver(): Promise<void> {
+    const deliveries = this.#take();
+    const first = deliveries[0] as Delivery;
+    const { batch, index } = first;
+    const task = this.#task;
+    const { watch, handler } = this.#owner;
+    const context = new MessageContext();
+    watch?.begin(this, task, batch, index);
+    try {
+      task.failures = first.failures;
+      const handled = context.begin(handler(), task, deliveries, undefined);
+      if (handled instanceof Handling) {
+        const { result, end } = handled;
+        let value: unknown;
+        try {
+          value = await result;
+        } catch (error) {
+          await context.proceed(end.failed, end, error, task, batch, index);
+        }
+        await context.proceed(end.succeeded, end, value, task, batch, index);
+      } else await handled;
+      watch?.end(this);
+    } catch (error) {
+      watch?.end(this);
+      await this.#failed(error, deliveries, context);
+      return;
+    }
+    await this.#handled(deliveries, context);
+    this.#settle();
+  }
+
+  /** Records were handled: they are finished, but for those that the handler wants again. */
+  async #handled(deliveries: readonly Delivery[], context: MessageContext): Promise<void> {
+    const again: Delivery[] = [];
+    for (const delivery of deliveries) {
+      if (delivery.state !== 'running') continue;
+      const { nackedFor } = delivery;
+      if (nackedFor === undefined) this.#finish(delivery, !this.#isManual);
+      else if (!(await this.#recovered(new NackError(nackedFor), delivery, context))) {
+        this.#fail(delivery);
+        this.#rest = Math.max(this.#rest, nackedFor);
+        again.push(delivery);
+      }
+    }
+    this.#comeAgain(again);
+  }
+
+  #comeAgain(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) {
+      delivery.state = 'waiting';
+      delivery.nackedFor = undefined;
+    }
+    if (!this.#task.halted) this.#again.unshift(...deliveries);
+  }
+
+  /** The partition goes on behind a record, which is finished or may still be acknowledged. */
+  #finish(delivery: Delivery, isFinished: boolean): void {
+    const { batch, index } = delivery;
+    const { acks, memory } = this.#owner;
+    const task = this.#task;
+    if (delivery.failures > 0) memory.forget(task, batch.offset(index));
+    task.retries = 0;
+    delivery.state = isFinished ? 'over' : 'handled';
+    if (!isFinished) this.#unacked.add(delivery);
+    // Of a partition that is gone, nobody waits for the acknowledgement.
+    if (task.revoked) return;
+    acks.ack(task.assignment, batch.sequence(index), isFinished ? ADVANCE | FINISHED : ADVANCE);
+  }
+
+  #fail(delivery: Delivery): void {
+    delivery.failures++;
+    this.#owner.memory.failedOf(this.#task, delivery.batch.offset(delivery.index), delivery.failures);
+  }
+
+  /** Asks what is to become of a record whose delivery has failed; whether it has been taken care of, and is finished. */
+  async #recovered(error: unknown, delivery: Delivery, context: MessageContext): Promise<boolean> {
+    const task = this.#task;
+    const { batch, index } = delivery;
+    const { recover } = this.#owner.failurePolicy(task, batch, index);
+    if (recover === undefined || task.revoked) return false;
+    task.failures = delivery.failures;
+    if ((await context.proceed(recover, undefined, error, task, batch, index)) === false) return false;
+    this.#finish(delivery, true);
+    return true;
+  }
+
+  async #failed(outcome: unknown, deliveries: readonly Delivery[], context: MessageContext): Promise<void> {
+    const { acks, isPaused, failurePolicy, originalError, onFailure } = this.#owner;
+    const task = this.#task;
+    const left = deliveries.filter(({ state }) => state === 'running');
+    const thrown = originalError(outcome);
+    const named = thrown instanceof KafkaBatchError ? deliveries[thrown.index] : undefined;
+    const culprit = named?.state === 'running' ? named : left.length === 1 ? left[0] : undefined;
+    const failing = culprit ?? left[0];
+    // All were acknowledged before the handler has failed.
+    if (failing === undefined) {
+      onFailure(outcome, task, (deliveries[0] as Delivery).batch.offset((deliveries[0] as Delivery).index));
+      return;
+    }
+    const { batch, index } = failing;
+    const offset = batch.offset(index);
+    const error = thrown instanceof KafkaBatchError && culprit ? (thrown.cause ?? outcome) : outcome;
+    onFailure(error, task, offset);
+    if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), COMMIT);
+    // A handler that pauses its partition and throws asks for the records again after the resume; no attempt is counted.
+    if (isPaused(task.topic, task.partition)) {
+      this.#comeAgain(left);
+      return;
+    }
+    if (culprit !== undefined) {
+      const place = left.indexOf(culprit);
+      const [before, behind] = [left.slice(0, place), left.slice(place + 1)];
+      const isHandled = !(thrown instanceof BatchItemError);
+      if (isHandled) await this.#handled(before, context);
+      const others = isHandled ? [] : before;
+      if (await this.#recovered(error, culprit, context)) {
+        this.#comeAgain([...others, ...behind]);
+        this.#settle();
+        return;
+      }
+      this.#comeAgain([...others, culprit, ...behind]);
+      this.#fail(culprit);
+    } else {
+      this.#comeAgain(left);
+      // It would be given up by now, and it is not known which: each is handled by itself.
+      if (failurePolicy(task, batch, index).isFinal?.(outcome, failing.failures + 1)) {
+        this.#single = left.length;
+        return;
+      }
+      for (const delivery of left) this.#fail(delivery);
+    }
+    this.#retry(error, failing);
+  }
+
+  /** The partition rests before what has failed comes again. */
+  #retry(error: unknown, { batch, index }: Delivery): void {
+    const { failurePolicy, onRetriesExceeded } = this.#owner;
+    const task = this.#task;
+    const { retry } = failurePolicy(task, batch, index);
+    const first = task.retries === 0;
+    const isRetried = shouldRetry(retry, task.retries);
+    task.retries++;
+    if (task.halted) return;
+    if (!isRetried) {
+      task.rest();
+      onRetriesExceeded(error, task, batch.offset(index));
+      return;
+    }
+    task.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, task.retryTime);
+    this.#rest = Math.max(this.#rest, task.retryTime);
+    this.#settle();
+  }
+
+  /** The partition rests, where it is to. */
+  #settle(): void {
+    const rest = this.#rest;
+    this.#rest = 0;
+    if (rest > 0 && !this.#task.halted) this.#task.rest(rest, () => this.#owner.start(this.#task));
+  }
+
+  /** The partition goes back, or its position has moved: what waits is dropped. */
+  halt(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#again = [];
+    this.#records = 0;
+    this.#bytes = 0;
+  }
+
+  ack(delivery: Delivery): boolean {
+    const { state, nackedFor } = delivery;
+    if (this.#task.revoked || nackedFor !== undefined) return false;
+    if (state === 'running') this.#finish(delivery, true);
+    else if (state === 'handled') {
+      const { batch, index } = delivery;
+      this.#unacked.delete(delivery);
+      delivery.state = 'over';
+      this.#owner.acks.ack(this.#task.assignment, batch.sequence(index), FINISHED);
+    } else return false;
+    return true;
+  }
+
+  nack(delivery: Delivery, delay: number): boolean {
+    const task = this.#task;
+    if (task.revoked || delivery.nackedFor !== undefined) return false;
+    if (delivery.state === 'running') {
+      delivery.nackedFor = delay;
+      return true;
+    }
+    if (delivery.state !== 'handled') return false;
+    this.#unacked.delete(delivery);
+    this.#owner.acks.ack(task.assignment, delivery.batch.sequence(delivery.index), RETURNED);
+    this.#fail(delivery);
+    this.#comeAgain([delivery]);
+    this.#rest = Math.max(this.#rest, delay);
+    // While a handler runs, or the partition rests, that is what it waits for first.
+    if (task.state !== 'idle' || task.halted) return true;
+    this.#settle();
+    this.#owner.start(task);
+    return true;
+  }
+
+  /** Whether the handler waits for the function that calls this. */
+  isAwaitedByHandler(): boolean {
+    return isAwaitedBy(this.deliver);
+  }
+}

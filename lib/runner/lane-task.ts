@@ -1,0 +1,318 @@
+import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/marks.js';
+import type { AckBuffer } from '../codec/acks.js';
+import type { IncomingBatch } from '../codec/incoming.js';
+import { Delivery, Lane, type DeliveryOwner } from './delivery.js';
+import type { PartitionTask, TaskLanes } from './partition-task.js';
+import type { PartitionMemory } from './partition-memory.js';
+import { INCOMPLETE, REPLIED, type Outcome } from './record-handler.js';
+import type { TopicHandling } from './topic-handling.js';
+
+/** What the lanes of a partition need of those who run them. */
+export interface LaneOwner {
+  readonly acks: AckBuffer;
+  readonly memory: PartitionMemory;
+  readonly isPaused: (topic: string, partition: number) => boolean;
+  /** There may be something to handle. */
+  readonly offer: (lanes: LaneTask) => void;
+  /** The last handler of a partition that was halted has ended. */
+  readonly ended: (task: PartitionTask) => void;
+  /** A record that was handled is finished, or comes again: it is watched no more. */
+  readonly released: (delivery: Delivery) => void;
+}
+
+/**
+ * The records of an assigned partition where they do not simply follow one another: in lanes, of which each is handled in its order. The
+ * records of one key are a lane, or each record is one of its own, or all are one.
+ */
+export class LaneTask implements DeliveryOwner, TaskLanes {
+  readonly task: PartitionTask;
+  readonly isManual: boolean;
+  /** Whether the pool has it in hand. */
+  isOffered = false;
+  readonly #owner: LaneOwner;
+  readonly #unitOf: (batch: IncomingBatch, index: number) => number | undefined;
+  /** Lanes that are busy, or have records. */
+  readonly #lanes = new Map<number, Lane>();
+  /** Those of single records that rest. */
+  readonly #single = new Set<Lane>();
+  /** Lanes whose first record may be handled. */
+  #ready: Lane[] = [];
+  /** Records that are handled or running, by their sequence, where they are acknowledged by hand. */
+  readonly #unacked = new Map<number, Delivery>();
+  /** What is told of when all records of a batch are handled, and how many are left. */
+  readonly #batches = new Map<IncomingBatch, { left: number; handled: () => void }>();
+  #active = 0;
+
+  constructor(task: PartitionTask, { concurrency, isManual }: TopicHandling, owner: LaneOwner) {
+    this.task = task;
+    this.isManual = isManual;
+    this.#owner = owner;
+    const { order } = concurrency;
+    if (order === 'key') this.#unitOf = (batch, index) => batch.unit(index);
+    else this.#unitOf = order === 'none' ? () => undefined : () => 0;
+  }
+
+  /** `handled` is to be called when the last of so many records of a batch has been. */
+  watch(batch: IncomingBatch, records: number, handled: () => void): void {
+    const left = (this.#batches.get(batch)?.left ?? 0) + records;
+    this.#batches.set(batch, { left, handled });
+  }
+
+  #count(batch: IncomingBatch): void {
+    const watched = this.#batches.get(batch);
+    if (watched === undefined || --watched.left > 0) return;
+    this.#batches.delete(batch);
+    watched.handled();
+  }
+
+  /** There may be something to handle. */
+  offer(): void {
+    if (!this.task.halted) this.#owner.offer(this);
+  }
+
+  /** Takes the next record that may be handled; undefined when all wait, or there is none. */
+  take(): Delivery | undefined {
+    const { task } = this;
+    if (task.halted || this.#owner.isPaused(task.topic, task.partition)) return undefined;
+    for (let lane = this.#ready.shift(); lane !== undefined; lane = this.#ready.shift()) {
+      const first = lane.shift();
+      if (first !== undefined) return this.#enter(first);
+    }
+    const fresh = this.#fresh();
+    return fresh && this.#enter(fresh);
+  }
+
+  /** The next record whose lane is free; those of others wait in theirs. */
+  #fresh(): Delivery | undefined {
+    const { task } = this;
+    for (let range = task.range(); range !== undefined; range = task.range()) {
+      const { batch, end } = range;
+      while (range.index < end) {
+        const index = range.index++;
+        const delivery = new Delivery(this, batch, index);
+        const unit = this.#unitOf(batch, index);
+        if (unit === undefined) return delivery;
+        const lane = this.#lanes.get(unit);
+        if (lane === undefined) {
+          this.#lanes.set(unit, (delivery.lane = new Lane(unit)));
+          return delivery;
+        }
+        delivery.lane = lane;
+        lane.push(delivery);
+      }
+    }
+    return undefined;
+  }
+
+  /** A partition has no two handlers of different assignments at once. */
+  #enter(delivery: Delivery): Delivery | undefined {
+    const { task } = this;
+    if (this.#active === 0 && !this.#owner.memory.enter(task, () => this.#owner.offer(this))) {
+      this.#putBack(delivery);
+      return undefined;
+    }
+    this.#active++;
+    task.state = 'running';
+    delivery.state = 'running';
+    if (delivery.failures === 0)
+      delivery.failures = this.#owner.memory.failuresOf(task, delivery.batch, delivery.index);
+    if (this.isManual) this.#unacked.set(delivery.batch.sequence(delivery.index), delivery);
+    return delivery;
+  }
+
+  /** A record is the first of its lane again, and may be handled. */
+  #putBack(delivery: Delivery): void {
+    delivery.state = 'waiting';
+    const lane = (delivery.lane ??= new Lane(undefined));
+    lane.unshift(delivery);
+    this.#ready.push(lane);
+  }
+
+  /** The handler of a record has ended, and nothing is to be done for it again; the next one of its lane may follow. */
+  succeeded(delivery: Delivery, outcome: Outcome): Delivery | undefined {
+    const { task, isManual } = this;
+    const { acks, memory } = this.#owner;
+    const sequence = delivery.batch.sequence(delivery.index);
+    if (delivery.failures > 0) memory.forget(task, delivery.batch.offset(delivery.index));
+    const isIncomplete = outcome === INCOMPLETE;
+    if (!isIncomplete) delivery.replies = outcome === REPLIED ? 1 : 0;
+    // Of a partition that is gone, nobody waits for the acknowledgement.
+    if (!task.revoked) {
+      const isFinished = !isIncomplete && (!isManual || delivery.isAcked);
+      acks.ack(task.assignment, sequence, isFinished ? ADVANCE | FINISHED : ADVANCE, delivery.replies ?? 0);
+      if (isFinished) this.#over(delivery, sequence);
+      else delivery.state = 'handled';
+    }
+    if (this.#batches.size > 0) this.#count(delivery.batch);
+    return this.#goOn(delivery.lane);
+  }
+
+  #over(delivery: Delivery, sequence: number): void {
+    delivery.state = 'over';
+    if (!this.isManual) return;
+    this.#unacked.delete(sequence);
+    this.#owner.released(delivery);
+  }
+
+  /** A record is to come again after so many milliseconds; without a number never. */
+  again(delivery: Delivery, milliseconds: number | undefined): void {
+    const { task } = this;
+    delivery.nackedFor = undefined;
+    delivery.isAcked = false;
+    delivery.state = 'waiting';
+    if (this.isManual) this.#owner.released(delivery);
+    if (!task.halted && milliseconds !== undefined) {
+      const lane = (delivery.lane ??= new Lane(undefined));
+      if (lane.unit === undefined) this.#single.add(lane);
+      lane.unshift(delivery);
+      lane.restFor(milliseconds);
+      this.#settle(lane);
+    }
+    this.#left();
+  }
+
+  /** A handler that asks for the record again after a pause. */
+  afterPause(delivery: Delivery): void {
+    if (!this.task.halted) this.#putBack(delivery);
+    this.#left();
+  }
+
+  /** The next record of a lane, where one may be handled at once. */
+  #goOn(lane: Lane | undefined): Delivery | undefined {
+    const { task } = this;
+    const next = lane === undefined || task.halted ? undefined : this.#nextOf(lane);
+    this.#left(next);
+    return next;
+  }
+
+  #nextOf(lane: Lane): Delivery | undefined {
+    if (!lane.isEmpty && !lane.isToRest && !this.#owner.isPaused(this.task.topic, this.task.partition)) {
+      const next = lane.shift() as Delivery;
+      // In the place of the one before it, which is about to leave.
+      return this.#enter(next);
+    }
+    this.#settle(lane);
+    return undefined;
+  }
+
+  /** Nothing of a lane is running any more: it rests, or its turn comes, or it is gone. */
+  #settle(lane: Lane): void {
+    lane.isBusy = false;
+    if (lane.isEmpty) {
+      if (lane.unit !== undefined) this.#lanes.delete(lane.unit);
+      return;
+    }
+    lane.isBusy = true;
+    if (lane.rest(() => this.#woken(lane))) return;
+    this.#single.delete(lane);
+    this.#ready.push(lane);
+    // Not at once: who settles is on its way out, and takes the next one itself.
+    queueMicrotask(() => this.#owner.offer(this));
+  }
+
+  #woken(lane: Lane): void {
+    this.#single.delete(lane);
+    this.#ready.push(lane);
+    this.#owner.offer(this);
+  }
+
+  /** A handler has ended; `next` begins in its place. */
+  #left(next?: Delivery): void {
+    this.#active--;
+    if (this.#active > 0 || next !== undefined) return;
+    const { task } = this;
+    task.state = 'idle';
+    if (task.halted) this.#owner.ended(task);
+    this.#owner.memory.leave(task);
+  }
+
+  /** The partition goes back, or its position has moved: what waits is dropped, what runs is the last. */
+  halt(): void {
+    for (const lane of this.#lanes.values()) lane.stop();
+    for (const lane of this.#single) lane.stop();
+    this.#lanes.clear();
+    this.#single.clear();
+    this.#batches.clear();
+    this.#ready = [];
+  }
+
+  /** The partition is gone: nothing is waited for any more. */
+  close(): void {
+    this.halt();
+    for (const delivery of this.#unacked.values()) this.#owner.released(delivery);
+    this.#unacked.clear();
+  }
+
+  /** Commits what is done: a record takes long. */
+  commit({ batch, index }: Delivery): void {
+    const { task } = this;
+    if (!task.revoked) this.#owner.acks.ack(task.assignment, batch.sequence(index), COMMIT);
+  }
+
+  /** All `replies` to a record are written, whose handler has let its lane go on before. */
+  completed(sequence: number, replies: number): void {
+    const delivery = this.isManual ? this.#unacked.get(sequence) : undefined;
+    if (delivery !== undefined && !delivery.isAcked) {
+      delivery.replies = replies;
+      return;
+    }
+    this.#owner.acks.ack(this.task.assignment, sequence, FINISHED, replies);
+    if (delivery !== undefined) this.#over(delivery, sequence);
+  }
+
+  ack(delivery: Delivery): boolean {
+    const { task } = this;
+    if (task.revoked || delivery.isAcked || delivery.nackedFor !== undefined) return false;
+    if (delivery.state === 'running') return (delivery.isAcked = true);
+    if (delivery.state !== 'handled') return false;
+    delivery.isAcked = true;
+    // While its replies are streamed, they are waited for.
+    if (delivery.replies === undefined) return true;
+    const sequence = delivery.batch.sequence(delivery.index);
+    this.#owner.acks.ack(task.assignment, sequence, FINISHED, delivery.replies);
+    this.#over(delivery, sequence);
+    return true;
+  }
+
+  nack(delivery: Delivery, delay: number): boolean {
+    const { task } = this;
+    if (task.revoked || delivery.isAcked || delivery.nackedFor !== undefined) return false;
+    if (delivery.state === 'running') {
+      delivery.nackedFor = delay;
+      return true;
+    }
+    if (delivery.state !== 'handled' || !this.isManual) return false;
+    const sequence = delivery.batch.sequence(delivery.index);
+    this.#owner.acks.ack(task.assignment, sequence, RETURNED);
+    this.#unacked.delete(sequence);
+    this.#owner.released(delivery);
+    this.failed(delivery);
+    delivery.state = 'waiting';
+    if (task.halted) return true;
+    const lane = this.#laneOf(delivery);
+    lane.unshift(delivery);
+    lane.restFor(delay);
+    if (!lane.isBusy) this.#settle(lane);
+    return true;
+  }
+
+  /** The lane of a record that had left it: that of its key may be another one by now. */
+  #laneOf(delivery: Delivery): Lane {
+    const unit = delivery.lane?.unit;
+    let lane = unit === undefined ? undefined : this.#lanes.get(unit);
+    if (lane === undefined) {
+      lane = new Lane(unit);
+      lane.isBusy = false;
+      if (unit === undefined) this.#single.add(lane);
+      else this.#lanes.set(unit, lane);
+    }
+    delivery.lane = lane;
+    return lane;
+  }
+
+  /** A delivery of a record has failed. */
+  failed(delivery: Delivery): void {
+    delivery.failures++;
+    this.#owner.memory.failedOf(this.task, delivery.batch.offset(delivery.index), delivery.failures);
+  }
+}
