@@ -192,16 +192,18 @@ describe.each(protocols)('in a group of %s', (_, { groupId: _none, ...config }) 
   });
 });
 
+/** A text as the protocol has it. */
+function text(value: string): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeInt16BE(Buffer.byteLength(value));
+  return Buffer.concat([length, Buffer.from(value)]);
+}
+
 /** Has a group's member leave, as an administrator does who throws it out: a request of its own, which kafkajs has no call for. */
 async function throwOut(groupId: string, memberId: string): Promise<void> {
   const [host, port] = broker.brokers.split(':');
   const socket = connect(Number(port), host);
   await once(socket, 'connect');
-  const text = (value: string): Buffer => {
-    const length = Buffer.alloc(2);
-    length.writeInt16BE(Buffer.byteLength(value));
-    return Buffer.concat([length, Buffer.from(value)]);
-  };
   // LeaveGroup, version 0, correlation id 1.
   const head = Buffer.from([0, 13, 0, 0, 0, 0, 0, 1]);
   const body = Buffer.concat([head, text('fencing'), text(groupId), text(memberId)]);

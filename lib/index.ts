@@ -21,6 +21,8 @@ export type {
   RetryTopicsOptions,
   RetryTopicSource,
 } from './nest/options/index.js';
+export { Idempotent, type IdempotentOptions } from './nest/idempotent/idempotent.js';
+export { MemoryIdempotencyStore, type Claim, type IdempotencyStore } from './nest/idempotent/store.js';
 export type { SendOptions } from './options/index.js';
 export { KafkaContext } from './nest/context/kafka-context.js';
 export { KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';

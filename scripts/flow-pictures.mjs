@@ -169,7 +169,7 @@ const PICTURES = {
     title: 'What a transaction makes visible together',
     boxes: [
       topic(20, 60, 150, 'orders', 'read'),
-      code(250, 60, 170, 'the handler', 'getTransaction().send()'),
+      code(250, 60, 170, 'the handler', 'transaction.send()'),
       topic(560, 40, 180, 'invoices', 'what was sent'),
       topic(560, 110, 180, '__consumer_offsets', 'how far it has read'),
       code(560, 190, 180, 'a reader', 'read_committed'),
