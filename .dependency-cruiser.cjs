@@ -113,15 +113,30 @@ const ROOMS = {
     'options',
     'kafkajs/admin',
     'kafkajs/consumer',
+    'kafkajs/instrumentation',
     'kafkajs/logger.ts',
     'kafkajs/producer',
     'kafkajs/types',
   ],
+  // Integrations, each behind an entry of its own.
+  opentelemetry: ['kafkajs/instrumentation', 'kafkajs/types'],
+  prometheus: ['kafkajs/instrumentation', 'kafkajs/types'],
+  terminus: ['kafkajs/instrumentation'],
   testing: ['native', 'kafkajs/errors'],
 };
 
 /** What stands above kafkajs: NestJS's side, the command, and the entries of the package. */
-const ABOVE = ['nest', 'command', 'index.ts', 'kafka.ts', 'register.ts', 'testing.ts'];
+const ABOVE = [
+  'opentelemetry.ts',
+  'prometheus.ts',
+  'terminus.ts',
+  'nest',
+  'command',
+  'index.ts',
+  'kafka.ts',
+  'register.ts',
+  'testing.ts',
+];
 
 const pathOf = (room) => (room.endsWith('.ts') ? `^lib/${room.replace('.ts', '[.]ts')}$` : `^lib/${room}/`);
 
@@ -150,7 +165,7 @@ module.exports = {
       name: 'kafkajs without NestJS',
       comment: 'The entry nestjs-kafka-native/kafka loads nothing of NestJS and RxJS.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: ['^lib/(nest|command)/', '^lib/(index|register)[.]ts$'] },
+      from: { path: '^lib/', pathNot: ['^lib/(nest|command|terminus)/', '^lib/(index|register)[.]ts$'] },
       to: { path: '(^lib/nest/|node_modules/(@nestjs|rxjs|reflect-metadata)/)' },
     },
     {

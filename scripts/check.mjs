@@ -187,6 +187,8 @@ async function packageMetadata() {
   expect(crate('name') === name, `Cargo.toml calls the crate ${crate('name')}, package.json ${name}`);
   expect(crate('version') === version, `Cargo.toml has version ${crate('version')}, package.json ${version}`);
   expect(crate('license') === license, `Cargo.toml has licence ${crate('license')}, package.json ${license}`);
+  const told = /VERSION = '(.+)'/.exec(read('lib/opentelemetry/version.ts'))?.[1];
+  expect(told === version, `lib/opentelemetry/version.ts has version ${told}, package.json ${version}`);
   expect(lock.version === version, 'package-lock.json has another version: npm install');
   for (const absent of missingFromLock(lock.packages)) {
     problems.push(`package-lock.json lacks ${absent}: npm ci fails on such a file. npm install leaves out what the

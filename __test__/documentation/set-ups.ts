@@ -104,6 +104,23 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
       await printed;
       await stop();`,
   },
+  'docs/health.md ts 0': {
+    imports: "import { NestFactory } from '@nestjs/core';",
+    before: `
+      ${KAFKA}
+      const producer = kafka.producer();
+      await producer.connect();`,
+    after: `
+      const app = await NestFactory.create(HealthModule, { logger: ['error', 'warn'] });
+      await app.listen(0, '127.0.0.1');
+      for (const probe of ['started', 'ready', 'alive']) {
+        const answer = await fetch(\`\${await app.getUrl()}/health/\${probe}\`);
+        assert.equal(answer.status, 200, await answer.text());
+      }
+      await app.close();
+      await producer.disconnect();`,
+  },
+  'docs/health.md ts 1': { after: 'assert.equal(typeof server.listen, "function");' },
   'docs/observability.md ts 0': {
     before: `
       ${KAFKA}
@@ -158,6 +175,13 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
       await printed;
       await producer.disconnect();
       await stop();`,
+  },
+  'docs/observability.md ts 1': {
+    imports: "import { trace } from '@opentelemetry/api';",
+    after: "assert.equal(trace.getTracer('guide').startSpan('here').isRecording(), true);",
+  },
+  'docs/observability.md ts 2': {
+    after: 'assert.match(await register.metrics(), /kafka_consumer_lag/);',
   },
   'docs/options.md ts 0': { imports: NEST },
   'docs/retries.md ts 0': { imports: NEST },

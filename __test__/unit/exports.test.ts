@@ -74,3 +74,20 @@ describe('CompressionCodecs', () => {
     CompressionCodecs[2] = before as never;
   });
 });
+
+describe.each(['esm', 'cjs'])('the integrations (%s)', (format) => {
+  const OPTIONAL = /^(@opentelemetry\/|prom-client|@nestjs\/terminus|dd-trace)/;
+
+  it.each(['index', 'kafka', 'register', 'testing'])('%s loads no optional peer', (entry) => {
+    const loaded = modulesOf(join(DIST, format, `${entry}.js`), new Set());
+    expect(loaded.size).toBeGreaterThan(0);
+    expect([...loaded].filter((name) => OPTIONAL.test(name))).toEqual([]);
+  });
+
+  it('each loads its own peer and no other', () => {
+    const peers = ['opentelemetry', 'prometheus', 'terminus'].map((entry) =>
+      [...modulesOf(join(DIST, format, `${entry}.js`), new Set())].filter((name) => OPTIONAL.test(name)),
+    );
+    expect(peers).toEqual([['@opentelemetry/api'], ['prom-client'], ['@nestjs/terminus']]);
+  });
+});

@@ -3,6 +3,7 @@ import { readClient, clientSettings } from '../options/client.js';
 import { Admin } from './admin/admin.js';
 import type { ConsumerInternals } from './consumer/internals.js';
 import { Consumer } from './consumer/consumer.js';
+import { bridgeDatadog } from './instrumentation/datadog.js';
 import { createLogger } from './logger.js';
 import { Producer, type ProducerInternals } from './producer/producer.js';
 import type { AdminConfig, ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types/index.js';
@@ -20,6 +21,7 @@ export class Kafka {
     const { logLevel: level, logCreator } = clientSettings(readClient(config));
     this.#config = withoutNulls(config) as KafkaConfig;
     this.#logger = createLogger({ level, ...(logCreator ? { logCreator } : {}) });
+    bridgeDatadog();
   }
 
   /** Makes a producer. */

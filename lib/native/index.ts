@@ -26,6 +26,7 @@ export type {
   NativeOutcome,
   NativePartitionOffset,
   NativeRights,
+  NativeStanding,
   NativeSubscription,
 } from 'nestjs-kafka-native/native';
 

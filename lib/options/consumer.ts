@@ -216,6 +216,20 @@ export const consumerTable = optionTable({
       doc: 'A handler that runs longer is reported. An extension of this package.',
     },
     {
+      name: 'stallTimeout',
+      check: milliseconds(1),
+      defaultText: 'off',
+      handling: layer,
+      doc: 'How long something may wait in an assigned partition that is not paused while nothing of it is handled, before that is reported. An extension of this package.',
+    },
+    {
+      name: 'onStall',
+      check: oneOf('report', 'restart', 'exit'),
+      default: 'report',
+      handling: layer,
+      doc: 'What is done about it besides: `restart` starts the consumer anew, as after a crash; `exit` ends the process with code 1. An extension of this package.',
+    },
+    {
       name: 'drainTimeout',
       check: milliseconds(0),
       default: DEFAULT_DRAIN_TIMEOUT,
@@ -231,6 +245,9 @@ export const consumerTable = optionTable({
   ],
 });
 
+/** What is done about a stall. */
+export type OnStall = 'report' | 'restart' | 'exit';
+
 /** What the layer acts on of a consumer's options. */
 export interface ConsumerSettings extends ClientSettings {
   readonly groupId: string;
@@ -244,6 +261,9 @@ export interface ConsumerSettings extends ClientSettings {
   readonly heartbeatIntervalMs: number;
   readonly metadataMaxAgeMs: number;
   readonly handlerTimeoutMs?: number;
+  /** Undefined: stalls are not looked for. */
+  readonly stallTimeoutMs: number | undefined;
+  readonly onStall: OnStall;
   readonly drainTimeoutMs: number;
   /** `consumer`: the protocol of KIP-848, which has no client-side assigners. */
   readonly groupProtocol: 'classic' | 'consumer';
@@ -258,6 +278,11 @@ function readConsumer(config: unknown): Given {
     throw new KafkaJSNonRetriableError(
       `Consumer heartbeatInterval (${heartbeat}) must be lower than sessionTimeout (${session}). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.`,
     );
+  }
+  if (isGiven(consumer['onStall']) && !isGiven(consumer['stallTimeout'])) {
+    const option = 'consumer.onStall';
+    const message = `Option ${option} does nothing without consumer.stallTimeout, which says from when on a consumer has stalled`;
+    throw new KafkaJSInvalidOptionError(message, { option });
   }
   return consumer;
 }
@@ -302,6 +327,8 @@ export function consumerProperties(
     heartbeatIntervalMs: (consumer['heartbeatInterval'] as number | undefined) ?? DEFAULT_HEARTBEAT_INTERVAL,
     metadataMaxAgeMs: Number(properties[METADATA_PROPERTY]),
     handlerTimeoutMs: consumer['handlerTimeout'] as number | undefined,
+    stallTimeoutMs: consumer['stallTimeout'] as number | undefined,
+    onStall: (consumer['onStall'] as OnStall | undefined) ?? 'report',
     drainTimeoutMs: (consumer['drainTimeout'] as number | undefined) ?? DEFAULT_DRAIN_TIMEOUT,
     groupProtocol,
   };

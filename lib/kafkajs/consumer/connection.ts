@@ -2,7 +2,7 @@ import { runCallback } from '../../application/callbacks.js';
 import type { ConsumerEvent } from '../../boundary/events.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { unlessAborted } from '../../lifecycle.js';
-import type { NativeConsumer } from '../../native/index.js';
+import { valueOf, type NativeConsumer } from '../../native/index.js';
 import { KafkaJSNonRetriableError } from '../errors/index.js';
 import { commitTracing } from '../instrumentation/channels.js';
 import { consumerEvents } from '../instrumentation/emitter.js';
@@ -79,6 +79,13 @@ export class Connection {
     const { native } = state;
     if (native === undefined) throw new KafkaJSNonRetriableError(otherwise);
     return native;
+  }
+
+  /** Resolves when a broker has answered within so many milliseconds. */
+  async ping(timeout: number): Promise<void> {
+    const native = this.#options.state.session?.native;
+    if (native === undefined) throw new KafkaJSNonRetriableError('The consumer is not connected');
+    valueOf(await native.connect(timeout));
   }
 
   /** Closes the session: its running handlers finish, their offsets are committed, and the group is left. */

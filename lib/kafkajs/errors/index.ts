@@ -10,4 +10,5 @@ export * from './base.js';
 export * from './client.js';
 export * from './admin.js';
 export * from './reply.js';
+export * from './stall.js';
 export * from './native.js';

@@ -1,7 +1,9 @@
 import { channel, tracingChannel, type Channel, type TracingChannel } from 'node:diagnostics_channel';
 import type {
   DeadLetterNotice,
+  NetworkNotice,
   RebalanceNotice,
+  StallNotice,
   TracedBatch,
   TracedCommit,
   TracedProcess,
@@ -29,6 +31,11 @@ export const commitTracing = tracing<TracedCommit>('commit');
 export const rebalances = notices<RebalanceNotice>('rebalance');
 /** Messages that have failed for good. */
 export const deadLetters = notices<DeadLetterNotice>('dead-letter');
+
+/** Partitions that stand still. */
+export const stalls = notices<StallNotice>('stalled');
+/** Requests that brokers have answered. */
+export const networkRequests = notices<NetworkNotice>('network');
 
 function tracing<Context extends object>(name: string): TracingChannel<unknown, Context> {
   return tracingChannel<unknown, Context>(`${NAME}:${name}`);

@@ -39,6 +39,11 @@ export const HANDLER_TIMEOUT = 'consumer.handler_timeout';
 /** Another one: the last of the handlers that had passed that limit has ended. */
 export const HANDLER_RECOVERED = 'consumer.handler_recovered';
 
+/** Another one: partitions stand still for longer than `consumer.stallTimeout`. */
+export const CONSUMER_STALLED = 'consumer.stalled';
+/** Another one: none of them does any more. */
+export const CONSUMER_STALL_ENDED = 'consumer.stall_ended';
+
 /** An event of a server's producer that kafkajs does not have: a reply could not be sent. It is not in `producer.events`. */
 export const REPLY_FAILED = 'producer.reply_failed';
 
@@ -77,7 +82,13 @@ const EVENTS: Record<EventRole, Record<string, string>> = {
 
 /** What each kind emits beyond kafkajs's events. */
 const EXTENSIONS: Record<EventRole, readonly string[]> = {
-  consumer: [HANDLER_TIMEOUT, HANDLER_RECOVERED, `consumer.${STATISTICS}`],
+  consumer: [
+    HANDLER_TIMEOUT,
+    HANDLER_RECOVERED,
+    CONSUMER_STALLED,
+    CONSUMER_STALL_ENDED,
+    `consumer.${STATISTICS}`,
+  ],
   producer: [REPLY_FAILED, `producer.${STATISTICS}`],
   admin: [],
 };

@@ -1,4 +1,5 @@
 import type { FinishedRequest } from '../../boundary/events.js';
+import { networkRequests } from './channels.js';
 import type { InstrumentationEmitter } from './emitter.js';
 
 /** kafkajs's names of the protocol's requests; newer ones by the names of Kafka's protocol guide. */
@@ -71,7 +72,11 @@ export class RequestEvents {
 
   /** Whether anybody wants to know of single requests. */
   get wantsRequests(): boolean {
-    return this.#emitter.listens(this.#names.REQUEST) || this.#emitter.listens(this.#names.REQUEST_TIMEOUT);
+    return (
+      networkRequests.hasSubscribers ||
+      this.#emitter.listens(this.#names.REQUEST) ||
+      this.#emitter.listens(this.#names.REQUEST_TIMEOUT)
+    );
   }
 
   /**
@@ -80,6 +85,10 @@ export class RequestEvents {
    */
   ended(requests: readonly FinishedRequest[]): void {
     for (const { broker, apiKey, apiVersion, correlationId, sentAt, duration, size } of requests) {
+      const apiName = API_NAMES[apiKey] ?? `Api${apiKey}`;
+      if (size !== null && networkRequests.hasSubscribers) {
+        networkRequests.publish({ clientId: this.#clientId, broker, apiName, duration });
+      }
       const eventName = size === null ? this.#names.REQUEST_TIMEOUT : this.#names.REQUEST;
       if (!this.#emitter.listens(eventName)) continue;
       const request = {
@@ -89,7 +98,7 @@ export class RequestEvents {
         createdAt: sentAt,
         sentAt,
         pendingDuration: 0,
-        apiName: API_NAMES[apiKey] ?? `Api${apiKey}`,
+        apiName,
         apiKey,
         apiVersion,
       };

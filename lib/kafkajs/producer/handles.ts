@@ -1,5 +1,6 @@
 import type { ProducerPropertiesOf, ProducerSettings, SendOptions } from '../../options/producer.js';
 import { readSend } from '../../options/producer.js';
+import { KafkaJSError } from '../errors/index.js';
 import type { RequestEvents } from '../instrumentation/request-events.js';
 import { ProducerHandle, type ProducerHandleEvents, type SendSettings } from './handle.js';
 
@@ -102,6 +103,13 @@ export class ProducerHandles {
   clusterId(): string | undefined {
     for (const handle of this.#handles.values()) return handle.clusterId();
     return undefined;
+  }
+
+  /** Resolves when a broker has answered within so many milliseconds. */
+  async ping(timeout: number): Promise<void> {
+    const [handle] = this.#handles.values();
+    if (handle === undefined) throw new KafkaJSError('The producer is disconnected');
+    await handle.connect(timeout);
   }
 
   /** Handles tell of their requests only while somebody listens. */

@@ -23,6 +23,7 @@ import {
   replyFailedPayload,
   type ReplyFailure,
 } from '../../rpc/reply-failure.js';
+import { clients, type ObservedClient, type ProducerReport } from '../instrumentation/clients.js';
 import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
 import { byTopic, checkBatch } from './topic-messages.js';
@@ -84,6 +85,11 @@ export class Producer implements Pick<
   #transactions: Transactions | undefined;
   readonly #brokers: Brokers;
   readonly #lifecycle = new Lifecycle('The producer');
+  #since = 0;
+  readonly #observed: ObservedClient<ProducerReport> = {
+    report: () => ({ role: 'producer', clientId: this.#settings.clientId, since: this.#since }),
+    ping: (timeout) => this.#handles.ping(timeout),
+  };
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
@@ -142,6 +148,8 @@ export class Producer implements Pick<
       undo: () => this.#close(0),
       opened: () => this.#emitter.emit(producerEvents.CONNECT),
     });
+    this.#since = Date.now();
+    clients.add(this.#observed);
   }
 
   /** Waits for the deliveries under way and disconnects. A {@link connect} under way is interrupted, and rejects. */
@@ -159,6 +167,7 @@ export class Producer implements Pick<
   }
 
   async #close(timeout: number): Promise<void> {
+    clients.delete(this.#observed);
     const open = [...this.#handles.drain(), ...(this.#transactions ? [this.#transactions] : [])];
     this.#transactions = undefined;
     await Promise.all(open.map((one) => one.close(timeout)));

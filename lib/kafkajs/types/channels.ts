@@ -35,7 +35,7 @@ export interface TracedSend extends Traced {
   readonly messages: TracedMessage[];
   /** The brokers that the client was given, joined by commas; absent where a function answers them. */
   readonly bootstrapServers?: string | undefined;
-  /** What they are, if not an application's own messages: a server's reply, or a message that has failed for good. */
+  /** What they are, if not an application's own messages: a server's reply, or the copy of a message that has failed. */
   readonly purpose?: 'reply' | 'dead-letter';
   /** The request that a reply answers. */
   readonly correlationId?: string;
@@ -152,4 +152,44 @@ export interface DeadLetterNotice {
   readonly error: unknown;
   /** How often it was delivered. */
   readonly attempts: number;
+}
+
+/** A partition of which something waits and nothing is handled. */
+export interface StalledPartition {
+  /** The topic. */
+  readonly topic: string;
+  /** The partition. */
+  readonly partition: number;
+  /** The offset below which all is done, as a decimal string; -1 while that is not known. */
+  readonly position: string;
+  /** The offset after the last message, as far as it is known, as a decimal string; -1 while it is not. */
+  readonly end: string;
+  /** Messages that were handed out and are not handled. */
+  readonly inHand: number;
+  /** How long nothing of it was handled, in milliseconds. */
+  readonly duration: number;
+}
+
+/** Message of `nestjs-kafka-native:stalled`: partitions stand still for longer than `consumer.stallTimeout`. */
+export interface StallNotice {
+  /** The consumer group. */
+  readonly groupId: string;
+  /** The `clientId`. */
+  readonly clientId: string;
+  /** The partitions. */
+  readonly partitions: readonly StalledPartition[];
+  /** What is done about it: `consumer.onStall`. */
+  readonly action: 'report' | 'restart' | 'exit';
+}
+
+/** Message of `nestjs-kafka-native:network`: a broker has answered a request of a consumer or a producer. */
+export interface NetworkNotice {
+  /** The `clientId`. */
+  readonly clientId: string;
+  /** The broker, as `host:port`. */
+  readonly broker: string;
+  /** The request's name, as KafkaJS has it. */
+  readonly apiName: string;
+  /** How long the answer took, in milliseconds. */
+  readonly duration: number;
 }

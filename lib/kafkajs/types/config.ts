@@ -261,6 +261,16 @@ export interface ConsumerConfig {
   /** A handler that runs longer is reported. An extension of this package. A number of milliseconds, 1 or more. Default: off. */
   handlerTimeout?: number;
   /**
+   * How long something may wait in an assigned partition that is not paused while nothing of it is handled, before that is
+   * reported. An extension of this package. A number of milliseconds, 1 or more. Default: off.
+   */
+  stallTimeout?: number;
+  /**
+   * What is done about it besides: `restart` starts the consumer anew, as after a crash; `exit` ends the process with code
+   * 1. An extension of this package. Default: `"report"`.
+   */
+  onStall?: 'report' | 'restart' | 'exit';
+  /**
    * How long a close waits for running handlers, and a revocation, this at most as long as rebalanceTimeout allows. An
    * extension of this package. A number of milliseconds, 0 or more. Default: `30000`.
    */

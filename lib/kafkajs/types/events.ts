@@ -1,3 +1,4 @@
+import type { StalledPartition } from './channels.js';
 import type { TopicOffsets } from './message.js';
 
 /** The union of an object type's values. */
@@ -264,6 +265,20 @@ export type ConsumerHandlerRecoveredEvent = InstrumentationEvent<{
   /** The consumer group. */
   groupId: string;
 }>;
+/** Partitions stand still: something waits, and nothing is handled for longer than `consumer.stallTimeout`. Our extension. */
+export type ConsumerStalledEvent = InstrumentationEvent<{
+  /** The consumer group. */
+  groupId: string;
+  /** The partitions. */
+  partitions: StalledPartition[];
+  /** What is done about it. */
+  action: 'report' | 'restart' | 'exit';
+}>;
+/** All of the partitions that stood still are worked on again. Our extension. */
+export type ConsumerStallEndedEvent = InstrumentationEvent<{
+  /** The consumer group. */
+  groupId: string;
+}>;
 /** A reply to a request could not be sent. Emitted by the producer of a `ServerKafka`. Our extension. */
 export type ProducerReplyFailedEvent = InstrumentationEvent<{
   /** Reply topic. */
@@ -353,6 +368,10 @@ export interface ConsumerEventMap {
   'consumer.handler_timeout': ConsumerHandlerTimeoutEvent;
   /** No handler runs longer than `consumer.handlerTimeout` any more. An extension of this package. */
   'consumer.handler_recovered': ConsumerHandlerRecoveredEvent;
+  /** Partitions stand still for longer than `consumer.stallTimeout`. An extension of this package. */
+  'consumer.stalled': ConsumerStalledEvent;
+  /** None of them does any more. An extension of this package. */
+  'consumer.stall_ended': ConsumerStallEndedEvent;
   /** librdkafka’s statistics. An extension of this package. */
   'consumer.statistics': StatisticsEvent;
   /** The group’s leader gave the member topics that it does not subscribe to. */

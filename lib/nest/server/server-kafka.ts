@@ -7,7 +7,12 @@ import { guardedLogger } from '../log/guarded-logger.js';
 import { GuardedObservable } from '../guarded-observable.js';
 import { ignore, runHere } from '../../application/callbacks.js';
 import { Consumer } from '../../kafkajs/consumer/consumer.js';
-import { HANDLER_RECOVERED, HANDLER_TIMEOUT } from '../../kafkajs/instrumentation/emitter.js';
+import {
+  CONSUMER_STALL_ENDED,
+  CONSUMER_STALLED,
+  HANDLER_RECOVERED,
+  HANDLER_TIMEOUT,
+} from '../../kafkajs/instrumentation/emitter.js';
 import { Kafka } from '../../kafkajs/kafka.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { Lifecycle, unlessAborted, type Start } from '../../lifecycle.js';
@@ -56,8 +61,8 @@ interface Route extends TopicRoute {
   readonly topic: string;
 }
 /**
- * What a server's `status` emits: NestJS's values, and, where `consumer.handlerTimeout` is set, `stalled` while a handler runs longer
- * than that.
+ * What a server's `status` emits: NestJS's values, and `stalled` while a handler runs longer than `consumer.handlerTimeout`, or from when
+ * on partitions stand still for `consumer.stallTimeout`.
  */
 export type ServerKafkaStatus = KafkaStatus | 'stalled';
 type Status = `${ServerKafkaStatus}`;
@@ -319,11 +324,15 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   }
 
   #watchHandlers(consumer: Consumer): void {
-    consumer.on(HANDLER_TIMEOUT, () => this.#status('stalled'));
-    consumer.on(HANDLER_RECOVERED, () => {
-      // Not over a rebalance or a crash that has come meanwhile.
-      if (this.#lastStatus === 'stalled') this.#status('connected');
-    });
+    for (const begun of [HANDLER_TIMEOUT, CONSUMER_STALLED] as const) {
+      consumer.on(begun, () => this.#status('stalled'));
+    }
+    for (const over of [HANDLER_RECOVERED, CONSUMER_STALL_ENDED] as const) {
+      consumer.on(over, () => {
+        // Not over a rebalance or a crash that has come meanwhile.
+        if (this.#lastStatus === 'stalled') this.#status('connected');
+      });
+    }
   }
 
   /** Has the producer's events change the server's status. */

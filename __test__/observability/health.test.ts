@@ -1,0 +1,278 @@
+import { type INestApplication, Controller, Get, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { ClientKafka, ServerKafka } from 'nestjs-kafka-native';
+import { KafkaHealthIndicator, type KafkaHealthOptions } from 'nestjs-kafka-native/terminus';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { startBroker } from '../broker/start.mjs';
+import { BROKERS, closeBroker, createTopics, kafka as stock, rawProducer, unique } from '../harness/broker';
+import { logs } from '../harness/logs';
+import { Gate, openGates, until } from '../harness/wait';
+
+const open: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  openGates();
+  for (const close of open.splice(0).toReversed()) await close();
+});
+afterAll(closeBroker);
+
+interface Probed {
+  status: number;
+  body: { status: string; details: { kafka: any } };
+}
+
+interface Running {
+  readonly group: string;
+  readonly topic: string;
+  probe(options?: KafkaHealthOptions): Promise<Probed>;
+}
+
+const BACK_OFF = { retries: 0, initialRetryTime: 50, maxRetryTime: 50 };
+
+/** An HTTP application with one Kafka server, and probes as an orchestrator asks them. */
+async function start(
+  handle: (value: string) => unknown,
+  { brokers = BROKERS, consumer = {} }: { brokers?: string[]; consumer?: object } = {},
+): Promise<Running> {
+  const topic = unique('health');
+  if (brokers === BROKERS) await createTopics({ [topic]: 1 });
+  let asked: KafkaHealthOptions = {};
+  @Controller()
+  class Events {
+    @EventPattern<string>(topic)
+    event(@Payload() value: string): unknown {
+      return handle(value);
+    }
+  }
+  const Health = probes(() => asked);
+  @Module({ imports: [TerminusModule], controllers: [Events, Health], providers: [KafkaHealthIndicator] })
+  class AppModule {}
+  const app: INestApplication = await NestFactory.create(AppModule, { logger: logs });
+  const options = {
+    client: { brokers, clientId: topic },
+    consumer: { groupId: topic, ...consumer },
+    subscribe: { fromBeginning: true },
+  };
+  app.connectMicroservice({ strategy: new ServerKafka(options) });
+  await app.startAllMicroservices();
+  await app.listen(0, '127.0.0.1');
+  open.push(() => app.close());
+  const url = await app.getUrl();
+  return {
+    topic,
+    group: `${topic}-server`,
+    probe: async (wanted = {}) => {
+      asked = wanted;
+      const response = await fetch(`${url}/health`);
+      return { status: response.status, body: (await response.json()) as Probed['body'] };
+    },
+  };
+}
+
+function probes(asked: () => KafkaHealthOptions): Type {
+  @Controller('health')
+  class Health {
+    constructor(
+      private readonly health: HealthCheckService,
+      private readonly kafka: KafkaHealthIndicator,
+    ) {}
+
+    @Get()
+    @HealthCheck()
+    check() {
+      return this.health.check([() => this.kafka.isHealthy('kafka', asked())]);
+    }
+  }
+  return Health;
+}
+
+async function send(topic: string, ...values: string[]): Promise<void> {
+  await (await rawProducer()).send({ topic, messages: values.map((value) => ({ value })) });
+}
+
+describe('O5 health', () => {
+  test('what runs is up, for each probe, and says what it does', async () => {
+    const { probe, group, topic } = await start(() => undefined);
+    for (const name of ['startup', 'readiness', 'liveness'] as const) {
+      const { status, body } = await probe({
+        probe: name,
+        ...(name === 'readiness' && { requireAssignment: true }),
+      });
+      expect(status).toBe(200);
+      const { consumers, producers } = body.details.kafka;
+      const clientId = `${topic}-server`;
+      expect(consumers).toEqual([
+        { groupId: group, clientId, state: 'running', since: expect.any(String), partitions: 1, lag: 0 },
+      ]);
+      expect(producers).toEqual([{ clientId }]);
+    }
+  });
+
+  test('clients are asked too, and are forgotten when they close', async () => {
+    const { probe, topic } = await start(() => undefined);
+    await createTopics({ [`${topic}.ask.reply`]: 1 });
+    const client = new ClientKafka({
+      client: { brokers: BROKERS, clientId: 'asking' },
+      consumer: { groupId: topic },
+    });
+    client.subscribeToResponseOf(`${topic}.ask`);
+    await client.connect();
+    const groups = async (): Promise<string[]> => {
+      const { body } = await probe();
+      return body.details.kafka.consumers.map(({ groupId }: { groupId: string }) => groupId).toSorted();
+    };
+    expect(await groups()).toEqual([`${topic}-client`, `${topic}-server`]);
+    const producerOnly = new ClientKafka({ client: { brokers: BROKERS }, producerOnlyMode: true });
+    await producerOnly.connect();
+    expect((await probe()).status).toBe(200);
+    await client.close();
+    await producerOnly.close();
+    expect(await groups()).toEqual([`${topic}-server`]);
+    expect((await probe()).body.details.kafka.producers).toHaveLength(1);
+  });
+
+  test('a handler that never returns: down by maxStall, with partition and since when', async () => {
+    const gate = new Gate();
+    const { probe, topic } = await start(() => gate.pass());
+    await send(topic, 'a', 'b');
+    const stalled = await until('it is down', async () => {
+      const answer = await probe({ probe: 'liveness', maxStall: 300 });
+      return answer.status === 503 && answer;
+    });
+    const { message, problems } = stalled.body.details.kafka;
+    expect(message).toMatch(/handles nothing of .* \[0\] at .* \(2 in hand\), since 20/);
+    expect(problems).toEqual([
+      { text: message, clientId: `${topic}-server`, groupId: `${topic}-server`, since: expect.any(String) },
+    ]);
+    expect((await probe({ probe: 'liveness' })).status).toBe(200);
+    gate.open();
+    await until(
+      'it is up again',
+      async () => (await probe({ probe: 'liveness', maxStall: 300 })).status === 200,
+    );
+  });
+
+  test('a consumer that lags: down by maxLag, for readiness', async () => {
+    const gate = new Gate();
+    const { probe, topic } = await start(() => gate.pass());
+    await send(topic, ...Array.from({ length: 10 }, (_, i) => String(i)));
+    const lagging = await until('it is down', async () => {
+      const answer = await probe({ maxLag: 5 });
+      return answer.status === 503 && answer;
+    });
+    expect(lagging.body.details.kafka.message).toMatch(/has 10 messages to handle, more than 5/);
+    expect((await probe({ maxLag: 10 })).status).toBe(200);
+    gate.open();
+    await until('it is up again', async () => (await probe({ maxLag: 5 })).status === 200);
+  });
+
+  test('a consumer that has crashed and does not start again: down for all probes', async () => {
+    const { probe, topic } = await start(
+      () => {
+        throw new Error('unusable');
+      },
+      { consumer: { retry: { ...BACK_OFF, restartOnFailure: async () => false } } },
+    );
+    await send(topic, 'a');
+    await until('it is down', async () => (await probe({ probe: 'liveness' })).status === 503);
+    for (const name of ['startup', 'readiness', 'liveness'] as const) {
+      const { status, body } = await probe({ probe: name });
+      expect(status).toBe(503);
+      expect(body.details.kafka.message).toMatch(/has crashed and does not start again: .*, since 20/);
+    }
+  });
+
+  test('a consumer that crashes and starts again: alive, and not ready meanwhile', async () => {
+    let fails = true;
+    const { probe, topic } = await start(
+      () => {
+        if (fails) throw new Error('for now');
+      },
+      { consumer: { retry: { ...BACK_OFF, initialRetryTime: 1500, maxRetryTime: 1500 } } },
+    );
+    await send(topic, 'a');
+    const down = await until('it is down', async () => {
+      const answer = await probe();
+      return answer.status === 503 && answer;
+    });
+    expect(down.body.details.kafka.message).toMatch(/is (restarting|disconnected|connecting)/);
+    expect((await probe({ probe: 'liveness' })).status).toBe(200);
+    expect((await probe({ probe: 'startup' })).status).toBe(200);
+    fails = false;
+    await until('it is up again', async () => (await probe()).status === 200);
+  });
+
+  test('a rebalance: ready, and a member without a partition only where one is required', async () => {
+    const { probe, group, topic } = await start(() => undefined);
+    const seen = new Set<number>();
+    const polling = { goesOn: true };
+    const polled = (async () => {
+      while (polling.goesOn) seen.add((await probe()).status);
+    })();
+    const other = stock.consumer({ groupId: group });
+    await other.connect();
+    open.push(() => other.disconnect());
+    await other.subscribe({ topics: [topic] });
+    await other.run({ eachMessage: async () => undefined });
+    await until('one of the two has no partition', async () => {
+      const [{ partitions, state }] = (await probe()).body.details.kafka.consumers;
+      if (state === 'running' && partitions === 0) return true;
+      // The other one has none: that settles it as well.
+      return (
+        state === 'running' && seen.size > 0 && (await probe({ requireAssignment: true })).status === 200
+      );
+    });
+    polling.goesOn = false;
+    await polled;
+    expect([...seen]).toEqual([200]);
+    const [{ partitions }] = (await probe()).body.details.kafka.consumers;
+    expect((await probe({ requireAssignment: true })).status).toBe(partitions === 0 ? 503 : 200);
+  });
+
+  test(
+    'brokers that are gone: alive, not ready, and ready again when they are back',
+    { timeout: 180_000 },
+    async () => {
+      const broker = await startBroker();
+      open.push(() => broker.dispose());
+      const { probe, topic } = await start(() => undefined, { brokers: [broker.brokers] });
+      expect((await probe()).status).toBe(200);
+      await broker.kill();
+      const down = await until('it is down', async () => {
+        const answer = await probe({ timeout: 300 });
+        return answer.status === 503 && answer;
+      });
+      expect(down.body.details.kafka.problems[0].text).toMatch(
+        /^no broker has answered (consumer|producer) .* within 300 ms/,
+      );
+      expect((await probe({ probe: 'liveness', maxStall: 1 })).status).toBe(200);
+      expect((await probe({ probe: 'startup' })).status).toBe(200);
+      await broker.restart();
+      await until('it is up again', async () => (await probe()).status === 200, 90_000);
+      expect(topic).toBeTruthy();
+    },
+  );
+
+  test('options that are wrong, unknown or of another probe are refused by name', async () => {
+    const indicator = new KafkaHealthIndicator({ check: () => ({}) } as never);
+    const refusal = async (options: object): Promise<string> => {
+      try {
+        await indicator.isHealthy('kafka', options);
+        return '';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(await refusal({ probe: 'ready' })).toMatch(
+      /probe .* one of readiness, liveness, startup; received ready/,
+    );
+    expect(await refusal({ maxLags: 1 })).toMatch(/no option maxLags: there are probe, maxLag/);
+    expect(await refusal({ probe: 'liveness', maxLag: 1 })).toMatch(
+      /maxLag .* for the probe readiness, not for liveness/,
+    );
+    expect(await refusal({ maxLag: '1' })).toMatch(/maxLag .* must be a number, 0 or more; received 1/);
+    expect(await refusal({ groups: 'a' })).toMatch(/groups .* array/);
+  });
+});

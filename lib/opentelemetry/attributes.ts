@@ -1,0 +1,59 @@
+import type { Attributes } from '@opentelemetry/api';
+
+// OpenTelemetry's conventions for messaging, in the version that @opentelemetry/instrumentation-kafkajs writes; those of Kafka are not
+// stable yet, so the names are written here instead of being imported from wherever they will move.
+
+/** Names of attributes. */
+export const ATTRIBUTES = {
+  system: 'messaging.system',
+  destination: 'messaging.destination.name',
+  partition: 'messaging.destination.partition.id',
+  operation: 'messaging.operation.name',
+  operationType: 'messaging.operation.type',
+  conversation: 'messaging.message.conversation_id',
+  messageCount: 'messaging.batch.message_count',
+  key: 'messaging.kafka.message.key',
+  tombstone: 'messaging.kafka.message.tombstone',
+  offset: 'messaging.kafka.offset',
+  clusterId: 'messaging.kafka.cluster.id',
+  errorType: 'error.type',
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+} as const;
+
+/** Value of {@link ATTRIBUTES}' `system`. */
+export const KAFKA = 'kafka';
+/** Value of `error.type` where an error has no class of its own. */
+const OTHER = '_OTHER';
+
+/** What an error is called in `error.type`, and what its span says of it. */
+export function describeError(error: unknown): {
+  readonly type: string;
+  readonly message: string | undefined;
+} {
+  if (typeof error === 'string') return { type: OTHER, message: error };
+  if (typeof error !== 'object' || error === null || !Object.hasOwn(error, 'message')) {
+    return { type: OTHER, message: undefined };
+  }
+  const { message, constructor } = error as { message: unknown; constructor?: { name?: unknown } };
+  const name = constructor?.name;
+  return { type: typeof name === 'string' ? name : OTHER, message: String(message) };
+}
+
+/** The attributes of a message's own, whichever way it goes. */
+export function messageAttributes(message: {
+  readonly key?: unknown;
+  readonly value?: unknown;
+  readonly headers?: unknown;
+}): Attributes {
+  const { key, value } = message;
+  return {
+    [ATTRIBUTES.key]: key ? String(key as Buffer | string) : undefined,
+    [ATTRIBUTES.tombstone]: key && value === null ? true : undefined,
+  };
+}
+
+/** The attribute that is there once a broker has told of its cluster. */
+export function clusterAttribute(clusterId: string | undefined): Attributes {
+  return clusterId === undefined || clusterId === '' ? {} : { [ATTRIBUTES.clusterId]: clusterId };
+}

@@ -1,0 +1,73 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** What the metrics of a registry have in common. */
+export interface InstrumentOptions {
+  readonly registry: Registry;
+  readonly prefix: string;
+  /** Labels that all of them have, with their values. */
+  readonly labels: Readonly<Record<string, string | number>>;
+  /** Upper bounds of the histograms' buckets, in seconds. */
+  readonly buckets: number[];
+}
+
+type Values = Readonly<Record<string, string | number>>;
+
+/** Counts. */
+export type Count = (values: Values, by?: number) => void;
+/** Notes a duration in milliseconds. */
+export type Measure = (values: Values, milliseconds: number) => void;
+
+/** Makes metrics of a registry that have its prefix and labels. */
+export class Instruments {
+  readonly #options: InstrumentOptions;
+  readonly #names: string[] = [];
+
+  constructor(options: InstrumentOptions) {
+    this.#options = options;
+  }
+
+  #common(
+    name: string,
+    help: string,
+    labels: readonly string[],
+  ): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
+    const { registry, prefix, labels: own } = this.#options;
+    const full = `${prefix}${name}`;
+    this.#names.push(full);
+    return { name: full, help, labelNames: [...Object.keys(own), ...labels], registers: [registry] };
+  }
+
+  counter(name: string, help: string, labels: readonly string[]): Count {
+    const counter = new Counter(this.#common(name, help, labels));
+    return (values, by = 1) => counter.inc({ ...this.#options.labels, ...values }, by);
+  }
+
+  histogram(name: string, help: string, labels: readonly string[]): Measure {
+    const histogram = new Histogram({ ...this.#common(name, help, labels), buckets: this.#options.buckets });
+    return (values, milliseconds) =>
+      histogram.observe({ ...this.#options.labels, ...values }, milliseconds / 1000);
+  }
+
+  /** A gauge whose values are asked for when the registry is. */
+  gauge(
+    name: string,
+    help: string,
+    labels: readonly string[],
+    read: (set: (values: Values, value: number) => void) => void,
+  ): void {
+    const { labels: own } = this.#options;
+    const gauge: Gauge = new Gauge({
+      ...this.#common(name, help, labels),
+      collect: () => {
+        // What is not assigned any more has no value.
+        gauge.reset();
+        read((values, value) => gauge.set({ ...own, ...values }, value));
+      },
+    });
+  }
+
+  /** Takes them out of the registry. */
+  remove(): void {
+    for (const name of this.#names.splice(0)) this.#options.registry.removeSingleMetric(name);
+  }
+}
