@@ -1,0 +1,173 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Controller } from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { ClientKafka, Kafka, logLevel } from 'nestjs-kafka-native';
+import { registerKafkaMetrics } from 'nestjs-kafka-native/prometheus';
+import { Registry } from 'prom-client';
+import { firstValueFrom } from 'rxjs';
+import { afterAll, expect, test } from 'vitest';
+import { startServer } from '../harness/apps';
+import { BROKERS, closeBroker, committed, createTopics, endOffsets, unique } from '../harness/broker';
+import { QUICK } from '../harness/dead-letters';
+import { pause, until } from '../harness/wait';
+import { ROOT } from '../package-consumers/install';
+
+// A real Prometheus scrapes an application under load; each query of the dashboard is put to it.
+
+interface Series {
+  metric: Record<string, string>;
+  value: [time: number, value: string];
+}
+
+interface Panel {
+  title: string;
+  targets: { expr: string }[];
+}
+
+/** Prometheus of the system, installed where it can be. */
+function prometheusBinary(): string {
+  const found = spawnSync('prometheus', ['--version']);
+  if (found.error === undefined) return 'prometheus';
+  const install = 'apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus';
+  try {
+    execFileSync('sh', ['-c', install], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  } catch (cause) {
+    throw new Error(`This test needs Prometheus, and could not install it: ${install}`, { cause });
+  }
+  return 'prometheus';
+}
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listening(server);
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return port;
+}
+
+afterAll(closeBroker);
+
+test(
+  'O4 Prometheus scrapes it, its lag is the broker’s, and each query of the dashboard finds something',
+  { timeout: 10 * 60_000 },
+  async () => {
+    const binary = prometheusBinary();
+    const folder = mkdtempSync(join(tmpdir(), 'prometheus-'));
+    const registry = new Registry();
+    const metrics = registerKafkaMetrics(registry);
+    const scraped = createServer(async (_, response) => {
+      response.setHeader('content-type', registry.contentType);
+      response.end(await registry.metrics());
+    });
+    const [target, port] = [await listening(scraped), await freePort()];
+    writeFileSync(
+      join(folder, 'prometheus.yml'),
+      `scrape_configs: [{ job_name: app, scrape_interval: 1s, static_configs: [{ targets: ['127.0.0.1:${target}'] }] }]`,
+    );
+    const prometheus: ChildProcess = spawn(
+      binary,
+      [
+        `--config.file=${join(folder, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(folder, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      { stdio: 'ignore' },
+    );
+    const query = async (expr: string): Promise<Series[]> => {
+      const answer = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`);
+      const { status, data, error } = (await answer.json()) as {
+        status: string;
+        data: { result: Series[] };
+        error?: string;
+      };
+      if (status !== 'success') throw new Error(`${expr}: ${error}`);
+      return data.result;
+    };
+
+    const topic = unique('load');
+    const asked = `${topic}.asked`;
+    await createTopics({ [topic]: 3, [`${topic}.DLT`]: 1, [asked]: 1, [`${asked}.reply`]: 1 });
+    @Controller()
+    class Handlers {
+      @EventPattern<string>(topic)
+      async event(@Payload() value: string): Promise<void> {
+        if (value === 'bad') throw new Error('bad');
+        await pause(5);
+      }
+
+      @MessagePattern(asked)
+      answer(@Payload() value: string): string {
+        return value;
+      }
+    }
+    const options = { client: { brokers: BROKERS, clientId: topic }, consumer: { groupId: topic } };
+    const server = await startServer('native', [Handlers], {
+      ...options,
+      deadLetter: { maxAttempts: 2, backoff: QUICK },
+    } as never);
+    const client = new ClientKafka({ ...options, replyTimeout: 500 });
+    client.subscribeToResponseOf(asked);
+    await client.connect();
+    const producer = new Kafka({ brokers: BROKERS, clientId: topic, logLevel: logLevel.NOTHING }).producer();
+    await producer.connect();
+    try {
+      await until('Prometheus is up', async () => (await query('up').catch(() => [])).length === 1, 60_000);
+      // Load for a while: faster than it is handled, so that something waits.
+      const ends = Date.now() + 20_000;
+      while (Date.now() < ends) {
+        const messages = Array.from({ length: 200 }, (_, i) => ({ value: i === 0 ? 'bad' : `v${i}` }));
+        await producer.send({ topic, messages });
+        await firstValueFrom(client.send(asked, 'x'));
+        await pause(200);
+      }
+      const lag = `sum(kafka_consumer_lag{group="${topic}-server",topic="${topic}"})`;
+      const [first] = await query(lag);
+      expect(Number(first!.value[1])).toBeGreaterThan(0);
+      const dashboard = JSON.parse(readFileSync(join(ROOT, 'docs/grafana-dashboard.json'), 'utf8')) as {
+        panels: Panel[];
+      };
+      const empty: string[] = [];
+      for (const { title, targets } of dashboard.panels) {
+        for (const { expr } of targets) {
+          const real = expr.replaceAll('$__rate_interval', '15s').replaceAll('$group', '.*');
+          const found = await query(real);
+          if (found.length === 0) empty.push(`${title}: ${real}`);
+        }
+      }
+      // What did not happen has no series.
+      expect(empty.filter((line) => !/commit_failures|timeouts|lost|failures_total/.test(line))).toEqual([]);
+      await until('all are handled', async () => Number((await query(lag))[0]?.value[1]) === 0, 5 * 60_000);
+      const [endOf, done] = [await endOffsets(topic), await committed(`${topic}-server`, topic)];
+      for (const partition of [0, 1, 2]) {
+        const expr = `kafka_consumer_lag{group="${topic}-server",topic="${topic}",partition="${partition}"}`;
+        expect(Number((await query(expr))[0]!.value[1])).toBe(endOf[partition]! - done[partition]!);
+      }
+      const [handled] = await query(`kafka_consumer_handled_total{topic="${topic}"}`);
+      const [dead] = await query(`kafka_consumer_dead_letters_total{topic="${topic}"}`);
+      const total = Object.values(endOf).reduce((sum, end) => sum + end, 0);
+      expect(Number(handled!.value[1]) + Number(dead!.value[1])).toBe(total);
+    } finally {
+      prometheus.kill('SIGKILL');
+      await client.close();
+      await server.close();
+      await producer.disconnect();
+      metrics.unregister();
+      scraped.close();
+      scraped.closeAllConnections();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
