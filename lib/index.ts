@@ -20,6 +20,8 @@ export type {
   NestKafkaOptions,
   RetryTopicsOptions,
   RetryTopicSource,
+  TopicSettings,
+  TopicsOptions,
 } from './nest/options/index.js';
 export { Idempotent, type IdempotentOptions } from './nest/idempotent/idempotent.js';
 export { MemoryIdempotencyStore, type Claim, type IdempotencyStore } from './nest/idempotent/store.js';

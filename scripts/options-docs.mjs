@@ -60,6 +60,7 @@ async function page(options) {
   const { nestTable, clientTable, sslTable, consumerTable, producerTable, sendTable, runTable } = options;
   const { subscribeTable, retryTable, deadLetterTable, retryTopicsTable } = options;
   const { handlerTable, batchTable, concurrencyTable } = options;
+  const { topicsTable, topicTable } = options;
   const { consumerFixed, producerFixed, OWNED_PROPERTIES } = options;
   const parts = [
     INTRO,
@@ -105,6 +106,8 @@ async function page(options) {
         retryTopicsTable,
         'Of the server. [Retries](retries.md) tells where messages go.',
       ),
+    section('`topics`', topicsTable, '[Topics](topics.md) tells what is made, and what compared.'),
+    section('`topics.defaults`, and each of `topics.overrides`', topicTable),
     section(
       '`kafka`, of one handler',
       handlerTable,

@@ -245,6 +245,9 @@ const names = (options: object) =>
     .filter(({ operations }) => operations.includes('Write'))
     .map(({ name }) => name);
 
+const wordsOf = (options: object): string[] =>
+  of(['a'], options).map(({ resource, name, operations }) => `${operations.join(' ')} ${resource} ${name}`);
+
 describe('rules', () => {
   test.each([
     [/^orders\.[a-z]+$/, 'orders.', 'prefixed'],
@@ -266,6 +269,24 @@ describe('rules', () => {
     expect(unknownRules({ servers, clients: [] })).toEqual([
       'deadLetter.topic of group g is a function: name its topics with --produces',
     ]);
+  });
+
+  test('of retry topics, and of topics that are made or compared at the start', () => {
+    expect(wordsOf({ deadLetter: { retryTopics: { delays: [5, 60] } } })).toEqual([
+      'Read group g',
+      'Read topic a',
+      'Write topic a.DLT',
+      'Read group g-retry',
+      'Create Read Write topic a.retry.g.5',
+      'Create Read Write topic a.retry.g.60',
+    ]);
+    const topics = { provision: 'create', overrides: { sent: {}, a: { config: { 'retention.ms': '1' } } } };
+    expect(wordsOf({ topics })).toEqual([
+      'Read group g',
+      'Create DescribeConfigs Read topic a',
+      'Create Write topic sent',
+    ]);
+    expect(wordsOf({ topics: { provision: 'validate' } })).toEqual(['Read group g', 'Read topic a']);
   });
 
   test('of topics that are made', () => {

@@ -1,4 +1,5 @@
-import type { DeadLetterOptions, KafkaHandlerOptions } from '../../nest/options/index.js';
+import { RETRY_GROUP_SUFFIX, RetrySchedule } from '../../nest/server/retry-schedule.js';
+import type { DeadLetterOptions, KafkaHandlerOptions, TopicsOptions } from '../../nest/options/index.js';
 import type {
   Application,
   InspectedClient,
@@ -49,6 +50,11 @@ class Rules {
     this.#rules.set(key, { ...known, operations, why: reasons });
   }
 
+  /** Whether anything is known of a resource. */
+  has(resource: Resource, name: string): boolean {
+    return this.#rules.has(JSON.stringify([resource, name, 'literal']));
+  }
+
   get all(): AccessRule[] {
     return [...this.#rules.values()];
   }
@@ -70,8 +76,10 @@ export function accessRules(
   { produces = [], creates = false }: MoreRules = {},
 ): AccessRule[] {
   const rules = new Rules();
-  for (const server of servers) addServer(rules, server, creates);
-  for (const client of clients) addClient(rules, client, creates);
+  for (const server of servers) addServer(rules, server, creates || makesTopics(server));
+  for (const client of clients) addClient(rules, client, creates || makesTopics(client));
+  for (const { options } of [...servers, ...clients])
+    addProvisioned(rules, options['topics'] as TopicsOptions);
   const groups = new Set([...servers, ...clients].map(({ groupId }) => groupId));
   // Those of servers and clients have been seen to.
   const others = drivers.filter(({ config }) => !groups.has(config['groupId'] as string));
@@ -100,7 +108,9 @@ function addServer(rules: Rules, { options, groupId, handlers }: InspectedServer
       addTopic(rules, `${pattern}.reply`, 'Write', 'requests are answered', creates);
     }
     const deadLetter = deadLetterOf(options, extras);
-    if (deadLetter !== undefined) addDeadLetter(rules, pattern, deadLetter, creates);
+    if (deadLetter === undefined) continue;
+    addDeadLetter(rules, pattern, deadLetter, creates);
+    addRetryTopics(rules, pattern, groupId, deadLetter);
   }
   addTransactions(rules, options['producer'] as TransactionalOptions | undefined);
 }
@@ -127,6 +137,48 @@ function addDeadLetter(
   // A function's names are not known; the default takes what it fails for.
   else if (typeof pattern === 'string') addTopic(rules, `${pattern}.DLT`, 'Write', why, creates);
   else rules.add('topic', pattern, 'Write', why);
+}
+
+const makesTopics = ({ options }: Pick<InspectedServer, 'options'>): boolean =>
+  (options['topics'] as TopicsOptions | undefined)?.provision === 'create';
+
+/** Topics that `topics.overrides` names are sent to where nothing else is known of them; configuration is compared. */
+function addProvisioned(rules: Rules, topics: TopicsOptions | undefined): void {
+  const { provision = 'off', defaults, overrides = {} } = topics ?? {};
+  if (provision === 'off') return;
+  for (const name of Object.keys(overrides)) {
+    if (!rules.has('topic', name))
+      addTopic(rules, name, 'Write', 'topics.overrides names it', provision === 'create');
+  }
+  for (const { resource, name, patternType } of rules.all) {
+    if (resource !== 'topic' || patternType !== 'literal' || name === '*') continue;
+    if (defaults?.config === undefined && overrides[name]?.config === undefined) continue;
+    rules.add('topic', name, 'DescribeConfigs', 'its configuration is compared');
+  }
+}
+
+/** Topics in which messages wait for another delivery are written, read by a group of their own, and made where they are missing. */
+function addRetryTopics(
+  rules: Rules,
+  pattern: string | RegExp,
+  groupId: string,
+  { retryTopics }: DeadLetterOptions,
+): void {
+  if (!retryTopics) return;
+  rules.add(
+    'group',
+    `${groupId}${RETRY_GROUP_SUFFIX}`,
+    'Read',
+    'what waits in retry topics is handled by it',
+  );
+  const why = 'messages wait there for another delivery';
+  const topics =
+    typeof pattern === 'string' ? new RetrySchedule(retryTopics, groupId).topics(pattern) : [pattern];
+  for (const topic of topics) {
+    rules.add('topic', topic, 'Write', why);
+    rules.add('topic', topic, 'Read', why);
+    rules.add('topic', topic, 'Create', 'it is made like the topic whose messages wait in it');
+  }
 }
 
 function addClient(rules: Rules, { options, groupId, requests }: InspectedClient, creates: boolean): void {

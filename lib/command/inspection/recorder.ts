@@ -66,6 +66,7 @@ export class Recorder {
     }
     for (const entry of await loadOurs(application)) {
       this.#watchNest('nestjs-kafka-native', entry);
+      this.#leaveTopics(entry);
       this.#watchDriver(entry);
     }
     if (core !== undefined) this.#watchStart(core);
@@ -133,6 +134,13 @@ export class Recorder {
         return original.apply(this, args);
       };
     });
+  }
+
+  /** Topics are neither made nor compared: the brokers that would say which there are are not asked. */
+  #leaveTopics({ ServerKafka, ClientKafka }: Record<string, unknown>): void {
+    for (const type of [ServerKafka, ClientKafka]) {
+      this.#wrap(type as Class, 'provisionTopics', () => () => Promise.resolve());
+    }
   }
 
   #watchDriver(module: Record<string, unknown> | undefined): void {

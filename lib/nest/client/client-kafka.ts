@@ -31,6 +31,8 @@ import { withoutNulls, type SendOptions } from '../../options/index.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import { serialize } from '../serialize.js';
 import { atOnce, onceConnected } from './observables.js';
+import { provision } from '../topics/provisioning.js';
+import { clientTopics } from '../topics/wanted-topics.js';
 import { refuseExplained } from './missing-reply-partition.js';
 import { PendingRequest, PendingRequests, type ReplyCallback } from './pending-requests.js';
 import { Replies } from './replies.js';
@@ -87,6 +89,8 @@ export class ClientKafka extends ClientProxy {
   readonly #pending = new PendingRequests();
   readonly #replies: Replies;
   #connected: { readonly initialized: Promise<void>; readonly producer: Promise<Producer> } | undefined;
+  /** The topics of {@link responsePatterns}'s requests. */
+  readonly #requestTopics: string[] = [];
   readonly #sendOptions: SendOptions;
   readonly #lifecycle = new Lifecycle('The client');
   /** What is connected, or was begun to be. */
@@ -152,6 +156,7 @@ export class ClientKafka extends ClientProxy {
   /** Subscribes to the replies of a pattern. Before {@link connect}. */
   subscribeToResponseOf(pattern: unknown): void {
     const request = this.normalizePattern(pattern as string);
+    this.#requestTopics.push(request);
     this.responsePatterns.push(this.getResponsePatternName(request));
   }
 
@@ -260,11 +265,22 @@ export class ClientKafka extends ClientProxy {
       this._consumer = attempt.consumer = consumer;
       this.registerConsumerEventListeners();
       await producer.connect();
+      await this.provisionTopics();
       await consumer.connect();
       await this.bindTopics();
       return;
     }
     await producer.connect();
+    await this.provisionTopics();
+  }
+
+  /** Sees to the topics of the requests and replies, as `options.topics` says. */
+  protected async provisionTopics(): Promise<void> {
+    const { topics, replies } = this.options;
+    if (topics === undefined) return;
+    const isShared = replies === 'assigned';
+    const wanted = clientTopics(topics, this.#requestTopics, this.responsePatterns, isShared);
+    await provision(this.client as Kafka, topics.provision, wanted, this.logger);
   }
 
   /** Subscribes to the reply topics and starts reading them. */

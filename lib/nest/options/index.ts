@@ -27,3 +27,4 @@ export {
   type NestKafkaOptions,
   type NestRole,
 } from './nest-options.js';
+export { topicsTable, topicTable, type TopicSettings, type TopicsOptions } from './topics.js';

@@ -10,6 +10,7 @@ import { anything, boolean, integer, milliseconds, object, oneOf, string } from 
 import { isGiven } from '../../options/given.js';
 import { clientSettings, clientTable, readClient } from '../../options/client.js';
 import { consumerProperties, consumerTable } from '../../options/consumer.js';
+import { topicsTable, type TopicsOptions } from './topics.js';
 import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
 import {
   producerProperties,
@@ -19,7 +20,7 @@ import {
   type SendOptions,
 } from '../../options/producer.js';
 import { runTable, subscribeTable } from '../../options/run.js';
-import { layer, refused, type OptionTable } from '../../options/table.js';
+import { layer, refused, type Check, type OptionTable } from '../../options/table.js';
 import { nested, readOptions } from '../../options/read.js';
 import { optionTable } from '../../options/elsewhere.js';
 import { withoutUnknown, type KnownOptions } from '../../options/unknown.js';
@@ -58,6 +59,13 @@ export interface NestKafkaOptions {
     /** Whether every value stays a Buffer instead of becoming text or JSON. Default: `false`. */
     keepBinary?: boolean;
   };
+  /**
+   * Server: what handlers of this server alone name as their transport, `@EventPattern('orders', EUROPE)`, where an
+   * application has several. An extension. Default: `Transport.KAFKA`.
+   */
+  transportId?: symbol;
+  /** Whether topics are made, or compared with what they are to be, at the start. An extension. Default: off. */
+  topics?: TopicsOptions;
   /** Client: only sends; no consumer is made. Default: `false`. */
   producerOnlyMode?: boolean;
   /**
@@ -88,6 +96,12 @@ export const parserTable: OptionTable = {
       doc: 'Whether every value stays a Buffer instead of becoming text or JSON.',
     },
   ],
+};
+
+/** A unique value: numbers are NestJS's own transports. */
+const symbol: Check = {
+  text: 'a symbol',
+  parse: (value) => (typeof value === 'symbol' ? value : undefined),
 };
 
 /** NestJS's options object. */
@@ -130,6 +144,20 @@ export const nestTable = optionTable({
       doc: 'Reads what arrives, in place of NestJS’s deserializer.',
     },
     { name: 'parser', check: nested(parserTable), handling: layer, doc: 'How bytes become values.' },
+    {
+      name: 'transportId',
+      check: symbol,
+      defaultText: '`Transport.KAFKA`',
+      handling: layer,
+      doc: "Server: what handlers of this server alone name as their transport, `@EventPattern('orders', EUROPE)`, where an application has several. An extension.",
+    },
+    {
+      name: 'topics',
+      check: nested(topicsTable),
+      defaultText: 'off',
+      handling: layer,
+      doc: 'Whether topics are made, or compared with what they are to be, at the start. An extension.',
+    },
     {
       name: 'producerOnlyMode',
       check: boolean,
@@ -217,6 +245,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   readOptions(nestSubscribeTable, given['subscribe']);
   const { deadLetter } = given;
   if (role === 'client' && isGiven(deadLetter)) throw wrongRole('deadLetter', 'the server');
+  if (role === 'client' && isGiven(given['transportId'])) throw wrongRole('transportId', 'the server');
   for (const name of ['replyTimeout', 'maxPendingRequests', 'replies'] as const) {
     if (role === 'server' && isGiven(given[name])) throw wrongRole(name, 'the client');
   }

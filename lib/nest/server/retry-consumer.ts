@@ -9,12 +9,9 @@ import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { DeadLetterOptions, NestKafkaOptions, RetryTopicsOptions } from '../options/index.js';
 import type { Lane } from './lane.js';
 import { Retries } from './retries.js';
-import { RetrySchedule } from './retry-schedule.js';
+import { RETRY_GROUP_SUFFIX, RetrySchedule } from './retry-schedule.js';
 import { RetryTopics } from './retry-topics.js';
 import { RetryWriter } from './retry-writer.js';
-
-/** The group of a server's retry topics. */
-const GROUP_SUFFIX = '-retry';
 
 /** What the consumer of the retry topics needs of its server. */
 export interface RetryConsumerPorts {
@@ -80,7 +77,7 @@ export class RetryConsumer {
     await this.#topics.make(sources);
     this.#noteDelays();
     const lane = this.#ports.lane(
-      this.#groupId + GROUP_SUFFIX,
+      this.#groupId + RETRY_GROUP_SUFFIX,
       (task, batch, index) => this.#handle(lane, task, batch, index),
       this.retries,
     );

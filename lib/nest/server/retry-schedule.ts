@@ -8,6 +8,9 @@ export interface RetryStep extends Retry {
   readonly delay: number;
 }
 
+/** What the group of a server's retry topics is called, behind the server's. */
+export const RETRY_GROUP_SUFFIX = '-retry';
+
 /** What a retry topic is called where the option names none. */
 const defaultName = (topic: string, groupId: string, delay: number): string =>
   `${topic}.retry.${groupId}.${delay}`;

@@ -49,6 +49,8 @@ import { KafkaBatchContext } from '../context/kafka-batch-context.js';
 import { PackedKafkaContext } from '../context/kafka-context.js';
 import type { PackedContext } from '../context/packed-context.js';
 import { rememberOriginalErrors } from './original-errors.js';
+import { provision } from '../topics/provisioning.js';
+import { serverTopics } from '../topics/wanted-topics.js';
 import { withinHooks } from './processing-hooks.js';
 import { makeLane, type Lane, type LaneParts } from './lane.js';
 import { eventEnd } from './record-end.js';
@@ -127,6 +129,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
+    this.transportId = this.options.transportId ?? Transport.KAFKA;
     this.initializeSerializer(this.options as any);
     this.initializeDeserializer(this.options as any);
     rememberOriginalErrors();
@@ -308,11 +311,24 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.registerConsumerEventListeners();
     this.registerProducerEventListeners();
     await producer.connect();
+    await this.provisionTopics();
     await consumer.connect();
     this.#retries?.check(this.messageHandlers.keys());
     await this.bindEvents(consumer);
     await this.#retries?.start(consumer.topics());
     callback();
+  }
+
+  /** Sees to the topics of the patterns and to those of their dead letters, as `options.topics` says. */
+  protected async provisionTopics(): Promise<void> {
+    const { topics } = this.options;
+    if (topics === undefined) return;
+    const handlers = [...(this.messageHandlers as Map<string | RegExp, MessageHandler>)];
+    const handled = handlers.map(([pattern, handler]) => ({
+      pattern,
+      deadLetter: deadLetterOf(this.options, this.#handlers.options(handler)),
+    }));
+    await provision(this.client as Kafka, topics.provision, serverTopics(topics, handled), this.logger);
   }
 
   /** Has the consumer's events change the server's status. */

@@ -1,0 +1,249 @@
+import { Controller, Module, type LoggerService, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import {
+  ClientKafka,
+  Kafka,
+  ServerKafka,
+  type NestKafkaOptions,
+  type TopicsOptions,
+} from 'nestjs-kafka-native';
+import { lastValueFrom } from 'rxjs';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startBroker, type Broker } from './broker/start.mjs';
+import { BROKERS, closeBroker, createTopics, topicExists, unique } from './harness/broker';
+import { until } from './harness/wait';
+
+// options.topics, and servers of several clusters in one application.
+
+const open: { close(): Promise<unknown> }[] = [];
+const warnings: string[] = [];
+const logger: LoggerService = {
+  log: () => undefined,
+  error: () => undefined,
+  warn: (message: unknown) => warnings.push(String(message)),
+};
+const admin = new Kafka({ brokers: BROKERS, logLevel: 0 }).admin();
+
+beforeEach(() => {
+  warnings.length = 0;
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+afterAll(async () => {
+  await admin.disconnect();
+  await closeBroker();
+});
+
+async function partitionsOf(topic: string): Promise<number> {
+  await admin.connect();
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length ?? 0;
+}
+
+async function settingOf(topic: string, name: string): Promise<string | undefined> {
+  await admin.connect();
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: 2, name: topic, configNames: [name] }],
+  });
+  return resources[0]?.configEntries[0]?.configValue;
+}
+
+function moduleOf(prefix: string): Type {
+  @Controller()
+  class OrdersController {
+    @EventPattern(`${prefix}.orders`)
+    placed(@Payload() _order: object): void {}
+
+    @MessagePattern(`${prefix}.price`)
+    price(@Payload() item: { cents: number }): number {
+      return item.cents;
+    }
+  }
+  @Module({ controllers: [OrdersController] })
+  class OrdersModule {}
+  return OrdersModule;
+}
+
+const optionsOf = (prefix: string, topics: TopicsOptions): NestKafkaOptions => ({
+  client: { brokers: BROKERS, clientId: prefix },
+  consumer: { groupId: prefix, allowAutoTopicCreation: false },
+  topics,
+});
+
+async function serve(prefix: string, topics: TopicsOptions, more: NestKafkaOptions = {}): Promise<void> {
+  const strategy = new ServerKafka({ ...optionsOf(prefix, topics), ...more });
+  const app = await NestFactory.createMicroservice(moduleOf(prefix), {
+    strategy,
+    logger,
+    abortOnError: false,
+  });
+  open.push(app);
+  await app.listen();
+}
+
+async function ask(prefix: string, topics: TopicsOptions, more: NestKafkaOptions = {}): Promise<ClientKafka> {
+  const client = new ClientKafka({ ...optionsOf(prefix, topics), ...more });
+  open.push(client);
+  client.subscribeToResponseOf(`${prefix}.price`);
+  await client.connect();
+  return client;
+}
+
+describe('options.topics', () => {
+  test('create: the topics of patterns, requests, replies and dead letters are made, and used', async () => {
+    const prefix = unique('made');
+    const defaults = { partitions: 2, replicationFactor: 1, config: { 'retention.ms': '3600000' } };
+    const overrides = {
+      [`${prefix}.orders`]: { partitions: 5, config: { 'cleanup.policy': 'compact' } },
+      [`${prefix}.sent`]: {},
+    };
+    await serve(prefix, { provision: 'create', defaults, overrides }, { deadLetter: {} });
+    const client = await ask(prefix, { provision: 'create', defaults, instances: 3 });
+    expect(await partitionsOf(`${prefix}.orders`)).toBe(5);
+    expect(await partitionsOf(`${prefix}.orders.DLT`)).toBe(2);
+    expect(await partitionsOf(`${prefix}.price`)).toBe(2);
+    expect(await partitionsOf(`${prefix}.sent`)).toBe(2);
+    expect(await partitionsOf(`${prefix}.price.reply`)).toBe(3);
+    expect(await settingOf(`${prefix}.orders`, 'retention.ms')).toBe('3600000');
+    expect(await settingOf(`${prefix}.orders`, 'cleanup.policy')).toBe('compact');
+    expect(warnings).toEqual([]);
+    expect(await lastValueFrom(client.send(`${prefix}.price`, { cents: 7 }))).toBe('7');
+  });
+
+  test('create: a dead-letter topic has as many partitions as its source, where nothing says otherwise', async () => {
+    const prefix = unique('like');
+    await createTopics({ [`${prefix}.orders`]: 4, [`${prefix}.price`]: 1 });
+    await serve(prefix, { provision: 'create' }, { deadLetter: {} });
+    expect(await partitionsOf(`${prefix}.orders.DLT`)).toBe(4);
+    expect(await partitionsOf(`${prefix}.price.DLT`)).toBe(1);
+  });
+
+  test('create: what differs is told of and left, but for reply partitions, which are added', async () => {
+    const prefix = unique('differs');
+    await createTopics({ [`${prefix}.price`]: 1, [`${prefix}.price.reply`]: 1 });
+    await ask(prefix, {
+      provision: 'create',
+      overrides: { [`${prefix}.price`]: { partitions: 3 } },
+      instances: 2,
+    });
+    expect(await partitionsOf(`${prefix}.price`)).toBe(1);
+    expect(warnings.join('\n')).toContain(`${prefix}.price has 1 partitions, not 3`);
+    await until('partitions are added', async () => (await partitionsOf(`${prefix}.price.reply`)) === 2);
+  });
+
+  test('validate: nothing is made, and everything that is missing or differs is named', async () => {
+    const prefix = unique('validated');
+    await createTopics({ [`${prefix}.orders`]: 1 });
+    const defaults = { partitions: 2, replicationFactor: 2, config: { 'retention.ms': '1' } };
+    await expect(serve(prefix, { provision: 'validate', defaults })).rejects.toThrow(
+      new RegExp(
+        `^Topics are not as options.topics wants them: ${prefix}.orders has 1 partitions, not 2; ${prefix}.orders has 1 replicas, not 2; ${prefix}.orders has retention.ms=604800000, not 1; ${prefix}.price does not exist`,
+      ),
+    );
+    expect(await topicExists(`${prefix}.price`)).toBe(false);
+    await createTopics({ [`${prefix}.price`]: 1, [`${prefix}.price.reply`]: 2 });
+    await serve(prefix, { provision: 'validate', defaults: { partitions: 1 } });
+    await expect(ask(prefix, { provision: 'validate', instances: 3 })).rejects.toThrow(
+      `${prefix}.price.reply has 2 partitions for 3 instances (options.topics.instances)`,
+    );
+    await ask(prefix, { provision: 'validate', instances: 3 }, { replies: 'assigned' });
+  });
+
+  test('several instances that start at once make them once', async () => {
+    const prefix = unique('race');
+    await Promise.all(
+      [1, 2, 3].map(() => serve(prefix, { provision: 'create', defaults: { partitions: 3 } })),
+    );
+    expect(await partitionsOf(`${prefix}.orders`)).toBe(3);
+  });
+
+  test.each<[object, string]>([
+    [{ provision: 'make' }, 'Invalid option options.topics.provision'],
+    [
+      { defaults: { partition: 1 } },
+      'Unknown option options.topics.defaults.partition: did you mean options.topics.defaults.partitions?',
+    ],
+    [{ overrides: { a: { partitions: 0 } } }, 'Invalid option options.topics.overrides["a"].partitions'],
+    [{ overrides: { 'a b': {} } }, 'Invalid option options.topics.overrides["a b"]'],
+    [{ defaults: { config: { 'retention.ms': 5 } } }, 'Invalid option options.topics.defaults.config'],
+  ])('%o is refused', (topics, text) => {
+    expect(() => new ServerKafka({ topics } as object)).toThrow(text);
+  });
+});
+
+describe('several clusters in one application', () => {
+  let second: Broker;
+  afterAll(() => second?.dispose());
+
+  test('each handler is called by the server that it is bound to, or by both', async () => {
+    second = await startBroker();
+    const [EUROPE, ASIA] = [Symbol('europe'), Symbol('asia')];
+    const topic = unique('both');
+    const heard: string[] = [];
+
+    @Controller()
+    class OrdersController {
+      @EventPattern<string>(topic, EUROPE)
+      europe(@Payload() text: string): void {
+        heard.push(`europe: ${text}`);
+      }
+
+      @EventPattern<string>(topic, ASIA)
+      asia(@Payload() text: string): void {
+        heard.push(`asia: ${text}`);
+      }
+
+      @EventPattern<string>(`${topic}.everywhere`)
+      everywhere(@Payload() text: string): void {
+        heard.push(`everywhere: ${text}`);
+      }
+    }
+    @Module({ controllers: [OrdersController] })
+    class OrdersModule {}
+
+    const app = await NestFactory.create(OrdersModule, { logger, abortOnError: false });
+    open.push(app);
+    const clusters: [symbol, string[]][] = [
+      [EUROPE, BROKERS],
+      [ASIA, [second.brokers]],
+    ];
+    for (const [transportId, brokers] of clusters) {
+      app.connectMicroservice({
+        strategy: new ServerKafka({
+          transportId,
+          client: { brokers, clientId: topic },
+          consumer: { groupId: topic },
+          subscribe: { fromBeginning: true },
+          topics: { provision: 'create', defaults: { partitions: 1 } },
+        }),
+      });
+    }
+    await app.startAllMicroservices();
+    for (const [transportId, brokers] of clusters) {
+      const client = new ClientKafka({ client: { brokers }, producerOnlyMode: true });
+      open.push(client);
+      for (const name of [topic, `${topic}.everywhere`]) {
+        await lastValueFrom(client.emit(name, `to ${transportId.description}`));
+      }
+    }
+    await until('all are heard', () => heard.length === 4);
+    expect(heard.toSorted()).toEqual([
+      'asia: to asia',
+      'europe: to europe',
+      'everywhere: to asia',
+      'everywhere: to europe',
+    ]);
+  });
+
+  test('transportId is a symbol, and the server’s', () => {
+    expect(() => new ServerKafka({ transportId: 5 } as object)).toThrow(
+      'Invalid option options.transportId: expected a symbol',
+    );
+    expect(() => new ClientKafka({ transportId: Symbol('a') })).toThrow(
+      'Option options.transportId has no effect here',
+    );
+  });
+});

@@ -1,0 +1,115 @@
+import { isLegalTopic } from '../../kafkajs/topic-name.js';
+import { integer, invalidValue, oneOf } from '../../options/checks.js';
+import { isGiven } from '../../options/given.js';
+import { nested, readOptions } from '../../options/read.js';
+import { layer, type Check, type OptionTable } from '../../options/table.js';
+
+/** What a topic shall be like. What is not given is as the brokers make it. */
+export interface TopicSettings {
+  /**
+   * Number of partitions; reply topics have one for each of `instances` at least. A number, 1 to 100000. Default:
+   * `num.partitions` of the brokers.
+   */
+  partitions?: number;
+  /** Replicas of each partition. A number, 1 to 100. Default: `default.replication.factor` of the brokers. */
+  replicationFactor?: number;
+  /** Configuration, for example `{ 'retention.ms': '604800000' }`. Default: what the brokers have. */
+  config?: Record<string, string>;
+}
+
+/** How a server or client sees to its topics when it starts. */
+export interface TopicsOptions {
+  /**
+   * `create` makes those that are missing and reports others that differ; `validate` makes none, and refuses to start when
+   * one is missing or differs. Default: `"off"`.
+   */
+  provision?: 'create' | 'validate' | 'off';
+  /** What all of them are like. */
+  defaults?: TopicSettings;
+  /** What some are like, by their names, over `defaults`. Names of no pattern are topics that are sent to, seen to as well. */
+  overrides?: Record<string, TopicSettings>;
+  /**
+   * Client: how many processes of it run at once, each of which needs a partition of its reply topics. A number, 1 or more.
+   * Default: `1`.
+   */
+  instances?: number;
+}
+
+const config: Check = {
+  text: 'an object of texts',
+  parse: (value) => {
+    if (typeof value !== 'object' || Array.isArray(value)) return undefined;
+    return Object.values(value as object).every((item) => typeof item === 'string') ? value : undefined;
+  },
+};
+
+/** What a topic is like. */
+export const topicTable: OptionTable = {
+  path: 'defaults',
+  rows: [
+    {
+      name: 'partitions',
+      check: integer(1, 100_000),
+      defaultText: '`num.partitions` of the brokers',
+      handling: layer,
+      doc: 'Number of partitions; reply topics have one for each of `instances` at least.',
+    },
+    {
+      name: 'replicationFactor',
+      check: integer(1, 100),
+      defaultText: '`default.replication.factor` of the brokers',
+      handling: layer,
+      doc: 'Replicas of each partition.',
+    },
+    {
+      name: 'config',
+      check: config,
+      defaultText: 'what the brokers have',
+      handling: layer,
+      doc: "Configuration, for example `{ 'retention.ms': '604800000' }`.",
+    },
+  ],
+};
+
+const overrides: Check = {
+  text: 'an object of topics, each with an object like `defaults`',
+  parse: (value, path) => {
+    if (typeof value !== 'object' || Array.isArray(value)) return undefined;
+    const entries = Object.entries(value as object).filter(([, settings]) => isGiven(settings));
+    return Object.fromEntries(
+      entries.map(([topic, settings]) => {
+        const at = `${path}["${topic}"]`;
+        if (!isLegalTopic(topic)) throw invalidValue(at, 'the name of a topic', topic);
+        return [topic, readOptions(topicTable, settings, at)];
+      }),
+    );
+  },
+};
+
+/** `topics`. */
+export const topicsTable: OptionTable = {
+  path: 'topics',
+  rows: [
+    {
+      name: 'provision',
+      check: oneOf('create', 'validate', 'off'),
+      default: 'off',
+      handling: layer,
+      doc: '`create` makes those that are missing and reports others that differ; `validate` makes none, and refuses to start when one is missing or differs.',
+    },
+    { name: 'defaults', check: nested(topicTable), handling: layer, doc: 'What all of them are like.' },
+    {
+      name: 'overrides',
+      check: overrides,
+      handling: layer,
+      doc: 'What some are like, by their names, over `defaults`. Names of no pattern are topics that are sent to, seen to as well.',
+    },
+    {
+      name: 'instances',
+      check: integer(1),
+      default: 1,
+      handling: layer,
+      doc: 'Client: how many processes of it run at once, each of which needs a partition of its reply topics.',
+    },
+  ],
+};

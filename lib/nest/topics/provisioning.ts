@@ -1,0 +1,155 @@
+import type { Admin } from '../../kafkajs/admin/admin.js';
+import { KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
+import type { Kafka } from '../../kafkajs/kafka.js';
+import { ConfigResourceTypes } from '../../kafkajs/types/index.js';
+import type { TopicsOptions } from '../options/index.js';
+import type { WantedTopic } from './wanted-topics.js';
+
+/** What the provisioning has to say. */
+interface Log {
+  log(message: string): void;
+  warn(message: string): void;
+}
+
+/**
+ * Sees to topics before they are used: makes those that are missing, or only compares.
+ *
+ * @throws KafkaJSNonRetriableError naming every topic that is missing or differs, with `provision: 'validate'`.
+ */
+export async function provision(
+  kafka: Kafka,
+  mode: TopicsOptions['provision'],
+  wanted: readonly WantedTopic[],
+  log: Log,
+): Promise<void> {
+  if (mode === undefined || mode === 'off' || wanted.length === 0) return;
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    if (mode === 'create') await createMissing(admin, wanted, log);
+    const differences = await compare(admin, wanted);
+    if (differences.length === 0) return;
+    if (mode === 'validate') {
+      throw new KafkaJSNonRetriableError(
+        `Topics are not as options.topics wants them: ${differences.join('; ')}. Change them, or the option; options.topics.provision: 'create' makes those that are missing`,
+      );
+    }
+    log.warn(`Topics are not as options.topics wants them: ${differences.join('; ')}`);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function createMissing(admin: Admin, wanted: readonly WantedTopic[], log: Log): Promise<void> {
+  const partitions = await partitionsOf(admin, wanted);
+  const missing = wanted.filter(({ name }) => !partitions.has(name));
+  // Topics that others are like come first: their number of partitions may be the brokers' to decide.
+  const rounds = [
+    missing.filter(({ like }) => like === undefined),
+    missing.filter(({ like }) => like !== undefined),
+  ];
+  for (const round of rounds) {
+    if (round.length === 0) continue;
+    const likes = await partitionsOf(
+      admin,
+      round.flatMap(({ like }) => (like === undefined ? [] : [{ name: like }])),
+    );
+    // False where another instance was first: it wants the same.
+    await admin.createTopics({
+      topics: round.map(({ name, partitions: given, replicationFactor, config = {}, atLeast = 0, like }) => ({
+        topic: name,
+        numPartitions: numberOf(given, atLeast, like === undefined ? undefined : likes.get(like)?.count),
+        replicationFactor: replicationFactor ?? -1,
+        configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
+      })),
+    });
+    log.log(`Topics made: ${round.map(({ name }) => name).join(', ')}`);
+  }
+  // Nothing of a reply depends on its partition but who reads it: more of them harm nobody.
+  const short = wanted.flatMap(({ name, atLeast = 0 }) => {
+    const count = partitions.get(name)?.count;
+    return count !== undefined && count < atLeast ? [{ topic: name, count: atLeast }] : [];
+  });
+  if (short.length === 0) return;
+  await admin.createPartitions({ topicPartitions: short });
+  log.log(`Partitions added: ${short.map(({ topic, count }) => `${topic} has ${count}`).join(', ')}`);
+}
+
+/** -1: the brokers' default. */
+function numberOf(given: number | undefined, atLeast: number, like: number | undefined): number {
+  const wanted = given ?? like ?? -1;
+  return atLeast > 1 ? Math.max(wanted, atLeast) : wanted;
+}
+
+interface Found {
+  readonly count: number;
+  readonly replicas: number;
+}
+
+/** The topics among them that there are. */
+async function partitionsOf(
+  admin: Admin,
+  wanted: readonly { readonly name: string }[],
+): Promise<Map<string, Found>> {
+  const existing = new Set(await admin.listTopics());
+  const names = wanted.map(({ name }) => name).filter((name) => existing.has(name));
+  if (names.length === 0) return new Map();
+  const { topics } = await admin.fetchTopicMetadata({ topics: names });
+  return new Map(
+    topics.map(({ name, partitions }) => [
+      name,
+      {
+        count: partitions.length,
+        replicas: Math.min(...partitions.map((partition) => partition.replicas.length)),
+      },
+    ]),
+  );
+}
+
+/** What differs, in words. */
+async function compare(admin: Admin, wanted: readonly WantedTopic[]): Promise<string[]> {
+  const found = await partitionsOf(admin, wanted);
+  const configured = wanted.filter(({ name, config }) => config !== undefined && found.has(name));
+  const settings = await settingsOf(admin, configured);
+  return wanted.flatMap(({ name, partitions, replicationFactor, config = {}, atLeast = 0 }) => {
+    const topic = found.get(name);
+    if (topic === undefined) return [`${name} does not exist`];
+    const differences: string[] = [];
+    if (topic.count < atLeast) {
+      differences.push(
+        `${name} has ${topic.count} partitions for ${atLeast} instances (options.topics.instances)`,
+      );
+    } else if (partitions !== undefined && topic.count !== Math.max(partitions, atLeast)) {
+      differences.push(`${name} has ${topic.count} partitions, not ${Math.max(partitions, atLeast)}`);
+    }
+    if (replicationFactor !== undefined && topic.replicas !== replicationFactor) {
+      differences.push(`${name} has ${topic.replicas} replicas, not ${replicationFactor}`);
+    }
+    for (const [key, value] of Object.entries(config)) {
+      const actual = settings.get(name)?.get(key);
+      if (actual !== value) differences.push(`${name} has ${key}=${actual ?? '(unknown)'}, not ${value}`);
+    }
+    return differences;
+  });
+}
+
+async function settingsOf(
+  admin: Admin,
+  topics: readonly WantedTopic[],
+): Promise<Map<string, Map<string, string>>> {
+  if (topics.length === 0) return new Map();
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: topics.map(({ name, config = {} }) => ({
+      type: ConfigResourceTypes.TOPIC,
+      name,
+      configNames: Object.keys(config),
+    })),
+  });
+  return new Map(
+    resources.map(({ resourceName, configEntries }) => [
+      resourceName,
+      new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    ]),
+  );
+}
