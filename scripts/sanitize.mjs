@@ -24,10 +24,21 @@ const OPTIONS = {
   },
 };
 
-/** The run time of each. */
-const LIBRARY = { address: 'asan', thread: 'tsan' };
+/**
+ * The run time, one for both compilers. That of the C compiler for `address`, which Node.js can preload; Rust's own for
+ * `thread`, for the C compiler's does not know all of Rust's calls.
+ */
+const RUN_TIME = {
+  address: [
+    '-Zexternal-clangrt',
+    // Before all other libraries, which it has to see loaded.
+    '-Zpre-link-arg=-Wl,--no-as-needed',
+    '-Zpre-link-arg=-lasan',
+  ],
+  thread: [],
+};
 
-/** How everything is compiled. One run time for both compilers, that of the C compiler, which Node.js can preload. */
+/** How everything is compiled. */
 async function environment(sanitizer) {
   const flags = `-fsanitize=${sanitizer} -fno-omit-frame-pointer -g -O1`;
   return {
@@ -35,12 +46,9 @@ async function environment(sanitizer) {
     RUSTC_BOOTSTRAP: '1',
     RUSTFLAGS: [
       `-Zsanitizer=${sanitizer}`,
-      '-Zexternal-clangrt',
       '-Cunsafe-allow-abi-mismatch=sanitizer',
       '-Cforce-frame-pointers=yes',
-      // Before all other libraries, which it has to see loaded.
-      '-Zpre-link-arg=-Wl,--no-as-needed',
-      `-Zpre-link-arg=-l${LIBRARY[sanitizer]}`,
+      ...RUN_TIME[sanitizer],
     ].join(' '),
     CFLAGS: flags,
     CXXFLAGS: flags,
@@ -93,7 +101,7 @@ async function addonTests(env) {
   const folder = join(env.CARGO_TARGET_DIR, triple, 'release');
   const addon = join(folder, 'nestjs-kafka-native.node');
   copyFileSync(join(folder, 'libnestjs_kafka_native.so'), addon);
-  const { stdout: library } = await run('cc', [`-print-file-name=lib${LIBRARY.address}.so`]);
+  const { stdout: library } = await run('cc', [`-print-file-name=libasan.so`]);
   // The broker is a Java program, which would not start with it.
   const given = process.env.KAFKA_BROKERS;
   const broker = given ? undefined : await startBroker();
