@@ -27,4 +27,5 @@ export { Idempotent, type IdempotentOptions } from './nest/idempotent/idempotent
 export { MemoryIdempotencyStore, type Claim, type IdempotencyStore } from './nest/idempotent/store.js';
 export type { SendOptions } from './options/index.js';
 export { KafkaContext } from './nest/context/kafka-context.js';
+export type { NackOptions } from './nest/context/packed-context.js';
 export { KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';

@@ -7,6 +7,7 @@
  * ```
  */
 export class KafkaBatchError extends Error {
+  /** `KafkaBatchError`. */
   override readonly name: string = 'KafkaBatchError';
   /** The place in the batch of the message that has failed. */
   readonly index: number;

@@ -3,7 +3,7 @@ import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { Delivery } from '../../runner/delivery.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { incomingMessage, type IncomingMessage } from './incoming-message.js';
-import { delayOf, PackedContext } from './packed-context.js';
+import { delayOf, PackedContext, type NackOptions } from './packed-context.js';
 
 /** A message of a batch whose value could not be decoded. */
 export interface BatchFailure {
@@ -70,7 +70,7 @@ export class KafkaBatchContext extends PackedContext {
    *
    * @returns false as {@link ack}.
    */
-  nack(index: number, options?: { delay?: number }): boolean {
+  nack(index: number, options?: NackOptions): boolean {
     const delay = delayOf(options);
     return this.#at(index).nack(delay);
   }

@@ -1,5 +1,5 @@
 import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
-import { delayOf, PackedContext } from './packed-context.js';
+import { delayOf, PackedContext, type NackOptions } from './packed-context.js';
 
 type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
 
@@ -18,7 +18,7 @@ export interface KafkaContext extends NestKafkaContext {
    *
    * @returns false, and nothing is done, when the message was acknowledged or refused before, or its partition is gone.
    */
-  nack(options?: { delay?: number }): boolean;
+  nack(options?: NackOptions): boolean;
   /**
    * With `kafka: { ack: 'manual' }`: the message counts as finished.
    *
@@ -38,7 +38,7 @@ export const KafkaContext: {
 
 /** What the handler of one message gets. */
 export class PackedKafkaContext extends PackedContext implements KafkaContext {
-  nack(options?: { delay?: number }): boolean {
+  nack(options?: NackOptions): boolean {
     return this.nackFirst(delayOf(options));
   }
 

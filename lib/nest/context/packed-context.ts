@@ -110,8 +110,14 @@ function tell(headers: Record<string, any>, name: string, count: number): void {
   Object.defineProperty(headers, name, { value: String(count), writable: true, configurable: true });
 }
 
+/** How a message is refused. */
+export interface NackOptions {
+  /** The wait until the message comes again, in milliseconds. Default: 0. */
+  delay?: number;
+}
+
 /** The delay of a `nack()`, checked. */
-export function delayOf({ delay = 0 }: { delay?: number } = {}): number {
+export function delayOf({ delay = 0 }: NackOptions = {}): number {
   if (typeof delay === 'number' && delay >= 0) return delay;
   throw new TypeError(`nack() takes a delay in milliseconds, 0 or more; it got ${String(delay)}`);
 }

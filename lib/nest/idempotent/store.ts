@@ -1,11 +1,13 @@
 /** What a store answers to whoever wants to handle a message. */
-export type Claim =
-  /** It is yours: nobody has handled it, and nobody else is at it. */
-  | { readonly state: 'claimed' }
-  /** Somebody is at it, or was when its process died: the claim ends by itself. */
-  | { readonly state: 'busy' }
-  /** It has been handled; `result` is what its handler has answered. */
-  | { readonly state: 'done'; readonly result: unknown };
+export interface Claim {
+  /**
+   * `claimed`: it is yours, nobody has handled it, and nobody else is at it. `busy`: somebody is at it, or was when its process
+   * died; the claim ends by itself. `done`: it has been handled.
+   */
+  readonly state: 'claimed' | 'busy' | 'done';
+  /** What its handler has answered, when it is `done`. */
+  readonly result?: unknown;
+}
 
 /** Where {@link Idempotent} remembers what has been handled. All three have to be atomic over all processes that share the store. */
 export interface IdempotencyStore {
