@@ -299,7 +299,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       this.#retries?.retries,
       {
         handleItems: (task, deliveries) => this.#handleItems(task, deliveries),
-        handling: (topic) => this.#handlers.route(this.getHandlerByPattern(topic)).handling,
+        // A lookup of an application's own is called for what it decides alone.
+        handling: (topic) =>
+          this.#handlers.haveOptions
+            ? this.#handlers.route(this.getHandlerByPattern(topic)).handling
+            : undefined,
       },
     );
     const { consumer, producer } = lane;

@@ -73,7 +73,7 @@ impl Handle {
             // SAFETY: names, array and the rest are alive during the call, which copies them.
             unsafe {
                 sys::rd_kafka_DescribeConsumerGroups(rk, array.as_mut_ptr(), array.len(), options, queue);
-            };
+            }
         })?;
         // SAFETY: the event is alive; the result, its array, errors and texts belong to it and are copied.
         unsafe {
