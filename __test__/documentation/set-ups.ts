@@ -229,6 +229,10 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
     imports: "import { MockKafka } from 'nestjs-kafka-native/testing';",
     after: 'assert.equal(kafka.brokers.length > 0, true);',
   },
+  'docs/topics.md ts 0': { after: 'assert.equal(typeof strategy.listen, "function");' },
+  'docs/topics.md ts 1': {
+    after: 'assert.equal(connect.length + OrdersController.length, 1);',
+  },
   'docs/transactions.md ts 0': {
     before: `${KAFKA} await prepare('orders', 'invoices');`,
     after: "await find('invoices', 'its invoice'); await producer.disconnect();",
