@@ -32,7 +32,7 @@ function attribute(attributes: string, name: string): string | undefined {
   return new RegExp(` ${name}="([^"]*)"`).exec(attributes)?.[1];
 }
 
-/** Reads what Vega writes: groups that are moved, texts in one line, paths. */
+/** Reads what Vega writes, groups that are moved, texts in one line, paths; and what says its places itself, as the flow pictures do. */
 function read(name: string): Picture {
   const svg = readFileSync(new URL(name, FOLDER), 'utf8');
   const picture: Picture = { width: 0, texts: [], markers: [], right: 0 };
@@ -44,13 +44,15 @@ function read(name: string): Picture {
     }
     const [dx = 0, dy = 0] = (/translate\(([^)]*)\)/.exec(attributes)?.[1] ?? '0,0').split(',').map(Number);
     const [x, y] = places.at(-1)!;
-    const [left, top] = [x + dx, y + dy];
+    const own = (axis: string): number => Number(attribute(attributes, axis) ?? 0);
+    const [left, top] = [x + dx + own('x'), y + dy + own('y')];
     if (!isEmpty) places.push([left, top]);
     if (tag === 'svg') picture.width = Number(attribute(attributes, 'width'));
     if (tag === 'text') picture.texts.push(textAt(left, top, attributes, content));
     if (tag === 'path' && attribute(attributes, 'aria-roledescription') === 'point')
       if (attribute(attributes, 'opacity') !== '0') picture.markers.push(markerOf({ x: left, y: top }));
     const wide = /^M0,0h([\d.]+)v/.exec(attribute(attributes, 'd') ?? '');
+    if (tag === 'rect') picture.right = Math.max(picture.right, left + own('width'));
     if (wide) picture.right = Math.max(picture.right, left + Number(wide[1]));
   }
   picture.right = Math.max(picture.right, ...picture.texts.map(({ right }) => right));

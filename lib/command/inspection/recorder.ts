@@ -105,14 +105,18 @@ export class Recorder {
   #watchNest(origin: Origin, { ServerKafka, ClientKafka }: Record<string, unknown>): void {
     // The first method that a constructor calls once its options are in place.
     this.#wrap(ServerKafka as Class, 'initializeSerializer', (original) => {
-      const record = (object: Recorded): void => void this.#servers.push({ origin, object });
+      const record = (object: Recorded): void => {
+        this.#servers.push({ origin, object });
+      };
       return function initializeSerializer(this: object, ...args) {
         record(this as Recorded);
         return original.apply(this, args);
       };
     });
     this.#wrap(ClientKafka as Class, 'initializeSerializer', (original) => {
-      const record = (object: Recorded): void => void this.#clients.set(object, { origin, requests: [] });
+      const record = (object: Recorded): void => {
+        this.#clients.set(object, { origin, requests: [] });
+      };
       return function initializeSerializer(this: object, ...args) {
         record(this as Recorded);
         return original.apply(this, args);

@@ -343,7 +343,9 @@ export class Consumer implements ConsumerShape {
     for (const { topic } of offsets) this.#handling.checkCommit(topic);
     const { native } = this.#positions.running();
     if (offsets.length === 0) return;
-    const commit = async (): Promise<void> => void valueOf(await native.commit(offsets));
+    const commit = async (): Promise<void> => {
+      valueOf(await native.commit(offsets));
+    };
     await (commitTracing.hasSubscribers ? this.#parts.commits.asked(offsets, commit) : commit());
   }
 
