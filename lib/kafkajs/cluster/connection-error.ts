@@ -8,6 +8,10 @@ import type { ResolvedRetry } from '../retry/retry.js';
 
 /** The brokers cannot be reached; it does not say why. */
 const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
+/** No connection stood when the time was over. */
+const TRANSPORT = codeOf('_TRANSPORT');
+/** One stood for a moment, and what was asked by it had no answer: for who connects that is the same. */
+const TIMED_OUT = codeOf('_TIMED_OUT');
 /** A broker answered, and refused the credentials. */
 const AUTHENTICATION = codeOf('_AUTHENTICATION');
 /** How long after a failure its reason may come, in milliseconds. */
@@ -106,8 +110,9 @@ export class ConnectionTrouble {
     const said = this.#reason;
     const reason = said !== undefined && VERIFICATION.test(said) ? (this.#certificate ?? said) : said;
     const message = `no broker of ${brokers} answered within ${timeout} ms`;
-    if (reason === undefined) return errorOf({ ...failure, message });
+    const code = failure.code === TIMED_OUT ? TRANSPORT : failure.code;
+    if (reason === undefined) return errorOf({ ...failure, code, message });
     const wayOut = WAYS_OUT.find(([pattern]) => pattern.test(reason))?.[1];
-    return errorOf({ ...failure, message: `${message} (${reason}${wayOut ? `; ${wayOut}` : ''})` });
+    return errorOf({ ...failure, code, message: `${message} (${reason}${wayOut ? `; ${wayOut}` : ''})` });
   }
 }
