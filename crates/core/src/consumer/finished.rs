@@ -140,7 +140,9 @@ mod tests {
 
     fn finished(ranges: &[(i64, i64)]) -> Finished {
         let mut all = Finished::default();
-        ranges.iter().for_each(|&(from, to)| all.push(from, to));
+        for &(from, to) in ranges {
+            all.push(from, to);
+        }
         all
     }
 

@@ -99,7 +99,9 @@ fn a_window_a_hot_key_and_full_metadata_bound_what_is_read_ahead() {
     let cold: Vec<_> = (1000..1600).map(|offset| (offset, Some(offset as u32 + 9))).collect();
     let cold = deliver(&slots, slot, &cold);
     assert_eq!(slots.take_credit(slot).0, 0, "there is work enough");
-    cold.iter().for_each(|&(_, sequence)| mark(&slots, slot, sequence, DONE));
+    for &(_, sequence) in &cold {
+        mark(&slots, slot, sequence, DONE);
+    }
     assert!(slots.take_credit(slot).0 > 900);
     let rest: Vec<_> = (1600..3000).map(|offset| (offset, Some(7))).collect();
     deliver(&slots, slot, &rest);
