@@ -239,13 +239,13 @@ describe('SASL oauthbearer', () => {
   });
 
   test('serves admin clients', async () => {
-    const provider = vi.fn(async () => ({ value: jwt(4) }));
+    const provider = vi.fn(async () => ({ value: jwt(8) }));
     const admin = kafkaWith(provider).admin();
     await admin.connect();
     try {
       const topic = unique('secure');
       expect(await admin.createTopics({ topics: [{ topic }] })).toBe(true);
-      const end = Date.now() + 6000;
+      const end = Date.now() + 11_000;
       while (Date.now() < end) {
         expect(await admin.listTopics()).toContain(topic);
         await pause(200);
@@ -257,12 +257,12 @@ describe('SASL oauthbearer', () => {
   });
 
   test('asks for the next token before one expires, and goes on beyond that', async () => {
-    const provider = vi.fn(async () => ({ value: jwt(4) }));
+    const provider = vi.fn(async () => ({ value: jwt(8) }));
     const producer = kafkaWith(provider).producer();
     await producer.connect();
     try {
       const topic = unique('renewed');
-      const end = Date.now() + 6000;
+      const end = Date.now() + 11_000;
       while (Date.now() < end) {
         await producer.send({ topic, messages: [{ value: 'v' }] });
         await pause(200);
