@@ -1,12 +1,10 @@
 import { MessageContext } from '../application/async-context.js';
 import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/marks.js';
 import type { AckBuffer } from '../codec/acks.js';
-import type { IncomingBatch } from '../codec/incoming.js';
-import { firstRetryTime, nextRetryTime, shouldRetry } from '../kafkajs/retry/retry.js';
 import { isAwaitedBy } from './async-callers.js';
 import { BatchItemError, KafkaBatchError } from './batch-error.js';
 import { Delivery, type DeliveryOwner } from './delivery.js';
-import type { FailurePolicy } from './failure-policy.js';
+import { nextAttempt, type FailureOptions } from './failed-delivery.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { NackError } from './nack-error.js';
 import type { PartitionMemory } from './partition-memory.js';
@@ -15,18 +13,14 @@ import { Handling, type ItemsHandler } from './record-handler.js';
 import type { BatchLimits } from './topic-handling.js';
 
 /** What the batches of a partition need of those who run them. */
-export interface BatchOwner {
+export interface BatchOwner extends FailureOptions {
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
   readonly watch?: HandlerWatch | undefined;
   /** Asked for each batch: it may be traced or not. */
   readonly handler: () => ItemsHandler;
-  readonly isPaused: (topic: string, partition: number) => boolean;
-  readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
   /** What a handler has thrown, where what came out of it is something else. */
   readonly originalError: (outcome: unknown) => unknown;
-  readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
-  readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
   /** There may be something to handle. */
   readonly start: (task: PartitionTask) => void;
 }
@@ -263,17 +257,14 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const { failurePolicy, onRetriesExceeded } = this.#owner;
     const task = this.#task;
     const { retry } = failurePolicy(task, batch, index);
-    const first = task.retries === 0;
-    const isRetried = shouldRetry(retry, task.retries);
-    task.retries++;
+    const wait = nextAttempt(retry, task);
     if (task.halted) return;
-    if (!isRetried) {
+    if (wait === undefined) {
       task.rest();
       onRetriesExceeded(error, task, batch.offset(index));
       return;
     }
-    task.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, task.retryTime);
-    this.#rest = Math.max(this.#rest, task.retryTime);
+    this.#rest = Math.max(this.#rest, wait);
     this.#settle();
   }
 

@@ -1,35 +1,30 @@
-import { MessageContext, type OwnContext } from '../application/async-context.js';
+import type { MessageContext, OwnContext } from '../application/async-context.js';
 import { own } from '../application/callbacks.js';
 import type { IncomingBatch } from '../codec/incoming.js';
-import { firstRetryTime, nextRetryTime, shouldRetry } from '../kafkajs/retry/retry.js';
-import { isAwaitedBy } from './async-callers.js';
 import type { Breath } from './breath.js';
 import type { Delivery } from './delivery.js';
-import type { FailurePolicy } from './failure-policy.js';
-import { NackError } from './nack-error.js';
+import { failedDelivery, type FailedDelivery, type FailureOptions } from './failed-delivery.js';
 import type { HandlerWatch } from './handler-watch.js';
 import type { LaneTask } from './lane-task.js';
+import { NackError } from './nack-error.js';
 import type { PartitionTask } from './partition-task.js';
-import { Handling, type Outcome, type RecordHandler } from './record-handler.js';
+import type { Outcome, RecordHandler } from './record-handler.js';
+import { handleRecords, type RecordSource } from './record-loop.js';
 
 /** What a pool needs of its runner. */
-export interface PoolOptions {
+export interface PoolOptions extends FailureOptions {
   /** Asked for each record: it may be traced or not. */
   readonly handler: () => RecordHandler;
   readonly context: OwnContext;
   readonly breath: Breath;
   readonly watch?: HandlerWatch | undefined;
-  readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
-  readonly isPaused: (topic: string, partition: number) => boolean;
-  readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
-  readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
   readonly onEscape: (error: Error) => void;
 }
 
 /** A record in hand, and whose it is. */
 interface Turn {
-  lanes: LaneTask;
-  delivery: Delivery;
+  readonly lanes: LaneTask;
+  readonly delivery: Delivery;
 }
 
 /** Runs handlers over the lanes of partitions, so many at once. */
@@ -62,8 +57,9 @@ export class LanePool {
       if (turn === undefined) return;
       this.#active++;
       // Who begins may be anybody: an application that resumes a partition in the middle of a request.
-      const { context, onEscape } = this.#options;
-      own(context.runInAsyncScope(this.#work, this, turn), onEscape);
+      const { context, breath, onEscape } = this.#options;
+      const records = new LaneRecords(turn, () => this.#take(), this.#options);
+      own(context.runInAsyncScope(handleRecords, undefined, records, breath), onEscape);
     }
   }
 
@@ -84,110 +80,102 @@ export class LanePool {
     return undefined;
   }
 
-  /** Handles one record after the other, of the same lane while it has some. */
-  async #work(turn: Turn | undefined): Promise<void> {
-    const { handler, watch, breath } = this.#options;
-    let context = new MessageContext();
-    while (turn !== undefined) {
-      const { lanes, delivery }: Turn = turn;
-      const { batch, index } = delivery;
-      const { task } = lanes;
-      context = context.next();
-      let outcome: Outcome = undefined;
-      let hasFailed = false;
-      let failure: unknown;
-      watch?.begin(delivery, task, batch, index);
-      try {
-        task.failures = delivery.failures;
-        task.delivery = delivery;
-        let handled = context.begin(handler(), task, batch, index);
-        if (handled instanceof Handling) {
-          const { result, end: sequel } = handled;
-          let isFailed = false;
-          let value: unknown;
-          try {
-            value = await result;
-          } catch (error) {
-            isFailed = true;
-            value = error;
-          }
-          context.answered();
-          if (isFailed) handled = context.proceed(sequel.failed, sequel, value, task, batch, index);
-          else if (sequel.callsApplication?.(value) === false) {
-            handled = sequel.succeeded(value, task, batch, index);
-          } else handled = context.proceed(sequel.succeeded, sequel, value, task, batch, index);
-        }
-        if (handled instanceof Promise) {
-          outcome = await handled;
-          context.answered();
-        } else outcome = handled;
-        if (delivery.nackedFor !== undefined) throw new NackError(delivery.nackedFor);
-      } catch (error) {
-        hasFailed = true;
-        failure = error;
-      }
-      if (!lanes.isManual || hasFailed) watch?.end(delivery);
-      let next: Delivery | undefined;
-      if (hasFailed) {
-        const recovered = await this.#failed(failure, lanes, delivery, context);
-        if (recovered !== false) {
-          delivery.isAcked = true;
-          next = lanes.succeeded(delivery, recovered);
-        }
-      } else next = lanes.succeeded(delivery, outcome);
-      turn = next === undefined ? this.#next() : { lanes, delivery: next };
-      if (turn !== undefined && breath.isOvertime()) await breath.breathe();
-    }
-    this.#active--;
+  /** The next record of one whose own is handled; without one, there is a handler less. */
+  #take(): Turn | undefined {
+    const turn = this.#next();
+    if (turn === undefined) this.#active--;
+    return turn;
+  }
+}
+
+/** One record after the other, of the same lane while that has some. */
+class LaneRecords implements RecordSource, FailedDelivery {
+  readonly #options: PoolOptions;
+  /** Takes a record of any lane; asked until there is none. */
+  readonly #take: () => Turn | undefined;
+  #lanes: LaneTask;
+  #delivery: Delivery;
+  #isTaken = true;
+
+  constructor({ lanes, delivery }: Turn, take: () => Turn | undefined, options: PoolOptions) {
+    this.#lanes = lanes;
+    this.#delivery = delivery;
+    this.#take = take;
+    this.#options = options;
   }
 
-  /** Has the record come again (false), unless it has been taken care of. */
-  async #failed(
-    error: unknown,
-    lanes: LaneTask,
-    delivery: Delivery,
-    context: MessageContext,
-  ): Promise<Outcome | false> {
-    const { failurePolicy, onFailure, onRetriesExceeded, isPaused } = this.#options;
-    const { batch, index, nackedFor } = delivery;
-    const { task } = lanes;
-    const offset = batch.offset(index);
-    if (!(error instanceof NackError)) onFailure(error, task, offset);
-    lanes.commit(delivery);
-    // It was finished by hand before it failed.
-    if (delivery.isAcked) return undefined;
-    if (nackedFor === undefined && isPaused(task.topic, task.partition)) {
-      lanes.afterPause(delivery);
-      return false;
-    }
-    const { retry, recover } = failurePolicy(task, batch, index);
-    if (recover !== undefined && !task.revoked) {
-      task.failures = delivery.failures;
-      const outcome = await context.proceed(recover, undefined, error, task, batch, index);
-      if (outcome !== false) return outcome;
-    }
-    lanes.failed(delivery);
-    // What the handler has asked for counts before what it throws behind that.
-    if (nackedFor !== undefined) {
-      lanes.again(delivery, nackedFor);
-      return false;
-    }
-    const first = delivery.retries === 0;
-    const isRetried = shouldRetry(retry, delivery.retries);
-    delivery.retries++;
-    if (!isRetried) {
-      task.retryTime = delivery.retryTime;
-      lanes.again(delivery, undefined);
-      if (!task.halted) onRetriesExceeded(error, task, offset);
-      return false;
-    }
-    delivery.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, delivery.retryTime);
-    lanes.again(delivery, delivery.retryTime);
-    return false;
+  get task(): PartitionTask {
+    return this.#lanes.task;
   }
 
-  /** Whether a handler of its own waits for the function that calls this. */
-  isAwaitedByHandler(): boolean {
-    return isAwaitedBy(this.#work);
+  get batch(): IncomingBatch {
+    return this.#delivery.batch;
+  }
+
+  get index(): number {
+    return this.#delivery.index;
+  }
+
+  get attempts(): Delivery {
+    return this.#delivery;
+  }
+
+  get isAcked(): boolean {
+    return this.#delivery.isAcked;
+  }
+
+  hasRecord(): boolean {
+    if (this.#isTaken) return true;
+    const turn = this.#take();
+    if (turn === undefined) return false;
+    this.#lanes = turn.lanes;
+    this.#delivery = turn.delivery;
+    this.#isTaken = true;
+    return true;
+  }
+
+  begin(): RecordHandler {
+    const delivery = this.#delivery;
+    const { task } = this.#lanes;
+    this.#options.watch?.begin(delivery, task, delivery.batch, delivery.index);
+    task.failures = delivery.failures;
+    task.delivery = delivery;
+    return this.#options.handler();
+  }
+
+  ended(): void {
+    const { nackedFor } = this.#delivery;
+    if (nackedFor !== undefined) throw new NackError(nackedFor);
+    if (!this.#lanes.isManual) this.#options.watch?.end(this.#delivery);
+  }
+
+  next(outcome: Outcome | false): void {
+    const next = outcome === false ? undefined : this.#lanes.succeeded(this.#delivery, outcome);
+    if (next === undefined) this.#isTaken = false;
+    else this.#delivery = next;
+  }
+
+  async failed(error: unknown, context: MessageContext): Promise<Outcome | false> {
+    const delivery = this.#delivery;
+    this.#options.watch?.end(delivery);
+    const outcome = await failedDelivery(error, this, context, this.#options);
+    if (outcome !== false) delivery.isAcked = true;
+    return outcome;
+  }
+
+  commit(): void {
+    this.#lanes.commit(this.#delivery);
+  }
+
+  count(): void {
+    this.#lanes.failed(this.#delivery);
+  }
+
+  again(milliseconds: number | undefined): void {
+    this.#lanes.again(this.#delivery, milliseconds);
+  }
+
+  afterPause(): void {
+    this.#lanes.afterPause(this.#delivery);
   }
 }

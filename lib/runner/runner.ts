@@ -1,67 +1,34 @@
-import { MessageContext, type OwnContext } from '../application/async-context.js';
-import { ADVANCE, COMMIT, FINISHED, THROUGH } from '../boundary/marks.js';
-import type { IncomingBatch } from '../codec/incoming.js';
-import type { AckBuffer } from '../codec/acks.js';
-import { isAwaitedBy } from './async-callers.js';
-import { Breath } from './breath.js';
+import type { OwnContext } from '../application/async-context.js';
 import { own } from '../application/callbacks.js';
-import type { HandlerWatch } from './handler-watch.js';
-import { PartitionTask, type RecordRange } from './partition-task.js';
+import { FINISHED } from '../boundary/marks.js';
+import type { IncomingBatch } from '../codec/incoming.js';
+import { Breath } from './breath.js';
 import { BatchTask } from './batch-task.js';
 import { LanePool } from './lane-pool.js';
 import { LaneTask } from './lane-task.js';
-import { NackError } from './nack-error.js';
+import { OrderedRecords, type OrderedOptions } from './ordered-records.js';
+import { PartitionTask, type RecordRange } from './partition-task.js';
+import type { ItemsHandler, RecordHandler } from './record-handler.js';
+import { isAwaitedByRecordHandler } from './record-loop.js';
 import { hasGaps, type BatchLimits, type Concurrency, type TopicHandling } from './topic-handling.js';
-import type { PartitionMemory } from './partition-memory.js';
-import {
-  Handling,
-  REPLIED,
-  INCOMPLETE,
-  NotDue,
-  type BatchHandler,
-  type ItemsHandler,
-  type Outcome,
-  type RecordHandler,
-} from './record-handler.js';
-import type { FailurePolicy } from './failure-policy.js';
-import { firstRetryTime, nextRetryTime, shouldRetry } from '../kafkajs/retry/retry.js';
 
 /** What a runner needs of its owner. */
-export interface RunnerOptions {
-  /** One of two ways to handle records: one by one, or all at once. Read anew for each range: it may be traced or not. */
-  readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
+export interface RunnerOptions extends OrderedOptions {
   /** Handles the records of topics whose handler gets several at once. */
   readonly handleItems?: ItemsHandler | undefined;
   /** What a handler has thrown, where what came out of it is something else. */
   readonly originalError: (outcome: unknown) => unknown;
-  /** Told of what goes to the handler next; what it returns, if anything, is called when that has been handled. */
-  readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
   /** What records are handled in: that of the application's `run()` or `listen()`. */
   readonly context: OwnContext;
-  /** Takes the acknowledgements of handled records. */
-  readonly acks: AckBuffer;
   /** Partitions worked on at once, of those whose records are handled one after the other. */
   readonly concurrency: number;
   /** How a topic's records are handled, where not one after the other. */
   readonly handling?: ((topic: string) => TopicHandling | undefined) | undefined;
-  /** What becomes of a record; asked when a delivery has failed. */
-  readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
-  /** Outlasts the runner. */
-  readonly memory: PartitionMemory;
-  readonly watch?: HandlerWatch | undefined;
-  readonly isPaused: (topic: string, partition: number) => boolean;
   /** Told of each partition that is gone. */
   readonly onRevoked?: (task: PartitionTask) => void;
-  /** Told of each failed delivery. */
-  readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
-  /** A record has failed more often than `retry` allows. */
-  readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
   /** Something has failed that is no handler: the runner cannot go on with a partition. */
   readonly onEscape: (error: Error) => void;
 }
-
-/** A record that is not due is looked at again after so many milliseconds: clocks are set, and timers of long waits come early. */
-const LONGEST_REST = 5000;
 
 /**
  * Runs the handler over the partitions: each in order, up to `concurrency` of them at once, a failing one resting while the others go
@@ -75,11 +42,13 @@ export class Runner {
   #waiting: PartitionTask[] = [];
   #active = 0;
   readonly #breath = new Breath();
+  readonly #ordered: OrderedRecords;
   /** What runs the handlers of records that do not follow one another, by whose `max` they share. */
   readonly #pools = new Map<Concurrency | undefined, LanePool>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#ordered = new OrderedRecords(options, this.#breath, (task) => this.#start(task));
   }
 
   /** Opens a task for an assigned partition. */
@@ -207,9 +176,8 @@ export class Runner {
 
   /** Whether a handler waits for the function that calls this. */
   isAwaitedByHandler(): boolean {
-    if (isAwaitedBy(this.#each, this.#whole)) return true;
+    if (isAwaitedByRecordHandler() || this.#ordered.isAwaitedByHandler()) return true;
     for (const { batches } of this.#tasks.values()) if (batches?.isAwaitedByHandler()) return true;
-    for (const pool of this.#pools.values()) if (pool.isAwaitedByHandler()) return true;
     return false;
   }
 
@@ -297,7 +265,7 @@ export class Runner {
   /** Works on one range after the other; between them a task that waits for its turn gets it. */
   async #run(task: PartitionTask): Promise<void> {
     while (!task.halted && !this.#isPaused(task) && this.#hasWork(task)) {
-      if (task.batches === undefined) await this.#range(task, task.range() as RecordRange);
+      if (task.batches === undefined) await this.#ordered.handle(task, task.range() as RecordRange);
       else await task.batches.deliver();
       if (task.state !== 'running' || this.#waiting.length > 0) break;
     }
@@ -316,155 +284,6 @@ export class Runner {
     }
     // Records that came while the last handler was ending.
     this.#start(task);
-  }
-
-  async #range(task: PartitionTask, range: RecordRange): Promise<void> {
-    const { handler, memory, onBatch } = this.#options;
-    if (task.fresh) {
-      task.fresh = false;
-      task.failures = memory.failures(task, range.batch.offset(range.index));
-    }
-    const handled = onBatch?.(task, range);
-    const succeeded =
-      'each' in handler
-        ? await this.#each(task, range, handler.each)
-        : await this.#whole(task, range, handler.batch);
-    if (succeeded) handled?.();
-  }
-
-  /** Handles a range record by record; false when one has failed. */
-  async #each(task: PartitionTask, range: RecordRange, handle: RecordHandler): Promise<boolean> {
-    const { batch, end } = range;
-    const { acks, watch } = this.#options;
-    let context = new MessageContext();
-    while (range.index < end && !task.halted) {
-      const index = range.index;
-      context = context.next();
-      let outcome: Outcome;
-      watch?.begin(task, task, batch, index);
-      try {
-        let handled = context.begin(handle, task, batch, index);
-        if (handled instanceof Handling) {
-          const { result, end: sequel } = handled;
-          let isFailed = false;
-          let value: unknown;
-          try {
-            value = await result;
-          } catch (error) {
-            isFailed = true;
-            value = error;
-          }
-          context.answered();
-          if (isFailed) handled = context.proceed(sequel.failed, sequel, value, task, batch, index);
-          else if (sequel.callsApplication?.(value) === false) {
-            handled = sequel.succeeded(value, task, batch, index);
-          } else handled = context.proceed(sequel.succeeded, sequel, value, task, batch, index);
-        }
-        if (handled instanceof Promise) {
-          outcome = await handled;
-          context.answered();
-        } else outcome = handled;
-        if (task.nackedFor !== undefined) throw new NackError(task.nackedFor);
-        watch?.end(task);
-      } catch (error) {
-        watch?.end(task);
-        const recovered = await this.#failed(error, task, batch, index, context);
-        if (recovered === false) return false;
-        outcome = recovered;
-      }
-      this.#progressed(task);
-      range.index = index + 1;
-      // Of a partition that is gone, nobody waits for the acknowledgement.
-      if (task.revoked) return true;
-      const flags = outcome === INCOMPLETE ? ADVANCE : ADVANCE | FINISHED;
-      acks.ack(task.assignment, batch.sequence(index), flags, outcome === REPLIED ? 1 : 0);
-      if (this.#isPaused(task)) return true;
-      if (this.#breath.isOvertime()) await this.#breath.breathe();
-    }
-    return true;
-  }
-
-  /** Handles what is left of a range at once; false when the handler has failed. */
-  async #whole(task: PartitionTask, range: RecordRange, handle: BatchHandler): Promise<boolean> {
-    const { batch, end, index: first } = range;
-    const { acks, watch } = this.#options;
-    const resolve = (index: number): void => {
-      this.#progressed(task);
-      range.index = index + 1;
-      if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
-    };
-    const context = new MessageContext();
-    watch?.begin(task, task, batch, first);
-    try {
-      await context.begin(handle, task, range, resolve);
-      watch?.end(task);
-    } catch (error) {
-      watch?.end(task);
-      await this.#failed(error, task, batch, Math.min(range.index, end - 1), context);
-      return false;
-    }
-    if (range.index === first) {
-      // It wants all of them again, and others a turn between.
-      await new Promise(setImmediate);
-    } else if (!task.revoked) {
-      acks.ack(task.assignment, batch.sequence(range.index - 1), COMMIT);
-    }
-    return true;
-  }
-
-  #progressed(task: PartitionTask): void {
-    if (task.failures === 0) return;
-    task.failures = 0;
-    task.retries = 0;
-    this.#options.memory.handled(task);
-  }
-
-  /** Lets the task rest before the next delivery (false), unless the record has been taken care of. */
-  async #failed(
-    error: unknown,
-    task: PartitionTask,
-    batch: IncomingBatch,
-    index: number,
-    context: MessageContext,
-  ): Promise<Outcome | false> {
-    const { failurePolicy, acks, memory, onFailure, onRetriesExceeded } = this.#options;
-    if (error instanceof NotDue) {
-      acks.ack(task.assignment, batch.sequence(index), COMMIT);
-      if (!task.halted) task.rest(Math.min(error.wait, LONGEST_REST), () => this.#start(task));
-      return false;
-    }
-    const offset = batch.offset(index);
-    const { nackedFor } = task;
-    task.nackedFor = undefined;
-    if (!(error instanceof NackError)) onFailure(error, task, offset);
-    // What was handled before is committed now: the failing record may take long.
-    if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), COMMIT);
-    // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
-    if (nackedFor === undefined && this.#isPaused(task)) return false;
-    const { retry, recover } = failurePolicy(task, batch, index);
-    if (recover !== undefined && !task.revoked) {
-      const outcome = await context.proceed(recover, undefined, error, task, batch, index);
-      if (outcome !== false) return outcome;
-    }
-    task.failures++;
-    memory.failed(task, offset);
-    if (task.halted) return false;
-    // What the handler has asked for counts before what it throws behind that.
-    if (nackedFor !== undefined) {
-      task.rest(nackedFor, () => this.#start(task));
-      return false;
-    }
-    const first = task.retries === 0;
-    const again = shouldRetry(retry, task.retries);
-    task.retries++;
-    if (!again) {
-      task.rest();
-      onRetriesExceeded(error, task, offset);
-      return false;
-    }
-    task.retryTime = first ? firstRetryTime(retry) : nextRetryTime(retry, task.retryTime);
-    task.rest(task.retryTime, () => this.#start(task));
-    return false;
   }
 
   #ended(task: PartitionTask): void {

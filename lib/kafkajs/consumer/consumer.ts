@@ -8,11 +8,8 @@ import { ignore, own } from '../../application/callbacks.js';
 import type { ConsumerInternals } from './internals.js';
 import { consumerParts, type ConsumerParts } from './parts.js';
 import { Connection } from './connection.js';
-import { Condition } from './condition.js';
 import { ConsumerEvents } from './consumer-events.js';
-import { Progress } from './progress.js';
-import { StallWatch } from './stall-watch.js';
-import { clients, type ConsumerReport, type ObservedClient } from '../instrumentation/clients.js';
+import { Observation } from './observation.js';
 import { ConsumerState, type Run } from './state.js';
 import { CrashRecovery } from './crash-recovery.js';
 import { errorFrom } from '../../values/describe.js';
@@ -23,7 +20,6 @@ import { GroupJoin } from '../group/join.js';
 import { describeShortage, type GroupShortage } from '../group/shortage.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { unlessAborted } from '../../lifecycle.js';
-import { endProcess } from '../../application/end-process.js';
 import { offsetsToCommit } from '../offsets.js';
 import { Positions, type Running } from './positions.js';
 import { RecordHandling } from './record-handling.js';
@@ -55,12 +51,7 @@ export class Consumer implements ConsumerShape {
   readonly #groupJoin: GroupJoin;
   readonly #connection: Connection;
   readonly #recovery: CrashRecovery;
-  readonly #condition: Condition;
-  readonly #progress: Progress;
-  readonly #observed: ObservedClient<ConsumerReport> = {
-    report: () => this.#report(),
-    ping: (timeout) => this.#connection.ping(timeout),
-  };
+  readonly #observation: Observation;
   #clusterId: string | undefined;
 
   /** @internal */
@@ -108,10 +99,11 @@ export class Consumer implements ConsumerShape {
       onEscape: (error) => crash(error),
       onClosed: () => this.#groupJoin.cancel(),
     });
-    this.#condition = new Condition(parts.emitter);
-    this.#progress = new Progress({
-      isPaused: (topic, partition) => parts.paused.has(topic, partition),
-      isResting: (topic, partition) => state.session?.runner?.find(topic, partition)?.state === 'resting',
+    this.#observation = new Observation({
+      parts,
+      state,
+      isOfReplies: internals.onReplies !== undefined,
+      ping: (timeout) => this.#connection.ping(timeout),
     });
     this.#recovery = new CrashRecovery(
       {
@@ -139,34 +131,7 @@ export class Consumer implements ConsumerShape {
       undo: () => this.#connection.close(),
       opened: () => this.#parts.emitter.emit(consumerEvents.CONNECT),
     });
-    clients.add(this.#observed);
-  }
-
-  #report(): ConsumerReport {
-    const { settings, subscriptions } = this.#parts;
-    const { groupId, clientId } = settings;
-    const { since, error, hasJoined } = this.#condition;
-    // While it is being closed after a crash, its events have not told of it yet.
-    const hasCrashed = this.#state.isToRun && !this.#state.isRunning;
-    const state = hasCrashed ? 'restarting' : this.#condition.state;
-    const native = this.#state.session?.native;
-    const partitions = this.#progress.look(native?.standings() ?? []);
-    return {
-      role: 'consumer',
-      groupId,
-      clientId,
-      isOfReplies: this.#internals.onReplies !== undefined,
-      state,
-      since,
-      ...(error && { error }),
-      isToJoin: this.#state.isToRun && subscriptions.names().length > 0,
-      hasJoined,
-      partitions: partitions.map(({ end, ...partition }) => ({
-        ...partition,
-        lag: partition.position < 0 ? 0 : Math.max(0, end - partition.position),
-      })),
-      pendingRequests: native?.pendingRequests() ?? 0,
-    };
+    this.#observation.begin();
   }
 
   /**
@@ -188,7 +153,7 @@ export class Consumer implements ConsumerShape {
    * resolves when all the other handlers have finished; the handler's own message is not committed and comes again.
    */
   async disconnect(): Promise<void> {
-    clients.delete(this.#observed);
+    this.#observation.end();
     const stopped = this.#stop();
     const closed = this.#state.lifecycle.stop('disconnect', () => this.#connection.close(), {
       stopped: () => this.#parts.emitter.emit(consumerEvents.DISCONNECT),
@@ -248,8 +213,8 @@ export class Consumer implements ConsumerShape {
     }
     runSettings(config);
     const run = this.#state.begin(withoutNulls(config));
-    clients.add(this.#observed);
-    const stalls = this.#watchStalls();
+    this.#observation.begin();
+    const stalls = this.#observation.watchStalls((error) => this.#crash(error));
     run.controller.signal.addEventListener('abort', () => stalls?.close());
     try {
       await this.#start(run);
@@ -258,22 +223,6 @@ export class Consumer implements ConsumerShape {
       this.#state.end(run);
       throw error;
     }
-  }
-
-  /** Looks for partitions that stand still, where the options say how long they may. */
-  #watchStalls(): StallWatch | undefined {
-    const { settings, emitter, logger } = this.#parts;
-    const { stallTimeoutMs } = settings;
-    if (stallTimeoutMs === undefined || this.#internals.onReplies !== undefined) return undefined;
-    return new StallWatch({
-      settings: { ...settings, stallTimeoutMs },
-      emitter,
-      logger,
-      progress: this.#progress,
-      native: () => (this.#state.isRunning ? this.#state.native : undefined),
-      restart: (error) => this.#crash(error),
-      exit: endProcess,
-    });
   }
 
   async #start(run: Run): Promise<void> {

@@ -26,8 +26,9 @@ import {
 import { clients, type ObservedClient, type ProducerReport } from '../instrumentation/clients.js';
 import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
-import { byTopic, checkBatch } from './topic-messages.js';
-import { areSendsTraced, traceSends, type SendOrigin, type TopicRecords } from './traced-sends.js';
+import { Sends } from './sends.js';
+import { checkBatch } from './topic-messages.js';
+import type { SendOrigin } from './traced-sends.js';
 import { Transactions } from './transaction.js';
 import type {
   KafkaConfig,
@@ -81,7 +82,7 @@ export class Producer implements Pick<
   readonly #clientEvents: ClientEvents;
   readonly #internals: ProducerInternals;
   readonly #handles: ProducerHandles;
-  readonly #partitioning: Partitioning | undefined;
+  readonly #sends: Sends;
   #transactions: Transactions | undefined;
   readonly #brokers: Brokers;
   readonly #lifecycle = new Lifecycle('The producer');
@@ -96,11 +97,11 @@ export class Producer implements Pick<
     const propertiesOf = producerOptions(kafka, config);
     this.#settings = propertiesOf().settings;
     const { createPartitioner, metadataMaxAgeMs } = this.#settings;
-    if (createPartitioner && !isNative(createPartitioner)) {
-      this.#partitioning = new Partitioning(createPartitioner, metadataMaxAgeMs, (topic) =>
-        this.#partitions(topic),
-      );
-    }
+    const partitioning =
+      createPartitioner && !isNative(createPartitioner)
+        ? new Partitioning(createPartitioner, metadataMaxAgeMs, (topic) => this.#partitions(topic))
+        : undefined;
+    this.#sends = new Sends({ partitioning, origin: () => this.origin() });
     this.#logger = logger.namespace('Producer');
     this.#emitter = new InstrumentationEmitter('producer', this.#logger);
     if (this.#settings.idempotent && this.#settings.limitsRetries) {
@@ -178,17 +179,10 @@ export class Producer implements Pick<
     // One promise: it is what a send of one message costs most.
     return new Promise((resolve, reject) => {
       const { topic, messages } = record;
-      const { handle, settings } = this.#checked([{ topic, messages }], record);
-      const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
-      if (areSendsTraced()) {
-        resolve(
-          traceSends([{ topic, messages }], this.origin(), (sends) =>
-            this.#sendAll(sends, (_, placed, told) => handle.send(topic, placed, told, settings)),
-          ),
-        );
-        return;
-      }
-      this.place(topic, messages, (placed) => handle.send(topic, placed, done, settings), reject);
+      const target = this.#checked([{ topic, messages }], record);
+      this.#sends.one(topic, messages, target, (error, metadata) =>
+        error ? reject(error) : resolve(metadata),
+      );
     });
   }
 
@@ -196,19 +190,9 @@ export class Producer implements Pick<
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
     const { topicMessages = [] } = batch;
     const { handle, settings } = this.#checked(topicMessages, batch);
-    return this.#traced(topicMessages, {}, (sends) =>
-      this.#sendAll(sends, (topic, messages, done) => handle.send(topic, messages, done, settings)),
+    return this.#sends.all(topicMessages, {}, (topic, messages, done) =>
+      handle.send(topic, messages, done, settings),
     );
-  }
-
-  /** Sends, and tells of it whoever wants to know. */
-  #traced(
-    topicMessages: readonly TopicMessages[],
-    about: Partial<SendOrigin>,
-    send: (sends: readonly TopicRecords[]) => Promise<RecordMetadata[]>,
-  ): Promise<RecordMetadata[]> {
-    if (!areSendsTraced()) return send(topicMessages);
-    return traceSends(topicMessages, { ...this.origin(), ...about }, send);
   }
 
   /**
@@ -256,28 +240,12 @@ export class Producer implements Pick<
       send: async (handle, { topicMessages = [], ...options }, check) => {
         checkBatch(topicMessages, readSend(options)['acks'] as number | undefined);
         const codec = compressionCodec(options.compression);
-        return this.#traced(topicMessages, { transactional: true }, (sends) =>
-          this.#sendAll(sends, (topic, messages, done) => {
-            check();
-            handle.send(topic, messages, done, { codec });
-          }),
-        );
+        return this.#sends.all(topicMessages, { transactional: true }, (topic, messages, done) => {
+          check();
+          handle.send(topic, messages, done, { codec });
+        });
       },
     });
-  }
-
-  async #sendAll(
-    topicMessages: readonly TopicRecords[],
-    send: (topic: string, messages: readonly OutgoingRecord[], done: SendCallback) => void,
-  ): Promise<RecordMetadata[]> {
-    const sends = byTopic(topicMessages).map(
-      ([topic, messages]) =>
-        new Promise<RecordMetadata[]>((resolve, reject) => {
-          const done: SendCallback = (error, metadata) => (error ? reject(error) : resolve(metadata));
-          this.place(topic, messages, (placed) => send(topic, placed, done), reject);
-        }),
-    );
-    return (await Promise.all(sends)).flat();
   }
 
   /**
@@ -291,9 +259,7 @@ export class Producer implements Pick<
     next: (placed: readonly OutgoingRecord[]) => void,
     fail: (error: unknown) => void,
   ): void {
-    const placed = this.#partitioning?.place(topic, messages) ?? messages;
-    if (placed instanceof Promise) own(later(placed, next), fail);
-    else next(placed);
+    this.#sends.place(topic, messages, next, fail);
   }
 
   #partitions(topic: string): Promise<PartitionMetadata[]> {
@@ -314,21 +280,7 @@ export class Producer implements Pick<
     done: SendCallback,
     purpose?: SendOrigin['purpose'],
   ): void {
-    const { handle, settings } = this.#handles.target(options);
-    if (areSendsTraced()) {
-      const origin = { ...this.origin(), ...(purpose && { purpose }) };
-      const sent = traceSends([{ topic, messages }], origin, (sends) =>
-        this.#sendAll(sends, (_, placed, told) => handle.send(topic, placed, told, settings)),
-      );
-      own(callBack(sent, done), ignore);
-      return;
-    }
-    this.place(
-      topic,
-      messages,
-      (placed) => handle.send(topic, placed, done, settings),
-      (error) => done(error as KafkaJSError, []),
-    );
+    this.#sends.one(topic, messages, this.#handles.target(options), done, purpose);
   }
 
   /**
@@ -384,21 +336,4 @@ export class Producer implements Pick<
     this.#logger.error(describeReplyFailure(failure), { code: failure.code });
     this.#emitter.emit(REPLY_FAILED, replyFailedPayload(failure));
   }
-}
-
-/** Calls back with what comes of a send. */
-async function callBack(sent: Promise<RecordMetadata[]>, done: SendCallback): Promise<void> {
-  let metadata: RecordMetadata[];
-  try {
-    metadata = await sent;
-  } catch (error) {
-    done(error as KafkaJSError, []);
-    return;
-  }
-  done(null, metadata);
-}
-
-/** Goes on when the partitions are known. */
-async function later<T>(placed: Promise<T>, next: (placed: T) => void): Promise<void> {
-  next(await placed);
 }

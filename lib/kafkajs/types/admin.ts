@@ -1,280 +1,37 @@
-import type {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  ConfigResourceTypes,
-  ConfigSource,
-  ResourcePatternTypes,
-} from './admin-enums.js';
-import type { PartitionMetadata } from './cluster.js';
+import type { AclEntry, AclFilter, DeleteAclResponse, DescribeAclResponse } from './acls.js';
+import type { AclOperationTypes } from './admin-enums.js';
+import type { DescribeConfigResponse, IResourceConfig, ResourceConfigQuery } from './configs.js';
 import type { GroupDescriptions } from './consumer.js';
-import type { AdminEventMap, AdminEvents, RemoveInstrumentationEventListener, ValueOf } from './events.js';
+import type { AdminEventMap, AdminEvents } from './admin-events.js';
+import type { RemoveInstrumentationEventListener, ValueOf } from './events.js';
 import type { Logger } from './logger.js';
 import type { PartitionOffset, TopicPartitions } from './message.js';
+import type {
+  ITopicConfig,
+  ITopicMetadata,
+  ITopicPartitionConfig,
+  ListPartitionReassignmentsResponse,
+  PartitionReassignment,
+} from './topics.js';
 import type { DeleteGroupsResult } from '../errors/admin.js';
 
 export type { DeleteGroupsResult };
 
 /** An offset of a partition. */
 export type SeekEntry = PartitionOffset;
+
 /** A committed offset of a partition. */
 export type FetchOffsetsPartition = PartitionOffset & {
   /** The text that was committed beside the offset; null for none. */
   metadata: string | null;
 };
-/** An access rule with what it is about. */
-export type AclEntry = Acl & AclResource;
-/** Access rules of one resource. */
-export type DescribeAclResource = AclResource & {
-  /** The rules. */
-  acls: Acl[];
-};
+
 /** A group's name and protocol. */
 export interface GroupOverview {
   /** The consumer group. */
   groupId: string;
   /** `consumer` for consumer groups; empty for those of KIP-848. */
   protocolType: string;
-}
-/** A topic to create. */
-export interface ITopicConfig {
-  /** The topic. */
-  topic: string;
-  /** How many partitions it gets. Default: the broker’s `num.partitions`. */
-  numPartitions?: number;
-  /** How many replicas each of them gets. Default: the broker’s. */
-  replicationFactor?: number;
-  /** Where the replicas go, in place of the two numbers. */
-  replicaAssignment?: ReplicaAssignment[];
-  /** The topic’s configuration, where it differs from the defaults. */
-  configEntries?: IResourceConfigEntry[];
-}
-
-/** The number of partitions that a topic shall have. */
-export interface ITopicPartitionConfig {
-  /** The topic. */
-  topic: string;
-  /** How many partitions it shall have in all. */
-  count: number;
-  /** The brokers of the replicas of each new partition. */
-  assignments?: Array<Array<number>>;
-}
-
-/** A topic's partitions. */
-export interface ITopicMetadata {
-  /** The topic. */
-  name: string;
-  /** The partitions. */
-  partitions: PartitionMetadata[];
-}
-
-/** Where the replicas of a partition are. */
-export interface ReplicaAssignment {
-  /** The partition’s number. */
-  partition: number;
-  /** The brokers that have a replica; the first one leads. */
-  replicas: Array<number>;
-}
-
-/** Where the replicas of a topic shall go. */
-export interface PartitionReassignment {
-  /** The topic. */
-  topic: string;
-  /** The brokers of each partition. */
-  partitionAssignment: Array<ReplicaAssignment>;
-}
-
-/** A resource whose configuration is asked for. */
-export interface ResourceConfigQuery {
-  /** The kind of resource. */
-  type: ConfigResourceTypes;
-  /** The resource’s name. */
-  name: string;
-  /** The values to answer; left out for all. */
-  configNames?: string[];
-}
-
-/** One configuration value and its origin. */
-export interface ConfigEntries {
-  /** The name. */
-  configName: string;
-  /** The value; null for one that is kept secret. */
-  configValue: string;
-  /** Whether it is the default. */
-  isDefault: boolean;
-  /** Where the value comes from. */
-  configSource: ConfigSource;
-  /** Whether it is kept secret. */
-  isSensitive: boolean;
-  /** Whether it cannot be changed while the broker runs. */
-  readOnly: boolean;
-  /** Where else a value is set, the strongest first. */
-  configSynonyms: ConfigSynonyms[];
-}
-
-/** Another source of a configuration value. */
-export interface ConfigSynonyms {
-  /** The name. */
-  configName: string;
-  /** The value; null for one that is kept secret. */
-  configValue: string;
-  /** Where the value comes from. */
-  configSource: ConfigSource;
-}
-
-/** Configurations of resources. */
-export interface DescribeConfigResponse {
-  /** One for each resource that was asked for. */
-  resources: {
-    /** Its values. */
-    configEntries: ConfigEntries[];
-    /** The protocol’s error code; 0 for none. */
-    errorCode: number;
-    /** The error in words, where there is one. */
-    errorMessage: string;
-    /** The resource’s name. */
-    resourceName: string;
-    /** The kind of resource. */
-    resourceType: ConfigResourceTypes;
-  }[];
-  /** Milliseconds that the broker has held the answer back. */
-  throttleTime: number;
-}
-
-/** A configuration value to set. */
-export interface IResourceConfigEntry {
-  /** The name. */
-  name: string;
-  /** The value. */
-  value: string;
-}
-
-/** Configuration values to set on a resource. */
-export interface IResourceConfig {
-  /** The kind of resource. */
-  type: ConfigResourceTypes;
-  /** The resource’s name. */
-  name: string;
-  /** The values; what is not named returns to its default. */
-  configEntries: IResourceConfigEntry[];
-}
-
-/** An access rule. */
-export interface Acl {
-  /** Whom the rule is for, for example `User:alice`. */
-  principal: string;
-  /** The host that it is for; `*` for all. */
-  host: string;
-  /** What the rule is about, for example reading. */
-  operation: AclOperationTypes;
-  /** Whether it allows or denies. */
-  permissionType: AclPermissionTypes;
-}
-
-/** What an access rule is about. */
-export interface AclResource {
-  /** The kind of resource. */
-  resourceType: AclResourceTypes;
-  /** The resource’s name. */
-  resourceName: string;
-  /** How the name is meant: whole, as a beginning, … */
-  resourcePatternType: ResourcePatternTypes;
-}
-
-/** Access rules found. */
-export interface DescribeAclResponse {
-  /** Milliseconds that the broker has held the answer back. */
-  throttleTime: number;
-  /** The protocol’s error code; 0 for none. */
-  errorCode: number;
-  /** The error in words, where there is one. */
-  errorMessage?: string;
-  /** The resources that have rules. */
-  resources: DescribeAclResource[];
-}
-
-/** Which access rules are meant. */
-export interface AclFilter {
-  /** The kind of resource. */
-  resourceType: AclResourceTypes;
-  /** The resource’s name; left out for any. */
-  resourceName?: string;
-  /** How the name is meant: whole, as a beginning, … */
-  resourcePatternType: ResourcePatternTypes;
-  /** Whom the rule is for; left out for anybody. */
-  principal?: string;
-  /** The host that it is for; left out for any. */
-  host?: string;
-  /** What the rule is about, for example reading. */
-  operation: AclOperationTypes;
-  /** Whether it allows or denies. */
-  permissionType: AclPermissionTypes;
-}
-
-/** An access rule that was deleted. */
-export interface MatchingAcl {
-  /** The protocol’s error code; 0 for none. */
-  errorCode: number;
-  /** The error in words, where there is one. */
-  errorMessage?: string;
-  /** The kind of resource. */
-  resourceType: AclResourceTypes;
-  /** The resource’s name. */
-  resourceName: string;
-  /** How the name is meant: whole, as a beginning, … */
-  resourcePatternType: ResourcePatternTypes;
-  /** Whom the rule is for, for example `User:alice`. */
-  principal: string;
-  /** The host that it was for. */
-  host: string;
-  /** What the rule is about, for example reading. */
-  operation: AclOperationTypes;
-  /** Whether it allows or denies. */
-  permissionType: AclPermissionTypes;
-}
-
-/** What a filter deleted. */
-export interface DeleteAclFilterResponses {
-  /** The protocol’s error code; 0 for none. */
-  errorCode: number;
-  /** The error in words, where there is one. */
-  errorMessage?: string;
-  /** The rules that were deleted. */
-  matchingAcls: MatchingAcl[];
-}
-
-/** What was deleted. */
-export interface DeleteAclResponse {
-  /** Milliseconds that the broker has held the answer back. */
-  throttleTime: number;
-  /** One for each filter. */
-  filterResponses: DeleteAclFilterResponses[];
-}
-
-/** Moves of partitions under way. */
-export interface ListPartitionReassignmentsResponse {
-  /** The topics whose partitions are moved. */
-  topics: OngoingTopicReassignment[];
-}
-
-/** Moves of a topic's partitions. */
-export interface OngoingTopicReassignment {
-  /** The topic. */
-  topic: string;
-  /** The partitions. */
-  partitions: OngoingPartitionReassignment[];
-}
-
-/** A move of a partition. */
-export interface OngoingPartitionReassignment {
-  /** The partition’s number. */
-  partitionIndex: number;
-  /** The brokers that have a replica. */
-  replicas: number[];
-  /** Those of them that are added. */
-  addingReplicas?: number[];
-  /** Those of them that are removed. */
-  removingReplicas?: number[];
 }
 
 /** What a client may do with a topic or a group. An extension. */

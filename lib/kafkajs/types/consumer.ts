@@ -1,4 +1,5 @@
-import type { ConsumerEventMap, ConsumerEvents, RemoveInstrumentationEventListener } from './events.js';
+import type { ConsumerEventMap, ConsumerEvents } from './consumer-events.js';
+import type { RemoveInstrumentationEventListener } from './events.js';
 import type { Logger } from './logger.js';
 import type {
   KafkaMessage,

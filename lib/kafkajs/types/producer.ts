@@ -1,5 +1,6 @@
 import type { PartitionerArgs } from './cluster.js';
-import type { ProducerEventMap, ProducerEvents, RemoveInstrumentationEventListener } from './events.js';
+import type { RemoveInstrumentationEventListener } from './events.js';
+import type { ProducerEventMap, ProducerEvents } from './producer-events.js';
 import type { Logger } from './logger.js';
 import type { Offsets, ProducerBatch, ProducerRecord, RecordMetadata } from './message.js';
 

@@ -1,40 +1,23 @@
 /** kafkajs's types, but for the names that this package exports as classes. */
+export type * from './acls.js';
 export type {
   AuthorizedOperations,
-  Acl,
-  AclEntry,
-  AclFilter,
-  AclResource,
-  ConfigEntries,
-  ConfigSynonyms,
-  DeleteAclFilterResponses,
-  DeleteAclResponse,
   DeleteGroupsResult,
-  DescribeAclResource,
-  DescribeAclResponse,
-  DescribeConfigResponse,
   FetchOffsetsPartition,
   GroupOverview,
-  IResourceConfig,
-  IResourceConfigEntry,
-  ITopicConfig,
-  ITopicMetadata,
-  ITopicPartitionConfig,
-  ListPartitionReassignmentsResponse,
-  MatchingAcl,
-  OngoingPartitionReassignment,
-  OngoingTopicReassignment,
-  PartitionReassignment,
-  ReplicaAssignment,
-  ResourceConfigQuery,
   SeekEntry,
 } from './admin.js';
+export type * from './admin-events.js';
 export type * from './channels.js';
 export type * from './cluster.js';
 export type * from './config.js';
+export type * from './configs.js';
+export type * from './consumer-events.js';
 export type * from './events.js';
 export type * from './logger.js';
 export type * from './message.js';
+export type * from './producer-events.js';
+export type * from './topics.js';
 export type {
   Batch,
   ConcurrencyOptions,

@@ -6,16 +6,11 @@ import { guardedLogger } from '../log/guarded-logger.js';
 import { GuardedObservable } from '../guarded-observable.js';
 import { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { Kafka } from '../../kafkajs/kafka.js';
-import { KafkaPendingRequestsError } from '../../kafkajs/errors/index.js';
 import { forget, noteClient } from '../late-replies.js';
 import { Lifecycle, unlessAborted } from '../../lifecycle.js';
 import { nestLogCreator } from '../log/log-creator.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
-import type {
-  KafkaConfig,
-  RecordMetadata,
-  TopicPartitionOffsetAndMetadata,
-} from '../../kafkajs/types/index.js';
+import type { KafkaConfig, TopicPartitionOffsetAndMetadata } from '../../kafkajs/types/index.js';
 import {
   InvalidKafkaClientTopicException,
   InvalidMessageException,
@@ -33,11 +28,10 @@ import { serialize } from '../serialize.js';
 import { atOnce, onceConnected } from './observables.js';
 import { provision } from '../topics/provisioning.js';
 import { clientTopics } from '../topics/wanted-topics.js';
-import { refuseExplained } from './missing-reply-partition.js';
-import { PendingRequest, PendingRequests, type ReplyCallback } from './pending-requests.js';
-import { Replies } from './replies.js';
-import { requestTracing } from '../../kafkajs/instrumentation/channels.js';
-import { traceRequest } from './traced-requests.js';
+import { Events } from './events.js';
+import type { ReplyCallback } from './pending-requests.js';
+import { replyConsumer } from './reply-consumer.js';
+import { Requests } from './requests.js';
 
 type Status = `${KafkaStatus}`;
 
@@ -86,8 +80,8 @@ export class ClientKafka extends ClientProxy {
   protected _producer: Producer | null = null;
   /** The same, for lines that nobody awaits. */
   readonly #log = guardedLogger(() => this.logger);
-  readonly #pending = new PendingRequests();
-  readonly #replies: Replies;
+  readonly #requests: Requests;
+  readonly #events: Events;
   #connected: { readonly initialized: Promise<void>; readonly producer: Promise<Producer> } | undefined;
   /** The topics of {@link responsePatterns}'s requests. */
   readonly #requestTopics: string[] = [];
@@ -97,8 +91,6 @@ export class ClientKafka extends ClientProxy {
   #parts: Parts = {};
   #serializesItself = true;
   #deserializesItself = true;
-  /** What the correlation ids of the present consumer begin with. */
-  #correlationPrefix = '';
 
   constructor(options: NestKafkaOptions = {}) {
     super();
@@ -111,8 +103,18 @@ export class ClientKafka extends ClientProxy {
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
     this.#sendOptions = given.send ?? {};
-    this.#replies = new Replies({
-      pending: this.#pending,
+    const toRecord = (data: unknown, pattern: string): OutgoingRecord | Promise<OutgoingRecord> =>
+      this.#serialize(data, pattern);
+    this.#events = new Events({
+      sendOptions: this.#sendOptions,
+      serialize: toRecord,
+      producer: () => this.producer,
+    });
+    this.#requests = new Requests({
+      most: given.maxPendingRequests ?? Number.POSITIVE_INFINITY,
+      sendOptions: this.#sendOptions,
+      serialize: toRecord,
+      producer: () => this._producer,
       keepBinary: given.parser?.keepBinary ?? false,
       replyTimeout: given.replyTimeout,
       deserializer: () => (this.#deserializesItself ? undefined : this.deserializer),
@@ -122,8 +124,6 @@ export class ClientKafka extends ClientProxy {
         clientId: this.clientId,
         clusterId: this._consumer?.clusterId(),
       }),
-      cancel: (slot, generation) =>
-        this._producer?.channel(this.#sendOptions).outgoing.cancel(slot, generation),
       logError: this.#log.error,
     });
     this.initializeSerializer(given as any);
@@ -173,7 +173,7 @@ export class ClientKafka extends ClientProxy {
 
   /** Errors the requests that wait. */
   protected handleClose(): void {
-    this.#replies.end(new Error('Connection closed'));
+    this.#requests.replies.end(new Error('Connection closed'));
   }
 
   /**
@@ -234,34 +234,24 @@ export class ClientKafka extends ClientProxy {
     this.#deserializesItself = this.deserializer.constructor === KafkaResponseDeserializer;
     const producer = client.producer(this.options.producer, {
       timeout: this.#sendOptions.timeout,
-      requestFailed: (slot, generation, err) => this.#replies.fail(slot, generation, err),
-      requestTopic: (slot, generation) => this.#pending.find(slot, generation)?.asked,
+      requestFailed: (slot, generation, err) => this.#requests.replies.fail(slot, generation, err),
+      requestTopic: (slot, generation) => this.#requests.topicOf(slot, generation),
     });
     this._producer = attempt.producer = producer;
     this.registerProducerEventListeners();
     if (!this.producerOnlyMode) {
-      const consumer = client.consumer(
-        { ...this.options.consumer, groupId: this.groupId },
-        {
-          onReplies: (batch) => this.#replies.accept(batch),
-          created: (native, correlationPrefix) => {
-            this.#correlationPrefix = correlationPrefix ?? '';
-            producer.attach(native, this.#sendOptions);
-          },
-          assigned: this.options.replies === 'assigned',
-          replyTimeout: this.options.replyTimeout,
-          onRequestsExpired: (requests) => this.#replies.expired(requests),
-          // Another one does not know of the requests of this one.
-          closed: () => {
-            if (this._consumer === attempt.consumer) this.consumerAssignments = {};
-            this.#replies.stopped();
-          },
-          onReplyPartitions: (partitions, read) => {
-            this.consumerAssignments = partitions;
-            this.#replies.moved(read);
-          },
+      const consumer = replyConsumer({
+        client,
+        options: this.options,
+        groupId: this.groupId,
+        sendOptions: this.#sendOptions,
+        producer,
+        requests: this.#requests,
+        onReplyPartitions: (partitions) => {
+          // That of an attempt that is over has nothing to say.
+          if (this._consumer === attempt.consumer) this.consumerAssignments = partitions;
         },
-      );
+      });
       this._consumer = attempt.consumer = consumer;
       this.registerConsumerEventListeners();
       await producer.connect();
@@ -387,29 +377,12 @@ export class ClientKafka extends ClientProxy {
   protected async dispatchBatchEvent(packet: ReadPacket<{ messages: any[] }>): Promise<any> {
     const { messages } = packet.data;
     if (messages.length === 0) return undefined;
-    const pattern = this.normalizePattern(packet.pattern);
-    const records = await Promise.all(
-      // Not its own `map`: that of a typed array would turn promises into numbers.
-      Array.from(messages, (message) => this.#serialize(message, pattern)),
-    );
-    return this.#dispatch(pattern, records);
+    return this.#events.sendAll(this.normalizePattern(packet.pattern), messages);
   }
 
   /** Sends an event of `emit()`; resolves when it is delivered. */
   protected dispatchEvent(packet: ReadPacket): Promise<any> {
-    const pattern = this.normalizePattern(packet.pattern);
-    const record = this.#serialize(packet.data, pattern);
-    return record instanceof Promise
-      ? record.then((resolved) => this.#dispatch(pattern, [resolved]))
-      : this.#dispatch(pattern, [record]);
-  }
-
-  #dispatch(topic: string, records: OutgoingRecord[]): Promise<RecordMetadata[]> {
-    return new Promise((resolve, reject) => {
-      this.producer.dispatch(topic, records, this.#sendOptions, (error, metadata) =>
-        error ? reject(error) : resolve(metadata),
-      );
-    });
+    return this.#events.send(this.normalizePattern(packet.pattern), packet.data);
   }
 
   /**
@@ -430,24 +403,7 @@ export class ClientKafka extends ClientProxy {
       const pattern = this.normalizePattern(partialPacket.pattern);
       const topic = this.getResponsePatternName(pattern);
       const partition = Number(this.getReplyTopicPartition(topic));
-      const { maxPendingRequests = Number.POSITIVE_INFINITY } = this.options;
-      if (this.#pending.size >= maxPendingRequests) throw new KafkaPendingRequestsError(maxPendingRequests);
-      const record = this.#serialize(partialPacket.data, pattern);
-      const request = new PendingRequest(pattern, { topic, partition }, callback);
-      const slot = this.#pending.open(request);
-      const generation = this.#pending.generation(slot);
-      if (record instanceof Promise) {
-        record
-          .then((resolved) => this.#request(request, slot, generation, resolved))
-          .catch((err: unknown) => this.#replies.fail(slot, generation, err));
-      } else {
-        try {
-          this.#request(request, slot, generation, record);
-        } catch (err) {
-          this.#replies.fail(slot, generation, err);
-        }
-      }
-      return () => this.#replies.forget(slot, generation);
+      return this.#requests.send(pattern, { topic, partition }, partialPacket.data, callback);
     } catch (err) {
       if (err instanceof InvalidKafkaClientTopicException) return this.#refuse(err, callback);
       callback({ err });
@@ -469,32 +425,7 @@ export class ClientKafka extends ClientProxy {
       callback({ err });
       return () => undefined;
     }
-    return refuseExplained(err, topic, consumer, callback, {
-      pending: this.#pending,
-      replies: this.#replies,
-      groupId: this.groupId,
-      replyTimeout: this.options.replyTimeout,
-    });
-  }
-
-  #request(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
-    if (requestTracing.hasSubscribers) {
-      const groupId = this.groupId;
-      const correlationId = `${this.#correlationPrefix}-${slot}-${generation}`;
-      const origin = { ...this.producer.origin(), groupId, correlationId };
-      traceRequest(request, record, origin, (traced) => this.#write(request, slot, generation, traced));
-    } else this.#write(request, slot, generation, record);
-  }
-
-  #write(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
-    const write = ([placed]: readonly OutgoingRecord[]): void => {
-      // Unsubscribed while the topic's partitions were asked for.
-      if (this.#pending.find(slot, generation) === undefined) return;
-      const channel = this.producer.channel(this.#sendOptions);
-      const [topic, reply] = [channel.topic(request.asked), channel.topic(request.topic)];
-      channel.outgoing.request(topic, slot, generation, reply, request.partition, placed as OutgoingRecord);
-    };
-    this.producer.place(request.asked, [record], write, (err) => this.#replies.fail(slot, generation, err));
+    return this.#requests.refuse(err, topic, consumer, callback);
   }
 
   /** The reply topic of a pattern; a subclass may name it differently. */

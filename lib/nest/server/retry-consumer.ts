@@ -7,7 +7,8 @@ import { NotDue, type Handling, type Outcome, type RecordHandler } from '../../r
 import { forget, noteServer } from '../late-replies.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { DeadLetterOptions, NestKafkaOptions, RetryTopicsOptions } from '../options/index.js';
-import type { Lane } from './lane.js';
+import type { RecordDispatch } from './record-dispatch.js';
+import type { Responder } from './responder.js';
 import { Retries } from './retries.js';
 import { RETRY_GROUP_SUFFIX, RetrySchedule } from './retry-schedule.js';
 import { RetryTopics } from './retry-topics.js';
@@ -18,16 +19,10 @@ export interface RetryConsumerPorts {
   readonly client: () => Kafka;
   /** What holds for messages of a topic that fail. */
   readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
-  readonly lane: (groupId: string, handle: RecordHandler, retries: Retries) => Lane;
-  /** Handles a record as one of the topic `topic`, as the delivery with that number. */
-  readonly handle: (
-    lane: Lane,
-    topic: string,
-    attempt: number,
-    task: PartitionTask,
-    batch: IncomingBatch,
-    index: number,
-  ) => Promise<Outcome> | Outcome | Handling;
+  /** Makes a consumer of the server's. */
+  readonly responder: (groupId: string, handle: RecordHandler, retries: Retries) => Responder;
+  /** What hands records to the handlers. */
+  readonly dispatch: RecordDispatch;
   /** The retry topics of requests. */
   readonly requests: () => RetryTopicsOptions[];
   /** Tells the server's status of handlers that take too long. */
@@ -43,7 +38,7 @@ export class RetryConsumer {
   readonly #groupId: string;
   readonly #options: NestKafkaOptions;
   readonly #ports: RetryConsumerPorts;
-  #lane: Lane | undefined;
+  #responder: Responder | undefined;
 
   constructor(options: NestKafkaOptions, groupId: string, ports: RetryConsumerPorts) {
     const { client, consumer, deadLetter } = options;
@@ -76,13 +71,13 @@ export class RetryConsumer {
     if (topics.length === 0) return;
     await this.#topics.make(sources);
     this.#noteDelays();
-    const lane = this.#ports.lane(
+    const responder = this.#ports.responder(
       this.#groupId + RETRY_GROUP_SUFFIX,
-      (task, batch, index) => this.#handle(lane, task, batch, index),
+      (task, batch, index) => this.#handle(responder, task, batch, index),
       this.retries,
     );
-    this.#lane = lane;
-    const { consumer, producer } = lane;
+    this.#responder = responder;
+    const { consumer, producer } = responder;
     this.#ports.watch(consumer);
     await producer.connect();
     await consumer.connect();
@@ -99,7 +94,7 @@ export class RetryConsumer {
   }
 
   #handle(
-    lane: Lane,
+    responder: Responder,
     task: PartitionTask,
     batch: IncomingBatch,
     index: number,
@@ -109,25 +104,25 @@ export class RetryConsumer {
     if (wait > 0) throw new NotDue(wait);
     const source = this.retries.sourceOf(task.topic, headers);
     const attempt = this.retries.delivery(task, batch, index);
-    return this.#ports.handle(lane, source, attempt, task, batch, index);
+    return this.#ports.dispatch.handle(responder, task, batch, index, source, attempt);
   }
 
   /** Waits for a close without waiting for a handler that waits for it. */
   async untilClosed(closed: Promise<unknown>): Promise<void> {
-    await this.#lane?.consumer.untilClosed(closed);
+    await this.#responder?.consumer.untilClosed(closed);
   }
 
   /** Lets the running handlers finish, leaves the group and disconnects. */
   async close(): Promise<void> {
-    const lane = this.#lane;
+    const responder = this.#responder;
     forget(this);
-    await lane?.consumer.disconnect();
-    await lane?.producer.disconnect();
-    this.#lane = undefined;
+    await responder?.consumer.disconnect();
+    await responder?.producer.disconnect();
+    this.#responder = undefined;
   }
 
   /** Disconnects, and cannot connect again: a start was interrupted. */
   async retire(): Promise<void> {
-    await Promise.all([this.#lane?.consumer.retire(), this.#lane?.producer.retire()]);
+    await Promise.all([this.#responder?.consumer.retire(), this.#responder?.producer.retire()]);
   }
 }

@@ -19,7 +19,7 @@ import type { Retries } from './retries.js';
 import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 
 /** A consumer of the server's, and what answers the requests that it reads. */
-export interface Lane {
+export interface Responder {
   readonly consumer: Consumer;
   /** Of its replies, and of what is moved from its topics. */
   readonly producer: Producer;
@@ -27,8 +27,8 @@ export interface Lane {
   readonly requestEnd: RequestEnd;
 }
 
-/** What a lane is made with. */
-export interface LaneParts {
+/** What a responder is made with. */
+export interface ResponderParts {
   readonly client: Kafka;
   readonly options: NestKafkaOptions;
   readonly groupId: string;
@@ -61,7 +61,7 @@ const IN_ORDER: TopicHandling = {
 };
 
 /** Makes a consumer, the producer of its replies, and what they share. Nothing is connected yet. */
-export function makeLane(parts: LaneParts): Lane {
+export function makeResponder(parts: ResponderParts): Responder {
   const { client, options, groupId, serializer, serializesItself, handleRecord, retries } = parts;
   const sendOptions = options.send ?? {};
   const producer = client.producer(options.producer, {

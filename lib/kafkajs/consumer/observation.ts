@@ -1,0 +1,91 @@
+import { endProcess } from '../../application/end-process.js';
+import { clients, type ConsumerReport, type ObservedClient } from '../instrumentation/clients.js';
+import { Condition } from './condition.js';
+import type { ConsumerParts } from './parts.js';
+import { Progress } from './progress.js';
+import { StallWatch } from './stall-watch.js';
+import type { ConsumerState } from './state.js';
+
+/** What the observation of a consumer is made with. */
+export interface ObservationOptions {
+  readonly parts: ConsumerParts;
+  readonly state: ConsumerState;
+  /** The consumer reads the replies to a client's requests. */
+  readonly isOfReplies: boolean;
+  /** Resolves when a broker has answered within so many milliseconds. */
+  readonly ping: (timeout: number) => Promise<void>;
+}
+
+/** How a consumer is: for health probes and metrics, which ask, and for the watch over partitions that stand still. */
+export class Observation implements ObservedClient<ConsumerReport> {
+  readonly #options: ObservationOptions;
+  readonly #condition: Condition;
+  readonly #progress: Progress;
+
+  constructor(options: ObservationOptions) {
+    const { parts, state } = options;
+    this.#options = options;
+    this.#condition = new Condition(parts.emitter);
+    this.#progress = new Progress({
+      isPaused: (topic, partition) => parts.paused.has(topic, partition),
+      isResting: (topic, partition) => state.session?.runner?.find(topic, partition)?.state === 'resting',
+    });
+  }
+
+  /** The consumer is to be asked from now on. */
+  begin(): void {
+    clients.add(this);
+  }
+
+  end(): void {
+    clients.delete(this);
+  }
+
+  ping(timeout: number): Promise<void> {
+    return this.#options.ping(timeout);
+  }
+
+  report(): ConsumerReport {
+    const { parts, state, isOfReplies } = this.#options;
+    const { settings, subscriptions } = parts;
+    const { groupId, clientId } = settings;
+    const { since, error, hasJoined } = this.#condition;
+    // While it is being closed after a crash, its events have not told of it yet.
+    const hasCrashed = state.isToRun && !state.isRunning;
+    const native = state.session?.native;
+    const partitions = this.#progress.look(native?.standings() ?? []);
+    return {
+      role: 'consumer',
+      groupId,
+      clientId,
+      isOfReplies,
+      state: hasCrashed ? 'restarting' : this.#condition.state,
+      since,
+      ...(error && { error }),
+      isToJoin: state.isToRun && subscriptions.names().length > 0,
+      hasJoined,
+      partitions: partitions.map(({ end, ...partition }) => ({
+        ...partition,
+        lag: partition.position < 0 ? 0 : Math.max(0, end - partition.position),
+      })),
+      pendingRequests: native?.pendingRequests() ?? 0,
+    };
+  }
+
+  /** Looks for partitions that stand still, where the options say how long they may. `restart` starts the consumer again. */
+  watchStalls(restart: (error: Error) => void): StallWatch | undefined {
+    const { parts, state, isOfReplies } = this.#options;
+    const { settings, emitter, logger } = parts;
+    const { stallTimeoutMs } = settings;
+    if (stallTimeoutMs === undefined || isOfReplies) return undefined;
+    return new StallWatch({
+      settings: { ...settings, stallTimeoutMs },
+      emitter,
+      logger,
+      progress: this.#progress,
+      native: () => (state.isRunning ? state.native : undefined),
+      restart,
+      exit: endProcess,
+    });
+  }
+}

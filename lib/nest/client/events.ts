@@ -1,0 +1,47 @@
+import type { OutgoingRecord } from '../../codec/outgoing.js';
+import type { Producer } from '../../kafkajs/producer/producer.js';
+import type { RecordMetadata } from '../../kafkajs/types/index.js';
+import type { SendOptions } from '../../options/index.js';
+
+/** What events need of their client. */
+export interface EventsOptions {
+  readonly sendOptions: SendOptions;
+  /** Makes the message of a payload; a promise where a serializer is asynchronous. */
+  readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | Promise<OutgoingRecord>;
+  /** The client's producer. */
+  readonly producer: () => Producer;
+}
+
+/** Sends events. What it answers resolves when they are delivered. */
+export class Events {
+  readonly #options: EventsOptions;
+
+  constructor(options: EventsOptions) {
+    this.#options = options;
+  }
+
+  /** Sends one event. */
+  send(topic: string, data: unknown): Promise<RecordMetadata[]> {
+    const record = this.#options.serialize(data, topic);
+    return record instanceof Promise
+      ? record.then((resolved) => this.#dispatch(topic, [resolved]))
+      : this.#dispatch(topic, [record]);
+  }
+
+  /** Sends several events of one topic together. */
+  async sendAll(topic: string, data: readonly unknown[]): Promise<RecordMetadata[]> {
+    const { serialize } = this.#options;
+    // Not its own `map`: that of a typed array would turn promises into numbers.
+    const records = await Promise.all(Array.from(data, (one) => serialize(one, topic)));
+    return this.#dispatch(topic, records);
+  }
+
+  #dispatch(topic: string, records: OutgoingRecord[]): Promise<RecordMetadata[]> {
+    const { producer, sendOptions } = this.#options;
+    return new Promise((resolve, reject) => {
+      producer().dispatch(topic, records, sendOptions, (error, metadata) =>
+        error ? reject(error) : resolve(metadata),
+      );
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import type { OutgoingRecord } from '../../codec/outgoing.js';
+import type { Consumer } from '../../kafkajs/consumer/consumer.js';
+import { KafkaPendingRequestsError } from '../../kafkajs/errors/index.js';
+import { requestTracing } from '../../kafkajs/instrumentation/channels.js';
+import type { Producer } from '../../kafkajs/producer/producer.js';
+import type { SendOptions } from '../../options/index.js';
+import { refuseExplained } from './missing-reply-partition.js';
+import {
+  PendingRequest,
+  PendingRequests,
+  type ReplyCallback,
+  type ReplyPartition,
+} from './pending-requests.js';
+import { Replies, type RepliesOptions } from './replies.js';
+import { traceRequest } from './traced-requests.js';
+
+/** What requests need of their client. */
+export interface RequestsOptions extends Omit<RepliesOptions, 'pending' | 'cancel'> {
+  /** `maxPendingRequests`; infinite where it is not set. */
+  readonly most: number;
+  readonly sendOptions: SendOptions;
+  /** Makes the message of a payload; a promise where a serializer is asynchronous. */
+  readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | Promise<OutgoingRecord>;
+  /** The client's producer, while it has one. */
+  readonly producer: () => Producer | null;
+}
+
+/** Sends requests, each in a slot of its own, which its replies name; forgets those that nobody waits for any more. */
+export class Requests {
+  /** What hands replies to those that wait. */
+  readonly replies: Replies;
+  /** What the correlation ids of the present consumer begin with. */
+  correlationPrefix = '';
+  readonly #pending = new PendingRequests();
+  readonly #options: RequestsOptions;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+    this.replies = new Replies({
+      ...options,
+      pending: this.#pending,
+      cancel: (slot, generation) =>
+        options.producer()?.channel(options.sendOptions).outgoing.cancel(slot, generation),
+    });
+  }
+
+  /** The topic that a request which still waits has asked. */
+  topicOf(slot: number, generation: number): string | undefined {
+    return this.#pending.find(slot, generation)?.asked;
+  }
+
+  /**
+   * Sends a request. `callback` gets the replies, or what comes instead of them; the result forgets the request.
+   *
+   * @throws KafkaPendingRequestsError when as many as there may be wait already; whatever the serializer throws.
+   */
+  send(pattern: string, reply: ReplyPartition, data: unknown, callback: ReplyCallback): () => void {
+    const { most, serialize } = this.#options;
+    if (this.#pending.size >= most) throw new KafkaPendingRequestsError(most);
+    const record = serialize(data, pattern);
+    const request = new PendingRequest(pattern, reply, callback);
+    const slot = this.#pending.open(request);
+    const generation = this.#pending.generation(slot);
+    if (record instanceof Promise) {
+      record
+        .then((resolved) => this.#trace(request, slot, generation, resolved))
+        .catch((err: unknown) => this.replies.fail(slot, generation, err));
+    } else {
+      try {
+        this.#trace(request, slot, generation, record);
+      } catch (err) {
+        this.replies.fail(slot, generation, err);
+      }
+    }
+    return () => this.replies.forget(slot, generation);
+  }
+
+  /** Ends a request that has no reply partition, with the reason once that is found out; the result forgets it. */
+  refuse(err: Error, topic: string, consumer: Consumer, callback: ReplyCallback): () => void {
+    const { identity, replyTimeout } = this.#options;
+    return refuseExplained(err, topic, consumer, callback, {
+      pending: this.#pending,
+      replies: this.replies,
+      groupId: identity().groupId,
+      replyTimeout,
+    });
+  }
+
+  #trace(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
+    if (requestTracing.hasSubscribers) {
+      const { groupId } = this.#options.identity();
+      const correlationId = `${this.correlationPrefix}-${slot}-${generation}`;
+      const origin = { ...this.#producer.origin(), groupId, correlationId };
+      traceRequest(request, record, origin, (traced) => this.#write(request, slot, generation, traced));
+    } else this.#write(request, slot, generation, record);
+  }
+
+  #write(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
+    const producer = this.#producer;
+    const write = ([placed]: readonly OutgoingRecord[]): void => {
+      // Unsubscribed while the topic's partitions were asked for.
+      if (this.#pending.find(slot, generation) === undefined) return;
+      const channel = this.#producer.channel(this.#options.sendOptions);
+      const [topic, reply] = [channel.topic(request.asked), channel.topic(request.topic)];
+      channel.outgoing.request(topic, slot, generation, reply, request.partition, placed as OutgoingRecord);
+    };
+    producer.place(request.asked, [record], write, (err) => this.replies.fail(slot, generation, err));
+  }
+
+  get #producer(): Producer {
+    const producer = this.#options.producer();
+    if (!producer) throw new Error('No producer initialized. Please, call the "connect" method first.');
+    return producer;
+  }
+}

@@ -1,0 +1,207 @@
+import type { ConsumerDeserializer, MessageHandler } from '@nestjs/microservices';
+import { REQUEST } from '../../boundary/incoming.js';
+import type { IncomingBatch } from '../../codec/incoming.js';
+import type { Delivery } from '../../runner/delivery.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
+import { Handling, settled, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
+import { KafkaBatchContext } from '../context/kafka-batch-context.js';
+import { PackedKafkaContext } from '../context/kafka-context.js';
+import type { PackedContext } from '../context/packed-context.js';
+import { KafkaRequestDeserializer, NO_MESSAGE_HANDLER, noEventHandler } from '../internals.js';
+import type { GuardedLogger } from '../log/guarded-logger.js';
+import type { KafkaHandlerOptions } from '../options/index.js';
+import type { HandlerRegistry, TopicRoute } from './handler-registry.js';
+import { eventEnd } from './record-end.js';
+import type { Responder } from './responder.js';
+
+type Handler = MessageHandler & { isEventHandler?: boolean };
+/** What has come of a record, or will. */
+type Handled = Promise<Outcome> | Outcome | Handling;
+/** Handles a record within NestJS's hooks; `ended` is to be called when a record has ended whose outcome is `INCOMPLETE`. */
+type HandleWithin = (ended: () => void) => Promise<Outcome>;
+
+/** What a task remembers of its topic. */
+interface Route extends TopicRoute {
+  readonly topic: string;
+}
+
+/** What the dispatch needs of its server. */
+export interface DispatchPorts {
+  readonly handlers: HandlerRegistry;
+  /** `getHandlerByPattern`, which a subclass may have made its own. */
+  readonly find: (pattern: string) => MessageHandler | null;
+  readonly deserializer: ConsumerDeserializer;
+  /** `parser.keepBinary`. */
+  readonly keepBinary: boolean;
+  /** Whether the application has set one of NestJS's hooks. */
+  readonly hasHooks: () => boolean;
+  /** Handles a record within them. */
+  readonly withinHooks: (context: PackedContext, handle: HandleWithin) => Promise<Outcome> | undefined;
+  readonly logger: GuardedLogger;
+}
+
+/** Gives records to NestJS's handlers: finds the handler, makes payload and context, and says what follows. */
+export class RecordDispatch {
+  readonly #ports: DispatchPorts;
+  /** NestJS's own deserializer is left out: the batch decodes. */
+  readonly #decodesItself: boolean;
+
+  constructor(ports: DispatchPorts) {
+    this.#ports = ports;
+    this.#decodesItself = ports.deserializer.constructor === KafkaRequestDeserializer;
+  }
+
+  /** Handles a record as one of the topic `topic`, as the delivery with the number `attempt` where that is not the task's to say. */
+  handle(
+    responder: Responder,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+    topic: string = task.topic,
+    attempt?: number,
+  ): Handled {
+    const { consumer, producer } = responder;
+    const { keepBinary } = this.#ports;
+    const context = new PackedKafkaContext(batch, index, task, consumer, producer, keepBinary, attempt);
+    if (!this.#decodesItself) return this.#deserialize(responder, topic, context, task, batch, index);
+    const value = keepBinary ? batch.value(index) : batch.decodedValue(index);
+    // A tombstone's payload is the message itself.
+    const data = value ?? context.getMessage();
+    const handler = this.#handlerOf(task, batch, index, topic);
+    return this.#call(responder, handler, topic, data, context, task, batch, index);
+  }
+
+  /** Handles several records of a partition at once. */
+  handleItems(
+    responder: Responder,
+    task: PartitionTask,
+    deliveries: readonly Delivery[],
+  ): Promise<void> | Handling {
+    const [first] = deliveries as [Delivery];
+    const handler = this.#handlerOf(task, first.batch, first.index);
+    if (handler === null) return this.#handleEach(responder, task, deliveries);
+    const { consumer, producer } = responder;
+    const { keepBinary } = this.#ports;
+    const context = new KafkaBatchContext(deliveries, task, consumer, producer, keepBinary);
+    if (!this.#decodesItself) return this.#deserializeEach(responder, handler, context, task, first);
+    const values = deliveries.map(({ batch, index }) =>
+      keepBinary ? batch.value(index) : batch.decodedValue(index),
+    );
+    const { batch, index } = first;
+    return this.#call(responder, handler, task.topic, values, context, task, batch, index) as Handling;
+  }
+
+  /** The options of the handler of a partition's records: that of its topic, whatever a deserializer says of the pattern. */
+  optionsOf(task: PartitionTask, batch: IncomingBatch, index: number): KafkaHandlerOptions | undefined {
+    const { handlers } = this.#ports;
+    if (!handlers.haveOptions) return undefined;
+    try {
+      return handlers.options(this.#handlerOf(task, batch, index));
+    } catch {
+      // A subclass that looks handlers up may fail, and what failed for that is to be given up as the server says.
+      return undefined;
+    }
+  }
+
+  /** The handler of a record that a task is at: in retry topics, that of the topic in which it was first. */
+  #handlerOf(
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+    topic = (task.route as Route | undefined)?.topic ?? task.topic,
+  ): Handler | null {
+    let route = task.route as Route | undefined;
+    if (route?.topic !== topic) {
+      const { find, handlers } = this.#ports;
+      task.route = route = { topic, ...handlers.route(find(topic)) };
+    }
+    const { handler, routes } = route;
+    if (routes === undefined) return handler;
+    // The core has looked at the headers, but not at those of retry topics.
+    return topic === task.topic ? routes.handler(batch.route(index)) : routes.find(batch.rawHeaders(index));
+  }
+
+  /** Records that no handler takes: requests are answered. */
+  async #handleEach(
+    responder: Responder,
+    task: PartitionTask,
+    deliveries: readonly Delivery[],
+  ): Promise<void> {
+    for (const { batch, index } of deliveries) {
+      const handled = this.handle(responder, task, batch, index);
+      await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
+    }
+  }
+
+  /** Has the application's deserializer read a record. */
+  async #deserialize(
+    responder: Responder,
+    topic: string,
+    context: PackedKafkaContext,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome> {
+    const { deserializer, find } = this.#ports;
+    const packet: any = await deserializer.deserialize(context.getMessage(), { channel: topic });
+    const { pattern, data } = packet;
+    const handler = pattern === topic ? this.#handlerOf(task, batch, index, topic) : find(pattern);
+    const handled = this.#call(responder, handler, pattern, data, context, task, batch, index);
+    return handled instanceof Handling ? settled(handled, task, batch, index) : handled;
+  }
+
+  async #deserializeEach(
+    responder: Responder,
+    handler: Handler,
+    context: KafkaBatchContext,
+    task: PartitionTask,
+    { batch, index }: Delivery,
+  ): Promise<void> {
+    const values: unknown[] = [];
+    for (const [place, message] of context.getMessages().entries()) {
+      try {
+        const packet: any = await this.#ports.deserializer.deserialize(message, { channel: task.topic });
+        values.push(packet.data);
+      } catch (error) {
+        context.failed(place, error);
+        values.push(undefined);
+      }
+    }
+    const handled = this.#call(responder, handler, task.topic, values, context, task, batch, index);
+    await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
+  }
+
+  /** Calls a handler, within NestJS's hooks where there are some. */
+  #call(
+    responder: Responder,
+    handler: Handler | null,
+    pattern: string,
+    data: unknown,
+    context: PackedContext,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): Handled {
+    const isRequest = (batch.flags(index) & REQUEST) !== 0;
+    if (!handler) {
+      if (isRequest)
+        return responder.replies.write(task.assignment, batch, index, { err: NO_MESSAGE_HANDLER });
+      this.#ports.logger.error(noEventHandler(pattern));
+      return;
+    }
+    const end = handler.isEventHandler || !isRequest ? eventEnd : responder.requestEnd;
+    if (!this.#ports.hasHooks()) return begin(handler, data, context, end);
+    return this.#ports.withinHooks(context, (ended) =>
+      settled(begin(handler, data, context, end), task, batch, index, ended),
+    );
+  }
+}
+
+/** Calls a handler; what it throws is the promise's. */
+function begin(handler: Handler, data: unknown, context: PackedContext, end: RecordEnd): Handling {
+  try {
+    return new Handling(handler(data, context), end);
+  } catch (error) {
+    return new Handling(Promise.reject(error), end);
+  }
+}
