@@ -11,20 +11,23 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** A librdkafka client for admin requests, with its poll thread. */
 export declare class NativeAdmin {
-  /**
-   * Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
-   * argument. Throws what librdkafka has against the properties.
-   */
-  constructor(properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void, watchRequests: boolean)
-  /**
-   * Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
-   * `watchRequests` does so before the first one.
-   */
+  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
   /** Adds brokers to connect to, as `host:port` separated by commas. */
   addBrokers(brokers: string): void
+  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  clusterId(): string | null
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
+  /**
+   * Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
+   * argument. Throws what librdkafka has against the properties.
+   */
+  constructor(properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void, watchRequests: boolean)
   /** Asks about topics; about all without names. One that does not exist comes with its error. */
   metadata(topics: Array<string> | undefined | null, options: NativeAdminOptions): Promise<NativeMetadata | Failure>
   /** Asks about the cluster. */
@@ -61,25 +64,29 @@ export declare class NativeAdmin {
   topicRights(topics: Array<string>, options: NativeAdminOptions): Promise<Array<NativeRights> | Failure>
   /** Asks what this client may do with groups, which need not exist. */
   groupRights(groups: Array<string>, options: NativeAdminOptions): Promise<Array<NativeRights> | Failure>
-  /** Answers the event `tokenWanted`. */
-  setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
-  setBearerTokenFailure(reason: string): void
   /** Disconnects. */
   close(): Promise<void>
 }
 
 /** A librdkafka consumer with its poll thread. */
 export declare class NativeConsumer {
+  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
+  watchRequests(watched: boolean): void
+  /** Resolves once a broker has answered, at most after `timeout` ms. */
+  connect(timeout: number): Promise<Failure | null>
+  /** Adds brokers to connect to, as `host:port` separated by commas. */
+  addBrokers(brokers: string): void
+  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  clusterId(): string | null
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
   /**
    * Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed
    * batch or with an event as JSON text. Throws what librdkafka has against the properties.
    */
   constructor(properties: Record<string, string>, settings: NativeConsumerSettings, onSignal: (batch: Buffer | null | undefined, event: string | null | undefined) => void)
-  /** Resolves once a broker has answered, at most after `timeout` ms. */
-  connect(timeout: number): Promise<Failure | null>
-  /** Adds brokers to connect to, as `host:port` separated by commas. */
-  addBrokers(brokers: string): void
   /** Describes the cluster: its brokers and all its topics. */
   clusterMetadata(timeout: number): Promise<NativeMetadata | Failure>
   /**
@@ -115,18 +122,10 @@ export declare class NativeConsumer {
   settle(words: Uint32Array, wordCount: number): void
   /** How many records of each topic no handler has taken. */
   filtered(): Record<string, number>
-  /** Answers the event `tokenWanted`. */
-  setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
-  setBearerTokenFailure(reason: string): void
-  /** Whether requests to brokers are told of, by the event `requests`. */
-  watchRequests(wanted: boolean): void
   /** Whether commits are told of, by the event `commit`. */
   watchCommits(wanted: boolean): void
   /** Requests that wait for a reply. */
   pendingRequests(): number
-  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
-  clusterId(): string | null
   /** How far each assigned partition has been worked on, and what its log is known to hold; asks nobody. */
   standings(): Array<NativeStanding>
   /**
@@ -169,20 +168,23 @@ export declare class NativeMockCluster {
 
 /** A librdkafka producer with its poll thread. */
 export declare class NativeProducer {
-  /**
-   * Creates the client and starts its thread. `onSignal` is called with the numbers of delivery reports or
-   * with an event as JSON text. Throws what librdkafka has against the properties.
-   */
-  constructor(properties: Record<string, string>, onSignal: (reports: Uint32Array | null | undefined, event: string | null | undefined) => void, watchRequests: boolean)
-  /**
-   * Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
-   * `watchRequests` does so before the first one.
-   */
+  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
   /** Adds brokers to connect to, as `host:port` separated by commas. */
   addBrokers(brokers: string): void
+  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  clusterId(): string | null
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
+  /**
+   * Creates the client and starts its thread. `onSignal` is called with the numbers of delivery reports or
+   * with an event as JSON text. Throws what librdkafka has against the properties.
+   */
+  constructor(properties: Record<string, string>, onSignal: (reports: Uint32Array | null | undefined, event: string | null | undefined) => void, watchRequests: boolean)
   /**
    * Lets this producer send the replies to the requests that a consumer hands out, or the requests whose
    * replies it awaits.
@@ -209,18 +211,12 @@ export declare class NativeProducer {
   beginTransaction(): Promise<Failure | null>
   /** Adds offsets to the transaction: those that a consumer has read, given by its number, or those of a group. */
   sendOffsets(reader: number | string, offsets: Array<NativeOffset>, timeout: number): Promise<Failure | null>
-  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
-  clusterId(): string | null
   /** The error that has made the producer useless, if there was one. */
   fatalError(): Failure | null
   /** Commits the transaction, within what is left of the transaction's own time. */
   commitTransaction(): Promise<Failure | null>
   /** Aborts the transaction, within the transaction's own time unless `timeout` (ms) is given. */
   abortTransaction(timeout?: number | undefined | null): Promise<Failure | null>
-  /** Answers the event `tokenWanted`. */
-  setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
-  setBearerTokenFailure(reason: string): void
   /** Waits up to `timeout` ms for everything to be delivered, then closes. */
   close(timeout: number): Promise<void>
 }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kafka_core::admin::{Admin, topics};
+use kafka_core::admin::Admin;
 use kafka_core::error::Result;
 use kafka_core::kafka::{Client, Metadata, Scope, TopicPartition};
 use kafka_core::request_events::RequestEvents;
@@ -20,20 +20,22 @@ use super::admin_types::{
     NativeFoundGroup, NativeMetadata, NativeNewPartitions, NativeNewTopic, NativeOutcome,
     NativePartitionOffset, NativeRights,
 };
-use super::bearer::NativeBearerToken;
+use super::client::client_methods;
 use super::consumer::either;
 use super::consumer_types::{NativeOffset, NativePartition};
-use super::failure::{Failure, outcome, thrown};
-use super::numbers::Milliseconds;
+use super::failure::{Failure, thrown};
 use super::signal::{ProducerArgs, ProducerSink};
 
 /// A librdkafka client for admin requests, with its poll thread.
 #[napi]
 pub struct NativeAdmin {
     admin: Admin<AdminHandle>,
+    request_events: Arc<RequestEvents>,
     /// The brokers that it was made with.
     brokers: Arc<str>,
 }
+
+client_methods!(NativeAdmin, admin);
 
 #[napi]
 impl NativeAdmin {
@@ -52,31 +54,9 @@ impl NativeAdmin {
         let conf = Conf::new(properties.iter().map(|(k, v)| (k.as_str(), v.as_str()))).map_err(thrown)?;
         let request_events = Arc::new(RequestEvents::new(watch_requests));
         let handle = AdminHandle::new(conf, Arc::clone(&request_events)).map_err(thrown)?;
-        let admin = Admin::start(handle, request_events, Box::new(sink)).map_err(thrown)?;
+        let admin = Admin::start(handle, Arc::clone(&request_events), Box::new(sink)).map_err(thrown)?;
         let brokers = properties.get("bootstrap.servers").map_or("", String::as_str).into();
-        Ok(Self { admin, brokers })
-    }
-
-    /// Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
-    /// `watchRequests` does so before the first one.
-    #[napi]
-    pub fn watch_requests(&self, watched: bool) {
-        self.admin.watch_requests(watched);
-    }
-
-    /// Resolves once a broker has answered, at most after `timeout` ms.
-    #[napi]
-    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
-        outcome(match self.admin.client() {
-            Ok(handle) => topics::ping(handle, timeout.0).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    /// Adds brokers to connect to, as `host:port` separated by commas.
-    #[napi]
-    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
-        self.admin.client().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
+        Ok(Self { admin, request_events, brokers })
     }
 
     /// Asks about topics; about all without names. One that does not exist comes with its error.
@@ -329,18 +309,6 @@ impl NativeAdmin {
             handle.group_rights(&groups, options).map(all)
         })
         .await
-    }
-
-    /// Answers the event `tokenWanted`.
-    #[napi]
-    pub fn set_bearer_token(&self, token: NativeBearerToken) -> napi::Result<()> {
-        self.admin.client().and_then(|handle| handle.set_bearer_token(token.into())).map_err(thrown)
-    }
-
-    /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
-    #[napi]
-    pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
-        self.admin.client().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
     }
 
     /// Disconnects.

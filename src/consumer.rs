@@ -20,7 +20,7 @@ use kafka_core::consumer::membership::Membership;
 use kafka_core::consumer::slots::{AutoCommit, Slots};
 use kafka_core::consumer::{Consumer, Mode, Settings};
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
-use kafka_core::kafka::{Client, TopicPartition};
+use kafka_core::kafka::TopicPartition;
 use kafka_core::request_events::RequestEvents;
 use kafka_core::rpc::requests::Requests;
 use librdkafka::{Conf, ConsumerHandle, Shim};
@@ -28,7 +28,7 @@ use napi::bindgen_prelude::{Buffer, Either, Function};
 use napi_derive::napi;
 
 use super::admin_types::NativeMetadata;
-use super::bearer::NativeBearerToken;
+use super::client::client_methods;
 use super::consumer_types::{
     NativeAssigner, NativeConsumerSettings, NativeEnsuredTopics, NativeGroup, NativeMemberAssignment,
     NativeOffset, NativePartition, NativeStanding, NativeSubscription, NativeTopic,
@@ -50,6 +50,8 @@ pub struct NativeConsumer {
     number: u32,
     group: String,
 }
+
+client_methods!(NativeConsumer, consumer);
 
 #[napi]
 impl NativeConsumer {
@@ -116,21 +118,6 @@ impl NativeConsumer {
         let group = properties.get("group.id").cloned().unwrap_or_default();
         let number = MEMBERS.new_number();
         Ok(Self { consumer: Arc::new(consumer), requests, request_events, commits_watched, number, group })
-    }
-
-    /// Resolves once a broker has answered, at most after `timeout` ms.
-    #[napi]
-    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
-        outcome(match self.consumer.client() {
-            Ok(handle) => topics::ping(handle, timeout.0).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    /// Adds brokers to connect to, as `host:port` separated by commas.
-    #[napi]
-    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
-        self.consumer.client().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
     }
 
     /// Describes the cluster: its brokers and all its topics.
@@ -297,24 +284,6 @@ impl NativeConsumer {
         self.consumer.slots().filtered().into_iter().map(|(topic, count)| (topic, count as f64)).collect()
     }
 
-    /// Answers the event `tokenWanted`.
-    #[napi]
-    pub fn set_bearer_token(&self, token: NativeBearerToken) -> napi::Result<()> {
-        self.consumer.client().and_then(|handle| handle.set_bearer_token(token.into())).map_err(thrown)
-    }
-
-    /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
-    #[napi]
-    pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
-        self.consumer.client().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
-    }
-
-    /// Whether requests to brokers are told of, by the event `requests`.
-    #[napi]
-    pub fn watch_requests(&self, wanted: bool) {
-        self.request_events.watch(wanted);
-    }
-
     /// Whether commits are told of, by the event `commit`.
     #[napi]
     pub fn watch_commits(&self, wanted: bool) {
@@ -326,12 +295,6 @@ impl NativeConsumer {
     #[must_use]
     pub fn pending_requests(&self) -> u32 {
         self.requests.as_ref().map_or(0, |requests| requests.lock().len() as u32)
-    }
-
-    /// The brokers' id of their cluster, if one has told it by now; asks nobody.
-    #[napi]
-    pub fn cluster_id(&self) -> Option<String> {
-        self.consumer.client().ok()?.cluster_id(0)
     }
 
     /// How far each assigned partition has been worked on, and what its log is known to hold; asks nobody.

@@ -2,10 +2,13 @@
 //!
 //! What Kafka asks of a client is decided in `crates/core`; `crates/librdkafka` alone knows the driver.
 
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
 mod admin;
 mod admin_acls;
 mod admin_types;
 mod bearer;
+mod client;
 mod consumer;
 mod consumer_types;
 mod failure;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_core::admin::topics;
-use kafka_core::kafka::{Client, PartitionMetadata, TopicPartition};
+use kafka_core::kafka::{PartitionMetadata, TopicPartition};
 use kafka_core::producer::{Producer, Reader, Settings, Step, sticks_by_default};
 use kafka_core::request_events::RequestEvents;
 use librdkafka::{Conf, ProducerHandle};
 use napi::bindgen_prelude::{Either, Function, Uint32Array};
 use napi_derive::napi;
 
-use super::bearer::NativeBearerToken;
+use super::client::client_methods;
 use super::consumer::{MEMBERS, NativeConsumer, either};
 use super::consumer_types::NativeOffset;
 use super::failure::{Failure, outcome, thrown};
@@ -55,7 +55,10 @@ impl From<PartitionMetadata> for NativePartitionMetadata {
 #[napi]
 pub struct NativeProducer {
     producer: Producer<ProducerHandle>,
+    request_events: Arc<RequestEvents>,
 }
+
+client_methods!(NativeProducer, producer);
 
 #[napi]
 impl NativeProducer {
@@ -79,30 +82,9 @@ impl NativeProducer {
         let settings = Settings { sticky_requests, transaction_timeout };
         let request_events = Arc::new(RequestEvents::new(watch_requests));
         let handle = ProducerHandle::new(conf, Arc::clone(&request_events)).map_err(thrown)?;
-        let producer = Producer::start(handle, request_events, settings, Box::new(sink)).map_err(thrown)?;
-        Ok(Self { producer })
-    }
-
-    /// Begins or ends to tell of the requests that are sent to brokers (event `requests`); the constructor's
-    /// `watchRequests` does so before the first one.
-    #[napi]
-    pub fn watch_requests(&self, watched: bool) {
-        self.producer.watch_requests(watched);
-    }
-
-    /// Resolves once a broker has answered, at most after `timeout` ms.
-    #[napi]
-    pub async fn connect(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> Option<Failure> {
-        outcome(match self.producer.client() {
-            Ok(handle) => topics::ping(handle, timeout.0).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    /// Adds brokers to connect to, as `host:port` separated by commas.
-    #[napi]
-    pub fn add_brokers(&self, brokers: String) -> napi::Result<()> {
-        self.producer.client().and_then(|handle| handle.add_brokers(&brokers)).map_err(thrown)
+        let producer =
+            Producer::start(handle, Arc::clone(&request_events), settings, Box::new(sink)).map_err(thrown)?;
+        Ok(Self { producer, request_events })
     }
 
     /// Lets this producer send the replies to the requests that a consumer hands out, or the requests whose
@@ -186,12 +168,6 @@ impl NativeProducer {
         outcome(self.producer.transaction(Step::Offsets(reader, offsets), Some(timeout.0)).await)
     }
 
-    /// The brokers' id of their cluster, if one has told it by now; asks nobody.
-    #[napi]
-    pub fn cluster_id(&self) -> Option<String> {
-        self.producer.client().ok()?.cluster_id(0)
-    }
-
     /// The error that has made the producer useless, if there was one.
     #[napi]
     pub fn fatal_error(&self) -> Option<Failure> {
@@ -211,18 +187,6 @@ impl NativeProducer {
         #[napi(ts_arg_type = "number | undefined | null")] timeout: Option<Milliseconds>,
     ) -> Option<Failure> {
         outcome(self.producer.transaction(Step::Abort, timeout.map(|t| t.0)).await)
-    }
-
-    /// Answers the event `tokenWanted`.
-    #[napi]
-    pub fn set_bearer_token(&self, token: NativeBearerToken) -> napi::Result<()> {
-        self.producer.client().and_then(|handle| handle.set_bearer_token(token.into())).map_err(thrown)
-    }
-
-    /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
-    #[napi]
-    pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
-        self.producer.client().and_then(|handle| handle.set_bearer_token_failure(reason)).map_err(thrown)
     }
 
     /// Waits up to `timeout` ms for everything to be delivered, then closes.

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 const LIBRDKAFKA_VERSION: &str = "0x020f01ff";
 
 /// What reaches into librdkafka's private structures; each says in its heading comment for what.
-const SHIMS: [&str; 7] = [
-    "src/assignor/shim.c",
+const SHIMS: [&str; 8] = [
+    "src/assignor/assignors.c",
+    "src/assignor/join.c",
     "src/layout.c",
     "src/next_partition.c",
     "src/headers.c",
@@ -30,6 +31,7 @@ fn main() {
 fn compile_shims() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/private.h");
+    println!("cargo:rerun-if-changed=src/assignor/client.h");
     for shim in SHIMS {
         println!("cargo:rerun-if-changed={shim}");
     }

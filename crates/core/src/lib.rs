@@ -4,6 +4,7 @@
 //! `nestjs-kafka-native-librdkafka` implements; what it needs of JavaScript are the two traits named `Sink`, which the
 //! binding implements.
 
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
 #![forbid(unsafe_code)]
 
 pub mod admin;

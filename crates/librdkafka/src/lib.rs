@@ -4,6 +4,8 @@
 //! keeps the handle alive that the object belongs to. Files of C reach into librdkafka's private structures; each says
 //! in its heading comment for what. This crate and the binding's glue to Node-API are the only ones with `unsafe`.
 
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
 mod admin;
 mod assignor;
 mod bearer;
@@ -13,6 +15,7 @@ mod consumer;
 mod event;
 mod group;
 mod handle;
+mod headers;
 mod message;
 mod metadata;
 pub mod mock;
@@ -21,6 +24,7 @@ mod private;
 mod producer;
 mod queue;
 mod request_events;
+mod topic;
 mod transactions;
 
 #[cfg(test)]
@@ -37,7 +41,8 @@ pub use group::GroupMetadata;
 pub use handle::Handle;
 pub use message::{Message, Messages};
 pub use private::Shim;
-pub use producer::{ProducerHandle, Topic};
+pub use producer::ProducerHandle;
+pub use topic::Topic;
 
 use std::ffi::{CStr, CString, c_char};
 

@@ -13,7 +13,7 @@ impl Handle {
             Scope::Topic(topic) => Some(self.open_topic(topic, std::ptr::null_mut())?),
             Scope::Brokers | Scope::Everything => None,
         };
-        let raw_topic = topic.as_ref().map_or(std::ptr::null_mut(), super::producer::RawTopic::as_ptr);
+        let raw_topic = topic.as_ref().map_or(std::ptr::null_mut(), super::topic::RawTopic::as_ptr);
         let everything = i32::from(matches!(scope, Scope::Everything));
         let mut metadata: *const sys::rd_kafka_metadata = std::ptr::null();
         // SAFETY: handle and topic are alive, the out parameter is writable; on success the result is owned

@@ -22,7 +22,7 @@ const VARIABLE: &str = "NESTJS_KAFKA_NATIVE_WITHOUT";
 /// A part that a C file does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shim {
-    /// `shim.c`: assignors of our own, and seeing how joins go.
+    /// `assignor/`: assignors of our own, and seeing how joins go.
     Assignors,
     /// `next_partition.c`: partitions in turn for runs of records without a key.
     NextPartition,

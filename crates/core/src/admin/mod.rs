@@ -27,7 +27,6 @@ pub struct Admin<A: EventSource> {
     /// Given up when closing: whoever is last destroys the client, and that is not JavaScript's thread.
     client: Mutex<Option<Arc<A::Client>>>,
     inbox: Arc<Inbox>,
-    request_events: Arc<RequestEvents>,
 }
 
 impl<A: EventSource> Admin<A> {
@@ -35,17 +34,12 @@ impl<A: EventSource> Admin<A> {
     pub fn start(source: A, request_events: Arc<RequestEvents>, sink: Box<dyn Sink>) -> Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let client = Arc::clone(source.client());
-        let poll_loop = PollLoop::new(source, Arc::clone(&inbox), Arc::clone(&request_events), sink);
+        let poll_loop = PollLoop::new(source, Arc::clone(&inbox), request_events, sink);
         std::thread::Builder::new()
             .name("kafka-admin".into())
             .spawn(move || poll_loop.run())
             .map_err(|e| Error::state("start the admin client", format!("no thread: {e}")))?;
-        Ok(Self { client: Mutex::new(Some(client)), inbox, request_events })
-    }
-
-    /// Begins or ends to report the requests that are sent to brokers.
-    pub fn watch_requests(&self, watched: bool) {
-        self.request_events.watch(watched);
+        Ok(Self { client: Mutex::new(Some(client)), inbox })
     }
 
     /// The client, until closed.

@@ -1,8 +1,9 @@
 //! How the records of a topic are handed out, where not one after the other to one handler.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::routes::Routes;
 
@@ -60,6 +61,36 @@ impl TopicHandling {
     #[must_use]
     pub fn filtered(&self) -> u64 {
         self.filtered.load(Ordering::Relaxed)
+    }
+}
+
+/// What is special about topics, by their names.
+#[derive(Default)]
+pub(super) struct TopicHandlings(Mutex<HashMap<String, Arc<TopicHandling>>>);
+
+impl TopicHandlings {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<TopicHandling>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds topics. What is known of one stays.
+    pub(super) fn add(&self, topics: impl IntoIterator<Item = (String, TopicHandling)>) {
+        let mut known = self.lock();
+        for (topic, handling) in topics {
+            known.entry(topic).or_insert_with(|| Arc::new(handling));
+        }
+    }
+
+    /// What is special about a topic; `None`: nothing.
+    pub(super) fn of(&self, topic: &str) -> Option<Arc<TopicHandling>> {
+        self.lock().get(topic).map(Arc::clone)
+    }
+
+    /// How many records of each topic that has handlers for headers no handler has taken.
+    pub(super) fn filtered(&self) -> Vec<(String, u64)> {
+        let known = self.lock();
+        let filtering = known.iter().filter(|(_, handling)| handling.routes.is_some());
+        filtering.map(|(topic, handling)| (topic.clone(), handling.filtered())).collect()
     }
 }
 

@@ -5,17 +5,15 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::Shared;
 use super::held_topics::HeldTopics;
 use super::opaque::Opaque;
-use super::reports::{Reports, Written};
+use super::reports::Reports;
 use super::sticky_partition::StickyPartition;
-use super::{NamedTopic, Shared, Topics};
-use crate::boundary::events::{DeliveryEvent, LostRecord, StartOver};
 use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
-use crate::consumer::redeliveries::Cause;
 use crate::consumer::slots::Slots;
-use crate::error::{CODE_INVALID_ARG, Error, Result};
-use crate::kafka::{Client, Header, ProducerClient, ProducerRecord, ProducerTopic};
+use crate::error::{Error, Result};
+use crate::kafka::{Header, ProducerClient, ProducerRecord, ProducerTopic};
 use crate::rpc::headers;
 use crate::rpc::reply::ReplyAddress;
 use crate::rpc::requests::Requests;
@@ -77,7 +75,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
                 };
                 let headers: RecordHeaders = payload_headers(&payload).collect();
                 let result = self.produce((topic, partition), &payload, &headers, opaque, limit);
-                self.settle_if_failed(opaque, result, reports)
+                self.ended_if_failed(opaque, result, reports)
             }
             Outgoing::Request {
                 topic,
@@ -90,7 +88,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
             } => {
                 let to = (topic, partition);
                 let result = self.request(to, (slot, generation), (reply_topic, reply_partition), &payload);
-                self.settle_if_failed(Opaque::Request { slot, generation }, result, reports)
+                self.ended_if_failed(Opaque::Request { slot, generation }, result, reports)
             }
             Outgoing::Reply { slot, sequence, flags, partition, payload } => {
                 self.reply((slot, sequence), flags, partition, &payload, reports)
@@ -104,9 +102,9 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         }
     }
 
-    fn settle_if_failed(&self, opaque: Opaque, result: Result<()>, reports: &mut Reports) -> bool {
+    fn ended_if_failed(&self, opaque: Opaque, result: Result<()>, reports: &mut Reports) -> bool {
         let Err(error) = result else { return true };
-        self.shared.settle(opaque, Err(error.code), reports);
+        self.shared.ended(opaque, Err(error.code), reports);
         false
     }
 
@@ -206,7 +204,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
             let headers = reply_headers(&address, flags, payload);
             self.produce((topic, address.partition.or(partition)), payload, &headers, opaque, 0)
         });
-        self.settle_if_failed(opaque, result, reports)
+        self.ended_if_failed(opaque, result, reports)
     }
 
     fn reply_topic(&mut self, name: &Arc<str>) -> Result<u32> {
@@ -252,131 +250,6 @@ impl<P: ProducerClient> Shared<P> {
         }
         (produced, result)
     }
-
-    pub(super) fn topic_number(&self, name: &str, codec: Option<&str>) -> Result<u32> {
-        let known = |topics: &Topics<P::Topic>| topics.numbers.get(name).copied();
-        if let Some(number) = known(&self.topics.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(number);
-        }
-        let topic = Arc::new(self.client.topic(name, codec)?);
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = known(&topics) {
-            return Ok(number);
-        }
-        let number = topics.list.len() as u32;
-        topics.list.push((topic, name.as_bytes().into()));
-        topics.numbers.insert(name.to_owned(), number);
-        Ok(number)
-    }
-
-    /// A topic and its name.
-    fn topic_at(&self, number: u32) -> Result<NamedTopic<P::Topic>> {
-        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        topics.list.get(number as usize).cloned().ok_or_else(|| unknown_topic(number))
-    }
-
-    /// A record has come to an end, delivered or not.
-    pub(super) fn settle(
-        &self,
-        opaque: Opaque,
-        outcome: std::result::Result<Written, i32>,
-        reports: &mut Reports,
-    ) {
-        match opaque {
-            Opaque::Single { send } => match outcome {
-                Ok(written) => reports.sent(send, 0, &[written]),
-                Err(error) => reports.sent(send, error, &[]),
-            },
-            Opaque::Group { send } => {
-                let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
-                sends.settle(send, outcome, reports);
-            }
-            Opaque::Request { slot, generation } => {
-                if let Err(error) = outcome
-                    && let Some(requests) = self.requests.get()
-                    && requests.close(slot, generation)
-                {
-                    reports.request_failed(slot, generation, error);
-                }
-            }
-            Opaque::Reply { slot, sequence, substitute } => {
-                let Some(slots) = self.slots.get() else { return };
-                match outcome {
-                    Ok(_) => slots.reply_acknowledged(slot, sequence),
-                    Err(error) => self.reply_failed(&slots, (slot, sequence), substitute, error, reports),
-                }
-            }
-        }
-    }
-
-    /// A reply could not be sent: the client is told so in its place. Where not even that can be, the reply is lost.
-    /// Either way it is told of.
-    fn reply_failed(
-        &self,
-        slots: &Slots,
-        (slot, sequence): (u32, u32),
-        substitute: bool,
-        error: i32,
-        reports: &mut Reports,
-    ) {
-        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
-        let Some(address) = slots.reply_address(slot, sequence) else { return };
-        let reason = P::Client::describe(error);
-        let failure = if substitute {
-            Some(error)
-        } else {
-            self.send_substitute(slot, sequence, &address, &reason).err().map(|error| error.code)
-        };
-        let (mut lost, mut start_over) = (None, None);
-        if let Some(code) = failure {
-            let Some(record) = slots.reply_lost(slot, sequence, Cause::of(code), Instant::now()) else {
-                return;
-            };
-            start_over = record.start_over.map(|times| StartOver { slot, times });
-            lost = Some(LostRecord {
-                topic: record.topic.to_string(),
-                partition: record.partition,
-                offset: record.offset.to_string(),
-                comes_again: record.comes_again,
-            });
-        }
-        reports.event(DeliveryEvent::ReplyFailed {
-            code: error,
-            message: reason,
-            topic: address.topic.to_string(),
-            partition: address.partition,
-            lost,
-            start_over,
-        });
-    }
-
-    /// Tells the client that its reply could not be sent, where stock would leave it waiting.
-    fn send_substitute(&self, slot: u32, sequence: u32, address: &ReplyAddress, reason: &str) -> Result<()> {
-        let (topic, _) = self.topic_number(&address.topic, None).and_then(|number| self.topic_at(number))?;
-        let error = serde_json::json!({
-            "status": "error", "message": format!("The reply could not be sent: {reason}"),
-        });
-        let error = error.to_string();
-        let headers = [
-            Header { name: headers::CORRELATION_ID, value: Some(&*address.correlation_id) },
-            Header { name: headers::NEST_ERR, value: Some(error.as_bytes()) },
-            Header { name: headers::NEST_IS_DISPOSED, value: Some(headers::DISPOSED_VALUE) },
-        ];
-        self.client.produce(
-            &topic,
-            ProducerRecord {
-                partition: address.partition,
-                key: None,
-                value: None,
-                timestamp: None,
-                limit_ms: 0,
-                headers: &headers,
-                opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
-            },
-        )?;
-        self.accumulator.added(1);
-        Ok(())
-    }
 }
 
 /// Headers that a record usually has at most: more need an allocation.
@@ -403,8 +276,4 @@ fn reply_headers<'a>(address: &'a ReplyAddress, flags: u32, payload: &Payload<'a
         headers.push(Header { name: headers::NEST_IS_DISPOSED, value: Some(headers::DISPOSED_VALUE) });
     }
     headers
-}
-
-fn unknown_topic(number: u32) -> Error {
-    Error::new("produce", CODE_INVALID_ARG, format!("there is no topic number {number}"))
 }

@@ -1,17 +1,18 @@
 //! The producer: takes packed records on JavaScript's thread, and a poll thread that gathers delivery
-//! reports and settles what they are about.
+//! reports and tells what has come of the records.
 
 mod accumulator;
 mod dispatch;
 mod fencing;
 mod held_topics;
 pub mod opaque;
+mod outcomes;
 mod poll_loop;
 pub mod reports;
 mod sticky_partition;
+mod topics;
 mod transactions;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::rpc::requests::Requests;
 use accumulator::{Accumulator, Chunk};
 use poll_loop::PollLoop;
 use reports::{Reports, SendTable};
+use topics::Topics;
 
 pub use fencing::{Reader, SEND_OFFSETS};
 pub use held_topics::HeldTopics;
@@ -39,21 +41,6 @@ pub trait Sink: Send {
     fn reports(&self, words: Vec<u32>);
     /// Something that happened.
     fn event(&self, event: ProducerEvent);
-}
-
-/// A topic and its name.
-type NamedTopic<T> = (Arc<T>, Arc<[u8]>);
-
-/// Topics by number, as JavaScript names them in packed records.
-struct Topics<T> {
-    numbers: HashMap<String, u32>,
-    list: Vec<NamedTopic<T>>,
-}
-
-impl<T> Default for Topics<T> {
-    fn default() -> Self {
-        Self { numbers: HashMap::new(), list: Vec::new() }
-    }
 }
 
 /// What both threads need.
@@ -105,7 +92,6 @@ pub struct Producer<P: ProducerClient> {
     /// waits for the client library's threads, which JavaScript's thread must not.
     shared: Mutex<Option<Arc<Shared<P>>>>,
     accumulator: Arc<Accumulator>,
-    request_events: Arc<RequestEvents>,
     transaction_timeout: Duration,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -128,7 +114,7 @@ impl<P: ProducerClient> Producer<P> {
             accumulator: Arc::clone(&accumulator),
             sticky_requests: settings.sticky_requests,
         });
-        let poll_loop = PollLoop::new(Arc::clone(&shared), Arc::clone(&request_events), sink);
+        let poll_loop = PollLoop::new(Arc::clone(&shared), request_events, sink);
         let thread = std::thread::Builder::new()
             .name("kafka-producer".into())
             .spawn(move || poll_loop.run())
@@ -136,7 +122,6 @@ impl<P: ProducerClient> Producer<P> {
         Ok(Self {
             shared: Mutex::new(Some(shared)),
             accumulator,
-            request_events,
             transaction_timeout: settings.transaction_timeout,
             thread: Mutex::new(Some(thread)),
         })
@@ -164,11 +149,6 @@ impl<P: ProducerClient> Producer<P> {
     pub fn fatal_error(&self) -> Option<Error> {
         let (code, message) = self.shared().ok()?.client.fatal_error()?;
         Some(Error { fatal: true, ..Error::new("use the producer", code, message) })
-    }
-
-    /// Begins or ends to report the requests that are sent to brokers.
-    pub fn watch_requests(&self, watched: bool) {
-        self.request_events.watch(watched);
     }
 
     /// Lets this producer answer the requests of a consumer, in place of an earlier one.

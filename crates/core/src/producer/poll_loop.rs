@@ -91,14 +91,14 @@ impl<P: ProducerClient> PollLoop<P> {
     fn serve(&mut self) {
         let mut acknowledged = 0;
         let Self { shared, reports, sink, .. } = self;
-        let mut settle = |report: DeliveryReport| {
+        let mut ended = |report: DeliveryReport| {
             acknowledged += 1;
             let DeliveryReport { opaque, error, partition, offset, append_time } = report;
             let written = Written { partition, offset, append_time };
             let outcome = if error == 0 { Ok(written) } else { Err(error) };
-            shared.settle(Opaque::from(opaque), outcome, reports);
+            shared.ended(Opaque::from(opaque), outcome, reports);
         };
-        while let Some(mut event) = shared.client.poll(&mut settle) {
+        while let Some(mut event) = shared.client.poll(&mut ended) {
             if let Event::Error { code, text, fatal: true } = &mut event
                 && let Some(first) = shared.client.fatal_error()
             {

@@ -83,7 +83,7 @@ impl SendTable {
     }
 
     /// One record of a send has come to an end; the last one writes the report.
-    pub fn settle(&mut self, send: u32, outcome: Result<Written, i32>, reports: &mut Reports) {
+    pub fn ended(&mut self, send: u32, outcome: Result<Written, i32>, reports: &mut Reports) {
         let Some(group) = self.groups.get_mut(&send) else { return };
         match outcome {
             Ok(written) => match group.partitions.iter_mut().find(|w| w.partition == written.partition) {
@@ -172,13 +172,13 @@ mod tests {
         let (mut table, mut reports) = (SendTable::default(), Reports::default());
         table.open(7, 4);
         table.open(7, 4);
-        table.settle(7, Ok(at(1, 12)), &mut reports);
-        table.settle(7, Ok(Written { partition: 0, offset: 5, append_time: (1 << 32) + 3 }), &mut reports);
-        table.settle(7, Ok(at(1, 11)), &mut reports);
+        table.ended(7, Ok(at(1, 12)), &mut reports);
+        table.ended(7, Ok(Written { partition: 0, offset: 5, append_time: (1 << 32) + 3 }), &mut reports);
+        table.ended(7, Ok(at(1, 11)), &mut reports);
         assert!(reports.is_empty());
-        table.settle(7, Ok(at(1, 1 << 33)), &mut reports);
+        table.ended(7, Ok(at(1, 1 << 33)), &mut reports);
         assert_eq!(reports.take(), [SENT, 7, 0, 2, 0, 5, 0, 3, 1, 1, 11, 0, UNSTAMPED, UNSTAMPED]);
-        table.settle(7, Ok(at(1, 1)), &mut reports);
+        table.ended(7, Ok(at(1, 1)), &mut reports);
         assert!(reports.is_empty(), "a finished send is forgotten");
     }
 
@@ -186,9 +186,9 @@ mod tests {
     fn the_first_error_is_the_send_s() {
         let (mut table, mut reports) = (SendTable::default(), Reports::default());
         table.open(1, 3);
-        table.settle(1, Ok(at(2, 9)), &mut reports);
-        table.settle(1, Err(10), &mut reports);
-        table.settle(1, Err(-192), &mut reports);
+        table.ended(1, Ok(at(2, 9)), &mut reports);
+        table.ended(1, Err(10), &mut reports);
+        table.ended(1, Err(-192), &mut reports);
         assert_eq!(reports.take(), [SENT, 1, 10, 1, 2, 9, 0, UNSTAMPED, UNSTAMPED]);
     }
 }

@@ -7,13 +7,15 @@
 //! ```
 
 mod c_memory;
+mod callbacks;
 mod error;
 mod ffi;
+mod hook;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use error::AssignorError;
 #[cfg(test)]
-use ffi::Hook;
-pub(crate) use ffi::{Joins, prepare};
+use hook::Hook;
+pub(crate) use hook::{Joins, prepare};

@@ -1,7 +1,9 @@
 //! Tests of slots whose records finish in any order.
 use super::*;
-use crate::consumer::finished::MOST_METADATA;
+use crate::codec::marks::{ADVANCE, FINISHED, RETURNED};
+use crate::consumer::finished::{Finished, MOST_METADATA};
 use crate::consumer::handling::Order;
+use crate::kafka::TopicPartition;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,10 @@
 //! Tests of the slots.
+use super::slot::MAX_RECORDS;
 use super::*;
+use crate::codec::marks::{ADVANCE, COMMIT, FINISHED, THROUGH};
 use crate::consumer::redeliveries::Cause;
+use crate::kafka::TopicPartition;
+use crate::rpc::reply::ReplyAddress;
 use proptest::prelude::*;
 use smallvec::SmallVec;
 use std::time::Instant;

@@ -1,0 +1,304 @@
+//! One assignment of one partition: its records, how many may be taken, and what of them is to be committed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::delivery::{Delivered, Sorted};
+use crate::codec::marks::{ADVANCE, COMMIT, FINISHED, MarkWords, RETURNED, THROUGH};
+use crate::consumer::finished::Finished;
+use crate::consumer::gaps::Gaps;
+use crate::consumer::handling::TopicHandling;
+use crate::consumer::ledger::Ledger;
+use crate::kafka::TopicPartition;
+use crate::rpc::reply::ReplyAddress;
+
+/// Records of one partition that JavaScript may hold unhandled.
+pub(super) const MAX_RECORDS: usize = 1024;
+/// Bytes of one partition that JavaScript may hold unhandled; one record may exceed them alone.
+const MAX_BYTES: usize = 1024 * 1024;
+/// Records of one partition that may be unfinished (streaming replies, unacknowledged replies).
+const MAX_UNFINISHED: usize = 65_536;
+
+/// One assignment of one partition.
+pub(super) struct Slot {
+    /// Topic name.
+    pub(super) topic: Arc<str>,
+    /// Partition number.
+    pub(super) partition: i32,
+    pub(super) ledger: Ledger<ReplyAddress>,
+    pub(super) phase: Phase,
+    average_bytes: usize,
+    /// The queue may have records that the credit did not allow to take.
+    blocked: bool,
+    /// The last record of each batch that is not done.
+    batch_ends: VecDeque<u32>,
+    commit_due: bool,
+    committed: i64,
+    /// Where it was started without a committed offset, or how far it was read when all before was done.
+    reached: Option<i64>,
+    finished_since_commit: usize,
+    /// What is special about its topic.
+    handling: Option<Arc<TopicHandling>>,
+    /// Where its records may finish in any order.
+    gaps: Option<Box<Gaps>>,
+}
+
+/// Where a slot is on its way back to the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Records are handed out.
+    Open,
+    /// Nothing more is handed out; handlers may be running.
+    Revoking,
+    /// No handler runs any more.
+    Released,
+}
+
+impl Slot {
+    pub(super) fn new(
+        topic: Arc<str>,
+        partition: i32,
+        committed: i64,
+        handling: Option<Arc<TopicHandling>>,
+    ) -> Self {
+        let window = handling.as_ref().and_then(|handling| handling.window);
+        let gaps =
+            handling.as_ref().zip(window).map(|(h, window)| Box::new(Gaps::new(Arc::clone(h), window)));
+        Self {
+            handling,
+            gaps,
+            topic,
+            partition,
+            ledger: Ledger::default(),
+            average_bytes: 256,
+            blocked: false,
+            batch_ends: VecDeque::new(),
+            commit_due: false,
+            committed,
+            reached: None,
+            finished_since_commit: 0,
+            phase: Phase::Open,
+        }
+    }
+
+    /// Whether it is of this partition.
+    pub(super) fn is_of(&self, partition: &TopicPartition) -> bool {
+        self.partition == partition.partition && *self.topic == partition.topic
+    }
+
+    // ---- How many records may be taken.
+
+    /// How many records may be taken now. Nothing until half of the credit is back, so that batches stay
+    /// large under load.
+    fn credit(&self) -> usize {
+        let ended = self.phase != Phase::Open || self.ledger.has_given_back();
+        if ended || self.ledger.len() >= MAX_UNFINISHED {
+            return 0;
+        }
+        let (most, most_bytes) = match &self.handling {
+            Some(h) => (h.most_records.unwrap_or(MAX_RECORDS), h.most_bytes.unwrap_or(MAX_BYTES)),
+            None => (MAX_RECORDS, MAX_BYTES),
+        };
+        if let Some(gaps) = &self.gaps {
+            return gaps.credit(&self.ledger, most, most_bytes, self.average_bytes);
+        }
+        let held = self.ledger.held();
+        let bytes = most_bytes.saturating_sub(held.bytes);
+        if held.records > most / 2 || bytes < most_bytes / 2 {
+            return 0;
+        }
+        (bytes / self.average_bytes).clamp(1, most - held.records)
+    }
+
+    /// How many records may be taken now, and what is special about them; remembers a refusal.
+    pub(super) fn take_credit(&mut self) -> (usize, Option<Arc<TopicHandling>>) {
+        let credit = self.credit();
+        self.blocked = credit == 0;
+        (credit, self.handling.clone())
+    }
+
+    /// Whether credit that was refused has come back.
+    pub(super) fn has_credit_again(&self) -> bool {
+        self.blocked && self.credit() > 0
+    }
+
+    // ---- Its records.
+
+    /// A record is handed out; returns its sequence.
+    fn hand_out(&mut self, record: Delivered) -> u32 {
+        self.average_bytes = (self.average_bytes * 7 + record.bytes).div_ceil(8).max(1);
+        self.ledger.deliver(record.offset, record.bytes as u32, record.reply)
+    }
+
+    /// Records are handed out as one batch.
+    pub(super) fn deliver(&mut self, records: impl Iterator<Item = Delivered>) {
+        let last = records.map(|record| self.hand_out(record)).last();
+        self.batch_ends.extend(last);
+    }
+
+    /// The same, of records of which some may not be handed out: `done` is told for each of them whether that is so.
+    pub(super) fn deliver_some(&mut self, records: impl Iterator<Item = Sorted>, done: &mut Vec<bool>) {
+        let before = self.ledger.first_sequence();
+        let mut last = None;
+        for Sorted { record, unit, unwanted } in records {
+            let is_done = unwanted || self.gaps.as_mut().is_some_and(|gaps| gaps.is_finished(record.offset));
+            done.push(is_done);
+            last = Some(self.ledger.next_sequence());
+            if let Some(gaps) = &mut self.gaps {
+                gaps.deliver(record.offset, unit.filter(|_| !is_done));
+            }
+            if is_done {
+                self.ledger.pass(record.offset);
+            } else {
+                self.hand_out(record);
+            }
+        }
+        self.batch_ends.extend(last);
+        self.ledger.collect();
+        self.moved(before);
+    }
+
+    /// What JavaScript says of records.
+    pub(super) fn marked(&mut self, mark: MarkWords) {
+        let MarkWords { sequence, count, replies, .. } = mark;
+        let (first, count) = self.ledger.range(sequence, count, mark.has(THROUGH));
+        if let Some(gaps) = &mut self.gaps {
+            gaps.told(first, count);
+        }
+        if mark.has(RETURNED) {
+            self.ledger.hold_again(first, count);
+        } else if mark.has(FINISHED) {
+            self.ledger.finish(first, count, replies);
+        } else if mark.has(ADVANCE) {
+            self.ledger.advance(first, count);
+        }
+        if mark.has(COMMIT) && self.has_news() {
+            self.commit_due = true;
+        }
+    }
+
+    /// Its records have changed; before that the ledger began with this sequence.
+    pub(super) fn moved(&mut self, before: u32) {
+        self.finished_since_commit += self.ledger.first_sequence().wrapping_sub(before) as usize;
+        if let Some(gaps) = &mut self.gaps {
+            gaps.passed(self.ledger.first_sequence());
+        }
+        // A batch has drained when every record up to its last one is done.
+        while let Some(&end) = self.batch_ends.front() {
+            if (self.ledger.first_sequence().wrapping_sub(end) as i32) <= 0 {
+                break;
+            }
+            self.batch_ends.pop_front();
+            self.commit_due = true;
+        }
+    }
+
+    /// It is being given up, and nothing of it runs any more.
+    pub(super) fn at_rest(&self) -> bool {
+        self.phase == Phase::Released && !self.ledger.is_working()
+    }
+
+    // ---- What of it is committed.
+
+    /// The offset below which all is done; `None` before anything is.
+    fn position(&self) -> Option<i64> {
+        self.ledger.position().max(self.reached)
+    }
+
+    /// The same, or else what is committed.
+    pub(super) fn standing(&self) -> Option<i64> {
+        self.position().or((self.committed >= 0).then_some(self.committed))
+    }
+
+    /// The position, if it is not what is committed: that may be behind it, or beyond it when the log has become shorter.
+    fn uncommitted(&self) -> Option<i64> {
+        self.position().filter(|&p| p != self.committed)
+    }
+
+    fn has_news(&self) -> bool {
+        self.uncommitted().is_some() || (self.gaps.is_some() && self.ledger.finished_ahead() > 0)
+    }
+
+    /// Whether its offset is to be committed: a batch is done, or so many records are.
+    pub(super) fn is_commit_due(&mut self, threshold: Option<usize>) -> bool {
+        self.commit_due |= threshold.is_some_and(|threshold| self.finished_since_commit >= threshold);
+        self.commit_due
+    }
+
+    /// Whether that is so, and there is something to commit.
+    pub(super) fn has_due_news(&self) -> bool {
+        self.commit_due && self.has_news()
+    }
+
+    /// The offset to commit now, with what is finished beyond it as metadata; `None` without news.
+    pub(super) fn take_uncommitted(&mut self) -> Option<TopicPartition> {
+        self.commit_due = false;
+        self.finished_since_commit = 0;
+        let (position, metadata) = self.take_news()?;
+        self.committed = position;
+        let offset = TopicPartition::at(&*self.topic, self.partition, position);
+        Some(TopicPartition { metadata, ..offset })
+    }
+
+    fn take_news(&mut self) -> Option<(i64, Option<Vec<u8>>)> {
+        let Some(gaps) = &mut self.gaps else {
+            return self.uncommitted().map(|position| (position, None));
+        };
+        // Before anything is finished from the first record on, that is where the group stands.
+        let position = self.ledger.position().max(self.reached).or(self.ledger.first_offset())?;
+        let is_first =
+            self.ledger.position().max(self.reached).is_none() && self.ledger.finished_ahead() == 0;
+        let is_news = (position != self.committed && !is_first) || gaps.has_news(&self.ledger, position);
+        is_news.then(|| (position, gaps.metadata(&self.ledger, position)))
+    }
+
+    /// A commit of its offset failed: it is due again.
+    pub(super) fn commit_failed(&mut self) {
+        self.committed = -1;
+        self.commit_due = true;
+        if let Some(gaps) = &mut self.gaps {
+            gaps.commit_failed();
+        }
+    }
+
+    /// A broker does not take metadata.
+    pub(super) fn without_metadata(&mut self) {
+        if let Some(gaps) = &mut self.gaps {
+            gaps.without_metadata();
+        }
+    }
+
+    // ---- Where it starts.
+
+    /// It starts at this offset, which is not committed and is to be.
+    pub(super) fn begin_at(&mut self, offset: i64) {
+        self.committed = -1;
+        self.reached = Some(offset);
+        self.commit_due = true;
+    }
+
+    /// Everything of it up to this offset has been fetched, and nothing of it is left to be done.
+    pub(super) fn reached(&mut self, offset: i64) {
+        if self.ledger.is_empty() && self.position().is_none_or(|p| p < offset) && self.committed < offset {
+            self.reached = Some(offset);
+            self.commit_due = true;
+        }
+    }
+
+    /// It starts where another assignment has finished this beyond it; `metadata` is what was committed of that.
+    pub(super) fn resume(&mut self, finished: Finished, metadata: Option<Vec<u8>>) {
+        if let Some(gaps) = &mut self.gaps {
+            gaps.resume(finished, metadata);
+        }
+    }
+
+    /// Whether its records may finish in any order.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.gaps.is_some()
+    }
+
+    /// What is finished of it beyond its first unfinished record.
+    pub(super) fn finished_beyond(&self) -> Finished {
+        self.gaps.as_ref().map(|gaps| gaps.beyond(&self.ledger)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,120 @@
+//! What comes of a record, delivered or not, and who is told of it.
+
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use super::Shared;
+use super::opaque::Opaque;
+use super::reports::{Reports, Written};
+use crate::boundary::events::{DeliveryEvent, LostRecord, StartOver};
+use crate::consumer::redeliveries::Cause;
+use crate::consumer::slots::Slots;
+use crate::error::Result;
+use crate::kafka::{Client, Header, ProducerClient, ProducerRecord};
+use crate::rpc::headers;
+use crate::rpc::reply::ReplyAddress;
+
+impl<P: ProducerClient> Shared<P> {
+    /// A record has come to an end, delivered or not.
+    pub(super) fn ended(
+        &self,
+        opaque: Opaque,
+        outcome: std::result::Result<Written, i32>,
+        reports: &mut Reports,
+    ) {
+        match opaque {
+            Opaque::Single { send } => match outcome {
+                Ok(written) => reports.sent(send, 0, &[written]),
+                Err(error) => reports.sent(send, error, &[]),
+            },
+            Opaque::Group { send } => {
+                let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
+                sends.ended(send, outcome, reports);
+            }
+            Opaque::Request { slot, generation } => {
+                if let Err(error) = outcome
+                    && let Some(requests) = self.requests.get()
+                    && requests.close(slot, generation)
+                {
+                    reports.request_failed(slot, generation, error);
+                }
+            }
+            Opaque::Reply { slot, sequence, substitute } => {
+                let Some(slots) = self.slots.get() else { return };
+                match outcome {
+                    Ok(_) => slots.reply_acknowledged(slot, sequence),
+                    Err(error) => self.reply_failed(&slots, (slot, sequence), substitute, error, reports),
+                }
+            }
+        }
+    }
+
+    /// A reply could not be sent: the client is told so in its place. Where not even that can be, the reply is lost.
+    /// Either way it is told of.
+    fn reply_failed(
+        &self,
+        slots: &Slots,
+        (slot, sequence): (u32, u32),
+        substitute: bool,
+        error: i32,
+        reports: &mut Reports,
+    ) {
+        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
+        let Some(address) = slots.reply_address(slot, sequence) else { return };
+        let reason = P::Client::describe(error);
+        let failure = if substitute {
+            Some(error)
+        } else {
+            self.send_substitute(slot, sequence, &address, &reason).err().map(|error| error.code)
+        };
+        let (mut lost, mut start_over) = (None, None);
+        if let Some(code) = failure {
+            let Some(record) = slots.reply_lost(slot, sequence, Cause::of(code), Instant::now()) else {
+                return;
+            };
+            start_over = record.start_over.map(|times| StartOver { slot, times });
+            lost = Some(LostRecord {
+                topic: record.topic.to_string(),
+                partition: record.partition,
+                offset: record.offset.to_string(),
+                comes_again: record.comes_again,
+            });
+        }
+        reports.event(DeliveryEvent::ReplyFailed {
+            code: error,
+            message: reason,
+            topic: address.topic.to_string(),
+            partition: address.partition,
+            lost,
+            start_over,
+        });
+    }
+
+    /// Tells the client that its reply could not be sent, where stock would leave it waiting.
+    fn send_substitute(&self, slot: u32, sequence: u32, address: &ReplyAddress, reason: &str) -> Result<()> {
+        let (topic, _) = self.topic_number(&address.topic, None).and_then(|number| self.topic_at(number))?;
+        let error = serde_json::json!({
+            "status": "error", "message": format!("The reply could not be sent: {reason}"),
+        });
+        let error = error.to_string();
+        let headers = [
+            Header { name: headers::CORRELATION_ID, value: Some(&*address.correlation_id) },
+            Header { name: headers::NEST_ERR, value: Some(error.as_bytes()) },
+            Header { name: headers::NEST_IS_DISPOSED, value: Some(headers::DISPOSED_VALUE) },
+        ];
+        self.client.produce(
+            &topic,
+            ProducerRecord {
+                partition: address.partition,
+                key: None,
+                value: None,
+                timestamp: None,
+                limit_ms: 0,
+                headers: &headers,
+                opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
+            },
+        )?;
+        self.accumulator.added(1);
+        Ok(())
+    }
+}
