@@ -14,7 +14,7 @@ test(
   async () => {
     const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000_000);
     process.stdout.write(`FUZZ_SEED=${seed}\n`);
-    const program = join(import.meta.dirname, 'fuzz.mjs');
+    const program = join(import.meta.dirname, 'fuzz/fuzz.mjs');
     const args = [program, String(seed), String(SECONDS), BROKERS[0] as string];
     const { stdout } = await run(process.execPath, args, {
       timeout: (SECONDS + 300) * 1000,
