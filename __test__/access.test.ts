@@ -3,37 +3,20 @@ import * as kafkajs from 'kafkajs';
 import * as native from 'nestjs-kafka-native';
 import { lastValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startBroker, type Broker } from './broker/start.mjs';
+import type { Broker } from './broker/start.mjs';
 import { unique } from './harness/broker';
+import { startSecuredBroker } from './harness/secured-broker';
 import { until, within } from './harness/wait';
 
-const PLAIN =
-  'org.apache.kafka.common.security.plain.PlainLoginModule required user_limited="limited-secret";';
 const ALLOWED_GROUP = 'allowed';
 
 let broker: Broker;
-let saslPort = 0;
+let secured: string;
 const open: { disconnect(): Promise<void> }[] = [];
 
 // The user `limited` may do everything with the topics `open` and `closed.reply` and the group `allowed`, look at the topic `seen`, and nothing else.
 beforeAll(async () => {
-  broker = await startBroker({
-    properties: ({ port, controllerPort }) => {
-      saslPort = port + 20;
-      const clients = [`PLAINTEXT://127.0.0.1:${port}`, `SASL_PLAINTEXT://127.0.0.1:${saslPort}`];
-      return {
-        listeners: [...clients, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
-        'advertised.listeners': clients.join(','),
-        'inter.broker.listener.name': 'PLAINTEXT',
-        'listener.security.protocol.map':
-          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
-        'sasl.enabled.mechanisms': 'PLAIN',
-        'listener.name.sasl_plaintext.plain.sasl.jaas.config': PLAIN,
-        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-        'super.users': 'User:ANONYMOUS',
-      };
-    },
-  });
+  ({ broker, secured } = await startSecuredBroker({ limited: 'limited-secret' }));
   const admin = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
   await admin.createTopics({
@@ -84,7 +67,7 @@ afterAll(async () => {
 type EitherKafka = kafkajs.Kafka;
 
 const options = (): kafkajs.KafkaConfig => ({
-  brokers: [`127.0.0.1:${saslPort}`],
+  brokers: [secured],
   sasl: { mechanism: 'plain', username: 'limited', password: 'limited-secret' },
   retry: { retries: 1, initialRetryTime: 50 },
   logLevel: kafkajs.logLevel.NOTHING,

@@ -1,7 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as kafkajs from 'kafkajs';
@@ -9,63 +6,33 @@ import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'nestjs-kafk
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Broker, startBroker } from './broker/start.mjs';
 import { unique } from './harness/broker';
+import { Certificates, STORE_PASSWORD } from './harness/certificates';
+import { plainUsers } from './harness/secured-broker';
 import { pause, until } from './harness/wait';
 
-const PASSWORD = 'broker-secret';
 /** What must never be shown. */
 const KEY_PASSWORD = 'passphrase-of-the-key';
 const WRONG_PASSWORD = 'a-password-that-is-wrong';
 const OAUTH = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required';
 const SCRAM = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
-const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
 
-const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-tls-'));
+const certificates = new Certificates();
 let broker: Broker;
 /** Ports of the listeners beside the plain one, in this order. */
 const ports = { sasl: 0, tls: 0, saslTls: 0, expired: 0, elsewhere: 0, mutual: 0 };
 
-const file = (name: string): string => join(folder, name);
-const pem = (name: string): string => readFileSync(file(name), 'utf8');
-const openssl = (...args: string[]): void => {
-  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-};
+const file = (name: string): string => certificates.file(name);
+const pem = (name: string): string => certificates.text(name);
 
 const at = (name: string, port: number): string => `${name}://127.0.0.1:${port}`;
 
-/** An authority and one that nobody trusts. */
-function makeAuthority(name: string): void {
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-subj', `/CN=${name}`];
-  openssl('req', '-x509', ...key, '-days', '2', '-out', `${name}.pem`);
-}
-
-/** A certificate of the authority's, and the store that Kafka reads. */
-function makeCertificate(name: string, { address = '127.0.0.1', days = 2, passphrase = '' } = {}): void {
-  const protection = passphrase ? ['-passout', `pass:${passphrase}`] : ['-nodes'];
-  const key = ['-newkey', 'rsa:2048', ...protection, '-keyout', `${name}.key`, '-subj', `/CN=${name}`];
-  openssl('req', ...key, '-addext', `subjectAltName=IP:${address}`, '-out', `${name}.csr`);
-  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', String(days), '-copy_extensions', 'copy'];
-  openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-out', `${name}.pem`);
-  if (passphrase) return;
-  const store = ['-out', `${name}.p12`, '-passout', `pass:${PASSWORD}`];
-  openssl(
-    'pkcs12',
-    '-export',
-    '-in',
-    `${name}.pem`,
-    '-inkey',
-    `${name}.key`,
-    '-certfile',
-    'ca.pem',
-    ...store,
-  );
-}
-
 function makeCertificates(): void {
-  for (const name of ['ca', 'other']) makeAuthority(name);
-  for (const name of ['broker', 'client']) makeCertificate(name);
-  makeCertificate('expired', { days: -1 });
-  makeCertificate('elsewhere', { address: '127.0.0.9' });
-  makeCertificate('protected', { passphrase: KEY_PASSWORD });
+  // The other one nobody trusts.
+  for (const name of ['ca', 'other']) certificates.authority(name);
+  for (const name of ['broker', 'client']) certificates.signed(name);
+  certificates.signed('expired', { days: -1 });
+  certificates.signed('elsewhere', { address: '127.0.0.9' });
+  certificates.signed('protected', { passphrase: KEY_PASSWORD });
 }
 
 beforeAll(async () => {
@@ -92,7 +59,7 @@ beforeAll(async () => {
         `listener.name.${name}.ssl.keystore.location`,
         file(`${name}.p12`),
       ]);
-      const plain = `${PLAIN} user_alice="alice-secret";`;
+      const plain = plainUsers({ alice: 'alice-secret' });
       return {
         listeners: [...clients, at('CONTROLLER', controllerPort)].join(','),
         'advertised.listeners': clients.join(','),
@@ -109,7 +76,7 @@ beforeAll(async () => {
         'listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config': `${OAUTH} unsecuredLoginStringClaim_sub="admin";`,
         'listener.name.sasl_plaintext.oauthbearer.connections.max.reauth.ms': 3000,
         'ssl.keystore.location': file('broker.p12'),
-        'ssl.keystore.password': PASSWORD,
+        'ssl.keystore.password': STORE_PASSWORD,
         'ssl.keystore.type': 'PKCS12',
         'ssl.truststore.location': file('ca.pem'),
         'ssl.truststore.type': 'PEM',
@@ -122,7 +89,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await broker?.dispose();
-  rmSync(folder, { recursive: true, force: true });
+  certificates.dispose();
 });
 
 /** All that was logged, entries as a log creator gets them. */

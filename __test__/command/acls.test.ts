@@ -11,8 +11,9 @@ import {
   type Admin,
 } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startBroker, type Broker } from '../broker/start.mjs';
+import type { Broker } from '../broker/start.mjs';
 import { accessRules, unknownRules, type AccessRule } from '../../lib/command/acls/rules.js';
+import { startSecuredBroker } from '../harness/secured-broker';
 import { until } from '../harness/wait';
 import { ROOT } from '../package-consumers/install';
 import { run } from './run';
@@ -26,31 +27,15 @@ const AT_ONCE = 4;
 const LIMIT = 25_000;
 
 let broker: Broker;
-let saslPort = 0;
+let secured: string;
 let admin: Admin;
 const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
-  const users = USERS.map((user) => `user_${user}="secret"`).join(' ');
-  broker = await startBroker({
-    properties: ({ port, controllerPort }) => {
-      saslPort = port + 20;
-      const clients = [`PLAINTEXT://127.0.0.1:${port}`, `SASL_PLAINTEXT://127.0.0.1:${saslPort}`];
-      return {
-        listeners: [...clients, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
-        'advertised.listeners': clients.join(','),
-        'inter.broker.listener.name': 'PLAINTEXT',
-        'listener.security.protocol.map':
-          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
-        'sasl.enabled.mechanisms': 'PLAIN',
-        'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${users};`,
-        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-        'super.users': 'User:ANONYMOUS',
-        'transaction.state.log.num.partitions': 1,
-        'offsets.topic.num.partitions': 1,
-      };
-    },
-  });
+  ({ broker, secured } = await startSecuredBroker(Object.fromEntries(USERS.map((user) => [user, 'secret'])), {
+    'transaction.state.log.num.partitions': 1,
+    'offsets.topic.num.partitions': 1,
+  }));
   admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
 });
@@ -63,7 +48,7 @@ afterAll(async () => {
 
 async function rulesOf(prefix: string): Promise<AccessRule[]> {
   const { out, err, code } = await run(['acls', SECURED, '--format', 'json'], {
-    env: { PREFIX: prefix, KAFKA_BROKERS: `127.0.0.1:${saslPort}`, KAFKA_USER: 'u0' },
+    env: { PREFIX: prefix, KAFKA_BROKERS: secured, KAFKA_USER: 'u0' },
   });
   expect(code, err).toBe(0);
   return (JSON.parse(out) as { rules: AccessRule[] }).rules;
@@ -110,7 +95,7 @@ async function attempt(
     env: {
       ...process.env,
       PREFIX: prefix,
-      KAFKA_BROKERS: `127.0.0.1:${saslPort}`,
+      KAFKA_BROKERS: secured,
       KAFKA_USER: user,
       NO_COLOR: '1',
     },
@@ -193,7 +178,7 @@ describe('on a broker that allows nothing without a rule', () => {
     const { out, err } = await run(
       ['acls', SECURED, '--principal', 'User:orders', '--produces', 'late,later'],
       {
-        env: { PREFIX: 'lines', KAFKA_BROKERS: `127.0.0.1:${saslPort}`, KAFKA_USER: 'u0' },
+        env: { PREFIX: 'lines', KAFKA_BROKERS: secured, KAFKA_USER: 'u0' },
       },
     );
     expect(out).toContain(
@@ -205,7 +190,7 @@ describe('on a broker that allows nothing without a rule', () => {
 
   test('a policy for AWS', async () => {
     const arn = 'arn:aws:kafka:eu-central-1:111122223333:cluster/live/abcd-1';
-    const env = { PREFIX: 'aws', KAFKA_BROKERS: `127.0.0.1:${saslPort}`, KAFKA_USER: 'u0' };
+    const env = { PREFIX: 'aws', KAFKA_BROKERS: secured, KAFKA_USER: 'u0' };
     const { out } = await run(['acls', SECURED, '--format', 'aws', '--cluster-arn', arn], { env });
     const policy = JSON.parse(out) as { Statement: { Action: string[]; Resource: string[] }[] };
     expect(policy.Statement[0]).toEqual({

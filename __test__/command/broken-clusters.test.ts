@@ -1,7 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AclOperationTypes,
@@ -15,6 +13,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type Broker } from '../broker/start.mjs';
 import { checkListeners } from '../../lib/command/doctor/listeners.js';
 import { Diagnoses } from '../../lib/command/doctor/finding.js';
+import { Certificates, STORE_PASSWORD } from '../harness/certificates';
+import { plainUsers, WITH_RULES } from '../harness/secured-broker';
 import { until } from '../harness/wait';
 import { ROOT } from '../package-consumers/install';
 import { diagnose, idsOf } from './run';
@@ -22,85 +22,17 @@ import { diagnose, idsOf } from './run';
 // A broker whose listeners are broken, each in its own way.
 
 const SERVICE = join(ROOT, '__test__/command/applications/service.mjs');
-const PASSWORD = 'broker-secret';
-const PLAIN =
-  'org.apache.kafka.common.security.plain.PlainLoginModule required user_limited="limited-secret";';
-const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-doctor-'));
+const certificates = new Certificates();
 const ports = { sasl: 0, away: 0, nameless: 0, expired: 0, soon: 0 };
 let broker: Broker;
 
 const at = (name: string, where: number | string): string =>
   `${name}://${typeof where === 'number' ? `127.0.0.1:${where}` : where}`;
 
-function openssl(...args: string[]): void {
-  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-}
-
-function certificate(name: string, days: number): void {
-  openssl(
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    `${name}.key`,
-    '-subj',
-    `/CN=${name}`,
-    '-addext',
-    'subjectAltName=IP:127.0.0.1',
-    '-out',
-    `${name}.csr`,
-  );
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-days',
-    String(days),
-    '-copy_extensions',
-    'copy',
-    '-out',
-    `${name}.pem`,
-  );
-  openssl(
-    'pkcs12',
-    '-export',
-    '-in',
-    `${name}.pem`,
-    '-inkey',
-    `${name}.key`,
-    '-certfile',
-    'ca.pem',
-    '-out',
-    `${name}.p12`,
-    '-passout',
-    `pass:${PASSWORD}`,
-  );
-}
-
 beforeAll(async () => {
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    'ca.key',
-    '-subj',
-    '/CN=ca',
-    '-days',
-    '90',
-    '-out',
-    'ca.pem',
-  );
-  certificate('expired', -1);
-  certificate('soon', 5);
+  certificates.authority('ca');
+  certificates.signed('expired', { days: -1 });
+  certificates.signed('soon', { days: 5 });
   broker = await startBroker({
     properties: ({ port, controllerPort }) => {
       for (const [index, name] of Object.keys(ports).entries())
@@ -121,7 +53,7 @@ beforeAll(async () => {
       ];
       const stores = ['expired', 'soon'].map((name) => [
         `listener.name.${name}.ssl.keystore.location`,
-        join(folder, `${name}.p12`),
+        certificates.file(`${name}.p12`),
       ]);
       return {
         listeners: [...listeners, at('CONTROLLER', controllerPort)].join(','),
@@ -130,12 +62,11 @@ beforeAll(async () => {
         'listener.security.protocol.map':
           'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,AWAY:PLAINTEXT,NAMELESS:PLAINTEXT,EXPIRED:SSL,SOON:SSL',
         ...Object.fromEntries(stores),
-        'ssl.keystore.password': PASSWORD,
+        'ssl.keystore.password': STORE_PASSWORD,
         'ssl.keystore.type': 'PKCS12',
         'sasl.enabled.mechanisms': 'PLAIN',
-        'listener.name.sasl.plain.sasl.jaas.config': PLAIN,
-        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-        'super.users': 'User:ANONYMOUS',
+        'listener.name.sasl.plain.sasl.jaas.config': plainUsers({ limited: 'limited-secret' }),
+        ...WITH_RULES,
       };
     },
   });
@@ -143,11 +74,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await broker?.dispose();
-  rmSync(folder, { recursive: true, force: true });
+  certificates.dispose();
 });
 
 const look = (port: number, more: object = {}): ReturnType<typeof diagnose> => {
-  const file = join(folder, 'client.json');
+  const file = certificates.file('client.json');
   writeFileSync(file, JSON.stringify({ brokers: [`127.0.0.1:${port}`], connectionTimeout: 3000, ...more }));
   return diagnose(['--client', file]);
 };
@@ -180,7 +111,7 @@ test('an advertised listener whose name does not resolve', async () => {
 });
 
 test('a certificate that has expired, one that soon does, and one of an authority that nobody knows', async () => {
-  const ca = execFileSync('cat', [join(folder, 'ca.pem')], { encoding: 'utf8' });
+  const ca = certificates.text('ca.pem');
   const expired = await look(ports.expired, { ssl: { ca } });
   expect(idsOf(expired)).toEqual(['connection', 'certificate-expired']);
   expect(expired.findings[1]?.what).toMatch(
