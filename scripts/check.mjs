@@ -41,6 +41,11 @@ const CHECKS = [
     fix: 'take the export away, or name the file in knip.json if a program starts there',
   },
   {
+    name: 'lengths of files',
+    run: () => run(process.execPath, ['scripts/file-lengths.mjs']),
+    fix: 'cut what is named above along its jobs, or say in scripts/file-lengths.mjs why it is one',
+  },
+  {
     name: 'spelling',
     run: () => runBin('cspell', ['--no-progress', '--no-summary', '--quiet']),
     fix: 'spell it right, or add the word to cspell.json',
