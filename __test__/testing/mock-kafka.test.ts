@@ -118,6 +118,18 @@ describe('faults', () => {
     expect([first, second]).toMatchObject([{ baseOffset: '0' }, { baseOffset: '1' }]);
   });
 
+  test('a record that was there already, as its answer was lost, is written once and has no offset', async () => {
+    const kafka = start({ topics: { heroes: 1 } });
+    const producer = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING }).producer({
+      idempotent: true,
+    });
+    await producer.connect();
+    closing.push(() => producer.disconnect());
+    await producer.send(record);
+    kafka.failNext('Produce', 'DUPLICATE_SEQUENCE_NUMBER');
+    expect(await producer.send(record)).toMatchObject([{ errorCode: 0, baseOffset: '-1' }]);
+  });
+
   test('failures that are cleared do not happen', async () => {
     const kafka = start();
     const producer = await producerOn(kafka);

@@ -28,6 +28,8 @@ pub mod routes;
 mod seeks;
 pub mod slots;
 mod starts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;

@@ -10,7 +10,7 @@ use super::context::{Context, Failed};
 use super::inbox::TopicSubscription;
 use super::starts::{PartitionSet, Starts};
 use crate::error::{
-    CODE_CLUSTER_AUTHORIZATION_FAILED, CODE_GROUP_AUTHORIZATION_FAILED, CODE_INVALID_ARG,
+    CODE_CLUSTER_AUTHORIZATION_FAILED, CODE_GROUP_AUTHORIZATION_FAILED, CODE_INVALID_ARG, CODE_TIMED_OUT,
     CODE_TOPIC_AUTHORIZATION_FAILED, Error, Result,
 };
 use crate::kafka::{Client, ConsumerClient, OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, TopicPartition};
@@ -178,7 +178,7 @@ impl Positions {
         mut ask: impl FnMut(i32) -> Result<T>,
     ) -> Fixed<T> {
         let deadline = Instant::now() + self.timeout;
-        let (mut pause, mut told) = (REFUSED_PAUSE, false);
+        let (mut pause, mut told, mut refusal) = (REFUSED_PAUSE, false, None);
         loop {
             let error = match ask(milliseconds(left_until(deadline).min(PATIENCE))) {
                 Ok(answer) => return Ok(answer),
@@ -187,12 +187,15 @@ impl Positions {
             if PERMANENT.contains(&error.code) {
                 return Err(error.into());
             }
+            // The last request may have had no time for an answer; what the broker had against those before is the reason.
+            let error = if error.code == CODE_TIMED_OUT { refusal.take().unwrap_or(error) } else { error };
             if left_until(deadline).is_zero() {
                 return Err(Unfixed::Failed(Failed { error, exhausted: true }));
             }
             if !std::mem::replace(&mut told, true) {
                 context.warn("OFFSET", &format!("{error}; asking again"));
             }
+            refusal = (error.code != CODE_TIMED_OUT).then_some(error);
             if context.inbox().close_comes_within(pause) {
                 return Err(Unfixed::Closing);
             }

@@ -9,6 +9,8 @@ mod group;
 mod metadata;
 mod partition;
 mod record;
+#[cfg(test)]
+pub(crate) mod unconnected;
 
 pub use connection::Connection;
 pub use event::{DeliveryReport, Event, LogLine};

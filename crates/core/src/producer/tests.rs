@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::{Producer, Settings, Sink, Step};
 use crate::boundary::events::ProducerEvent;
 use crate::error::{CODE_TIMED_OUT, Result};
+use crate::kafka::unconnected::Unconnected;
 use crate::kafka::{
-    Client, Connection, DeliveryReport, Event, EventSource, Group, MemberClient, Metadata, Outcome,
-    ProducerClient, ProducerRecord, ProducerTopic, Scope, TopicPartition, Wake,
+    DeliveryReport, Event, EventSource, MemberClient, ProducerClient, ProducerRecord, ProducerTopic,
+    TopicPartition, Wake,
 };
 use crate::request_events::RequestEvents;
 
@@ -19,33 +20,6 @@ const SHORT: Duration = Duration::from_millis(100);
 #[derive(Default)]
 struct Brokerless {
     client: Arc<Unconnected>,
-}
-
-#[derive(Default)]
-struct Unconnected(Connection);
-
-impl Client for Unconnected {
-    fn describe(code: i32) -> String {
-        format!("error {code}")
-    }
-    fn connection(&self) -> &Connection {
-        &self.0
-    }
-    fn metadata(&self, _: Scope<'_>, _: i32) -> Result<Metadata> {
-        Ok(Metadata::default())
-    }
-    fn cluster_id(&self, _: i32) -> Option<String> {
-        None
-    }
-    fn resolve_offsets(&self, _: &[TopicPartition], _: i32) -> Result<Vec<TopicPartition>> {
-        Ok(Vec::new())
-    }
-    fn describe_group(&self, group: &str, _: i32) -> Result<Group> {
-        Ok(Group::dead(group))
-    }
-    fn create_topics(&self, _: &[String], _: i32) -> Result<Vec<Outcome>> {
-        Ok(Vec::new())
-    }
 }
 
 impl EventSource for Brokerless {

@@ -1,0 +1,331 @@
+//! A consumer over a client that answers as a test has it answer.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::inbox::TopicSubscription;
+use super::leader::leader_timeout;
+use super::membership::Membership;
+use super::slots::AutoCommit;
+use super::{Consumer, Inbox, Mode, Settings, Sink};
+use crate::boundary::events::{ConsumerEvent, GroupEvent};
+use crate::error::{CODE_TIMED_OUT, Error, Result};
+use crate::kafka::unconnected::Unconnected;
+use crate::kafka::{
+    ConsumerClient, ConsumerRecord, ConsumerRecords, DeliveryReport, Event, EventSource, PartitionQueue,
+    TopicPartition, Wake,
+};
+use crate::request_events::RequestEvents;
+
+const TOPIC: &str = "records";
+/// A code of brokers that is worth asking again.
+const UNKNOWN: i32 = -1;
+/// How long a partition's position may take.
+const SHORT: Duration = Duration::from_millis(400);
+/// How long anything may take before a test gives up.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Answers to one kind of request, in turn; the last one again and again.
+type Answers = Mutex<VecDeque<i32>>;
+
+/// Does what it is told, and remembers what is committed.
+#[derive(Default)]
+struct Scripted {
+    client: Arc<Unconnected>,
+    events: Mutex<VecDeque<Event>>,
+    seeks: Answers,
+    lookups: Answers,
+    commits: Mutex<Vec<TopicPartition>>,
+    /// Whether its LeaveGroup was answered.
+    has_left: AtomicBool,
+}
+
+fn answer(answers: &Answers, operation: &'static str, timeout_ms: i32) -> Result<()> {
+    let mut answers = answers.lock().unwrap();
+    let code = if answers.len() > 1 { answers.pop_front() } else { answers.front().copied() };
+    match code.unwrap_or(0) {
+        0 => Ok(()),
+        code => {
+            if code == CODE_TIMED_OUT {
+                std::thread::sleep(Duration::from_millis(u64::try_from(timeout_ms).unwrap()));
+            }
+            Err(Error::new(operation, code, format!("error {code}")))
+        }
+    }
+}
+
+impl EventSource for Scripted {
+    type Client = Unconnected;
+    fn client(&self) -> &Arc<Unconnected> {
+        &self.client
+    }
+    fn on_event(&self, _: Arc<dyn Wake>) {}
+    fn poll(&self, _: impl FnMut(DeliveryReport)) -> Option<Event> {
+        self.events.lock().unwrap().pop_front()
+    }
+}
+
+impl ConsumerClient for Scripted {
+    type Queue = Empty;
+    fn subscribe(&self, _: &[String]) -> Result<()> {
+        Ok(())
+    }
+    fn partition_queue(&self, _: &str, _: i32) -> Result<Empty> {
+        Ok(Empty)
+    }
+    fn is_cooperative(&self) -> bool {
+        false
+    }
+    fn assign(&self, _: &[TopicPartition]) -> Result<()> {
+        Ok(())
+    }
+    fn unassign(&self) -> Result<()> {
+        Ok(())
+    }
+    fn incremental_assign(&self, _: &[TopicPartition]) -> Result<()> {
+        Ok(())
+    }
+    fn incremental_unassign(&self, _: &[TopicPartition]) -> Result<()> {
+        Ok(())
+    }
+    fn assignment_lost(&self) -> bool {
+        false
+    }
+    fn member_id(&self) -> String {
+        String::new()
+    }
+    fn committed(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>> {
+        answer(&self.lookups, "fetch committed offsets", timeout_ms).map(|()| partitions.to_vec())
+    }
+    fn seek(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>> {
+        answer(&self.seeks, "seek", timeout_ms).map(|()| partitions.to_vec())
+    }
+    fn store_offsets(&self, _: &[TopicPartition]) {}
+    fn commit(&self, partitions: &[TopicPartition], id: u64) -> Result<()> {
+        let partitions = partitions.to_vec();
+        self.commits.lock().unwrap().extend(partitions.clone());
+        self.events.lock().unwrap().push_back(Event::Committed { code: 0, partitions, id });
+        Ok(())
+    }
+    fn release_join_response(&self, _: bool) {}
+    fn start_close(&self) -> Result<()> {
+        Ok(())
+    }
+    fn is_closed(&self) -> bool {
+        self.has_left.load(Ordering::Acquire)
+    }
+}
+
+/// A partition that nothing comes from.
+struct Empty;
+
+impl PartitionQueue for Empty {
+    type Records = NoRecords;
+    fn on_ready(&self, _: Arc<dyn Wake>) {}
+    fn consume(&self, _: usize) -> NoRecords {
+        NoRecords
+    }
+    fn is_empty(&self) -> bool {
+        true
+    }
+    fn high_watermark(&self) -> i64 {
+        -1
+    }
+    fn fetched(&self) -> Option<i64> {
+        None
+    }
+}
+
+struct NoRecords;
+
+impl ConsumerRecords for NoRecords {
+    type Record<'a> = NoRecord;
+    fn len(&self) -> usize {
+        0
+    }
+    fn iter(&self) -> impl Iterator<Item = NoRecord> {
+        std::iter::empty()
+    }
+}
+
+/// There is none.
+#[derive(Clone, Copy)]
+enum NoRecord {}
+
+impl<'a> ConsumerRecord<'a> for NoRecord {
+    type Headers = std::iter::Empty<(&'a [u8], Option<&'a [u8]>)>;
+    fn error(&self) -> i32 {
+        match *self {}
+    }
+    fn error_text(&self) -> String {
+        match *self {}
+    }
+    fn topic(&self) -> String {
+        match *self {}
+    }
+    fn partition(&self) -> i32 {
+        match *self {}
+    }
+    fn offset(&self) -> i64 {
+        match *self {}
+    }
+    fn broker(&self) -> i32 {
+        match *self {}
+    }
+    fn timestamp(&self) -> (i64, bool) {
+        match *self {}
+    }
+    fn key(&self) -> Option<&'a [u8]> {
+        match *self {}
+    }
+    fn value(&self) -> Option<&'a [u8]> {
+        match *self {}
+    }
+    fn headers(&self) -> Self::Headers {
+        match *self {}
+    }
+}
+
+/// Hands events to the test.
+struct Told(Sender<ConsumerEvent>);
+
+impl Sink for Told {
+    fn call(&self) {}
+    fn is_idle(&self) -> bool {
+        true
+    }
+    fn batch(&self, _: Vec<u8>) {}
+    fn event(&self, event: ConsumerEvent) {
+        // A test that has seen enough hears no more.
+        let _ = self.0.send(event);
+    }
+    fn backlog(&self) -> usize {
+        0
+    }
+}
+
+struct Rig {
+    consumer: Consumer<Scripted>,
+    client: Arc<Scripted>,
+    events: Receiver<ConsumerEvent>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Rig {
+    fn new(client: Scripted) -> Self {
+        let client = Arc::new(client);
+        let (told, events) = channel();
+        let settings = Settings {
+            mode: Arc::new(Mode::Records),
+            membership: Arc::new(Membership::new(Arc::new(Inbox::default()), Vec::new())),
+            request_events: Arc::new(RequestEvents::new(false)),
+            commits_watched: Arc::default(),
+            leader_timeout: leader_timeout(DEADLINE),
+            auto_commit: AutoCommit { enabled: true, threshold: None },
+            auto_commit_interval: None,
+            drain_timeout: DEADLINE,
+            join_timeout: None,
+            rebalance_timeout: DEADLINE,
+            positions_timeout: SHORT,
+        };
+        let consumer = Consumer::start(Arc::clone(&client), settings, Arc::new(Told(told)), |_| ()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        Self { consumer, client, events, runtime }
+    }
+
+    /// Subscribes, and has the group give the one partition.
+    fn join(&self) {
+        let topic = TopicSubscription { topic: TOPIC.to_owned(), from_beginning: false, partitions: Some(1) };
+        self.runtime.block_on(self.consumer.subscribe(vec![topic])).unwrap();
+        let partitions = vec![TopicPartition::at(TOPIC, 0, -1001)];
+        self.client.events.lock().unwrap().push_back(Event::Rebalance { assigned: true, partitions });
+        self.consumer.inbox.nudge();
+    }
+
+    /// The first event that is looked for.
+    fn until<T>(&self, what: &str, wanted: impl Fn(&GroupEvent) -> Option<T>) -> T {
+        loop {
+            let event =
+                self.events.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("nothing told of {what}"));
+            if let ConsumerEvent::Group(event) = &event
+                && let Some(found) = wanted(event)
+            {
+                return found;
+            }
+        }
+    }
+
+    /// What the consumer has committed, and what it would commit now.
+    fn committed(&self) -> Vec<i64> {
+        let due = self.consumer.slots().take_uncommitted(true);
+        self.client.commits.lock().unwrap().iter().chain(&due).map(|p| p.offset).collect()
+    }
+
+    fn failure(&self) -> String {
+        self.until("a failure", |event| match event {
+            GroupEvent::Failed { message, exhausted: true, .. } => Some(message.clone()),
+            _ => None,
+        })
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.client.has_left.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn a_seek_that_fails_ends_the_consumer_and_commits_nothing() {
+    let rig = Rig::new(Scripted::default());
+    rig.runtime.block_on(rig.consumer.assign(vec![TopicPartition::at(TOPIC, 0, 7)])).unwrap();
+    rig.until("the assignment", |event| matches!(event, GroupEvent::Assign { .. }).then_some(()));
+    *rig.client.seeks.lock().unwrap() = [UNKNOWN].into();
+    rig.consumer.seek(TopicPartition::at(TOPIC, 0, 1000));
+    assert!(rig.failure().contains("seek: error -1"));
+    assert!(rig.committed().is_empty());
+}
+
+#[test]
+fn a_seek_that_works_after_all_counts() {
+    let rig = Rig::new(Scripted { seeks: Mutex::new([UNKNOWN, 0].into()), ..Scripted::default() });
+    rig.runtime.block_on(rig.consumer.assign(vec![TopicPartition::at(TOPIC, 0, 7)])).unwrap();
+    rig.consumer.seek(TopicPartition::at(TOPIC, 0, 1000));
+    let begun = Instant::now();
+    while rig.committed() != [1000] {
+        assert!(begun.elapsed() < DEADLINE, "the seek does not count: {:?}", rig.committed());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_position_that_is_not_found_in_time_fails_with_what_the_broker_said() {
+    // The last request is cut short by the end of the time, and says nothing.
+    let rig =
+        Rig::new(Scripted { lookups: Mutex::new([UNKNOWN, CODE_TIMED_OUT].into()), ..Scripted::default() });
+    rig.join();
+    assert_eq!(rig.failure(), "fetch committed offsets: error -1");
+}
+
+#[test]
+fn a_commit_is_refused_when_only_leaving_the_group_is_left() {
+    let rig = Rig::new(Scripted::default());
+    let offsets = || vec![TopicPartition::at(TOPIC, 0, 7)];
+    rig.runtime.block_on(rig.consumer.commit(offsets())).unwrap();
+    assert_eq!(rig.committed(), [7]);
+    let closed = rig.runtime.block_on(async {
+        // Asked for first: the poll thread takes commands in turn.
+        let close = rig.consumer.close(DEADLINE);
+        tokio::pin!(close);
+        tokio::select! {
+            biased;
+            () = &mut close => panic!("closed without an answer to its LeaveGroup"),
+            answer = rig.consumer.commit(offsets()) => answer,
+        }
+    });
+    assert_eq!(closed.unwrap_err().to_string(), Error::closed("commit offsets").to_string());
+    assert_eq!(rig.committed(), [7]);
+}
