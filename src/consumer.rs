@@ -11,13 +11,13 @@ use kafka_core::admin::{groups, topics};
 use kafka_core::assignor::{
     Assignor, DeferredAssignor, NestReplyPartitionAssigner, RoundRobinAssigner, StartTime,
 };
-use kafka_core::codec::marks;
+use kafka_core::codec::acks;
+use kafka_core::consumer::assignments::{Assignments, AutoCommit};
 use kafka_core::consumer::handling::TopicHandling;
 use kafka_core::consumer::inbox::{Inbox, TopicSubscription};
 use kafka_core::consumer::leader::leader_timeout;
 use kafka_core::consumer::members::Members;
 use kafka_core::consumer::membership::Membership;
-use kafka_core::consumer::slots::{AutoCommit, Slots};
 use kafka_core::consumer::{Consumer, Mode, Settings};
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::TopicPartition;
@@ -191,7 +191,7 @@ impl NativeConsumer {
             Some(TopicHandling::try_from(handling).map(|handling| (t.topic.clone(), handling)))
         });
         match handling.collect::<Result<Vec<_>>>() {
-            Ok(handling) => self.consumer.slots().handle(handling),
+            Ok(handling) => self.consumer.assignments().handle(handling),
             Err(error) => return Some(error.into()),
         }
         let topics = topics
@@ -256,24 +256,24 @@ impl NativeConsumer {
         self.consumer.assign_group(request.0, Err(reason));
     }
 
-    /// Moves the position of an assigned partition; an event tells the new slot.
+    /// Moves the position of an assigned partition; an event tells the new assignment.
     #[napi]
     pub fn seek(&self, offset: NativeOffset) {
         self.consumer.seek(offset.into());
     }
 
-    /// Has the partition of a slot start over at its first record that is not done; an event tells the new slot.
+    /// Has the partition of an assignment start over at its first record that is not done; an event tells the new assignment.
     #[napi]
-    pub fn start_over(&self, #[napi(ts_arg_type = "number")] slot: Count) {
-        self.consumer.start_over(slot.0);
+    pub fn start_over(&self, #[napi(ts_arg_type = "number")] assignment: Count) {
+        self.consumer.start_over(assignment.0);
     }
 
-    /// Takes packed marks about handled records: the first `wordCount` numbers.
+    /// Takes packed acknowledgements of handled records: the first `wordCount` numbers.
     #[napi]
-    pub fn settle(&self, words: &[u32], #[napi(ts_arg_type = "number")] word_count: Count) {
-        let slots = self.consumer.slots();
-        for mark in marks::read(words.get(..word_count.0 as usize).unwrap_or(words)) {
-            slots.settle(mark);
+    pub fn acknowledge(&self, words: &[u32], #[napi(ts_arg_type = "number")] word_count: Count) {
+        let assignments = self.consumer.assignments();
+        for ack in acks::read(words.get(..word_count.0 as usize).unwrap_or(words)) {
+            assignments.acknowledge(ack);
         }
     }
 
@@ -281,7 +281,12 @@ impl NativeConsumer {
     #[napi]
     #[must_use]
     pub fn filtered(&self) -> HashMap<String, f64> {
-        self.consumer.slots().filtered().into_iter().map(|(topic, count)| (topic, count as f64)).collect()
+        self.consumer
+            .assignments()
+            .filtered()
+            .into_iter()
+            .map(|(topic, count)| (topic, count as f64))
+            .collect()
     }
 
     /// Whether commits are told of, by the event `commit`.
@@ -301,7 +306,7 @@ impl NativeConsumer {
     #[napi]
     pub fn standings(&self) -> Vec<NativeStanding> {
         let Ok(client) = self.consumer.client() else { return Vec::new() };
-        let known = self.consumer.slots().standings().into_iter();
+        let known = self.consumer.assignments().standings().into_iter();
         known.map(|s| NativeStanding::new(client.high_watermark(&s.topic, s.partition), &s)).collect()
     }
 
@@ -314,8 +319,8 @@ impl NativeConsumer {
 }
 
 impl NativeConsumer {
-    pub(super) fn slots(&self) -> Arc<Slots> {
-        Arc::clone(self.consumer.slots())
+    pub(super) fn assignments(&self) -> Arc<Assignments> {
+        Arc::clone(self.consumer.assignments())
     }
 
     pub(super) fn requests(&self) -> Option<Arc<Requests>> {

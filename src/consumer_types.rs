@@ -1,9 +1,9 @@
 //! What a consumer takes and answers, as JavaScript sees it.
 
 use kafka_core::assignor::{Assignment, GivenPartitions};
+use kafka_core::consumer::assignments::Standing;
 use kafka_core::consumer::handling::{Order, TopicHandling};
 use kafka_core::consumer::routes::{MOST_SHARED, Route, Routes, Wanted};
-use kafka_core::consumer::slots::Standing;
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::{Group, TopicPartition};
 use napi::bindgen_prelude::Buffer;
@@ -37,7 +37,7 @@ pub struct NativeConsumerSettings {
     /// Also commit when so many records have finished.
     #[napi(ts_type = "number")]
     pub auto_commit_threshold: Option<Count>,
-    /// How long running handlers may take when partitions are given up (ms).
+    /// How long running handlers may take when partitions are revoked (ms).
     #[napi(ts_type = "number")]
     pub drain_timeout: Milliseconds,
     /// How long the first join may fail (ms); for ever without.

@@ -91,7 +91,7 @@ impl NativeProducer {
     /// replies it awaits.
     #[napi]
     pub fn attach(&self, consumer: &NativeConsumer) -> napi::Result<()> {
-        self.producer.answer_for(consumer.slots()).map_err(thrown)?;
+        self.producer.answer_for(consumer.assignments()).map_err(thrown)?;
         if let Some(requests) = consumer.requests() {
             self.producer.ask_through(requests).map_err(thrown)?;
         }
@@ -105,7 +105,7 @@ impl NativeProducer {
         self.producer.topic(&name, codec.as_deref()).map_err(thrown)
     }
 
-    /// Takes packed records and marks: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
+    /// Takes packed records and acknowledgements: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
     /// what failed at once.
     #[napi]
     pub fn flush(

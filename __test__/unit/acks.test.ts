@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ADVANCE, COMMIT, FINISHED, MARK_WORDS, RELEASED, THROUGH } from '../../lib/boundary/marks';
+import { ADVANCE, COMMIT, FINISHED, ACK_WORDS, RELEASED, THROUGH } from '../../lib/boundary/acks';
 import { AckBuffer } from '../../lib/codec/acks';
 
 const DONE = ADVANCE | FINISHED;
@@ -8,7 +8,7 @@ const DONE = ADVANCE | FINISHED;
 function handedOver(write: (acks: AckBuffer) => void): number[][] {
   const taken: number[][] = [];
   const acks = new AckBuffer((words, count) => {
-    for (let at = 0; at < count; at += MARK_WORDS) taken.push([...words.subarray(at, at + MARK_WORDS)]);
+    for (let at = 0; at < count; at += ACK_WORDS) taken.push([...words.subarray(at, at + ACK_WORDS)]);
   });
   write(acks);
   acks.flush();
@@ -59,7 +59,7 @@ test('a slot is released behind its acks, and any number of acks fits', () => {
 
 test('what was handed over does not come again, and the next turn hands over by itself', async () => {
   const counts: number[] = [];
-  const acks = new AckBuffer((_words, count) => counts.push(count / MARK_WORDS));
+  const acks = new AckBuffer((_words, count) => counts.push(count / ACK_WORDS));
   acks.ack(1, 1, DONE);
   acks.flush();
   acks.flush();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OwnContext } from '../../lib/application/async-context.js';
-import { ADVANCE, FINISHED } from '../../lib/boundary/marks.js';
+import { ADVANCE, FINISHED } from '../../lib/boundary/acks.js';
 import type { AckBuffer } from '../../lib/codec/acks.js';
 import type { IncomingBatch } from '../../lib/codec/incoming.js';
 import { Breath } from '../../lib/runner/breath.js';

@@ -60,13 +60,13 @@ export type GroupEvent =
   | { type: 'rebalancing' }
   | {
       type: 'revoke';
-      /** Their slots. */
-      slots: Array<number>;
+      /** Their assignments. */
+      assignments: Array<number>;
     }
   | {
       type: 'revoked';
-      /** Their slots. */
-      slots: Array<number>;
+      /** Their assignments. */
+      assignments: Array<number>;
       /** Whether others had them already, so that nothing could be committed. */
       lost: boolean;
     }
@@ -81,8 +81,8 @@ export type GroupEvent =
       topic: string;
       /** Its number. */
       partition: number;
-      /** The new slot. */
-      slot: number;
+      /** The new assignment. */
+      assignment: number;
     }
   | {
       type: 'failed';
@@ -156,7 +156,7 @@ export type LostRecord = {
 /** A partition that is to start over at its first record that is not done. */
 export type StartOver = {
   /** The number of its assignment, which ends with it. */
-  slot: number;
+  assignment: number;
   /** For the so-manyth time. */
   times: number;
 };
@@ -195,8 +195,8 @@ export type AssignedPartition = {
   topic: string;
   /** Its number. */
   partition: number;
-  /** The number of this assignment, by which its records and marks name it. */
-  slot: number;
+  /** The number of this assignment, by which its records and acks name it. */
+  assignment: number;
 };
 
 /** A partition whose records were not all handled in time. */

@@ -20,9 +20,9 @@ export const HEAD_HEADERS = 1;
 export const HEAD_NAMES = 2;
 /** Where the bytes start. */
 export const HEAD_BYTES_START = 3;
-/** Number of runs. */
-export const HEAD_RUNS = 4;
-/** Whether times and runs are i64, because one of them is not exact as f64; else 0. */
+/** Number of ranges. */
+export const HEAD_RANGES = 4;
+/** Whether times and ranges are i64, because one of them is not exact as f64; else 0. */
 export const HEAD_WIDE = 5;
 /** 0. */
 export const HEAD_SPARE_1 = 6;
@@ -34,16 +34,16 @@ export const TIME_NUMBERS = 2;
 export const TIME_OFFSET = 0;
 /** Its timestamp in ms. */
 export const TIME_TIMESTAMP = 1;
-/** Numbers of a run, beside those of its records. */
-export const RUN_NUMBERS = 2;
+/** Numbers of a range, beside those of its records. */
+export const RANGE_NUMBERS = 2;
 /** The offset after the partition's last record; -1 when it is not known. */
-export const RUN_HIGH_WATERMARK = 0;
-/** The broker that the run was fetched from; -1 when it is not known. */
-export const RUN_BROKER = 1;
+export const RANGE_HIGH_WATERMARK = 0;
+/** The broker that the range was fetched from; -1 when it is not known. */
+export const RANGE_BROKER = 1;
 /** Numbers of a record. */
 export const RECORD_WORDS = 12;
 /** Number of the partition's current assignment. */
-export const RECORD_SLOT = 0;
+export const RECORD_ASSIGNMENT = 0;
 /** Position among the records of that assignment. */
 export const RECORD_SEQUENCE = 1;
 /** Where the key's bytes start. */

@@ -75,7 +75,7 @@ export function writeRequestWords(
 export const REPLY_WORDS = 4;
 /**
  * Writes {@link REPLY_WORDS} from `at` on.
- * @param slot Slot of the request's partition.
+ * @param assignment Assignment of the request's partition.
  * @param sequence Sequence of the request.
  * @param flags {@link REPLY_ERROR}, {@link REPLY_DISPOSED}.
  * @param partition Partition that the handler asked for, if the request named none; or {@link NO_PARTITION}.
@@ -83,12 +83,12 @@ export const REPLY_WORDS = 4;
 export function writeReplyWords(
   words: Uint32Array,
   at: number,
-  slot: number,
+  assignment: number,
   sequence: number,
   flags: number,
   partition: number,
 ): void {
-  words[at] = slot;
+  words[at] = assignment;
   words[at + 1] = sequence;
   words[at + 2] = flags;
   words[at + 3] = partition;

@@ -1,14 +1,14 @@
-import { MARK_WORDS, RELEASED, THROUGH, writeMarkWords } from '../boundary/marks.js';
+import { ACK_WORDS, RELEASED, THROUGH, writeAckWords } from '../boundary/acks.js';
 
 const INITIAL_ACKS = 256;
 
 /**
  * Collects what a consumer is told of handled records and hands it over once per tick. The replies to them go another way, through a
- * producer, and either may arrive first: so an acknowledgement says how many replies there are. In the core's words it is a mark.
+ * producer, and either may arrive first: so an acknowledgement says how many replies there are.
  */
 export class AckBuffer {
   readonly #flush: (words: Uint32Array, wordCount: number) => void;
-  #words = new Uint32Array(INITIAL_ACKS * MARK_WORDS);
+  #words = new Uint32Array(INITIAL_ACKS * ACK_WORDS);
   #wordCount = 0;
   #scheduled = false;
   // The last one, which is kept for those that would follow it; none while there is no record.
@@ -48,7 +48,7 @@ export class AckBuffer {
   /** No handler of an assignment runs any more: its partition may be revoked. Behind the acknowledgements of its last records. */
   handlerEnded(assignment: number): void {
     this.#write();
-    writeMarkWords(this.#words, this.#room(), assignment, 0, 0, RELEASED, 0);
+    writeAckWords(this.#words, this.#room(), assignment, 0, 0, RELEASED, 0);
     this.#schedule();
   }
 
@@ -64,7 +64,7 @@ export class AckBuffer {
   #write(): void {
     if (this.#count === 0) return;
     const at = this.#room();
-    writeMarkWords(this.#words, at, this.#assignment, this.#first, this.#count, this.#flags, this.#replies);
+    writeAckWords(this.#words, at, this.#assignment, this.#first, this.#count, this.#flags, this.#replies);
     this.#count = 0;
   }
 
@@ -76,7 +76,7 @@ export class AckBuffer {
       grown.set(this.#words);
       this.#words = grown;
     }
-    this.#wordCount = at + MARK_WORDS;
+    this.#wordCount = at + ACK_WORDS;
     return at;
   }
 

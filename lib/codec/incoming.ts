@@ -22,7 +22,7 @@ import {
   RECORD_REQUEST_SLOT,
   RECORD_SEQUENCE,
   RECORD_SIZE,
-  RECORD_SLOT,
+  RECORD_ASSIGNMENT,
   RECORD_VALUE_LENGTH,
   RECORD_VALUE_START,
   RECORD_WORDS,
@@ -130,7 +130,7 @@ export class IncomingBatch {
 
   /** Number of the partition's current assignment. */
   assignment(index: number): number {
-    return this.#word(index, RECORD_SLOT);
+    return this.#word(index, RECORD_ASSIGNMENT);
   }
 
   /** Position among the records of that assignment. */

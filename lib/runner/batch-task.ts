@@ -1,5 +1,5 @@
 import { MessageContext } from '../application/async-context.js';
-import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/marks.js';
+import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/acks.js';
 import type { AckBuffer } from '../codec/acks.js';
 import { isAwaitedBy } from './async-callers.js';
 import { BatchItemError, KafkaBatchError } from './batch-error.js';

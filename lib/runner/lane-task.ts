@@ -1,4 +1,4 @@
-import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/marks.js';
+import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/acks.js';
 import type { AckBuffer } from '../codec/acks.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import { Delivery, Lane, type DeliveryOwner } from './delivery.js';

@@ -1,5 +1,5 @@
 import { MessageContext } from '../application/async-context.js';
-import { ADVANCE, COMMIT, FINISHED, THROUGH } from '../boundary/marks.js';
+import { ADVANCE, COMMIT, FINISHED, THROUGH } from '../boundary/acks.js';
 import type { AckBuffer } from '../codec/acks.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import { isAwaitedBy } from './async-callers.js';

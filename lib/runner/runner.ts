@@ -1,6 +1,6 @@
 import type { OwnContext } from '../application/async-context.js';
 import { own } from '../application/callbacks.js';
-import { FINISHED } from '../boundary/marks.js';
+import { FINISHED } from '../boundary/acks.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import { Breath } from './breath.js';
 import { BatchTask } from './batch-task.js';

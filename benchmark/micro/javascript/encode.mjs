@@ -1,7 +1,7 @@
 // Writing into a tick's outgoing buffer (lib/codec/outgoing.ts), which is handed over in several flushes.
 
 import { strictEqual } from 'node:assert';
-import { ADVANCE, FINISHED, MARK_WORDS } from '../../../dist/esm/boundary/marks.js';
+import { ADVANCE, FINISHED, ACK_WORDS } from '../../../dist/esm/boundary/acks.js';
 import { REPLY_DISPOSED } from '../../../dist/esm/boundary/outgoing.js';
 import { AckBuffer } from '../../../dist/esm/codec/acks.js';
 import { OutgoingBuffer } from '../../../dist/esm/codec/outgoing.js';
@@ -10,7 +10,7 @@ import { HEADERS, JSON_TEXT, OBJECT, RECORDS } from './sample.mjs';
 
 const TOPIC = 1;
 const REPLY_TOPIC = 2;
-const SLOT = 3;
+const ASSIGNMENT = 3;
 const MESSAGE = { key: 'customer-1', value: OBJECT, headers: HEADERS };
 
 let bytesWritten = 0;
@@ -32,8 +32,8 @@ function writing(write) {
 }
 
 const send = (record) => outgoing.send(TOPIC, 7, 0, outgoing.read([record], 'topic'));
-const reply = (index) => outgoing.reply(SLOT, index, REPLY_DISPOSED, serialize(OBJECT));
-const mark = (index) => acks.ack(SLOT, index, ADVANCE | FINISHED, 1);
+const reply = (index) => outgoing.reply(ASSIGNMENT, index, REPLY_DISPOSED, serialize(OBJECT));
+const acknowledge = (index) => acks.ack(ASSIGNMENT, index, ADVANCE | FINISHED, 1);
 
 /** By name what is measured, and what it does with {@link RECORDS} records. */
 export const encode = {
@@ -44,10 +44,10 @@ export const encode = {
     outgoing.request(TOPIC, index, 5, REPLY_TOPIC, 3, serialize(OBJECT)),
   ),
   'reply with an object': writing(reply),
-  'mark of a handled record': writing(mark),
-  'reply with an object, and its mark': writing((index) => {
+  'acknowledgement of a record': writing(acknowledge),
+  'reply with an object, and its acknowledgement': writing((index) => {
     reply(index);
-    mark(index);
+    acknowledge(index);
   }),
   'JSON.stringify alone': writing(() => JSON.stringify(OBJECT)),
 };
@@ -57,7 +57,7 @@ export function checkEncoding() {
   bytesWritten = 0;
   encode['send of an object']();
   strictEqual(bytesWritten, RECORDS * JSON_TEXT.length);
-  encode['mark of a handled record']();
-  // Marks of records in a row are one.
-  strictEqual(wordsWritten, MARK_WORDS);
+  encode['acknowledgement of a record']();
+  // Acknowledgements of records in a row are one.
+  strictEqual(wordsWritten, ACK_WORDS);
 }

@@ -34,7 +34,7 @@ fn pack(bencher: Bencher, batch: usize, headers: &[(&[u8], &[u8])]) {
 
 fn record(number: usize, value: &[u8]) -> IncomingRecord<'_> {
     IncomingRecord {
-        slot: 3,
+        assignment: 3,
         sequence: number as u32,
         offset: number as i64,
         timestamp: 1_700_000_000_000,

@@ -46,11 +46,11 @@ export class ConsumerEvents {
       case 'assign':
         return this.#assigned(event, native);
       case 'revoke':
-        membership.tell('revoking', partitionsOf(event.slots, runner));
-        return runner?.revoke(event.slots);
+        membership.tell('revoking', partitionsOf(event.assignments, runner));
+        return runner?.revoke(event.assignments);
       case 'revoked':
-        membership.tell('revoked', partitionsOf(event.slots, runner));
-        return runner?.revoked(event.slots);
+        membership.tell('revoked', partitionsOf(event.assignments, runner));
+        return runner?.revoked(event.assignments);
       case 'seek':
         return this.#moved(event);
       case 'requestsExpired':
@@ -88,7 +88,9 @@ export class ConsumerEvents {
   /** The group has given this member its partitions. */
   #assigned(event: EventOf<'assign'>, native: NativeConsumer): void {
     const { parts, internals, state, positions, groupJoin } = this.#options;
-    for (const { topic, partition, slot } of event.partitions) this.#opened(slot, topic, partition);
+    for (const { topic, partition, assignment } of event.partitions) {
+      this.#opened(assignment, topic, partition);
+    }
     // The event has only what is new when a group moves single partitions.
     const owned = [...(state.session?.runner?.tasks() ?? [])];
     positions.assigned();
@@ -98,12 +100,12 @@ export class ConsumerEvents {
     groupJoin.succeeded();
   }
 
-  #moved({ slot, topic, partition }: EventOf<'seek'>): void {
+  #moved({ assignment, topic, partition }: EventOf<'seek'>): void {
     // Of a move that nobody here has asked for, the task is still there.
     const runner = this.#options.state.session?.runner;
     const task = runner?.find(topic, partition);
     if (task !== undefined) runner?.abandon(task);
-    this.#opened(slot, topic, partition);
+    this.#opened(assignment, topic, partition);
   }
 
   #opened(assignment: number, topic: string, partition: number): void {

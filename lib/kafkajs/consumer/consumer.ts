@@ -45,7 +45,7 @@ export class Consumer implements ConsumerShape {
   readonly #parts: ConsumerParts;
   readonly #internals: ConsumerInternals;
   readonly #state = new ConsumerState();
-  readonly #acks = new AckBuffer((words, count) => this.#state.session?.native.settle(words, count));
+  readonly #acks = new AckBuffer((words, count) => this.#state.session?.native.acknowledge(words, count));
   readonly #positions: Positions;
   readonly #handling: RecordHandling;
   readonly #groupJoin: GroupJoin;
@@ -354,8 +354,8 @@ export class Consumer implements ConsumerShape {
   }
 
   /** A partition starts over, because a reply to one of its records is lost. @internal */
-  startOver({ slot, times }: StartOver): void {
-    this.#positions.startOver(slot, retryTimeOf(this.#parts.settings.retry, times - 1));
+  startOver({ assignment, times }: StartOver): void {
+    this.#positions.startOver(assignment, retryTimeOf(this.#parts.settings.retry, times - 1));
   }
 
   /** The partition that an assignment is of. @internal */

@@ -118,7 +118,7 @@ export interface TracedCommit extends Traced {
 /** Message of `nestjs-kafka-native:rebalance`: what the group does with this member. */
 export interface RebalanceNotice {
   /**
-   * `rebalancing`: the group begins; `assigned`: partitions have come; `revoking`: these are to be given up, and their handlers are the
+   * `rebalancing`: the group begins; `assigned`: partitions have come; `revoking`: these are to be revoked, and their handlers are the
    * last; `revoked`: they are gone.
    */
   readonly type: 'rebalancing' | 'assigned' | 'revoking' | 'revoked';

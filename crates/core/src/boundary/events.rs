@@ -117,13 +117,13 @@ pub enum GroupEvent {
     Rebalancing,
     /// The group wants partitions back: their handlers are to come to rest.
     Revoke {
-        /// Their slots.
-        slots: Vec<u32>,
+        /// Their assignments.
+        assignments: Vec<u32>,
     },
     /// Partitions were given back, or lost.
     Revoked {
-        /// Their slots.
-        slots: Vec<u32>,
+        /// Their assignments.
+        assignments: Vec<u32>,
         /// Whether others had them already, so that nothing could be committed.
         lost: bool,
     },
@@ -132,14 +132,14 @@ pub enum GroupEvent {
         /// Where.
         partitions: Vec<UnfinishedPartition>,
     },
-    /// A partition's position was moved; it goes on under a new slot.
+    /// A partition's position was moved; it goes on under a new assignment.
     Seek {
         /// Its topic.
         topic: String,
         /// Its number.
         partition: i32,
-        /// The new slot.
-        slot: u32,
+        /// The new assignment.
+        assignment: u32,
     },
     /// The group could not be joined, or a partition's position not be found or set: the consumer is of no more use.
     Failed {
@@ -203,8 +203,8 @@ pub struct AssignedPartition {
     pub topic: String,
     /// Its number.
     pub partition: i32,
-    /// The number of this assignment, by which its records and marks name it.
-    pub slot: u32,
+    /// The number of this assignment, by which its records and acks name it.
+    pub assignment: u32,
 }
 
 /// A partition whose records were not all handled in time.
@@ -288,7 +288,7 @@ pub struct LostRecord {
 #[cfg_attr(test, derive(TS))]
 pub struct StartOver {
     /// The number of its assignment, which ends with it.
-    pub slot: u32,
+    pub assignment: u32,
     /// For the so-manyth time.
     pub times: u32,
 }
@@ -359,13 +359,13 @@ mod tests {
         let assign = GroupEvent::Assign {
             member_id: "m".into(),
             join: Some(JoinedGroup { generation: 3, leader_id: "m".into(), protocol: "p".into() }),
-            partitions: vec![AssignedPartition { topic: "t".into(), partition: 1, slot: 7 }],
+            partitions: vec![AssignedPartition { topic: "t".into(), partition: 1, assignment: 7 }],
             unsubscribed: Vec::new(),
             reply_partitions: None,
         };
         let expected = concat!(
             r#"{"type":"assign","memberId":"m","join":{"generation":3,"leaderId":"m","protocol":"p"},"#,
-            r#""partitions":[{"topic":"t","partition":1,"slot":7}],"unsubscribed":[]}"#
+            r#""partitions":[{"topic":"t","partition":1,"assignment":7}],"unsubscribed":[]}"#
         );
         assert_eq!(text(&ConsumerEvent::from(assign)), expected);
     }

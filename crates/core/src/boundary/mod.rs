@@ -8,7 +8,7 @@
 ///
 /// A constant becomes an `export const` of the same name. A layout is a struct whose fields are numbers that lie
 /// one behind the other; its `words()` writes them and its `read()` takes them apart, so that Rust names each of
-/// them. In TypeScript it becomes the places of its fields (`RecordWords { slot, … }`: `RECORD_SLOT`, …) and their
+/// them. In TypeScript it becomes the places of its fields (`RecordWords { assignment, … }`: `RECORD_ASSIGNMENT`, …) and their
 /// number (`RECORD_WORDS`), or, where JavaScript is who writes, a function that is given them all.
 macro_rules! shared {
     (

@@ -13,7 +13,7 @@ use super::events::{
     GroupEvent, JoinedGroup, LostRecord, ProducerEvent, StartOver, SubscribedMember, UnfinishedPartition,
 };
 use super::{Field, Layout, Shared};
-use crate::codec::{incoming, marks, outgoing, payload};
+use crate::codec::{acks, incoming, outgoing, payload};
 use crate::producer::reports;
 
 /// Who writes the numbers of a module.
@@ -110,7 +110,7 @@ fn write(name: &str, text: &str) {
 fn writes_the_numbers() {
     for (name, source, shared, writer) in [
         ("incoming.ts", "crates/core/src/codec/incoming.rs", incoming::SHARED, Writer::Rust),
-        ("marks.ts", "crates/core/src/codec/marks.rs", marks::SHARED, Writer::JavaScript),
+        ("acks.ts", "crates/core/src/codec/acks.rs", acks::SHARED, Writer::JavaScript),
         ("outgoing.ts", "crates/core/src/codec/outgoing.rs", outgoing::SHARED, Writer::JavaScript),
         ("payload.ts", "crates/core/src/codec/payload.rs", payload::SHARED, Writer::Rust),
         ("reports.ts", "crates/core/src/producer/reports.rs", reports::SHARED, Writer::Rust),

@@ -12,8 +12,8 @@
 //! | names | u32 | [`NameWords`] of each name |
 //! | bytes | | keys, values, header values and names; starts count from here |
 //!
-//! A *run* is what follows one another of one slot: a partition's share of the batch. Its records are not listed:
-//! a new run begins where the slot changes.
+//! A *run* is what follows one another of one assignment: a partition's share of the batch. Its records are not listed:
+//! a new run begins where the assignment changes.
 //!
 //! Times and runs are f64, which JavaScript reads fastest, unless one of them is not exact as such: above 2^53 (*wide*).
 //!
@@ -76,7 +76,7 @@ shared! {
         /// Numbers of a record.
         pub struct RecordWords: u32 {
             /// Number of the partition's current assignment.
-            slot,
+            assignment,
             /// Position among the records of that assignment.
             sequence,
             /// Where the key's bytes start.
@@ -128,7 +128,7 @@ const EXACT: RangeInclusive<i64> = -(1 << 53)..=1 << 53;
 /// A record as the batch takes it.
 pub struct IncomingRecord<'a> {
     /// Number of the partition's current assignment.
-    pub slot: u32,
+    pub assignment: u32,
     /// Position among the records of that assignment.
     pub sequence: u32,
     /// Offset.
@@ -168,7 +168,7 @@ impl Origin {
 pub struct BatchBuilder {
     times: Vec<i64>,
     runs: Vec<i64>,
-    last_slot: Option<u32>,
+    last_assignment: Option<u32>,
     records: Vec<u32>,
     headers: Vec<u32>,
     names: Vec<u32>,
@@ -215,7 +215,7 @@ impl BatchBuilder {
         let header_count = self.headers.len() / HeaderWords::LEN - first_header;
         let size = self.bytes.len() - start;
         let flags = record.flags | classify(record.key) | (classify(record.value) << VALUE_SHIFT);
-        if self.last_slot.replace(record.slot) != Some(record.slot) {
+        if self.last_assignment.replace(record.assignment) != Some(record.assignment) {
             let Origin { high_watermark, broker } = record.origin;
             let run = RunNumbers { high_watermark, broker: i64::from(broker) };
             self.runs.extend(run.words());
@@ -223,7 +223,7 @@ impl BatchBuilder {
         let time = TimeNumbers { offset: record.offset, timestamp: record.timestamp };
         self.times.extend(time.words());
         let words = RecordWords {
-            slot: record.slot,
+            assignment: record.assignment,
             sequence: record.sequence,
             key_start,
             key_length,
@@ -309,7 +309,7 @@ impl BatchBuilder {
         out.extend_from_slice(&self.bytes);
         self.times.clear();
         self.runs.clear();
-        self.last_slot = None;
+        self.last_assignment = None;
         self.records.clear();
         self.headers.clear();
         self.names.clear();

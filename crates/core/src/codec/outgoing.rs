@@ -1,5 +1,5 @@
 //! The packed form of what JavaScript hands a producer in one call per tick: records to produce, requests and replies.
-//! (What a consumer is told of handled records is `codec::marks`'.)
+//! (What a consumer is told of handled records is `codec::acks`'.)
 //!
 //! Numbers (u32) and bytes travel in two buffers; the numbers say how many bytes belong to them, and both
 //! are read in order. The first number of an entry is its kind:
@@ -71,8 +71,8 @@ shared! {
         }
         /// Numbers of a [`REPLY`], before those of its record.
         pub struct ReplyWords: u32 {
-            /// Slot of the request's partition.
-            slot,
+            /// Assignment of the request's partition.
+            assignment,
             /// Sequence of the request.
             sequence,
             /// [`REPLY_ERROR`], [`REPLY_DISPOSED`].
@@ -185,8 +185,8 @@ pub enum Outgoing<'a> {
     },
     /// See [`REPLY`].
     Reply {
-        /// Slot of the request's partition.
-        slot: u32,
+        /// Assignment of the request's partition.
+        assignment: u32,
         /// Sequence of the request.
         sequence: u32,
         /// [`REPLY_ERROR`], [`REPLY_DISPOSED`].
@@ -280,9 +280,9 @@ impl<'a> Reader<'a> {
                 })
             }
             REPLY => {
-                let ReplyWords { slot, sequence, flags, partition } = ReplyWords::read(self.words()?);
+                let ReplyWords { assignment, sequence, flags, partition } = ReplyWords::read(self.words()?);
                 let partition = optional_partition(partition);
-                Ok(Outgoing::Reply { slot, sequence, flags, partition, payload: self.payload()? })
+                Ok(Outgoing::Reply { assignment, sequence, flags, partition, payload: self.payload()? })
             }
             CANCEL => {
                 let CancelWords { slot, generation } = CancelWords::read(self.words()?);

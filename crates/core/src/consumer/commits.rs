@@ -116,11 +116,11 @@ impl Commits {
             return;
         }
         // Before the look at what is due: what becomes due from now on wakes this thread.
-        context.slots().hold_commits(false);
+        context.assignments().hold_commits(false);
         if interval {
             self.note_fetched(context);
         }
-        let offsets = context.slots().take_uncommitted(interval);
+        let offsets = context.assignments().take_uncommitted(interval);
         if offsets.is_empty() {
             return;
         }
@@ -128,7 +128,7 @@ impl Commits {
             Ok(()) => {
                 self.automatic_running = true;
                 self.not_before = now + COMMIT_PACE;
-                context.slots().hold_commits(true);
+                context.assignments().hold_commits(true);
             }
             Err((_, error)) => self.automatic_failed(context, &offsets, error.code, &error.message),
         }
@@ -138,7 +138,7 @@ impl Commits {
     /// answer is awaited.
     pub(super) fn commit_before_revocation<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
         self.note_fetched(context);
-        let offsets = context.slots().take_uncommitted(true);
+        let offsets = context.assignments().take_uncommitted(true);
         if offsets.is_empty() {
             // One that is under way must arrive before the partitions go.
             return self.automatic_running;
@@ -172,7 +172,7 @@ impl Commits {
             Some(Commit::Automatic(offsets)) => {
                 self.automatic_running = false;
                 if code == CODE_METADATA_TOO_LARGE {
-                    context.slots().without_metadata();
+                    context.assignments().without_metadata();
                     context.warn("COMMIT", TOO_LARGE);
                 }
                 if code != 0 {
@@ -198,8 +198,10 @@ impl Commits {
     /// handed, like the markers of transactions and aborted records.
     fn note_fetched<C: ConsumerClient>(&self, context: &Context<C>) {
         if self.schedule.enabled {
-            let done = context.slots().done();
-            context.intake().fetched(&done, |slot, offset| context.slots().reached(slot, offset));
+            let done = context.assignments().done();
+            context
+                .intake()
+                .fetched(&done, |assignment, offset| context.assignments().reached(assignment, offset));
         }
     }
 
@@ -221,7 +223,7 @@ impl Commits {
         code: i32,
         text: &str,
     ) {
-        context.slots().commit_failed(offsets);
+        context.assignments().commit_failed(offsets);
         self.not_before = Instant::now() + COMMIT_RETRY;
         report_failure(context, offsets, code, text);
     }

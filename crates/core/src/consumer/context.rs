@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Sink;
+use super::assignments::Assignments;
 use super::inbox::Inbox;
-use super::intake::{Intake, SlotWaker};
-use super::slots::Slots;
+use super::intake::{AssignmentWaker, Intake};
 use crate::boundary::events::{ClientEvent, ConsumerEvent, GroupEvent};
 use crate::error::{Error, Result};
 use crate::kafka::{ConsumerClient, PartitionQueue, TopicPartition};
@@ -14,7 +14,7 @@ use crate::kafka::{ConsumerClient, PartitionQueue, TopicPartition};
 pub(super) struct Context<C: ConsumerClient> {
     client: Arc<C>,
     inbox: Arc<Inbox>,
-    slots: Arc<Slots>,
+    assignments: Arc<Assignments>,
     intake: Arc<Intake<C>>,
     sink: Arc<dyn Sink>,
 }
@@ -32,7 +32,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// Assigned partitions whose queues nobody reads yet: the slot and the queue of each, in the order of the partitions.
+/// Assigned partitions whose queues nobody reads yet: the assignment and the queue of each, in the order of the partitions.
 pub(super) type Opened<Q> = Vec<(u32, Q)>;
 
 /// What is left of a context at its end.
@@ -42,11 +42,11 @@ impl<C: ConsumerClient> Context<C> {
     pub(super) fn new(
         client: Arc<C>,
         inbox: Arc<Inbox>,
-        slots: Arc<Slots>,
+        assignments: Arc<Assignments>,
         intake: Arc<Intake<C>>,
         sink: Arc<dyn Sink>,
     ) -> Self {
-        Self { client, inbox, slots, intake, sink }
+        Self { client, inbox, assignments, intake, sink }
     }
 
     pub(super) fn client(&self) -> &C {
@@ -57,8 +57,8 @@ impl<C: ConsumerClient> Context<C> {
         &self.inbox
     }
 
-    pub(super) fn slots(&self) -> &Slots {
-        &self.slots
+    pub(super) fn assignments(&self) -> &Assignments {
+        &self.assignments
     }
 
     pub(super) fn intake(&self) -> &Intake<C> {
@@ -89,22 +89,22 @@ impl<C: ConsumerClient> Context<C> {
     }
 
     /// The queue of an assigned partition. Nothing is taken from it before it is given to the intake.
-    pub(super) fn open_queue(&self, slot: u32, p: &TopicPartition) -> Result<C::Queue> {
+    pub(super) fn open_queue(&self, assignment: u32, p: &TopicPartition) -> Result<C::Queue> {
         let queue = self.client.partition_queue(&p.topic, p.partition)?;
         let (intake, sink) = (Arc::clone(&self.intake), Arc::clone(&self.sink));
-        queue.on_ready(Arc::new(SlotWaker { intake, sink, slot }));
+        queue.on_ready(Arc::new(AssignmentWaker { intake, sink, assignment }));
         Ok(queue)
     }
 
-    /// Opens a slot and a queue for each of the partitions: for all of them, or for none.
+    /// Opens an assignment and a queue for each of the partitions: for all of them, or for none.
     pub(super) fn open(&self, partitions: &[TopicPartition]) -> Result<Opened<C::Queue>> {
         let mut opened = Opened::with_capacity(partitions.len());
         for p in partitions {
-            let slot = self.slots.open(p.topic.as_str().into(), p.partition, p.offset);
-            match self.open_queue(slot, p) {
-                Ok(queue) => opened.push((slot, queue)),
+            let assignment = self.assignments.open(p.topic.as_str().into(), p.partition, p.offset);
+            match self.open_queue(assignment, p) {
+                Ok(queue) => opened.push((assignment, queue)),
                 Err(error) => {
-                    self.slots.close(slot);
+                    self.assignments.close(assignment);
                     self.discard(&opened);
                     return Err(error);
                 }
@@ -113,10 +113,10 @@ impl<C: ConsumerClient> Context<C> {
         Ok(opened)
     }
 
-    /// Closes the slots of partitions that were opened for nothing.
+    /// Closes the assignments of partitions that were opened for nothing.
     pub(super) fn discard(&self, opened: &[(u32, C::Queue)]) {
-        for (slot, _) in opened {
-            self.slots.close(*slot);
+        for (assignment, _) in opened {
+            self.assignments.close(*assignment);
         }
     }
 

@@ -194,12 +194,12 @@ mod tests {
         }
 
         #[test]
-        fn has_what_was_put_in(marks in prop::collection::vec(any::<bool>(), 0..60), from in 0..60_i64) {
+        fn has_what_was_put_in(acks in prop::collection::vec(any::<bool>(), 0..60), from in 0..60_i64) {
             let mut all = Finished::default();
-            for (offset, _) in (0..).zip(&marks).filter(|(_, done)| **done) {
+            for (offset, _) in (0..).zip(&acks).filter(|(_, done)| **done) {
                 all.push(offset, offset + 1);
             }
-            for (offset, done) in (0..).zip(&marks) {
+            for (offset, done) in (0..).zip(&acks) {
                 prop_assert_eq!(all.contains(offset), *done);
                 let later = all.from(from).any(|(a, b)| (a..b).contains(&offset));
                 prop_assert_eq!(later, *done && offset >= from);

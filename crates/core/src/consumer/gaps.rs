@@ -1,4 +1,4 @@
-//! A slot whose records may finish in any order: what is finished beyond its position, and how far ahead of that it may be
+//! An assignment whose records may finish in any order: what is finished beyond its position, and how far ahead of that it may be
 //! read. Pure.
 
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ const FULL_METADATA: usize = MOST_METADATA / 4 * 3;
 /// Most bytes that a range takes in the metadata, where it is short.
 const RANGE_BYTES: usize = 6;
 
-/// What such a slot knows beside its ledger.
+/// What such an assignment knows beside its ledger.
 pub(super) struct Gaps {
     handling: Arc<TopicHandling>,
     window: i64,
@@ -55,7 +55,7 @@ impl Gaps {
         }
     }
 
-    /// The slot starts where others have finished this beyond it, as was committed.
+    /// The assignment starts where others have finished this beyond it, as was committed.
     pub(super) fn resume(&mut self, finished: Finished, metadata: Option<Vec<u8>>) {
         self.resumed = finished;
         self.committed = metadata;

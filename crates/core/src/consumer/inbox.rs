@@ -23,12 +23,12 @@ pub enum Command {
     Commit(Vec<TopicPartition>, oneshot::Sender<Result<()>>),
     /// Move the position of an assigned partition; records handed out before are void.
     Seek(TopicPartition),
-    /// A reply to one of this slot's records is lost: its partition goes on from the first record that is not done.
+    /// A reply to one of this assignment's records is lost: its partition goes on from the first record that is not done.
     StartOver(u32),
     /// The log of an assigned partition does not have the offset that it is read at.
     OutOfRange {
-        /// The slot that is read.
-        slot: u32,
+        /// The assignment that is read.
+        assignment: u32,
         /// The offset.
         offset: i64,
     },

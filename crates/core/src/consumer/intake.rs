@@ -8,15 +8,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::assignments::Assignments;
 use super::inbox::{Command, Inbox};
 use super::pull::{Positions, Puller};
-use super::slots::Slots;
 use super::{Mode, Sink};
 use crate::kafka::{ConsumerClient, PartitionQueue, TopicPartition, Wake};
 
 /// The queues of a consumer and what is packed from them.
 pub struct Intake<C: ConsumerClient> {
-    slots: Arc<Slots>,
+    assignments: Arc<Assignments>,
     inbox: Arc<Inbox>,
     mode: Arc<Mode>,
     ready: Mutex<Ready>,
@@ -26,8 +26,8 @@ pub struct Intake<C: ConsumerClient> {
 /// What there is to take.
 #[derive(Default)]
 struct Ready {
-    /// Slots whose queues may have records.
-    slots: HashSet<u32>,
+    /// Assignments whose queues may have records.
+    assignments: HashSet<u32>,
     /// JavaScript has been called and has not come yet.
     called: bool,
     /// What was taken last was all for others, or for no handler: JavaScript is not called before there is something for it.
@@ -47,13 +47,13 @@ impl<C: ConsumerClient> Intake<C> {
     /// Without any queue yet.
     pub(super) fn new(
         client: Arc<C>,
-        slots: Arc<Slots>,
+        assignments: Arc<Assignments>,
         inbox: Arc<Inbox>,
         mode: Arc<Mode>,
         sink: Arc<dyn Sink>,
     ) -> Self {
         let open = Open { client, queues: HashMap::new(), sink, puller: Puller::default() };
-        Self { slots, inbox, mode, ready: Mutex::default(), open: Mutex::new(Some(open)) }
+        Self { assignments, inbox, mode, ready: Mutex::default(), open: Mutex::new(Some(open)) }
     }
 
     fn ready(&self) -> MutexGuard<'_, Ready> {
@@ -64,21 +64,21 @@ impl<C: ConsumerClient> Intake<C> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes these slots' queues on, of which JavaScript must have been told before: it drops what it does not know.
+    /// Takes these assignments' queues on, of which JavaScript must have been told before: it drops what it does not know.
     pub(super) fn add(&self, queues: Vec<(u32, C::Queue)>) {
-        let slots: Vec<u32> = queues.iter().map(|(slot, _)| *slot).collect();
+        let assignments: Vec<u32> = queues.iter().map(|(assignment, _)| *assignment).collect();
         if let Some(open) = &mut *self.open() {
             open.queues.extend(queues);
         }
         // What came before found no queue.
-        self.ready().slots.extend(slots);
+        self.ready().assignments.extend(assignments);
         self.inbox.nudge();
     }
 
-    /// Nothing more is taken of these slots.
-    pub(super) fn remove(&self, slots: &[u32]) {
+    /// Nothing more is taken of these assignments.
+    pub(super) fn remove(&self, assignments: &[u32]) {
         let gone: Vec<_> = match &mut *self.open() {
-            Some(open) => slots.iter().map(|slot| open.queues.remove(slot)).collect(),
+            Some(open) => assignments.iter().map(|assignment| open.queues.remove(assignment)).collect(),
             None => Vec::new(),
         };
         // Outside of the lock: a queue's end waits for whoever is just filling it.
@@ -96,18 +96,18 @@ impl<C: ConsumerClient> Intake<C> {
         self.positions(|all| all.get(&(topic.to_owned(), partition)).copied()).flatten()
     }
 
-    /// Calls `reached` for each of these slots that is read up to where it was fetched, with that offset; at a moment at
+    /// Calls `reached` for each of these assignments that is read up to where it was fetched, with that offset; at a moment at
     /// which nobody is taking records.
-    pub(super) fn fetched(&self, slots: &[u32], reached: impl Fn(u32, i64)) {
+    pub(super) fn fetched(&self, assignments: &[u32], reached: impl Fn(u32, i64)) {
         let open = self.open();
         let Some(Open { queues, .. }) = &*open else { return };
-        for &slot in slots {
-            let Some(queue) = queues.get(&slot) else { continue };
+        for &assignment in assignments {
+            let Some(queue) = queues.get(&assignment) else { continue };
             // In this order: what was fetched up to there has been queued.
             if let Some(offset) = queue.fetched()
                 && queue.is_empty()
             {
-                reached(slot, offset);
+                reached(assignment, offset);
             }
         }
     }
@@ -123,7 +123,7 @@ impl<C: ConsumerClient> Intake<C> {
         // Even with nothing ready: what JavaScript is taking out at this moment has been taken when this returns.
         let mut open = self.open();
         let Some(open) = &mut *open else { return };
-        let ready = std::mem::take(&mut self.ready().slots);
+        let ready = std::mem::take(&mut self.ready().assignments);
         for batch in self.take(open, &ready) {
             open.sink.batch(batch);
         }
@@ -141,10 +141,10 @@ impl<C: ConsumerClient> Intake<C> {
         let ready = {
             let mut ready = self.ready();
             ready.called = false;
-            if ready.slots.is_empty() {
+            if ready.assignments.is_empty() {
                 return None;
             }
-            if open.is_some() { std::mem::take(&mut ready.slots) } else { HashSet::new() }
+            if open.is_some() { std::mem::take(&mut ready.assignments) } else { HashSet::new() }
         };
         let Some(open) = open else {
             self.inbox.nudge();
@@ -169,9 +169,9 @@ impl<C: ConsumerClient> Intake<C> {
         }
         let Open { client, queues, sink, puller } = open;
         let left = match &*self.mode {
-            Mode::Records => puller.records(ready, queues, &self.slots, &**sink),
+            Mode::Records => puller.records(ready, queues, &self.assignments, &**sink),
             Mode::Replies { requests, assigner } => {
-                let left = puller.replies(ready, queues, &self.slots, requests, &**sink);
+                let left = puller.replies(ready, queues, &self.assignments, requests, &**sink);
                 // Only of the reply partitions: a member reads on until it hears that a partition has moved, and what
                 // it commits then, a stock member that has the partition by now would skip at its next rebalance.
                 let own = |p: &&TopicPartition| assigner.reply_partition(&p.topic) == Some(p.partition);
@@ -181,13 +181,13 @@ impl<C: ConsumerClient> Intake<C> {
         };
         {
             let mut ready = self.ready();
-            ready.slots.extend(left.slots);
+            ready.assignments.extend(left.assignments);
             if left.sorted || !left.read.is_empty() {
                 ready.fruitless = left.batches.is_empty();
             }
         }
-        for (slot, offset) in left.out_of_range {
-            self.inbox.send(Command::OutOfRange { slot, offset });
+        for (assignment, offset) in left.out_of_range {
+            self.inbox.send(Command::OutOfRange { assignment, offset });
         }
         if left.again {
             self.inbox.nudge();
@@ -196,11 +196,11 @@ impl<C: ConsumerClient> Intake<C> {
     }
 
     /// A queue has turned non-empty.
-    fn turned_ready(&self, slot: u32, sink: &dyn Sink) {
-        let idle = sink.is_idle() && self.slots.held() == 0;
+    fn turned_ready(&self, assignment: u32, sink: &dyn Sink) {
+        let idle = sink.is_idle() && self.assignments.held() == 0;
         let call = {
             let mut ready = self.ready();
-            ready.slots.insert(slot);
+            ready.assignments.insert(assignment);
             if ready.called {
                 return;
             }
@@ -216,15 +216,15 @@ impl<C: ConsumerClient> Intake<C> {
 }
 
 /// Wakes whoever is to take a partition's records.
-pub(super) struct SlotWaker<C: ConsumerClient> {
+pub(super) struct AssignmentWaker<C: ConsumerClient> {
     pub(super) intake: Arc<Intake<C>>,
     pub(super) sink: Arc<dyn Sink>,
-    /// The slot that the queue belongs to.
-    pub(super) slot: u32,
+    /// The assignment that the queue belongs to.
+    pub(super) assignment: u32,
 }
 
-impl<C: ConsumerClient> Wake for SlotWaker<C> {
+impl<C: ConsumerClient> Wake for AssignmentWaker<C> {
     fn wake(&self) {
-        self.intake.turned_ready(self.slot, &*self.sink);
+        self.intake.turned_ready(self.assignment, &*self.sink);
     }
 }

@@ -123,7 +123,7 @@ impl<M> Ledger<M> {
         self.first.wrapping_add(self.records.len() as u32)
     }
 
-    /// The sequences that a mark is about, as the first of them and their number: `count` from `sequence` on, or
+    /// The sequences that an ack is about, as the first of them and their number: `count` from `sequence` on, or
     /// everything that the position has not passed up to `sequence`.
     #[must_use]
     pub fn range(&self, sequence: u32, count: u32, through: bool) -> (u32, u32) {

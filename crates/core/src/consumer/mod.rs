@@ -5,6 +5,7 @@
 //! where librdkafka bounds it in bytes, and librdkafka stops fetching that partition alone: a slow handler
 //! neither grows the process nor holds other partitions up, and the thread stays free to answer rebalances.
 
+pub mod assignments;
 mod closing;
 mod commits;
 mod context;
@@ -26,7 +27,6 @@ mod rebalance;
 pub mod redeliveries;
 pub mod routes;
 mod seeks;
-pub mod slots;
 mod starts;
 #[cfg(test)]
 mod tests;
@@ -45,10 +45,10 @@ use crate::error::{Error, Result};
 use crate::kafka::{Client, ConsumerClient, TopicPartition};
 use crate::request_events::RequestEvents;
 use crate::rpc::requests::Requests;
+use assignments::{Assignments, AutoCommit};
 use inbox::{Command, Inbox, TopicSubscription};
 use intake::Intake;
 use membership::Membership;
-use slots::{AutoCommit, Slots};
 
 pub use poll_loop::PollLoop;
 
@@ -115,7 +115,7 @@ pub struct Consumer<C: ConsumerClient> {
     /// waits for the client library's threads, which JavaScript's thread must not.
     client: Mutex<Option<Arc<C>>>,
     inbox: Arc<Inbox>,
-    slots: Arc<Slots>,
+    assignments: Arc<Assignments>,
     membership: Arc<Membership>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -130,13 +130,13 @@ impl<C: ConsumerClient> Consumer<C> {
     ) -> Result<Self> {
         let membership = Arc::clone(&settings.membership);
         let inbox = Arc::clone(membership.inbox());
-        let slots = Arc::new(Slots::new(Arc::clone(&inbox), settings.auto_commit));
+        let assignments = Arc::new(Assignments::new(Arc::clone(&inbox), settings.auto_commit));
         if let Mode::Replies { requests, .. } = &*settings.mode {
             requests.connect(Arc::clone(&inbox));
         }
         let intake = Arc::new(Intake::new(
             Arc::clone(&client),
-            Arc::clone(&slots),
+            Arc::clone(&assignments),
             Arc::clone(&inbox),
             Arc::clone(&settings.mode),
             Arc::clone(&sink),
@@ -145,7 +145,7 @@ impl<C: ConsumerClient> Consumer<C> {
         let poll_loop = PollLoop::new(
             Arc::clone(&client),
             Arc::clone(&inbox),
-            Arc::clone(&slots),
+            Arc::clone(&assignments),
             intake,
             settings,
             sink,
@@ -157,7 +157,7 @@ impl<C: ConsumerClient> Consumer<C> {
         Ok(Self {
             client: Mutex::new(Some(client)),
             inbox,
-            slots,
+            assignments,
             membership,
             thread: Mutex::new(Some(thread)),
         })
@@ -181,10 +181,10 @@ impl<C: ConsumerClient> Consumer<C> {
         }
     }
 
-    /// The slots, for the producer that sends this consumer's replies.
+    /// The assignments, for the producer that sends this consumer's replies.
     #[must_use]
-    pub fn slots(&self) -> &Arc<Slots> {
-        &self.slots
+    pub fn assignments(&self) -> &Arc<Assignments> {
+        &self.assignments
     }
 
     /// Joins the group for these topics. The assignment follows as an event.
@@ -232,9 +232,9 @@ impl<C: ConsumerClient> Consumer<C> {
         self.inbox.send(Command::Seek(partition));
     }
 
-    /// Has the partition of a slot start over, after [`slots::LostReply::start_over`].
-    pub fn start_over(&self, slot: u32) {
-        self.inbox.send(Command::StartOver(slot));
+    /// Has the partition of an assignment start over, after [`assignments::LostReply::start_over`].
+    pub fn start_over(&self, assignment: u32) {
+        self.inbox.send(Command::StartOver(assignment));
     }
 
     /// Drains, commits, leaves the group and waits for the thread to end. A second call returns at once.

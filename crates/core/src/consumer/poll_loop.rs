@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::assignments::Assignments;
 use super::closing::Closing;
 use super::commits::{Commits, Schedule};
 use super::context::Context;
@@ -18,7 +19,6 @@ use super::membership::{Membership, warn_of_unread_join};
 use super::positions::Positions;
 use super::rebalance::{self, Rebalance};
 use super::seeks::Seeks;
-use super::slots::Slots;
 use super::{Mode, Settings, Sink};
 use crate::boundary::events::GroupEvent;
 use crate::error::{CODE_ALL_BROKERS_DOWN, Error, Result};
@@ -51,7 +51,7 @@ impl<C: ConsumerClient> PollLoop<C> {
     pub fn new(
         client: Arc<C>,
         inbox: Arc<Inbox>,
-        slots: Arc<Slots>,
+        assignments: Arc<Assignments>,
         intake: Arc<Intake<C>>,
         settings: Settings,
         sink: Arc<dyn Sink>,
@@ -64,7 +64,7 @@ impl<C: ConsumerClient> PollLoop<C> {
         let Settings { mode, membership, request_events, auto_commit, .. } = settings;
         let schedule = Schedule { enabled: auto_commit.enabled, interval: settings.auto_commit_interval };
         Self {
-            context: Context::new(client, inbox, slots, intake, sink),
+            context: Context::new(client, inbox, assignments, intake, sink),
             first_join: FirstJoin::new(settings.join_timeout, settings.rebalance_timeout),
             leader: Leader::new(settings.leader_timeout),
             positions: Positions::new(settings.positions_timeout, auto_commit.enabled),
@@ -149,13 +149,15 @@ impl<C: ConsumerClient> PollLoop<C> {
             Command::Assign(partitions, done) => drop(done.send(self.assign_replies(partitions))),
             // A consumer that has nothing left but to leave its group is ended by librdkafka at any moment, which aborts the
             // process over a commit that comes in between.
-            Command::Commit(_, done) if self.closing.is_requested() && !context.slots().any() => {
+            Command::Commit(_, done) if self.closing.is_requested() && !context.assignments().any() => {
                 drop(done.send(Err(Error::closed("commit offsets"))));
             }
             Command::Commit(offsets, done) => self.commits.commit(context, &offsets, done),
             Command::Seek(partition) => self.seeks.seek(context, &self.positions, partition),
-            Command::OutOfRange { slot, offset } => self.seeks.out_of_range(context, slot, offset),
-            Command::StartOver(slot) => self.seeks.start_over(context, &self.positions, slot),
+            Command::OutOfRange { assignment, offset } => {
+                self.seeks.out_of_range(context, assignment, offset);
+            }
+            Command::StartOver(assignment) => self.seeks.start_over(context, &self.positions, assignment),
             Command::LeaderJoined(join) => self.leader.ask(context, join),
             Command::UnreadJoin(version) => warn_of_unread_join(context, version),
             Command::LeaderAssigned { number, decision } => {

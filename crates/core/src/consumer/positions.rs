@@ -122,7 +122,7 @@ impl Positions {
         }
         self.resolve(context, partitions)?;
         // What has moved away is forgotten: should it come back, its replies will be those of others.
-        let kept = context.slots().partitions();
+        let kept = context.assignments().partitions();
         context.intake().positions(|positions| {
             positions.retain(|partition, _| kept.contains(partition));
             positions.extend(partitions.iter().map(|p| ((p.topic.clone(), p.partition), p.offset)));

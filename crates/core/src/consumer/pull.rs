@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::assignments::{Assignments, Delivered, Sorted};
 use super::handling::TopicHandling;
 use super::routes::UNMATCHED;
-use super::slots::{Delivered, Slots, Sorted};
 use super::{MOST_BACKLOG_BYTES, Sink};
 use crate::boundary::events::ClientEvent;
 use crate::codec::incoming::{
@@ -44,11 +44,11 @@ pub(super) struct Puller {
 pub(super) struct Left {
     /// Packed records, in order.
     pub(super) batches: Vec<Vec<u8>>,
-    /// Slots whose queues may have more.
-    pub(super) slots: Vec<u32>,
+    /// Assignments whose queues may have more.
+    pub(super) assignments: Vec<u32>,
     /// Whether another round should follow at once.
     pub(super) again: bool,
-    /// Slots that are read at an offset that the log does not have, and that offset.
+    /// Assignments that are read at an offset that the log does not have, and that offset.
     pub(super) out_of_range: Vec<(u32, i64)>,
     /// Replies: how far partitions have been read.
     pub(super) read: Vec<TopicPartition>,
@@ -57,25 +57,25 @@ pub(super) struct Left {
 }
 
 impl Puller {
-    /// Hands out records of the ready slots, as far as their credit goes.
+    /// Hands out records of the ready assignments, as far as their credit goes.
     pub(super) fn records<Q: PartitionQueue>(
         &mut self,
         ready: &HashSet<u32>,
         queues: &HashMap<u32, Q>,
-        slots: &Slots,
+        assignments: &Assignments,
         sink: &dyn Sink,
     ) -> Left {
         let mut left = Left::default();
-        for &slot in ready {
-            let Some(queue) = queues.get(&slot) else { continue };
-            let (credit, handling) = slots.take_credit(slot);
+        for &assignment in ready {
+            let Some(queue) = queues.get(&assignment) else { continue };
+            let (credit, handling) = assignments.take_credit(assignment);
             if credit == 0 {
-                left.slots.push(slot);
+                left.assignments.push(assignment);
                 continue;
             }
             let messages = queue.consume(credit);
             if messages.len() == credit {
-                left.slots.push(slot);
+                left.assignments.push(assignment);
                 left.again = true;
             }
             let mut records = Vec::with_capacity(messages.len());
@@ -87,14 +87,14 @@ impl Puller {
                     addresses.push(address);
                     records.push((message, flags));
                 } else if message.error() == CODE_AUTO_OFFSET_RESET {
-                    left.out_of_range.push((slot, message.offset()));
+                    left.out_of_range.push((assignment, message.offset()));
                 } else {
                     report(&message, sink);
                 }
             }
             if let Some(handling) = handling {
                 left.sorted = true;
-                self.sort(slots, slot, &handling, &records, addresses, queue.high_watermark());
+                self.sort(assignments, assignment, &handling, &records, addresses, queue.high_watermark());
                 continue;
             }
             let delivered = records.iter().zip(addresses).map(|((message, _), reply)| Delivered {
@@ -102,14 +102,14 @@ impl Puller {
                 bytes: size(message),
                 reply,
             });
-            let Some(first) = slots.deliver(slot, delivered) else { continue };
+            let Some(first) = assignments.deliver(assignment, delivered) else { continue };
             let origin = records.first().map_or(Origin::UNKNOWN, |(message, _)| Origin {
                 high_watermark: queue.high_watermark(),
                 broker: message.broker(),
             });
             for (index, (message, flags)) in records.iter().enumerate() {
                 let sequence = first.wrapping_add(index as u32);
-                self.push(message, slot, sequence, *flags, (0, 0), origin);
+                self.push(message, assignment, sequence, *flags, (0, 0), origin);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     self.flush();
                 }
@@ -120,11 +120,11 @@ impl Puller {
         left
     }
 
-    /// Hands out those of a slot's records that a handler takes and that are not finished already.
+    /// Hands out those of an assignment's records that a handler takes and that are not finished already.
     fn sort<'a, R: ConsumerRecord<'a>>(
         &mut self,
-        slots: &Slots,
-        slot: u32,
+        assignments: &Assignments,
+        assignment: u32,
         handling: &TopicHandling,
         records: &[(R, u32)],
         addresses: Vec<Option<ReplyAddress>>,
@@ -134,14 +134,14 @@ impl Puller {
             let route = handling.routes.as_ref().map_or(UNMATCHED, |routes| routes.find(&message.headers()));
             (handling.unit(message.key()), route)
         };
-        let marks: Vec<_> = records.iter().map(sort).collect();
+        let acks: Vec<_> = records.iter().map(sort).collect();
         // A request is answered, also where nobody takes it.
         let is_unwanted = |route, reply: &Option<_>| {
             reply.is_none() && handling.routes.as_ref().is_some_and(|routes| !routes.takes(route))
         };
         let mut filtered = 0;
         let sorted =
-            records.iter().zip(&marks).zip(addresses).map(|(((message, _), &(unit, route)), reply)| {
+            records.iter().zip(&acks).zip(addresses).map(|(((message, _), &(unit, route)), reply)| {
                 let unwanted = is_unwanted(route, &reply);
                 filtered += usize::from(unwanted);
                 Sorted {
@@ -152,16 +152,16 @@ impl Puller {
             });
         let mut done = std::mem::take(&mut self.done);
         done.clear();
-        let first = slots.deliver_some(slot, sorted, &mut done);
+        let first = assignments.deliver_some(assignment, sorted, &mut done);
         handling.count_filtered(filtered);
         if let Some(first) = first {
-            for (index, ((message, flags), &(unit, route))) in records.iter().zip(&marks).enumerate() {
+            for (index, ((message, flags), &(unit, route))) in records.iter().zip(&acks).enumerate() {
                 if done[index] {
                     continue;
                 }
                 let origin = Origin { high_watermark, broker: message.broker() };
                 let sequence = first.wrapping_add(index as u32);
-                self.push(message, slot, sequence, *flags, (unit.unwrap_or(0), route), origin);
+                self.push(message, assignment, sequence, *flags, (unit.unwrap_or(0), route), origin);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     self.flush();
                 }
@@ -175,21 +175,21 @@ impl Puller {
         &mut self,
         ready: &HashSet<u32>,
         queues: &HashMap<u32, Q>,
-        slots: &Slots,
+        assignments: &Assignments,
         requests: &Requests,
         sink: &dyn Sink,
     ) -> Left {
         let mut left = Left::default();
         let now = Instant::now();
-        for &slot in ready {
-            let Some(queue) = queues.get(&slot) else { continue };
+        for &assignment in ready {
+            let Some(queue) = queues.get(&assignment) else { continue };
             if sink.backlog() > MOST_BACKLOG_BYTES {
-                left.slots.push(slot);
+                left.assignments.push(assignment);
                 continue;
             }
             let messages = queue.consume(REPLIES_AT_ONCE);
             if messages.len() == REPLIES_AT_ONCE {
-                left.slots.push(slot);
+                left.assignments.push(assignment);
                 left.again = true;
             }
             let mut last = None;
@@ -200,13 +200,13 @@ impl Puller {
                 }
                 last = Some(message.offset());
                 let Some((flags, request)) = match_reply(&message, requests, now) else { continue };
-                self.push(&message, slot, 0, flags, request, Origin::UNKNOWN);
+                self.push(&message, assignment, 0, flags, request, Origin::UNKNOWN);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     self.flush();
                 }
             }
             if let Some(offset) = last
-                && let Some((topic, partition)) = slots.partition_of(slot)
+                && let Some((topic, partition)) = assignments.partition_of(assignment)
             {
                 left.read.push(TopicPartition::at(&*topic, partition, offset + 1));
                 self.positions.insert((topic.to_string(), partition), offset + 1);
@@ -226,7 +226,7 @@ impl Puller {
     fn push<'a>(
         &mut self,
         message: &impl ConsumerRecord<'a>,
-        slot: u32,
+        assignment: u32,
         sequence: u32,
         flags: u32,
         request: (u32, u32),
@@ -234,7 +234,7 @@ impl Puller {
     ) {
         let (timestamp, appended) = message.timestamp();
         let record = IncomingRecord {
-            slot,
+            assignment,
             sequence,
             offset: message.offset(),
             timestamp,

@@ -20,7 +20,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 struct Revocation {
     /// When the running handlers, or the last commit, are no longer waited for.
     deadline: Instant,
-    slots: Vec<u32>,
+    assignments: Vec<u32>,
     /// What the group wants back, if it moves single partitions.
     partitions: Option<Vec<TopicPartition>>,
     committing: bool,
@@ -63,10 +63,10 @@ impl Rebalance {
         if let Some(revocation) = &mut self.revocation {
             revocation.deadline = revocation.deadline.min(Instant::now() + drain);
         }
-        if context.slots().any() { drain + COMMIT_TIMEOUT } else { Duration::ZERO }
+        if context.assignments().any() { drain + COMMIT_TIMEOUT } else { Duration::ZERO }
     }
 
-    /// The group gave partitions: fixes where each starts, opens its slot and queue, and fetches.
+    /// The group gave partitions: fixes where each starts, opens its assignment and queue, and fetches.
     pub(super) fn assigned<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
@@ -99,10 +99,10 @@ impl Rebalance {
                 return;
             }
         };
-        for (((slot, _), p), metadata) in opened.iter().zip(&partitions).zip(&metadata) {
-            context.slots().resume(*slot, p.offset, metadata.as_deref());
+        for (((assignment, _), p), metadata) in opened.iter().zip(&partitions).zip(&metadata) {
+            context.assignments().resume(*assignment, p.offset, metadata.as_deref());
             if initial.iter().any(|i| i.partition == p.partition && i.topic == p.topic) {
-                context.slots().begin_at(*slot, p.offset);
+                context.assignments().begin_at(*assignment, p.offset);
             }
         }
         context.tell(GroupEvent::Assign {
@@ -130,9 +130,9 @@ impl Rebalance {
         closing: bool,
     ) -> bool {
         let partitions = context.client().is_cooperative().then_some(partitions);
-        let slots = context.slots().start_revoking(partitions.as_deref());
+        let assignments = context.assignments().start_revoking(partitions.as_deref());
         let deadline = Instant::now() + self.drain_timeout;
-        let revocation = Revocation { deadline, slots, partitions, committing: false };
+        let revocation = Revocation { deadline, assignments, partitions, committing: false };
         let replies = matches!(*self.mode, Mode::Replies { .. });
         // Others have lost partitions already: nothing can be committed, so there is nothing to wait for.
         let lost = context.client().assignment_lost();
@@ -140,11 +140,11 @@ impl Rebalance {
             self.announced = true;
             context.tell(GroupEvent::Rebalancing);
         }
-        if replies || lost || revocation.slots.is_empty() {
+        if replies || lost || revocation.assignments.is_empty() {
             hand_back(context, &revocation, lost);
             return true;
         }
-        context.tell(GroupEvent::Revoke { slots: revocation.slots.clone() });
+        context.tell(GroupEvent::Revoke { assignments: revocation.assignments.clone() });
         self.revocation = Some(revocation);
         false
     }
@@ -162,7 +162,7 @@ impl Rebalance {
         if revocation.committing || lost {
             return (due || lost) && self.finish(context, lost);
         }
-        if !due && !context.slots().at_rest() {
+        if !due && !context.assignments().at_rest() {
             return false;
         }
         if due {
@@ -204,7 +204,7 @@ pub(super) fn assign_replies<C: ConsumerClient>(
         join: None,
         partitions: describe(&opened, &partitions),
         unsubscribed: Vec::new(),
-        reply_partitions: Some(context.slots().partitions().into_iter().collect()),
+        reply_partitions: Some(context.assignments().partitions().into_iter().collect()),
     });
     context.intake().add(opened);
     Ok(())
@@ -219,19 +219,19 @@ pub(super) fn assigned_in_vain<C: ConsumerClient>(context: &Context<C>) {
 /// Gives the partitions of a revocation back to the group.
 fn hand_back<C: ConsumerClient>(
     context: &Context<C>,
-    Revocation { slots, partitions, .. }: &Revocation,
+    Revocation { assignments, partitions, .. }: &Revocation,
     lost: bool,
 ) {
-    context.intake().remove(slots);
-    for slot in slots {
-        context.slots().close(*slot);
+    context.intake().remove(assignments);
+    for assignment in assignments {
+        context.assignments().close(*assignment);
     }
     let client = context.client();
     context.report(match partitions {
         Some(partitions) => client.incremental_unassign(partitions),
         None => client.unassign(),
     });
-    context.tell(GroupEvent::Revoked { slots: slots.clone(), lost });
+    context.tell(GroupEvent::Revoked { assignments: assignments.clone(), lost });
 }
 
 /// Opens partitions and has them fetched: all of them, or none.
@@ -255,7 +255,7 @@ fn extract_unsubscribed(positions: &Positions, partitions: &mut Vec<TopicPartiti
 
 /// Tells of handlers that did not come to rest in time.
 fn tell_unfinished<C: ConsumerClient>(context: &Context<C>) {
-    let unfinished = context.slots().unfinished().into_iter();
+    let unfinished = context.assignments().unfinished().into_iter();
     let partitions: Vec<_> = unfinished
         .map(|(topic, partition, records)| UnfinishedPartition {
             topic: topic.to_string(),
@@ -270,10 +270,10 @@ fn tell_unfinished<C: ConsumerClient>(context: &Context<C>) {
 
 /// What JavaScript is told of partitions that were opened.
 fn describe<Q>(opened: &[(u32, Q)], partitions: &[TopicPartition]) -> Vec<AssignedPartition> {
-    let of = |((slot, _), p): (&(u32, Q), &TopicPartition)| AssignedPartition {
+    let of = |((assignment, _), p): (&(u32, Q), &TopicPartition)| AssignedPartition {
         topic: p.topic.clone(),
         partition: p.partition,
-        slot: *slot,
+        assignment: *assignment,
     };
     opened.iter().zip(partitions).map(of).collect()
 }

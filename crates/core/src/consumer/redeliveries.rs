@@ -58,7 +58,7 @@ struct Refusal {
     until: Instant,
 }
 
-/// What is remembered over the slots of a consumer.
+/// What is remembered over the assignments of a consumer.
 #[derive(Default)]
 pub struct Redeliveries {
     starts: HashMap<(Arc<str>, i32), Start>,

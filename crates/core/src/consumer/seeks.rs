@@ -13,7 +13,7 @@ use crate::kafka::{ConsumerClient, TopicPartition};
 
 /// A partition whose position is to be moved.
 struct Seek<Q> {
-    slot: u32,
+    assignment: u32,
     /// And the offset to go to.
     partition: TopicPartition,
     step: Step<Q>,
@@ -26,7 +26,7 @@ struct Seek<Q> {
 enum Step<Q> {
     /// The log does not have the offset: another one is to be found, once what was handed out is done.
     Search,
-    /// The position is to be set; then the slot's queue is read.
+    /// The position is to be set; then the assignment's queue is read.
     Set(Option<Q>),
 }
 
@@ -47,26 +47,26 @@ impl<Q> Seeks<Q> {
         self.seeks.iter().map(|seek| seek.due).min()
     }
 
-    fn add(&mut self, slot: u32, partition: TopicPartition, step: Step<Q>) {
+    fn add(&mut self, assignment: u32, partition: TopicPartition, step: Step<Q>) {
         let now = Instant::now();
         let deadline = now + self.timeout;
-        self.seeks.push(Seek { slot, partition, step, due: now, pause: REFUSED_PAUSE, deadline });
+        self.seeks.push(Seek { assignment, partition, step, due: now, pause: REFUSED_PAUSE, deadline });
     }
 
-    /// Moves an assigned partition: its old slot is void from here on, a new one starts at the offset.
+    /// Moves an assigned partition: its old assignment is void from here on, a new one starts at the offset.
     pub(super) fn seek<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
         positions: &Positions,
         target: TopicPartition,
     ) {
-        let Some(slot) = context.slots().find(&target.topic, target.partition) else {
+        let Some(assignment) = context.assignments().find(&target.topic, target.partition) else {
             let TopicPartition { topic, partition, offset, .. } = &target;
             let reason = "not assigned to this consumer";
             context.warn("SEEK", &format!("seek to {offset} of {topic} [{partition}] ignored: {reason}"));
             return;
         };
-        self.replace(context, slot, target, Finished::default());
+        self.replace(context, assignment, target, Finished::default());
         self.progress(context, positions);
     }
 
@@ -75,29 +75,29 @@ impl<Q> Seeks<Q> {
         &mut self,
         context: &Context<C>,
         positions: &Positions,
-        slot: u32,
+        assignment: u32,
     ) {
-        // Of a slot that is on its way back to the group, whoever gets the partition handles them again.
-        let Some(first) = context.slots().first_unfinished(slot) else { return };
-        let finished = context.slots().finished_beyond(slot);
-        self.replace(context, slot, first, finished);
+        // Of an assignment that is on its way back to the group, whoever gets the partition handles them again.
+        let Some(first) = context.assignments().first_unfinished(assignment) else { return };
+        let finished = context.assignments().finished_beyond(assignment);
+        self.replace(context, assignment, first, finished);
         self.progress(context, positions);
     }
 
-    /// The log does not have the offset that a slot is read at.
+    /// The log does not have the offset that an assignment is read at.
     pub(super) fn out_of_range<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
-        slot: u32,
+        assignment: u32,
         offset: i64,
     ) {
-        let Some((topic, partition)) = context.slots().partition_of(slot) else { return };
-        if self.seeks.iter().all(|seek| seek.slot != slot) {
-            self.add(slot, TopicPartition::at(&*topic, partition, offset), Step::Search);
+        let Some((topic, partition)) = context.assignments().partition_of(assignment) else { return };
+        if self.seeks.iter().all(|seek| seek.assignment != assignment) {
+            self.add(assignment, TopicPartition::at(&*topic, partition, offset), Step::Search);
         }
     }
 
-    /// Opens a new slot in the place of one, to be read when the position has been set.
+    /// Opens a new assignment in the place of one, to be read when the position has been set.
     fn replace<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
@@ -106,14 +106,14 @@ impl<Q> Seeks<Q> {
         finished: Finished,
     ) {
         context.intake().remove(&[old]);
-        context.slots().close(old);
-        let slot = context.slots().open(target.topic.as_str().into(), target.partition, -1);
-        context.slots().carry_on(slot, finished);
-        match context.open_queue(slot, &target) {
+        context.assignments().close(old);
+        let assignment = context.assignments().open(target.topic.as_str().into(), target.partition, -1);
+        context.assignments().carry_on(assignment, finished);
+        match context.open_queue(assignment, &target) {
             Ok(queue) => {
                 let (topic, partition) = (target.topic.clone(), target.partition);
-                context.tell(GroupEvent::Seek { topic, partition, slot });
-                self.add(slot, target, Step::Set(Some(queue)));
+                context.tell(GroupEvent::Seek { topic, partition, assignment });
+                self.add(assignment, target, Step::Set(Some(queue)));
             }
             Err(error) => context.fail(&error.into()),
         }
@@ -129,7 +129,7 @@ impl<Q> Seeks<Q> {
         // One after the other: a search that succeeds adds another one.
         while let Some(index) = self.seeks.iter().position(|seek| seek.due <= now) {
             let mut seek = self.seeks.swap_remove(index);
-            if context.slots().partition_of(seek.slot).is_none() {
+            if context.assignments().partition_of(seek.assignment).is_none() {
                 // Revoked, or moved once more.
                 continue;
             }
@@ -166,22 +166,22 @@ impl<Q> Seeks<Q> {
         positions: &Positions,
         seek: &mut Seek<Q>,
     ) -> Result<bool> {
-        let (slot, timeout) = (seek.slot, milliseconds(PATIENCE));
+        let (assignment, timeout) = (seek.assignment, milliseconds(PATIENCE));
         match &mut seek.step {
             // What is handed out of the old place keeps its order, and is handled.
-            Step::Search if !context.slots().is_done(slot) => Ok(false),
+            Step::Search if !context.assignments().is_done(assignment) => Ok(false),
             Step::Search => {
                 let target = positions.place_in_log(context, &seek.partition, timeout)?;
-                self.replace(context, slot, target, Finished::default());
+                self.replace(context, assignment, target, Finished::default());
                 Ok(true)
             }
             Step::Set(queue) => {
                 let target = std::slice::from_ref(&seek.partition);
                 all_found::<C::Client>("seek", context.client().seek(target, timeout)?)?;
                 if seek.partition.offset >= 0 {
-                    context.slots().begin_at(slot, seek.partition.offset);
+                    context.assignments().begin_at(assignment, seek.partition.offset);
                 }
-                context.intake().add(queue.take().map(|queue| (slot, queue)).into_iter().collect());
+                context.intake().add(queue.take().map(|queue| (assignment, queue)).into_iter().collect());
                 Ok(true)
             }
         }

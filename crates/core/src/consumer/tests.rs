@@ -6,10 +6,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::assignments::AutoCommit;
 use super::inbox::TopicSubscription;
 use super::leader::leader_timeout;
 use super::membership::Membership;
-use super::slots::AutoCommit;
 use super::{Consumer, Inbox, Mode, Settings, Sink};
 use crate::boundary::events::{ConsumerEvent, GroupEvent};
 use crate::error::{CODE_TIMED_OUT, Error, Result};
@@ -260,7 +260,7 @@ impl Rig {
 
     /// What the consumer has committed, and what it would commit now.
     fn committed(&self) -> Vec<i64> {
-        let due = self.consumer.slots().take_uncommitted(true);
+        let due = self.consumer.assignments().take_uncommitted(true);
         self.client.commits.lock().unwrap().iter().chain(&due).map(|p| p.offset).collect()
     }
 

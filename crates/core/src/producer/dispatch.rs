@@ -11,7 +11,7 @@ use super::opaque::Opaque;
 use super::reports::Reports;
 use super::sticky_partition::StickyPartition;
 use crate::codec::outgoing::{Outgoing, Payload, REPLY_DISPOSED, REPLY_ERROR, Reader};
-use crate::consumer::slots::Slots;
+use crate::consumer::assignments::Assignments;
 use crate::error::{Error, Result};
 use crate::kafka::{Header, ProducerClient, ProducerRecord, ProducerTopic};
 use crate::rpc::headers;
@@ -26,7 +26,7 @@ const USUAL_TOPICS: usize = 4;
 /// What the entries of one flush share, looked up once.
 struct Flush<'a, P: ProducerClient> {
     shared: &'a Shared<P>,
-    slots: Option<Arc<Slots>>,
+    assignments: Option<Arc<Assignments>>,
     requests: Option<Arc<Requests>>,
     topics: SmallVec<[KnownTopic<P::Topic>; USUAL_TOPICS]>,
     /// Where the last reply went, and the topic's number.
@@ -49,7 +49,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
     fn new(shared: &'a Shared<P>) -> Self {
         Self {
             shared,
-            slots: shared.slots.get(),
+            assignments: shared.assignments.get(),
             requests: shared.requests.get(),
             topics: SmallVec::new(),
             reply_topic: None,
@@ -90,8 +90,8 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
                 let result = self.request(to, (slot, generation), (reply_topic, reply_partition), &payload);
                 self.ended_if_failed(Opaque::Request { slot, generation }, result, reports)
             }
-            Outgoing::Reply { slot, sequence, flags, partition, payload } => {
-                self.reply((slot, sequence), flags, partition, &payload, reports)
+            Outgoing::Reply { assignment, sequence, flags, partition, payload } => {
+                self.reply((assignment, sequence), flags, partition, &payload, reports)
             }
             Outgoing::Cancel { slot, generation } => {
                 if let Some(requests) = &self.requests {
@@ -189,17 +189,18 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
 
     fn reply(
         &mut self,
-        (slot, sequence): (u32, u32),
+        (assignment, sequence): (u32, u32),
         flags: u32,
         partition: Option<i32>,
         payload: &Payload<'_>,
         reports: &mut Reports,
     ) -> bool {
-        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
-        let Some(address) = self.slots.as_ref().and_then(|slots| slots.send_reply(slot, sequence)) else {
+        // The partition may have been revoked meanwhile: its requests are redelivered, here or elsewhere.
+        let Some(address) = self.assignments.as_ref().and_then(|all| all.send_reply(assignment, sequence))
+        else {
             return false;
         };
-        let opaque = Opaque::Reply { slot, sequence, substitute: false };
+        let opaque = Opaque::Reply { assignment, sequence, substitute: false };
         let result = self.reply_topic(&address.topic).and_then(|topic| {
             let headers = reply_headers(&address, flags, payload);
             self.produce((topic, address.partition.or(partition)), payload, &headers, opaque, 0)

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::boundary::events::ProducerEvent;
-use crate::consumer::slots::Slots;
+use crate::consumer::assignments::Assignments;
 use crate::error::{Error, Result};
 use crate::kafka::{Client, ProducerClient};
 use crate::request_events::RequestEvents;
@@ -50,7 +50,7 @@ struct Shared<P: ProducerClient> {
     client: Arc<P>,
     sends: Mutex<SendTable>,
     /// The consumer whose requests this producer answers; a restarted consumer takes the place of the last.
-    slots: Attached<Slots>,
+    assignments: Attached<Assignments>,
     /// The pending requests of this producer's client.
     requests: Attached<Requests>,
     accumulator: Arc<Accumulator>,
@@ -109,7 +109,7 @@ impl<P: ProducerClient> Producer<P> {
             topics: Mutex::default(),
             client: Arc::new(client),
             sends: Mutex::default(),
-            slots: Attached::default(),
+            assignments: Attached::default(),
             requests: Attached::default(),
             accumulator: Arc::clone(&accumulator),
             sticky_requests: settings.sticky_requests,
@@ -152,8 +152,8 @@ impl<P: ProducerClient> Producer<P> {
     }
 
     /// Lets this producer answer the requests of a consumer, in place of an earlier one.
-    pub fn answer_for(&self, slots: Arc<Slots>) -> Result<()> {
-        self.shared()?.slots.set(slots);
+    pub fn answer_for(&self, assignments: Arc<Assignments>) -> Result<()> {
+        self.shared()?.assignments.set(assignments);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What a produced record is remembered by: one 64-bit number that librdkafka hands back with its delivery
 //! report, so that no table needs an entry per record. Pure.
 
-use crate::consumer::slots::MAX_SLOT;
+use crate::consumer::assignments::MAX_ASSIGNMENT;
 
 /// What a delivery report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub enum Opaque {
     },
     /// A reply.
     Reply {
-        /// Slot of the request's partition; below 2^29.
-        slot: u32,
+        /// Assignment of the request's partition; below 2^29.
+        assignment: u32,
         /// Sequence of the request.
         sequence: u32,
         /// It says that the real reply could not be sent.
@@ -42,14 +42,15 @@ const SUBSTITUTE: u64 = 1 << 61;
 
 impl From<Opaque> for u64 {
     fn from(opaque: Opaque) -> Self {
-        let pack =
-            |kind: u64, high: u32, low: u32| kind << 62 | u64::from(high & MAX_SLOT) << 32 | u64::from(low);
+        let pack = |kind: u64, high: u32, low: u32| {
+            kind << 62 | u64::from(high & MAX_ASSIGNMENT) << 32 | u64::from(low)
+        };
         match opaque {
             Opaque::Single { send } => pack(SINGLE, 0, send),
             Opaque::Group { send } => pack(GROUP, 0, send),
             Opaque::Request { slot, generation } => pack(REQUEST, slot, generation),
-            Opaque::Reply { slot, sequence, substitute } => {
-                pack(REPLY, slot, sequence) | if substitute { SUBSTITUTE } else { 0 }
+            Opaque::Reply { assignment, sequence, substitute } => {
+                pack(REPLY, assignment, sequence) | if substitute { SUBSTITUTE } else { 0 }
             }
         }
     }
@@ -57,12 +58,12 @@ impl From<Opaque> for u64 {
 
 impl From<u64> for Opaque {
     fn from(number: u64) -> Self {
-        let (high, low) = ((number >> 32) as u32 & MAX_SLOT, number as u32);
+        let (high, low) = ((number >> 32) as u32 & MAX_ASSIGNMENT, number as u32);
         match number >> 62 {
             SINGLE => Self::Single { send: low },
             GROUP => Self::Group { send: low },
             REQUEST => Self::Request { slot: high, generation: low },
-            _ => Self::Reply { slot: high, sequence: low, substitute: number & SUBSTITUTE != 0 },
+            _ => Self::Reply { assignment: high, sequence: low, substitute: number & SUBSTITUTE != 0 },
         }
     }
 }
@@ -74,12 +75,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn survives_the_way_through_librdkafka(slot in 0..=MAX_SLOT, number: u32, substitute: bool) {
+        fn survives_the_way_through_librdkafka(slot in 0..=MAX_ASSIGNMENT, number: u32, substitute: bool) {
             for opaque in [
                 Opaque::Single { send: number },
                 Opaque::Group { send: number },
                 Opaque::Request { slot, generation: number },
-                Opaque::Reply { slot, sequence: number, substitute },
+                Opaque::Reply { assignment: slot, sequence: number, substitute },
             ] {
                 prop_assert_eq!(Opaque::from(u64::from(opaque)), opaque);
             }

@@ -7,8 +7,8 @@ use super::Shared;
 use super::opaque::Opaque;
 use super::reports::{Reports, Written};
 use crate::boundary::events::{DeliveryEvent, LostRecord, StartOver};
+use crate::consumer::assignments::Assignments;
 use crate::consumer::redeliveries::Cause;
-use crate::consumer::slots::Slots;
 use crate::error::Result;
 use crate::kafka::{Client, Header, ProducerClient, ProducerRecord};
 use crate::rpc::headers;
@@ -39,11 +39,13 @@ impl<P: ProducerClient> Shared<P> {
                     reports.request_failed(slot, generation, error);
                 }
             }
-            Opaque::Reply { slot, sequence, substitute } => {
-                let Some(slots) = self.slots.get() else { return };
+            Opaque::Reply { assignment, sequence, substitute } => {
+                let Some(assignments) = self.assignments.get() else { return };
                 match outcome {
-                    Ok(_) => slots.reply_acknowledged(slot, sequence),
-                    Err(error) => self.reply_failed(&slots, (slot, sequence), substitute, error, reports),
+                    Ok(_) => assignments.reply_acknowledged(assignment, sequence),
+                    Err(error) => {
+                        self.reply_failed(&assignments, (assignment, sequence), substitute, error, reports);
+                    }
                 }
             }
         }
@@ -53,26 +55,27 @@ impl<P: ProducerClient> Shared<P> {
     /// Either way it is told of.
     fn reply_failed(
         &self,
-        slots: &Slots,
-        (slot, sequence): (u32, u32),
+        assignments: &Assignments,
+        (assignment, sequence): (u32, u32),
         substitute: bool,
         error: i32,
         reports: &mut Reports,
     ) {
-        // The partition may have been given up meanwhile: its requests are redelivered, here or elsewhere.
-        let Some(address) = slots.reply_address(slot, sequence) else { return };
+        // The partition may have been revoked meanwhile: its requests are redelivered, here or elsewhere.
+        let Some(address) = assignments.reply_address(assignment, sequence) else { return };
         let reason = P::Client::describe(error);
         let failure = if substitute {
             Some(error)
         } else {
-            self.send_substitute(slot, sequence, &address, &reason).err().map(|error| error.code)
+            self.send_substitute(assignment, sequence, &address, &reason).err().map(|error| error.code)
         };
         let (mut lost, mut start_over) = (None, None);
         if let Some(code) = failure {
-            let Some(record) = slots.reply_lost(slot, sequence, Cause::of(code), Instant::now()) else {
+            let Some(record) = assignments.reply_lost(assignment, sequence, Cause::of(code), Instant::now())
+            else {
                 return;
             };
-            start_over = record.start_over.map(|times| StartOver { slot, times });
+            start_over = record.start_over.map(|times| StartOver { assignment, times });
             lost = Some(LostRecord {
                 topic: record.topic.to_string(),
                 partition: record.partition,
@@ -91,7 +94,13 @@ impl<P: ProducerClient> Shared<P> {
     }
 
     /// Tells the client that its reply could not be sent, where stock would leave it waiting.
-    fn send_substitute(&self, slot: u32, sequence: u32, address: &ReplyAddress, reason: &str) -> Result<()> {
+    fn send_substitute(
+        &self,
+        assignment: u32,
+        sequence: u32,
+        address: &ReplyAddress,
+        reason: &str,
+    ) -> Result<()> {
         let (topic, _) = self.topic_number(&address.topic, None).and_then(|number| self.topic_at(number))?;
         let error = serde_json::json!({
             "status": "error", "message": format!("The reply could not be sent: {reason}"),
@@ -111,7 +120,7 @@ impl<P: ProducerClient> Shared<P> {
                 timestamp: None,
                 limit_ms: 0,
                 headers: &headers,
-                opaque: Opaque::Reply { slot, sequence, substitute: true }.into(),
+                opaque: Opaque::Reply { assignment, sequence, substitute: true }.into(),
             },
         )?;
         self.accumulator.added(1);

@@ -11,13 +11,13 @@ use rdkafka::producer::DefaultProducerContext;
 
 use kafka_core::assignor::{NestReplyPartitionAssigner, StartTime};
 use kafka_core::boundary::events::{ConsumerEvent, GroupEvent};
+use kafka_core::codec::acks::{ADVANCE, AckWords, FINISHED};
 use kafka_core::codec::incoming::{HeadWords, RecordWords};
-use kafka_core::codec::marks::{ADVANCE, FINISHED, MarkWords};
+use kafka_core::consumer::assignments::AutoCommit;
 use kafka_core::consumer::inbox::Inbox;
 use kafka_core::consumer::intake::Intake;
 use kafka_core::consumer::leader::leader_timeout;
 use kafka_core::consumer::membership::Membership;
-use kafka_core::consumer::slots::AutoCommit;
 use kafka_core::consumer::{Consumer, Mode, Settings, Sink};
 use kafka_core::kafka::{Header, ProducerClient, ProducerRecord, TopicPartition};
 use kafka_core::request_events::RequestEvents;
@@ -76,7 +76,7 @@ struct JavaScript {
     intake: Arc<Intake<ConsumerHandle>>,
     signals: Receiver<Signal>,
     waiting: Arc<AtomicUsize>,
-    /// The partition of each slot.
+    /// The partition of each assignment.
     partitions: HashMap<u32, i32>,
     /// Records of each partition so far.
     seen: HashMap<i32, Vec<i64>>,
@@ -142,7 +142,7 @@ impl JavaScript {
         match signal {
             Signal::Event(event) => {
                 if let ConsumerEvent::Group(GroupEvent::Assign { partitions, .. }) = event {
-                    self.partitions.extend(partitions.iter().map(|p| (p.slot, p.partition)));
+                    self.partitions.extend(partitions.iter().map(|p| (p.assignment, p.partition)));
                 }
                 None
             }
@@ -165,11 +165,11 @@ impl JavaScript {
             let times = HeadWords::LEN * 4 + index * 16;
             let offset = f64::from_le_bytes(packed[times..times + 8].try_into().unwrap()) as i64;
             let record = HeadWords::LEN + (records + runs) * 4 + index * RecordWords::LEN;
-            let (slot, sequence) = (word(record), word(record + 1));
-            let partition = self.partitions[&slot];
+            let (assignment, sequence) = (word(record), word(record + 1));
+            let partition = self.partitions[&assignment];
             self.seen.entry(partition).or_default().push(offset);
-            self.consumer.slots().settle(MarkWords {
-                slot,
+            self.consumer.assignments().acknowledge(AckWords {
+                assignment,
                 sequence,
                 count: 1,
                 flags: ADVANCE | FINISHED,

@@ -8,7 +8,7 @@ fn word(buffer: &[u8], index: usize) -> u32 {
 
 fn record(sequence: u32) -> IncomingRecord<'static> {
     IncomingRecord {
-        slot: 3,
+        assignment: 3,
         sequence,
         offset: 1 << 40,
         timestamp: 1_700_000_000_000,
@@ -56,9 +56,9 @@ fn numbers_that_are_not_exact_as_f64_make_the_batch_wide() {
 #[test]
 fn a_run_begins_where_the_slot_changes() {
     let mut builder = BatchBuilder::default();
-    for (slot, broker) in [(3, 7), (3, 8), (4, 9), (3, 10)] {
-        let origin = Origin { high_watermark: i64::from(slot), broker };
-        builder.push(&IncomingRecord { slot, origin, ..record(0) }, std::iter::empty());
+    for (assignment, broker) in [(3, 7), (3, 8), (4, 9), (3, 10)] {
+        let origin = Origin { high_watermark: i64::from(assignment), broker };
+        builder.push(&IncomingRecord { assignment, origin, ..record(0) }, std::iter::empty());
     }
     let packed = builder.finish();
     assert_eq!(word(&packed, 4), 3);

@@ -120,7 +120,7 @@ enum Step {
     Send(u8),
     Acknowledge(u8),
     GiveBack(u8),
-    /// A mark about all up to a record.
+    /// An ack about all up to a record.
     Through(u8),
 }
 

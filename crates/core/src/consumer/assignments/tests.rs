@@ -1,7 +1,7 @@
-//! Tests of the slots.
-use super::slot::MAX_RECORDS;
+//! Tests of the assignments.
+use super::assignment::MAX_RECORDS;
 use super::*;
-use crate::codec::marks::{ADVANCE, COMMIT, FINISHED, THROUGH};
+use crate::codec::acks::{ADVANCE, COMMIT, FINISHED, THROUGH};
 use crate::consumer::redeliveries::Cause;
 use crate::kafka::TopicPartition;
 use crate::rpc::reply::ReplyAddress;
@@ -9,23 +9,23 @@ use proptest::prelude::*;
 use smallvec::SmallVec;
 use std::time::Instant;
 
-fn slots(threshold: Option<usize>) -> Slots {
-    Slots::new(Arc::default(), AutoCommit { enabled: true, threshold })
+fn assignments(threshold: Option<usize>) -> Assignments {
+    Assignments::new(Arc::default(), AutoCommit { enabled: true, threshold })
 }
 
-fn deliver(slots: &Slots, slot: u32, offsets: std::ops::Range<i64>) -> u32 {
+fn deliver(assignments: &Assignments, assignment: u32, offsets: std::ops::Range<i64>) -> u32 {
     let records = offsets.map(|offset| Delivered { offset, bytes: 1, reply: None });
-    slots.deliver(slot, records).unwrap_or_default()
+    assignments.deliver(assignment, records).unwrap_or_default()
 }
 
 const DONE: u32 = ADVANCE | FINISHED;
 
-fn mark(slots: &Slots, slot: u32, sequence: u32, flags: u32) {
-    slots.settle(MarkWords { slot, sequence, count: 1, flags, replies: 0 });
+fn ack(assignments: &Assignments, assignment: u32, sequence: u32, flags: u32) {
+    assignments.acknowledge(AckWords { assignment, sequence, count: 1, flags, replies: 0 });
 }
 
-fn release(slots: &Slots, slot: u32) {
-    slots.settle(MarkWords { slot, sequence: 0, count: 0, flags: RELEASED, replies: 0 });
+fn release(assignments: &Assignments, assignment: u32) {
+    assignments.acknowledge(AckWords { assignment, sequence: 0, count: 0, flags: RELEASED, replies: 0 });
 }
 
 fn offsets(committed: &[TopicPartition]) -> Vec<(i32, i64)> {
@@ -36,50 +36,50 @@ fn offsets(committed: &[TopicPartition]) -> Vec<(i32, i64)> {
 
 #[test]
 fn a_drained_batch_a_threshold_and_a_failure_make_commits_due() {
-    let slots = slots(Some(3));
-    let slot = slots.open("t".into(), 0, 10);
-    let first = deliver(&slots, slot, 10..20);
-    mark(&slots, slot, first, DONE);
-    assert!(slots.take_uncommitted(false).is_empty(), "nothing is due");
-    mark(&slots, slot, first + 1, COMMIT);
-    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 11)], "asked for");
-    (1..4).for_each(|n| mark(&slots, slot, first + n, DONE));
-    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 14)], "threshold");
-    mark(&slots, slot, first + 4, DONE);
-    assert!(slots.take_uncommitted(false).is_empty());
-    (5..10).for_each(|n| mark(&slots, slot, first + n, DONE));
-    let last = slots.take_uncommitted(false);
+    let assignments = assignments(Some(3));
+    let assignment = assignments.open("t".into(), 0, 10);
+    let first = deliver(&assignments, assignment, 10..20);
+    ack(&assignments, assignment, first, DONE);
+    assert!(assignments.take_uncommitted(false).is_empty(), "nothing is due");
+    ack(&assignments, assignment, first + 1, COMMIT);
+    assert_eq!(offsets(&assignments.take_uncommitted(false)), [(0, 11)], "asked for");
+    (1..4).for_each(|n| ack(&assignments, assignment, first + n, DONE));
+    assert_eq!(offsets(&assignments.take_uncommitted(false)), [(0, 14)], "threshold");
+    ack(&assignments, assignment, first + 4, DONE);
+    assert!(assignments.take_uncommitted(false).is_empty());
+    (5..10).for_each(|n| ack(&assignments, assignment, first + n, DONE));
+    let last = assignments.take_uncommitted(false);
     assert_eq!(offsets(&last), [(0, 20)], "drained");
-    slots.commit_failed(&last);
-    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, 20)], "again");
-    assert!(slots.take_uncommitted(true).is_empty());
+    assignments.commit_failed(&last);
+    assert_eq!(offsets(&assignments.take_uncommitted(false)), [(0, 20)], "again");
+    assert!(assignments.take_uncommitted(true).is_empty());
 }
 
 #[test]
 fn one_mark_stands_for_all_records_up_to_it() {
-    let slots = slots(None);
-    let slot = slots.open("t".into(), 0, -1);
-    let first = deliver(&slots, slot, 0..MAX_RECORDS as i64);
-    assert_eq!(slots.take_credit(slot).0, 0);
-    mark(&slots, slot, first + 2, DONE | THROUGH);
-    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 3)]);
-    mark(&slots, slot, first + 1, DONE | THROUGH);
-    assert!(slots.take_uncommitted(true).is_empty(), "they are done");
-    mark(&slots, slot, first + MAX_RECORDS as u32, DONE | THROUGH);
-    assert!(slots.take_uncommitted(true).is_empty(), "a record that was not handed out is none");
-    mark(&slots, slot, first + MAX_RECORDS as u32 - 1, DONE | THROUGH);
-    assert_eq!(offsets(&slots.take_uncommitted(false)), [(0, MAX_RECORDS as i64)], "drained");
-    assert_eq!(slots.take_credit(slot).0, MAX_RECORDS, "the credit is back");
+    let assignments = assignments(None);
+    let assignment = assignments.open("t".into(), 0, -1);
+    let first = deliver(&assignments, assignment, 0..MAX_RECORDS as i64);
+    assert_eq!(assignments.take_credit(assignment).0, 0);
+    ack(&assignments, assignment, first + 2, DONE | THROUGH);
+    assert_eq!(offsets(&assignments.take_uncommitted(true)), [(0, 3)]);
+    ack(&assignments, assignment, first + 1, DONE | THROUGH);
+    assert!(assignments.take_uncommitted(true).is_empty(), "they are done");
+    ack(&assignments, assignment, first + MAX_RECORDS as u32, DONE | THROUGH);
+    assert!(assignments.take_uncommitted(true).is_empty(), "a record that was not handed out is none");
+    ack(&assignments, assignment, first + MAX_RECORDS as u32 - 1, DONE | THROUGH);
+    assert_eq!(offsets(&assignments.take_uncommitted(false)), [(0, MAX_RECORDS as i64)], "drained");
+    assert_eq!(assignments.take_credit(assignment).0, MAX_RECORDS, "the credit is back");
 }
 
 #[test]
 fn marks_of_an_assignment_that_is_gone_meet_no_other() {
-    let (earlier, later) = (slots(None), slots(None));
+    let (earlier, later) = (assignments(None), assignments(None));
     let old = earlier.open("t".into(), 0, -1);
     let sequence = deliver(&earlier, old, 0..5);
     let new = later.open("t".into(), 0, -1);
     deliver(&later, new, 0..5);
-    mark(&later, old, sequence, DONE);
+    ack(&later, old, sequence, DONE);
     release(&later, old);
     assert_ne!(old, new);
     assert!(later.take_uncommitted(true).is_empty());
@@ -87,18 +87,18 @@ fn marks_of_an_assignment_that_is_gone_meet_no_other() {
 
 #[test]
 fn only_what_is_wanted_back_is_drained_and_streams_are_waited_for() {
-    let slots = slots(None);
-    let [a, b] = [0, 1].map(|partition| slots.open("t".into(), partition, -1));
-    let first = deliver(&slots, a, 0..2);
-    mark(&slots, a, first, ADVANCE);
-    assert_eq!(slots.start_revoking(Some(&[TopicPartition::at("t", 0, 0)])), [a]);
-    assert!(slots.take_credit(a).0 == 0 && slots.take_credit(b).0 > 0);
-    assert!(!slots.at_rest(), "not released");
-    release(&slots, a);
-    assert!(!slots.at_rest(), "it streams its replies");
-    mark(&slots, a, first, FINISHED);
-    assert!(slots.at_rest(), "what was not begun is not waited for");
-    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 1)]);
+    let assignments = assignments(None);
+    let [a, b] = [0, 1].map(|partition| assignments.open("t".into(), partition, -1));
+    let first = deliver(&assignments, a, 0..2);
+    ack(&assignments, a, first, ADVANCE);
+    assert_eq!(assignments.start_revoking(Some(&[TopicPartition::at("t", 0, 0)])), [a]);
+    assert!(assignments.take_credit(a).0 == 0 && assignments.take_credit(b).0 > 0);
+    assert!(!assignments.at_rest(), "not released");
+    release(&assignments, a);
+    assert!(!assignments.at_rest(), "it streams its replies");
+    ack(&assignments, a, first, FINISHED);
+    assert!(assignments.at_rest(), "what was not begun is not waited for");
+    assert_eq!(offsets(&assignments.take_uncommitted(true)), [(0, 1)]);
 }
 
 proptest! {
@@ -106,21 +106,21 @@ proptest! {
     /// nothing is forgotten once all are.
     #[test]
     fn commits_never_skip(order in Just((0..40_u32).collect::<Vec<_>>()).prop_shuffle(), take in any::<u64>()) {
-        let slots = slots(None);
-        let slot = slots.open("t".into(), 0, -1);
-        let first = deliver(&slots, slot, 0..40);
+        let assignments = assignments(None);
+        let assignment = assignments.open("t".into(), 0, -1);
+        let first = deliver(&assignments, assignment, 0..40);
         let mut done = [false; 40];
         let mut committed = 0;
         for (step, n) in order.into_iter().enumerate() {
-            mark(&slots, slot, first.wrapping_add(n), DONE);
+            ack(&assignments, assignment, first.wrapping_add(n), DONE);
             done[n as usize] = true;
             let below = done.iter().take_while(|d| **d).count() as i64;
-            for p in slots.take_uncommitted(take >> step & 1 == 1) {
+            for p in assignments.take_uncommitted(take >> step & 1 == 1) {
                 prop_assert!(p.offset == below && p.offset > committed);
                 committed = p.offset;
             }
         }
-        slots.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
+        assignments.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
         prop_assert_eq!(committed, 40);
     }
 }
@@ -130,36 +130,36 @@ fn address() -> ReplyAddress {
 }
 
 /// Hands out requests.
-fn request(slots: &Slots, slot: u32, offsets: std::ops::Range<i64>) -> u32 {
+fn request(assignments: &Assignments, assignment: u32, offsets: std::ops::Range<i64>) -> u32 {
     let records = offsets.map(|offset| Delivered { offset, bytes: 1, reply: Some(address()) });
-    slots.deliver(slot, records).unwrap_or_default()
+    assignments.deliver(assignment, records).unwrap_or_default()
 }
 
 #[test]
 fn a_reply_that_has_yet_to_leave_is_waited_for() {
-    let slots = slots(None);
-    let slot = slots.open("t".into(), 0, -1);
-    let first = request(&slots, slot, 0..1);
-    slots.start_revoking(None);
-    slots.settle(MarkWords { slot, sequence: first, count: 1, flags: DONE, replies: 1 });
-    release(&slots, slot);
-    assert!(!slots.at_rest(), "the mark was faster than the reply");
-    assert!(slots.send_reply(slot, first).is_some());
-    assert!(!slots.at_rest());
-    slots.reply_acknowledged(slot, first);
-    assert!(slots.at_rest());
-    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 1)]);
+    let assignments = assignments(None);
+    let assignment = assignments.open("t".into(), 0, -1);
+    let first = request(&assignments, assignment, 0..1);
+    assignments.start_revoking(None);
+    assignments.acknowledge(AckWords { assignment, sequence: first, count: 1, flags: DONE, replies: 1 });
+    release(&assignments, assignment);
+    assert!(!assignments.at_rest(), "the ack was faster than the reply");
+    assert!(assignments.send_reply(assignment, first).is_some());
+    assert!(!assignments.at_rest());
+    assignments.reply_acknowledged(assignment, first);
+    assert!(assignments.at_rest());
+    assert_eq!(offsets(&assignments.take_uncommitted(true)), [(0, 1)]);
 }
 
 #[test]
 fn a_partition_starts_over_for_a_lost_reply_where_that_helps() {
-    let slots = slots(None);
-    let slot = slots.open("t".into(), 0, -1);
-    let first = request(&slots, slot, 10..14);
-    slots.settle(MarkWords { slot, sequence: first, count: 4, flags: DONE, replies: 1 });
-    (0..4).for_each(|n| assert!(slots.send_reply(slot, first + n).is_some()));
-    slots.reply_acknowledged(slot, first);
-    let lost = |n, cause| slots.reply_lost(slot, first + n, cause, Instant::now()).unwrap();
+    let assignments = assignments(None);
+    let assignment = assignments.open("t".into(), 0, -1);
+    let first = request(&assignments, assignment, 10..14);
+    assignments.acknowledge(AckWords { assignment, sequence: first, count: 4, flags: DONE, replies: 1 });
+    (0..4).for_each(|n| assert!(assignments.send_reply(assignment, first + n).is_some()));
+    assignments.reply_acknowledged(assignment, first);
+    let lost = |n, cause| assignments.reply_lost(assignment, first + n, cause, Instant::now()).unwrap();
     let LostReply { offset, comes_again, .. } = lost(1, None);
     assert_eq!((offset, comes_again), (11, false), "nothing helps");
     let LostReply { comes_again, start_over, .. } = lost(3, Some(Cause::Full));
@@ -167,14 +167,18 @@ fn a_partition_starts_over_for_a_lost_reply_where_that_helps() {
     assert_eq!(start_over, Some(1));
     let LostReply { comes_again, start_over, .. } = lost(2, Some(Cause::Unknown));
     assert_eq!((comes_again, start_over), (true, None), "it starts over already");
-    assert_eq!(slots.first_unfinished(slot), Some(TopicPartition::at("t", 0, 12)));
-    assert_eq!(slots.take_credit(slot).0, 0, "until then nothing more is handed out");
-    assert_eq!(offsets(&slots.take_uncommitted(true)), [(0, 12)]);
-    slots.start_revoking(None);
-    release(&slots, slot);
-    assert!(slots.at_rest(), "who gets the partition next handles them again");
-    assert_eq!(slots.first_unfinished(slot), None);
-    assert_eq!(slots.reply_lost(slot + 1, first, None, Instant::now()), None, "the slot is gone");
+    assert_eq!(assignments.first_unfinished(assignment), Some(TopicPartition::at("t", 0, 12)));
+    assert_eq!(assignments.take_credit(assignment).0, 0, "until then nothing more is handed out");
+    assert_eq!(offsets(&assignments.take_uncommitted(true)), [(0, 12)]);
+    assignments.start_revoking(None);
+    release(&assignments, assignment);
+    assert!(assignments.at_rest(), "who gets the partition next handles them again");
+    assert_eq!(assignments.first_unfinished(assignment), None);
+    assert_eq!(
+        assignments.reply_lost(assignment + 1, first, None, Instant::now()),
+        None,
+        "the assignment is gone"
+    );
 }
 
 /// What can happen to a partition and its records, whatever the number stands for.
@@ -194,8 +198,8 @@ enum Step {
     Send(u8),
     Acknowledge(u8),
     Lose(u8, bool),
-    /// The position moves back, or the partition is given up and comes back where the group left it; what is
-    /// told of the old slot comes late.
+    /// The position moves back, or the partition is revoked and comes back where the group left it; what is
+    /// told of the old assignment comes late.
     Seek(u8),
     Reassign,
     /// Commits what is due, or everything; the broker may refuse.
@@ -243,10 +247,10 @@ impl Modelled {
     }
 }
 
-/// A partition in a test: its slot, and the model of it.
+/// A partition in a test: its assignment, and the model of it.
 struct Partitioned {
-    slots: Slots,
-    slot: u32,
+    assignments: Assignments,
+    assignment: u32,
     old: Vec<(u32, u32)>,
     records: Vec<Modelled>,
     next: i64,
@@ -256,37 +260,40 @@ struct Partitioned {
 
 impl Partitioned {
     fn new() -> Self {
-        let slots = slots(None);
-        let slot = slots.open("t".into(), 0, -1);
-        Self { slots, slot, old: Vec::new(), records: Vec::new(), next: 0, done: Vec::new() }
+        let assignments = assignments(None);
+        let assignment = assignments.open("t".into(), 0, -1);
+        Self { assignments, assignment, old: Vec::new(), records: Vec::new(), next: 0, done: Vec::new() }
     }
 
     fn deliver(&mut self, count: i64) {
         let offsets = self.next..self.next + count;
-        assert_eq!(request(&self.slots, self.slot, offsets.clone()) as usize, self.records.len());
+        assert_eq!(request(&self.assignments, self.assignment, offsets.clone()) as usize, self.records.len());
         self.records.extend(offsets.map(|offset| Modelled { offset, ..Modelled::default() }));
         self.next += count;
         self.done.resize(self.done.len().max(self.next as usize), false);
     }
 
     fn start_at(&mut self, offset: i64, committed: i64) {
-        self.slots.close(self.slot);
-        self.old.push((self.slot, self.records.len() as u32));
-        self.slot = self.slots.open("t".into(), 0, committed);
+        self.assignments.close(self.assignment);
+        self.old.push((self.assignment, self.records.len() as u32));
+        self.assignment = self.assignments.open("t".into(), 0, committed);
         self.records.clear();
         self.next = offset;
     }
 
-    /// What is told of slots that are gone, long after.
+    /// What is told of assignments that are gone, long after.
     fn tell_late(&self) {
-        for &(slot, records) in &self.old {
+        for &(assignment, records) in &self.old {
             for sequence in 0..records {
-                assert_eq!(self.slots.send_reply(slot, sequence), None);
-                self.slots.reply_acknowledged(slot, sequence);
-                assert_eq!(self.slots.reply_lost(slot, sequence, Some(Cause::Full), Instant::now()), None);
-                mark(&self.slots, slot, sequence, DONE);
+                assert_eq!(self.assignments.send_reply(assignment, sequence), None);
+                self.assignments.reply_acknowledged(assignment, sequence);
+                assert_eq!(
+                    self.assignments.reply_lost(assignment, sequence, Some(Cause::Full), Instant::now()),
+                    None
+                );
+                ack(&self.assignments, assignment, sequence, DONE);
             }
-            release(&self.slots, slot);
+            release(&self.assignments, assignment);
         }
     }
 
@@ -304,10 +311,14 @@ impl Partitioned {
             self.done[record.offset as usize] = true;
         }
         let held = self.records.iter().filter(|record| record.is_held()).count();
-        assert_eq!(self.slots.held(), held, "what JavaScript holds");
+        assert_eq!(self.assignments.held(), held, "what JavaScript holds");
         let given_back = self.records.iter().any(|record| record.given_back);
         let may_take = !given_back && held <= MAX_RECORDS / 2;
-        assert_eq!(self.slots.take_credit(self.slot).0 > 0, may_take, "credit with {held} in hand");
+        assert_eq!(
+            self.assignments.take_credit(self.assignment).0 > 0,
+            may_take,
+            "credit with {held} in hand"
+        );
     }
 }
 
@@ -321,13 +332,13 @@ proptest! {
         let mut committed = 0_i64;
         for step in steps {
             let len = p.records.len();
-            let slot = p.slot;
+            let assignment = p.assignment;
             let pick = |n: u8| (len > 0).then(|| n as usize % len);
             match step {
                 Step::Deliver(count) => p.deliver(i64::from(count)),
                 Step::Advance(n) => if let Some(i) = pick(n) {
                     p.records[i].advanced = true;
-                    mark(&p.slots, slot, i as u32, ADVANCE);
+                    ack(&p.assignments, assignment, i as u32, ADVANCE);
                 },
                 Step::Reply(n) => if let Some(i) = pick(n) && !p.records[i].finished {
                     p.records[i].written += 1;
@@ -336,23 +347,23 @@ proptest! {
                     let record = &mut p.records[i];
                     (record.finished, record.advanced) = (true, true);
                     let replies = record.written;
-                    p.slots.settle(MarkWords { slot, sequence: i as u32, count: 1, flags: DONE, replies });
+                    p.assignments.acknowledge(AckWords { assignment, sequence: i as u32, count: 1, flags: DONE, replies });
                 },
                 Step::Fail(n) => if let Some(i) = pick(n) {
-                    mark(&p.slots, slot, i as u32, COMMIT);
+                    ack(&p.assignments, assignment, i as u32, COMMIT);
                 },
                 Step::Send(n) => if let Some(i) = pick(n) && p.records[i].sent < p.records[i].written {
                     p.records[i].sent += 1;
-                    let goes_out = p.slots.send_reply(slot, i as u32).is_some();
+                    let goes_out = p.assignments.send_reply(assignment, i as u32).is_some();
                     prop_assert_eq!(goes_out, !p.records[i].given_back);
                 },
                 Step::Acknowledge(n) => if let Some(i) = pick(n) && p.records[i].acknowledged < p.records[i].sent {
                     p.records[i].acknowledged += 1;
-                    p.slots.reply_acknowledged(slot, i as u32);
+                    p.assignments.reply_acknowledged(assignment, i as u32);
                 },
                 Step::Lose(n, helps) => if let Some(i) = pick(n) && p.records[i].acknowledged < p.records[i].sent {
                     let cause = helps.then_some(Cause::Full);
-                    let lost = p.slots.reply_lost(slot, i as u32, cause, Instant::now());
+                    let lost = p.assignments.reply_lost(assignment, i as u32, cause, Instant::now());
                     prop_assert_eq!(lost.is_none(), p.records[i].given_back);
                     match lost {
                         Some(LostReply { comes_again: true, .. }) => p.records[i].given_back = true,
@@ -373,13 +384,13 @@ proptest! {
                     p.tell_late();
                 },
                 Step::Commit { all, refused } => {
-                    let offsets = p.slots.take_uncommitted(all);
+                    let offsets = p.assignments.take_uncommitted(all);
                     for partition in &offsets {
                         let done = p.done_below();
                         prop_assert!(partition.offset <= done, "{} is committed, {done} are done", partition.offset);
                     }
                     if refused {
-                        p.slots.commit_failed(&offsets);
+                        p.assignments.commit_failed(&offsets);
                     } else if let Some(partition) = offsets.first() {
                         committed = partition.offset;
                     }
@@ -394,14 +405,14 @@ proptest! {
             p.deliver(end - first);
         }
         for (i, record) in p.records.iter_mut().enumerate() {
-            (record.sent..record.written).for_each(|_| drop(p.slots.send_reply(p.slot, i as u32)));
-            (record.acknowledged..record.written).for_each(|_| p.slots.reply_acknowledged(p.slot, i as u32));
+            (record.sent..record.written).for_each(|_| drop(p.assignments.send_reply(p.assignment, i as u32)));
+            (record.acknowledged..record.written).for_each(|_| p.assignments.reply_acknowledged(p.assignment, i as u32));
             let replies = record.written;
-            p.slots.settle(MarkWords { slot: p.slot, sequence: i as u32, count: 1, flags: DONE, replies });
+            p.assignments.acknowledge(AckWords { assignment: p.assignment, sequence: i as u32, count: 1, flags: DONE, replies });
             (record.finished, record.acknowledged) = (true, replies);
         }
         p.check();
-        p.slots.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
-        prop_assert_eq!((p.slots.held(), committed), (0, p.next));
+        p.assignments.take_uncommitted(true).iter().for_each(|p| committed = p.offset);
+        prop_assert_eq!((p.assignments.held(), committed), (0, p.next));
     }
 }

@@ -1,6 +1,6 @@
-//! Tests of slots whose records finish in any order.
+//! Tests of assignments whose records finish in any order.
 use super::*;
-use crate::codec::marks::{ADVANCE, FINISHED, RETURNED};
+use crate::codec::acks::{ADVANCE, FINISHED, RETURNED};
 use crate::consumer::finished::{Finished, MOST_METADATA};
 use crate::consumer::handling::Order;
 use crate::kafka::TopicPartition;
@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const DONE: u32 = ADVANCE | FINISHED;
 
-fn slots(order: Order, window: i64) -> Slots {
-    let slots = Slots::new(Arc::default(), AutoCommit { enabled: true, threshold: None });
+fn assignments(order: Order, window: i64) -> Assignments {
+    let assignments = Assignments::new(Arc::default(), AutoCommit { enabled: true, threshold: None });
     let handling = TopicHandling { order, window: Some(window), concurrency: 4, ..TopicHandling::default() };
-    slots.handle([("t".to_owned(), handling)]);
-    slots
+    assignments.handle([("t".to_owned(), handling)]);
+    assignments
 }
 
 fn sorted(offset: i64, unit: Option<u32>, unwanted: bool) -> Sorted {
@@ -21,16 +21,16 @@ fn sorted(offset: i64, unit: Option<u32>, unwanted: bool) -> Sorted {
 }
 
 /// Hands out what there is at these offsets; answers the sequences of those that were.
-fn deliver(slots: &Slots, slot: u32, records: &[(i64, Option<u32>)]) -> Vec<(i64, u32)> {
+fn deliver(assignments: &Assignments, assignment: u32, records: &[(i64, Option<u32>)]) -> Vec<(i64, u32)> {
     let mut done = Vec::new();
     let all = records.iter().map(|&(offset, unit)| sorted(offset, unit, false));
-    let Some(first) = slots.deliver_some(slot, all, &mut done) else { return Vec::new() };
+    let Some(first) = assignments.deliver_some(assignment, all, &mut done) else { return Vec::new() };
     let numbered = (0..).zip(records).map(|(n, record)| (record.0, first.wrapping_add(n)));
     numbered.zip(done).filter(|(_, done)| !done).map(|(record, _)| record).collect()
 }
 
-fn mark(slots: &Slots, slot: u32, sequence: u32, flags: u32) {
-    slots.settle(MarkWords { slot, sequence, count: 1, flags, replies: 0 });
+fn ack(assignments: &Assignments, assignment: u32, sequence: u32, flags: u32) {
+    assignments.acknowledge(AckWords { assignment, sequence, count: 1, flags, replies: 0 });
 }
 
 fn metadata(offsets: &[TopicPartition]) -> Option<(i64, Option<&[u8]>)> {
@@ -39,37 +39,37 @@ fn metadata(offsets: &[TopicPartition]) -> Option<(i64, Option<&[u8]>)> {
 
 #[test]
 fn what_is_finished_beyond_a_gap_goes_with_the_commit_and_does_not_come_again() {
-    let slots = slots(Order::Key, 100);
-    let slot = slots.open("t".into(), 0, 5);
-    let given = deliver(&slots, slot, &[(5, Some(1)), (6, Some(2)), (8, Some(3)), (9, Some(1))]);
-    assert!(slots.take_uncommitted(true).is_empty(), "nothing is news");
-    mark(&slots, slot, given[1].1, DONE);
-    mark(&slots, slot, given[2].1, DONE);
-    let committed = slots.take_uncommitted(true);
+    let assignments = assignments(Order::Key, 100);
+    let assignment = assignments.open("t".into(), 0, 5);
+    let given = deliver(&assignments, assignment, &[(5, Some(1)), (6, Some(2)), (8, Some(3)), (9, Some(1))]);
+    assert!(assignments.take_uncommitted(true).is_empty(), "nothing is news");
+    ack(&assignments, assignment, given[1].1, DONE);
+    ack(&assignments, assignment, given[2].1, DONE);
+    let committed = assignments.take_uncommitted(true);
     let (offset, Some(text)) = metadata(&committed).unwrap() else { panic!("no metadata") };
     assert_eq!(offset, 5, "none is finished up to there");
-    assert!(slots.take_uncommitted(true).is_empty(), "no news");
+    assert!(assignments.take_uncommitted(true).is_empty(), "no news");
 
-    let next = slots.open("t".into(), 0, 5);
-    slots.resume(next, 5, Some(text));
-    let again = deliver(&slots, next, &[(5, None), (6, None), (8, None), (9, None)]);
+    let next = assignments.open("t".into(), 0, 5);
+    assignments.resume(next, 5, Some(text));
+    let again = deliver(&assignments, next, &[(5, None), (6, None), (8, None), (9, None)]);
     assert_eq!(again.iter().map(|r| r.0).collect::<Vec<_>>(), [5, 9]);
-    mark(&slots, next, again[0].1, DONE);
-    slots.close(slot);
-    assert_eq!(metadata(&slots.take_uncommitted(true)), Some((9, None)));
+    ack(&assignments, next, again[0].1, DONE);
+    assignments.close(assignment);
+    assert_eq!(metadata(&assignments.take_uncommitted(true)), Some((9, None)));
 }
 
 #[test]
 fn what_was_not_read_again_yet_is_told_on() {
-    let slots = slots(Order::None, 100);
-    let slot = slots.open("t".into(), 0, 0);
+    let assignments = assignments(Order::None, 100);
+    let assignment = assignments.open("t".into(), 0, 0);
     let mut earlier = Finished::default();
     earlier.push(1, 2);
     earlier.push(10, 20);
-    slots.resume(slot, 0, earlier.encode(0, MOST_METADATA).as_deref());
-    let given = deliver(&slots, slot, &[(0, None), (1, None), (2, None)]);
-    mark(&slots, slot, given[0].1, DONE);
-    let committed = slots.take_uncommitted(true);
+    assignments.resume(assignment, 0, earlier.encode(0, MOST_METADATA).as_deref());
+    let given = deliver(&assignments, assignment, &[(0, None), (1, None), (2, None)]);
+    ack(&assignments, assignment, given[0].1, DONE);
+    let committed = assignments.take_uncommitted(true);
     let (offset, text) = metadata(&committed).unwrap();
     let told = Finished::decode(offset, text.unwrap()).unwrap();
     assert_eq!((offset, told.from(0).collect::<Vec<_>>()), (2, vec![(10, 20)]));
@@ -77,80 +77,83 @@ fn what_was_not_read_again_yet_is_told_on() {
 
 #[test]
 fn a_failed_commit_is_told_again_and_foreign_metadata_is_ignored() {
-    let slots = slots(Order::Key, 100);
-    let slot = slots.open("t".into(), 0, 0);
-    slots.resume(slot, 0, Some(b"somebody's"));
-    let given = deliver(&slots, slot, &[(0, Some(1)), (1, Some(2))]);
+    let assignments = assignments(Order::Key, 100);
+    let assignment = assignments.open("t".into(), 0, 0);
+    assignments.resume(assignment, 0, Some(b"somebody's"));
+    let given = deliver(&assignments, assignment, &[(0, Some(1)), (1, Some(2))]);
     assert_eq!(given.len(), 2);
-    mark(&slots, slot, given[1].1, DONE);
-    let first = slots.take_uncommitted(true);
-    slots.commit_failed(&first);
-    assert_eq!(slots.take_uncommitted(false), first);
-    slots.without_metadata();
-    slots.commit_failed(&first);
-    assert!(slots.take_uncommitted(true).iter().all(|p| p.metadata.is_none()));
+    ack(&assignments, assignment, given[1].1, DONE);
+    let first = assignments.take_uncommitted(true);
+    assignments.commit_failed(&first);
+    assert_eq!(assignments.take_uncommitted(false), first);
+    assignments.without_metadata();
+    assignments.commit_failed(&first);
+    assert!(assignments.take_uncommitted(true).iter().all(|p| p.metadata.is_none()));
 }
 
 #[test]
 fn a_window_a_hot_key_and_full_metadata_bound_what_is_read_ahead() {
-    let slots = slots(Order::Key, 3000);
-    let slot = slots.open("t".into(), 0, 0);
+    let assignments = assignments(Order::Key, 3000);
+    let assignment = assignments.open("t".into(), 0, 0);
     let hot: Vec<_> = (0..1000).map(|offset| (offset, Some(7))).collect();
-    deliver(&slots, slot, &hot);
-    assert!(slots.take_credit(slot).0 > 900, "one key is held up, others may be behind it");
+    deliver(&assignments, assignment, &hot);
+    assert!(assignments.take_credit(assignment).0 > 900, "one key is held up, others may be behind it");
     let cold: Vec<_> = (1000..1600).map(|offset| (offset, Some(offset as u32 + 9))).collect();
-    let cold = deliver(&slots, slot, &cold);
-    assert_eq!(slots.take_credit(slot).0, 0, "there is work enough");
+    let cold = deliver(&assignments, assignment, &cold);
+    assert_eq!(assignments.take_credit(assignment).0, 0, "there is work enough");
     for &(_, sequence) in &cold {
-        mark(&slots, slot, sequence, DONE);
+        ack(&assignments, assignment, sequence, DONE);
     }
-    assert!(slots.take_credit(slot).0 > 900);
+    assert!(assignments.take_credit(assignment).0 > 900);
     let rest: Vec<_> = (1600..3000).map(|offset| (offset, Some(7))).collect();
-    deliver(&slots, slot, &rest);
-    assert_eq!(slots.take_credit(slot).0, 0, "the window");
+    deliver(&assignments, assignment, &rest);
+    assert_eq!(assignments.take_credit(assignment).0, 0, "the window");
 
-    let slot = slots.open("t".into(), 1, 0);
+    let assignment = assignments.open("t".into(), 1, 0);
     let all: Vec<_> = (0..2900).map(|offset| (offset, Some(7))).collect();
-    let given = deliver(&slots, slot, &all);
-    assert!(slots.take_credit(slot).0 > 0);
-    given.iter().filter(|r| r.0 % 2 == 1).for_each(|&(_, sequence)| mark(&slots, slot, sequence, DONE));
-    assert_eq!(slots.take_credit(slot).0, 0, "no more fits into the metadata");
-    assert!(slots.take_uncommitted(true)[0].metadata.as_ref().unwrap().len() <= MOST_METADATA);
+    let given = deliver(&assignments, assignment, &all);
+    assert!(assignments.take_credit(assignment).0 > 0);
+    given
+        .iter()
+        .filter(|r| r.0 % 2 == 1)
+        .for_each(|&(_, sequence)| ack(&assignments, assignment, sequence, DONE));
+    assert_eq!(assignments.take_credit(assignment).0, 0, "no more fits into the metadata");
+    assert!(assignments.take_uncommitted(true)[0].metadata.as_ref().unwrap().len() <= MOST_METADATA);
 }
 
 #[test]
 fn a_record_that_comes_again_is_held_again_and_is_not_waited_for() {
-    let slots = slots(Order::Partition, 100);
-    let slot = slots.open("t".into(), 0, 0);
-    let given = deliver(&slots, slot, &[(0, None), (1, None)]);
-    mark(&slots, slot, given[0].1, ADVANCE);
-    assert_eq!(slots.held(), 1);
-    slots.start_revoking(None);
-    slots.settle(MarkWords { slot, sequence: 0, count: 0, flags: RELEASED, replies: 0 });
-    assert!(!slots.at_rest(), "it may still be acknowledged");
-    mark(&slots, slot, given[0].1, RETURNED);
-    assert_eq!(slots.held(), 2);
-    assert!(slots.at_rest());
-    mark(&slots, slot, given[0].1, DONE);
-    assert_eq!(slots.held(), 1);
-    mark(&slots, slot, given[0].1, RETURNED);
-    assert_eq!(slots.held(), 1, "one that is done stays done");
+    let assignments = assignments(Order::Partition, 100);
+    let assignment = assignments.open("t".into(), 0, 0);
+    let given = deliver(&assignments, assignment, &[(0, None), (1, None)]);
+    ack(&assignments, assignment, given[0].1, ADVANCE);
+    assert_eq!(assignments.held(), 1);
+    assignments.start_revoking(None);
+    assignments.acknowledge(AckWords { assignment, sequence: 0, count: 0, flags: RELEASED, replies: 0 });
+    assert!(!assignments.at_rest(), "it may still be acknowledged");
+    ack(&assignments, assignment, given[0].1, RETURNED);
+    assert_eq!(assignments.held(), 2);
+    assert!(assignments.at_rest());
+    ack(&assignments, assignment, given[0].1, DONE);
+    assert_eq!(assignments.held(), 1);
+    ack(&assignments, assignment, given[0].1, RETURNED);
+    assert_eq!(assignments.held(), 1, "one that is done stays done");
 }
 
 #[test]
 fn what_no_handler_takes_counts_as_handled() {
-    let slots = Slots::new(Arc::default(), AutoCommit { enabled: true, threshold: None });
-    let slot = slots.open("t".into(), 0, 0);
+    let assignments = Assignments::new(Arc::default(), AutoCommit { enabled: true, threshold: None });
+    let assignment = assignments.open("t".into(), 0, 0);
     let mut done = Vec::new();
     let records = (0..4).map(|offset| sorted(offset, None, offset != 2));
-    let first = slots.deliver_some(slot, records, &mut done).unwrap();
+    let first = assignments.deliver_some(assignment, records, &mut done).unwrap();
     assert_eq!(done, [true, true, false, true]);
-    assert_eq!(slots.held(), 1);
-    assert_eq!(slots.take_uncommitted(true)[0].offset, 2);
-    mark(&slots, slot, first + 2, DONE);
-    assert_eq!(slots.take_uncommitted(false)[0].offset, 4, "the batch is drained");
-    slots.deliver_some(slot, (4..9).map(|offset| sorted(offset, None, true)), &mut done);
-    assert_eq!(slots.take_uncommitted(false)[0].offset, 9, "nobody marks these");
+    assert_eq!(assignments.held(), 1);
+    assert_eq!(assignments.take_uncommitted(true)[0].offset, 2);
+    ack(&assignments, assignment, first + 2, DONE);
+    assert_eq!(assignments.take_uncommitted(false)[0].offset, 4, "the batch is drained");
+    assignments.deliver_some(assignment, (4..9).map(|offset| sorted(offset, None, true)), &mut done);
+    assert_eq!(assignments.take_uncommitted(false)[0].offset, 9, "nobody acks these");
 }
 
 /// What may happen to a partition.
@@ -184,8 +187,8 @@ proptest! {
     ) {
         let mut at = 0;
         let log: Vec<i64> = gaps.iter().map(|gap| { at += gap; at }).collect();
-        let slots = slots(Order::Key, 10_000);
-        let mut slot = slots.open("t".into(), 0, 0);
+        let assignments = assignments(Order::Key, 10_000);
+        let mut assignment = assignments.open("t".into(), 0, 0);
         // What is finished for good: handled, and told of by a commit.
         let mut finished = BTreeSet::new();
         let mut open: BTreeMap<i64, u32> = BTreeMap::new();
@@ -199,7 +202,7 @@ proptest! {
                     let records: Vec<_> =
                         log[next..].iter().take(count).map(|&offset| (offset, Some(offset as u32 % 5))).collect();
                     next += records.len();
-                    for (offset, sequence) in deliver(&slots, slot, &records) {
+                    for (offset, sequence) in deliver(&assignments, assignment, &records) {
                         prop_assert!(given.insert(offset), "{} twice in one assignment", offset);
                         prop_assert!(!told.contains(&offset), "{} although a commit told of it", offset);
                         open.insert(offset, sequence);
@@ -207,17 +210,17 @@ proptest! {
                 }
                 Step::Finish(which) if !open.is_empty() => {
                     let offset = *open.keys().nth(which.index(open.len())).unwrap();
-                    mark(&slots, slot, open.remove(&offset).unwrap(), DONE);
+                    ack(&assignments, assignment, open.remove(&offset).unwrap(), DONE);
                     finished.insert(offset);
                 }
                 Step::Return(which) if !open.is_empty() => {
                     let sequence = *open.values().nth(which.index(open.len())).unwrap();
-                    mark(&slots, slot, sequence, ADVANCE);
-                    mark(&slots, slot, sequence, RETURNED);
+                    ack(&assignments, assignment, sequence, ADVANCE);
+                    ack(&assignments, assignment, sequence, RETURNED);
                 }
                 Step::Finish(_) | Step::Return(_) => {}
                 Step::Commit => {
-                    for TopicPartition { offset, metadata, .. } in slots.take_uncommitted(true) {
+                    for TopicPartition { offset, metadata, .. } in assignments.take_uncommitted(true) {
                         prop_assert!(log.iter().all(|o| *o >= offset || finished.contains(o)), "above an unfinished one");
                         committed = (offset, metadata);
                     }
@@ -228,9 +231,9 @@ proptest! {
                     prop_assert!(told.is_subset(&finished), "told of what is not finished");
                 }
                 Step::Move => {
-                    slots.close(slot);
-                    slot = slots.open("t".into(), 0, committed.0);
-                    slots.resume(slot, committed.0, committed.1.as_deref());
+                    assignments.close(assignment);
+                    assignment = assignments.open("t".into(), 0, committed.0);
+                    assignments.resume(assignment, committed.0, committed.1.as_deref());
                     next = log.partition_point(|offset| *offset < committed.0);
                     open.clear();
                     given.clear();
@@ -240,13 +243,13 @@ proptest! {
         }
         // To the end: every record of the log is finished, and the position is behind them all.
         let rest: Vec<_> = log[next..].iter().map(|&offset| (offset, None)).collect();
-        open.extend(deliver(&slots, slot, &rest));
+        open.extend(deliver(&assignments, assignment, &rest));
         for (offset, sequence) in open {
-            mark(&slots, slot, sequence, DONE);
+            ack(&assignments, assignment, sequence, DONE);
             finished.insert(offset);
         }
         prop_assert_eq!(finished.len(), log.len());
-        let last = slots.take_uncommitted(true);
+        let last = assignments.take_uncommitted(true);
         let (offset, text) = metadata(&last).unwrap_or((committed.0, committed.1.as_deref()));
         prop_assert_eq!((offset, text), (log.last().unwrap() + 1, None));
     }

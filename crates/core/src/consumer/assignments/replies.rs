@@ -1,9 +1,9 @@
-//! What becomes of the replies to a slot's records.
+//! What becomes of the replies to an assignment's records.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Phase, Slots};
+use super::{Assignments, Phase};
 use crate::consumer::redeliveries::{Cause, Lost};
 use crate::kafka::TopicPartition;
 use crate::rpc::reply::ReplyAddress;
@@ -19,53 +19,54 @@ pub struct LostReply {
     pub offset: i64,
     /// It is handled again; else it is done without that reply.
     pub comes_again: bool,
-    /// Its partition is to start over for it, for the so-manyth time. Only the first such record of a slot says so.
+    /// Its partition is to start over for it, for the so-manyth time. Only the first such record of an assignment says so.
     pub start_over: Option<u32>,
 }
 
-impl Slots {
+impl Assignments {
     /// The return address of a request, for a reply that is about to leave; `None` where it has no business any more.
-    pub fn send_reply(&self, slot: u32, sequence: u32) -> Option<ReplyAddress> {
-        self.lock().slots.get_mut(&slot)?.ledger.send_reply(sequence)
+    pub fn send_reply(&self, assignment: u32, sequence: u32) -> Option<ReplyAddress> {
+        self.lock().assignments.get_mut(&assignment)?.ledger.send_reply(sequence)
     }
 
     /// The return address again, for a reply that replaces one that failed.
-    pub fn reply_address(&self, slot: u32, sequence: u32) -> Option<ReplyAddress> {
-        self.lock().slots.get(&slot)?.ledger.memo(sequence).cloned()
+    pub fn reply_address(&self, assignment: u32, sequence: u32) -> Option<ReplyAddress> {
+        self.lock().assignments.get(&assignment)?.ledger.memo(sequence).cloned()
     }
 
-    /// Where the partition of a slot starts over: at the first record that is not done. `None` where it does not, because
-    /// the slot is gone or on its way back to the group.
-    pub fn first_unfinished(&self, slot: u32) -> Option<TopicPartition> {
+    /// Where the partition of an assignment starts over: at the first record that is not done. `None` where it does not, because
+    /// the assignment is gone or on its way back to the group.
+    pub fn first_unfinished(&self, assignment: u32) -> Option<TopicPartition> {
         let state = self.lock();
-        let slot = state.slots.get(&slot).filter(|slot| slot.phase == Phase::Open)?;
-        Some(TopicPartition::at(&*slot.topic, slot.partition, slot.ledger.first_offset()?))
+        let assignment =
+            state.assignments.get(&assignment).filter(|assignment| assignment.phase == Phase::Open)?;
+        Some(TopicPartition::at(&*assignment.topic, assignment.partition, assignment.ledger.first_offset()?))
     }
 
     /// A reply was acknowledged.
-    pub fn reply_acknowledged(&self, slot: u32, sequence: u32) {
-        self.progress(slot, |slot| slot.ledger.acknowledge_reply(sequence));
+    pub fn reply_acknowledged(&self, assignment: u32, sequence: u32) {
+        self.progress(assignment, |assignment| assignment.ledger.acknowledge_reply(sequence));
     }
 
     /// A reply is lost, and what was to tell the client so as well. The record comes again where that can help (see
-    /// `redeliveries.rs`), else it is done without that reply. `None`: the slot is gone, and what was not committed of it
+    /// `redeliveries.rs`), else it is done without that reply. `None`: the assignment is gone, and what was not committed of it
     /// comes again anyhow.
     pub fn reply_lost(
         &self,
-        slot: u32,
+        assignment: u32,
         sequence: u32,
         cause: Option<Cause>,
         now: Instant,
     ) -> Option<LostReply> {
         let mut lost = None;
-        self.progress_with(slot, |slot, redeliveries| {
-            let ledger = &mut slot.ledger;
+        self.progress_with(assignment, |assignment, redeliveries| {
+            let ledger = &mut assignment.ledger;
             let (Some(offset), Some(first), Some(address)) =
                 (ledger.offset(sequence), ledger.first_offset(), ledger.memo(sequence))
             else {
                 return;
             };
-            let (topic, partition) = (&slot.topic, slot.partition);
+            let (topic, partition) = (&assignment.topic, assignment.partition);
             let start_over = cause.and_then(|cause| {
                 if ledger.has_given_back() {
                     // It starts over already.

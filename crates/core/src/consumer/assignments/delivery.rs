@@ -1,9 +1,9 @@
-//! Records are handed out: as many as a slot has credit for.
+//! Records are handed out: as many as an assignment has credit for.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Slot, Slots};
+use super::{Assignment, Assignments};
 use crate::consumer::handling::TopicHandling;
 use crate::rpc::reply::ReplyAddress;
 
@@ -27,20 +27,20 @@ pub struct Sorted {
     pub unwanted: bool,
 }
 
-impl Slots {
-    /// How many records may be taken from the slot's queue now; remembers a refusal, so that credit coming
+impl Assignments {
+    /// How many records may be taken from the assignment's queue now; remembers a refusal, so that credit coming
     /// back wakes the poll thread. Beside it what is special about them.
-    pub fn take_credit(&self, slot: u32) -> (usize, Option<Arc<TopicHandling>>) {
-        self.lock().slots.get_mut(&slot).map_or((0, None), Slot::take_credit)
+    pub fn take_credit(&self, assignment: u32) -> (usize, Option<Arc<TopicHandling>>) {
+        self.lock().assignments.get_mut(&assignment).map_or((0, None), Assignment::take_credit)
     }
 
     /// Registers records that are handed out as one batch; returns the sequence of the first.
-    pub fn deliver(&self, slot: u32, records: impl Iterator<Item = Delivered>) -> Option<u32> {
+    pub fn deliver(&self, assignment: u32, records: impl Iterator<Item = Delivered>) -> Option<u32> {
         let mut state = self.lock();
-        let slot = state.slots.get_mut(&slot)?;
-        let (first, held) = (slot.ledger.next_sequence(), slot.ledger.held().records);
-        slot.deliver(records);
-        self.held.fetch_add(slot.ledger.held().records - held, Ordering::Relaxed);
+        let assignment = state.assignments.get_mut(&assignment)?;
+        let (first, held) = (assignment.ledger.next_sequence(), assignment.ledger.held().records);
+        assignment.deliver(records);
+        self.held.fetch_add(assignment.ledger.held().records - held, Ordering::Relaxed);
         Some(first)
     }
 
@@ -53,11 +53,11 @@ impl Slots {
         done: &mut Vec<bool>,
     ) -> Option<u32> {
         let mut state = self.lock();
-        let slot = state.slots.get_mut(&number)?;
-        let (first, held) = (slot.ledger.next_sequence(), slot.ledger.held().records);
-        slot.deliver_some(records, done);
-        self.held.fetch_add(slot.ledger.held().records - held, Ordering::Relaxed);
-        if self.concerns_poll_thread(slot) {
+        let assignment = state.assignments.get_mut(&number)?;
+        let (first, held) = (assignment.ledger.next_sequence(), assignment.ledger.held().records);
+        assignment.deliver_some(records, done);
+        self.held.fetch_add(assignment.ledger.held().records - held, Ordering::Relaxed);
+        if self.concerns_poll_thread(assignment) {
             drop(state);
             self.inbox.nudge();
         }

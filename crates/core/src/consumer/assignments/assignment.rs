@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::delivery::{Delivered, Sorted};
-use crate::codec::marks::{ADVANCE, COMMIT, FINISHED, MarkWords, RETURNED, THROUGH};
+use crate::codec::acks::{ADVANCE, AckWords, COMMIT, FINISHED, RETURNED, THROUGH};
 use crate::consumer::finished::Finished;
 use crate::consumer::gaps::Gaps;
 use crate::consumer::handling::TopicHandling;
@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 const MAX_UNFINISHED: usize = 65_536;
 
 /// One assignment of one partition.
-pub(super) struct Slot {
+pub(super) struct Assignment {
     /// Topic name.
     pub(super) topic: Arc<str>,
     /// Partition number.
@@ -43,7 +43,7 @@ pub(super) struct Slot {
     gaps: Option<Box<Gaps>>,
 }
 
-/// Where a slot is on its way back to the group.
+/// Where an assignment is on its way back to the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Records are handed out.
@@ -54,7 +54,7 @@ pub(super) enum Phase {
     Released,
 }
 
-impl Slot {
+impl Assignment {
     pub(super) fn new(
         topic: Arc<str>,
         partition: i32,
@@ -159,20 +159,20 @@ impl Slot {
     }
 
     /// What JavaScript says of records.
-    pub(super) fn marked(&mut self, mark: MarkWords) {
-        let MarkWords { sequence, count, replies, .. } = mark;
-        let (first, count) = self.ledger.range(sequence, count, mark.has(THROUGH));
+    pub(super) fn acknowledged(&mut self, ack: AckWords) {
+        let AckWords { sequence, count, replies, .. } = ack;
+        let (first, count) = self.ledger.range(sequence, count, ack.has(THROUGH));
         if let Some(gaps) = &mut self.gaps {
             gaps.told(first, count);
         }
-        if mark.has(RETURNED) {
+        if ack.has(RETURNED) {
             self.ledger.hold_again(first, count);
-        } else if mark.has(FINISHED) {
+        } else if ack.has(FINISHED) {
             self.ledger.finish(first, count, replies);
-        } else if mark.has(ADVANCE) {
+        } else if ack.has(ADVANCE) {
             self.ledger.advance(first, count);
         }
-        if mark.has(COMMIT) && self.has_news() {
+        if ack.has(COMMIT) && self.has_news() {
             self.commit_due = true;
         }
     }
@@ -193,7 +193,7 @@ impl Slot {
         }
     }
 
-    /// It is being given up, and nothing of it runs any more.
+    /// It is being revoked, and nothing of it runs any more.
     pub(super) fn at_rest(&self) -> bool {
         self.phase == Phase::Released && !self.ledger.is_working()
     }

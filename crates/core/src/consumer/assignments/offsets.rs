@@ -1,0 +1,87 @@
+//! What of the assignments is committed, and where they start.
+
+use std::sync::atomic::Ordering;
+
+use super::{Assignment, Assignments};
+use crate::consumer::finished::Finished;
+use crate::kafka::TopicPartition;
+
+/// How offsets are committed without being asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AutoCommit {
+    /// Off: nothing is committed but by `commitOffsets`.
+    pub enabled: bool,
+    /// Also commit when so many records have finished since the last commit.
+    pub threshold: Option<usize>,
+}
+
+impl Assignments {
+    /// The assignment starts at this offset, which is not committed and is to be.
+    pub fn begin_at(&self, assignment: u32, offset: i64) {
+        if let Some(assignment) = self.lock().assignments.get_mut(&assignment) {
+            assignment.begin_at(offset);
+        }
+    }
+
+    /// The assignment starts at an offset that was committed with this metadata.
+    pub fn resume(&self, assignment: u32, offset: i64, metadata: Option<&[u8]>) {
+        if let Some(metadata) = metadata
+            && let Some(assignment) = self.lock().assignments.get_mut(&assignment)
+            && assignment.has_gaps()
+            && let Some(finished) = Finished::decode(offset, metadata)
+        {
+            assignment.resume(finished, Some(metadata.to_vec()));
+        }
+    }
+
+    /// The assignment goes on in the place of another one of the partition, which had finished this.
+    pub(in crate::consumer) fn carry_on(&self, assignment: u32, finished: Finished) {
+        if let Some(assignment) = self.lock().assignments.get_mut(&assignment) {
+            assignment.resume(finished, None);
+        }
+    }
+
+    /// What is finished of an assignment beyond its first unfinished record.
+    #[must_use]
+    pub(in crate::consumer) fn finished_beyond(&self, assignment: u32) -> Finished {
+        self.lock().assignments.get(&assignment).map(Assignment::finished_beyond).unwrap_or_default()
+    }
+
+    /// Everything of the assignment up to this offset has been fetched, and nothing of it is left to be done.
+    pub fn reached(&self, assignment: u32, offset: i64) {
+        if let Some(assignment) = self.lock().assignments.get_mut(&assignment) {
+            assignment.reached(offset);
+        }
+    }
+
+    /// Automatic commits wait: one is under way or has just been. What becomes due meanwhile does not wake the poll
+    /// thread, which looks by itself when they go on: under load each batch would.
+    pub fn hold_commits(&self, held: bool) {
+        self.commits_held.store(held, Ordering::Release);
+    }
+
+    /// Offsets to commit now: of every assignment with news if one of them is due (or `all` asks for it), else none.
+    pub fn take_uncommitted(&self, all: bool) -> Vec<TopicPartition> {
+        if !self.auto_commit.enabled {
+            return Vec::new();
+        }
+        let mut state = self.lock();
+        if !all && !state.assignments.values().any(Assignment::has_due_news) {
+            return Vec::new();
+        }
+        state.assignments.values_mut().filter_map(Assignment::take_uncommitted).collect()
+    }
+
+    /// A commit failed: its offsets are due again.
+    pub fn commit_failed(&self, offsets: &[TopicPartition]) {
+        let mut state = self.lock();
+        let failed =
+            state.assignments.values_mut().filter(|assignment| offsets.iter().any(|p| assignment.is_of(p)));
+        failed.for_each(Assignment::commit_failed);
+    }
+
+    /// A broker does not take metadata: commits go without.
+    pub fn without_metadata(&self) {
+        self.lock().assignments.values_mut().for_each(Assignment::without_metadata);
+    }
+}
