@@ -28,6 +28,7 @@ pub mod redeliveries;
 pub mod routes;
 mod seeks;
 mod starts;
+mod taken;
 #[cfg(test)]
 mod tests;
 

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::assignments::{Assignments, Delivered, Sorted};
+use super::assignments::{Assignments, Sorted};
 use super::handling::TopicHandling;
 use super::routes::UNMATCHED;
+use super::taken::{HeaderList, RecordHeader, Taken, TakenRecord};
 use super::{MOST_BACKLOG_BYTES, Sink};
 use crate::boundary::events::ClientEvent;
 use crate::codec::incoming::{
-    BatchBuilder, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR, REQUEST,
+    BatchBuilder, IncomingRecord, LOG_APPEND_TIME, Origin, REPLY_DISPOSED, REPLY_ERROR,
 };
 use crate::error::CODE_AUTO_OFFSET_RESET;
 use crate::kafka::{ConsumerRecord, ConsumerRecords, PartitionQueue, TopicPartition};
@@ -78,14 +79,13 @@ impl Puller {
                 left.assignments.push(assignment);
                 left.again = true;
             }
-            let mut records = Vec::with_capacity(messages.len());
+            let mut taken = Taken::with_capacity(messages.len());
             let mut addresses = Vec::with_capacity(messages.len());
             for message in messages.iter() {
                 if message.error() == 0 {
-                    let address = reply_address(&message, &mut self.reply_topic, sink);
-                    let flags = if address.is_some() { REQUEST } else { 0 };
-                    addresses.push(address);
-                    records.push((message, flags));
+                    addresses.push(taken.add(message, |headers| {
+                        reply_address(&message, headers, &mut self.reply_topic, sink)
+                    }));
                 } else if message.error() == CODE_AUTO_OFFSET_RESET {
                     left.out_of_range.push((assignment, message.offset()));
                 } else {
@@ -94,22 +94,18 @@ impl Puller {
             }
             if let Some(handling) = handling {
                 left.sorted = true;
-                self.sort(assignments, assignment, &handling, &records, addresses, queue.high_watermark());
+                self.sort(assignments, assignment, &handling, &taken, addresses, queue.high_watermark());
                 continue;
             }
-            let delivered = records.iter().zip(addresses).map(|((message, _), reply)| Delivered {
-                offset: message.offset(),
-                bytes: size(message),
-                reply,
-            });
+            let delivered = taken.iter().zip(addresses).map(|(record, reply)| record.delivered(reply));
             let Some(first) = assignments.deliver(assignment, delivered) else { continue };
-            let origin = records.first().map_or(Origin::UNKNOWN, |(message, _)| Origin {
+            let origin = taken.iter().next().map_or(Origin::UNKNOWN, |record| Origin {
                 high_watermark: queue.high_watermark(),
-                broker: message.broker(),
+                broker: record.message.broker(),
             });
-            for (index, (message, flags)) in records.iter().enumerate() {
+            for (index, record) in taken.iter().enumerate() {
                 let sequence = first.wrapping_add(index as u32);
-                self.push(message, assignment, sequence, *flags, (0, 0), origin);
+                self.push(&record, assignment, sequence, (0, 0), origin);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     self.flush();
                 }
@@ -126,42 +122,40 @@ impl Puller {
         assignments: &Assignments,
         assignment: u32,
         handling: &TopicHandling,
-        records: &[(R, u32)],
+        taken: &Taken<'a, R>,
         addresses: Vec<Option<ReplyAddress>>,
         high_watermark: i64,
     ) {
-        let sort = |(message, _): &(R, u32)| {
-            let route = handling.routes.as_ref().map_or(UNMATCHED, |routes| routes.find(&message.headers()));
-            (handling.unit(message.key()), route)
+        let sort = |record: TakenRecord<'a, '_, R>| {
+            let routes = handling.routes.as_ref();
+            (
+                handling.unit(record.message.key()),
+                routes.map_or(UNMATCHED, |routes| routes.find(record.headers)),
+            )
         };
-        let acks: Vec<_> = records.iter().map(sort).collect();
+        let kinds: Vec<_> = taken.iter().map(sort).collect();
         // A request is answered, also where nobody takes it.
         let is_unwanted = |route, reply: &Option<_>| {
             reply.is_none() && handling.routes.as_ref().is_some_and(|routes| !routes.takes(route))
         };
         let mut filtered = 0;
-        let sorted =
-            records.iter().zip(&acks).zip(addresses).map(|(((message, _), &(unit, route)), reply)| {
-                let unwanted = is_unwanted(route, &reply);
-                filtered += usize::from(unwanted);
-                Sorted {
-                    record: Delivered { offset: message.offset(), bytes: size(message), reply },
-                    unit,
-                    unwanted,
-                }
-            });
+        let sorted = taken.iter().zip(&kinds).zip(addresses).map(|((record, &(unit, route)), reply)| {
+            let unwanted = is_unwanted(route, &reply);
+            filtered += usize::from(unwanted);
+            Sorted { record: record.delivered(reply), unit, unwanted }
+        });
         let mut done = std::mem::take(&mut self.done);
         done.clear();
         let first = assignments.deliver_some(assignment, sorted, &mut done);
         handling.count_filtered(filtered);
         if let Some(first) = first {
-            for (index, ((message, flags), &(unit, route))) in records.iter().zip(&acks).enumerate() {
+            for (index, (record, &(unit, route))) in taken.iter().zip(&kinds).enumerate() {
                 if done[index] {
                     continue;
                 }
-                let origin = Origin { high_watermark, broker: message.broker() };
+                let origin = Origin { high_watermark, broker: record.message.broker() };
                 let sequence = first.wrapping_add(index as u32);
-                self.push(message, assignment, sequence, *flags, (unit.unwrap_or(0), route), origin);
+                self.push(&record, assignment, sequence, (unit.unwrap_or(0), route), origin);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     self.flush();
                 }
@@ -199,8 +193,10 @@ impl Puller {
                     continue;
                 }
                 last = Some(message.offset());
-                let Some((flags, request)) = match_reply(&message, requests, now) else { continue };
-                self.push(&message, assignment, 0, flags, request, Origin::UNKNOWN);
+                let headers: HeaderList<'_> = message.headers().collect();
+                let Some((flags, request)) = match_reply(&headers, requests, now) else { continue };
+                let record = TakenRecord { message, flags, headers: &headers };
+                self.push(&record, assignment, 0, request, Origin::UNKNOWN);
                 if self.builder.byte_len() >= BATCH_BYTES {
                     self.flush();
                 }
@@ -223,12 +219,11 @@ impl Puller {
         }
     }
 
-    fn push<'a>(
+    fn push<'a, R: ConsumerRecord<'a>>(
         &mut self,
-        message: &impl ConsumerRecord<'a>,
+        &TakenRecord { message, flags, headers }: &TakenRecord<'a, '_, R>,
         assignment: u32,
         sequence: u32,
-        flags: u32,
         request: (u32, u32),
         origin: Origin,
     ) {
@@ -245,24 +240,20 @@ impl Puller {
             request_generation: request.1,
             origin,
         };
-        self.builder.push(&record, message.headers());
+        self.builder.push(&record, headers.iter().copied());
     }
-}
-
-fn size<'a>(message: &impl ConsumerRecord<'a>) -> usize {
-    let fields = message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len);
-    fields + message.headers().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum::<usize>()
 }
 
 /// The return address, if the record carries one. As stock, a record without a correlation id or without a
 /// reply topic (or with an empty one) is an event; the last of repeated headers counts.
 fn reply_address<'a>(
     message: &impl ConsumerRecord<'a>,
+    headers: &[RecordHeader<'_>],
     last_topic: &mut Option<Arc<str>>,
     sink: &dyn Sink,
 ) -> Option<ReplyAddress> {
     let (mut correlation_id, mut topic, mut partition) = (None, None, None);
-    for (name, value) in message.headers() {
+    for &(name, value) in headers {
         match name {
             headers::CORRELATION_ID => correlation_id = value,
             headers::REPLY_TOPIC => topic = value,
@@ -291,13 +282,9 @@ fn reply_address<'a>(
 }
 
 /// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.
-fn match_reply<'a>(
-    message: &impl ConsumerRecord<'a>,
-    requests: &Requests,
-    now: Instant,
-) -> Option<(u32, (u32, u32))> {
+fn match_reply(headers: &[RecordHeader<'_>], requests: &Requests, now: Instant) -> Option<(u32, (u32, u32))> {
     let (mut id, mut flags) = (None, 0);
-    for (name, value) in message.headers() {
+    for &(name, value) in headers {
         match name {
             headers::CORRELATION_ID => id = value,
             headers::NEST_ERR => flags |= REPLY_ERROR,

@@ -37,7 +37,8 @@ impl Routes {
 
     /// Who takes a record with these headers: of shared routes a bit for each, else the number of the first, from 1 on;
     /// [`UNMATCHED`] when nobody does.
-    pub fn find<'a>(&self, headers: &(impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + Clone)) -> u32 {
+    #[must_use]
+    pub fn find(&self, headers: &[(&[u8], Option<&[u8]>)]) -> u32 {
         let matching = (0_u32..).zip(&self.handlers).filter(|(_, route)| matches(route, headers));
         if self.shared {
             return matching.fold(UNMATCHED, |all, (number, _)| all | 1 << number);
@@ -52,13 +53,10 @@ impl Routes {
     }
 }
 
-fn matches<'a>(
-    route: &Route,
-    headers: &(impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + Clone),
-) -> bool {
+fn matches(route: &Route, headers: &[(&[u8], Option<&[u8]>)]) -> bool {
     route.iter().all(|(name, wanted)| {
         let mut values =
-            headers.clone().filter(|(header, _)| *header == &**name).filter_map(|(_, value)| value);
+            headers.iter().filter(|(header, _)| *header == &**name).filter_map(|(_, value)| *value);
         match wanted {
             Wanted::OneOf(texts) => values.any(|value| texts.iter().any(|text| **text == *value)),
             Wanted::Absent => values.next().is_none(),
@@ -82,7 +80,7 @@ mod tests {
     }
 
     fn find(routes: &Routes, headers: Headers<'_>) -> u32 {
-        routes.find(&headers.iter().map(|&(name, value)| (name.as_bytes(), value)))
+        routes.find(&headers.iter().map(|&(name, value)| (name.as_bytes(), value)).collect::<Vec<_>>())
     }
 
     #[test]

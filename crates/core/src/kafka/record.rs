@@ -22,7 +22,7 @@ pub trait ConsumerRecords {
 /// One consumed record, or the error that is reported in a record's place.
 pub trait ConsumerRecord<'a>: Copy {
     /// Its headers: `(name, value)`; a null value is `None`.
-    type Headers: Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + Clone;
+    type Headers: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>;
 
     /// 0 for a record, else the code of the error.
     fn error(&self) -> i32;
