@@ -1,18 +1,22 @@
 import {
-  HEAD_BYTES_START,
-  HEAD_HEADERS,
-  HEAD_RECORDS,
-  HEAD_RUNS,
-  HEAD_WIDE,
-  HEAD_WORDS,
   HEADER_KIND,
   HEADER_LENGTH,
   HEADER_NAME,
   HEADER_START,
   HEADER_WORDS,
+  HEAD_BYTES_START,
+  HEAD_HEADERS,
+  HEAD_RANGES,
+  HEAD_RECORDS,
+  HEAD_WIDE,
+  HEAD_WORDS,
   NAME_LENGTH,
   NAME_START,
   NAME_WORDS,
+  RANGE_BROKER,
+  RANGE_HIGH_WATERMARK,
+  RANGE_NUMBERS,
+  RECORD_ASSIGNMENT,
   RECORD_FIRST_HEADER,
   RECORD_FLAGS,
   RECORD_HEADER_COUNT,
@@ -22,13 +26,9 @@ import {
   RECORD_REQUEST_SLOT,
   RECORD_SEQUENCE,
   RECORD_SIZE,
-  RECORD_ASSIGNMENT,
   RECORD_VALUE_LENGTH,
   RECORD_VALUE_START,
   RECORD_WORDS,
-  RUN_BROKER,
-  RUN_HIGH_WATERMARK,
-  RUN_NUMBERS,
   TIME_NUMBERS,
   TIME_OFFSET,
   TIME_TIMESTAMP,
@@ -72,7 +72,7 @@ export class IncomingBatch {
   readonly #bytes: Buffer;
   readonly #base: number;
   readonly #words: Uint32Array;
-  readonly #runs: Float64Array | BigInt64Array;
+  readonly #ranges: Float64Array | BigInt64Array;
   readonly #times: Float64Array | BigInt64Array;
   readonly #recordsAt: number;
   readonly #headersAt: number;
@@ -96,10 +96,10 @@ export class IncomingBatch {
         ? new Float64Array(bytes.buffer, bytes.byteOffset + at, count)
         : new BigInt64Array(bytes.buffer, bytes.byteOffset + at, count);
     this.#times = numbers(TIMES_AT, length * TIME_NUMBERS);
-    const runs = head[HEAD_RUNS] as number;
-    const runsAt = TIMES_AT + this.#times.byteLength;
-    this.#runs = numbers(runsAt, runs * RUN_NUMBERS);
-    this.#recordsAt = (runsAt + this.#runs.byteLength) / Uint32Array.BYTES_PER_ELEMENT;
+    const ranges = head[HEAD_RANGES] as number;
+    const rangesAt = TIMES_AT + this.#times.byteLength;
+    this.#ranges = numbers(rangesAt, ranges * RANGE_NUMBERS);
+    this.#recordsAt = (rangesAt + this.#ranges.byteLength) / Uint32Array.BYTES_PER_ELEMENT;
     this.#headersAt = this.#recordsAt + length * RECORD_WORDS;
     this.#namesAt = this.#headersAt + (head[HEAD_HEADERS] as number) * HEADER_WORDS;
   }
@@ -111,13 +111,13 @@ export class IncomingBatch {
       const assignment = this.assignment(start);
       let end = start + 1;
       while (end < this.length && this.assignment(end) === assignment) end++;
-      const at = partitions.length * RUN_NUMBERS;
+      const at = partitions.length * RANGE_NUMBERS;
       partitions.push({
         assignment,
         start,
         end,
-        highWatermark: this.#runs[at + RUN_HIGH_WATERMARK] as Long,
-        broker: Number(this.#runs[at + RUN_BROKER]),
+        highWatermark: this.#ranges[at + RANGE_HIGH_WATERMARK] as Long,
+        broker: Number(this.#ranges[at + RANGE_BROKER]),
       });
       start = end;
     }

@@ -1,4 +1,4 @@
-// A packed batch as the core hands it over, in the layout of crates/core/src/codec/incoming.rs: one run, no keys, ASCII only.
+// A packed batch as the core hands it over, in the layout of crates/core/src/codec/incoming.rs: one range, no keys, ASCII only.
 
 import {
   HEAD_WORDS,
@@ -9,7 +9,7 @@ import {
 } from '../../../dist/esm/boundary/incoming.js';
 import { ASCII, JSON_TEXT, TEXT } from '../../../dist/esm/boundary/payload.js';
 
-const SLOT = 3;
+const ASSIGNMENT = 3;
 const TIMESTAMP = 1_700_000_000_000;
 
 /** Packs as many records with this value and these headers; the records' offsets count from `firstOffset`. */
@@ -30,12 +30,25 @@ export function packBatch({ records, value, headers = {}, firstOffset = 0 }) {
     }
     const size = fields.length - start;
     const flags = kind << VALUE_SHIFT;
-    recordWords.push(SLOT, sequence, 0, 0, start, length, flags, firstHeader, headerNames.length, 0, 0, size);
+    recordWords.push(
+      ASSIGNMENT,
+      sequence,
+      0,
+      0,
+      start,
+      length,
+      flags,
+      firstHeader,
+      headerNames.length,
+      0,
+      0,
+      size,
+    );
   }
 
-  const runs = [firstOffset + records, 1];
+  const ranges = [firstOffset + records, 1];
   const times = Array.from({ length: records }, (_, at) => [firstOffset + at, TIMESTAMP]).flat();
-  const doubles = Float64Array.from([...times, ...runs]);
+  const doubles = Float64Array.from([...times, ...ranges]);
   const numbers = Uint32Array.from([...recordWords, ...headerWords, ...nameWords]);
   const bytesAt = HEAD_WORDS * 4 + doubles.byteLength + numbers.byteLength;
   const head = Uint32Array.of(
@@ -43,7 +56,7 @@ export function packBatch({ records, value, headers = {}, firstOffset = 0 }) {
     headerWords.length / HEADER_WORDS,
     nameWords.length / NAME_WORDS,
     bytesAt,
-    runs.length / 2,
+    ranges.length / 2,
     0,
     0,
     0,

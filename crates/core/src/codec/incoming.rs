@@ -6,16 +6,16 @@
 //! |---|---|---|
 //! | head | u32 | [`HeadWords`] |
 //! | times | f64, or i64 | [`TimeNumbers`] of each record |
-//! | runs | f64, or i64 | [`RunNumbers`] of each run |
+//! | ranges | f64, or i64 | [`RangeNumbers`] of each range |
 //! | records | u32 | [`RecordWords`] of each record |
 //! | headers | u32 | [`HeaderWords`] of each entry |
 //! | names | u32 | [`NameWords`] of each name |
 //! | bytes | | keys, values, header values and names; starts count from here |
 //!
-//! A *run* is what follows one another of one assignment: a partition's share of the batch. Its records are not listed:
-//! a new run begins where the assignment changes.
+//! A *range* is a partition's share of the batch: records of one assignment that follow one another. Its records are not listed:
+//! a new range begins where the assignment changes.
 //!
-//! Times and runs are f64, which JavaScript reads fastest, unless one of them is not exact as such: above 2^53 (*wide*).
+//! Times and ranges are f64, which JavaScript reads fastest, unless one of them is not exact as such: above 2^53 (*wide*).
 //!
 //! Header names are listed once per batch: nothing is remembered between batches, so a producer of ever new
 //! names cannot make either side grow.
@@ -50,9 +50,9 @@ shared! {
             names,
             /// Where the bytes start.
             bytes_start,
-            /// Number of runs.
-            runs,
-            /// Whether times and runs are i64, because one of them is not exact as f64; else 0.
+            /// Number of ranges.
+            ranges,
+            /// Whether times and ranges are i64, because one of them is not exact as f64; else 0.
             wide,
             /// 0.
             spare_1,
@@ -66,11 +66,11 @@ shared! {
             /// Its timestamp in ms.
             timestamp,
         }
-        /// Numbers of a run, beside those of its records.
-        pub struct RunNumbers: i64 {
+        /// Numbers of a range, beside those of its records.
+        pub struct RangeNumbers: i64 {
             /// The offset after the partition's last record; -1 when it is not known.
             high_watermark,
-            /// The broker that the run was fetched from; -1 when it is not known.
+            /// The broker that the range was fetched from; -1 when it is not known.
             broker,
         }
         /// Numbers of a record.
@@ -145,7 +145,7 @@ pub struct IncomingRecord<'a> {
     pub request_slot: u32,
     /// Its generation.
     pub request_generation: u32,
-    /// Where it came from; of a run's records the first one's counts.
+    /// Where it came from; of a range's records the first one's counts.
     pub origin: Origin,
 }
 
@@ -167,7 +167,7 @@ impl Origin {
 #[derive(Default)]
 pub struct BatchBuilder {
     times: Vec<i64>,
-    runs: Vec<i64>,
+    ranges: Vec<i64>,
     last_assignment: Option<u32>,
     records: Vec<u32>,
     headers: Vec<u32>,
@@ -217,8 +217,8 @@ impl BatchBuilder {
         let flags = record.flags | classify(record.key) | (classify(record.value) << VALUE_SHIFT);
         if self.last_assignment.replace(record.assignment) != Some(record.assignment) {
             let Origin { high_watermark, broker } = record.origin;
-            let run = RunNumbers { high_watermark, broker: i64::from(broker) };
-            self.runs.extend(run.words());
+            let range = RangeNumbers { high_watermark, broker: i64::from(broker) };
+            self.ranges.extend(range.words());
         }
         let time = TimeNumbers { offset: record.offset, timestamp: record.timestamp };
         self.times.extend(time.words());
@@ -282,21 +282,21 @@ impl BatchBuilder {
     /// Packs everything into one buffer and empties the builder.
     pub fn finish(&mut self) -> Vec<u8> {
         let numbers = HeadWords::LEN + self.records.len() + self.headers.len() + self.names.len();
-        let bytes_start = numbers * 4 + (self.times.len() + self.runs.len()) * 8;
+        let bytes_start = numbers * 4 + (self.times.len() + self.ranges.len()) * 8;
         let mut out = Vec::with_capacity(bytes_start + self.bytes.len());
-        let wide = !self.times.iter().chain(&self.runs).all(|number| EXACT.contains(number));
+        let wide = !self.times.iter().chain(&self.ranges).all(|number| EXACT.contains(number));
         let head = HeadWords {
             records: self.len() as u32,
             headers: (self.headers.len() / HeaderWords::LEN) as u32,
             names: (self.names.len() / NameWords::LEN) as u32,
             bytes_start: bytes_start as u32,
-            runs: (self.runs.len() / RunNumbers::LEN) as u32,
+            ranges: (self.ranges.len() / RangeNumbers::LEN) as u32,
             wide: u32::from(wide),
             spare_1: 0,
             spare_2: 0,
         };
         append(&mut out, &head.words(), u32::to_le_bytes);
-        for numbers in [&self.times, &self.runs] {
+        for numbers in [&self.times, &self.ranges] {
             if wide {
                 append(&mut out, numbers, i64::to_le_bytes);
             } else {
@@ -308,7 +308,7 @@ impl BatchBuilder {
         }
         out.extend_from_slice(&self.bytes);
         self.times.clear();
-        self.runs.clear();
+        self.ranges.clear();
         self.last_assignment = None;
         self.records.clear();
         self.headers.clear();

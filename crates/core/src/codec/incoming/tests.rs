@@ -54,7 +54,7 @@ fn numbers_that_are_not_exact_as_f64_make_the_batch_wide() {
 }
 
 #[test]
-fn a_run_begins_where_the_slot_changes() {
+fn a_range_begins_where_the_slot_changes() {
     let mut builder = BatchBuilder::default();
     for (assignment, broker) in [(3, 7), (3, 8), (4, 9), (3, 10)] {
         let origin = Origin { high_watermark: i64::from(assignment), broker };
