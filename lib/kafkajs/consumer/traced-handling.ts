@@ -11,8 +11,9 @@ import {
 } from '../../runner/record-handler.js';
 import type { RunnerOptions } from '../../runner/runner.js';
 import { batchTracing, processTracing } from '../instrumentation/channels.js';
-import type { KafkaMessage, TracedBatch, TracedProcess } from '../types/index.js';
+import type { KafkaMessage, TracedBatch } from '../types/index.js';
 import { kafkaMessage } from './each-message.js';
+import { ProcessContext } from './process-context.js';
 
 /** Whose handlers are traced. */
 export interface TracedConsumer {
@@ -24,42 +25,6 @@ export interface TracedConsumer {
 
 type Handler = RunnerOptions['handler'];
 type PolicyOf = RunnerOptions['failurePolicy'];
-
-/** A message in its handler. It is decoded for those who look at it. */
-class ProcessContext implements TracedProcess {
-  readonly topic: string;
-  readonly partition: number;
-  readonly groupId: string;
-  readonly clientId: string;
-  readonly clusterId: string | undefined;
-  readonly attempt: number;
-  readonly isReply = false;
-  handlerError?: unknown;
-  error?: unknown;
-  result?: unknown;
-  readonly #batch: IncomingBatch;
-  readonly #index: number;
-  #message: KafkaMessage | undefined;
-
-  constructor(consumer: TracedConsumer, task: PartitionTask, batch: IncomingBatch, index: number) {
-    this.topic = task.topic;
-    this.partition = task.partition;
-    this.groupId = consumer.groupId;
-    this.clientId = consumer.clientId;
-    this.clusterId = consumer.clusterId();
-    this.attempt = task.failures + 1;
-    this.#batch = batch;
-    this.#index = index;
-  }
-
-  get offset(): string {
-    return this.#batch.offset(this.#index);
-  }
-
-  get message(): KafkaMessage {
-    return (this.#message ??= kafkaMessage(this.#batch, this.#index));
-  }
-}
 
 /** Where a record is. */
 interface PackedRecord {
@@ -135,7 +100,9 @@ export class TracedHandling {
 
   #each(handle: RecordHandler): RecordHandler {
     return async (task, batch, index) => {
-      const context = new ProcessContext(this.#consumer, task, batch, index);
+      const { groupId, clientId, clusterId } = this.#consumer;
+      const identity = { groupId, clientId, clusterId: clusterId() };
+      const context = new ProcessContext(identity, task, batch, index, { attempt: task.failures + 1 });
       const contexts = running.get(batch) ?? new Map<number, ProcessContext>();
       running.set(batch, contexts.set(index, context));
       let outcome = undefined as Outcome;

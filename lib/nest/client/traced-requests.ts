@@ -1,9 +1,9 @@
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
-import { kafkaMessage } from '../../kafkajs/consumer/each-message.js';
+import { ProcessContext, type ProcessIdentity } from '../../kafkajs/consumer/process-context.js';
 import { ended, processTracing, requestTracing, traceNow } from '../../kafkajs/instrumentation/channels.js';
 import { CopiedMessage } from '../../kafkajs/producer/traced-sends.js';
-import type { KafkaMessage, TracedProcess, TracedRequest } from '../../kafkajs/types/index.js';
+import type { TopicPartition, TracedProcess, TracedRequest } from '../../kafkajs/types/index.js';
 
 /** A request that is traced. */
 export interface TraceableRequest {
@@ -65,42 +65,10 @@ export function traceRequestEnd(
   ended(requestTracing, context);
 }
 
-/** A reply with whoever waits for it. It is decoded for those who look at it. */
-export class ReplyContext implements TracedProcess {
-  readonly topic: string;
-  readonly partition: number;
-  readonly groupId: string;
-  readonly clientId: string;
-  readonly clusterId: string | undefined;
-  readonly attempt = 1;
-  readonly isReply = true;
-  error?: unknown;
-  result?: unknown;
-  readonly #batch: IncomingBatch;
-  readonly #index: number;
-  #message: KafkaMessage | undefined;
-
-  constructor(
-    client: Pick<TracedProcess, 'groupId' | 'clientId' | 'clusterId'>,
-    { topic, partition }: Pick<TraceableRequest, 'topic' | 'partition'>,
-    batch: IncomingBatch,
-    index: number,
-  ) {
-    this.topic = topic;
-    this.partition = partition;
-    this.groupId = client.groupId;
-    this.clientId = client.clientId;
-    this.clusterId = client.clusterId;
-    this.#batch = batch;
-    this.#index = index;
-  }
-
-  get offset(): string {
-    return this.#batch.offset(this.#index);
-  }
-
-  get message(): KafkaMessage {
-    return (this.#message ??= kafkaMessage(this.#batch, this.#index));
+/** A reply with whoever waits for it. */
+export class ReplyContext extends ProcessContext {
+  constructor(client: ProcessIdentity, reply: TopicPartition, batch: IncomingBatch, index: number) {
+    super(client, reply, batch, index, { isReply: true });
   }
 
   /** Calls whoever waits for the reply, and tells of it. */
