@@ -146,7 +146,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       return;
     }
     await this.#handled(deliveries, context);
-    this.#settle();
+    this.#restIfAsked();
   }
 
   /** Records were handled: they are finished, but for those that the handler wants again. */
@@ -235,7 +235,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       const others = isHandled ? [] : before;
       if (await this.#recovered(error, culprit, context)) {
         this.#comeAgain([...others, ...behind]);
-        this.#settle();
+        this.#restIfAsked();
         return;
       }
       this.#comeAgain([...others, culprit, ...behind]);
@@ -265,11 +265,11 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       return;
     }
     this.#rest = Math.max(this.#rest, wait);
-    this.#settle();
+    this.#restIfAsked();
   }
 
   /** The partition rests, where it is to. */
-  #settle(): void {
+  #restIfAsked(): void {
     const rest = this.#rest;
     this.#rest = 0;
     if (rest > 0 && !this.#task.halted) this.#task.rest(rest, () => this.#owner.start(this.#task));
@@ -312,7 +312,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#rest = Math.max(this.#rest, delay);
     // While a handler runs, or the partition rests, that is what it waits for first.
     if (task.state !== 'idle' || task.halted) return true;
-    this.#settle();
+    this.#restIfAsked();
     this.#owner.start(task);
     return true;
   }

@@ -166,7 +166,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
       if (lane.unit === undefined) this.#single.add(lane);
       lane.unshift(delivery);
       lane.restFor(milliseconds);
-      this.#settle(lane);
+      this.#ended(lane);
     }
     this.#left();
   }
@@ -191,12 +191,12 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
       // In the place of the one before it, which is about to leave.
       return this.#enter(next);
     }
-    this.#settle(lane);
+    this.#ended(lane);
     return undefined;
   }
 
   /** Nothing of a lane is running any more: it rests, or its turn comes, or it is gone. */
-  #settle(lane: Lane): void {
+  #ended(lane: Lane): void {
     lane.isBusy = false;
     if (lane.isEmpty) {
       if (lane.unit !== undefined) this.#lanes.delete(lane.unit);
@@ -206,7 +206,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (lane.rest(() => this.#woken(lane))) return;
     this.#single.delete(lane);
     this.#ready.push(lane);
-    // Not at once: who settles is on its way out, and takes the next one itself.
+    // Not at once: who calls this is on its way out, and takes the next one itself.
     queueMicrotask(() => this.#owner.offer(this));
   }
 
@@ -292,7 +292,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     const lane = this.#laneOf(delivery);
     lane.unshift(delivery);
     lane.restFor(delay);
-    if (!lane.isBusy) this.#settle(lane);
+    if (!lane.isBusy) this.#ended(lane);
     return true;
   }
 

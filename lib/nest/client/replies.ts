@@ -54,12 +54,12 @@ export class Replies {
       const flags = batch.flags(index);
       if ((flags & REPLY_ERROR) !== 0) {
         const packet = { err: batch.replyError(index), isDisposed: true };
-        this.#settle(slot, generation, request, packet, reply);
+        this.#handOn(slot, generation, request, packet, reply);
         continue;
       }
       const response = keepBinary ? batch.value(index) : batch.decodedValue(index);
       const isDisposed = (flags & REPLY_DISPOSED) !== 0;
-      this.#settle(slot, generation, request, { response, isDisposed }, reply);
+      this.#handOn(slot, generation, request, { response, isDisposed }, reply);
     }
   }
 
@@ -74,17 +74,17 @@ export class Replies {
     const { pending, partitionOf, keepBinary } = this.#options;
     const [slot, generation] = [batch.requestSlot(index), batch.requestGeneration(index)];
     const { topic, partition } = partitionOf(batch.assignment(index)) ?? { topic: '', partition: -1 };
-    const settle = (packet: WritePacket): void => {
+    const handOn = (packet: WritePacket): void => {
       // It may be over: unsubscribed, or ended by the reply before.
-      if (pending.find(slot, generation) === request) this.#settle(slot, generation, request, packet, reply);
+      if (pending.find(slot, generation) === request) this.#handOn(slot, generation, request, packet, reply);
     };
     let read: unknown;
     try {
       const message = incomingMessage(batch, index, topic, partition, keepBinary);
       read = request.aside(() => deserializer.deserialize(message));
-      if (request.deserialized === undefined && !isThenable(read)) return settle(replyOf(read));
+      if (request.deserialized === undefined && !isThenable(read)) return handOn(replyOf(read));
     } catch (err) {
-      if (request.deserialized === undefined) return settle(failure(err));
+      if (request.deserialized === undefined) return handOn(failure(err));
       read = Promise.reject(err);
     }
     if (request.deserialized === undefined) this.#limit(slot, generation, request);
@@ -93,7 +93,7 @@ export class Replies {
       const packet = await packetOf(read);
       await before;
       if (request.deserialized === deserialized) request.deserialized = undefined;
-      settle(packet);
+      handOn(packet);
     };
     const deserialized = inOrder();
     request.deserialized = deserialized;
@@ -106,7 +106,7 @@ export class Replies {
     request.timer = setTimeout(() => this.expired([[slot, generation]]), replyTimeout);
   }
 
-  #settle(
+  #handOn(
     slot: number,
     generation: number,
     request: PendingRequest,

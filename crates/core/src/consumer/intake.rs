@@ -32,7 +32,7 @@ struct Ready {
     called: bool,
     /// What was taken last was all for others, or for no handler: JavaScript is not called before there is something for it.
     /// Clients that share a reply partition would otherwise wake one another's JavaScript for each reply.
-    fruitless: bool,
+    was_for_others: bool,
 }
 
 /// What is needed to take it; given up when the consumer ends.
@@ -183,7 +183,7 @@ impl<C: ConsumerClient> Intake<C> {
             let mut ready = self.ready();
             ready.assignments.extend(left.assignments);
             if left.sorted || !left.read.is_empty() {
-                ready.fruitless = left.batches.is_empty();
+                ready.was_for_others = left.batches.is_empty();
             }
         }
         for (assignment, offset) in left.out_of_range {
@@ -204,7 +204,7 @@ impl<C: ConsumerClient> Intake<C> {
             if ready.called {
                 return;
             }
-            ready.called = idle && !ready.fruitless;
+            ready.called = idle && !ready.was_for_others;
             ready.called
         };
         if call {
