@@ -1,6 +1,7 @@
 import type { ConsumerDeserializer, MessageHandler } from '@nestjs/microservices';
 import { REQUEST } from '../../boundary/incoming.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
+import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { Delivery } from '../../runner/delivery.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { Handling, settled, type Outcome, type RecordEnd } from '../../runner/record-handler.js';
@@ -31,6 +32,8 @@ export interface DispatchPorts {
   /** `getHandlerByPattern`, which a subclass may have made its own. */
   readonly find: (pattern: string) => MessageHandler | null;
   readonly deserializer: ConsumerDeserializer;
+  /** The server's producer, which contexts show to the application. */
+  readonly producer: () => Producer;
   /** `parser.keepBinary`. */
   readonly keepBinary: boolean;
   /** Whether the application has set one of NestJS's hooks. */
@@ -60,9 +63,9 @@ export class RecordDispatch {
     topic: string = task.topic,
     attempt?: number,
   ): Handled {
-    const { consumer, producer } = responder;
-    const { keepBinary } = this.#ports;
-    const context = new PackedKafkaContext(batch, index, task, consumer, producer, keepBinary, attempt);
+    const { consumer } = responder;
+    const { producer, keepBinary } = this.#ports;
+    const context = new PackedKafkaContext(batch, index, task, consumer, producer(), keepBinary, attempt);
     if (!this.#decodesItself) return this.#deserialize(responder, topic, context, task, batch, index);
     const value = keepBinary ? batch.value(index) : batch.decodedValue(index);
     // A tombstone's payload is the message itself.
@@ -80,9 +83,9 @@ export class RecordDispatch {
     const [first] = deliveries as [Delivery];
     const handler = this.#handlerOf(task, first.batch, first.index);
     if (handler === null) return this.#handleEach(responder, task, deliveries);
-    const { consumer, producer } = responder;
-    const { keepBinary } = this.#ports;
-    const context = new KafkaBatchContext(deliveries, task, consumer, producer, keepBinary);
+    const { consumer } = responder;
+    const { producer, keepBinary } = this.#ports;
+    const context = new KafkaBatchContext(deliveries, task, consumer, producer(), keepBinary);
     if (!this.#decodesItself) return this.#deserializeEach(responder, handler, context, task, first);
     const values = deliveries.map(({ batch, index }) =>
       keepBinary ? batch.value(index) : batch.decodedValue(index),

@@ -215,6 +215,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       handlers: this.#handlers,
       find: (pattern) => this.getHandlerByPattern(pattern),
       deserializer: this.deserializer,
+      producer: () => this.producer as Producer,
       keepBinary: this.options.parser?.keepBinary ?? false,
       hasHooks: () =>
         this.onProcessingEndHook !== undefined || this.onProcessingStartHook !== this.#noStartHook,
