@@ -11,18 +11,6 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** A librdkafka client for admin requests, with its poll thread. */
 export declare class NativeAdmin {
-  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
-  watchRequests(watched: boolean): void
-  /** Resolves once a broker has answered, at most after `timeout` ms. */
-  connect(timeout: number): Promise<Failure | null>
-  /** Adds brokers to connect to, as `host:port` separated by commas. */
-  addBrokers(brokers: string): void
-  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
-  clusterId(): string | null
-  /** Answers the event `tokenWanted`. */
-  setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
-  setBearerTokenFailure(reason: string): void
   /**
    * Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
    * argument. Throws what librdkafka has against the properties.
@@ -66,10 +54,6 @@ export declare class NativeAdmin {
   groupRights(groups: Array<string>, options: NativeAdminOptions): Promise<Array<NativeRights> | Failure>
   /** Disconnects. */
   close(): Promise<void>
-}
-
-/** A librdkafka consumer with its poll thread. */
-export declare class NativeConsumer {
   /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
@@ -82,6 +66,10 @@ export declare class NativeConsumer {
   setBearerToken(token: NativeBearerToken): void
   /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
   setBearerTokenFailure(reason: string): void
+}
+
+/** A librdkafka consumer with its poll thread. */
+export declare class NativeConsumer {
   /**
    * Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed
    * batch or with an event as JSON text. Throws what librdkafka has against the properties.
@@ -114,12 +102,12 @@ export declare class NativeConsumer {
   assignGroup(request: number, assignments: Array<NativeMemberAssignment>): void
   /** Answers the event `assignGroup` when the partitions cannot be assigned: the group joins anew. */
   groupAssignmentFailed(request: number, reason: string): void
-  /** Moves the position of an assigned partition; an event tells the new slot. */
+  /** Moves the position of an assigned partition; an event tells the new assignment. */
   seek(offset: NativeOffset): void
-  /** Has the partition of a slot start over at its first record that is not done; an event tells the new slot. */
-  startOver(slot: number): void
-  /** Takes packed marks about handled records: the first `wordCount` numbers. */
-  settle(words: Uint32Array, wordCount: number): void
+  /** Has the partition of an assignment start over at its first record that is not done; an event tells the new assignment. */
+  startOver(assignment: number): void
+  /** Takes packed acknowledgements of handled records: the first `wordCount` numbers. */
+  acknowledge(words: Uint32Array, wordCount: number): void
   /** How many records of each topic no handler has taken. */
   filtered(): Record<string, number>
   /** Whether commits are told of, by the event `commit`. */
@@ -133,6 +121,18 @@ export declare class NativeConsumer {
    * closes.
    */
   close(drainTimeout: number): Promise<void>
+  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
+  watchRequests(watched: boolean): void
+  /** Resolves once a broker has answered, at most after `timeout` ms. */
+  connect(timeout: number): Promise<Failure | null>
+  /** Adds brokers to connect to, as `host:port` separated by commas. */
+  addBrokers(brokers: string): void
+  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  clusterId(): string | null
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
 }
 
 /**
@@ -168,18 +168,6 @@ export declare class NativeMockCluster {
 
 /** A librdkafka producer with its poll thread. */
 export declare class NativeProducer {
-  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
-  watchRequests(watched: boolean): void
-  /** Resolves once a broker has answered, at most after `timeout` ms. */
-  connect(timeout: number): Promise<Failure | null>
-  /** Adds brokers to connect to, as `host:port` separated by commas. */
-  addBrokers(brokers: string): void
-  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
-  clusterId(): string | null
-  /** Answers the event `tokenWanted`. */
-  setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
-  setBearerTokenFailure(reason: string): void
   /**
    * Creates the client and starts its thread. `onSignal` is called with the numbers of delivery reports or
    * with an event as JSON text. Throws what librdkafka has against the properties.
@@ -196,7 +184,7 @@ export declare class NativeProducer {
    */
   topic(name: string, codec?: string | undefined | null): number
   /**
-   * Takes packed records and marks: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
+   * Takes packed records and acknowledgements: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
    * what failed at once.
    */
   flush(words: Uint32Array, wordCount: number, bytes: Uint8Array, byteCount: number): Uint32Array | null
@@ -219,6 +207,18 @@ export declare class NativeProducer {
   abortTransaction(timeout?: number | undefined | null): Promise<Failure | null>
   /** Waits up to `timeout` ms for everything to be delivered, then closes. */
   close(timeout: number): Promise<void>
+  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
+  watchRequests(watched: boolean): void
+  /** Resolves once a broker has answered, at most after `timeout` ms. */
+  connect(timeout: number): Promise<Failure | null>
+  /** Adds brokers to connect to, as `host:port` separated by commas. */
+  addBrokers(brokers: string): void
+  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  clusterId(): string | null
+  /** Answers the event `tokenWanted`. */
+  setBearerToken(token: NativeBearerToken): void
+  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  setBearerTokenFailure(reason: string): void
 }
 
 /** A call that failed. */
@@ -401,7 +401,7 @@ export interface NativeConsumerSettings {
   autoCommitInterval?: number
   /** Also commit when so many records have finished. */
   autoCommitThreshold?: number
-  /** How long running handlers may take when partitions are given up (ms). */
+  /** How long running handlers may take when partitions are revoked (ms). */
   drainTimeout: number
   /** How long the first join may fail (ms); for ever without. */
   joinTimeout?: number

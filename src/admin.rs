@@ -35,8 +35,6 @@ pub struct NativeAdmin {
     brokers: Arc<str>,
 }
 
-client_methods!(NativeAdmin, admin);
-
 #[napi]
 impl NativeAdmin {
     /// Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
@@ -317,6 +315,8 @@ impl NativeAdmin {
         self.admin.close().await;
     }
 }
+
+client_methods!(NativeAdmin, admin);
 
 impl NativeAdmin {
     /// Makes a request that mock clusters do not know.

@@ -51,8 +51,6 @@ pub struct NativeConsumer {
     group: String,
 }
 
-client_methods!(NativeConsumer, consumer);
-
 #[napi]
 impl NativeConsumer {
     /// Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed
@@ -317,6 +315,8 @@ impl NativeConsumer {
         self.consumer.close(drain_timeout.0).await;
     }
 }
+
+client_methods!(NativeConsumer, consumer);
 
 impl NativeConsumer {
     pub(super) fn assignments(&self) -> Arc<Assignments> {

@@ -58,8 +58,6 @@ pub struct NativeProducer {
     request_events: Arc<RequestEvents>,
 }
 
-client_methods!(NativeProducer, producer);
-
 #[napi]
 impl NativeProducer {
     /// Creates the client and starts its thread. `onSignal` is called with the numbers of delivery reports or
@@ -195,3 +193,5 @@ impl NativeProducer {
         self.producer.close(timeout.0).await;
     }
 }
+
+client_methods!(NativeProducer, producer);
