@@ -2,3 +2,4 @@
 
 mod consumer;
 mod producer;
+mod transactions;
