@@ -143,6 +143,59 @@ describe('examples', { timeout: 5 * STEP }, () => {
     await after.terminate();
   });
 
+  test('keys', async () => {
+    const [first, second] = [unique('account'), unique('account')];
+    const program = await service('keys/service');
+    await emit(
+      'example.accounts',
+      { key: first, step: 1, ms: 500 },
+      { key: first, step: 2 },
+      { key: second, step: 1 },
+    );
+    await program.says(`account ${first}: step 2 is done`, `account ${second}: step 1 is done`);
+    expect(program.lines.filter((line) => line.startsWith(`account ${first}:`))).toEqual([
+      `account ${first}: step 1 begins`,
+      `account ${first}: step 1 is done`,
+      `account ${first}: step 2 begins`,
+      `account ${first}: step 2 is done`,
+    ]);
+    await program.terminate();
+  });
+
+  test('batches', async () => {
+    const names = ['a', 'b', 'c'].map((name) => unique(name));
+    const program = await service('batches/service');
+    const [a, b, c] = names.map((name) => ({ name }));
+    await emit('example.metrics', a!, b!, { bad: true, of: names[0] }, c!);
+    await program.says(
+      ...names.map((name) => new RegExp(`^stored .*${name}`)),
+      `dead: {"bad":true,"of":"${names[0]}"}`,
+    );
+    await program.terminate();
+  });
+
+  test('acks', async () => {
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => unique(name));
+    const before = await service('acks/service');
+    await emit(
+      'example.transfers',
+      ...ids.slice(0, 4).map((id, index) => (index === 1 ? { id, busy: true } : { id })),
+    );
+    await before.says(
+      `transfer ${ids[1]} comes again`,
+      `written: ${ids.slice(0, 3).join(' ')}`,
+      `transfer ${ids[3]} is collected`,
+    );
+    await before.terminate();
+    const after = await service('acks/service');
+    await after.says(`transfer ${ids[3]} is collected`);
+    expect(after.lines).not.toContain(`transfer ${ids[0]} is collected`);
+    // Leaves nothing unacknowledged to another run on this broker.
+    await emit('example.transfers', { id: ids[4] }, { id: ids[5] });
+    await after.says(`written: ${ids.slice(3).join(' ')}`);
+    await after.terminate();
+  });
+
   test('transactions', async () => {
     const [plain, failing] = [unique('order'), unique('order')];
     const billing = await service('transactions/service');

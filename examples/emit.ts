@@ -10,8 +10,9 @@ async function main(topic: string, ...events: string[]) {
   const client = new ClientKafka({ client: { clientId: 'emit', brokers }, producerOnlyMode: true });
   await client.connect();
   for (const event of events) {
-    // Messages of one key stay in one partition, and so in order.
-    await lastValueFrom(client.emit(topic, { key: 'example', value: JSON.parse(event) }));
+    // Messages of one key stay in one partition, and so in order. An event may name its own.
+    const value: { key?: string } = JSON.parse(event);
+    await lastValueFrom(client.emit(topic, { key: value.key ?? 'example', value }));
     console.log(`the broker has ${event}`);
   }
   await client.close();
