@@ -35,6 +35,10 @@ export class LanePool {
   readonly #offered: LaneTask[] = [];
   #turn = 0;
   #active = 0;
+  /** Handlers that run and have not answered yet, or whose failure is being taken care of. */
+  unanswered = 0;
+  /** Whether more handlers are needed is looked at in the event loop's next turn. */
+  #isToGrow = false;
 
   constructor(max: number, options: PoolOptions) {
     this.#max = max;
@@ -52,15 +56,36 @@ export class LanePool {
       lanes.isOffered = true;
       this.#offered.push(lanes);
     }
-    while (this.#active < this.#max) {
-      const turn = this.#next();
-      if (turn === undefined) return;
-      this.#active++;
-      // Who begins may be anybody: an application that resumes a partition in the middle of a request.
-      const { context, breath, onEscape } = this.#options;
-      const records = new LaneRecords(turn, () => this.#take(), this.#options);
-      own(context.runInAsyncScope(handleRecords, undefined, records, breath), onEscape);
-    }
+    if (this.#begin()) this.#growLater();
+  }
+
+  /** Begins with one more record; false when none may be handled. */
+  #begin(): boolean {
+    const turn = this.#active < this.#max ? this.#next() : undefined;
+    if (turn === undefined) return false;
+    this.#active++;
+    // Who begins may be anybody: an application that resumes a partition in the middle of a request.
+    const { context, breath, onEscape } = this.#options;
+    const records = new LaneRecords(turn, this, this.#options);
+    own(context.runInAsyncScope(handleRecords, undefined, records, breath), onEscape);
+    return true;
+  }
+
+  #growLater(): void {
+    if (this.#isToGrow || this.#active >= this.#max) return;
+    this.#isToGrow = true;
+    setImmediate(() => this.#grow());
+  }
+
+  /**
+   * As many at once as there may be, if all that run wait for something else: by now those that do not have answered, and one after the
+   * other they take less of the machine.
+   */
+  #grow(): void {
+    this.#isToGrow = false;
+    if (this.#active === 0) return;
+    if (this.unanswered < this.#active) this.#growLater();
+    else while (this.#begin());
   }
 
   #next(): Turn | undefined {
@@ -81,7 +106,7 @@ export class LanePool {
   }
 
   /** The next record of one whose own is handled; without one, there is a handler less. */
-  #take(): Turn | undefined {
+  take(): Turn | undefined {
     const turn = this.#next();
     if (turn === undefined) this.#active--;
     return turn;
@@ -91,16 +116,15 @@ export class LanePool {
 /** One record after the other, of the same lane while that has some. */
 class LaneRecords implements RecordSource, FailedDelivery {
   readonly #options: PoolOptions;
-  /** Takes a record of any lane; asked until there is none. */
-  readonly #take: () => Turn | undefined;
+  readonly #pool: LanePool;
   #lanes: LaneTask;
   #delivery: Delivery;
   #isTaken = true;
 
-  constructor({ lanes, delivery }: Turn, take: () => Turn | undefined, options: PoolOptions) {
+  constructor({ lanes, delivery }: Turn, pool: LanePool, options: PoolOptions) {
     this.#lanes = lanes;
     this.#delivery = delivery;
-    this.#take = take;
+    this.#pool = pool;
     this.#options = options;
   }
 
@@ -126,7 +150,7 @@ class LaneRecords implements RecordSource, FailedDelivery {
 
   hasRecord(): boolean {
     if (this.#isTaken) return true;
-    const turn = this.#take();
+    const turn = this.#pool.take();
     if (turn === undefined) return false;
     this.#lanes = turn.lanes;
     this.#delivery = turn.delivery;
@@ -138,6 +162,7 @@ class LaneRecords implements RecordSource, FailedDelivery {
     const delivery = this.#delivery;
     const { task } = this.#lanes;
     this.#options.watch?.begin(delivery, task, delivery.batch, delivery.index);
+    this.#pool.unanswered++;
     task.failures = delivery.failures;
     task.delivery = delivery;
     return this.#options.handler();
@@ -150,6 +175,7 @@ class LaneRecords implements RecordSource, FailedDelivery {
   }
 
   next(outcome: Outcome | false): void {
+    this.#pool.unanswered--;
     const next = outcome === false ? undefined : this.#lanes.succeeded(this.#delivery, outcome);
     if (next === undefined) this.#isTaken = false;
     else this.#delivery = next;

@@ -33,6 +33,8 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
   readonly #unitOf: (batch: IncomingBatch, index: number) => number | undefined;
   /** Lanes that are busy, or have records. */
   readonly #lanes = new Map<number, Lane>();
+  /** The only record that runs, while nothing has been taken beside it: it has no lane yet, and mostly needs none. */
+  #alone: Delivery | undefined;
   /** Those of single records that rest. */
   readonly #single = new Set<Lane>();
   /** Lanes whose first record may be handled. */
@@ -90,6 +92,8 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
       while (range.index < end) {
         const index = range.index++;
         const delivery = new Delivery(this, batch, index);
+        if (this.#active === 0 && this.#lanes.size === 0) return (this.#alone = delivery);
+        this.#joined();
         const unit = this.#unitOf(batch, index);
         if (unit === undefined) return delivery;
         const lane = this.#lanes.get(unit);
@@ -102,6 +106,23 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
       }
     }
     return undefined;
+  }
+
+  /** What is alone gets its lane: there are others now. */
+  #joined(): void {
+    const delivery = this.#alone;
+    if (delivery === undefined) return;
+    this.#alone = undefined;
+    this.#laneFor(delivery);
+  }
+
+  /** The lane of a record that is the first of it. */
+  #laneFor(delivery: Delivery): Lane {
+    if (delivery.lane !== undefined) return delivery.lane;
+    const unit = this.#unitOf(delivery.batch, delivery.index);
+    const lane = new Lane(unit);
+    if (unit !== undefined) this.#lanes.set(unit, lane);
+    return (delivery.lane = lane);
   }
 
   /** A partition has no two handlers of different assignments at once. */
@@ -123,7 +144,8 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
   /** A record is the first of its lane again, and may be handled. */
   #putBack(delivery: Delivery): void {
     delivery.state = 'waiting';
-    const lane = (delivery.lane ??= new Lane(undefined));
+    this.#joined();
+    const lane = this.#laneFor(delivery);
     lane.unshift(delivery);
     this.#ready.push(lane);
   }
@@ -133,6 +155,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     const { task, isManual } = this;
     const { acks, memory } = this.#owner;
     const sequence = delivery.batch.sequence(delivery.index);
+    if (this.#alone === delivery) this.#alone = undefined;
     if (delivery.failures > 0) memory.forget(task, delivery.batch.offset(delivery.index));
     const isIncomplete = outcome === INCOMPLETE;
     if (!isIncomplete) delivery.replies = outcome === REPLIED ? 1 : 0;
@@ -161,8 +184,9 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     delivery.isAcked = false;
     delivery.state = 'waiting';
     if (this.isManual) this.#owner.released(delivery);
+    this.#joined();
     if (!task.halted && milliseconds !== undefined) {
-      const lane = (delivery.lane ??= new Lane(undefined));
+      const lane = this.#laneFor(delivery);
       if (lane.unit === undefined) this.#single.add(lane);
       lane.unshift(delivery);
       lane.restFor(milliseconds);
@@ -234,6 +258,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#single.clear();
     this.#batches.clear();
     this.#ready = [];
+    this.#alone = undefined;
   }
 
   /** The partition is gone: nothing is waited for any more. */
@@ -298,7 +323,8 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
 
   /** The lane of a record that had left it: that of its key may be another one by now. */
   #laneOf(delivery: Delivery): Lane {
-    const unit = delivery.lane?.unit;
+    this.#joined();
+    const unit = this.#unitOf(delivery.batch, delivery.index);
     let lane = unit === undefined ? undefined : this.#lanes.get(unit);
     if (lane === undefined) {
       lane = new Lane(unit);

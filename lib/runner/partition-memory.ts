@@ -1,12 +1,11 @@
 import type { IncomingBatch } from '../codec/incoming.js';
-import type { PartitionTask } from './partition-task.js';
+import type { PartitionHold, PartitionTask } from './partition-task.js';
 
 type Place = Pick<PartitionTask, 'key'>;
 
 /** What outlasts the assignments of a partition to one consumer: its running handler, and how often a record has failed. */
 export class PartitionMemory {
-  readonly #running = new Map<string, PartitionTask>();
-  readonly #blocked = new Map<string, () => void>();
+  readonly #holds = new Map<string, PartitionHold>();
   readonly #failed = new Map<string, { offset: string; failures: number }>();
   /** Of records that do not wait for those before them: by partition, and by offset. */
   readonly #apart = new Map<string, Map<string, number>>();
@@ -16,33 +15,35 @@ export class PartitionMemory {
    * runs, the answer is no, and `then` is called when it has ended: one partition never has two handlers at once.
    */
   enter(task: PartitionTask, then: () => void): boolean {
-    const holder = this.#running.get(task.key);
-    if (holder !== undefined && holder !== task) {
-      this.#blocked.set(task.key, then);
+    const hold = (task.hold ??= this.#hold(task.key));
+    if (hold.holder !== undefined && hold.holder !== task) {
+      hold.onLeft = then;
       return false;
     }
-    this.#running.set(task.key, task);
+    hold.holder = task;
     return true;
+  }
+
+  #hold(key: string): PartitionHold {
+    let hold = this.#holds.get(key);
+    if (hold === undefined) this.#holds.set(key, (hold = { holder: undefined, onLeft: undefined }));
+    return hold;
   }
 
   /** The task's handler has ended. */
   leave(task: PartitionTask): void {
-    if (this.#running.get(task.key) !== task) return;
-    this.#running.delete(task.key);
-    const then = this.#blocked.get(task.key);
-    if (then === undefined) return;
-    this.#blocked.delete(task.key);
-    then();
+    const { hold } = task;
+    if (hold?.holder !== task) return;
+    hold.holder = undefined;
+    const { onLeft } = hold;
+    if (onLeft === undefined) return;
+    hold.onLeft = undefined;
+    onLeft();
   }
 
   /** The task whose handler runs for a partition, also where that is assigned anew meanwhile. */
   holder(key: string): PartitionTask | undefined {
-    return this.#running.get(key);
-  }
-
-  /** The tasks whose handlers run. */
-  running(): Iterable<PartitionTask> {
-    return this.#running.values();
+    return this.#holds.get(key)?.holder;
   }
 
   /** A delivery of the record has failed; `task.failures` says how often by now. */

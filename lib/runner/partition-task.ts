@@ -46,6 +46,14 @@ export interface TaskBatches {
   halt(): void;
 }
 
+/** A partition, for as long as the consumer lives. */
+export interface PartitionHold {
+  /** The task whose handler runs. */
+  holder: PartitionTask | undefined;
+  /** To be called when that has ended. */
+  onLeft: (() => void) | undefined;
+}
+
 /** The processing of one assigned partition: its records that wait, and where its handler stands. */
 export class PartitionTask {
   /** Number of this assignment of the partition. */
@@ -77,6 +85,8 @@ export class PartitionTask {
   delivery: Acknowledging | undefined;
   /** The record whose handler runs is to come again after so many milliseconds. */
   nackedFor: number | undefined;
+  /** Where its running handler is told of. */
+  hold: PartitionHold | undefined;
   /** What the handler remembers of the topic. */
   route: unknown;
   /** Those before {@link #next} are done and were removed: each keeps its whole batch in memory. */
