@@ -2,7 +2,7 @@
  * What is compared. A candidate of the Nest workloads is `roles/nest/<name>.mjs`, one of the raw workloads
  * `roles/raw/<name>.mjs`, in Node processes; those with `program` are a program of their own.
  *
- * `kinds`: the kinds of workloads that it can carry out. `rival`: the folder of `rivals/` that it is installed from.
+ * `kinds`: the kinds of workloads that it can carry out. `workloads`: the only ones that it is for. `rival`: the folder of `rivals/` that it is installed from.
  * `earlier`: it is the build of the commit that `--against` names, and measured only with that option.
  * `inProcess`: server and client are one process, whose figures stand in the client's columns.
  */
@@ -15,6 +15,13 @@ export const CANDIDATES = [
     name: 'stock-routed',
     kinds: ['request', 'consume'],
     about: 'stock, with the route that NestJS looks up for every message remembered: what stock could become',
+  },
+  {
+    name: 'stock-batches',
+    kinds: ['consume'],
+    workloads: ['handle-batch'],
+    about:
+      "stock with kafkajs's eachBatch in eachMessage's place: what applications write by hand for batches",
   },
   { name: 'native', kinds: NEST, needsPackage: true, about: 'NestJS over this package' },
   {
@@ -68,7 +75,7 @@ export const CANDIDATES = [
 
 /** What is measured if nothing else is asked for, by what a run is for. */
 export const USUAL_CANDIDATES = {
-  comparison: ['stock', 'stock-routed', 'native'],
+  comparison: ['stock', 'stock-routed', 'stock-batches', 'native'],
   scaling: ['stock', 'native'],
   soak: ['native'],
   against: ['against', 'against-raw', 'native', 'native-raw'],
@@ -76,6 +83,11 @@ export const USUAL_CANDIDATES = {
 
 /** Whom ratios are taken to: the first of these that carries the workload out, an earlier build only where it is measured. */
 const BASES = ['against', 'against-raw', 'stock', 'kafkajs'];
+
+/** Whether a candidate can carry a workload out. */
+export function carriesOut({ kinds, workloads }, { kind, name }) {
+  return kinds.includes(kind) && (workloads === undefined || workloads.includes(name));
+}
 
 /** The candidate of that name; throws an error that lists the names. */
 export function findCandidate(name) {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { CANDIDATES, findCandidate, USUAL_CANDIDATES } from './candidates.mjs';
+import { CANDIDATES, carriesOut, findCandidate, USUAL_CANDIDATES } from './candidates.mjs';
 import { DEFAULT_WORKLOADS, findWorkloads, purposeOf, WORKLOADS } from './workloads.mjs';
 
 const { comparison, scaling, soak, against } = USUAL_CANDIDATES;
@@ -132,22 +132,21 @@ function canSoak({ kinds, program, inProcess }) {
 
 /** The candidates asked for, as far as they can carry out at least one of the workloads. */
 function selectCandidates(text, { workloads, able, purpose }) {
-  const kinds = workloads.map(({ kind }) => kind);
   if (text === undefined) {
-    const raw = kinds.filter((kind) => kind.startsWith('raw-'));
+    const raw = workloads.filter(({ kind }) => kind.startsWith('raw-'));
     const usual = USUAL_CANDIDATES[purpose];
     const others = purpose === 'against' ? [] : raw;
-    return able.filter((one) => carriesOut(one, usual.includes(one.name) ? kinds : others));
+    return able.filter((one) => carriesAnyOut(one, usual.includes(one.name) ? workloads : others));
   }
   const names = [...new Set(text.split(',').filter(Boolean))];
   const named = text === 'all' ? able : names.map((name) => findCandidate(name));
-  const chosen = named.filter((one) => able.includes(one) && carriesOut(one, kinds));
+  const chosen = named.filter((one) => able.includes(one) && carriesAnyOut(one, workloads));
   if (chosen.length === 0) throw new Error(`--candidates: "${text}" carries out none of the workloads`);
   return chosen;
 }
 
-function carriesOut(candidate, kinds) {
-  return candidate.kinds.some((kind) => kinds.includes(kind));
+function carriesAnyOut(candidate, workloads) {
+  return workloads.some((workload) => carriesOut(candidate, workload));
 }
 
 function positive(flag, text, usual, { whole = false } = {}) {

@@ -1,3 +1,4 @@
+import { carriesOut } from './candidates.mjs';
 import { measureDrain } from './measure/drain.mjs';
 import { measureRequest } from './measure/request.mjs';
 import { measureSend } from './measure/send.mjs';
@@ -87,7 +88,7 @@ async function warmBroker({ workloads, candidates, quick }, { measure, progress,
   const { messages, bytes } = WARM_BROKER_IN_FLIGHT;
   const inFlight = Math.min(messages, Math.ceil(bytes / workload.payloadBytes));
   for (const candidate of candidates) {
-    if (!candidate.kinds.includes(workload.kind) || candidate.inProcess) continue;
+    if (!carriesOut(candidate, workload) || candidate.inProcess) continue;
     signal.throwIfAborted();
     progress(`warming the broker up with ${candidate.name}`);
     // oxlint-disable-next-line no-await-in-loop -- in turn, as in the rounds
@@ -112,7 +113,7 @@ function schedule({ rounds, workloads, candidates }) {
   for (let round = 1; round <= rounds; round++) {
     const turn = round % 2 === 1 ? candidates : candidates.toReversed();
     for (const workload of workloads) {
-      const able = turn.filter(({ kinds }) => kinds.includes(workload.kind));
+      const able = turn.filter((candidate) => carriesOut(candidate, workload));
       for (const candidate of able) order.push({ round, workload, candidate });
     }
   }
