@@ -158,6 +158,8 @@ describe('lanes', () => {
     const keys = [1, 2, 3, 1, 2, 3];
     const old = new World(keys, 'key', 8);
     old.push(0, 6);
+    expect(old.begun).toEqual([0]);
+    await turn();
     expect(old.begun).toEqual([0, 1, 2]);
     old.task.halt();
     old.lanes.halt();
@@ -170,8 +172,28 @@ describe('lanes', () => {
     old.end(2, false);
     await turn();
     await turn();
+    await turn();
     expect([old.begun, old.ended]).toEqual([[0, 1, 2], 1]);
     expect(next.begun).toEqual([3, 4, 5]);
+  });
+
+  it('are worked on one after the other by handlers that do not wait, and more at once while they do', async () => {
+    const world = new World([1, 2, 3, 4, 5, 6], 'key', 3);
+    world.push(0, 2);
+    expect(world.begun).toEqual([0]);
+    world.end(0, false);
+    await turn();
+    expect(world.begun).toEqual([0, 1]);
+    world.push(2, 6);
+    await turn();
+    expect(world.begun).toEqual([0, 1, 2, 3]);
+    for (const index of [3, 1, 2]) world.end(index, false);
+    await turn();
+    expect([...world.running.keys()]).toEqual([4, 5]);
+    for (const index of [4, 5]) world.end(index, false);
+    await turn();
+    expect(world.finished.size).toBe(6);
+    expect(world.most).toBe(3);
   });
 
   it('without an order are of one record each', async () => {
@@ -179,6 +201,7 @@ describe('lanes', () => {
     // They may overlap.
     world.keys.fill(undefined);
     world.push(0, 3);
+    await turn();
     expect(world.begun).toEqual([0, 1, 2]);
     for (const index of [2, 0, 1]) world.end(index, false);
     await turn();
