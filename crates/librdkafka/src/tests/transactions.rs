@@ -1,7 +1,7 @@
 //! A transaction whose offsets' coordinator is away, against librdkafka's mock cluster.
 
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const BROKERS: (i32, i32) = (1, 2);
 const LONG_MS: i32 = 30_000;
 /// The same where its time is to run out.
 const SHORT_MS: i32 = 2_000;
+/// Many times what sending takes where nothing is in its way.
+const NOT_LONG: Duration = Duration::from_millis(500);
 /// How long anything may take before a test gives up.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -50,18 +52,19 @@ impl Rig {
     }
 
     fn send_offsets(&self, timeout_ms: i32) -> Result<()> {
-        self.start_sending_offsets(timeout_ms)()
+        let outcome = self.start_sending_offsets(timeout_ms);
+        outcome.recv_timeout(DEADLINE).expect("the offsets are sent, or refused")
     }
 
-    /// Sends an offset of the group, on another thread, so that a call without an end fails the test; what is returned waits for it.
-    fn start_sending_offsets(&self, timeout_ms: i32) -> impl FnOnce() -> Result<()> + use<> {
+    /// Sends an offset of the group, on another thread, so that a call without an end fails the test.
+    fn start_sending_offsets(&self, timeout_ms: i32) -> Receiver<Result<()>> {
         let producer = Arc::clone(&self.producer);
         let (ended, outcome) = sync_channel(1);
         thread::spawn(move || {
             let group = producer.group_metadata(GROUP).unwrap();
             let _ = ended.send(producer.send_offsets(&group, &[TopicPartition::at(TOPIC, 0, 1)], timeout_ms));
         });
-        move || outcome.recv_timeout(DEADLINE).expect("the offsets are sent, or refused")
+        outcome
     }
 }
 
@@ -82,10 +85,9 @@ fn offsets_follow_a_coordinator_that_moves_while_no_connection_changes() {
     let rig = Rig::new();
     rig.cluster.broker_down(BROKERS.1).unwrap();
     let outcome = rig.start_sending_offsets(LONG_MS);
-    // By then it waits for the broker that is away; were it later, it would ask anew, which is no harder.
-    thread::sleep(Duration::from_millis(500));
+    assert!(outcome.recv_timeout(NOT_LONG).is_err(), "who is to take them is away");
     rig.cluster.coordinator(MockCoordinator::Group(GROUP.into()), BROKERS.0).unwrap();
-    outcome().unwrap();
+    outcome.recv_timeout(DEADLINE).expect("they follow it").unwrap();
     rig.producer.commit_transaction(LONG_MS).unwrap();
 }
 
