@@ -122,6 +122,7 @@ const ROOMS = {
   opentelemetry: ['kafkajs/instrumentation', 'kafkajs/types'],
   prometheus: ['kafkajs/instrumentation', 'kafkajs/types'],
   terminus: ['kafkajs/instrumentation'],
+  'msk-iam': ['kafkajs/errors', 'kafkajs/types'],
   testing: ['native', 'kafkajs/errors'],
 };
 
@@ -129,6 +130,8 @@ const ROOMS = {
 const ABOVE = [
   'opentelemetry.ts',
   'prometheus.ts',
+  'msk-iam.ts',
+  'schema-registry.ts',
   'terminus.ts',
   'nest',
   'command',
@@ -165,7 +168,10 @@ module.exports = {
       name: 'kafkajs without NestJS',
       comment: 'The entry nestjs-kafka-native/kafka loads nothing of NestJS and RxJS.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: ['^lib/(nest|command|terminus)/', '^lib/(index|register)[.]ts$'] },
+      from: {
+        path: '^lib/',
+        pathNot: ['^lib/(nest|command|terminus)/', '^lib/(index|register|schema-registry)[.]ts$'],
+      },
       to: { path: '(^lib/nest/|node_modules/(@nestjs|rxjs|reflect-metadata)/)' },
     },
     {

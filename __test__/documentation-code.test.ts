@@ -28,9 +28,10 @@ import { ROOT } from './package-consumers/install';
 const MINUTE = 60_000;
 const STARTED = 'docs/getting-started.md';
 const SPEC = 'docs/testing.md';
+const WAYS = 'docs/ways-in.md';
 
-/** Uses what README's files export, as the application around them would. */
-const README_CLIENT = `
+/** Uses what the page's files export, as the application around them would. */
+const CLIENTS = `
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { lastValueFrom } from 'rxjs';
@@ -90,8 +91,7 @@ const said: Partial<Record<Format, string>> = {};
 beforeAll(async () => {
   const formats = Object.keys(FORMATS) as Format[];
   const starting = startBroker({ properties: { 'num.partitions': 3, 'transaction.state.log.min.isr': 1 } });
-  for (const format of formats)
-    write(format, { 'README.md': { 'client.ts': README_CLIENT }, [SPEC]: spec() });
+  for (const format of formats) write(format, { [WAYS]: { 'client.ts': CLIENTS }, [SPEC]: spec() });
   for (const format of formats) said[format] = await compile(format);
   broker = await starting;
   for (const format of formats) pointAt(format, broker.brokers);
@@ -155,11 +155,10 @@ describe.each(Object.keys(FORMATS) as Format[])('%s', (format) => {
     expect(await within('the end', service.ended)).toBe(0);
   });
 
-  test('README.md does what it says', { timeout: 3 * MINUTE }, async () => {
-    const folder = folderOf(format, 'README.md');
-    const service = start(join(folder, 'main.js'));
+  test(`README.md and ${WAYS} do what they say`, { timeout: 3 * MINUTE }, async () => {
+    const service = start(join(folderOf(format, 'README.md'), 'main.js'));
     await service.says(/Nest microservice successfully started/);
-    const client = start(join(folder, 'client.js'));
+    const client = start(join(folderOf(format, WAYS), 'client.js'));
     expect(await within('the client', client.ended, MINUTE), client.lines.join('\n')).toBe(0);
     const sword = JSON.stringify([{ id: 1, name: 'Mythical Sword' }]);
     expect(client.lines).toEqual(expect.arrayContaining([`module ${sword}`, `property ${sword}`]));

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as kafkajs from 'kafkajs';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'nestjs-kafka-native';
+import { mskIam, type MskIamSigner } from 'nestjs-kafka-native/msk-iam';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Broker, startBroker } from './broker/start.mjs';
 import { unique } from './harness/broker';
@@ -254,6 +255,49 @@ describe('SASL oauthbearer', () => {
     const value = `${part({ alg: 'none' })}.${part({ exp: Date.now() / 1000 + 60 })}.`;
     const error = await refusal(kafkaWith(async () => ({ value })));
     expect(String(error)).toMatch(/authentication/i);
+  });
+});
+
+describe('mskIam()', () => {
+  test('renews its token under load, and no message fails', async () => {
+    const signer = {
+      generateAuthToken: vi.fn(async () => ({ token: jwt(8), expiryTime: Date.now() + 8000 })),
+    };
+    const sasl = mskIam({ region: 'eu-central-1', signer: signer as unknown as MskIamSigner });
+    const kafka = kafkaAt(ports.sasl, { sasl });
+    const topic = unique('msk');
+    const producer = kafka.producer();
+    const consumer = kafka.consumer({ groupId: unique('msk') });
+    let read = 0;
+    let sent = 0;
+    try {
+      await Promise.all([producer.connect(), consumer.connect()]);
+      await producer.send({ topic, messages: [{ value: String(sent++) }] });
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.run({ eachMessage: async () => void read++ });
+      // Until each has had a token after its first one; the broker ends connections whose token is three seconds old.
+      while (signer.generateAuthToken.mock.calls.length < 4) {
+        const messages = Array.from({ length: 500 }, () => ({ value: String(sent++) }));
+        await producer.send({ topic, messages });
+      }
+      const messages = Array.from({ length: 500 }, () => ({ value: String(sent++) }));
+      await producer.send({ topic, messages });
+      await until('all is read', () => read >= sent);
+      expect(read).toBe(sent);
+    } finally {
+      await Promise.all([producer.disconnect(), consumer.disconnect()]);
+    }
+  });
+
+  test('tells why a token was not signed', async () => {
+    const sasl = mskIam({
+      region: 'eu-central-1',
+      credentials: () => Promise.reject(new Error('no credentials here')),
+    });
+    const error = await refusal(
+      kafkaAt(ports.sasl, { sasl, connectionTimeout: 3000, authenticationTimeout: 1 }),
+    );
+    expect(String(error)).toContain('no credentials here');
   });
 });
 

@@ -20,7 +20,7 @@ import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { ClientKafka } from './nest/client/client-kafka.js';
 import type { Kafka } from './kafkajs/kafka.js';
 import { ServerFactory } from './nest/internals.js';
-import { ignoredOptions, type IgnoredOptions } from './nest/register/ignored-options.js';
+import { ignoredOptions, withoutIgnored, type IgnoredOptions } from './nest/register/ignored-options.js';
 import { otherNest } from './nest/register/other-nest.js';
 import { isSwitchedOn, VARIABLE } from './nest/register/switch.js';
 import { ServerKafka } from './nest/server/server-kafka.js';
@@ -60,6 +60,10 @@ class RegisteredServer extends ServerKafka {
     const known = ignoredOptions('server', options);
     super(known.options);
     this.#options = known;
+  }
+
+  protected override handlerOptions(options: unknown, place: string): unknown {
+    return withoutIgnored(options, place);
   }
 
   protected override createClient(): Kafka {

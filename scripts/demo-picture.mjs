@@ -1,4 +1,4 @@
-// Draws docs/images/demo.svg, the picture in the README: what `npm run demo` prints, run here, colours and all. The picture
+// Draws docs/images/demo.svg, the picture in docs/getting-started.md: what `npm run demo` prints, run here, colours and all. The picture
 // follows the reader's light or dark scheme. Times and ports are those of the run, so it is drawn anew when the demo changes.
 //
 //   node scripts/demo-picture.mjs

@@ -43,17 +43,17 @@ const SERVE = `
 
 /** By page, language and place. A block without one is a program as it stands. */
 export const SET_UPS: Readonly<Record<string, SetUp>> = {
-  'README.md diff 0 before': {
+  'docs/migration.md diff 0 before': {
     imports: "import { Module } from '@nestjs/common'; import { NestFactory } from '@nestjs/core';",
     before: MODULE,
   },
-  'README.md diff 0 after': {
+  'docs/migration.md diff 0 after': {
     imports: "import { Module } from '@nestjs/common'; import { NestFactory } from '@nestjs/core';",
     before: MODULE,
     after: 'assert.equal(await app.listen(), undefined); await app.close();',
   },
-  'README.md diff 1 before': {},
-  'README.md diff 1 after': {},
+  'docs/migration.md diff 1 before': {},
+  'docs/migration.md diff 1 after': {},
   'docs/admin.md ts 0': {
     replaced: [['await admin.describeConfigs(', 'const { resources } = await admin.describeConfigs(']],
     after:
@@ -224,6 +224,17 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
   'docs/scaling.md ts 1': {
     imports: NEST,
     around: ['new ClientKafka({ client: { brokers },', '});'],
+  },
+  'docs/schema-registry.md ts 0': { after: 'assert.equal(typeof strategy.listen, "function");' },
+  'docs/schema-registry.md ts 1': {
+    after: 'await client.connect(); await client.close();',
+  },
+  'docs/security.md ts 0': { after: 'assert.equal(typeof strategy.listen, "function");' },
+  'docs/security.md ts 1': {
+    after: 'assert.equal(typeof kafka.admin, "function"); assert.equal(typeof tokens.admin, "function");',
+    before: `
+      const fetchToken = async (): Promise<{ access_token: string; expires_at: number }> => ({ access_token: 'a', expires_at: 1 });
+      const ca = 'the text of a certificate';`,
   },
   'docs/testing.md ts 0': {
     imports: "import { MockKafka } from 'nestjs-kafka-native/testing';",

@@ -17,10 +17,12 @@ test('under register the same keys are simply there', async () => {
     [JSON.stringify({ topic, options })],
     {
       execArgv: ['--import', 'nestjs-kafka-native/register'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     },
   );
   const told: any[] = [];
+  let said = '';
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text) => (said += String(text)));
   child.on('message', (message) => told.push(message));
   try {
     await until('it listens', () => told.some(({ listening }) => listening));
@@ -37,6 +39,11 @@ test('under register the same keys are simply there', async () => {
       { created: 'v2', acked: true },
     ]);
     expect(told.filter(({ batch }) => batch)).toEqual([{ batch: ['a', 'b'] }]);
+    const ignored = said.split('\n').filter((line) => line.includes('Ignored, as by'));
+    expect(ignored).toHaveLength(1);
+    expect(ignored[0]).toMatch(
+      /of Events\.created\(\) of "registered-.*", kafka\.concurrency\.colour \(known options are .*\); kafka\.handlerTimeOut \(did you mean .*handlerTimeout/,
+    );
     child.send({});
     await once(child, 'exit');
   } finally {

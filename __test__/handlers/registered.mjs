@@ -25,7 +25,13 @@ function decorate(name, pattern, kafka) {
     Object.getOwnPropertyDescriptor(Events.prototype, name),
   );
 }
-decorate('created', topic, { headers: { type: 'Created' }, ack: 'manual', concurrency: { order: 'key' } });
+decorate('created', topic, {
+  headers: { type: 'Created' },
+  ack: 'manual',
+  concurrency: { order: 'key', colour: 'red' },
+  // What this package does not know, NestJS's own transport has ignored.
+  handlerTimeOut: 5000,
+});
 decorate('batch', `${topic}-batch`, { batch: { maxWait: 300 } });
 Controller()(Events);
 class AppModule {}

@@ -5,9 +5,8 @@ import type { Given } from './given.js';
 import type { Properties } from './table.js';
 
 const AWS_INSTEAD =
-  'use mechanism oauthbearer with a token of the package aws-msk-iam-sasl-signer-js: ' +
-  "{ mechanism: 'oauthbearer', oauthBearerProvider: async () => { " +
-  'const { token, expiryTime } = await generateAuthToken({ region }); return { value: token, lifetime: expiryTime } } }';
+  'the mechanism AWS sends the keys themselves, to brokers with a plugin that takes them; Amazon MSK never did. For MSK: ' +
+  'sasl: mskIam({ region, credentials: { accessKeyId, secretAccessKey, sessionToken } }) of nestjs-kafka-native/msk-iam, with the package aws-msk-iam-sasl-signer-js';
 
 const CUSTOM_INSTEAD =
   'use plain, scram-sha-256, scram-sha-512 or oauthbearer; a mechanism that yields a token can be written as an oauthBearerProvider';

@@ -140,7 +140,7 @@ export class Recorder {
     });
   }
 
-  /** Topics are neither made nor compared: the brokers that would say which there are are not asked. */
+  /** Topics are neither made nor compared, nor their schemas fetched: neither brokers nor registries are asked. */
   #leaveTopics({ ServerKafka, ClientKafka }: Record<string, unknown>): void {
     for (const type of [ServerKafka, ClientKafka]) {
       this.#wrap(type as Class, 'provisionTopics', () => () => Promise.resolve());

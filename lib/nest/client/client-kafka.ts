@@ -26,6 +26,7 @@ import { withoutNulls, type SendOptions } from '../../options/index.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import { serialize } from '../serialize.js';
 import { atOnce, onceConnected } from './observables.js';
+import { prepareTopics } from '../topic-aware.js';
 import { provision } from '../topics/provisioning.js';
 import { clientTopics } from '../topics/wanted-topics.js';
 import { Events } from './events.js';
@@ -264,8 +265,12 @@ export class ClientKafka extends ClientProxy {
     await this.provisionTopics();
   }
 
-  /** Sees to the topics of the requests and replies, as `options.topics` says. */
+  /** Sees to the schemas of the topics of the requests and replies, and to these, as `options.topics` says. */
   protected async provisionTopics(): Promise<void> {
+    await prepareTopics(
+      [this.serializer, this.deserializer],
+      [...this.#requestTopics, ...this.responsePatterns],
+    );
     const { topics, replies } = this.options;
     if (topics === undefined) return;
     const isShared = replies === 'assigned';

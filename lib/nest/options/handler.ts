@@ -5,6 +5,7 @@ import { isGiven } from '../../options/given.js';
 import { nested, readOptions } from '../../options/read.js';
 import { retryTable } from '../../options/retry.js';
 import { layer, refused, type Check, type OptionTable } from '../../options/table.js';
+import { withoutUnknown, type KnownOptions } from '../../options/unknown.js';
 import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
 
 /**
@@ -188,6 +189,13 @@ export const handlerTable: OptionTable = {
     },
   ],
 };
+
+/** The options of a handler without those that this package does not know, and which these are. */
+export function knownHandlerOptions(options: unknown): KnownOptions {
+  if (typeof options === 'object' && !Array.isArray(options)) return withoutUnknown(handlerTable, options);
+  // Another transport's, or a library's.
+  return { options: undefined, unknown: [{ path: handlerTable.path, hint: 'it is no object of options' }] };
+}
 
 /**
  * Checks the options of one handler.

@@ -15,6 +15,7 @@ export {
   batchTable,
   handlerTable,
   kafkaHandler,
+  knownHandlerOptions,
   readHandler,
   type BatchOptions,
   type KafkaHandlerOptions,

@@ -1,5 +1,11 @@
 import { Logger } from '@nestjs/common';
-import { knownNestOptions, type NestKafkaOptions, type NestRole } from '../options/index.js';
+import type { UnknownOption } from '../../options/unknown.js';
+import {
+  knownHandlerOptions,
+  knownNestOptions,
+  type NestKafkaOptions,
+  type NestRole,
+} from '../options/index.js';
 
 /** An application's options, as far as they are known. */
 export interface IgnoredOptions {
@@ -20,14 +26,25 @@ export function ignoredOptions(role: NestRole, options: object | undefined): Ign
   const { options: known, unknown } = knownNestOptions(options);
   return {
     options: known as NestKafkaOptions | undefined,
-    tell: () => {
-      const fresh = unknown.filter(({ path }) => !told.has(path));
-      if (fresh.length === 0) return;
-      for (const { path } of fresh) told.add(path);
-      const names = fresh.map(({ path, hint }) => `${path} (${hint})`);
-      new Logger('KafkaNative').warn(
-        `Ignored, as by NestJS's own transport, because neither knows it: of a ${role}, ${names.join('; ')}`,
-      );
-    },
+    tell: () => tellOf(`a ${role}`, unknown),
   };
+}
+
+/** The same of the options of a handler, which is called so; told of at once. */
+export function withoutIgnored(options: unknown, place: string): unknown {
+  const { options: known, unknown } = knownHandlerOptions(options);
+  tellOf(place, unknown);
+  return known;
+}
+
+function tellOf(whose: string, unknown: readonly UnknownOption[]): void {
+  // Those of handlers are called the same.
+  const keyOf = ({ path }: UnknownOption): string => (path.startsWith('kafka') ? `${whose} ${path}` : path);
+  const fresh = unknown.filter((option) => !told.has(keyOf(option)));
+  if (fresh.length === 0) return;
+  for (const option of fresh) told.add(keyOf(option));
+  const names = fresh.map(({ path, hint }) => `${path} (${hint})`);
+  new Logger('KafkaNative').warn(
+    `Ignored, as by NestJS's own transport, because neither knows it: of ${whose}, ${names.join('; ')}`,
+  );
 }

@@ -15,6 +15,7 @@ import {
   errorTexts,
   isFinal,
   isHopeless,
+  isWaiting,
   isTooLarge,
   withoutTexts,
   type Failure,
@@ -89,7 +90,13 @@ export class DeadLetterWriter {
     const failure = { error: originalError(outcome), outcome, attempt };
     let target = '';
     try {
-      if (!isFinal(this.#options, failure)) return false;
+      if (!isFinal(this.#options, failure)) {
+        // More and more rarely: it may take hours.
+        if (isWaiting(failure) && Number.isInteger(Math.log2(attempt))) {
+          logger.warn(`${where} waits for the schema registry: ${messageOf(failure.error)}`);
+        }
+        return false;
+      }
       const step = retries && this.#retryStep(retries, failure, task, batch, index);
       if (retries && step) {
         const origin = retries.origin(task, batch, index);

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { KafkaHeaders, KafkaRetriableException, RpcException } from '@nestjs/microservices';
+import { KafkaSchemaError, KafkaSchemaRegistryError } from '../../kafkajs/errors/index.js';
 import { messageOf } from '../../values/describe.js';
 import type { DeadLetterOptions, ErrorClass } from '../options/index.js';
 import { timestampType, type Origin } from './origin.js';
@@ -31,11 +32,18 @@ export function maxAttempts({ maxAttempts: given, retryTopics }: DeadLetterOptio
 
 /** Whether a message has failed for good, or where it is. */
 export function isFinal(options: DeadLetterOptions, failure: Failure): boolean {
+  if (isWaiting(failure)) return false;
   return failure.attempt >= maxAttempts(options) || isHopeless(options, failure);
+}
+
+/** Whether nothing is known of a message yet, because its schema is not there. */
+export function isWaiting({ error }: Pick<Failure, 'error'>): boolean {
+  return isOfKind(error, KafkaSchemaRegistryError.brand);
 }
 
 /** Whether a message is not to be delivered again, however often it was. */
 export function isHopeless({ notRetried }: DeadLetterOptions, failure: Failure): boolean {
+  if (isOfKind(failure.error, KafkaSchemaError.brand)) return true;
   if (typeof notRetried === 'function') return notRetried(failure.error);
   const errors = [failure.error, failure.outcome].flatMap((error) => [error, wrapped(error)]);
   if (notRetried) return errors.some((error) => notRetried.some((kind) => isOfKind(error, kind)));

@@ -47,6 +47,12 @@ export class HandlerRegistry {
   readonly #entries: Entry[] = [];
   readonly #options = new Map<MessageHandler, KafkaHandlerOptions>();
   readonly #routes = new Map<MessageHandler, TopicRoute>();
+  readonly #given: (options: unknown, place: string) => unknown;
+
+  /** `given` answers what is read of the options of a handler, which is called so. */
+  constructor(given: (options: unknown, place: string) => unknown) {
+    this.#given = given;
+  }
 
   /** A handler is registered; its options are looked at by {@link check}. */
   add(registration: Registration): void {
@@ -67,7 +73,7 @@ export class HandlerRegistry {
   check(run: Pick<RunSettings, 'autoCommit' | 'concurrency'>, server: NestKafkaOptions): void {
     this.#options.clear();
     this.#routes.clear();
-    for (const entry of this.#entries) entry.options = read(entry);
+    for (const entry of this.#entries) entry.options = this.#read(entry);
     const groups = grouped(this.#entries, ({ pattern }) => keyOf(pattern));
     for (const entries of groups) {
       const calledTogether = ({ isEventHandler, options: { headers } }: Entry): string =>
@@ -80,6 +86,19 @@ export class HandlerRegistry {
       }
       const route = routeOf(entries, run);
       if (route) for (const { callback } of entries) this.#routes.set(callback, route);
+    }
+  }
+
+  #read(entry: Entry): KafkaHandlerOptions {
+    if (!isGiven(entry.extras['kafka'])) return {};
+    const place = placeOf(entry);
+    const given = this.#given(entry.extras['kafka'], place);
+    if (!isGiven(given)) return {};
+    try {
+      return readHandler(given);
+    } catch (error) {
+      if (!(error instanceof KafkaJSInvalidOptionError)) throw error;
+      throw new KafkaJSInvalidOptionError(`${error.message} (${place})`, { option: error.option });
     }
   }
 
@@ -125,17 +144,6 @@ function placeOf({ extras, pattern }: Registration): string {
 
 function patternOf(pattern: string | RegExp): string {
   return pattern instanceof RegExp ? String(pattern) : `"${pattern}"`;
-}
-
-function read(entry: Entry): KafkaHandlerOptions {
-  const given: unknown = entry.extras['kafka'];
-  if (!isGiven(given)) return {};
-  try {
-    return readHandler(given);
-  } catch (error) {
-    if (!(error instanceof KafkaJSInvalidOptionError)) throw error;
-    throw new KafkaJSInvalidOptionError(`${error.message} (${placeOf(entry)})`, { option: error.option });
-  }
 }
 
 /** What handlers say together. What one of them leaves out, the other decides. */

@@ -11,6 +11,7 @@ import type { PackedContext } from '../context/packed-context.js';
 import { KafkaRequestDeserializer, NO_MESSAGE_HANDLER, noEventHandler } from '../internals.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { KafkaHandlerOptions } from '../options/index.js';
+import { isWaiting } from './dead-letter.js';
 import type { HandlerRegistry, TopicRoute } from './handler-registry.js';
 import { eventEnd } from './record-end.js';
 import type { Responder } from './responder.js';
@@ -166,6 +167,8 @@ export class RecordDispatch {
         const packet: any = await this.#ports.deserializer.deserialize(message, { channel: task.topic });
         values.push(packet.data);
       } catch (error) {
+        // It says nothing of the message, which comes again with the others.
+        if (isWaiting({ error })) throw error;
         context.failed(place, error);
         values.push(undefined);
       }

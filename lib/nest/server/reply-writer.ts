@@ -1,11 +1,12 @@
 import { Logger } from '@nestjs/common';
-import type { Serializer } from '@nestjs/microservices';
+import { KafkaHeaders, type Serializer } from '@nestjs/microservices';
 import { REPLY_DISPOSED, REPLY_ERROR } from '../../boundary/outgoing.js';
 import { REPLIED } from '../../runner/record-handler.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
 import { guardedLogger } from '../log/guarded-logger.js';
 import { messageOf } from '../../values/describe.js';
 import { serialize } from '../serialize.js';
+import { isTopicAware } from '../topic-aware.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { areSendsTraced, type SendOrigin } from '../../kafkajs/producer/traced-sends.js';
 import { traceReply } from './traced-replies.js';
@@ -26,6 +27,7 @@ export class ReplyWriter {
   readonly #origin: () => SendOrigin;
   readonly #serializer: Serializer;
   readonly #serializesItself: boolean;
+  readonly #namesTopic: boolean;
 
   /**
    * With `isDefault`, the serializer is NestJS's own and is not called: {@link serialize} does what it does. `origin` is what those who
@@ -41,6 +43,7 @@ export class ReplyWriter {
     this.#origin = origin;
     this.#serializer = serializer;
     this.#serializesItself = isDefault;
+    this.#namesTopic = isTopicAware(serializer);
   }
 
   /**
@@ -56,7 +59,7 @@ export class ReplyWriter {
     try {
       const record: unknown = this.#serializesItself
         ? serialize(packet.response)
-        : this.#serializer.serialize(packet.response);
+        : this.#serialize(packet.response, batch, index);
       if (record instanceof Promise) {
         return record
           .then((resolved: OutgoingRecord): typeof REPLIED =>
@@ -68,6 +71,13 @@ export class ReplyWriter {
     } catch (error) {
       return this.#failed(assignment, batch, index, error);
     }
+  }
+
+  /** Where a reply goes is told to those that ask for it: others are called as NestJS calls them. */
+  #serialize(response: unknown, batch: IncomingBatch, index: number): unknown {
+    if (!this.#namesTopic) return this.#serializer.serialize(response);
+    const pattern: unknown = batch.decodedHeaders(index)[KafkaHeaders.REPLY_TOPIC];
+    return this.#serializer.serialize(response, { pattern });
   }
 
   #put(

@@ -30,6 +30,7 @@ import { HandlerRegistry } from './handler-registry.js';
 import { findHandler, putHandler, type HandlerTable } from './handler-table.js';
 import { handlerTimeouts } from './handler-timeouts.js';
 import { rememberOriginalErrors } from './original-errors.js';
+import { prepareTopics } from '../topic-aware.js';
 import { provision } from '../topics/provisioning.js';
 import { serverTopics } from '../topics/wanted-topics.js';
 import { withinHooks } from './processing-hooks.js';
@@ -84,7 +85,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   /** The same, for lines that nobody awaits. */
   readonly #log = guardedLogger(() => this.logger);
   readonly #lifecycle = new Lifecycle('The server');
-  readonly #handlers = new HandlerRegistry();
+  readonly #handlers = new HandlerRegistry((options, place) => this.handlerOptions(options, place));
   readonly #status = new ServerStatus((status) => this._status$.next(status as ServerKafkaStatus));
   /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
@@ -112,6 +113,15 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return new GuardedObservable(super.status, ({ message }) =>
       this.#log.error(`A subscriber of status failed: ${message}`),
     );
+  }
+
+  /**
+   * What counts of the options that a handler has in its decorator.
+   *
+   * @internal
+   */
+  protected handlerOptions(options: unknown, _place: string): unknown {
+    return options;
   }
 
   /** Registers a handler. Patterns may be expressions, with any flags, on Nest 11 too. */
@@ -285,8 +295,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return deadLetterOf(this.options, this.#handlers.options(handler));
   }
 
-  /** Sees to the topics of the patterns and to those of their dead letters, as `options.topics` says. */
+  /** Sees to the topics of the patterns and to those of their dead letters, as `options.topics` says; before, to the schemas of the first. */
   protected async provisionTopics(): Promise<void> {
+    await prepareTopics([this.serializer, this.deserializer], this.messageHandlers.keys());
     const { topics } = this.options;
     if (topics === undefined) return;
     const handled = [...this.#table].map(([pattern, handler]) => ({

@@ -1,0 +1,69 @@
+import { KafkaSchemaError, KafkaSchemaRegistryError } from '../../kafkajs/errors/index.js';
+import { messageOf } from '../../values/describe.js';
+import type { SchemaField } from './options.js';
+
+/** The registry knows no such id, subject or version; a schema that it has does not parse. */
+const DENIALS: ReadonlySet<unknown> = new Set([404, 422]);
+/** Codes of Node.js for what does not reach the other side. */
+const NETWORK =
+  /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|ERR_TLS)/;
+
+interface RegistryFailure {
+  /** Of an answer of the registry; kafkajs's client has 400 where there was none. */
+  readonly status?: unknown;
+  readonly code?: unknown;
+  readonly isAxiosError?: unknown;
+}
+
+/** What the registry has to do with a failure: nothing, or it has said no, or it could not be asked. */
+function standOf(error: unknown): 'none' | 'denied' | 'away' {
+  const { status, code, isAxiosError } = (error ?? {}) as RegistryFailure;
+  if (typeof status === 'number') return DENIALS.has(status) ? 'denied' : 'away';
+  if (isAxiosError === true || (typeof code === 'string' && NETWORK.test(code))) return 'away';
+  return 'none';
+}
+
+/** Whether the registry says that it has no such thing. */
+export function isDenied(error: unknown): boolean {
+  return standOf(error) === 'denied';
+}
+
+/** What a message part is called in errors. */
+export interface Place {
+  readonly topic: string;
+  readonly field: SchemaField;
+  readonly schemaId?: number;
+}
+
+/** A failure to decode. */
+export function decodingFailure(error: unknown, { topic, field, schemaId }: Place): Error {
+  const stand = standOf(error);
+  if (stand === 'away') return new KafkaSchemaRegistryError(`schema ${schemaId}`, error);
+  const text =
+    stand === 'denied'
+      ? `The schema registry has no schema ${schemaId}, which a ${field} of ${topic} was written with: ${messageOf(error)}`
+      : `A ${field} of ${topic} cannot be decoded with schema ${schemaId}: ${messageOf(error)}`;
+  return new KafkaSchemaError(text, { topic, schemaId, cause: error });
+}
+
+/** Bytes that are not in the wire format. */
+export function unframed(bytes: unknown, { topic, field }: Place): KafkaSchemaError {
+  const what = Buffer.isBuffer(bytes)
+    ? `begins with ${bytes.subarray(0, 5).toString('hex') || 'nothing'}`
+    : 'is text';
+  return new KafkaSchemaError(
+    `A ${field} of ${topic} was written without a schema: Confluent's wire format begins with 00 and an id of four bytes, this one ${what}. Name the topics that have schemas in the option topics of schemaRegistry()`,
+    { topic },
+  );
+}
+
+/** A failure to encode. */
+export function encodingFailure(error: unknown, { topic, field }: Place, subject: string): Error {
+  const stand = standOf(error);
+  if (stand === 'away') return new KafkaSchemaRegistryError(`the latest schema of ${subject}`, error);
+  const text =
+    stand === 'denied'
+      ? `A ${field} for ${topic} cannot be encoded: the schema registry has no subject ${subject}. Register a schema, or name the topics that have some in the option topics of schemaRegistry()`
+      : `A ${field} for ${topic} does not go with the schema of ${subject}: ${messageOf(error)}`;
+  return new KafkaSchemaError(text, { topic, cause: error });
+}
