@@ -1,0 +1,103 @@
+// `npm run release:rehearse`: what `.github/workflows/release.yml` does to a tag, on this machine and into a registry of its own: each step
+// as the workflow has it, in a fresh clone of the last commit. Only the upload is missing, and with it the signature (`--provenance`),
+// which GitHub alone can give.
+//
+// The binary is the one of this checkout; empty files stand for those of the other systems. Steps that run elsewhere are named.
+
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Failure, main, ROOT, run, say, since } from './lib/process.mjs';
+import { startNpmRegistry } from './lib/registry.mjs';
+import { releaseSteps } from './lib/release-steps.mjs';
+
+const { name, version, napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+/** What a runner's shell is called with. */
+const BASH = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
+
+await main(import.meta.url, async () => {
+  const folder = mkdtempSync(join(tmpdir(), `${name}-release-`));
+  const checkout = join(folder, 'checkout');
+  await succeed('git', ['clone', '--quiet', '--depth', '1', `file://${ROOT}`, checkout], { cwd: folder });
+  const upstream = (await succeed('npm', ['config', 'get', 'registry'])).trim();
+  const registry = await startNpmRegistry({ folder, upstream, own: `${name}*` });
+  try {
+    prepare(checkout);
+    const env = environment(folder, registry.userConfig);
+    for (const step of releaseSteps()) {
+      const title = `${step.job}: ${step.name}`;
+      if (step.without) {
+        say(`– ${title}: not here, ${step.without}`);
+        continue;
+      }
+      const start = performance.now();
+      await runStep(step, checkout, env);
+      say(`✓ ${title} (${since(start)})`);
+    }
+    say(`release: ${name}@${version} could be published`);
+    return 0;
+  } finally {
+    await registry.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** What the tag's commit, and the jobs before, would have left. */
+function prepare(checkout) {
+  const changelog = join(checkout, 'CHANGELOG.md');
+  writeFileSync(changelog, readFileSync(changelog, 'utf8').replace(/^## Unreleased$/m, `## ${version}`));
+  const binaries = join(checkout, 'binaries');
+  mkdirSync(binaries);
+  const built = readdirSync(ROOT).filter((file) => file.endsWith('.node'));
+  if (built.length === 0) throw new Failure('there is no binary in this checkout: npm run build');
+  for (const system of systems()) writeFileSync(join(binaries, `${name}.${system}.node`), '');
+  for (const file of built) copyFileSync(join(ROOT, file), join(binaries, file));
+}
+
+/** The targets, as packages are called after them. */
+function systems() {
+  const words = { x86_64: 'x64', aarch64: 'arm64', windows: 'win32', apple: 'darwin' };
+  return napi.targets.map((target) => {
+    const [arch, vendor, system, abi] = target.split('-');
+    const platform = vendor === 'apple' ? 'darwin' : (words[system] ?? system);
+    return [platform, words[arch], ...(platform === 'darwin' ? [] : [abi])].join('-');
+  });
+}
+
+function environment(folder, userConfig) {
+  return {
+    GITHUB_REF_TYPE: 'tag',
+    GITHUB_REF_NAME: `v${version}`,
+    GITHUB_OUTPUT: join(folder, 'output'),
+    GITHUB_SERVER_URL: 'https://github.com',
+    GITHUB_REPOSITORY: `owner/${name}`,
+    VERSION: version,
+    npm_config_userconfig: userConfig,
+    // A copy of an older rehearsal is no proof.
+    npm_config_cache: join(folder, 'cache'),
+  };
+}
+
+async function runStep({ job, run: script, env }, cwd, environmentOfAll) {
+  // Expressions of the workflow are in the environment here.
+  const own = Object.entries(env ?? {}).filter(([, value]) => !String(value).includes('${{'));
+  const command = job === 'publish' ? script.replaceAll(' --provenance', '') : script;
+  await succeed('bash', [...BASH, command], {
+    cwd,
+    env: { ...Object.fromEntries(own), ...environmentOfAll },
+  });
+}
+
+async function succeed(command, args, options) {
+  const { code, output } = await run(command, args, options);
+  if (code !== 0) throw new Failure(`${command} ${args.at(-1)}\nended with ${code}:\n${output}`);
+  return output;
+}
