@@ -1,0 +1,4 @@
+import DefaultTheme from 'vitepress/theme';
+import './schemes.css';
+
+export default DefaultTheme;
