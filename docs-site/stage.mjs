@@ -30,13 +30,15 @@ for (const folder of ['docs', 'docs/api', 'docs/internal']) {
 export function staged(file) {
   const from = PLACES.get(file);
   const blocks = [];
-  const text = readFileSync(join(ROOT, file), 'utf8')
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const words = text
     // What is in blocks of code stays as it is.
     .replaceAll(/^( *)```[^]*?^\1```$/gm, (block) => `\u0000${blocks.push(block) - 1}\u0000`)
     .replaceAll(/<picture>[^]*?<\/picture>/g, pictures)
     .replaceAll(/(!?)\[((?:[^\]\\]|\\.)*)\]\(([^)\s]+)\)/g, (whole, image, label, link) => {
-      if (/^[a-z]+:/.test(link) || link.startsWith('#')) return whole;
+      if (/^[a-z]+:/.test(link)) return whole;
       const [path, heading] = link.split('#');
+      if (path === '') return `[${label}](#${named(text, heading)})`;
       const target = posix.join(posix.dirname(file), path).replace(/\/$/, '');
       if (image) return `![${label}](${relative(from, target.replace('docs/', ''))})`;
       const place = PLACES.get(target);
@@ -44,7 +46,23 @@ export function staged(file) {
       return `[${label}](${relative(from, place)}${heading === undefined ? '' : `#${heading}`})`;
     });
   // eslint-disable-next-line no-control-regex -- the mark above
-  return text.replaceAll(/\u0000(\d+)\u0000/g, (_, index) => blocks[index]);
+  return words.replaceAll(/\u0000(\d+)\u0000/g, (_, index) => blocks[index]);
+}
+
+/** GitHub's name of a heading. */
+export function nameOf(heading) {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{Letter}\p{Number}_\- ]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+/** The name of a heading of the page. TypeDoc numbers some that are there once. */
+function named(page, name) {
+  const names = [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => nameOf(heading));
+  const first = name.replace(/-\d+$/, '');
+  return !names.includes(name) && names.filter((each) => each === first).length === 1 ? first : name;
 }
 
 /** Both drawings; the theme shows the one of its scheme, which a reader may have switched. */

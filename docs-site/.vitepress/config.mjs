@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitepress';
-import { sidebar } from '../stage.mjs';
+import { nameOf, sidebar } from '../stage.mjs';
 
 export default defineConfig({
   title: 'nestjs-kafka-native',
@@ -10,6 +10,8 @@ export default defineConfig({
   base: process.env.DOCS_BASE ?? '/',
   cleanUrls: true,
   markdown: {
+    // GitHub's names of headings: links are written for both.
+    anchor: { slugify: nameOf },
     // Texts are written as Markdown alone: what looks like a template is text.
     config: (md) => {
       for (const rule of ['text', 'code_inline']) {
