@@ -229,13 +229,14 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
   'docs/schema-registry.md ts 1': {
     after: 'await client.connect(); await client.close();',
   },
-  'docs/security.md ts 0': { after: 'assert.equal(typeof strategy.listen, "function");' },
-  'docs/security.md ts 1': {
-    after: 'assert.equal(typeof kafka.admin, "function"); assert.equal(typeof tokens.admin, "function");',
+  'docs/security.md ts 0': {
+    imports: "import { rootCertificates } from 'node:tls';",
     before: `
-      const fetchToken = async (): Promise<{ access_token: string; expires_at: number }> => ({ access_token: 'a', expires_at: 1 });
-      const ca = 'the text of a certificate';`,
+      const fetchToken = async () => ({ access_token: 'token', expires_at: 1 });
+      const [ca = ''] = rootCertificates;`,
+    after: 'assert.equal(typeof kafka.admin, "function"); assert.equal(typeof tokens.admin, "function");',
   },
+  'docs/security.md ts 1': { after: 'assert.equal(typeof strategy.listen, "function");' },
   'docs/testing.md ts 0': {
     imports: "import { MockKafka } from 'nestjs-kafka-native/testing';",
     after: 'assert.equal(kafka.brokers.length > 0, true);',
