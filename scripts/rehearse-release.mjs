@@ -81,8 +81,6 @@ function environment(folder, userConfig) {
     GITHUB_REPOSITORY: `owner/${name}`,
     VERSION: version,
     npm_config_userconfig: userConfig,
-    // A copy of an older rehearsal is no proof.
-    npm_config_cache: join(folder, 'cache'),
   };
 }
 
