@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ use crate::request_events::RequestEvents;
 const TOPIC: &str = "records";
 /// A code of brokers that is worth asking again.
 const UNKNOWN: i32 = -1;
+/// Events that a test may leave unread.
+const MOST_EVENTS: usize = 1024;
 /// How long a partition's position may take.
 const SHORT: Duration = Duration::from_millis(400);
 /// How long anything may take before a test gives up.
@@ -39,10 +41,11 @@ struct Scripted {
     seeks: Answers,
     lookups: Answers,
     commits: Mutex<Vec<TopicPartition>>,
-    /// Whether its LeaveGroup was answered.
+    /// Whether its `LeaveGroup` was answered.
     has_left: AtomicBool,
 }
 
+#[expect(clippy::disallowed_methods, reason = "as the client, which blocks for all of a request's time")]
 fn answer(answers: &Answers, operation: &'static str, timeout_ms: i32) -> Result<()> {
     let mut answers = answers.lock().unwrap();
     let code = if answers.len() > 1 { answers.pop_front() } else { answers.front().copied() };
@@ -190,7 +193,7 @@ impl<'a> ConsumerRecord<'a> for NoRecord {
 }
 
 /// Hands events to the test.
-struct Told(Sender<ConsumerEvent>);
+struct Told(SyncSender<ConsumerEvent>);
 
 impl Sink for Told {
     fn call(&self) {}
@@ -217,7 +220,7 @@ struct Rig {
 impl Rig {
     fn new(client: Scripted) -> Self {
         let client = Arc::new(client);
-        let (told, events) = channel();
+        let (told, events) = sync_channel(MOST_EVENTS);
         let settings = Settings {
             mode: Arc::new(Mode::Records),
             membership: Arc::new(Membership::new(Arc::new(Inbox::default()), Vec::new())),
