@@ -27,6 +27,8 @@ const { isStatic = false, isCooperative = false, isKip848 = false } = settings;
 /** The longest that a handler takes, in ms. */
 const SLOWEST = 20;
 const COMMIT_INTERVAL = 1000;
+/** Whoever leads a group hears so soon of partitions that were added: by default after five minutes, or at the next rebalance. */
+const METADATA_AGE = 3000;
 
 Logger.overrideLogger(['log', 'warn', 'error']);
 
@@ -93,6 +95,7 @@ const options = {
   },
   consumer: {
     groupId: group,
+    metadataMaxAge: METADATA_AGE,
     retry: RETRY,
     ...(isKip848 ? { librdkafka: { 'group.protocol': 'consumer' } } : SESSION),
     ...(isCooperative && { partitionAssigners: [PartitionAssigners.cooperativeSticky] }),
