@@ -20,9 +20,13 @@ class Program {
   readonly #ended: Promise<unknown>;
   #onLine: () => void = () => undefined;
 
-  constructor(name: string, args: string[] = []) {
+  constructor(
+    name: string,
+    args: string[] = [],
+    env: NodeJS.ProcessEnv = { KAFKA_BROKERS: BROKERS.join(',') },
+  ) {
     this.#child = spawn(process.execPath, [join(ROOT, 'target/examples', `${name}.js`), ...args], {
-      env: { ...process.env, KAFKA_BROKERS: BROKERS.join(','), NO_COLOR: '1' },
+      env: { ...process.env, ...env, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
@@ -213,5 +217,44 @@ describe('examples', { timeout: 5 * STEP }, () => {
     expect(audit.lines).not.toContain(`invoice for order ${failing}, by attempt 1`);
     await billing.terminate();
     await audit.terminate();
+  });
+
+  test.each([
+    ['an embedded broker', { KAFKA_BROKERS: undefined }],
+    ['a real one', { KAFKA_BROKERS: BROKERS.join(',') }],
+  ])('observability, on %s', async (_, env) => {
+    const id = unique('order');
+    const program = new Program('observability/main', [id], env);
+    running.push(program);
+    await program.succeeds();
+    expect(program.lines).toContain(`order ${id}: 50 cents`);
+    const shop = 'example.shop';
+    const tree = program.lines
+      .slice(program.lines.indexOf('The trace') + 2)
+      .map((line) => line.replaceAll(/[\d.]+ ms/g, 'ms'));
+    const price = (indent: string): string[] => [
+      `  ${indent}└─ send ${shop}.price (ms)`,
+      `  ${indent}   └─ process ${shop}.price (ms)`,
+      `  ${indent}      └─ send ${shop}.price.reply (ms)`,
+      `  ${indent}         └─ process ${shop}.price.reply (ms)`,
+    ];
+    expect(tree.slice(0, tree.indexOf(''))).toEqual([
+      '  POST /orders (ms)',
+      `  └─ send ${shop}.orders (ms)`,
+      `     ├─ process ${shop}.orders (ms, failed: the bank does not answer)`,
+      ...price('     │  '),
+      `     └─ process ${shop}.orders (ms, links to its first delivery)`,
+      ...price('        '),
+    ]);
+    const group = 'group="example-shop-server"';
+    for (const line of [
+      `  kafka_consumer_handled_total{${group},topic="${shop}.orders"} 1`,
+      `  kafka_consumer_failed_total{${group},topic="${shop}.orders"} 1`,
+      `  kafka_consumer_redeliveries_total{${group},topic="${shop}.orders"} 1`,
+      `  kafka_consumer_handled_total{${group},topic="${shop}.price"} 2`,
+    ]) {
+      expect(program.lines).toContain(line);
+    }
+    expect(program.lines).toContain('    "status": "ok",');
   });
 });
