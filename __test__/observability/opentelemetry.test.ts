@@ -1,8 +1,14 @@
 import { execFile } from 'node:child_process';
+import diagnostics from 'node:diagnostics_channel';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { trace as traceApi } from '@opentelemetry/api';
+import { Kafka, logLevel } from 'nestjs-kafka-native';
+import { KafkaNativeInstrumentation } from 'nestjs-kafka-native/opentelemetry';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROKERS, closeBroker, createTopics, unique } from '../harness/broker';
+import { until } from '../harness/wait';
+import { Collector, plain, type PostedSpan } from './collector';
 
 const SCRIPT = fileURLToPath(new URL('traced.cjs', import.meta.url));
 const MINUTE = 60_000;
@@ -21,6 +27,8 @@ interface Told {
   seen: string[];
   spans: Span[];
   points: { scope: string; name: string; attributes: Record<string, unknown>; count: number }[];
+  /** What was exported over HTTP. */
+  posted: Pick<Collector, 'paths' | 'services' | 'scopes'> & { spans: PostedSpan[] };
 }
 
 const TOPICS = ['plain', 'batch', 'event', 'failing', 'request', 'request.reply', 'refused', 'refused.reply'];
@@ -29,11 +37,20 @@ const TOPICS = ['plain', 'batch', 'event', 'failing', 'request', 'request.reply'
 async function traced(kind: string, topics: string[]): Promise<Told> {
   const prefix = unique('traced');
   await createTopics(Object.fromEntries(topics.map((name) => [`${prefix}.${name}`, 1])));
-  const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, kind, prefix, BROKERS[0]!], {
-    maxBuffer: 64 * 1024 * 1024,
-    timeout: 3 * MINUTE,
-  });
-  return JSON.parse(stdout.slice(stdout.indexOf('{"seen"')).replaceAll(`${prefix}.`, '')) as Told;
+  const collector = await Collector.start();
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, kind, prefix, BROKERS[0]!], {
+      env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
+      maxBuffer: 64 * 1024 * 1024,
+      timeout: 3 * MINUTE,
+    });
+    const short = (text: string): any => JSON.parse(text.replaceAll(`${prefix}.`, ''));
+    const { paths, services, scopes } = collector;
+    const spans = short(JSON.stringify(collector.spans));
+    return { ...short(stdout.slice(stdout.indexOf('{"seen"'))), posted: { paths, services, scopes, spans } };
+  } finally {
+    collector.close();
+  }
 }
 
 const CLUSTER = 'messaging.kafka.cluster.id';
@@ -51,6 +68,31 @@ function comparable(spans: Span[]): unknown[] {
     })
     .toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
+
+/** What was posted, as the spans in memory are told of; traces by their ids. */
+function received(posted: PostedSpan[]): unknown[] {
+  const byId = new Map(posted.map((span) => [span.spanId, span]));
+  return sorted(
+    posted.map(({ name, kind, attributes, status, parentSpanId, links }) => ({
+      name,
+      // The enumeration of OTLP begins with `unspecified`.
+      kind: kind - 1,
+      attributes: plain(attributes),
+      status: { code: 0, ...status },
+      parent: byId.get(parentSpanId ?? '')?.name ?? null,
+      links: links.map(({ spanId }) => byId.get(spanId)?.name ?? 'unknown'),
+    })),
+  );
+}
+
+const sorted = (all: unknown[]): unknown[] => all.toSorted((a, b) => (canonical(a) < canonical(b) ? -1 : 1));
+
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, one: unknown) =>
+    typeof one === 'object' && one !== null && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );
 
 const named = (spans: Span[], name: string): Span[] => spans.filter((span) => span.name === name);
 
@@ -105,9 +147,42 @@ describe('O2 the same messages over KafkaJS and over this package', () => {
     expect(found).toHaveLength(1);
   });
 
-  test('handlers run in their message’s span', () => {
+  test('guards, pipes, interceptors, handlers and filters run in their message’s span', () => {
     expect(parents(native)).toEqual(parents(stock));
-    expect(parents(native)).toContain('inside request in process request');
+    expect(parents(native)).toEqual(
+      expect.arrayContaining([
+        ...['guard', 'interceptor, before', 'pipe', 'request', 'interceptor, after'].map(
+          (where) => `inside ${where} in process request`,
+        ),
+        'inside filter in process refused',
+        'inside event in process event',
+        'inside eachMessage in process plain',
+        'inside eachBatch in poll batch',
+      ]),
+    );
+  });
+
+  test('what is sent with suppressTracing has no span, and nobody’s trace', () => {
+    for (const { spans } of [stock, native]) {
+      // Of `process` there is one more: the message came without a traceparent.
+      const sent = named(spans, 'send plain').map(({ attributes }) => attributes['hooked']);
+      expect(sent).not.toContain('plain untraced');
+      const handled = spans.find(({ attributes }) => attributes['hooked'] === 'plain untraced');
+      expect(handled).toMatchObject({ name: 'process plain', parent: null });
+    }
+  });
+
+  test('what the OTLP exporter posts is what there is in memory', () => {
+    const { paths, services, scopes, spans } = native.posted;
+    expect([...paths]).toEqual(['POST /v1/traces']);
+    expect([...services]).toEqual(['native']);
+    expect([...scopes].some((scope) => /^nestjs-kafka-native\/opentelemetry \d/.test(scope))).toBe(true);
+    const inMemory = native.spans.map(({ name, kind, attributes, status, parent, links }) => {
+      return { name, kind, attributes, status, parent, links };
+    });
+    expect(received(spans)).toEqual(sorted(inMemory));
+    const ids = new Set(spans.map(({ traceId }) => traceId));
+    expect(ids.size).toBe(new Set(native.spans.map(({ trace }) => trace)).size);
   });
 
   test('what is one trace there is one trace here', () => {
@@ -198,4 +273,31 @@ describe('O2 across', () => {
       expect(letter).toMatchObject({ parent: 'process dead', trace: deliveries[0]!.trace });
     },
   );
+});
+
+test('O2 without an SDK there is nothing: no header, no span, and nothing is asked of the core', async () => {
+  const topic = unique('bare');
+  await createTopics({ [topic]: 1 });
+  const instrumentation = new KafkaNativeInstrumentation();
+  const kafka = new Kafka({ brokers: BROKERS, clientId: topic, logLevel: logLevel.NOTHING });
+  const [producer, consumer] = [kafka.producer(), kafka.consumer({ groupId: topic })];
+  try {
+    await Promise.all([producer.connect(), consumer.connect()]);
+    await producer.send({ topic, messages: [{ value: 'v', headers: { own: 'header' } }] });
+    const seen: unknown[] = [];
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        seen.push([Object.keys(message.headers ?? {}), traceApi.getActiveSpan()?.isRecording() ?? false]);
+      },
+    });
+    await until('it is handled', () => seen.length === 1);
+    expect(seen).toEqual([[['own'], false]]);
+    expect(diagnostics.hasSubscribers('nestjs-kafka-native:network')).toBe(false);
+    expect(diagnostics.hasSubscribers('tracing:nestjs-kafka-native:send:start')).toBe(true);
+  } finally {
+    instrumentation.disable();
+    await Promise.all([producer.disconnect(), consumer.disconnect()]);
+  }
+  expect(diagnostics.hasSubscribers('tracing:nestjs-kafka-native:send:start')).toBe(false);
 });

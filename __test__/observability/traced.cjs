@@ -5,6 +5,7 @@
 require('reflect-metadata');
 const { context, trace } = require('@opentelemetry/api');
 const { metrics, NodeSDK, tracing } = require('@opentelemetry/sdk-node');
+const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-http');
 const { KafkaJsInstrumentation } = require('@opentelemetry/instrumentation-kafkajs');
 const { KafkaNativeInstrumentation } = require('nestjs-kafka-native/opentelemetry');
 
@@ -15,6 +16,8 @@ const reader = new metrics.PeriodicExportingMetricReader({
   exporter: metricExporter,
   exportIntervalMillis: 60_000,
 });
+// What an application has: spans in batches, posted to OTEL_EXPORTER_OTLP_ENDPOINT.
+const posting = new tracing.BatchSpanProcessor(new OTLPTraceExporter());
 const hooks = {
   producerHook: (span, { topic, message }) => span.setAttribute('hooked', `${topic} ${message.value}`),
   consumerHook: (span, { topic, message }) => span.setAttribute('hooked', `${topic} ${message.value}`),
@@ -22,16 +25,16 @@ const hooks = {
 const sdk = new NodeSDK({
   serviceName: kind,
   autoDetectResources: false,
-  spanProcessors: [new tracing.SimpleSpanProcessor(exporter)],
+  spanProcessors: [new tracing.SimpleSpanProcessor(exporter), posting],
   metricReaders: [reader],
   instrumentations: [new KafkaJsInstrumentation(hooks), new KafkaNativeInstrumentation(hooks)],
 });
 sdk.start();
 
-const { Controller, Module } = require('@nestjs/common');
+const { Catch, Controller, Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
 const microservices = require('@nestjs/microservices');
-const { firstValueFrom, lastValueFrom } = require('rxjs');
+const { firstValueFrom, lastValueFrom, tap } = require('rxjs');
 const { suppressTracing } = require('@opentelemetry/core');
 const stock = require('kafkajs');
 const native = require('nestjs-kafka-native');
@@ -153,6 +156,37 @@ function controller(patterns) {
   return AppModule;
 }
 
+/** What NestJS runs around a handler. */
+function surround(app) {
+  app.useGlobalGuards({
+    canActivate: () => {
+      inside('guard');
+      return true;
+    },
+  });
+  app.useGlobalInterceptors({
+    intercept: (_, next) => {
+      inside('interceptor, before');
+      return next.handle().pipe(tap(() => inside('interceptor, after')));
+    },
+  });
+  app.useGlobalPipes({
+    transform: (value) => {
+      inside('pipe');
+      return value;
+    },
+  });
+  class Filter extends microservices.BaseRpcExceptionFilter {
+    catch(error, host) {
+      inside('filter');
+      // oxlint-disable-next-line promise/valid-params -- a filter's, not a promise's
+      return super.catch(error, host);
+    }
+  }
+  Catch()(Filter);
+  app.useGlobalFilters(new Filter());
+}
+
 async function serve(library, name, patterns, more = {}) {
   const strategy = new library.ServerKafka({
     client: { brokers: [brokers], clientId: name, logLevel: stock.logLevel.NOTHING, retry: RETRY },
@@ -161,6 +195,7 @@ async function serve(library, name, patterns, more = {}) {
     ...more,
   });
   const app = await NestFactory.createMicroservice(controller(patterns), { strategy, logger: false });
+  surround(app);
   await app.listen();
   open.push(() => app.close());
 }
@@ -268,7 +303,7 @@ async function main() {
     await nest(libraries[kind]);
   }
   for (const close of open.toReversed()) await close();
-  await reader.forceFlush();
+  await Promise.all([reader.forceFlush(), posting.forceFlush()]);
   const spans = exporter.getFinishedSpans();
   const byId = new Map(spans.map((span) => [span.spanContext().spanId, span]));
   const roots = new Map();
