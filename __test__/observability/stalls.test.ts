@@ -5,7 +5,7 @@ import { Kafka, logLevel, ServerKafka } from 'nestjs-kafka-native';
 import { MockKafka } from 'nestjs-kafka-native/testing';
 import { describe, expect, test } from 'vitest';
 import { consumerOf, nextEvent, Rig } from '../delivery/rig';
-import { BROKERS, createTopics } from '../harness/broker';
+import { BROKERS, createTopics, rawProducer } from '../harness/broker';
 import { Gate, pause, until, within } from '../harness/wait';
 import { notices } from './recorded';
 
@@ -76,6 +76,37 @@ describe('O6 consumer.stallTimeout', () => {
     await rig.write('0:failing', '1:paused');
     await pause(1500);
     expect(told).toEqual([]);
+  });
+
+  test('by key: what fails and comes again is no stall, one that never returns is', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const gate = new Gate();
+    const told = notices('stalled');
+    const handled: string[] = [];
+    let failures = 0;
+    await rig.serve(
+      async (data) => {
+        if (data === 'failing' && ++failures > 0) throw new Error('again and again');
+        if (data === 'hanging') await gate.pass();
+        handled.push(data);
+      },
+      {
+        run: { concurrency: { order: 'key' } },
+        consumer: { stallTimeout: 200, retry: { initialRetryTime: 600, maxRetryTime: 600, retries: 100 } },
+      },
+    );
+    const producer = await rawProducer();
+    const write = (...values: string[]): Promise<unknown> =>
+      producer.send({ topic: rig.topic, messages: values.map((value) => ({ key: value, value })) });
+    await write('failing', 'other');
+    // The position stays where one fails, for many times the time-out.
+    await until('it has failed four times', () => failures >= 4);
+    expect(handled).toEqual(['other']);
+    expect(told).toEqual([]);
+    await write('hanging');
+    await until('it is told of', () => told.length === 1);
+    expect(told[0].partitions).toMatchObject([{ topic: rig.topic, position: '0', inHand: 2 }]);
+    gate.open();
   });
 
   test('onStall: restart starts the consumer anew, and it works on', async () => {

@@ -73,6 +73,10 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     return false;
   }
 
+  get isFilling(): boolean {
+    return this.#timer !== undefined;
+  }
+
   /** The next batch, of one handler. */
   #take(): Delivery[] {
     clearTimeout(this.#timer);

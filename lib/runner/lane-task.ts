@@ -27,6 +27,7 @@ export interface LaneOwner {
 export class LaneTask implements DeliveryOwner, TaskLanes {
   readonly task: PartitionTask;
   readonly isManual: boolean;
+  handled = 0;
   /** Whether the pool has it in hand. */
   isOffered = false;
   readonly #owner: LaneOwner;
@@ -44,6 +45,8 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
   /** What is told of when all records of a batch are handled, and how many are left. */
   readonly #batches = new Map<IncomingBatch, { left: number; handled: () => void }>();
   #active = 0;
+  /** Lanes whose first record is not due. */
+  #resting = 0;
 
   constructor(task: PartitionTask, { concurrency, isManual }: TopicHandling, owner: LaneOwner) {
     this.task = task;
@@ -65,6 +68,11 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (watched === undefined || --watched.left > 0) return;
     this.#batches.delete(batch);
     watched.handled();
+  }
+
+  get isResting(): boolean {
+    const isBusy = this.#active > 0 || this.#ready.length > 0;
+    return this.#resting > 0 && !isBusy && this.task.range() === undefined;
   }
 
   /** There may be something to handle. */
@@ -154,6 +162,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
   succeeded(delivery: Delivery, outcome: Outcome): Delivery | undefined {
     const { task, isManual } = this;
     const { acks, memory } = this.#owner;
+    this.handled++;
     const sequence = delivery.batch.sequence(delivery.index);
     if (this.#alone === delivery) this.#alone = undefined;
     if (delivery.failures > 0) memory.forget(task, delivery.batch.offset(delivery.index));
@@ -227,7 +236,10 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
       return;
     }
     lane.isBusy = true;
-    if (lane.rest(() => this.#woken(lane))) return;
+    if (lane.rest(() => this.#woken(lane))) {
+      this.#resting++;
+      return;
+    }
     this.#single.delete(lane);
     this.#ready.push(lane);
     // Not at once: who calls this is on its way out, and takes the next one itself.
@@ -235,6 +247,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
   }
 
   #woken(lane: Lane): void {
+    this.#resting--;
     this.#single.delete(lane);
     this.#ready.push(lane);
     this.#owner.offer(this);
@@ -259,6 +272,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#batches.clear();
     this.#ready = [];
     this.#alone = undefined;
+    this.#resting = 0;
   }
 
   /** The partition is gone: nothing is waited for any more. */

@@ -20,6 +20,10 @@ export type TaskState = 'idle' | 'waiting' | 'running' | 'resting';
 export interface TaskLanes {
   /** They are acknowledged by hand. */
   readonly isManual: boolean;
+  /** How many were handled. */
+  readonly handled: number;
+  /** All that there is to handle waits for the time at which it comes again. */
+  readonly isResting: boolean;
   /** `handled` is to be called when the last of so many records of a batch has been. */
   watch(batch: IncomingBatch, records: number, handled: () => void): void;
   /** There may be something to handle. */
@@ -38,6 +42,8 @@ export interface TaskBatches {
   arrived(range: RecordRange): void;
   /** Whether a batch may be handled. */
   isReady(): boolean;
+  /** There are records, which wait for more of them. */
+  readonly isFilling: boolean;
   /** Handles the next one. */
   deliver(): Promise<void>;
   /** Whether the handler waits for the function that calls this. */
@@ -104,6 +110,16 @@ export class PartitionTask {
   /** Adds records behind those that wait. */
   push(range: RecordRange): void {
     this.#ranges.push(range);
+  }
+
+  /** All that there is to handle waits for a time: of the next delivery, or at which a batch is due. */
+  get isResting(): boolean {
+    return this.state === 'resting' || this.lanes?.isResting === true || this.batches?.isFilling === true;
+  }
+
+  /** How many records were handled while others before them were not. */
+  get handledApart(): number {
+    return this.lanes?.handled ?? 0;
   }
 
   /** The current range, with at least one record left. */

@@ -28,7 +28,7 @@ export class Observation implements ObservedClient<ConsumerReport> {
     this.#condition = new Condition(parts.emitter);
     this.#progress = new Progress({
       isPaused: (topic, partition) => parts.paused.has(topic, partition),
-      isResting: (topic, partition) => state.session?.runner?.find(topic, partition)?.state === 'resting',
+      task: (topic, partition) => state.session?.runner?.find(topic, partition),
     });
   }
 

@@ -21,13 +21,22 @@ export interface PartitionProgress {
 /** What is known of a partition besides where it stands. */
 export interface PartitionConditions {
   isPaused(topic: string, partition: number): boolean;
-  /** Its message has failed and waits for its next delivery. */
-  isResting(topic: string, partition: number): boolean;
+  /** How it is worked on. */
+  task(topic: string, partition: number): WorkedPartition | undefined;
+}
+
+/** A partition whose messages are handled. */
+interface WorkedPartition {
+  /** All of its messages that could be handled wait for a time: of their next delivery, or at which a batch is due. */
+  readonly isResting: boolean;
+  /** Messages that were handled while others before them were not. */
+  readonly handledApart: number;
 }
 
 interface Seen {
   position: number;
   inHand: number;
+  handledApart: number;
   /** The last time at which something was handled, or nothing waited. */
   since: number;
   /** The end of the log as a broker has said it when it was asked. */
@@ -49,14 +58,17 @@ export class Progress {
     const progress = standings.map((standing) => {
       const { topic, partition, position, inHand } = standing;
       const key = `${topic}:${partition}`;
-      const before = this.#seen.get(key) ?? { position, inHand, since: now, end: -1 };
+      const { isResting = false, handledApart = 0 } = this.#conditions.task(topic, partition) ?? {};
+      const before = this.#seen.get(key) ?? { position, inHand, handledApart, since: now, end: -1 };
       const isPaused = this.#conditions.isPaused(topic, partition);
       const end = Math.max(standing.highWatermark, before.end);
       const waits = inHand > 0 || (position >= 0 && end > position);
-      const isMoving = position !== before.position || inHand < before.inHand;
-      const counts = waits && !isMoving && !isPaused && !this.#conditions.isResting(topic, partition);
+      // Behind a message that fails, others may be handled while the position stays, and as many be in hand at each look.
+      const isMoving =
+        position !== before.position || inHand < before.inHand || handledApart !== before.handledApart;
+      const counts = waits && !isMoving && !isPaused && !isResting;
       const since = counts ? before.since : now;
-      seen.set(key, { position, inHand, since, end: before.end });
+      seen.set(key, { position, inHand, handledApart, since, end: before.end });
       return { topic, partition, position, end, inHand, isPaused, stalledFor: now - since };
     });
     this.#seen = seen;
