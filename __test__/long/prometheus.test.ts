@@ -148,7 +148,9 @@ test(
         }
       }
       // What did not happen has no series.
-      expect(empty.filter((line) => !/commit_failures|timeouts|lost|failures_total/.test(line))).toEqual([]);
+      expect(
+        empty.filter((line) => !/commit_failures|timeouts|lost|failures_total|filtered/.test(line)),
+      ).toEqual([]);
       await until('all are handled', async () => Number((await query(lag))[0]?.value[1]) === 0, 5 * 60_000);
       const [endOf, done] = [await endOffsets(topic), await committed(`${topic}-server`, topic)];
       for (const partition of [0, 1, 2]) {

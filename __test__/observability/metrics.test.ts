@@ -3,7 +3,7 @@ import {
   monitorKafkaJSProducer,
 } from '@christiangalsterer/kafkajs-prometheus-exporter';
 import { Controller } from '@nestjs/common';
-import { MessagePattern, Payload } from '@nestjs/microservices';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { ClientKafka, Kafka, logLevel } from 'nestjs-kafka-native';
 import { registerKafkaMetrics } from 'nestjs-kafka-native/prometheus';
 import { Registry } from 'prom-client';
@@ -91,6 +91,33 @@ describe('O4 registerKafkaMetrics', () => {
     expect(await value(registry, 'shop_consumer_rebalance_duration_seconds', { group: rig.group })).toBe(1);
     const text = await registry.metrics();
     expect(text).toMatch(/shop_consumer_handler_duration_seconds_bucket\{.*le="1".*\} 4/);
+  });
+
+  test('messages that no handler takes, also when the consumer has gone', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const registry = registered();
+    let handled = 0;
+    @Controller()
+    class Handlers {
+      @EventPattern<string>(rig.topic, { kafka: { headers: { type: 'wanted' } } })
+      event(): void {
+        handled++;
+      }
+    }
+    const running = await rig.serve(Handlers);
+    const types = ['wanted', 'other', 'other', 'wanted', 'other'];
+    const messages = types.map((type) => ({ value: 'v', headers: { type } }));
+    await (await rawProducer()).send({ topic: rig.topic, messages });
+    await until('all are done', async () => (await rig.committed())[0] === 5);
+    expect(handled).toBe(2);
+    const labels = { group: rig.group, topic: rig.topic };
+    expect(await value(registry, 'kafka_consumer_filtered_total', labels)).toBe(3);
+    await running.close();
+    expect(await value(registry, 'kafka_consumer_filtered_total', labels)).toBe(3);
+    // Who registers now counts from now on.
+    expect(
+      await value(registered({ prefix: 'late_' }), 'late_consumer_filtered_total', labels),
+    ).toBeUndefined();
   });
 
   test('requests: durations, time-outs, and those that wait', async () => {

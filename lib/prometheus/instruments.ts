@@ -48,6 +48,14 @@ export class Instruments {
       histogram.observe({ ...this.#options.labels, ...values }, milliseconds / 1000);
   }
 
+  /** A counter that is counted elsewhere: what has been added is asked for when the registry is read. */
+  counted(name: string, help: string, labels: readonly string[], added: (count: Count) => void): void {
+    const counter: Counter = new Counter({
+      ...this.#common(name, help, labels),
+      collect: () => added((values, by = 1) => counter.inc({ ...this.#options.labels, ...values }, by)),
+    });
+  }
+
   /** A gauge whose values are asked for when the registry is. */
   gauge(
     name: string,

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { registerEvents } from './events.js';
+import { registerFiltered } from './filtered.js';
 import { registerGauges } from './gauges.js';
 import { Instruments } from './instruments.js';
 
@@ -36,6 +37,7 @@ export function registerKafkaMetrics(
 ): KafkaMetrics {
   const instruments = new Instruments({ registry, prefix, labels, buckets });
   registerGauges(instruments);
+  registerFiltered(instruments);
   const end = registerEvents(instruments);
   return {
     unregister: () => {

@@ -117,19 +117,21 @@ async function unanswered(
   client: ObservedClient,
   report: Report,
   options: CheckedHealthOptions,
+  deadline = Date.now() + options.timeout,
 ): Promise<HealthProblem | undefined> {
-  const { clientId, role } = report;
-  const { timeout } = options;
+  const { clientId, role, since } = report;
   try {
-    await client.ping(timeout);
+    await client.ping(Math.max(deadline - Date.now(), 0));
     return undefined;
   } catch (error) {
-    // It may have crashed since it was asked.
+    // It may have crashed since it was asked, and its connection was closed: that is no answer about the brokers.
     const now = client.report();
     const problem = now.role === 'consumer' ? problemOf(now, options) : undefined;
     if (problem !== undefined) return problem;
+    // It has joined again since: it is the new connection that is to answer.
+    if (now.since !== since && Date.now() < deadline) return unanswered(client, now, options, deadline);
     const reason = error instanceof Error ? error.message : String(error);
-    const text = `no broker has answered ${role} ${clientId} within ${timeout} ms: ${reason}`;
+    const text = `no broker has answered ${role} ${clientId} within ${options.timeout} ms: ${reason}`;
     return { text, clientId, ...(report.role === 'consumer' && { groupId: report.groupId }) };
   }
 }

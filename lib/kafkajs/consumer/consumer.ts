@@ -104,6 +104,7 @@ export class Consumer implements ConsumerShape {
       state,
       isOfReplies: internals.onReplies !== undefined,
       ping: (timeout) => this.#connection.ping(timeout),
+      filtered: () => this.#connection.filtered(),
     });
     this.#recovery = new CrashRecovery(
       {

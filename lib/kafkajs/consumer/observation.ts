@@ -14,6 +14,8 @@ export interface ObservationOptions {
   readonly isOfReplies: boolean;
   /** Resolves when a broker has answered within so many milliseconds. */
   readonly ping: (timeout: number) => Promise<void>;
+  /** How many messages of each topic no handler has taken. */
+  readonly filtered: () => Record<string, number>;
 }
 
 /** How a consumer is: for health probes and metrics, which ask, and for the watch over partitions that stand still. */
@@ -46,14 +48,18 @@ export class Observation implements ObservedClient<ConsumerReport> {
   }
 
   report(): ConsumerReport {
-    const { parts, state, isOfReplies } = this.#options;
+    const { parts, state, isOfReplies, filtered } = this.#options;
     const { settings, subscriptions } = parts;
     const { groupId, clientId } = settings;
     const { since, error, hasJoined } = this.#condition;
     // While it is being closed after a crash, its events have not told of it yet.
     const hasCrashed = state.isToRun && !state.isRunning;
     const native = state.session?.native;
-    const partitions = this.#progress.look(native?.standings() ?? []);
+    // Replies are not tracked, and those of others lie in the same partitions: nothing of them lags or stands still.
+    const partitions = this.#progress.look(native?.standings() ?? []).map(({ end, ...partition }) => {
+      if (isOfReplies) return { ...partition, lag: 0, stalledFor: 0 };
+      return { ...partition, lag: partition.position < 0 ? 0 : Math.max(0, end - partition.position) };
+    });
     return {
       role: 'consumer',
       groupId,
@@ -64,11 +70,9 @@ export class Observation implements ObservedClient<ConsumerReport> {
       ...(error && { error }),
       isToJoin: state.isToRun && subscriptions.names().length > 0,
       hasJoined,
-      partitions: partitions.map(({ end, ...partition }) => ({
-        ...partition,
-        lag: partition.position < 0 ? 0 : Math.max(0, end - partition.position),
-      })),
+      partitions,
       pendingRequests: native?.pendingRequests() ?? 0,
+      filtered: filtered(),
     };
   }
 

@@ -39,6 +39,8 @@ export interface ConsumerReport {
   readonly partitions: readonly PartitionReport[];
   /** Requests that wait for their replies. */
   readonly pendingRequests: number;
+  /** How many messages of each topic no handler has taken, because of their headers, since the consumer was made. */
+  readonly filtered: Readonly<Record<string, number>>;
 }
 
 /** What a producer says of itself. */
