@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
 
@@ -6,9 +8,28 @@ const broker = {
   setupFiles: ['__test__/broker/worker-setup.ts'],
 };
 
+const INSTALLED = /^(?:@nestjs\/|nestjs-kafka-native(?:\/|$)|rxjs(?:\/|$)|reflect-metadata$)/;
+
+/** The package and NestJS from where an application is installed, instead of this checkout's. */
+function installation(folder: string): {
+  name: string;
+  enforce: 'pre';
+  resolveId(id: string): string | undefined;
+} {
+  const { resolve } = createRequire(join(folder, 'main.js'));
+  return {
+    name: 'installation',
+    enforce: 'pre',
+    resolveId: (id) => (INSTALLED.test(id) ? resolve(id) : undefined),
+  };
+}
+
+const { TESTED_INSTALLATION } = process.env;
+
 export default defineConfig({
   // NestJS needs the decorators' metadata, which Vite's own transform does not emit.
   plugins: [
+    TESTED_INSTALLATION && installation(TESTED_INSTALLATION),
     swc.vite({
       tsconfigFile: false,
       module: { type: 'es6' },

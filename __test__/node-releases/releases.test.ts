@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { BROKERS } from '../harness/broker';
+import { finished, innerRun } from '../harness/inner-run';
 
 // What Node.js itself decides is tested on each release that is supported: how async contexts follow from call to call was
 // rewritten in Node 24, and the process's exit and the addon's threads are Node's too.
@@ -12,16 +11,6 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const RELEASES = { 20: '20.19.5', 22: '22.21.1', 24: '24.21.0' } as const;
 const OTHERS = Object.entries(RELEASES).filter(([major]) => !process.version.startsWith(`v${major}.`));
 const TESTS = ['delivery/async-context', 'delivery/lifecycles'];
-
-function finished(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  return new Promise((done, failed) => {
-    const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env } });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += String(data)));
-    child.once('error', failed);
-    child.once('close', (code) => (code === 0 ? done(output) : failed(new Error(`${command}: ${output}`))));
-  });
-}
 
 /** The binary of a release, installed once from the package that has it for this system. */
 async function nodeBinary(version: string): Promise<string> {
@@ -48,21 +37,7 @@ test.each(OTHERS)(
   async (_, version) => {
     const binary = await nodeBinary(version);
     expect((await finished(binary, ['--version'])).trim()).toBe(`v${version}`);
-    const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-    // None of the outer run's own variables: the inner one is a run by itself.
-    const outer = Object.keys(process.env).filter((key) =>
-      /^(VITEST|VITE_|TEST_TOTALS|TEST$|NODE_ENV|MODE$|DEV$|PROD$|BASE_URL|SSR)/.test(key),
-    );
-    const env = {
-      ...Object.fromEntries(outer.map((key) => [key, undefined])),
-      KAFKA_BROKERS: BROKERS.join(','),
-      NO_COLOR: '1',
-    };
-    const output = await finished(
-      binary,
-      [vitest, 'run', '--project=integration', '--no-file-parallelism', ...TESTS],
-      env,
-    );
+    const output = await innerRun(TESTS, { node: binary });
     expect(output).toMatch(/Test Files {2}2 passed/);
   },
   10 * 60_000,
