@@ -39,6 +39,13 @@ test.each(OTHERS)(
     expect((await finished(binary, ['--version'])).trim()).toBe(`v${version}`);
     const output = await innerRun(TESTS, { node: binary });
     expect(output).toMatch(/Test Files {2}2 passed/);
+    const told = await finished(binary, [join(import.meta.dirname, 'entries.cjs')]);
+    expect(JSON.parse(told.slice(told.indexOf('{"active"')))).toEqual({
+      active: 'process t',
+      spans: ['process t', 'send t'],
+      handled: 1,
+      health: 'up',
+    });
   },
   10 * 60_000,
 );

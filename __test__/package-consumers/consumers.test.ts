@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -161,6 +161,19 @@ const NODENEXT = { module: ModuleKind.NodeNext, moduleResolution: Resolution.Nod
 const BUNDLER = { module: ModuleKind.ESNext, moduleResolution: Resolution.Bundler };
 const NODE10 = { module: ModuleKind.CommonJS, moduleResolution: Resolution.Node10 };
 
+const INTEGRATIONS = `
+import { KafkaNativeInstrumentation } from 'nestjs-kafka-native/opentelemetry';
+import { registerKafkaMetrics, type KafkaMetrics } from 'nestjs-kafka-native/prometheus';
+import { KafkaHealthIndicator, type KafkaHealthOptions } from 'nestjs-kafka-native/terminus';
+
+export const name: string = new KafkaNativeInstrumentation({ enabled: false }).instrumentationName;
+export const metrics = (registry: any): KafkaMetrics => registerKafkaMetrics(registry, { prefix: 'kafka_' });
+export const options: KafkaHealthOptions = { probe: 'liveness' };
+export const health = (indicator: KafkaHealthIndicator) => indicator.isHealthy('kafka', options);
+// @ts-expect-error there is no such probe
+export const wrong: KafkaHealthOptions = { probe: 'alive' };
+`;
+
 describe('types', () => {
   beforeAll(() => Promise.all([install('nest11'), install('nest12')]), INSTALL_TIMEOUT);
 
@@ -178,5 +191,19 @@ describe('types', () => {
     ['nest12', 'esm', 'bundler', BUNDLER],
   ])('%s, %s, %s', async (dependencies, format, _, options) => {
     expect(compilerErrors(join(await install(dependencies), format), options)).toEqual([]);
+  });
+
+  // Whoever checks the libraries' types, too, installs the peer of what is imported.
+  test('the integrations, without their peers', async () => {
+    const installed = await install('nest12');
+    const peers = ['@nestjs/terminus', '@opentelemetry/api', 'prom-client'];
+    expect(peers.filter((name) => existsSync(join(installed, 'node_modules', name)))).toEqual([]);
+    const folder = join(installed, 'integrations');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(folder, 'main.ts'), INTEGRATIONS);
+    for (const options of [NODENEXT, BUNDLER]) {
+      expect(compilerErrors(folder, { ...options, skipLibCheck: true })).toEqual([]);
+    }
   });
 });
