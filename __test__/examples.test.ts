@@ -242,9 +242,9 @@ describe('examples', { timeout: 5 * STEP }, () => {
       '  POST /orders (ms)',
       `  └─ send ${shop}.orders (ms)`,
       `     ├─ process ${shop}.orders (ms, failed: the bank does not answer)`,
-      ...price('     │  '),
+      ...price('   │  '),
       `     └─ process ${shop}.orders (ms, links to its first delivery)`,
-      ...price('        '),
+      ...price('      '),
     ]);
     const group = 'group="example-shop-server"';
     for (const line of [

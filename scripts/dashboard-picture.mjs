@@ -8,6 +8,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { textWidth } from '../benchmark/src/text-width.mjs';
 import { Failure, main, ROOT, say } from './lib/process.mjs';
 
 const FONT = 'system-ui, -apple-system, &quot;Segoe UI&quot;, Helvetica, Arial, sans-serif';
@@ -101,8 +102,8 @@ function legendOf(lines, left, right, y, ink) {
   let x = left;
   for (const [index, { label }] of lines.entries()) {
     const short = label.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL - 1)}…` : label;
-    const width = short.length * 5.6 + 22;
-    if (x + width > right + 12) {
+    const width = textWidth(short, 10) + 24;
+    if (x + width > right) {
       names.push(text(x, y, '…', { fill: ink.faint }));
       break;
     }
