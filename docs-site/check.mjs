@@ -66,7 +66,7 @@ export async function checkSite(say) {
   const open = async (path, options = {}) => {
     const context = await browser.newContext(options);
     const page = await context.newPage();
-    await page.goto(url + path, { waitUntil: 'networkidle' });
+    await visit(page, url + path);
     return page;
   };
   try {
@@ -89,6 +89,12 @@ export async function checkSite(say) {
   }
 }
 
+/** Opens an address, and waits until all of it is there: of a long page the network rests before its end is read. */
+async function visit(page, address) {
+  await page.goto(address, { waitUntil: 'load' });
+  await page.waitForLoadState('networkidle');
+}
+
 async function links(page, url) {
   const wrong = new Set();
   page.on('pageerror', (error) => wrong.add(`${page.url()}: ${error.message}`));
@@ -98,7 +104,7 @@ async function links(page, url) {
   const ids = new Map();
   const found = [];
   for (const path of pages()) {
-    await page.goto(url + path, { waitUntil: 'networkidle' });
+    await visit(page, url + path);
     ids.set(path, new Set(await page.$$eval('[id]', (elements) => elements.map(({ id }) => id))));
     for (const href of await page.$$eval('.vp-doc a[href]', (all) => all.map((a) => a.href))) {
       const { origin, pathname, hash } = new URL(href);
