@@ -673,6 +673,8 @@ export interface NativeTopicHandling {
   mostRecords?: number
   /** Their bytes. */
   mostBytes?: number
+  /** Their offsets are committed by transactions. */
+  transactional: boolean
 }
 
 /** A topic as the metadata describes it. */

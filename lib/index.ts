@@ -22,10 +22,12 @@ export type {
   RetryTopicSource,
   TopicSettings,
   TopicsOptions,
+  TransactionsOptions,
 } from './nest/options/index.js';
 export { Idempotent, type IdempotentOptions } from './nest/idempotent/idempotent.js';
 export { MemoryIdempotencyStore, type Claim, type IdempotencyStore } from './nest/idempotent/store.js';
 export type { SendOptions } from './options/index.js';
 export { KafkaContext } from './nest/context/kafka-context.js';
+export type { HandlerTransaction } from './nest/server/transactions/handler-transaction.js';
 export type { NackOptions } from './nest/context/packed-context.js';
 export { KafkaHeaders, KafkaRetriableException } from '@nestjs/microservices';

@@ -60,7 +60,7 @@ async function page(options) {
   const { nestTable, clientTable, sslTable, consumerTable, producerTable, sendTable, runTable } = options;
   const { subscribeTable, retryTable, deadLetterTable, retryTopicsTable } = options;
   const { handlerTable, batchTable, concurrencyTable } = options;
-  const { topicsTable, topicTable } = options;
+  const { topicsTable, topicTable, transactionsTable } = options;
   const { consumerFixed, producerFixed, OWNED_PROPERTIES } = options;
   const parts = [
     INTRO,
@@ -105,6 +105,12 @@ async function page(options) {
         '`deadLetter.retryTopics`',
         retryTopicsTable,
         'Of the server. [Retries](retries.md) tells where messages go.',
+      ),
+    transactionsTable &&
+      section(
+        '`transactions`',
+        transactionsTable,
+        'Of the server, for handlers with `kafka: { transactional: true }`. [Exactly once](exactly-once.md) tells what they promise.',
       ),
     section('`topics`', topicsTable, '[Topics](topics.md) tells what is made, and what compared.'),
     section('`topics.defaults`, and each of `topics.overrides`', topicTable),

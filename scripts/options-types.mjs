@@ -38,6 +38,7 @@ const TYPES = {
     RetryTopicsOptions: 'retryTopicsTable',
   },
   'lib/nest/options/handler.ts': { KafkaHandlerOptions: 'handlerTable', BatchOptions: 'batchTable' },
+  'lib/nest/options/transactions.ts': { TransactionsOptions: 'transactionsTable' },
   'lib/nest/options/topics.ts': { TopicsOptions: 'topicsTable', TopicSettings: 'topicTable' },
   'lib/nest/options/nest-options.ts': {
     NestKafkaOptions: 'nestTable',

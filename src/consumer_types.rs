@@ -118,6 +118,8 @@ pub struct NativeTopicHandling {
     /// Their bytes.
     #[napi(ts_type = "number")]
     pub most_bytes: Option<Count>,
+    /// Their offsets are committed by transactions.
+    pub transactional: bool,
 }
 
 /// What a handler asks of a record's headers: all of this.
@@ -165,6 +167,7 @@ impl TryFrom<&NativeTopicHandling> for TopicHandling {
             routes: routes.map(|routes| Routes::new(routes, handling.shared, handling.rest)),
             most_records: handling.most_records.map(|most| most.0 as usize),
             most_bytes: handling.most_bytes.map(|most| most.0 as usize),
+            transactional: handling.transactional,
             ..Self::default()
         })
     }

@@ -185,6 +185,20 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
   },
   'docs/options.md ts 0': { imports: NEST },
   'docs/retries.md ts 0': { imports: NEST },
+  'docs/exactly-once.md ts 0': {
+    imports: `
+      import { Module, type Type } from '@nestjs/common';
+      import { NestFactory } from '@nestjs/core';
+      import { ServerKafka } from 'nestjs-kafka-native';`,
+    before: `await prepare('orders', 'invoices', 'billed'); ${SERVE}`,
+    after: `
+      const stop = await serve(BillingController, { transactions: { idPrefix: 'billing' } });
+      await send('orders', JSON.stringify({ id: '7', total: 12 }));
+      await find('invoices', '12');
+      await find('billed', JSON.stringify({ id: '7' }));
+      await stop();`,
+  },
+  'docs/exactly-once.md ts 1': { imports: NEST },
   'docs/producer.md ts 0': {
     after: `
       assert.deepEqual(Object.keys(written[0]!).sort(), ['baseOffset', 'errorCode', 'logAppendTime', 'logStartOffset', 'partition', 'topicName']);

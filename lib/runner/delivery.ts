@@ -6,6 +6,8 @@ export interface Acknowledging {
   ack(): boolean;
   /** The record is to come again after so many milliseconds; false as above. */
   nack(delay: number): boolean;
+  /** What the handler sends by, where that and the record belong to a transaction. */
+  readonly transaction?: unknown;
 }
 
 /** Whose deliveries are told of. */

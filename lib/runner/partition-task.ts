@@ -50,6 +50,8 @@ export interface TaskBatches {
   isAwaitedByHandler(): boolean;
   /** What waits is dropped. */
   halt(): void;
+  /** The handler that runs is waited for no longer. */
+  letGo?(): void;
 }
 
 /** A partition, for as long as the consumer lives. */

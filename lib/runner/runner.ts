@@ -10,12 +10,16 @@ import { OrderedRecords, type OrderedOptions } from './ordered-records.js';
 import { PartitionTask, type RecordRange } from './partition-task.js';
 import type { ItemsHandler, RecordHandler } from './record-handler.js';
 import { isAwaitedByRecordHandler } from './record-loop.js';
+import type { RecordTransactions } from './record-transactions.js';
 import { hasGaps, type BatchLimits, type Concurrency, type TopicHandling } from './topic-handling.js';
+import { TransactionalTask } from './transactional-task.js';
 
 /** What a runner needs of its owner. */
 export interface RunnerOptions extends OrderedOptions {
   /** Handles the records of topics whose handler gets several at once. */
   readonly handleItems?: ItemsHandler | undefined;
+  /** Whose transactions records are handled in, of topics whose handlers are transactional. */
+  readonly transactions?: RecordTransactions | undefined;
   /** What a handler has thrown, where what came out of it is something else. */
   readonly originalError: (outcome: unknown) => unknown;
   /** What records are handled in: that of the application's `run()` or `listen()`. */
@@ -55,7 +59,9 @@ export class Runner {
   assign(assignment: number, topic: string, partition: number): void {
     const task = new PartitionTask(assignment, topic, partition);
     const handling = this.#options.handling?.(topic);
-    if (handling?.batch !== undefined) task.batches = this.#batches(task, handling.batch, handling.isManual);
+    if (handling?.isTransactional) task.batches = this.#transactional(task);
+    else if (handling?.batch !== undefined)
+      task.batches = this.#batches(task, handling.batch, handling.isManual);
     else if (handling !== undefined && hasGaps(handling)) task.lanes = this.#lanes(task, handling);
     this.#tasks.set(assignment, task);
     this.#moving.delete(task.key);
@@ -78,6 +84,14 @@ export class Runner {
     const start = (started: PartitionTask): void => this.#start(started);
     const handler = (): ItemsHandler => this.#options.handleItems as ItemsHandler;
     return new BatchTask(task, limits, isManual, { ...this.#options, handler, start });
+  }
+
+  #transactional(task: PartitionTask): TransactionalTask {
+    const transactions = this.#options.transactions as RecordTransactions;
+    const start = (started: PartitionTask): void => this.#start(started);
+    const handler = (): RecordHandler => (this.#options.handler as { each: RecordHandler }).each;
+    const owner = { ...this.#options, transactions, breath: this.#breath, handler, start };
+    return new TransactionalTask(task, owner);
   }
 
   #pool(concurrency: Concurrency): LanePool {
@@ -184,7 +198,9 @@ export class Runner {
   /** Waits no longer for the handlers that run, while partitions are revoked: their records come again. */
   letGo(): void {
     for (const task of this.#tasks.values()) {
-      if (task.draining && task.state === 'running' && !task.revoked) this.#handlerEnded(task.assignment);
+      if (!task.draining || task.state !== 'running' || task.revoked) continue;
+      task.batches?.letGo?.();
+      this.#handlerEnded(task.assignment);
     }
   }
 

@@ -34,6 +34,8 @@ export interface TopicHandling {
   readonly routing?: HeaderRouting | undefined;
   /** The handler gets several at once. */
   readonly batch?: BatchLimits | undefined;
+  /** What the handler sends, and the records' offsets, belong to transactions. */
+  readonly isTransactional?: boolean | undefined;
 }
 
 /** Whether records of the topic may finish in any order. */

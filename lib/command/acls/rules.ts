@@ -1,5 +1,10 @@
 import { RETRY_GROUP_SUFFIX, RetrySchedule } from '../../nest/server/retry-schedule.js';
-import type { DeadLetterOptions, KafkaHandlerOptions, TopicsOptions } from '../../nest/options/index.js';
+import type {
+  DeadLetterOptions,
+  KafkaHandlerOptions,
+  NestKafkaOptions,
+  TopicsOptions,
+} from '../../nest/options/index.js';
 import type {
   Application,
   InspectedClient,
@@ -37,8 +42,22 @@ class Rules {
   readonly #rules = new Map<string, AccessRule>();
 
   add(resource: Resource, name: string | RegExp, operation: Operation, why: string): void {
-    const { text, patternType } =
+    const known =
       typeof name === 'string' ? { text: name, patternType: 'literal' as const } : resourceOf(name);
+    this.#add(resource, known, operation, why);
+  }
+
+  /** All resources whose names begin so. */
+  addPrefixed(resource: Resource, prefix: string, operation: Operation, why: string): void {
+    this.#add(resource, { text: prefix, patternType: 'prefixed' }, operation, why);
+  }
+
+  #add(
+    resource: Resource,
+    { text, patternType }: ReturnType<typeof resourceOf>,
+    operation: Operation,
+    why: string,
+  ): void {
     const key = JSON.stringify([resource, text, patternType]);
     const known = this.#rules.get(key);
     if (known === undefined) {
@@ -113,6 +132,8 @@ function addServer(rules: Rules, { options, groupId, handlers }: InspectedServer
     addRetryTopics(rules, pattern, groupId, deadLetter);
   }
   addTransactions(rules, options['producer'] as TransactionalOptions | undefined);
+  const ofHandlers = handlers.map(({ extras }) => extras['kafka'] as KafkaHandlerOptions | undefined);
+  addHandlerTransactions(rules, options as NestKafkaOptions, ofHandlers);
 }
 
 /** The handler's options over the server's, option by option; undefined where it has none, or `false`. */
@@ -196,6 +217,21 @@ function addClient(rules: Rules, { options, groupId, requests }: InspectedClient
 
 interface TransactionalOptions {
   readonly transactionalId?: string;
+}
+
+/** Those of a server's handlers have ids of its own, by a prefix. */
+function addHandlerTransactions(
+  rules: Rules,
+  { transactions }: NestKafkaOptions,
+  handlers: readonly (KafkaHandlerOptions | undefined)[],
+): void {
+  if (!transactions || !handlers.some((handler) => handler?.transactional)) return;
+  rules.addPrefixed(
+    'transactional-id',
+    `${transactions.idPrefix}-`,
+    'Write',
+    'transactional handlers send by such an id',
+  );
 }
 
 function addTransactions(rules: Rules, options: TransactionalOptions | undefined): void {

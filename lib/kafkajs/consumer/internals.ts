@@ -2,6 +2,7 @@ import type { NativeConsumer } from '../../native/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { HandlerTimeouts } from '../../runner/handler-watch.js';
 import type { ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
+import type { RecordTransactions } from '../../runner/record-transactions.js';
 import type { RunnerOptions } from '../../runner/runner.js';
 import type { TopicHandling } from '../../runner/topic-handling.js';
 import type { TopicPartition } from '../types/index.js';
@@ -12,6 +13,8 @@ export interface ConsumerInternals {
   handleRecord?: RecordHandler;
   /** Handles several packed records at once, of topics that are handled so. */
   handleItems?: ItemsHandler;
+  /** Whose transactions records are handled in, of topics that are handled so. */
+  transactions?: RecordTransactions | undefined;
   /** How a topic's records are handled, instead of what the options of the run say. */
   handling?: (topic: string) => TopicHandling | undefined;
   /** What becomes of a record whose delivery has failed, instead of what the options' `retry` says. */

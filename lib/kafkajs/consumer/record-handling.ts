@@ -85,6 +85,7 @@ export class RecordHandling {
       get handleItems() {
         return tracing.items(internals.handleItems);
       },
+      transactions: internals.transactions,
       originalError: original,
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,
       failurePolicy: tracing.failurePolicy(internals.failurePolicy ?? (() => ({ retry }))),
@@ -109,7 +110,13 @@ export class RecordHandling {
   /** @throws KafkaJSNonRetriableError for a topic whose offsets only the core can commit. */
   checkCommit(topic: string): void {
     const handling = this.handling(topic);
-    if (handling === undefined || !hasGaps(handling)) return;
+    if (handling === undefined) return;
+    if (handling.isTransactional) {
+      throw new KafkaJSNonRetriableError(
+        `commitOffsets() is refused for ${topic}, whose handler is transactional: the offset of a message is committed by its transaction. Leave it out`,
+      );
+    }
+    if (!hasGaps(handling)) return;
     const how = handling.isManual
       ? 'are acknowledged one by one: use context.ack()'
       : `are handled in the order "${handling.concurrency.order}", so that an offset says nothing of those before it: with kafka.ack "manual" a handler decides when a message counts, by context.ack()`;

@@ -12,6 +12,7 @@ export function nativeHandling(handling: TopicHandling): NonNullable<NativeSubsc
     concurrency: concurrency.max,
     shared: routing?.shared ?? false,
     rest: routing?.rest ?? true,
+    transactional: handling.isTransactional ?? false,
     ...(hasGaps(handling) && { window: concurrency.window }),
     // One batch in hand, and one behind it.
     ...(batch && {

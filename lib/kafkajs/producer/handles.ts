@@ -9,6 +9,13 @@ const REFUSED_ACKS = 2;
 
 const USUAL: SendSettings = {};
 
+/**
+ * A coordinator refuses the first requests of a transaction until the markers of the one before are written, which takes milliseconds: the
+ * usual wait of a producer would make each transaction that follows another at once wait for as long. It grows with each attempt.
+ */
+const USUAL_BACKOFF = '300';
+const TRANSACTION_BACKOFF = '20';
+
 /** What distinguishes handles: few things, because each has its own threads and connections. All `acks` that brokers refuse are one. */
 const handleKey = ({ acks, compression }: SendOptions): string =>
   `${Math.min(acks ?? -1, REFUSED_ACKS)}:${compression ?? 0}`;
@@ -91,6 +98,8 @@ export class ProducerHandles {
       delete properties['transaction.timeout.ms'];
     } else {
       properties['enable.idempotence'] = 'true';
+      if (properties['retry.backoff.ms'] === USUAL_BACKOFF)
+        properties['retry.backoff.ms'] = TRANSACTION_BACKOFF;
     }
     return new ProducerHandle(
       { ...properties, 'bootstrap.servers': this.#bootstrap },

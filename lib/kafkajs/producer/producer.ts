@@ -161,6 +161,12 @@ export class Producer implements Pick<
     });
   }
 
+  /** Disconnects at once, and leaves an open transaction to whoever takes its name over. @internal */
+  async discard(): Promise<void> {
+    this.#transactions?.forget();
+    await this.#lifecycle.stop('disconnect', () => this.#close(0));
+  }
+
   /** Disconnects, and cannot connect again: for a server or client whose start was interrupted. @internal */
   retire(): Promise<void> {
     this.#lifecycle.retire();

@@ -116,6 +116,11 @@ export class Transactions {
     this.#handle.watchRequests(watched);
   }
 
+  /** What is open is left to the coordinator, which ends it when the name is taken over. */
+  forget(): void {
+    this.#current?.end();
+  }
+
   /** Aborts what is open and closes the handle. */
   async close(timeout: number): Promise<void> {
     if (this.#current?.isOpen) {

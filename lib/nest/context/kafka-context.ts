@@ -1,4 +1,6 @@
 import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
+import { KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
+import type { HandlerTransaction } from '../server/transactions/handler-transaction.js';
 import { delayOf, PackedContext, type NackOptions } from './packed-context.js';
 
 type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
@@ -26,6 +28,13 @@ export interface KafkaContext extends NestKafkaContext {
    * @throws KafkaJSNonRetriableError without `ack: 'manual'`.
    */
   ack(): boolean;
+  /**
+   * With `kafka: { transactional: true }`: what the handler sends by, so that it becomes visible together with the offset of the message,
+   * or not at all.
+   *
+   * @throws KafkaJSNonRetriableError without `transactional: true`.
+   */
+  getTransaction(): HandlerTransaction;
 }
 
 /** NestJS's class itself, so that `instanceof` and decorators see the same as with an import from `@nestjs/microservices`. */
@@ -44,5 +53,13 @@ export class PackedKafkaContext extends PackedContext implements KafkaContext {
 
   ack(): boolean {
     return this.ackFirst();
+  }
+
+  getTransaction(): HandlerTransaction {
+    const { transaction } = this;
+    if (transaction !== undefined) return transaction as HandlerTransaction;
+    throw new KafkaJSNonRetriableError(
+      `getTransaction() without a transaction: the handler of ${this.getTopic()} is not transactional. Give it the option kafka: { transactional: true }, and the server transactions: { idPrefix }`,
+    );
   }
 }

@@ -80,6 +80,11 @@ export abstract class PackedContext extends NestKafkaContext {
     return this.#delivery ? this.#delivery.nack(delay) : this.#task.nack(this.#batch, this.#index, delay);
   }
 
+  /** What the handler sends by, where that and its message belong to a transaction. */
+  protected get transaction(): unknown {
+    return this.#delivery?.transaction;
+  }
+
   /** The (first) message is finished. */
   protected ackFirst(): boolean {
     if (!this.#delivery || !this.#task.lanes?.isManual) {

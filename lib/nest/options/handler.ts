@@ -1,5 +1,5 @@
 import type { ConcurrencyOptions, RetryOptions } from '../../kafkajs/types/index.js';
-import { bytes, integer, milliseconds, oneOf } from '../../options/checks.js';
+import { boolean, bytes, integer, milliseconds, oneOf } from '../../options/checks.js';
 import { concurrencyTable } from '../../options/concurrency.js';
 import { isGiven } from '../../options/given.js';
 import { nested, readOptions } from '../../options/read.js';
@@ -44,6 +44,11 @@ export interface KafkaHandlerOptions {
    * no other handler of the topic takes.
    */
   headers?: Record<string, string | readonly string[] | null>;
+  /**
+   * What the handler sends by `context.getTransaction()`, and the offset of its message, become visible together, or not at
+   * all. It needs `options.transactions`. One for all handlers of a topic. Default: `false`.
+   */
+  transactional?: boolean;
   /** A handler that runs longer is reported. A number of milliseconds, 1 or more. Default: `consumer.handlerTimeout`. */
   handlerTimeout?: number;
 }
@@ -179,6 +184,13 @@ export const handlerTable: OptionTable = {
       defaultText: 'all messages that no other handler of the topic takes',
       handling: layer,
       doc: 'The handler gets only messages whose headers are so: each equal to the text, or to one of the texts, or absent where it is `null`. What no handler of a topic takes counts as handled, and never reaches JavaScript.',
+    },
+    {
+      name: 'transactional',
+      check: boolean,
+      default: false,
+      handling: layer,
+      doc: 'What the handler sends by `context.getTransaction()`, and the offset of its message, become visible together, or not at all. It needs `options.transactions`. One for all handlers of a topic.',
     },
     {
       name: 'handlerTimeout',

@@ -29,3 +29,4 @@ export {
   type NestRole,
 } from './nest-options.js';
 export { topicsTable, topicTable, type TopicSettings, type TopicsOptions } from './topics.js';
+export { transactionsSettings, transactionsTable, type TransactionsOptions } from './transactions.js';

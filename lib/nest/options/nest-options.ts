@@ -12,6 +12,7 @@ import { clientSettings, clientTable, readClient } from '../../options/client.js
 import { consumerProperties, consumerTable } from '../../options/consumer.js';
 import { topicsTable, type TopicsOptions } from './topics.js';
 import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
+import { transactions, type TransactionsOptions } from './transactions.js';
 import {
   producerProperties,
   producerTable,
@@ -82,6 +83,11 @@ export interface NestKafkaOptions {
   replies?: 'group' | 'assigned';
   /** Server: retries and a dead-letter topic for messages that cannot be handled. An extension. Default: off. */
   deadLetter?: DeadLetterOptions;
+  /**
+   * Server: transactions for handlers with `kafka: { transactional: true }`: what they send and the offsets of their
+   * messages become visible together, or not at all. An extension. Default: off.
+   */
+  transactions?: TransactionsOptions;
 }
 
 /** `parser`. */
@@ -193,6 +199,13 @@ export const nestTable = optionTable({
       handling: layer,
       doc: 'Server: retries and a dead-letter topic for messages that cannot be handled. An extension.',
     },
+    {
+      name: 'transactions',
+      check: transactions,
+      defaultText: 'off',
+      handling: layer,
+      doc: 'Server: transactions for handlers with `kafka: { transactional: true }`: what they send and the offsets of their messages become visible together, or not at all. An extension.',
+    },
   ],
 });
 
@@ -243,9 +256,9 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
   readOptions(nestRunTable, given['run']);
   readOptions(nestSubscribeTable, given['subscribe']);
-  const { deadLetter } = given;
-  if (role === 'client' && isGiven(deadLetter)) throw wrongRole('deadLetter', 'the server');
-  if (role === 'client' && isGiven(given['transportId'])) throw wrongRole('transportId', 'the server');
+  for (const name of ['deadLetter', 'transportId', 'transactions'] as const) {
+    if (role === 'client' && isGiven(given[name])) throw wrongRole(name, 'the server');
+  }
   for (const name of ['replyTimeout', 'maxPendingRequests', 'replies'] as const) {
     if (role === 'server' && isGiven(given[name])) throw wrongRole(name, 'the client');
   }

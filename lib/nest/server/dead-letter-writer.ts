@@ -39,8 +39,8 @@ export interface DeadLetter {
 
 /** What the writer needs of the server. */
 export interface DeadLetterPorts {
-  /** Resolves when the broker has acknowledged the record. */
-  readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
+  /** Resolves when the broker has acknowledged the record, which belongs to one of the task's. */
+  readonly send: (topic: string, record: OutgoingRecord, task: PartitionTask) => Promise<void>;
   readonly reply: (
     assignment: number,
     batch: IncomingBatch,
@@ -101,7 +101,8 @@ export class DeadLetterWriter {
       if (retries && step) {
         const origin = retries.origin(task, batch, index);
         const { error } = failure;
-        return await retries.move({ task, batch, index, error, origin, send, complete }, step);
+        const sendOwn = (to: string, record: OutgoingRecord): Promise<void> => send(to, record, task);
+        return await retries.move({ task, batch, index, error, origin, send: sendOwn, complete }, step);
       }
       target = await this.#target(where, task, batch, index, failure.error);
       await this.#write(target, task, batch, index, failure.error);
@@ -189,10 +190,10 @@ export class DeadLetterWriter {
     );
     const record = { key: batch.key(index), value: batch.value(index), rawHeaders };
     try {
-      await this.#ports.send(target, record);
+      await this.#ports.send(target, record, task);
     } catch (failure) {
       if (!isTooLarge(failure)) throw failure;
-      await this.#ports.send(target, { ...record, rawHeaders: withoutTexts(rawHeaders) });
+      await this.#ports.send(target, { ...record, rawHeaders: withoutTexts(rawHeaders) }, task);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
 import { deadLetterOf } from './failure-policies.js';
 import { handlerPlace } from './handler-places.js';
 import { HeaderRoutes, MOST_SHARED, type HeaderRoute } from './header-routes.js';
+import { refuseTransactional } from './transactions/refusals.js';
 
 /** A handler as NestJS registers it. */
 export interface Registration {
@@ -40,7 +41,7 @@ interface Entry extends Registration {
 
 /** Options that a topic has as a whole; those of the second kind must be given by all of its handlers, or by none. */
 const OF_TOPIC = ['concurrency'] as const;
-const OF_ALL = ['ack', 'batch'] as const;
+const OF_ALL = ['ack', 'batch', 'transactional'] as const;
 
 /** The options that handlers have of their own: `kafka` in the extras of their decorators. */
 export class HandlerRegistry {
@@ -85,6 +86,15 @@ export class HandlerRegistry {
         for (const { callback } of together) this.#options.set(callback, options);
       }
       const route = routeOf(entries, run);
+      if (route?.handling?.isTransactional) {
+        const { order } = route.handling.concurrency;
+        for (const { isEventHandler, callback, ...entry } of entries) {
+          const place = placeOf({ ...entry, isEventHandler, callback });
+          const options = this.#options.get(callback) ?? entry.options;
+          const deadLetter = deadLetterOf(server, options);
+          refuseTransactional({ place, isEventHandler, options, order, deadLetter }, server);
+        }
+      }
       if (route) for (const { callback } of entries) this.#routes.set(callback, route);
     }
   }
@@ -95,7 +105,9 @@ export class HandlerRegistry {
     const given = this.#given(entry.extras['kafka'], place);
     if (!isGiven(given)) return {};
     try {
-      return readHandler(given);
+      const { transactional, ...options } = readHandler(given);
+      // Off is as good as not given, where all handlers of a topic must say the same.
+      return transactional ? { ...options, transactional } : options;
     } catch (error) {
       if (!(error instanceof KafkaJSInvalidOptionError)) throw error;
       throw new KafkaJSInvalidOptionError(`${error.message} (${place})`, { option: error.option });
@@ -110,6 +122,11 @@ export class HandlerRegistry {
   /** The options of a handler; undefined when it has none of its own. */
   options(handler: MessageHandler | null): KafkaHandlerOptions | undefined {
     return handler ? this.#options.get(handler) : undefined;
+  }
+
+  /** Whether any handler sends in transactions. */
+  get areTransactional(): boolean {
+    return [...this.#options.values()].some(({ transactional }) => transactional);
   }
 
   /** The options of all handlers that have some. */
@@ -191,7 +208,8 @@ function routeOf(
   const isManual = first.options.ack === 'manual';
   const concurrency = topic.concurrency ? resolveConcurrency(topic.concurrency) : run.concurrency;
   if (batch && concurrency.order !== 'partition') throw unordered(first, concurrency.order);
-  const handling = { concurrency, isManual, batch, routing: routes?.routing };
+  const isTransactional = first.options.transactional ?? false;
+  const handling = { concurrency, isManual, batch, isTransactional, routing: routes?.routing };
   if (!run.autoCommit) {
     const option = isManual ? 'ack' : 'concurrency';
     const entry = entries.find(({ options }) => options[option] !== undefined);
@@ -201,7 +219,8 @@ function routeOf(
       throw new KafkaJSInvalidOptionError(`${error.message} (${placeOf(entry)})`, { option: error.option });
     }
   }
-  if (routes === undefined && !isManual && !batch && topic.concurrency === undefined) return undefined;
+  const isUsual = !isManual && !batch && !isTransactional && topic.concurrency === undefined;
+  if (routes === undefined && isUsual) return undefined;
   // NestJS calls the others behind the first.
   const handler = unfiltered(entries);
   return { handler, routes, handling };

@@ -8,6 +8,7 @@ import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { HandlerTimeouts } from '../../runner/handler-watch.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
+import type { RecordTransactions } from '../../runner/record-transactions.js';
 import type { TopicHandling } from '../../runner/topic-handling.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { KafkaHandlerOptions, NestKafkaOptions } from '../options/index.js';
@@ -16,6 +17,7 @@ import { FailurePolicies } from './failure-policies.js';
 import { originalError } from './original-errors.js';
 import { RequestEnd } from './record-end.js';
 import type { Retries } from './retries.js';
+import type { DeliveryTransaction } from './transactions/handler-transaction.js';
 import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 
 /** A consumer of the server's, and what answers the requests that it reads. */
@@ -51,6 +53,8 @@ export interface ResponderParts {
   ) => KafkaHandlerOptions | undefined;
   readonly handlerTimeouts: HandlerTimeouts | undefined;
   readonly retries: Retries | undefined;
+  /** Whose transactions records are handled in, of transactional handlers. */
+  readonly transactions?: RecordTransactions | undefined;
   readonly logger: GuardedLogger;
 }
 
@@ -75,7 +79,10 @@ export function makeResponder(parts: ResponderParts): Responder {
   const complete = (assignment: number, sequence: number, count: number): void =>
     consumer.complete(assignment, sequence, count);
   const policies = new FailurePolicies(options, {
-    send: (topic, record) => sendSafely(producer, options, topic, record),
+    send: (topic, record, task) => {
+      const transaction = task.delivery?.transaction as DeliveryTransaction | undefined;
+      return transaction?.write(topic, record) ?? sendSafely(producer, options, topic, record);
+    },
     reply: (assignment, batch, index, packet) => replies.write(assignment, batch, index, packet),
     moved: (task, batch, index, letter) =>
       noticeDeadLetter({ groupId, clientId: parts.clientId }, task, batch, index, letter),
@@ -89,6 +96,7 @@ export function makeResponder(parts: ResponderParts): Responder {
       handleRecord,
       originalError,
       ...(parts.handleItems && { handleItems: parts.handleItems }),
+      transactions: parts.transactions,
       handling: parts.handling ?? (() => IN_ORDER),
       failurePolicy: (task, batch, index) => policies.of(parts.optionsOf(task, batch, index)),
       handlerTimeouts: parts.handlerTimeouts,

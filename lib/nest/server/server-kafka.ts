@@ -39,6 +39,7 @@ import { makeResponder, type Responder, type ResponderParts } from './responder.
 import type { Retries } from './retries.js';
 import { RetryConsumer } from './retry-consumer.js';
 import { ServerStatus } from './server-status.js';
+import { transactionsOf, type HandlerTransactions } from './transactions/handler-transactions.js';
 
 /**
  * What a server's `status` emits: NestJS's values, and `stalled` while a handler runs longer than `consumer.handlerTimeout`, or from when
@@ -90,6 +91,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
   #retries: RetryConsumer | undefined;
+  #transactions: HandlerTransactions | undefined;
   /** While it listens: what hands records to the handlers, and where those come from. */
   #serving: Serving | undefined;
 
@@ -170,7 +172,8 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
         await unlessAborted(this.start(ignore), signal);
       },
       undo: async () => {
-        await Promise.all([this.consumer?.retire(), this.#retries?.retire(), this.producer?.retire()]);
+        const all = [this.consumer, this.#retries, this.producer, this.#transactions];
+        await Promise.all(all.map((each) => each?.retire()));
         await this.#disconnect();
       },
     };
@@ -191,6 +194,14 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.#handlers.check(runSettings(this.options.run), this.options);
     const dispatch = this.#makeDispatch();
     this.#retries = this.#makeRetries(dispatch);
+    this.#transactions = transactionsOf(this.options, this.#handlers, {
+      client: () => this.client as Kafka,
+      consumer: () => this.consumer as Consumer,
+      groupId: this.groupId,
+      serializer: this.serializer,
+      topicOf: (pattern) => this.normalizePattern(pattern as string),
+      logger: this.#log,
+    });
     const responder = this.#makeResponder(
       dispatch,
       this.groupId,
@@ -198,6 +209,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       this.#retries?.retries,
       {
         handleItems: (task, deliveries) => dispatch.handleItems(responder, task, deliveries),
+        transactions: this.#transactions,
         // A lookup of an application's own is called for what it decides alone.
         handling: (topic) =>
           this.#handlers.haveOptions
@@ -212,6 +224,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.registerConsumerEventListeners();
     this.registerProducerEventListeners();
     await producer.connect();
+    await this.#transactions?.connect();
     await this.provisionTopics();
     await consumer.connect();
     this.#retries?.check(this.messageHandlers.keys());
@@ -251,7 +264,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     groupId: string,
     handleRecord: RecordHandler,
     retries?: Retries,
-    own?: Pick<ResponderParts, 'handleItems' | 'handling'>,
+    own?: Pick<ResponderParts, 'handleItems' | 'handling' | 'transactions'>,
   ): Responder {
     const optionsOf: ResponderParts['optionsOf'] = (task, batch, index) =>
       dispatch.optionsOf(task, batch, index);
@@ -346,7 +359,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   async #disconnect(): Promise<void> {
     const { consumer, producer } = this;
     await Promise.all([consumer?.disconnect(), this.#retries?.close()]);
-    await producer?.disconnect();
+    await Promise.all([producer?.disconnect(), this.#transactions?.close()]);
     this.consumer = null;
     this.producer = null;
     this.client = null;

@@ -165,6 +165,7 @@ impl Commits {
         if code == 0
             && let Some(commit) = &commit
         {
+            context.assignments().commit_succeeded(partitions);
             self.announce(context, partitions, !matches!(commit, Commit::Asked(_)));
         }
         let text = || C::Client::describe(code);

@@ -35,6 +35,8 @@ pub struct TopicHandling {
     pub most_records: Option<usize>,
     /// Their bytes.
     pub most_bytes: Option<usize>,
+    /// Offsets are committed by transactions, and not by the consumer.
+    pub transactional: bool,
     /// Records that no handler has taken.
     pub filtered: AtomicU64,
 }

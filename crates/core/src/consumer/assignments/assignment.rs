@@ -36,6 +36,9 @@ pub(super) struct Assignment {
     committed: i64,
     /// Where it was started without a committed offset, or how far it was read when all before was done.
     reached: Option<i64>,
+    /// Where transactions commit its offsets: that where it begins is yet to be committed, by the consumer, and nothing is
+    /// handed out before. Later it might overtake one of a transaction's.
+    pub(super) begins: bool,
     finished_since_commit: usize,
     /// What is special about its topic.
     handling: Option<Arc<TopicHandling>>,
@@ -76,6 +79,7 @@ impl Assignment {
             commit_due: false,
             committed,
             reached: None,
+            begins: false,
             finished_since_commit: 0,
             phase: Phase::Open,
         }
@@ -92,7 +96,7 @@ impl Assignment {
     /// large under load.
     fn credit(&self) -> usize {
         let ended = self.phase != Phase::Open || self.ledger.has_given_back();
-        if ended || self.ledger.len() >= MAX_UNFINISHED {
+        if ended || self.begins || self.ledger.len() >= MAX_UNFINISHED {
             return 0;
         }
         let (most, most_bytes) = match &self.handling {
@@ -210,8 +214,16 @@ impl Assignment {
         self.position().or((self.committed >= 0).then_some(self.committed))
     }
 
+    /// Transactions commit its offsets.
+    fn is_transactional(&self) -> bool {
+        self.handling.as_ref().is_some_and(|handling| handling.transactional)
+    }
+
     /// The position, if it is not what is committed: that may be behind it, or beyond it when the log has become shorter.
     fn uncommitted(&self) -> Option<i64> {
+        if self.is_transactional() && !self.begins {
+            return None;
+        }
         self.position().filter(|&p| p != self.committed)
     }
 
@@ -222,7 +234,7 @@ impl Assignment {
     /// Whether its offset is to be committed: a batch is done, or so many records are.
     pub(super) fn is_commit_due(&mut self, threshold: Option<usize>) -> bool {
         self.commit_due |= threshold.is_some_and(|threshold| self.finished_since_commit >= threshold);
-        self.commit_due
+        self.commit_due && (self.begins || !self.is_transactional())
     }
 
     /// Whether that is so, and there is something to commit.
@@ -270,11 +282,12 @@ impl Assignment {
 
     // ---- Where it starts.
 
-    /// It starts at this offset, which is not committed and is to be.
-    pub(super) fn begin_at(&mut self, offset: i64) {
+    /// It starts at this offset, which is not committed and is to be, if anything is.
+    pub(super) fn begin_at(&mut self, offset: i64, auto_commit: bool) {
         self.committed = -1;
         self.reached = Some(offset);
         self.commit_due = true;
+        self.begins = auto_commit && self.is_transactional();
     }
 
     /// Everything of it up to this offset has been fetched, and nothing of it is left to be done.

@@ -19,7 +19,7 @@ impl Assignments {
     /// The assignment starts at this offset, which is not committed and is to be.
     pub fn begin_at(&self, assignment: u32, offset: i64) {
         if let Some(assignment) = self.lock().assignments.get_mut(&assignment) {
-            assignment.begin_at(offset);
+            assignment.begin_at(offset, self.auto_commit.enabled);
         }
     }
 
@@ -70,6 +70,20 @@ impl Assignments {
             return Vec::new();
         }
         state.assignments.values_mut().filter_map(Assignment::take_uncommitted).collect()
+    }
+
+    /// Offsets were committed: what waits for that may be read.
+    pub fn commit_succeeded(&self, offsets: &[TopicPartition]) {
+        let mut has_begun = false;
+        for assignment in self.lock().assignments.values_mut().filter(|assignment| assignment.begins) {
+            if offsets.iter().any(|p| assignment.is_of(p)) {
+                assignment.begins = false;
+                has_begun = true;
+            }
+        }
+        if has_begun {
+            self.inbox.nudge();
+        }
     }
 
     /// A commit failed: its offsets are due again.

@@ -416,3 +416,29 @@ proptest! {
         prop_assert_eq!((p.assignments.held(), committed), (0, p.next));
     }
 }
+
+#[test]
+fn offsets_that_transactions_commit_are_committed_by_nobody_else_but_where_the_partition_begins() {
+    let assignments = assignments(Some(1));
+    let handling = TopicHandling { transactional: true, ..TopicHandling::default() };
+    assignments.handle([("t".to_owned(), handling)]);
+    let assignment = assignments.open("t".into(), 0, -1);
+    assignments.begin_at(assignment, 10);
+    assert_eq!(assignments.take_credit(assignment).0, 0, "nothing is handed out before");
+    let begun = assignments.take_uncommitted(false);
+    assert_eq!(offsets(&begun), [(0, 10)]);
+    assert!(assignments.take_uncommitted(true).is_empty(), "it is under way");
+    assignments.commit_failed(&begun);
+    assert_eq!(assignments.take_credit(assignment).0, 0);
+    assert_eq!(offsets(&assignments.take_uncommitted(false)), [(0, 10)], "again");
+    assignments.commit_succeeded(&begun);
+    assert!(assignments.take_credit(assignment).0 > 0);
+    let first = deliver(&assignments, assignment, 10..12);
+    (0..2).for_each(|n| ack(&assignments, assignment, first + n, DONE | COMMIT));
+    assert!(assignments.take_uncommitted(true).is_empty(), "a transaction has done it");
+    assignments.reached(assignment, 15);
+    assert!(assignments.take_uncommitted(true).is_empty());
+    assignments.start_revoking(None);
+    release(&assignments, assignment);
+    assert!(assignments.at_rest());
+}

@@ -1,0 +1,67 @@
+import { integer, invalidValue, milliseconds, string } from '../../options/checks.js';
+import { isGiven } from '../../options/given.js';
+import { nested, readOptions } from '../../options/read.js';
+import { layer, type Check, type OptionTable } from '../../options/table.js';
+
+/** The transactions of handlers with `kafka: { transactional: true }`. */
+export interface TransactionsOptions {
+  /**
+   * What the transactional id begins with. Behind it is an id of this process’s server, so that one prefix does for all
+   * instances.
+   */
+  idPrefix: string;
+  /** The longest time from a transaction’s first message to its commit. A number of milliseconds, 1 to 60000. Default: `100`. */
+  commitInterval?: number;
+  /** The most messages that are handled in one transaction. A number, 1 to 50000. Default: `500`. */
+  maxRecords?: number;
+}
+
+/** `transactions`. */
+export const transactionsTable: OptionTable = {
+  path: 'transactions',
+  rows: [
+    {
+      name: 'idPrefix',
+      check: string,
+      handling: layer,
+      doc: 'What the transactional id begins with. Behind it is an id of this process’s server, so that one prefix does for all instances.',
+    },
+    {
+      name: 'commitInterval',
+      check: milliseconds(1, 60_000),
+      default: 100,
+      handling: layer,
+      doc: 'The longest time from a transaction’s first message to its commit.',
+    },
+    {
+      name: 'maxRecords',
+      check: integer(1, 50_000),
+      default: 500,
+      handling: layer,
+      doc: 'The most messages that are handled in one transaction.',
+    },
+  ],
+};
+
+/** Without a name there are no transactions. */
+export const transactions: Check = {
+  ...nested(transactionsTable),
+  parse: (value, path) => {
+    const given = readOptions(transactionsTable, value, path);
+    const { idPrefix } = given;
+    if (isGiven(idPrefix) && idPrefix !== '') return given;
+    throw invalidValue(`${path}.idPrefix`, 'a text that is not empty', idPrefix);
+  },
+};
+
+const DEFAULTS = { commitInterval: 100, maxRecords: 500 } as const;
+
+/** The options with their defaults. */
+export function transactionsSettings(options: TransactionsOptions): Required<TransactionsOptions> {
+  const { idPrefix, commitInterval, maxRecords } = options;
+  return {
+    idPrefix,
+    commitInterval: Number(commitInterval ?? DEFAULTS.commitInterval),
+    maxRecords: Number(maxRecords ?? DEFAULTS.maxRecords),
+  };
+}

@@ -1,0 +1,325 @@
+import { MessageContext } from '../application/async-context.js';
+import { ADVANCE, FINISHED, RETURNED } from '../boundary/acks.js';
+import type { AckBuffer } from '../codec/acks.js';
+import type { IncomingBatch } from '../codec/incoming.js';
+import { isAwaitedBy } from './async-callers.js';
+import type { Breath } from './breath.js';
+import type { Delivery, DeliveryOwner } from './delivery.js';
+import { nextAttempt } from './failed-delivery.js';
+import type { FailurePolicy } from './failure-policy.js';
+import type { HandlerWatch } from './handler-watch.js';
+import { NackError } from './nack-error.js';
+import type { PartitionMemory } from './partition-memory.js';
+import type { PartitionTask, RecordRange, TaskBatches } from './partition-task.js';
+import { REPLIED, settled, Handling, type Outcome, type RecordHandler } from './record-handler.js';
+import {
+  TransactionalDelivery,
+  type RecordTransaction,
+  type RecordTransactions,
+  type TransactionFailure,
+  type TransactionMember,
+} from './record-transactions.js';
+
+/** What the records of a partition need of those who run their handlers. */
+export interface TransactionalOwner {
+  readonly transactions: RecordTransactions;
+  readonly acks: AckBuffer;
+  readonly memory: PartitionMemory;
+  readonly breath: Breath;
+  readonly watch?: HandlerWatch | undefined;
+  /** Asked for each record: it may be traced or not. */
+  readonly handler: () => RecordHandler;
+  readonly isPaused: (topic: string, partition: number) => boolean;
+  readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
+  /** Told of records that come; what it returns, if anything, is called when they have been handled. */
+  readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
+  readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
+  readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
+  /** There may be something to handle. */
+  readonly start: (task: PartitionTask) => void;
+}
+
+/** A batch of which records are left to be handled. */
+interface Watched {
+  left: number;
+  readonly handled: () => void;
+}
+
+/**
+ * The records of an assigned partition whose handler sends in transactions: one after the other, each of them in a transaction with what
+ * other partitions have in hand. It counts when that is committed, and comes again when it is not.
+ */
+export class TransactionalTask implements DeliveryOwner, TaskBatches, TransactionMember {
+  readonly task: PartitionTask;
+  readonly #owner: TransactionalOwner;
+  /** Records that come again, before those that were not handled yet. */
+  #again: TransactionalDelivery[] = [];
+  /** The first one that was not handled yet. */
+  #fresh: TransactionalDelivery | undefined;
+  readonly #watched = new Map<IncomingBatch, Watched>();
+  /** Nothing waits here for more of it. */
+  readonly isFilling = false;
+
+  constructor(task: PartitionTask, owner: TransactionalOwner) {
+    this.task = task;
+    this.#owner = owner;
+  }
+
+  /** Records have come. */
+  arrived(range: RecordRange): void {
+    const handled = this.#owner.onBatch?.(this.task, range);
+    if (handled !== undefined) this.#watched.set(range.batch, { left: range.end - range.index, handled });
+  }
+
+  /** Whether there is something to handle. */
+  isReady(): boolean {
+    return this.#again.length > 0 || this.task.range() !== undefined;
+  }
+
+  /** The record whose turn it is; it stays where it is. */
+  #first(): TransactionalDelivery | undefined {
+    const [again] = this.#again;
+    if (again !== undefined) return again;
+    if (this.#fresh !== undefined) return this.#fresh;
+    const range = this.task.range();
+    if (range === undefined) return undefined;
+    const fresh = new TransactionalDelivery(this, range.batch, range.index);
+    fresh.failures = this.#owner.memory.failuresOf(this.task, range.batch, range.index);
+    return (this.#fresh = fresh);
+  }
+
+  #shift(first: TransactionalDelivery): void {
+    if (this.#again[0] === first) {
+      this.#again.shift();
+      return;
+    }
+    this.#fresh = undefined;
+    (this.task.range() as RecordRange).index++;
+  }
+
+  #mayGoOn(): boolean {
+    const { task } = this;
+    return !task.halted && !this.#owner.isPaused(task.topic, task.partition);
+  }
+
+  /** Handles what there is, one record after the other. */
+  async deliver(): Promise<void> {
+    const { task } = this;
+    const { transactions, breath, start } = this.#owner;
+    let context = new MessageContext();
+    for (let first = this.#first(); first !== undefined && this.#mayGoOn(); first = this.#first()) {
+      if (first.restsUntil !== 0) {
+        const left = first.restsUntil - performance.now();
+        if (left > 0) {
+          task.rest(Number.isFinite(left) ? Math.ceil(left) : undefined, () => start(task));
+          return;
+        }
+        first.restsUntil = 0;
+      }
+      const entered = transactions.enter(this, first);
+      const transaction = entered instanceof Promise ? await entered : entered;
+      if (transaction === undefined) return;
+      // While it waited for the end of a transaction, that may have sent back what comes before it.
+      if (first !== this.#first() || !this.#mayGoOn()) {
+        transaction.left(first);
+        continue;
+      }
+      this.#shift(first);
+      context = context.next();
+      const isAlone = first.isAlone;
+      const isHandled = await this.#handle(first, transaction, context);
+      if (!isHandled || isAlone) await transaction.ended;
+      if (breath.isOvertime()) await breath.breathe();
+    }
+  }
+
+  /** Has a record handled, or put aside; false when that has failed. */
+  async #handle(
+    delivery: TransactionalDelivery,
+    transaction: RecordTransaction,
+    context: MessageContext,
+  ): Promise<boolean> {
+    const { task } = this;
+    const { acks, watch } = this.#owner;
+    const { batch, index, verdict } = delivery;
+    delivery.state = 'running';
+    task.delivery = delivery;
+    let outcome: Outcome;
+    watch?.begin(delivery, task, batch, index);
+    try {
+      outcome =
+        verdict === undefined
+          ? await this.#called(delivery, context)
+          : await this.#putAside(delivery, verdict.error, context);
+      if (delivery.nackedFor !== undefined) throw new NackError(delivery.nackedFor);
+    } catch (error) {
+      transaction.failed(delivery, error);
+      return false;
+    } finally {
+      watch?.end(delivery);
+    }
+    if (!transaction.handled(delivery)) return false;
+    delivery.state = 'handled';
+    delivery.replies = outcome === REPLIED ? 1 : 0;
+    acks.ack(task.assignment, batch.sequence(index), ADVANCE);
+    return true;
+  }
+
+  async #called(delivery: TransactionalDelivery, context: MessageContext): Promise<Outcome> {
+    const { task } = this;
+    const { batch, index } = delivery;
+    task.failures = delivery.failures;
+    const handled = context.begin(this.#owner.handler(), task, batch, index);
+    const outcome = await (handled instanceof Handling
+      ? context.proceed(settled, undefined, handled, task, batch, index)
+      : handled);
+    context.answered();
+    return outcome;
+  }
+
+  /** Writes a record to the dead letters, in its transaction. */
+  async #putAside(
+    delivery: TransactionalDelivery,
+    error: unknown,
+    context: MessageContext,
+  ): Promise<Outcome> {
+    const { task } = this;
+    const { batch, index } = delivery;
+    const { recover } = this.#owner.failurePolicy(task, batch, index);
+    // The failed delivery counts already.
+    task.failures = delivery.failures - 1;
+    const outcome = await context.proceed(
+      recover as NonNullable<typeof recover>,
+      undefined,
+      error,
+      task,
+      batch,
+      index,
+    );
+    if (outcome === false) throw error;
+    return outcome;
+  }
+
+  /** The transaction of these records is committed. */
+  committed(deliveries: readonly TransactionalDelivery[]): void {
+    const { task } = this;
+    const { acks, memory } = this.#owner;
+    for (const delivery of deliveries) {
+      const { batch, index, suspects } = delivery;
+      delivery.state = 'over';
+      if (suspects?.culprit === delivery) suspects.areCleared = true;
+      if (delivery.failures > 0) memory.forget(task, batch.offset(index));
+      if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), FINISHED, delivery.replies);
+      if (this.#watched.size > 0) this.#count(batch);
+    }
+  }
+
+  #count(batch: IncomingBatch): void {
+    const watched = this.#watched.get(batch);
+    if (watched === undefined || --watched.left > 0) return;
+    this.#watched.delete(batch);
+    watched.handled();
+  }
+
+  /** Nothing has come of these records: they come again, and where one of them has failed, each by itself until that one is past. */
+  aborted(
+    deliveries: readonly TransactionalDelivery[],
+    { delivery: culprit, error }: TransactionFailure,
+  ): void {
+    const { task } = this;
+    const { acks } = this.#owner;
+    for (const delivery of deliveries) {
+      if (delivery.state === 'handled' && !task.revoked) {
+        acks.ack(task.assignment, delivery.batch.sequence(delivery.index), RETURNED);
+      }
+      delivery.state = 'waiting';
+    }
+    if (culprit !== undefined && deliveries.includes(culprit)) this.#judge(culprit, error);
+    for (const delivery of deliveries) delivery.nackedFor = undefined;
+    if (task.halted) return clear(deliveries);
+    this.#again.unshift(...deliveries);
+    this.#owner.start(task);
+  }
+
+  /** Decides what becomes of a record that has failed. */
+  #judge(delivery: TransactionalDelivery, error: unknown): void {
+    const { task } = this;
+    const { memory, failurePolicy, isPaused, onFailure, onRetriesExceeded } = this.#owner;
+    const { batch, index, nackedFor } = delivery;
+    const offset = batch.offset(index);
+    if (!(error instanceof NackError)) onFailure(error, task, offset);
+    // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
+    if (task.halted || (nackedFor === undefined && isPaused(task.topic, task.partition))) return;
+    const { retry, isFinal } = failurePolicy(task, batch, index);
+    if (delivery.verdict === undefined) {
+      delivery.failures++;
+      memory.failedOf(task, offset, delivery.failures);
+      if (isFinal !== undefined && isGivenUp(isFinal, error, delivery.failures)) {
+        delivery.verdict = { error };
+        return;
+      }
+    } else {
+      // It could not be put aside: the handler gets it again.
+      delivery.verdict = undefined;
+    }
+    if (nackedFor !== undefined) {
+      delivery.restsUntil = performance.now() + nackedFor;
+      return;
+    }
+    const wait = nextAttempt(retry, delivery);
+    task.retryTime = delivery.retryTime;
+    delivery.restsUntil = performance.now() + (wait ?? Number.POSITIVE_INFINITY);
+    if (wait === undefined) onRetriesExceeded(error, task, offset);
+  }
+
+  /** The partition goes back, or its position has moved: what waits is dropped. */
+  halt(): void {
+    clear(this.#again);
+    this.#again = [];
+    this.#fresh = undefined;
+    this.#watched.clear();
+    this.#owner.transactions.leave(this);
+  }
+
+  /** The handler that runs is waited for no longer. */
+  letGo(): void {
+    this.#owner.transactions.giveUp(this);
+  }
+
+  /** Nothing is acknowledged by hand. */
+  ack(): boolean {
+    return false;
+  }
+
+  nack(delivery: Delivery, delay: number): boolean {
+    if (this.task.revoked || delivery.state !== 'running' || delivery.nackedFor !== undefined) return false;
+    delivery.nackedFor = delay;
+    return true;
+  }
+
+  /** Whether the handler waits for the function that calls this. */
+  isAwaitedByHandler(): boolean {
+    return isAwaitedBy(this.#called);
+  }
+}
+
+/** These records come no more: nobody need wait for them to be past. */
+function clear(deliveries: readonly TransactionalDelivery[]): void {
+  for (const delivery of deliveries) {
+    const { suspects } = delivery;
+    if (suspects?.culprit === delivery) suspects.areCleared = true;
+  }
+}
+
+/** A function of the application's that fails decides nothing here: it is asked again, and told of, when the record is put aside. */
+function isGivenUp(
+  isFinal: NonNullable<FailurePolicy['isFinal']>,
+  error: unknown,
+  attempts: number,
+): boolean {
+  try {
+    return isFinal(error, attempts);
+  } catch {
+    return true;
+  }
+}
