@@ -34,6 +34,59 @@ describe('the error of a connection', () => {
     expect(String(failed(trouble))).toMatch(/within 1000 ms \(Connection refused\)$/);
   });
 
+  const at = 'a:9093/bootstrap';
+  const logged = (message: string): CoreEvent => ({ type: 'log', level: 6, facility: 'FAIL', message });
+
+  // Which of them it is hangs on whether the broker had closed before the request was written.
+  it.each([
+    logged(
+      `[thrd:${at}]: ${at}: Disconnected: connection closed by peer: receive 0 after POLLIN (after 7ms in state UP)`,
+    ),
+    logged(
+      `[thrd:${at}]: ${at}: Disconnected: connection reset by peer (after 0ms in state UP, 1 identical error(s) suppressed)`,
+    ),
+    error(-195, `${at}: Send failed: Broken pipe (after 1ms in state UP)`),
+    error(-195, `a:9093/1: Receive failed: Connection reset by peer (after 1ms in state UP)`),
+  ])('says that the listener wants SASL however the end is seen: $message', (event) => {
+    const trouble = new ConnectionTrouble();
+    trouble.note(event);
+    expect(String(failed(trouble))).toMatch(/first request without SASL; .*give client\.sasl/);
+  });
+
+  it.each([
+    logged(
+      `[thrd:${at}]: ${at}: Disconnected: connection closed by peer (after 3ms in state APIVERSION_QUERY)`,
+    ),
+    error(-195, `sasl_plaintext://${at}: Send failed: Broken pipe (after 1ms in state APIVERSION_QUERY)`),
+  ])('says that the listener speaks TLS however the end is seen: $message', (event) => {
+    const trouble = new ConnectionTrouble();
+    trouble.note(event);
+    expect(String(failed(trouble))).toMatch(/first request without TLS; .*set client\.ssl/);
+  });
+
+  it.each([
+    'Disconnected: SSL connection closed by peer',
+    'Disconnected: connection reset by peer',
+    'SSL transport error: Broken pipe',
+  ])('says that the listener speaks no TLS however the end is seen: %s', (end) => {
+    const trouble = new ConnectionTrouble();
+    trouble.note(error(-195, `ssl://${at}: ${end} (after 1ms in state SSL_HANDSHAKE)`));
+    expect(String(failed(trouble))).toMatch(/leave out client\.ssl/);
+  });
+
+  it.each([
+    error(-195, `sasl_ssl://${at}: Send failed: Broken pipe (after 1ms in state UP)`),
+    error(-195, `${at}: Send failed: Broken pipe (after 90000ms in state UP)`),
+    error(
+      -195,
+      `${at}: Connect to ipv4#1.2.3.4:9093 failed: Connection refused (after 0ms in state CONNECT)`,
+    ),
+  ])('takes no other end for one of these: $message', (event) => {
+    const trouble = new ConnectionTrouble();
+    trouble.note(event);
+    expect(String(failed(trouble))).toContain(`(${event.message})`);
+  });
+
   // -185: a listener that wants SASL lets a connection stand for a moment, and the request on it goes unanswered.
   it.each([-195, -185])('says what kafkajs says after its last retry, under code %i', (code) => {
     expect(failed(new ConnectionTrouble(), code)).toMatchObject({

@@ -23,11 +23,12 @@ const VERIFICATION = /certificate verify failed/;
 const REFUSED_CERTIFICATE = /Certificate \(subject=(.*), issuer=.*\) verification callback failed: (.*)$/;
 
 /**
- * librdkafka's log of a connection that the broker has closed. Before the broker's name it says what was spoken, unless that is neither
- * TLS nor SASL. librdkafka makes no error of it: connections are closed all the time.
+ * What librdkafka says of a connection that the broker has closed: `<protocol>://<host>:<port>/<id>: <what happened> (after <age> in
+ * state <state>`, with the protocol only where that is TLS or SASL. Where it reads the end, this is a log only, as connections are
+ * closed all the time; where it writes to what is closed already, an error.
  */
 const CLOSED =
-  /: (?:(?<protocol>[a-z_]+):\/\/)?\S+: Disconnected.* \(after (?<age>\d+)ms in state (?<state>UP|APIVERSION_QUERY)\b/;
+  /(?:^|: )(?:(?<protocol>[a-z_]+):\/\/)?[^\s/]+(?:\/\S+)?: (?:Disconnected|Send failed|Receive failed)\b.* \(after (?<age>\d+)ms in state (?<state>UP|APIVERSION_QUERY)\b/;
 /** One that has been used for longer was not closed for what it is, in milliseconds. librdkafka's own measure. */
 const AT_ONCE = 2000;
 const WITHOUT_SASL = 'the broker closed the connection at the first request without SASL';
@@ -62,7 +63,7 @@ const WAYS_OUT: readonly (readonly [reason: RegExp, wayOut: string])[] = [
     'the broker wants a certificate that it trusts: give client.ssl.cert and client.ssl.key',
   ],
   [
-    /PLAINTEXT broker listener|wrong version number|closed by peer .*SSL_HANDSHAKE/,
+    /PLAINTEXT broker listener|wrong version number|(?:(?:closed|reset) by peer|Broken pipe).* in state SSL_HANDSHAKE/,
     'the listener speaks no TLS: leave out client.ssl',
   ],
 ];
@@ -81,7 +82,7 @@ export class ConnectionTrouble {
       }
       this.#reason = whyClosed(event.message) ?? this.#reason;
     } else if (event.type === 'error' && event.code !== ALL_BROKERS_DOWN) {
-      this.#reason = event.message;
+      this.#reason = whyClosed(event.message) ?? event.message;
     }
   }
 
