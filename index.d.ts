@@ -13,18 +13,18 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class NativeAdmin {
   /**
    * Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
-   * argument. Throws what librdkafka has against the properties.
+   * argument. Throws librdkafka's error if it refuses a property.
    */
   constructor(properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void, watchRequests: boolean)
-  /** Asks about topics; about all without names. One that does not exist comes with its error. */
+  /** Fetches metadata of topics; of all topics without names. A topic that does not exist has an error code. */
   metadata(topics: Array<string> | undefined | null, options: NativeAdminOptions): Promise<NativeMetadata | Failure>
-  /** Asks about the cluster. */
+  /** Describes the cluster. */
   cluster(options: NativeAdminOptions): Promise<NativeCluster | Failure>
   /** Creates topics. */
   createTopics(topics: Array<NativeNewTopic>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
   /** Deletes topics. */
   deleteTopics(topics: Array<string>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
-  /** Gives topics more partitions. */
+  /** Increases the number of partitions of topics. */
   createPartitions(topics: Array<NativeNewPartitions>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
   /** Finds offsets: each `offset` is a timestamp, -1 (end) or -2 (beginning). */
   listOffsets(partitions: Array<NativeOffset>, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
@@ -34,7 +34,7 @@ export declare class NativeAdmin {
   groupOffsets(groupId: string, partitions: Array<NativePartition> | undefined | null, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
   /** Sets the committed offsets of a group without members. */
   setGroupOffsets(groupId: string, offsets: Array<NativeOffset>, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
-  /** Finds groups: all, or one, which is not among them when it does not exist. */
+  /** Lists groups: all, or the named one if it exists. */
   groups(groupId: string | undefined | null, options: NativeAdminOptions): Promise<Array<NativeFoundGroup> | Failure>
   /** Deletes groups. */
   deleteGroups(groupIds: Array<string>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
@@ -48,99 +48,105 @@ export declare class NativeAdmin {
   describeAcls(filter: NativeAclFilter, options: NativeAdminOptions): Promise<Array<NativeAcl> | Failure>
   /** Deletes access rules; the outcomes are in the filters' order. */
   deleteAcls(filters: Array<NativeAclFilter>, options: NativeAdminOptions): Promise<Array<NativeDeletedAcls> | Failure>
-  /** Asks what this client may do with topics. */
+  /** Fetches the operations that this client is authorized for on topics. */
   topicRights(topics: Array<string>, options: NativeAdminOptions): Promise<Array<NativeRights> | Failure>
-  /** Asks what this client may do with groups, which need not exist. */
+  /** Fetches the operations that this client is authorized for on groups, which need not exist. */
   groupRights(groups: Array<string>, options: NativeAdminOptions): Promise<Array<NativeRights> | Failure>
   /** Disconnects. */
   close(): Promise<void>
-  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
+  /** Starts or stops reporting the requests that are sent to brokers (event `requests`). */
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
   /** Adds brokers to connect to, as `host:port` separated by commas. */
   addBrokers(brokers: string): void
-  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  /** The cluster's id, if a broker has reported it by now. Makes no request. */
   clusterId(): string | null
   /** Answers the event `tokenWanted`. */
   setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  /** Answers the event `tokenWanted` when there is no token; the event is repeated ten seconds later. */
   setBearerTokenFailure(reason: string): void
 }
 
 /** A librdkafka consumer with its poll thread. */
 export declare class NativeConsumer {
   /**
-   * Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed
-   * batch or with an event as JSON text. Throws what librdkafka has against the properties.
+   * Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed batch
+   * or with an event as JSON text. Throws librdkafka's error if it refuses a property.
    */
   constructor(properties: Record<string, string>, settings: NativeConsumerSettings, onSignal: (batch: Buffer | null | undefined, event: string | null | undefined) => void)
   /** Describes the cluster: its brokers and all its topics. */
   clusterMetadata(timeout: number): Promise<NativeMetadata | Failure>
   /**
-   * Asks for the offsets of timestamps (ms), or of the beginning (-2) or the end (-1). A timestamp after the last
-   * record has the end's.
+   * Asks for the offsets of timestamps (ms), or of the beginning (-2) or the end (-1). For a timestamp after the
+   * last record, the end's.
    */
   listOffsets(offsets: Array<NativeOffset>, timeout: number): Promise<Array<NativeOffset> | Failure>
   /** Lists the topics of the cluster. */
   listTopics(timeout: number): Promise<Array<NativeTopic> | Failure>
   /** Makes sure that the topics exist; missing ones are created if `create` says so. */
   ensureTopics(topics: Array<string>, create: boolean, timeout: number): Promise<NativeEnsuredTopics | Failure>
-  /** What a producer's transactions know this consumer by. */
+  /** The number by which a producer's transactions refer to this consumer. */
   get number(): number
   /** Joins the group; the assignment arrives as an event. */
   subscribe(topics: Array<NativeSubscription>): Promise<Failure | null>
-  /** Reads reply partitions from their present ends on, without joining the group. */
+  /** Reads reply partitions from their present ends, without joining the group. */
   assignReplies(partitions: Array<NativePartition>): Promise<Failure | null>
   /** Asks a group's coordinator to describe it. */
   describeGroup(groupId: string, exists: boolean, timeout: number): Promise<NativeGroup | Failure>
   /** Commits offsets and resolves with the broker's answer. */
   commit(offsets: Array<NativeOffset>): Promise<Failure | null>
-  /** What the member says of itself, from its next join on, under a strategy that is decided in JavaScript. */
+  /** Sets the member metadata for an assigner that decides in JavaScript, from the next join on. */
   setMemberMetadata(assigner: string, metadata: Buffer): void
   /** Answers the event `assignGroup`, by its number. Members that are not named get nothing. */
   assignGroup(request: number, assignments: Array<NativeMemberAssignment>): void
-  /** Answers the event `assignGroup` when the partitions cannot be assigned: the group joins anew. */
+  /** Answers the event `assignGroup` when the partitions cannot be assigned: the members join again. */
   groupAssignmentFailed(request: number, reason: string): void
-  /** Moves the position of an assigned partition; an event tells the new assignment. */
+  /** Moves the position of an assigned partition; the event `seek` has the new assignment. */
   seek(offset: NativeOffset): void
-  /** Has the partition of an assignment start over at its first record that is not done; an event tells the new assignment. */
+  /**
+   * Moves the partition of an assignment back to its first unfinished record; the event `seek` has the new
+   * assignment.
+   */
   startOver(assignment: number): void
   /** Takes packed acknowledgements of handled records: the first `wordCount` numbers. */
   acknowledge(words: Uint32Array, wordCount: number): void
-  /** How many records of each topic no handler has taken. */
+  /** How many records of each topic were filtered: no handler took them. */
   filtered(): Record<string, number>
-  /** Whether commits are told of, by the event `commit`. */
+  /** Starts or stops the event `commit`. */
   watchCommits(wanted: boolean): void
   /** Requests that wait for a reply. */
   pendingRequests(): number
-  /** How far each assigned partition has been worked on, and what its log is known to hold; asks nobody. */
+  /**
+   * How far each assigned partition has been handled, and its high watermark as of the last fetch. Makes no
+   * request.
+   */
   standings(): Array<NativeStanding>
   /**
    * Stops fetching, waits up to `drainTimeout` ms for running handlers, commits, leaves the group and
    * closes.
    */
   close(drainTimeout: number): Promise<void>
-  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
+  /** Starts or stops reporting the requests that are sent to brokers (event `requests`). */
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
   /** Adds brokers to connect to, as `host:port` separated by commas. */
   addBrokers(brokers: string): void
-  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  /** The cluster's id, if a broker has reported it by now. Makes no request. */
   clusterId(): string | null
   /** Answers the event `tokenWanted`. */
   setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  /** Answers the event `tokenWanted` when there is no token; the event is repeated ten seconds later. */
   setBearerTokenFailure(reason: string): void
 }
 
 /**
- * A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are numbered
- * from 1. The synchronous calls wait for the cluster's own thread, which only moves bytes: microseconds.
+ * A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are
+ * numbered from 1. The synchronous calls wait for the cluster's own thread, for microseconds.
  */
 export declare class NativeMockCluster {
-  /** Starts a cluster with so many brokers. */
+  /** Starts a cluster with this many brokers. */
   constructor(brokers: number)
   /** The brokers' addresses in the order of their numbers, separated by commas. */
   brokers(): string
@@ -151,16 +157,16 @@ export declare class NativeMockCluster {
    * they are.
    */
   setBrokerUp(up: boolean, broker?: number | undefined | null): void
-  /** Has a broker, or all, answer each request only after so many milliseconds. */
+  /** Has a broker, or all, answer each request only after this time (ms). */
   setRoundTripTime(milliseconds: number, broker?: number | undefined | null): void
-  /** Moves the leadership of a partition to a broker, or to none. Creates a topic that is not there. */
+  /** Moves the leadership of a partition to a broker, or to none. Creates a missing topic. */
   setPartitionLeader(topic: string, partition: number, broker?: number | undefined | null): void
   /**
    * Answers the next requests of a kind with these errors, one each; librdkafka's `_TRANSPORT` (-195) ends the
-   * connection instead. They come after those that are waiting already.
+   * connection instead. They are queued behind errors pushed before.
    */
   pushRequestErrors(apiKey: number, errors: Array<number>): void
-  /** Forgets the errors that wait for requests of a kind. */
+  /** Removes the errors queued for requests of a kind. */
   clearRequestErrors(apiKey: number): void
   /** Stops the cluster and resolves when its ports are closed. Stopping it again does nothing. */
   stop(): Promise<Failure | null>
@@ -173,51 +179,48 @@ export declare class NativeProducer {
    * with an event as JSON text. Throws what librdkafka has against the properties.
    */
   constructor(properties: Record<string, string>, onSignal: (reports: Uint32Array | null | undefined, event: string | null | undefined) => void, watchRequests: boolean)
-  /**
-   * Lets this producer send the replies to the requests that a consumer hands out, or the requests whose
-   * replies it awaits.
-   */
+  /** Lets this producer send a consumer's replies; or, for a consumer of replies, the requests. */
   attach(consumer: NativeConsumer): void
   /**
-   * The number of a topic in packed records, whose first use decides its compression. Throws for an illegal
-   * name.
+   * The number of a topic in packed records. The first use of a topic decides its compression. Throws for an
+   * illegal name.
    */
   topic(name: string, codec?: string | undefined | null): number
   /**
-   * Takes packed records and acknowledgements: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
-   * what failed at once.
+   * Takes packed records and acknowledgements: the first `wordCount` numbers and `byteCount` bytes. Returns
+   * reports of records that failed at once.
    */
   flush(words: Uint32Array, wordCount: number, bytes: Uint8Array, byteCount: number): Uint32Array | null
   /**
-   * Asks for a topic's partitions, waiting up to `timeout` ms until all have leaders. A topic that does not
-   * exist is created if the properties allow it and `create` says so.
+   * Fetches a topic's partitions, waiting up to `timeout` ms until all have leaders. A topic that does not exist
+   * is created if the properties allow it and `create` says so.
    */
   partitions(topic: string, create: boolean, timeout: number): Promise<Array<NativePartitionMetadata> | Failure>
   /** Makes this the only producer of its `transactional.id`; may be called again after a time-out. */
   initTransactions(timeout: number): Promise<Failure | null>
   /** Begins a transaction. */
   beginTransaction(): Promise<Failure | null>
-  /** Adds offsets to the transaction: those that a consumer has read, given by its number, or those of a group. */
+  /** Adds offsets to the transaction: those read by a consumer, given by its number, or those of a group. */
   sendOffsets(reader: number | string, offsets: Array<NativeOffset>, timeout: number): Promise<Failure | null>
-  /** The error that has made the producer useless, if there was one. */
+  /** The fatal error, after which the producer cannot be used, if there was one. */
   fatalError(): Failure | null
-  /** Commits the transaction, within what is left of the transaction's own time. */
+  /** Commits the transaction, within the rest of the transaction time-out. */
   commitTransaction(): Promise<Failure | null>
-  /** Aborts the transaction, within the transaction's own time unless `timeout` (ms) is given. */
+  /** Aborts the transaction, within the transaction time-out unless `timeout` (ms) is given. */
   abortTransaction(timeout?: number | undefined | null): Promise<Failure | null>
   /** Waits up to `timeout` ms for everything to be delivered, then closes. */
   close(timeout: number): Promise<void>
-  /** Begins or ends to tell of the requests that are sent to brokers (event `requests`). */
+  /** Starts or stops reporting the requests that are sent to brokers (event `requests`). */
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */
   connect(timeout: number): Promise<Failure | null>
   /** Adds brokers to connect to, as `host:port` separated by commas. */
   addBrokers(brokers: string): void
-  /** The brokers' id of their cluster, if one has told it by now; asks nobody. */
+  /** The cluster's id, if a broker has reported it by now. Makes no request. */
   clusterId(): string | null
   /** Answers the event `tokenWanted`. */
   setBearerToken(token: NativeBearerToken): void
-  /** Answers the event `tokenWanted` when there is no token; it comes again ten seconds later. */
+  /** Answers the event `tokenWanted` when there is no token; the event is repeated ten seconds later. */
   setBearerTokenFailure(reason: string): void
 }
 
@@ -225,11 +228,11 @@ export declare class NativeProducer {
 export interface Failure {
   /** librdkafka's code: negative ones are the library's own, positive ones the Kafka protocol's. */
   code: number
-  /** What was being done. */
+  /** The operation that failed. */
   operation: string
   /** librdkafka's text, or the reason in words. */
   message: string
-  /** Whether the client is of no more use. */
+  /** Whether the client can no longer be used. */
   fatal: boolean
 }
 
@@ -241,7 +244,7 @@ export interface NativeAcl {
   resourceName: string
   /** How the resource is named. */
   resourcePatternType: number
-  /** Whom it is about. */
+  /** The principal that it applies to. */
   principal: string
   /** Where they connect from. */
   host: string
@@ -251,7 +254,7 @@ export interface NativeAcl {
   permissionType: number
 }
 
-/** Which access rules are meant; what is left out is any. */
+/** Selects access rules; a field that is left out matches any. */
 export interface NativeAclFilter {
   /** Kind of resource. */
   resourceType: number
@@ -259,7 +262,7 @@ export interface NativeAclFilter {
   resourceName?: string
   /** How the resource is named. */
   resourcePatternType: number
-  /** Whom the rule is about. */
+  /** The principal that the rule applies to. */
   principal?: string
   /** Where they connect from. */
   host?: string
@@ -273,13 +276,13 @@ export interface NativeAclFilter {
 export interface NativeAdminOptions {
   /** Time limit of the request (ms). */
   requestTimeout: number
-  /** How long the broker may wait until what was asked for has happened (ms). */
+  /** How long the broker may take until the operation is complete (ms). */
   operationTimeout?: number
-  /** Whether the broker shall only say whether it would do it. */
+  /** Whether the broker only validates the request, without carrying it out. */
   validateOnly?: boolean
 }
 
-/** What became of a resource's new configuration. */
+/** The result of changing a resource's configuration. */
 export interface NativeAlteredConfig {
   /** The resource, or why it could not be changed. */
   outcome: NativeOutcome
@@ -287,7 +290,7 @@ export interface NativeAlteredConfig {
   kind: number
 }
 
-/** A strategy that a group may be joined with. */
+/** An assigner that a group may be joined with. */
 export interface NativeAssigner {
   /** Its name on the wire. */
   name: string
@@ -302,11 +305,11 @@ export interface NativeAssigner {
 export interface NativeBearerToken {
   /** The token itself. */
   value: string
-  /** Until when it is good, in ms since the epoch, as text. */
+  /** When it expires, in ms since the epoch, as text. */
   lifetime: string
-  /** Whom it stands for. */
+  /** The principal that it stands for. */
   principal: string
-  /** SASL extensions: names and values in turn. */
+  /** SASL extensions: name, value, name, value, … */
   extensions: Array<string>
 }
 
@@ -330,7 +333,7 @@ export interface NativeCluster {
   clusterId?: string
 }
 
-/** A configuration value in force. */
+/** A configuration value in effect. */
 export interface NativeConfigEntry {
   /** Name. */
   name: string
@@ -352,7 +355,7 @@ export interface NativeConfigResource {
   kind: number
   /** Topic name or broker id. */
   name: string
-  /** What to set it to, or the names to describe; none for all. */
+  /** The values to set; or the names to describe, empty for all. */
   config: Array<NativeConfigValue>
 }
 
@@ -362,7 +365,7 @@ export interface NativeConfigSynonym {
   name: string
   /** Value, unless it is not told. */
   value: string | null
-  /** The protocol's number of the place. */
+  /** The protocol's number of that place. */
   source: number
 }
 
@@ -389,25 +392,25 @@ export interface NativeConsumerSettings {
    */
   processUptime: number
   /**
-   * The strategies that the group is joined with, the preferred first. None: those of librdkafka's
+   * The assigners that the group is joined with, the preferred first. Empty for those of librdkafka's
    * `partition.assignment.strategy`.
    */
   assigners: Array<NativeAssigner>
-  /** Without a sign of life for this long the coordinator takes the member for dead (ms). */
+  /** How long without a heartbeat until the coordinator removes the member from the group (ms). */
   sessionTimeout: number
-  /** Whether done records are committed without being asked. */
+  /** Whether offsets of finished records are committed automatically. */
   autoCommit: boolean
   /** Also commit at this interval (ms). */
   autoCommitInterval?: number
-  /** Also commit when so many records have finished. */
+  /** Also commit when this many records have finished. */
   autoCommitThreshold?: number
   /** How long running handlers may take when partitions are revoked (ms). */
   drainTimeout: number
-  /** How long the first join may fail (ms); for ever without. */
+  /** How long the first join may fail (ms); no limit by default. */
   joinTimeout?: number
   /** How long the group waits for its members in a rebalance (ms). */
   rebalanceTimeout: number
-  /** How long it may take to find out, or to change, where a partition is read from (ms). */
+  /** Time limit for finding out or changing where a partition is read from (ms). */
   positionsTimeout: number
 }
 
@@ -421,7 +424,7 @@ export interface NativeDeletedAcl {
 
 /** What a filter deleted. */
 export interface NativeDeletedAcls {
-  /** Whether it could be done. */
+  /** Whether the filter could be applied. */
   outcome: NativeOutcome
   /** The rules. */
   matching: Array<NativeDeletedAcl>
@@ -437,11 +440,11 @@ export interface NativeDescribedConfig {
   entries: Array<NativeConfigEntry>
 }
 
-/** What became of the topics to subscribe to. */
+/** Which of the topics exist. */
 export interface NativeEnsuredTopics {
   /** Topics that do not exist. */
   missing: Array<string>
-  /** Why, in the same order. */
+  /** Why each of them was not created, in the same order. */
   reasons: Array<string>
   /** Topics that were created. */
   created: Array<string>
@@ -491,21 +494,21 @@ export interface NativeGroupMember {
   memberAssignment: Buffer
 }
 
-/** What a header must be. */
+/** A condition on a header. */
 export interface NativeHeaderFilter {
   /** Its name. */
   name: string
-  /** One of these; without them it must be absent, or null. */
+  /** The values, one of which it must have; without them the header must be absent or null. */
   values?: Array<string>
 }
 
-/** What a member of the group is given. */
+/** The assignment of a member of the group. */
 export interface NativeMemberAssignment {
   /** Member id. */
   memberId: string
   /** Its partitions. */
   partitions: Array<NativePartition>
-  /** What goes with them. */
+  /** The user data of the assignment. */
   userData: Buffer
 }
 
@@ -521,9 +524,9 @@ export interface NativeMetadata {
 export interface NativeNewPartitions {
   /** Name. */
   topic: string
-  /** Number of partitions that it shall have. */
+  /** New total number of partitions. */
   count: number
-  /** Replicas of each partition that is new; none to let the cluster choose. */
+  /** Replicas of each new partition; empty to let the cluster choose. */
   assignment: Array<Array<number>>
 }
 
@@ -553,7 +556,7 @@ export interface NativeOffset {
   metadata?: string
 }
 
-/** What became of one of the things asked for. */
+/** The result for one topic, group, resource or access rule. */
 export interface NativeOutcome {
   /** Topic, group or resource; empty for an access rule. */
   name: string
@@ -607,31 +610,31 @@ export interface NativeReplicas {
   replicas: Array<number>
 }
 
-/** What this client may do with a topic or a group. */
+/** The operations that this client is authorized for on a topic or a group. */
 export interface NativeRights {
-  /** The name, and whether it could be found out. */
+  /** The name, and whether the operations could be found out. */
   outcome: NativeOutcome
   /** The protocol's numbers of the operations. */
   operations: Array<number>
 }
 
-/** What a handler asks of a record's headers: all of this. */
+/** A handler's conditions on a record's headers, all of which must hold. */
 export interface NativeRoute {
-  /** Each header. */
+  /** The conditions. */
   headers: Array<NativeHeaderFilter>
 }
 
-/** How far an assigned partition has been worked on. */
+/** How far an assigned partition has been handled. */
 export interface NativeStanding {
   /** Topic name. */
   topic: string
   /** Partition number. */
   partition: number
-  /** The offset below which all is done; -1 while nothing is and the group has no offset. */
+  /** The offset below which every record is finished; -1 while none is and the group has no committed offset. */
   position: number
-  /** The offset after the partition's last record, as the last response to a fetch said; -1 while there was none. */
+  /** The offset after the partition's last record as of the last fetch response; -1 before the first. */
   highWatermark: number
-  /** Records that JavaScript has and has not handled. */
+  /** Records that were handed to JavaScript and are not handled yet. */
   inHand: number
 }
 
@@ -641,9 +644,12 @@ export interface NativeSubscription {
   topic: string
   /** Where to start without a committed offset. */
   fromBeginning: boolean
-  /** How many partitions the topic had when the consumer first met it, 0 when it did not exist: those beyond are new. */
+  /**
+   * How many partitions the topic had when the consumer first saw it, 0 if it did not exist. Partitions beyond
+   * that are new.
+   */
   partitions?: number
-  /** How its records are handed out, where not one after the other to one handler. */
+  /** How its records are handed out, if not one after the other to one handler. */
   handling?: NativeTopicHandling
 }
 
@@ -657,23 +663,26 @@ export interface NativeTopic {
 
 /** How the records of a topic are handed out. */
 export interface NativeTopicHandling {
-  /** Which of them wait for one another: `partition`, `key` or `none`. */
+  /**
+   * Which records wait for one another: all of a partition, those of one key, or none (`partition`, `key`,
+   * `none`).
+   */
   order: string
-  /** Records may finish in any order: so many offsets beyond the lowest unfinished one are handed out. */
+  /** Set if records may finish in any order: how many offsets beyond the lowest unfinished one are handed out. */
   window?: number
   /** Handlers that run at once. */
   concurrency: number
-  /** What handlers ask of a record's headers. Without it, all records are handed out. */
+  /** The handlers' conditions on a record's headers. Without them, all records are handed out. */
   routes?: Array<NativeRoute>
-  /** All handlers that match take a record (at most 32), not only the first. */
+  /** Whether all matching handlers (at most 32) take a record, not only the first. */
   shared: boolean
-  /** There is a handler for what none of these takes. */
+  /** Whether there is a handler for records that none of these takes. */
   rest: boolean
-  /** Records of a partition that may be held unhandled, where more than usual. */
+  /** Records of a partition that JavaScript may hold unhandled, if more than usual. */
   mostRecords?: number
-  /** Their bytes. */
+  /** Bytes of a partition that JavaScript may hold unhandled, if more than usual. */
   mostBytes?: number
-  /** Their offsets are committed by transactions. */
+  /** Whether their offsets are committed in transactions. */
   transactional: boolean
 }
 

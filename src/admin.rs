@@ -38,7 +38,7 @@ pub struct NativeAdmin {
 #[napi]
 impl NativeAdmin {
     /// Creates the client and starts its thread. `onSignal` is called with an event as JSON text, its second
-    /// argument. Throws what librdkafka has against the properties.
+    /// argument. Throws librdkafka's error if it refuses a property.
     #[napi(
         constructor,
         ts_args_type = "properties: Record<string, string>, onSignal: (none: unknown, event: string | null | undefined) => void, watchRequests: boolean"
@@ -57,7 +57,7 @@ impl NativeAdmin {
         Ok(Self { admin, request_events, brokers })
     }
 
-    /// Asks about topics; about all without names. One that does not exist comes with its error.
+    /// Fetches metadata of topics; of all topics without names. A topic that does not exist has an error code.
     #[napi]
     pub async fn metadata(
         &self,
@@ -70,7 +70,7 @@ impl NativeAdmin {
         .await
     }
 
-    /// Asks about the cluster.
+    /// Describes the cluster.
     #[napi]
     pub async fn cluster(&self, options: NativeAdminOptions) -> Either<NativeCluster, Failure> {
         self.ask("describe the cluster", options, |handle, options| {
@@ -121,7 +121,7 @@ impl NativeAdmin {
         .await
     }
 
-    /// Gives topics more partitions.
+    /// Increases the number of partitions of topics.
     #[napi]
     pub async fn create_partitions(
         &self,
@@ -190,7 +190,7 @@ impl NativeAdmin {
         .await
     }
 
-    /// Finds groups: all, or one, which is not among them when it does not exist.
+    /// Lists groups: all, or the named one if it exists.
     #[napi]
     pub async fn groups(
         &self,
@@ -283,7 +283,7 @@ impl NativeAdmin {
         .await
     }
 
-    /// Asks what this client may do with topics.
+    /// Fetches the operations that this client is authorized for on topics.
     #[napi]
     pub async fn topic_rights(
         &self,
@@ -296,7 +296,7 @@ impl NativeAdmin {
         .await
     }
 
-    /// Asks what this client may do with groups, which need not exist.
+    /// Fetches the operations that this client is authorized for on groups, which need not exist.
     #[napi]
     pub async fn group_rights(
         &self,
@@ -319,7 +319,7 @@ impl NativeAdmin {
 client_methods!(NativeAdmin, admin);
 
 impl NativeAdmin {
-    /// Makes a request that mock clusters do not know.
+    /// Makes a request that mock clusters do not support.
     async fn ask_kafka<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -352,7 +352,7 @@ fn all<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
     list.into_iter().map(B::from).collect()
 }
 
-/// librdkafka asks about one topic, or about all.
+/// librdkafka fetches metadata of one topic, or of all.
 fn metadata(handle: &Handle, topics: Option<Vec<String>>, options: AdminOptions) -> Result<Metadata> {
     let timeout = options.request_timeout_ms;
     let Some(topics) = topics else { return handle.metadata(Scope::Everything, timeout) };

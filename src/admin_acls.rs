@@ -17,7 +17,7 @@ pub struct NativeAcl {
     /// How the resource is named.
     #[napi(ts_type = "number")]
     pub resource_pattern_type: Number,
-    /// Whom it is about.
+    /// The principal that it applies to.
     pub principal: String,
     /// Where they connect from.
     pub host: String,
@@ -55,7 +55,7 @@ impl From<Acl> for NativeAcl {
     }
 }
 
-/// Which access rules are meant; what is left out is any.
+/// Selects access rules; a field that is left out matches any.
 #[napi(object)]
 pub struct NativeAclFilter {
     /// Kind of resource.
@@ -66,7 +66,7 @@ pub struct NativeAclFilter {
     /// How the resource is named.
     #[napi(ts_type = "number")]
     pub resource_pattern_type: Number,
-    /// Whom the rule is about.
+    /// The principal that the rule applies to.
     pub principal: Option<String>,
     /// Where they connect from.
     pub host: Option<String>,
@@ -102,7 +102,7 @@ pub struct NativeDeletedAcl {
 /// What a filter deleted.
 #[napi(object)]
 pub struct NativeDeletedAcls {
-    /// Whether it could be done.
+    /// Whether the filter could be applied.
     pub outcome: NativeOutcome,
     /// The rules.
     pub matching: Vec<NativeDeletedAcl>,

@@ -1,4 +1,4 @@
-//! What admin requests take and answer, as JavaScript sees it.
+//! Arguments and results of admin requests, as JavaScript sees them.
 
 use kafka_core::kafka::{BrokerMetadata, Group, Metadata, Outcome, TopicMetadata, TopicPartition};
 use librdkafka::{
@@ -17,10 +17,10 @@ pub struct NativeAdminOptions {
     /// Time limit of the request (ms).
     #[napi(ts_type = "number")]
     pub request_timeout: Milliseconds,
-    /// How long the broker may wait until what was asked for has happened (ms).
+    /// How long the broker may take until the operation is complete (ms).
     #[napi(ts_type = "number")]
     pub operation_timeout: Option<Milliseconds>,
-    /// Whether the broker shall only say whether it would do it.
+    /// Whether the broker only validates the request, without carrying it out.
     pub validate_only: Option<bool>,
 }
 
@@ -36,7 +36,7 @@ impl From<NativeAdminOptions> for AdminOptions {
     }
 }
 
-/// What became of one of the things asked for.
+/// The result for one topic, group, resource or access rule.
 #[napi(object)]
 pub struct NativeOutcome {
     /// Topic, group or resource; empty for an access rule.
@@ -53,10 +53,10 @@ impl From<Outcome> for NativeOutcome {
     }
 }
 
-/// What this client may do with a topic or a group.
+/// The operations that this client is authorized for on a topic or a group.
 #[napi(object)]
 pub struct NativeRights {
-    /// The name, and whether it could be found out.
+    /// The name, and whether the operations could be found out.
     pub outcome: NativeOutcome,
     /// The protocol's numbers of the operations.
     pub operations: Vec<i32>,
@@ -194,10 +194,10 @@ impl From<NativeNewTopic> for NewTopic {
 pub struct NativeNewPartitions {
     /// Name.
     pub topic: String,
-    /// Number of partitions that it shall have.
+    /// New total number of partitions.
     #[napi(ts_type = "number")]
     pub count: Count,
-    /// Replicas of each partition that is new; none to let the cluster choose.
+    /// Replicas of each new partition; empty to let the cluster choose.
     #[napi(ts_type = "Array<Array<number>>")]
     pub assignment: Vec<Vec<BrokerId>>,
 }
@@ -281,7 +281,7 @@ pub struct NativeConfigResource {
     pub kind: Number,
     /// Topic name or broker id.
     pub name: String,
-    /// What to set it to, or the names to describe; none for all.
+    /// The values to set; or the names to describe, empty for all.
     pub config: Vec<NativeConfigValue>,
 }
 
@@ -298,7 +298,7 @@ pub struct NativeConfigSynonym {
     pub name: String,
     /// Value, unless it is not told.
     pub value: Option<String>,
-    /// The protocol's number of the place.
+    /// The protocol's number of that place.
     pub source: i32,
 }
 
@@ -308,7 +308,7 @@ impl From<ConfigSynonym> for NativeConfigSynonym {
     }
 }
 
-/// A configuration value in force.
+/// A configuration value in effect.
 #[napi(object, use_nullable = true)]
 pub struct NativeConfigEntry {
     /// Name.
@@ -350,7 +350,7 @@ impl From<DescribedConfig> for NativeDescribedConfig {
     }
 }
 
-/// What became of a resource's new configuration.
+/// The result of changing a resource's configuration.
 #[napi(object)]
 pub struct NativeAlteredConfig {
     /// The resource, or why it could not be changed.

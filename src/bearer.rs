@@ -1,4 +1,4 @@
-//! The bearer token that JavaScript hands over.
+//! The bearer token that JavaScript passes.
 
 use librdkafka::BearerToken;
 use napi_derive::napi;
@@ -10,12 +10,12 @@ use super::numbers::Offset;
 pub struct NativeBearerToken {
     /// The token itself.
     pub value: String,
-    /// Until when it is good, in ms since the epoch, as text.
+    /// When it expires, in ms since the epoch, as text.
     #[napi(ts_type = "string")]
     pub lifetime: Offset,
-    /// Whom it stands for.
+    /// The principal that it stands for.
     pub principal: String,
-    /// SASL extensions: names and values in turn.
+    /// SASL extensions: name, value, name, value, …
     pub extensions: Vec<String>,
 }
 

@@ -1,12 +1,11 @@
 //! What the classes of all clients have in common.
 
-/// Gives a class the methods that every client has: `$field` holds the client, `request_events` what is told of its
-/// requests.
+/// Gives a class the methods that every client has: `$field` holds the client, `request_events` reports its requests.
 macro_rules! client_methods {
     ($class:ident, $field:ident) => {
         #[napi]
         impl $class {
-            /// Begins or ends to tell of the requests that are sent to brokers (event `requests`).
+            /// Starts or stops reporting the requests that are sent to brokers (event `requests`).
             #[napi]
             pub fn watch_requests(&self, watched: bool) {
                 self.request_events.watch(watched);
@@ -30,7 +29,7 @@ macro_rules! client_methods {
                 self.on_client(|handle| handle.add_brokers(&brokers))
             }
 
-            /// The brokers' id of their cluster, if one has told it by now; asks nobody.
+            /// The cluster's id, if a broker has reported it by now. Makes no request.
             #[napi]
             pub fn cluster_id(&self) -> Option<String> {
                 kafka_core::kafka::Client::cluster_id(&*self.$field.client().ok()?, 0)
@@ -42,7 +41,7 @@ macro_rules! client_methods {
                 self.on_client(|handle| handle.set_bearer_token(token.into()))
             }
 
-            /// Answers the event `tokenWanted` when there is no token; it comes again ten seconds later.
+            /// Answers the event `tokenWanted` when there is no token; the event is repeated ten seconds later.
             #[napi]
             pub fn set_bearer_token_failure(&self, reason: String) -> napi::Result<()> {
                 self.on_client(|handle| handle.set_bearer_token_failure(reason))

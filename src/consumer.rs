@@ -53,8 +53,8 @@ pub struct NativeConsumer {
 
 #[napi]
 impl NativeConsumer {
-    /// Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed
-    /// batch or with an event as JSON text. Throws what librdkafka has against the properties.
+    /// Creates the client and starts its thread; nothing is subscribed to. `onSignal` is called with a packed batch
+    /// or with an event as JSON text. Throws librdkafka's error if it refuses a property.
     #[napi(
         constructor,
         ts_args_type = "properties: Record<string, string>, settings: NativeConsumerSettings, onSignal: (batch: Buffer | null | undefined, event: string | null | undefined) => void"
@@ -128,8 +128,8 @@ impl NativeConsumer {
         either(ask().await.map(NativeMetadata::from))
     }
 
-    /// Asks for the offsets of timestamps (ms), or of the beginning (-2) or the end (-1). A timestamp after the last
-    /// record has the end's.
+    /// Asks for the offsets of timestamps (ms), or of the beginning (-2) or the end (-1). For a timestamp after the
+    /// last record, the end's.
     #[napi]
     pub async fn list_offsets(
         &self,
@@ -174,7 +174,7 @@ impl NativeConsumer {
         either(ensure().await)
     }
 
-    /// What a producer's transactions know this consumer by.
+    /// The number by which a producer's transactions refer to this consumer.
     #[napi(getter)]
     #[must_use]
     pub fn number(&self) -> u32 {
@@ -206,7 +206,7 @@ impl NativeConsumer {
         outcome(self.consumer.subscribe(topics).await)
     }
 
-    /// Reads reply partitions from their present ends on, without joining the group.
+    /// Reads reply partitions from their present ends, without joining the group.
     #[napi]
     pub async fn assign_replies(&self, partitions: Vec<NativePartition>) -> Option<Failure> {
         let partitions =
@@ -232,7 +232,7 @@ impl NativeConsumer {
         outcome(self.consumer.commit(offsets.into_iter().map(TopicPartition::from).collect()).await)
     }
 
-    /// What the member says of itself, from its next join on, under a strategy that is decided in JavaScript.
+    /// Sets the member metadata for an assigner that decides in JavaScript, from the next join on.
     #[napi]
     pub fn set_member_metadata(&self, assigner: String, metadata: Buffer) -> napi::Result<()> {
         self.consumer.set_member_metadata(&assigner, metadata.to_vec()).map_err(thrown)
@@ -248,19 +248,20 @@ impl NativeConsumer {
         self.consumer.assign_group(request.0, Ok(assignments.into_iter().map(Into::into).collect()));
     }
 
-    /// Answers the event `assignGroup` when the partitions cannot be assigned: the group joins anew.
+    /// Answers the event `assignGroup` when the partitions cannot be assigned: the members join again.
     #[napi]
     pub fn group_assignment_failed(&self, #[napi(ts_arg_type = "number")] request: Count, reason: String) {
         self.consumer.assign_group(request.0, Err(reason));
     }
 
-    /// Moves the position of an assigned partition; an event tells the new assignment.
+    /// Moves the position of an assigned partition; the event `seek` has the new assignment.
     #[napi]
     pub fn seek(&self, offset: NativeOffset) {
         self.consumer.seek(offset.into());
     }
 
-    /// Has the partition of an assignment start over at its first record that is not done; an event tells the new assignment.
+    /// Moves the partition of an assignment back to its first unfinished record; the event `seek` has the new
+    /// assignment.
     #[napi]
     pub fn start_over(&self, #[napi(ts_arg_type = "number")] assignment: Count) {
         self.consumer.start_over(assignment.0);
@@ -275,7 +276,7 @@ impl NativeConsumer {
         }
     }
 
-    /// How many records of each topic no handler has taken.
+    /// How many records of each topic were filtered: no handler took them.
     #[napi]
     #[must_use]
     pub fn filtered(&self) -> HashMap<String, f64> {
@@ -287,7 +288,7 @@ impl NativeConsumer {
             .collect()
     }
 
-    /// Whether commits are told of, by the event `commit`.
+    /// Starts or stops the event `commit`.
     #[napi]
     pub fn watch_commits(&self, wanted: bool) {
         self.commits_watched.store(wanted, Ordering::Relaxed);
@@ -300,7 +301,8 @@ impl NativeConsumer {
         self.requests.as_ref().map_or(0, |requests| requests.lock().len() as u32)
     }
 
-    /// How far each assigned partition has been worked on, and what its log is known to hold; asks nobody.
+    /// How far each assigned partition has been handled, and its high watermark as of the last fetch. Makes no
+    /// request.
     #[napi]
     pub fn standings(&self) -> Vec<NativeStanding> {
         let Ok(client) = self.consumer.client() else { return Vec::new() };

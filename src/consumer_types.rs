@@ -1,4 +1,4 @@
-//! What a consumer takes and answers, as JavaScript sees it.
+//! Arguments and results of a consumer, as JavaScript sees them.
 
 use kafka_core::assignor::{Assignment, GivenPartitions};
 use kafka_core::consumer::assignments::Standing;
@@ -23,35 +23,35 @@ pub struct NativeConsumerSettings {
     /// Seconds that this process has been up (`process.uptime()`): the group gives reply partitions to the
     /// processes in the order in which they started.
     pub process_uptime: f64,
-    /// The strategies that the group is joined with, the preferred first. None: those of librdkafka's
+    /// The assigners that the group is joined with, the preferred first. Empty for those of librdkafka's
     /// `partition.assignment.strategy`.
     pub assigners: Vec<NativeAssigner>,
-    /// Without a sign of life for this long the coordinator takes the member for dead (ms).
+    /// How long without a heartbeat until the coordinator removes the member from the group (ms).
     #[napi(ts_type = "number")]
     pub session_timeout: Milliseconds,
-    /// Whether done records are committed without being asked.
+    /// Whether offsets of finished records are committed automatically.
     pub auto_commit: bool,
     /// Also commit at this interval (ms).
     #[napi(ts_type = "number")]
     pub auto_commit_interval: Option<Milliseconds>,
-    /// Also commit when so many records have finished.
+    /// Also commit when this many records have finished.
     #[napi(ts_type = "number")]
     pub auto_commit_threshold: Option<Count>,
     /// How long running handlers may take when partitions are revoked (ms).
     #[napi(ts_type = "number")]
     pub drain_timeout: Milliseconds,
-    /// How long the first join may fail (ms); for ever without.
+    /// How long the first join may fail (ms); no limit by default.
     #[napi(ts_type = "number")]
     pub join_timeout: Option<Milliseconds>,
     /// How long the group waits for its members in a rebalance (ms).
     #[napi(ts_type = "number")]
     pub rebalance_timeout: Milliseconds,
-    /// How long it may take to find out, or to change, where a partition is read from (ms).
+    /// Time limit for finding out or changing where a partition is read from (ms).
     #[napi(ts_type = "number")]
     pub positions_timeout: Milliseconds,
 }
 
-/// A strategy that a group may be joined with.
+/// An assigner that a group may be joined with.
 #[napi(object)]
 pub struct NativeAssigner {
     /// Its name on the wire.
@@ -61,14 +61,14 @@ pub struct NativeAssigner {
     pub built_in: bool,
 }
 
-/// What a member of the group is given.
+/// The assignment of a member of the group.
 #[napi(object)]
 pub struct NativeMemberAssignment {
     /// Member id.
     pub member_id: String,
     /// Its partitions.
     pub partitions: Vec<NativePartition>,
-    /// What goes with them.
+    /// The user data of the assignment.
     pub user_data: Buffer,
 }
 
@@ -89,52 +89,54 @@ pub struct NativeSubscription {
     pub topic: String,
     /// Where to start without a committed offset.
     pub from_beginning: bool,
-    /// How many partitions the topic had when the consumer first met it, 0 when it did not exist: those beyond are new.
+    /// How many partitions the topic had when the consumer first saw it, 0 if it did not exist. Partitions beyond
+    /// that are new.
     pub partitions: Option<i32>,
-    /// How its records are handed out, where not one after the other to one handler.
+    /// How its records are handed out, if not one after the other to one handler.
     pub handling: Option<NativeTopicHandling>,
 }
 
 /// How the records of a topic are handed out.
 #[napi(object)]
 pub struct NativeTopicHandling {
-    /// Which of them wait for one another: `partition`, `key` or `none`.
+    /// Which records wait for one another: all of a partition, those of one key, or none (`partition`, `key`,
+    /// `none`).
     pub order: String,
-    /// Records may finish in any order: so many offsets beyond the lowest unfinished one are handed out.
+    /// Set if records may finish in any order: how many offsets beyond the lowest unfinished one are handed out.
     #[napi(ts_type = "number")]
     pub window: Option<Count>,
     /// Handlers that run at once.
     #[napi(ts_type = "number")]
     pub concurrency: Count,
-    /// What handlers ask of a record's headers. Without it, all records are handed out.
+    /// The handlers' conditions on a record's headers. Without them, all records are handed out.
     pub routes: Option<Vec<NativeRoute>>,
-    /// All handlers that match take a record (at most 32), not only the first.
+    /// Whether all matching handlers (at most 32) take a record, not only the first.
     pub shared: bool,
-    /// There is a handler for what none of these takes.
+    /// Whether there is a handler for records that none of these takes.
     pub rest: bool,
-    /// Records of a partition that may be held unhandled, where more than usual.
+    /// Records of a partition that JavaScript may hold unhandled, if more than usual.
     #[napi(ts_type = "number")]
     pub most_records: Option<Count>,
-    /// Their bytes.
+    /// Bytes of a partition that JavaScript may hold unhandled, if more than usual.
     #[napi(ts_type = "number")]
     pub most_bytes: Option<Count>,
-    /// Their offsets are committed by transactions.
+    /// Whether their offsets are committed in transactions.
     pub transactional: bool,
 }
 
-/// What a handler asks of a record's headers: all of this.
+/// A handler's conditions on a record's headers, all of which must hold.
 #[napi(object)]
 pub struct NativeRoute {
-    /// Each header.
+    /// The conditions.
     pub headers: Vec<NativeHeaderFilter>,
 }
 
-/// What a header must be.
+/// A condition on a header.
 #[napi(object)]
 pub struct NativeHeaderFilter {
     /// Its name.
     pub name: String,
-    /// One of these; without them it must be absent, or null.
+    /// The values, one of which it must have; without them the header must be absent or null.
     pub values: Option<Vec<String>>,
 }
 
@@ -198,18 +200,18 @@ pub struct NativeOffset {
     pub metadata: Option<String>,
 }
 
-/// How far an assigned partition has been worked on.
+/// How far an assigned partition has been handled.
 #[napi(object, object_from_js = false)]
 pub struct NativeStanding {
     /// Topic name.
     pub topic: String,
     /// Partition number.
     pub partition: i32,
-    /// The offset below which all is done; -1 while nothing is and the group has no offset.
+    /// The offset below which every record is finished; -1 while none is and the group has no committed offset.
     pub position: f64,
-    /// The offset after the partition's last record, as the last response to a fetch said; -1 while there was none.
+    /// The offset after the partition's last record as of the last fetch response; -1 before the first.
     pub high_watermark: f64,
-    /// Records that JavaScript has and has not handled.
+    /// Records that were handed to JavaScript and are not handled yet.
     pub in_hand: u32,
 }
 
@@ -307,12 +309,12 @@ pub struct NativeTopic {
     pub partitions: u32,
 }
 
-/// What became of the topics to subscribe to.
+/// Which of the topics exist.
 #[napi(object)]
 pub struct NativeEnsuredTopics {
     /// Topics that do not exist.
     pub missing: Vec<String>,
-    /// Why, in the same order.
+    /// Why each of them was not created, in the same order.
     pub reasons: Vec<String>,
     /// Topics that were created.
     pub created: Vec<String>,

@@ -1,4 +1,4 @@
-//! Errors as data: JavaScript makes the error object, in its own realm and with a stack of its own.
+//! Errors as data: JavaScript creates the error object, in its own realm and with its own stack.
 
 use napi_derive::napi;
 
@@ -9,11 +9,11 @@ use kafka_core::error::{Error, Result};
 pub struct Failure {
     /// librdkafka's code: negative ones are the library's own, positive ones the Kafka protocol's.
     pub code: i32,
-    /// What was being done.
+    /// The operation that failed.
     pub operation: String,
     /// librdkafka's text, or the reason in words.
     pub message: String,
-    /// Whether the client is of no more use.
+    /// Whether the client can no longer be used.
     pub fatal: bool,
 }
 

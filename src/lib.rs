@@ -1,6 +1,7 @@
-//! The Node-API binding of nestjs-kafka-native: classes that are handles, and the conversion of what they take and answer.
+//! The Node-API binding of nestjs-kafka-native: classes that wrap native clients, and the conversion of their
+//! arguments and results.
 //!
-//! What Kafka asks of a client is decided in `crates/core`; `crates/librdkafka` alone knows the driver.
+//! The Kafka logic is in `crates/core`; only `crates/librdkafka` uses librdkafka.
 
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 

@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use super::failure::{Failure, outcome, thrown};
 use super::numbers::{BrokerId, Count, Milliseconds, Number, PartitionNumber};
 
-/// A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are numbered
-/// from 1. The synchronous calls wait for the cluster's own thread, which only moves bytes: microseconds.
+/// A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are
+/// numbered from 1. The synchronous calls wait for the cluster's own thread, for microseconds.
 #[napi]
 pub struct NativeMockCluster {
     cluster: MockCluster,
@@ -19,7 +19,7 @@ pub struct NativeMockCluster {
 
 #[napi]
 impl NativeMockCluster {
-    /// Starts a cluster with so many brokers.
+    /// Starts a cluster with this many brokers.
     #[napi(constructor)]
     pub fn new(#[napi(ts_arg_type = "number")] brokers: Count) -> napi::Result<Self> {
         Ok(Self { cluster: MockCluster::start(brokers.0).map_err(thrown)? })
@@ -52,7 +52,7 @@ impl NativeMockCluster {
         self.cluster.set_broker_up(up, broker.map(|broker| broker.0)).map_err(thrown)
     }
 
-    /// Has a broker, or all, answer each request only after so many milliseconds.
+    /// Has a broker, or all, answer each request only after this time (ms).
     #[napi]
     pub fn set_round_trip_time(
         &self,
@@ -63,7 +63,7 @@ impl NativeMockCluster {
         self.cluster.set_round_trip_time(milliseconds.0, broker).map_err(thrown)
     }
 
-    /// Moves the leadership of a partition to a broker, or to none. Creates a topic that is not there.
+    /// Moves the leadership of a partition to a broker, or to none. Creates a missing topic.
     #[napi]
     pub fn set_partition_leader(
         &self,
@@ -76,7 +76,7 @@ impl NativeMockCluster {
     }
 
     /// Answers the next requests of a kind with these errors, one each; librdkafka's `_TRANSPORT` (-195) ends the
-    /// connection instead. They come after those that are waiting already.
+    /// connection instead. They are queued behind errors pushed before.
     #[napi]
     pub fn push_request_errors(
         &self,
@@ -87,7 +87,7 @@ impl NativeMockCluster {
         self.cluster.push_request_errors(key(api_key)?, &errors).map_err(thrown)
     }
 
-    /// Forgets the errors that wait for requests of a kind.
+    /// Removes the errors queued for requests of a kind.
     #[napi]
     pub fn clear_request_errors(&self, #[napi(ts_arg_type = "number")] api_key: Number) -> napi::Result<()> {
         self.cluster.clear_request_errors(key(api_key)?).map_err(thrown)
@@ -102,7 +102,7 @@ impl NativeMockCluster {
     }
 }
 
-/// The protocol's number of a kind of request.
+/// A request's API key in Kafka's protocol.
 fn key(number: Number) -> napi::Result<i16> {
     i16::try_from(number.0).map_err(|e| thrown(Error::new("inject errors", CODE_INVALID_ARG, e.to_string())))
 }

@@ -1,6 +1,6 @@
-//! Numbers that come from JavaScript, where one may be anything. Node-API's own conversions wrap what is too large, cut off
-//! fractions and make 0 of `NaN` and `Infinity`; these refuse all of it, so that no other number reaches librdkafka than the one
-//! that was meant.
+//! Conversion of numbers from JavaScript. Node-API's own conversions wrap numbers that are too large, cut off
+//! fractions and turn `NaN` and `Infinity` into 0. These types refuse all of that, so that librdkafka never gets a
+//! different number than the caller passed.
 
 use std::time::Duration;
 
@@ -63,19 +63,19 @@ from_javascript! {
 }
 
 from_javascript! {
-    /// How many there are.
+    /// A count.
     Count(u32): "number", ValueType::Number,
     |value: f64| whole(value, "this count", 0, u32::MAX), |own| own
 }
 
 from_javascript! {
-    /// A time in milliseconds. One that is too long for 32 bits, `Infinity` too, is the longest there is.
+    /// A time in milliseconds. Values above 32 bits, `Infinity` included, become the largest one.
     Milliseconds(Duration): "number", ValueType::Number,
     |value: f64| milliseconds(value), |own| own.as_millis() as f64
 }
 
 from_javascript! {
-    /// An offset, or a timestamp in its place: text, as kafkajs has it, because a JavaScript number is exact up to 2^53 only.
+    /// An offset, or a timestamp in its place, as text like in kafkajs: a JavaScript number is exact only up to 2^53.
     Offset(i64): "string", ValueType::String,
     |value: String| value.parse::<i64>().map_err(|_| "an offset must be a whole number of 64 bits".to_owned()),
     |own| own.to_string()
@@ -85,7 +85,7 @@ fn whole<T>(value: f64, what: &str, min: T, max: T) -> std::result::Result<T, St
 where
     T: Copy + Into<f64> + std::fmt::Display + TryFrom<i64>,
 {
-    // Numbers of 32 bits are exact as f64, and within the limits so is the way back.
+    // 32-bit numbers are exact as f64, and within the limits the conversion back is exact too.
     let is_meant = value.fract() == 0.0 && (min.into()..=max.into()).contains(&value);
     is_meant
         .then(|| T::try_from(value as i64).ok())

@@ -85,8 +85,7 @@ impl NativeProducer {
         Ok(Self { producer, request_events })
     }
 
-    /// Lets this producer send the replies to the requests that a consumer hands out, or the requests whose
-    /// replies it awaits.
+    /// Lets this producer send a consumer's replies; or, for a consumer of replies, the requests.
     #[napi]
     pub fn attach(&self, consumer: &NativeConsumer) -> napi::Result<()> {
         self.producer.answer_for(consumer.assignments()).map_err(thrown)?;
@@ -96,15 +95,15 @@ impl NativeProducer {
         Ok(())
     }
 
-    /// The number of a topic in packed records, whose first use decides its compression. Throws for an illegal
-    /// name.
+    /// The number of a topic in packed records. The first use of a topic decides its compression. Throws for an
+    /// illegal name.
     #[napi]
     pub fn topic(&self, name: String, codec: Option<String>) -> napi::Result<u32> {
         self.producer.topic(&name, codec.as_deref()).map_err(thrown)
     }
 
-    /// Takes packed records and acknowledgements: the first `wordCount` numbers and `byteCount` bytes. Returns reports of
-    /// what failed at once.
+    /// Takes packed records and acknowledgements: the first `wordCount` numbers and `byteCount` bytes. Returns
+    /// reports of records that failed at once.
     #[napi]
     pub fn flush(
         &self,
@@ -119,8 +118,8 @@ impl NativeProducer {
         Ok((!reports.is_empty()).then(|| Uint32Array::new(reports.take())))
     }
 
-    /// Asks for a topic's partitions, waiting up to `timeout` ms until all have leaders. A topic that does not
-    /// exist is created if the properties allow it and `create` says so.
+    /// Fetches a topic's partitions, waiting up to `timeout` ms until all have leaders. A topic that does not exist
+    /// is created if the properties allow it and `create` says so.
     #[napi]
     pub async fn partitions(
         &self,
@@ -147,7 +146,7 @@ impl NativeProducer {
         outcome(self.producer.transaction(Step::Begin, None).await)
     }
 
-    /// Adds offsets to the transaction: those that a consumer has read, given by its number, or those of a group.
+    /// Adds offsets to the transaction: those read by a consumer, given by its number, or those of a group.
     #[napi]
     pub async fn send_offsets(
         &self,
@@ -166,19 +165,19 @@ impl NativeProducer {
         outcome(self.producer.transaction(Step::Offsets(reader, offsets), Some(timeout.0)).await)
     }
 
-    /// The error that has made the producer useless, if there was one.
+    /// The fatal error, after which the producer cannot be used, if there was one.
     #[napi]
     pub fn fatal_error(&self) -> Option<Failure> {
         self.producer.fatal_error().map(Failure::from)
     }
 
-    /// Commits the transaction, within what is left of the transaction's own time.
+    /// Commits the transaction, within the rest of the transaction time-out.
     #[napi]
     pub async fn commit_transaction(&self) -> Option<Failure> {
         outcome(self.producer.transaction(Step::Commit, None).await)
     }
 
-    /// Aborts the transaction, within the transaction's own time unless `timeout` (ms) is given.
+    /// Aborts the transaction, within the transaction time-out unless `timeout` (ms) is given.
     #[napi]
     pub async fn abort_transaction(
         &self,

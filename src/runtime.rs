@@ -1,4 +1,4 @@
-//! The Tokio runtime that Node's promises run on.
+//! The Tokio runtime behind the promises of the binding.
 
 use napi_derive::module_init;
 
@@ -12,7 +12,7 @@ fn start() {
         .thread_name("kafka-control")
         .enable_time()
         .build();
-    // Without a runtime of ours, napi makes its own; nothing is lost but threads.
+    // If this fails, napi creates its own runtime, which only has more threads.
     if let Ok(runtime) = runtime {
         napi::bindgen_prelude::create_custom_tokio_runtime(runtime);
     }

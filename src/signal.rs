@@ -1,4 +1,4 @@
-//! What JavaScript is called with: a packed buffer or an event, never both.
+//! Calls of JavaScript: with a packed buffer or an event, never both.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,7 +12,7 @@ use kafka_core::consumer::MOST_BACKLOG_BYTES;
 use kafka_core::consumer::intake::Intake;
 use librdkafka::ConsumerHandle;
 
-/// Where JavaScript takes records from.
+/// The intake from which JavaScript takes records.
 type Taken = Intake<ConsumerHandle>;
 
 /// Arguments of a consumer's callback.
@@ -20,17 +20,17 @@ pub(super) type ConsumerArgs = FnArgs<(Option<Buffer>, Option<String>)>;
 /// Arguments of a producer's callback.
 pub(super) type ProducerArgs = FnArgs<(Option<Uint32Array>, Option<String>)>;
 
-/// What a consumer calls JavaScript with.
+/// A consumer's call of JavaScript.
 enum ConsumerSignal {
     /// Packed records.
     Batch(Vec<u8>),
     /// JSON text.
     Event(String),
-    /// Nothing yet: there are records, which it packs itself.
+    /// There are records, which JavaScript's thread takes and packs itself.
     Records,
 }
 
-/// Calls a consumer's callback, and knows what JavaScript has yet to take.
+/// Calls a consumer's callback, and counts what JavaScript has not received yet.
 pub(super) struct ConsumerSink {
     callback: ThreadsafeFunction<ConsumerSignal, (), ConsumerArgs, Status, false>,
     waiting: Arc<Waiting>,
@@ -50,7 +50,7 @@ impl Waiting {
         self.count.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Returns whether the bytes were too many before, and are no longer.
+    /// Returns whether the bytes have just fallen to the limit.
     fn take(&self, bytes: usize) -> bool {
         self.count.fetch_sub(1, Ordering::AcqRel);
         let before = self.bytes.fetch_sub(bytes, Ordering::AcqRel);
@@ -89,9 +89,9 @@ impl ConsumerSink {
         Ok(Self { callback, waiting, intake })
     }
 
-    /// Where JavaScript takes records from when it is called for them.
+    /// Sets the intake from which JavaScript takes records.
     pub(super) fn connect(&self, intake: Arc<Taken>) {
-        // A sink belongs to one consumer.
+        // A sink belongs to one consumer, so this is set once.
         let _ = self.intake.set(intake);
     }
 
@@ -125,7 +125,7 @@ impl kafka_core::consumer::Sink for ConsumerSink {
     }
 }
 
-/// What a producer calls JavaScript with.
+/// A producer's call of JavaScript.
 enum ProducerSignal {
     /// Delivery reports, as numbers.
     Reports(Vec<u32>),
@@ -133,7 +133,7 @@ enum ProducerSignal {
     Event(String),
 }
 
-/// Calls the callback of a producer, or of an admin client, which has events alone.
+/// Calls the callback of a producer, or of an admin client (which has only events).
 pub(super) struct ProducerSink {
     callback: ThreadsafeFunction<ProducerSignal, (), ProducerArgs, Status, false>,
 }

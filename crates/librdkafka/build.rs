@@ -1,4 +1,4 @@
-//! Compiles what is written in C.
+//! Compiles the C files.
 //!
 //! The C files use librdkafka's private headers, so they have to see exactly the sources and the config.h that
 //! rdkafka-sys built librdkafka from. Both are found through rdkafka-sys's own build output.
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The one librdkafka that the C files were written and reviewed against: 2.15.1, as `RD_KAFKA_VERSION` spells it.
 const LIBRDKAFKA_VERSION: &str = "0x020f01ff";
 
-/// What reaches into librdkafka's private structures; each says in its heading comment for what.
+/// The C files that use librdkafka's private structures; the heading comment of each says why.
 const SHIMS: [&str; 8] = [
     "src/assignor/assignors.c",
     "src/assignor/join.c",
@@ -54,7 +54,7 @@ fn compile_shims() {
     }
     shim.define("LIBRDKAFKA_STATICLIB", None);
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("windows") {
-        // As librdkafka's own CMake build does: the settings come from its generated config.h.
+        // As in librdkafka's own CMake build: the settings come from its generated config.h.
         shim.define("WITHOUT_WIN32_CONFIG", None);
     }
     // librdkafka's private headers do not compile cleanly with more than -Wall.

@@ -2,15 +2,15 @@
 
 /** Ack flag: the partition may go on to the next record. */
 export const ADVANCE = 1;
-/** Ack flag: nothing more comes of the handler; the offset counts once all replies are acknowledged. */
+/** Ack flag: the handler has finished; the offset may be committed once all replies are acknowledged. */
 export const FINISHED = 2;
-/** Ack flag: what is done of the partition is to be committed now. */
+/** Ack flag: commit the partition's position now. */
 export const COMMIT = 4;
-/** Ack flag: the ack is about all records up to this one. */
+/** Ack flag: applies to all records up to this one. */
 export const THROUGH = 8;
-/** Ack flag: no handler of the assignment runs any more, and its partition may be revoked. It is about no record. */
+/** Ack flag: no handler of the assignment is running any more, so its partition may be revoked. Concerns no record. */
 export const RELEASED = 16;
-/** Ack flag: the record, which the partition has passed, is to be handled again. */
+/** Ack flag: a record that the partition has advanced past is to be handled again. */
 export const RETURNED = 32;
 /** Numbers of an ack. */
 export const ACK_WORDS = 5;
@@ -18,7 +18,7 @@ export const ACK_WORDS = 5;
  * Writes {@link ACK_WORDS} from `at` on.
  * @param assignment Assignment of the records' partition.
  * @param sequence Sequence of the first record.
- * @param count Number of records that follow one another.
+ * @param count Number of consecutive records.
  * @param flags {@link ADVANCE}, {@link FINISHED}, {@link COMMIT}, {@link THROUGH}, {@link RELEASED}, {@link RETURNED}.
  * @param replies Replies to each of the records that are {@link FINISHED}.
  */

@@ -6,13 +6,13 @@ export type ConsumerEvent = ClientEvent | GroupEvent;
 /** What a producer tells JavaScript; an admin client tells no more than `ClientEvent`s. */
 export type ProducerEvent = ClientEvent | DeliveryEvent;
 
-/** What every client has to tell. */
+/** Events of every client. */
 export type ClientEvent =
   | {
       type: 'log';
       /** Syslog's severity, 0 (emergency) to 7 (debug). */
       level: number;
-      /** What it is about, in a word. */
+      /** librdkafka's log facility: what the line is about, in a word. */
       facility: string;
       /** The line. */
       message: string;
@@ -23,9 +23,9 @@ export type ClientEvent =
       code: number;
       /** Its text. */
       message: string;
-      /** Whether the client is of no more use. */
+      /** Whether the client can no longer be used. */
       fatal: boolean;
-      /** The topic that it is about, if it is about one partition. */
+      /** The topic, if the error is about one partition. */
       topic?: string;
       /** The partition. */
       partition?: number;
@@ -42,19 +42,22 @@ export type ClientEvent =
       requests: Array<FinishedRequest>;
     };
 
-/** What happens to a consumer's group, partitions and requests. */
+/** Events of a consumer's group, partitions and requests. */
 export type GroupEvent =
   | {
       type: 'assign';
       /** This member's id; empty where there is no group. */
       memberId: string;
-      /** What the join said, where there was one: a broker that assigns by itself leaves it out. */
+      /**
+       * What the `JoinGroup` response said; null where the broker assigns partitions itself (KIP-848), and without
+       * a group.
+       */
       join?: JoinedGroup;
       /** The partitions. */
       partitions: Array<AssignedPartition>;
       /** Topics of partitions that were left out because this member has not subscribed to them. */
       unsubscribed: Array<string>;
-      /** A client's own partition of each of its reply topics. */
+      /** A request-reply client's reply partition of each topic. */
       replyPartitions?: { [key in string]: number };
     }
   | { type: 'rebalancing' }
@@ -67,12 +70,12 @@ export type GroupEvent =
       type: 'revoked';
       /** Their assignments. */
       assignments: Array<number>;
-      /** Whether others had them already, so that nothing could be committed. */
+      /** Whether they were lost: other members may own them already, and nothing could be committed. */
       lost: boolean;
     }
   | {
       type: 'drainTimeout';
-      /** Where. */
+      /** The partitions concerned. */
       partitions: Array<UnfinishedPartition>;
     }
   | {
@@ -88,16 +91,16 @@ export type GroupEvent =
       type: 'failed';
       /** The last code, librdkafka's or the broker's. */
       code: number;
-      /** What has failed, and the code's text. */
+      /** What failed, and the code's text. */
       message: string;
-      /** Whether it was tried for as long as it may take; else trying again would not help. */
+      /** Whether all the time for retries was used up; otherwise the error is one that retrying does not help. */
       exhausted: boolean;
     }
   | {
       type: 'commit';
       /** Each of them. */
       offsets: Array<CommittedOffset>;
-      /** Nobody has asked for it. */
+      /** An automatic commit, not one that the application asked for. */
       automatic: boolean;
     }
   | {
@@ -111,7 +114,7 @@ export type GroupEvent =
     }
   | {
       type: 'assignGroup';
-      /** Number that the answer carries. */
+      /** Number of this question, which the answer repeats. */
       request: number;
       /** Name of the strategy. */
       protocol: string;
@@ -124,7 +127,7 @@ export type GroupEvent =
       requests: Array<[number, number]>;
     };
 
-/** What happens to what a producer sends, where nobody waits for it. */
+/** Events of records that a producer sends and no call waits for. */
 export type DeliveryEvent = {
   type: 'replyFailed';
   /** librdkafka's or the broker's code. */
@@ -135,13 +138,13 @@ export type DeliveryEvent = {
   topic: string;
   /** The partition that the request named; null when it named none. */
   partition: number | null;
-  /** The request, where an error could not be sent in the reply's place either. */
+  /** The request, if an error reply could not be sent either. */
   lost?: LostRecord;
-  /** Its partition, where that is to start over for it. */
+  /** Set if the request's partition has to go back to its first unfinished record. */
   startOver?: StartOver;
 };
 
-/** A request that was handled and whose reply is lost. */
+/** A request that was handled and whose reply could not be sent. */
 export type LostRecord = {
   /** Its topic. */
   topic: string;
@@ -149,33 +152,33 @@ export type LostRecord = {
   partition: number;
   /** Its offset, as kafkajs writes it. */
   offset: string;
-  /** It is handled again; else it counts as handled. */
+  /** Whether it will be handled again; otherwise it counts as handled. */
   comesAgain: boolean;
 };
 
-/** A partition that is to start over at its first record that is not done. */
+/** A partition that goes back to its first unfinished record. */
 export type StartOver = {
-  /** The number of its assignment, which ends with it. */
+  /** The number of its assignment, which this ends. */
   assignment: number;
-  /** For the so-manyth time. */
+  /** How many times in a row this has happened. */
   times: number;
 };
 
-/** A request to a broker that was answered, or not in time. */
+/** A request to a broker that was answered or timed out. */
 export type FinishedRequest = {
   /** `host:port` of the broker. */
   broker: string;
-  /** The protocol's number of the kind of request. */
+  /** The request's API key in Kafka's protocol. */
   apiKey: number;
-  /** The version of its format. */
+  /** The API version. */
   apiVersion: number;
-  /** Its number on the connection. */
+  /** Its correlation id on the connection. */
   correlationId: number;
   /** When it was written, in ms since the epoch. */
   sentAt: number;
   /** How long it took, in ms. */
   duration: number;
-  /** The response's bytes; null when there was none in time. */
+  /** Size of the response in bytes; null when the request timed out. */
   size: number | null;
 };
 
@@ -199,13 +202,13 @@ export type AssignedPartition = {
   assignment: number;
 };
 
-/** A partition whose records were not all handled in time. */
+/** A partition with unhandled records at the drain time-out. */
 export type UnfinishedPartition = {
   /** Its topic. */
   topic: string;
   /** Its number. */
   partition: number;
-  /** How many records. */
+  /** How many records are unhandled. */
   records: number;
 };
 

@@ -2,11 +2,11 @@
 
 /** The value's kind starts at this bit of the flags (the key's at 0). */
 export const VALUE_SHIFT = 3;
-/** Flag: correlation id and reply topic are there, so the record asks for a reply. */
+/** Flag: the record is a request; it has a correlation id and a reply topic. */
 export const REQUEST = 64;
 /** Flag: a reply that carries an error. */
 export const REPLY_ERROR = 128;
-/** Flag: a reply that ends its request. */
+/** Flag: the last reply to a request. */
 export const REPLY_DISPOSED = 256;
 /** Flag: the broker set the timestamp when it stored the record. */
 export const LOG_APPEND_TIME = 512;
@@ -26,15 +26,15 @@ export const HEAD_RANGES = 4;
 export const HEAD_WIDE = 5;
 /** 0. */
 export const HEAD_SPARE_1 = 6;
-/** 0: with these, what follows is aligned. */
+/** 0: with these two, what follows is aligned to 8 bytes. */
 export const HEAD_SPARE_2 = 7;
-/** Numbers that are too large for the others, of a record. */
+/** 64-bit numbers of a record. */
 export const TIME_NUMBERS = 2;
 /** Its offset. */
 export const TIME_OFFSET = 0;
 /** Its timestamp in ms. */
 export const TIME_TIMESTAMP = 1;
-/** Numbers of a range, beside those of its records. */
+/** Numbers of a range. */
 export const RANGE_NUMBERS = 2;
 /** The offset after the partition's last record; -1 when it is not known. */
 export const RANGE_HIGH_WATERMARK = 0;
@@ -60,9 +60,9 @@ export const RECORD_FLAGS = 6;
 export const RECORD_FIRST_HEADER = 7;
 /** How many it has. */
 export const RECORD_HEADER_COUNT = 8;
-/** Slot of the pending request that a reply answers; of a record whose topic is handled by key the hash of its key, if it has one. */
+/** Of a reply: the slot of the pending request. Of a record whose topic is handled by key: the hash of its key, if it has one. */
 export const RECORD_REQUEST_SLOT = 9;
-/** Its generation; of a record whose topic has handlers for headers, which of them take it. */
+/** Of a reply: the slot's generation. Of a record whose topic has handlers that filter by headers: which of them take it. */
 export const RECORD_REQUEST_GENERATION = 10;
 /** Bytes of key, value and headers. */
 export const RECORD_SIZE = 11;

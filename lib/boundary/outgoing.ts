@@ -6,13 +6,13 @@ export const SEND = 1;
 export const REQUEST = 2;
 /** A reply to a consumed request. */
 export const REPLY = 3;
-/** Nobody waits for a request's replies any more. */
+/** A request that no longer waits for replies. */
 export const CANCEL = 4;
 /** Length that stands for null. */
 export const NULL_LENGTH = 4294967295;
 /** Partition that stands for "the partitioner chooses". */
 export const NO_PARTITION = 4294967295;
-/** Flag beside a record's number of headers: its timestamp counts. Without it the record is written now. */
+/** Flag in a record's number of headers: the record has a timestamp. Without it, the time of sending is used. */
 export const TIMED = 2147483648;
 /** Reply flag: the first header's value is the error; its name is left out. */
 export const REPLY_ERROR = 1;
@@ -26,7 +26,7 @@ export const SEND_WORDS = 5;
  * @param partition Partition, or {@link NO_PARTITION}.
  * @param send Number of the send that it belongs to.
  * @param group Number of records of that send.
- * @param limit How long it may take to be delivered, in ms; 0: as long as the producer's settings say.
+ * @param limit Delivery time-out in ms; 0 for the producer's own.
  */
 export function writeSendWords(
   words: Uint32Array,
@@ -78,7 +78,7 @@ export const REPLY_WORDS = 4;
  * @param assignment Assignment of the request's partition.
  * @param sequence Sequence of the request.
  * @param flags {@link REPLY_ERROR}, {@link REPLY_DISPOSED}.
- * @param partition Partition that the handler asked for, if the request named none; or {@link NO_PARTITION}.
+ * @param partition Partition that the handler chose, if the request named none; or {@link NO_PARTITION}.
  */
 export function writeReplyWords(
   words: Uint32Array,

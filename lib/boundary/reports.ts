@@ -10,7 +10,7 @@ export const SENT_WORDS = 3;
 export const SENT_SEND = 0;
 /** 0, or the code of its first failed record (i32). */
 export const SENT_ERROR = 1;
-/** Number of partitions that it has written to. */
+/** Number of partitions that the send has written to. */
 export const SENT_PARTITIONS = 2;
 /** Numbers of a partition that a send has written to. */
 export const WRITTEN_WORDS = 5;
@@ -20,7 +20,7 @@ export const WRITTEN_PARTITION = 0;
 export const WRITTEN_OFFSET_LOW = 1;
 /** Its upper half (i32). */
 export const WRITTEN_OFFSET_HIGH = 2;
-/** Lower half of that record's append time in ms, which is -1 when its topic has none. */
+/** Lower half of that record's append time in ms, which is -1 unless the topic has `LogAppendTime`. */
 export const WRITTEN_APPEND_TIME_LOW = 3;
 /** Its upper half (i32). */
 export const WRITTEN_APPEND_TIME_HIGH = 4;

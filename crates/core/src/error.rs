@@ -1,4 +1,4 @@
-//! The one error of the core: what failed, with librdkafka's code and words, and where.
+//! The error of the core: librdkafka's code and text, and the operation that failed.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub const CODE_AUTHENTICATION: i32 = -169;
 pub const CODE_STATE: i32 = -172;
 /// librdkafka's code for a call that ran into its time-out: "Local: Timed out".
 pub const CODE_TIMED_OUT: i32 = -185;
-/// librdkafka's code for what the broker does not support: "Local: Required feature not supported by broker".
+/// librdkafka's code for a feature that the broker lacks: "Local: Required feature not supported by broker".
 pub const CODE_UNSUPPORTED_FEATURE: i32 = -165;
 /// librdkafka's code for "Local: Invalid argument or configuration".
 pub const CODE_INVALID_ARG: i32 = -186;
@@ -27,11 +27,11 @@ pub const CODE_UNKNOWN_TOPIC: i32 = 3;
 pub const CODE_LEADER_NOT_AVAILABLE: i32 = 5;
 /// Kafka's code for a member of a group that belongs to an earlier generation.
 pub const CODE_ILLEGAL_GENERATION: i32 = 22;
-/// Kafka's code for a topic that the client may not know of.
+/// Kafka's code for a topic that the client is not authorized to use.
 pub const CODE_TOPIC_AUTHORIZATION_FAILED: i32 = 29;
-/// Kafka's code for a group that the client may not join or ask for.
+/// Kafka's code for a group that the client is not authorized to use.
 pub const CODE_GROUP_AUTHORIZATION_FAILED: i32 = 30;
-/// Kafka's code for what the client may not do in the cluster.
+/// Kafka's code for a cluster operation that the client is not authorized for.
 pub const CODE_CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
 /// Kafka's code for a topic that exists already.
 pub const CODE_TOPIC_ALREADY_EXISTS: i32 = 36;
@@ -39,7 +39,7 @@ pub const CODE_TOPIC_ALREADY_EXISTS: i32 = 36;
 pub const CODE_INVALID_PARTITIONS: i32 = 37;
 /// Kafka's code for more replicas than there are brokers, or none.
 pub const CODE_INVALID_REPLICATION_FACTOR: i32 = 38;
-/// Kafka's code for metadata of a committed offset that is longer than the broker takes.
+/// Kafka's code for commit metadata longer than the broker accepts.
 pub const CODE_METADATA_TOO_LARGE: i32 = 12;
 /// Kafka's code for a record above the broker's or the topic's limit.
 pub const CODE_MESSAGE_TOO_LARGE: i32 = 10;
@@ -53,7 +53,7 @@ pub struct Error {
     pub operation: &'static str,
     /// librdkafka's text, or the reason in words.
     pub message: String,
-    /// Whether the client is of no more use, as a transactional producer that another has taken the place of.
+    /// Whether the client can no longer be used, like a transactional producer that was fenced.
     pub fatal: bool,
 }
 

@@ -1,8 +1,8 @@
-//! What nestjs-kafka-native decides about Kafka: batches, credit, commits, rebalances, replies, delivery reports.
+//! The Kafka logic of nestjs-kafka-native: batches, credit, commits, rebalances, replies, delivery reports.
 //!
-//! It knows neither Node.js nor librdkafka. What it needs of Kafka are the traits of [`kafka`], which
-//! `nestjs-kafka-native-librdkafka` implements; what it needs of JavaScript are the two traits named `Sink`, which the
-//! binding implements.
+//! It depends neither on Node.js nor on librdkafka. It reaches Kafka through the traits of [`kafka`], which
+//! `nestjs-kafka-native-librdkafka` implements, and JavaScript through the traits named `Sink`, which the binding
+//! implements.
 
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 #![forbid(unsafe_code)]

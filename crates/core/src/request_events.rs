@@ -1,5 +1,5 @@
-//! The requests that a client has sent and what became of them, for kafkajs's events `REQUEST` and `REQUEST_TIMEOUT`.
-//! Nothing is kept, and no lock taken, while nobody listens.
+//! The requests that a client has sent and how they ended, for kafkajs's events `REQUEST` and `REQUEST_TIMEOUT`.
+//! Without a listener nothing is kept and no lock is taken.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::boundary::events::{ClientEvent, FinishedRequest};
 use crate::kafka::Wake;
 
-/// Most requests that are kept, open ones and those that JavaScript has not taken; beyond that the oldest are forgotten.
+/// Most requests that are kept, in flight or not yet taken by JavaScript; beyond that the oldest are dropped.
 const LIMIT: usize = 10_000;
 
 /// A request as librdkafka has written it to a connection.
@@ -17,11 +17,11 @@ const LIMIT: usize = 10_000;
 pub struct Sent {
     /// `host:port` of the broker.
     pub broker: Box<str>,
-    /// The protocol's number of the kind of request.
+    /// The request's API key in Kafka's protocol.
     pub api_key: i16,
-    /// The version of its format.
+    /// The API version.
     pub api_version: i16,
-    /// Its number on the connection.
+    /// Its correlation id on the connection.
     pub correlation_id: i32,
     /// When it was written, in ms since the epoch.
     pub sent_at: u64,
@@ -30,31 +30,31 @@ pub struct Sent {
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With a response of so many bytes; none for a request that wants none.
+    /// With a response; of size 0 for a request that wants none.
     Answered {
         /// The response's bytes.
         size: usize,
-        /// From the last byte sent to the last one received, where librdkafka has measured it.
+        /// From the last byte sent to the last one received, if librdkafka has measured it.
         round_trip: Option<Duration>,
     },
-    /// Without one, in time.
+    /// Without a response in time.
     TimedOut,
-    /// With its connection.
+    /// Its connection was closed.
     Lost,
 }
 
-/// A request that was answered, or not in time.
+/// A request that was answered or timed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// The request.
     pub request: Sent,
-    /// The response's bytes; nothing when there was none in time.
+    /// Size of the response in bytes; `None` when the request timed out.
     pub size: Option<usize>,
     /// How long it took, in ms.
     pub duration: u64,
 }
 
-/// Requests of one client. Told by librdkafka's threads, read by the client's own.
+/// Requests of one client. Written by librdkafka's threads, read by the client's own.
 pub struct RequestEvents {
     watched: AtomicBool,
     requests: Mutex<Requests>,
@@ -68,19 +68,19 @@ struct Requests {
 }
 
 impl RequestEvents {
-    /// `watched`: somebody wants to know of requests.
+    /// `watched`: the application listens for request events.
     #[must_use]
     pub fn new(watched: bool) -> Self {
         Self { watched: AtomicBool::new(watched), requests: Mutex::default(), waker: OnceLock::new() }
     }
 
-    /// Somebody wants to know of the requests that are sent from now on, or nobody does any more.
+    /// Starts or stops keeping the requests that are sent from now on.
     pub fn watch(&self, watched: bool) {
         self.watched.store(watched, Ordering::Relaxed);
         *self.requests() = Requests::default();
     }
 
-    /// Whether somebody wants to know.
+    /// Whether the application listens.
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed)
@@ -92,7 +92,7 @@ impl RequestEvents {
 
     /// Calls `waker` when there is something to [take](Self::take). Only the first call counts.
     pub fn on_ready(&self, waker: Arc<dyn Wake>) {
-        // A client has one thread.
+        // A client has one poll thread, so a second waker never comes.
         let _ = self.waker.set(waker);
     }
 
@@ -113,7 +113,7 @@ impl RequestEvents {
         }
     }
 
-    /// What has ended since the last call.
+    /// The requests that have ended since the last call.
     pub fn take(&self) -> Vec<Finished> {
         self.requests().finished.drain(..).collect()
     }
@@ -127,7 +127,8 @@ impl RequestEvents {
 
 impl Requests {
     fn end(&mut self, broker: &str, api_key: i16, correlation_id: i32, end: End) {
-        // Each connection counts for itself, and a broker may have two: one of them as a coordinator.
+        // Correlation ids are per connection, and a broker may have two connections, one of them as coordinator: so
+        // the API key has to match too.
         let is_it = |sent: &Sent| {
             sent.correlation_id == correlation_id && sent.api_key == api_key && *sent.broker == *broker
         };
@@ -154,7 +155,7 @@ fn push<T>(list: &mut VecDeque<T>, item: T) {
     list.push_back(item);
 }
 
-/// A request as JavaScript reads it.
+/// A request in its form for JavaScript.
 fn described(Finished { request, size, duration }: Finished) -> FinishedRequest {
     let Sent { broker, api_key, api_version, correlation_id, sent_at } = request;
     FinishedRequest { broker, api_key, api_version, correlation_id, sent_at, duration, size }

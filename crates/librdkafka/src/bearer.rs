@@ -1,4 +1,4 @@
-//! Tokens of SASL OAUTHBEARER, which librdkafka asks for with an event.
+//! Tokens of SASL/OAUTHBEARER, which librdkafka asks for with an event.
 
 use std::ffi::{CString, c_char};
 
@@ -12,20 +12,20 @@ use super::{check, owned_text};
 
 const OPERATION: &str = "set the bearer token";
 
-/// A token and what the broker is to be told with it.
+/// A token and the data that goes to the broker with it.
 pub struct BearerToken {
     /// The token itself.
     pub value: String,
-    /// Until when it is good, in ms since the epoch.
+    /// When it expires, in ms since the epoch.
     pub lifetime_ms: i64,
-    /// Whom it stands for.
+    /// The principal that it stands for.
     pub principal: String,
-    /// SASL extensions: names and values in turn.
+    /// SASL extensions: name, value, name, value, …
     pub extensions: Vec<String>,
 }
 
 impl Handle {
-    /// Hands over a token; librdkafka asks for the next one when four fifths of its life have passed.
+    /// Hands over a token; librdkafka asks for the next one after four fifths of its lifetime.
     pub fn set_bearer_token(&self, token: BearerToken) -> Result<()> {
         let value = c_text(token.value)?;
         let principal = c_text(token.principal)?;
@@ -53,7 +53,7 @@ impl Handle {
         Err(Error::new(OPERATION, code as i32, unsafe { owned_text(text.as_ptr()) }))
     }
 
-    /// Says why there is no token; librdkafka asks again ten seconds later.
+    /// Reports why there is no token; librdkafka asks again ten seconds later.
     pub fn set_bearer_token_failure(&self, reason: String) -> Result<()> {
         let reason = c_text(reason)?;
         // SAFETY: the handle is alive; the string is NUL-terminated and copied.

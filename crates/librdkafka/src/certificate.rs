@@ -1,4 +1,4 @@
-//! Why a broker's certificate is refused, which librdkafka itself does not say.
+//! Logs why a broker's certificate is refused, which librdkafka itself does not say.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
@@ -7,11 +7,11 @@ use rdkafka_sys as sys;
 use super::Conf;
 
 impl Conf {
-    /// Lets librdkafka's log say, under the facility `SSLCERTVRFY`, what OpenSSL has against a certificate. The verdict stays
-    /// OpenSSL's.
+    /// Logs OpenSSL's reason for refusing a certificate in librdkafka's log, under the facility `SSLCERTVRFY`. The
+    /// verdict remains OpenSSL's.
     pub(super) fn explain_refused_certificates(&self) {
-        // The only refusal is that of a librdkafka without TLS, which has no certificates either.
-        // SAFETY: the configuration is alive; the callback needs nothing that could be gone.
+        // Fails only in a librdkafka without TLS, which has no certificates to verify. SAFETY: the configuration is
+        // alive; the callback needs nothing that could be gone.
         unsafe { sys::rd_kafka_conf_set_ssl_cert_verify_cb(self.as_ptr(), Some(explain)) };
     }
 }

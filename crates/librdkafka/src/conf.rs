@@ -19,7 +19,7 @@ impl Conf {
     pub fn new<'a>(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         // SAFETY: allocates; never null.
         let conf = Self { raw: unsafe { sys::rd_kafka_conf_new() } };
-        // The log is an event like others, instead of librdkafka's lines on the error output.
+        // Log lines arrive as events, instead of being printed to stderr.
         conf.set("log.queue", "true")?;
         let mut verifies = true;
         for (name, value) in properties {
@@ -65,7 +65,7 @@ impl Conf {
         unsafe { sys::rd_kafka_conf_set_events(self.raw, mask) };
     }
 
-    /// The raw configuration, for what prepares it further (the assignor's hook).
+    /// The raw configuration, for further preparation (the assignors' hook).
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_conf_t {
         self.raw
     }
@@ -78,13 +78,13 @@ impl Conf {
     }
 }
 
-/// librdkafka's explanation without the value that it refuses: a password may stand where it should not.
+/// librdkafka's explanation without the refused value, which may be a misplaced password.
 fn without_value(message: &str) -> String {
     const PLACES: [(&str, &str); 2] =
         [("value \"", "\" for configuration property"), ("\" value ", " is outside allowed range")];
     let mut told = message.trim_end().to_owned();
     for (before, after) in PLACES {
-        // The value may have either text in it, so all between the outermost ones goes.
+        // The value itself may contain either text, so everything between the outermost ones is removed.
         if let (Some(start), Some(end)) = (told.find(before), told.rfind(after)) {
             let start = start + before.len();
             if start <= end {

@@ -38,8 +38,8 @@ pub struct ConsumerHandle {
 }
 
 impl ConsumerHandle {
-    /// Makes a consumer. Its group is joined with these assignors, or, when there are none, with those of
-    /// `partition.assignment.strategy`; `watch` learns how. Its requests are reported to `request_events`.
+    /// Makes a consumer. It joins its group with these assignors or, if there are none, with those of
+    /// `partition.assignment.strategy`; `watch` is told of the join. Its requests are reported to `request_events`.
     pub fn new(
         conf: Conf,
         assignors: Vec<Arc<dyn Assignor>>,
@@ -74,8 +74,8 @@ impl ConsumerHandle {
         self.events.handle().as_ptr()
     }
 
-    /// Moves the position of assigned partitions by giving them back and taking them again: a seek does not take those
-    /// that are fetched no more. What was fetched of them is dropped, as by a seek.
+    /// Moves the position of assigned partitions by unassigning and assigning them again: librdkafka refuses to seek
+    /// partitions that it no longer fetches. Fetched records are dropped, as by a seek.
     fn assign_anew(&self, partitions: &[TopicPartition]) -> Result<Vec<TopicPartition>> {
         self.incremental_unassign(partitions)?;
         self.incremental_assign(partitions)?;
@@ -197,7 +197,7 @@ impl ConsumerClient for ConsumerHandle {
             return;
         }
         let list = PartitionList::new(offsets);
-        // SAFETY: handle and list are alive. What could not be stored is committed by the next owner.
+        // SAFETY: handle and list are alive. What could not be stored is committed by the partition's next owner.
         let _ = unsafe { sys::rd_kafka_offsets_store(self.raw(), list.as_ptr()) };
     }
 

@@ -14,7 +14,7 @@ pub(super) struct RawEvent {
 }
 
 impl RawEvent {
-    /// Wraps an event; null is "none came".
+    /// Wraps an event; null means that there was none.
     ///
     /// # Safety
     /// `raw` is null or owned by the caller.
@@ -26,7 +26,7 @@ impl RawEvent {
         self.raw
     }
 
-    /// What the event says, copied out, but for delivery reports.
+    /// The event's content, copied; delivery reports are left to [`RawEvent::delivery_reports`].
     pub(super) fn event(&self) -> Event {
         // SAFETY: the event is alive throughout; what the accessors return belongs to it and is copied.
         unsafe {

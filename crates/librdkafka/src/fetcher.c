@@ -1,12 +1,12 @@
 /*
- * How far a partition has been fetched, and having one fetched again that librdkafka has given up.
+ * How far a partition has been fetched, and how to resume a partition that librdkafka has stopped fetching.
  *
- * rd_kafka_position() is the offset after the last record that the application was handed. Behind that record the log
- * may have what no application is handed: markers of transactions, aborted records, what compaction has left. The
- * fetcher's own position is beyond them, and only the statistics tell it, for all partitions and as text.
+ * rd_kafka_position() is the offset after the last record that the application was handed. After that record the log
+ * may have offsets that no application is handed: transaction markers, aborted records, gaps of compaction. The
+ * fetcher's own position is past them, but only the statistics contain it, for all partitions and as text.
  *
- * With auto.offset.reset=error a partition whose log does not have the fetcher's position is fetched no more, and
- * cannot even be sought: it would have to be assigned anew, which in most groups means all partitions.
+ * With auto.offset.reset=error a partition whose log does not have the fetcher's position is no longer fetched, and
+ * refuses seeks: it would have to be assigned anew, which in most groups means all partitions.
  *
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
  *
@@ -56,7 +56,7 @@ int64_t nka_fetched(rd_kafka_t *rk, const char *topic, int32_t partition) {
         return offset;
 }
 
-/* Has an assigned partition accept a seek although it is fetched no more. */
+/* Makes an assigned partition accept a seek although it is no longer fetched. */
 void nka_allow_seek(rd_kafka_t *rk, const char *topic, int32_t partition) {
         rd_kafka_toppar_t *rktp = nka_known(rk, topic, partition);
 

@@ -1,4 +1,4 @@
-//! Consumer groups, copied, and in whose name a transaction commits.
+//! Descriptions of consumer groups, and the group metadata with which a transaction commits offsets.
 
 use std::ffi::c_void;
 
@@ -9,7 +9,7 @@ use kafka_core::kafka::{Group, GroupMember};
 
 use super::{Handle, c_text, check, describe_code};
 
-/// What a transaction's offsets are committed in the name of: a group, or a member of it in its present generation.
+/// The group metadata with which a transaction commits offsets: of a group, or of a member in its present generation.
 pub struct GroupMetadata {
     raw: *mut sys::rd_kafka_consumer_group_metadata_t,
 }
@@ -18,7 +18,7 @@ pub struct GroupMetadata {
 unsafe impl Send for GroupMetadata {}
 
 impl GroupMetadata {
-    /// Of a group as such: whoever commits is taken.
+    /// Metadata of the group alone, without a member: the coordinator accepts commits with it from anyone.
     pub(super) fn of_group(operation: &'static str, group: &str) -> Result<Self> {
         let group = c_text(operation, group)?;
         // SAFETY: the name is NUL-terminated and copied; what is allocated is owned by the new value.
@@ -29,8 +29,8 @@ impl GroupMetadata {
         self.raw
     }
 
-    /// That of a consumer, at this moment; `None` once it has left for good, or was expelled: then it has no generation.
-    /// Asks librdkafka's main thread.
+    /// Metadata of a consumer at this moment; `None` once it has left or was expelled and has no generation. Asks
+    /// librdkafka's main thread.
     pub(super) fn of_member(handle: &Handle) -> Option<Self> {
         // SAFETY: the handle is alive; what is allocated is owned by the new value.
         let raw = unsafe { sys::rd_kafka_consumer_group_metadata(handle.as_ptr()) };

@@ -16,13 +16,13 @@ use super::partition_list::PartitionList;
 use super::queue::Queue;
 use super::{c_text, check, describe_code, private};
 
-/// An `rd_kafka_t`, destroyed when the last owner lets go. What it is for is known by who owns it: a
-/// [`ConsumerHandle`](super::ConsumerHandle), [`ProducerHandle`](super::ProducerHandle) or
-/// [`AdminHandle`](super::AdminHandle). Admin requests can be made through any of them.
+/// An `rd_kafka_t`, destroyed with its last owner. It is part of a [`ConsumerHandle`](super::ConsumerHandle),
+/// [`ProducerHandle`](super::ProducerHandle) or [`AdminHandle`](super::AdminHandle). Admin requests can be made
+/// through any of them.
 pub struct Handle {
     raw: *mut sys::rd_kafka_t,
     consumer: bool,
-    /// What the interceptors of the handle write to.
+    /// Kept for the handle's interceptors, which write to it.
     _request_events: Arc<RequestEvents>,
     joins: Option<Joins>,
     connection: Connection,
@@ -74,7 +74,7 @@ impl Handle {
         unsafe { Queue::new(sys::rd_kafka_queue_get_main(self.raw), Arc::clone(self)) }
     }
 
-    /// A consumer's queue: rebalances, commits, errors, and the records of partitions not split off.
+    /// A consumer's queue: rebalances, commits, errors, and the records of partitions without a queue of their own.
     pub(super) fn consumer_queue(self: &Arc<Self>) -> Queue {
         // SAFETY: as for the main queue.
         unsafe { Queue::new(sys::rd_kafka_queue_get_consumer(self.raw), Arc::clone(self)) }
@@ -92,7 +92,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Lets librdkafka have the `JoinGroup` response that is held, if there is one; see [`Joins::let_go`].
+    /// Passes the held `JoinGroup` response to librdkafka, if there is one; see [`Joins::let_go`].
     pub(super) fn let_joins_go(&self, for_good: bool) {
         if let Some(joins) = &self.joins {
             // SAFETY: the handle is alive.
@@ -116,8 +116,8 @@ impl Handle {
         }
     }
 
-    /// The offset after a partition's last record, as the last response to a fetch said; `None` when it is not known. Asks
-    /// nobody.
+    /// The offset after a partition's last record, as of the last fetch response; `None` when it is not known. Makes
+    /// no request.
     #[must_use]
     pub fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
         self.cached_high_watermark(&CString::new(topic).ok()?, partition)
@@ -186,8 +186,8 @@ impl Client for Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // A consumer that closed in time has left its group; one that could not (the broker is gone) must not
-        // try again here, because destroying would then wait for it.
+        // A consumer that closed in time has left its group. One that could not (the broker is gone) must not try
+        // again here, because destroying would wait for it.
         self.let_joins_go(true);
         let flags = if self.consumer { sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE } else { 0 };
         // SAFETY: the last owner: no queue, message or thread uses the handle any more.

@@ -1,13 +1,13 @@
 /*
  * The headers of records, without an allocation for each.
  *
- * Of consumed records, as they came over the wire: rd_kafka_message_headers() copies them into a list, with an
- * allocation for each header, one for the list and one of several hundred bytes for the reading itself. The bytes are
- * all there, and live as long as the message.
+ * For consumed records, the raw bytes: rd_kafka_message_headers() copies headers into a list, with an allocation for
+ * each header, one for the list and one of several hundred bytes for parsing. The raw bytes are part of the message
+ * and live as long as it.
  *
- * Of records to be produced, as the list that librdkafka wants: rd_kafka_header_add() allocates for each header, and
- * what JavaScript's thread allocates another thread frees, which allocators are slow at. A list's elements need not be
- * freed one by one, so they all lie behind the array that points to them.
+ * For records to be produced, the list that librdkafka takes: rd_kafka_header_add() allocates for each header, and
+ * memory that one thread allocates and another frees is slow for allocators. A list's elements need not be freed one
+ * by one, so here they all lie in one allocation, after the array that points to them.
  *
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
  *
@@ -41,7 +41,7 @@ NKA_FIELD(rd_list_t, rl_size, int);
 NKA_FIELD(rd_list_t, rl_cnt, int);
 NKA_FIELD(rd_list_t, rl_flags, int);
 
-/* A header to be produced; no value is NULL. */
+/* A header to be produced; a null value is NULL. */
 typedef struct nka_header_s {
         const void *name;
         size_t name_size;
@@ -49,7 +49,7 @@ typedef struct nka_header_s {
         size_t value_size;
 } nka_header_t;
 
-/* Points `bytes` to the headers of a message that was consumed, and returns their length; 0 without any. */
+/* Points `bytes` to the headers of a consumed message, and returns their length; 0 without headers. */
 size_t nka_message_headers(const rd_kafka_message_t *rkmessage, const void **bytes) {
         const rd_kafka_msg_t *rkm = rd_kafka_message2msg((rd_kafka_message_t *)rkmessage);
 
@@ -57,12 +57,12 @@ size_t nka_message_headers(const rd_kafka_message_t *rkmessage, const void **byt
         return *bytes ? (size_t)RD_KAFKAP_BYTES_LEN(&rkm->rkm_u.consumer.binhdrs) : 0;
 }
 
-/* What a header takes behind the array: itself with both texts and their NULs, up to the next one's alignment. */
+/* The bytes that a header takes after the array: the structure, both texts with their NULs, and padding. */
 static size_t nka_header_room(const nka_header_t *header) {
         return RD_ROUNDUP(sizeof(rd_kafka_header_t) + header->name_size + 1 + header->value_size + 1, sizeof(void *));
 }
 
-/* The list of these headers, at least one, copied; to be freed with rd_kafka_headers_destroy(). */
+/* A list with copies of these headers (at least one); to be freed with rd_kafka_headers_destroy(). */
 rd_kafka_headers_t *nka_headers_new(const nka_header_t *headers, size_t cnt) {
         rd_kafka_headers_t *hdrs = rd_malloc(sizeof(*hdrs));
         rd_list_t *list          = &hdrs->rkhdrs_list;

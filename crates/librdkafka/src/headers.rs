@@ -62,14 +62,14 @@ fn added_one_by_one(headers: &[RawHeader]) -> *mut sys::rd_kafka_headers_t {
     list
 }
 
-/// A slice as C takes it, or the absence of one.
+/// A slice for C; null for `None`.
 pub(super) struct Part {
     pub(super) ptr: *const c_void,
     pub(super) size: usize,
 }
 
 impl From<Option<&[u8]>> for Part {
-    /// An empty slice keeps a non-null pointer: an empty key is a key and is hashed, a null one is not.
+    /// An empty slice keeps a non-null pointer: librdkafka hashes an empty key, but not a null one.
     fn from(bytes: Option<&[u8]>) -> Self {
         bytes.map_or(Self { ptr: std::ptr::null(), size: 0 }, |b| Self {
             ptr: b.as_ptr().cast::<c_void>(),

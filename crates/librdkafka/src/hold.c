@@ -1,10 +1,10 @@
 /*
  * Queues a chunk of records before librdkafka's broker thread is woken for the first of them.
  *
- * With linger.ms 0 the first record of a partition wakes the broker thread, which then sends what it finds: of 20
- * records queued in one go, two or three produce requests of a few records each. linger.ms would gather them, but
- * also hold back a record that comes alone. So the wake-ups of a topic's partitions are held while a chunk is queued,
- * and given once at its end.
+ * With linger.ms 0 the first record of a partition wakes the broker thread, which then sends what it finds: 20
+ * records queued in one go become two or three produce requests of a few records each. linger.ms would gather them,
+ * but also delay a lone record. So the wake-ups of a topic's partitions are suppressed while a chunk is queued, and
+ * made once at its end.
  *
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
  *
@@ -28,10 +28,12 @@ NKA_FIELD(rd_kafka_toppar_t, rktp_msgq.rkmq_wakeup.signalled, rd_bool_t);
 NKA_FIELD(rd_kafka_toppar_t, rktp_msgq_wakeup_q, rd_kafka_q_t *);
 NKA_FUNCTION(rd_kafka_q_yield, void (*)(rd_kafka_q_t *));
 
-/* Of topics with more partitions a chunk fills none much, and to lock them all would take longer than it saves. */
+/* With more partitions than this, a chunk has few records for each, and locking them all would take longer than it
+ * saves. */
 #define NKA_MOST_PARTITIONS 64
 
-/* From now on records queued for the topic wake nobody. Returns whether nka_topic_release() must follow. */
+/* From now on records queued for the topic do not wake the broker thread. Returns whether nka_topic_release() must
+ * follow. */
 int nka_topic_hold(rd_kafka_topic_t *app_rkt) {
         rd_kafka_topic_t *rkt = rd_kafka_topic_proper(app_rkt);
         int32_t i, held = 0;
@@ -50,7 +52,7 @@ int nka_topic_hold(rd_kafka_topic_t *app_rkt) {
         return held > 0;
 }
 
-/* Wakes the broker threads for what has been queued since. */
+/* Wakes the broker threads for the records queued since. */
 void nka_topic_release(rd_kafka_topic_t *app_rkt) {
         rd_kafka_topic_t *rkt = rd_kafka_topic_proper(app_rkt);
         rd_kafka_q_t *wakeups[NKA_MOST_PARTITIONS];
@@ -63,7 +65,7 @@ void nka_topic_release(rd_kafka_topic_t *app_rkt) {
                 rd_kafka_q_t *wakeup;
 
                 rd_kafka_toppar_lock(rktp);
-                /* Where nothing waits the next record has to wake: it may be the first in a long time. */
+                /* In an empty partition the next record has to wake the broker thread. */
                 rktp->rktp_msgq.rkmq_wakeup.signalled = rd_kafka_msgq_len(&rktp->rktp_msgq) > 0;
                 wakeup = rktp->rktp_msgq.rkmq_wakeup.signalled ? rktp->rktp_msgq_wakeup_q : NULL;
                 for (j = 0; wakeup && j < cnt; j++)

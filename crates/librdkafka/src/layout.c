@@ -1,7 +1,7 @@
 /*
- * Whether librdkafka's structures are, at run time, where its headers said when the C files were compiled: a library built
- * from other sources, or with another config.h, would have its fields elsewhere. What the public functions answer is
- * compared with what lies in the structures. Asked once for each client and topic, before anything is touched.
+ * Checks at run time that librdkafka's structures are laid out as its headers said when the C files were compiled: a
+ * library built from other sources, or with another config.h, would have its fields elsewhere. Compares results of
+ * public functions with the fields. Called once for each client and topic, before any field is changed.
  */
 #include "rdkafka_int.h"
 #include "rdkafka_topic.h"
@@ -29,7 +29,7 @@ int nka_client_holds(rd_kafka_t *rk) {
                rd_kafka_opaque(rk) == rk->rk_conf.opaque;
 }
 
-/* Whether a topic is, and those of its partitions that are known by now. */
+/* Whether a topic is laid out as the headers say, and those of its partitions that are known by now. */
 int nka_topic_holds(rd_kafka_t *rk, rd_kafka_topic_t *app_rkt) {
         rd_kafka_topic_t *rkt = rd_kafka_topic_proper(app_rkt);
         int32_t i;

@@ -1,8 +1,8 @@
 //! librdkafka behind the core's traits.
 //!
-//! Thin safe wrappers of the parts of librdkafka's C API that this package uses: each owns one C object, frees it, and
-//! keeps the handle alive that the object belongs to. Files of C reach into librdkafka's private structures; each says
-//! in its heading comment for what. This crate and the binding's glue to Node-API are the only ones with `unsafe`.
+//! Thin safe wrappers of the parts of librdkafka's C API that this package uses: each owns one C object, frees it,
+//! and keeps the handle alive that the object belongs to. C files use librdkafka's private structures; the heading
+//! comment of each says why. This crate and the binding's glue to Node-API are the only ones with `unsafe`.
 
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
@@ -109,7 +109,7 @@ unsafe fn take_error(operation: &'static str, error: *mut sys::rd_kafka_error_t)
     }
 }
 
-/// A text for C.
+/// A string for C; an error if it contains a NUL.
 fn c_text(operation: &'static str, text: &str) -> Result<CString, Error> {
     CString::new(text)
         .map_err(|_| Error::new(operation, CODE_INVALID_ARG, "a name or value may not contain a zero byte"))

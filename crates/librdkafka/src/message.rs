@@ -131,19 +131,19 @@ impl<'a> ConsumerRecord<'a> for Message<'a> {
 /// The headers of a consumed record: `(name, value)` in order; a null value is `None`.
 #[derive(Debug, Clone)]
 pub enum MessageHeaders<'a> {
-    /// As they came over the wire.
+    /// Their raw bytes.
     Packed(RecordHeaders<'a>),
-    /// In librdkafka's list of them, which belongs to the message; null without any.
+    /// librdkafka's list, which belongs to the message; null without headers.
     Listed {
         /// The list.
         list: *const sys::rd_kafka_headers_t,
-        /// The next one.
+        /// Index of the next header.
         next: usize,
     },
 }
 
 impl MessageHeaders<'_> {
-    /// Has librdkafka make its list.
+    /// Uses librdkafka's list.
     fn listed(message: *const sys::rd_kafka_message_t) -> Self {
         let mut list = std::ptr::null_mut();
         // SAFETY: the message was consumed and is alive; the list belongs to it. Left null where there are none.

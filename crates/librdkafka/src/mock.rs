@@ -1,8 +1,9 @@
 //! librdkafka's mock cluster: brokers in this process, for demos and for tests without Kafka.
 //!
-//! It answers none of the requests that change topics or tell of groups, configurations and access rules, and names a controller
-//! that it does not have, for which an admin client would wait. So admin clients ask here first ([`Mock::of`]): topics are created
-//! through the cluster's own interface, and the rest is refused at once.
+//! It does not answer requests that change topics or describe groups, configurations and access rules, and it names a
+//! controller that does not exist, for which an admin client would wait. So admin clients check for a mock cluster
+//! first ([`Mock::of`]): topics are created through the cluster's own interface, and other requests are refused at
+//! once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -21,17 +22,18 @@ use kafka_core::kafka::{Client as _, Outcome};
 
 use super::{Handle, NewTopic, describe_code};
 
-/// How long a group waits for more members before its first assignment. librdkafka's 3 seconds, like Kafka's own
-/// `group.initial.rebalance.delay.ms`, are for services that start many instances at once.
+/// How long a group waits for more members before its first assignment. The default of 3 seconds, as of Kafka's
+/// `group.initial.rebalance.delay.ms`, is meant for services that start many instances at once.
 const GROUP_START_DELAY_MS: i32 = 100;
 
 /// librdkafka's number for "all brokers".
 const ALL_BROKERS: i32 = -1;
 /// What the ids of mock clusters begin with (`rd_kafka_mock_cluster_new`).
 const CLUSTER_ID: &str = "mockCluster";
-/// As many as librdkafka takes from a broker (`RD_KAFKAP_PARTITIONS_MAX`): the cluster has memory for each.
+/// The most that librdkafka accepts from a broker (`RD_KAFKAP_PARTITIONS_MAX`): the cluster allocates memory for
+/// each.
 const MOST_PARTITIONS: i32 = 100_000;
-/// Partitions of a topic that is created without saying how many, as of one that is created by being used.
+/// Partitions of a topic that is created without a number of partitions, or automatically.
 const DEFAULT_PARTITIONS: i32 = 4;
 /// Errors that may be injected in one call: each takes memory.
 const MOST_ERRORS: usize = 100_000;
@@ -39,21 +41,21 @@ const MOST_ERRORS: usize = 100_000;
 /// Clusters of this process, for admin clients that are connected to one.
 static RUNNING: Mutex<Vec<Weak<Running>>> = Mutex::new(Vec::new());
 
-/// The client that a cluster belongs to, and ends with.
+/// The client that owns a cluster; the cluster ends with it.
 type Running = Mutex<Option<Client>>;
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are numbered
-/// from 1. The calls wait for the cluster's own thread, which only moves bytes: microseconds.
+/// A running mock cluster. It lives in this process and speaks Kafka's protocol on local ports. Its brokers are
+/// numbered from 1. Calls wait for the cluster's own thread, for microseconds.
 pub struct MockCluster {
     client: Arc<Running>,
 }
 
 impl MockCluster {
-    /// Starts a cluster with so many brokers.
+    /// Starts a cluster with this many brokers.
     pub fn start(brokers: u32) -> Result<Self> {
         const OPERATION: &str = "start a mock cluster";
         let client = start(brokers).map_err(|e| failed(OPERATION, &e))?;
@@ -110,20 +112,20 @@ impl MockCluster {
 
     /// Has a broker, or all, answer each request only after this time.
     pub fn set_round_trip_time(&self, time: Duration, broker: Option<i32>) -> Result<()> {
-        // The crate makes an `int` of it.
+        // The crate converts it to an `int`.
         let time = time.min(Duration::from_millis(i32::MAX as u64));
         let broker = broker.unwrap_or(ALL_BROKERS);
         self.with_cluster("set the latency", |cluster| cluster.broker_round_trip_time(broker, time))
     }
 
-    /// Moves the leadership of a partition to a broker, or to none. Creates a topic that is not there.
+    /// Moves the leadership of a partition to a broker, or to none. Creates a missing topic.
     pub fn set_partition_leader(&self, topic: &str, partition: i32, broker: Option<i32>) -> Result<()> {
-        // librdkafka does not check it, and a leader that it does not find crashes it.
+        // librdkafka does not check the broker, and an unknown one crashes it.
         self.with_cluster("move a leader", |cluster| cluster.partition_leader(topic, partition, broker))
     }
 
     /// Answers the next requests of a kind with these errors, one each; librdkafka's `_TRANSPORT` (-195) ends the
-    /// connection instead. They come after those that are waiting already.
+    /// connection instead. They are queued behind errors pushed before.
     pub fn push_request_errors(&self, api_key: i16, errors: &[i32]) -> Result<()> {
         let errors = &errors[..errors.len().min(MOST_ERRORS)];
         self.with_client("inject errors", |client| {
@@ -142,7 +144,7 @@ impl MockCluster {
         })
     }
 
-    /// Forgets the errors that wait for requests of a kind.
+    /// Removes the errors queued for requests of a kind.
     pub fn clear_request_errors(&self, api_key: i16) -> Result<()> {
         self.with_client("clear errors", |client| {
             let cluster = raw(client)?;
@@ -152,7 +154,8 @@ impl MockCluster {
         })
     }
 
-    /// Stops the cluster; its ports are closed when what is returned has been dropped, which waits for its thread.
+    /// Stops the cluster. Dropping the returned value waits for the cluster's thread; after that its ports are
+    /// closed.
     #[must_use]
     pub fn stop(&self) -> impl Send + 'static + use<> {
         locked(&self.client).take()
@@ -161,9 +164,9 @@ impl MockCluster {
 
 /// A mock cluster that an admin client is connected to.
 pub enum Mock {
-    /// One of this process.
+    /// A cluster of this process.
     Own(OwnCluster),
-    /// One of another process.
+    /// A cluster of another process.
     Foreign,
 }
 
@@ -171,8 +174,8 @@ pub enum Mock {
 pub struct OwnCluster(Arc<Running>);
 
 impl Mock {
-    /// The mock cluster that a handle is connected to; `None` for Kafka. `brokers` are those that it was made with, and what it
-    /// knows of the cluster's id is asked for once.
+    /// The mock cluster that a handle is connected to; `None` for Kafka. `brokers` are the handle's bootstrap
+    /// brokers; the cluster's id is asked for with this time limit.
     #[must_use]
     pub fn of(handle: &Handle, brokers: &str, timeout_ms: i32) -> Option<Self> {
         if !handle.cluster_id(timeout_ms)?.starts_with(CLUSTER_ID) {
@@ -189,7 +192,7 @@ impl Mock {
         Some(own.map_or(Self::Foreign, |running| Self::Own(OwnCluster(running))))
     }
 
-    /// Why a request that the cluster does not know is not made.
+    /// The error for a request that the cluster does not support.
     #[must_use]
     pub fn refuses(operation: &'static str) -> Error {
         let reason =
@@ -197,7 +200,7 @@ impl Mock {
         Error::new(operation, CODE_UNSUPPORTED_FEATURE, reason)
     }
 
-    /// Creates topics, or only says what would become of them.
+    /// Creates topics, or only validates them.
     pub fn create_topics(
         &self,
         operation: &'static str,
@@ -221,7 +224,8 @@ impl Mock {
     }
 }
 
-/// Creates a topic with as many partitions and replicas as asked for, wherever they shall lie; answers librdkafka's code.
+/// Creates a topic with the given number of partitions and replicas, ignoring explicit placement; returns
+/// librdkafka's code.
 fn create(operation: &'static str, running: &Running, topic: &NewTopic) -> Result<i32> {
     let given = topic.assignment.len();
     let partitions = match topic.partitions {
@@ -235,7 +239,7 @@ fn create(operation: &'static str, running: &Running, topic: &NewTopic) -> Resul
     let cluster = cluster.ok_or_else(|| Error::closed(operation))?;
     let replicas = topic.assignment.first().map_or(topic.replication, |(_, replicas)| replicas.len() as i32);
     let replicas = if replicas == -1 { 1 } else { replicas };
-    // librdkafka checks none of them.
+    // librdkafka does not check these arguments.
     let brokers = cluster.bootstrap_servers().split(',').count() as i32;
     if !(1..=brokers).contains(&replicas) {
         return Ok(CODE_INVALID_REPLICATION_FACTOR);

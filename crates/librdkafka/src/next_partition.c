@@ -1,6 +1,6 @@
 /*
- * Chooses partitions in turn for runs of records without a key, as librdkafka's partitioner chooses them at random for
- * single ones: of those that have a leader, if it can.
+ * Chooses a partition for each run of records without a key, in turn and, if possible, among those with a leader.
+ * (librdkafka's partitioner does it at random and for each record.)
  *
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded: rd_kafka_topic_proper(), and the
  * fields rkt_state and rkt_partition_cnt under the topic's read lock, as rd_kafka_msg_partitioner() uses them. The same
@@ -16,7 +16,7 @@ NKA_FIELD(rd_kafka_topic_t, rkt_partition_cnt, int32_t);
 NKA_FIELD(rd_kafka_topic_t, rkt_lock, rwlock_t);
 
 /*
- * The partition after the given one, or one at random when that is RD_KAFKA_PARTITION_UA or the next one has no leader.
+ * The partition after `last`, or a random one when `last` is RD_KAFKA_PARTITION_UA or the next one has no leader.
  * RD_KAFKA_PARTITION_UA while the topic's partitions are not known.
  */
 int32_t nka_next_partition(rd_kafka_topic_t *app_rkt, int32_t last) {

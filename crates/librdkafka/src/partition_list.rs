@@ -41,7 +41,7 @@ impl PartitionList {
         self.raw
     }
 
-    /// The list as values.
+    /// A copy of the list.
     pub(super) fn to_vec(&self) -> Vec<TopicPartition> {
         // SAFETY: the list is alive and owned by this value.
         unsafe { copy_list(self.raw) }

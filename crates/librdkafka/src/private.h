@@ -1,9 +1,10 @@
 /*
- * What each file that reaches into librdkafka's private structures says of them at compile time: the types of the fields
- * and the signatures of the functions that it uses. A field that means something else under the same name stops the
- * build; docs/internal/librdkafka.md says what no compiler can check.
+ * Compile-time checks for the files that use librdkafka's private structures: the types of the fields and the
+ * signatures of the functions that they use. A field that has changed its type under the same name stops the build;
+ * docs/internal/librdkafka.md says what no compiler can check.
  *
- * Microsoft's compiler takes _Generic in a mode only that librdkafka is not written for; the others check for it.
+ * Not for Microsoft's compiler, which supports _Generic only in a mode that librdkafka is not written for; the other
+ * compilers check for it.
  */
 #ifndef NKA_PRIVATE_H
 #define NKA_PRIVATE_H
@@ -20,7 +21,7 @@
 #define NKA_FUNCTION(function, type) NKA_ASSERT(sizeof(&(function)) == sizeof(type), "")
 #else
 #define NKA_ASSERT(condition, text) _Static_assert(condition, text)
-/* The field has this type, but for qualifiers. */
+/* The field has this type, apart from qualifiers. */
 #define NKA_FIELD(structure, field, type)                                                                    \
         _Static_assert(_Generic(&((structure *)0)->field, type *: 1, default: 0),                            \
                        #structure "." #field " is no " #type " any more")

@@ -1,5 +1,5 @@
-//! What rests on librdkafka's private structures, and can be turned off: docs/internal/librdkafka.md says what each part
-//! does, and what is done instead.
+//! The parts that depend on librdkafka's private structures, each of which can be turned off.
+//! docs/internal/librdkafka.md says what each does, and what happens without it.
 
 use std::env;
 use std::ffi::c_int;
@@ -15,24 +15,24 @@ unsafe extern "C" {
     fn nka_topic_holds(rk: *mut sys::rd_kafka_t, topic: *mut sys::rd_kafka_topic_t) -> c_int;
 }
 
-/// The environment variable that turns parts off: their names, separated by commas, or `all`. Read once, when the first
-/// client is made.
+/// The environment variable that turns parts off: their names, separated by commas, or `all`. Read once, for the
+/// first client.
 const VARIABLE: &str = "NESTJS_KAFKA_NATIVE_WITHOUT";
 
-/// A part that a C file does.
+/// A part implemented in C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shim {
-    /// `assignor/`: assignors of our own, and seeing how joins go.
+    /// `assignor/`: custom assignors, and watching joins.
     Assignors,
     /// `next_partition.c`: partitions in turn for runs of records without a key.
     NextPartition,
     /// `headers.c`: headers without an allocation for each.
     Headers,
-    /// `hold.c`: a chunk is queued before any of it leaves.
+    /// `hold.c`: a chunk of records is queued before any of it is sent.
     Hold,
-    /// `on_send.c`: timestamps of 0 and limits of single records.
+    /// `on_send.c`: timestamps of 0 and delivery time-outs of single records.
     OnSend,
-    /// `fetcher.c`: positions behind the last record, and seeks of partitions that are fetched no more.
+    /// `fetcher.c`: positions after the last record, and seeks of partitions that are no longer fetched.
     Fetcher,
 }
 
@@ -45,7 +45,7 @@ const SHIMS: [(&str, Shim); 6] = [
     ("fetcher", Shim::Fetcher),
 ];
 
-/// The parts that are off, as bits; or the name that is none.
+/// The parts that are off, as bits; or the name that is not a part's.
 fn read(variable: &str) -> std::result::Result<u8, String> {
     let mut off = 0;
     for word in variable.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -68,14 +68,15 @@ impl Shim {
         1 << self as u8
     }
 
-    /// Whether it is done.
+    /// Whether the part is on.
     #[must_use]
     pub fn is_on(self) -> bool {
         matches!(off(), Ok(off) if off & self.bit() == 0)
     }
 }
 
-/// Refuses a client whose structures are not where librdkafka's headers say, and a variable that names no part.
+/// Refuses a client whose structures are not laid out as librdkafka's headers say, and an environment variable with
+/// an unknown name.
 pub(super) fn check_client(rk: *mut sys::rd_kafka_t) -> Result<()> {
     const OPERATION: &str = "create the client";
     match off() {
@@ -91,7 +92,7 @@ pub(super) fn check_client(rk: *mut sys::rd_kafka_t) -> Result<()> {
     }
 }
 
-/// Refuses a topic whose structures are not where librdkafka's headers say.
+/// Refuses a topic whose structures are not laid out as librdkafka's headers say.
 pub(super) fn check_topic(rk: *mut sys::rd_kafka_t, topic: *mut sys::rd_kafka_topic_t) -> Result<()> {
     // SAFETY: both are alive, and the topic is the client's.
     let holds =

@@ -60,7 +60,8 @@ impl ProducerHandle {
 }
 
 impl Conf {
-    /// Lets the producer that is made of this configuration give records a timestamp of 0 and limits of their own.
+    /// Lets the producer made from this configuration give records a timestamp of 0 and delivery time-outs of their
+    /// own.
     fn shape_records(&self) -> Result<()> {
         if !Shim::OnSend.is_on() {
             return Ok(());

@@ -13,9 +13,9 @@ use super::{Handle, Messages};
 /// One queue of a handle.
 pub(super) struct Queue {
     raw: *mut sys::rd_kafka_queue_t,
-    /// The box that the C callback reads; freed after the callback was taken off.
+    /// The box that the C callback reads; freed after the callback was removed.
     waker: Mutex<Option<Box<Arc<dyn Wake>>>>,
-    /// The queue's memory belongs to the handle.
+    /// Keeps the handle alive, which owns the queue's memory.
     handle: Arc<Handle>,
 }
 
@@ -55,7 +55,7 @@ impl Queue {
         let boxed = Box::new(waker);
         let opaque: *const Arc<dyn Wake> = &raw const *boxed;
         *current = Some(boxed);
-        // SAFETY: the box stays alive and in place until the callback was taken off in `clear_waker`.
+        // SAFETY: the box stays alive and in place until the callback is removed in `clear_waker`.
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(self.raw, Some(ready), opaque.cast_mut().cast::<c_void>());
         };

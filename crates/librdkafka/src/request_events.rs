@@ -1,4 +1,4 @@
-//! Looks over librdkafka's shoulder when it sends requests and receives responses.
+//! Interceptors that observe librdkafka's requests and responses.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ const NAME: &std::ffi::CStr = c"nestjs-kafka-native-request-events";
 const OK: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 
 impl Conf {
-    /// Reports the requests of the handle that is made of this configuration.
+    /// Reports the requests of the handle that is made from this configuration.
     ///
     /// # Safety
     /// `events` outlives the handle.
@@ -28,7 +28,7 @@ impl Conf {
     }
 }
 
-/// Only a handle that exists takes the other two interceptors.
+/// The other two interceptors can be added only to an existing handle.
 unsafe extern "C" fn on_new(
     rk: *mut sys::rd_kafka_t,
     _conf: *const sys::rd_kafka_conf_t,
@@ -98,7 +98,7 @@ unsafe extern "C" fn on_received(
     let end = match error {
         OK => End::Answered { size, round_trip: u64::try_from(round_trip).ok().map(Duration::from_micros) },
         sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT => End::TimedOut,
-        // It never left.
+        // It timed out before it was sent.
         sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE => return OK,
         _ => End::Lost,
     };

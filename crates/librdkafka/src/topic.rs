@@ -1,4 +1,4 @@
-//! Topics of a client: the settings of each, and where its records go.
+//! Topics of a client: settings, and the choice of partitions.
 
 use std::ffi::{c_char, c_int};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ unsafe extern "C" {
 }
 
 impl Handle {
-    /// The settings of a topic with a compression of its own.
+    /// The settings of a topic with its own compression codec.
     fn compressed(&self, codec: &str) -> Result<*mut sys::rd_kafka_topic_conf_t> {
         const OPERATION: &str = "choose a topic's compression";
         let codec = c_text(OPERATION, codec)?;
@@ -94,7 +94,7 @@ unsafe impl Send for Topic {}
 unsafe impl Sync for Topic {}
 
 impl Topic {
-    /// A topic of a producer, with a compression of its own if one is named.
+    /// A topic of a producer, with its own compression codec if one is given.
     pub(super) fn open(handle: &Arc<Handle>, name: &str, compression: Option<&str>) -> Result<Self> {
         let conf = compression.map(|codec| handle.compressed(codec)).transpose()?;
         let raw = handle.open_topic(name, conf.unwrap_or(std::ptr::null_mut()))?;
@@ -121,7 +121,7 @@ impl ProducerTopic for Topic {
         let last = self.last_partition.load(Ordering::Relaxed);
         // SAFETY: the topic is alive.
         let next = unsafe { nka_next_partition(self.raw.0, last) };
-        // If two threads took the same one, only the turns would be uneven.
+        // Not atomic with the read: two threads with the same value only make the turns slightly uneven.
         self.last_partition.store(next, Ordering::Relaxed);
         (next != PARTITION_UNASSIGNED).then_some(next)
     }

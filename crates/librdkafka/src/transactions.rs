@@ -11,8 +11,8 @@ use super::partition_list::PartitionList;
 use super::{GroupMetadata, take_error};
 
 impl Handle {
-    /// Gets the producer's id and epoch, fences earlier producers of the same name and ends their transaction.
-    /// After a time-out the call may be made again.
+    /// Gets the producer's id and epoch, fences earlier producers with the same transactional id and aborts their
+    /// transaction. After a time-out the call may be made again.
     pub(super) fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
         // SAFETY: the handle is alive; the error object is owned by the caller.
         unsafe {
@@ -29,7 +29,8 @@ impl Handle {
         unsafe { take_error("begin a transaction", sys::rd_kafka_begin_transaction(self.as_ptr())) }
     }
 
-    /// Commits offsets as part of the transaction, in the name of a group or of one of its members.
+    /// Commits offsets of a group as part of the transaction, with the metadata of the group or of one of its
+    /// members.
     pub(super) fn send_offsets(
         &self,
         group: &GroupMetadata,

@@ -10,8 +10,9 @@ use crate::kafka::{Client, DEAD_GROUP, Group};
 /// Pause between two looks for a group that brokers do not list yet.
 const LISTING_PAUSE: Duration = Duration::from_millis(25);
 
-/// Asks the coordinator of a group to describe it. `exists` says that there is such a group: Kafka lists a new one, and
-/// librdkafka describes only those, a moment after its first member has joined.
+/// Asks the coordinator of a group to describe it. With `exists` the caller knows that the group is there, so this
+/// waits until brokers list it: Kafka lists a new group a moment after its first member has joined, and librdkafka
+/// describes only listed groups.
 pub async fn describe<C: Client>(
     client: Arc<C>,
     group: String,

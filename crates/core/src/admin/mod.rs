@@ -24,7 +24,7 @@ pub trait Sink: Send {
 
 /// A client for admin requests. Its poll thread tells of errors and logs; the requests wait on threads of their own.
 pub struct Admin<A: EventSource> {
-    /// Given up when closing: whoever is last destroys the client, and that is not JavaScript's thread.
+    /// `None` once closed. The last holder destroys the client, which blocks: that must not be JavaScript's thread.
     client: Mutex<Option<Arc<A::Client>>>,
     inbox: Arc<Inbox>,
 }
@@ -65,7 +65,7 @@ impl<A: EventSource> Admin<A> {
         }
     }
 
-    /// Disconnects. Requests under way end by themselves.
+    /// Disconnects. Requests in flight end by themselves.
     pub async fn close(&self) {
         self.release_client();
         let (done, closed) = oneshot::channel();
@@ -88,7 +88,7 @@ fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
 
-/// Runs what blocks on a thread that may.
+/// Runs a blocking call on a thread that may block.
 async fn blocking<T: Send + 'static>(
     operation: &'static str,
     run: impl FnOnce() -> Result<T> + Send + 'static,

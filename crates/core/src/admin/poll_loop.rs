@@ -9,13 +9,13 @@ use super::Sink;
 use crate::kafka::{Client, EventSource, Wake};
 use crate::request_events::RequestEvents;
 
-/// Longest sleep: a missed wake-up must not last.
+/// Longest sleep, so that a missed wake-up does no lasting harm.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct State {
     awake: bool,
-    /// Those who wait for the thread to end, once it is to.
+    /// Set once the thread is to end: the callers that wait for its end.
     closing: Option<Vec<oneshot::Sender<()>>>,
     ended: bool,
 }
@@ -32,7 +32,7 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the thread to end; dropping `done` says that it has ended before.
+    /// Asks the thread to end. `done` is dropped if it has ended already.
     pub(super) fn close(&self, done: oneshot::Sender<()>) {
         let mut state = self.lock();
         if !state.ended {
@@ -50,7 +50,7 @@ impl Inbox {
         state.closing.is_some()
     }
 
-    /// The thread ends; answers those who wait for it.
+    /// Marks the thread as ended and returns the callers that wait for its end.
     fn end(&self) -> Vec<oneshot::Sender<()>> {
         let mut state = self.lock();
         state.ended = true;
@@ -82,7 +82,7 @@ impl<A: EventSource> PollLoop<A> {
     ) -> Self {
         source.on_event(Arc::<Inbox>::clone(&inbox));
         request_events.on_ready(Arc::<Inbox>::clone(&inbox));
-        // What came before (the wish for a bearer token) has woken nobody.
+        // An event from before the queue had a waker (a token is wanted) has not woken the thread.
         inbox.wake();
         Self { source, inbox, request_events, sink }
     }
@@ -96,7 +96,7 @@ impl<A: EventSource> PollLoop<A> {
         let inbox = Arc::clone(&self.inbox);
         drop(self);
         for done in inbox.end() {
-            // Nobody waits any more when the object was collected.
+            // The receiver is gone when the JavaScript object was garbage collected.
             let _ = done.send(());
         }
     }

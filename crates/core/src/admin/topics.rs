@@ -56,7 +56,8 @@ pub async fn offsets<C: Client>(
     }
 }
 
-/// Whether any broker answers. Refused credentials are told at once; the thread that asks then waits on for its time.
+/// Whether any broker answers. Refused credentials are an error at once, although the blocking request goes on until
+/// `timeout`.
 pub async fn ping<C: Client>(client: Arc<C>, timeout: Duration) -> Result<()> {
     const OPERATION: &str = "connect";
     let timeout_ms = millis(timeout);
@@ -64,7 +65,7 @@ pub async fn ping<C: Client>(client: Arc<C>, timeout: Duration) -> Result<()> {
     tokio::select! {
         answered = blocking(OPERATION, move || asked.metadata(Scope::Brokers, timeout_ms).map(drop)) => answered,
         reason = client.connection().refused() => Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
-        // The request goes on alone until its time is over; a promise that waits for it would keep the process alive.
+        // The blocking request goes on until its time-out; a promise that waited for it would keep the process alive.
         () = client.connection().closing() => Err(Error::closed(OPERATION)),
     }
 }

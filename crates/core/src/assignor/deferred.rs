@@ -13,7 +13,7 @@ use super::{Assignment, Assignor, Member};
 pub struct GivenPartitions {
     /// Its partitions.
     pub assignment: Assignment,
-    /// What goes with them.
+    /// The user data of its assignment.
     pub user_data: Vec<u8>,
 }
 
@@ -42,13 +42,13 @@ impl DeferredAssignor {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the member says of itself from its next join on, as a whole.
+    /// Sets the whole member metadata, used from the next join on.
     pub fn set_metadata(&self, metadata: Vec<u8>) {
         self.lock().metadata = Some(metadata);
     }
 
-    /// Who gets what in the generation that is about to begin, or why nobody gets anything. Members that are not
-    /// named get nothing.
+    /// Sets the assignment of the generation that is about to begin, or the reason why there is none. Members that
+    /// are not named get nothing.
     pub fn decide(&self, decision: Result<HashMap<String, GivenPartitions>, String>) {
         self.lock().decision = Some(decision);
     }

@@ -2,10 +2,10 @@
 //! for a librdkafka leader.
 //!
 //! A leader learns about the members from the response to its own `JoinGroup` request. KafkaJS encodes any member
-//! metadata as version, topics and user data, whatever the version; NestJS's assigner says version 1, which
-//! goes on with the partitions the member owns. librdkafka reads on, finds the end, and leaves the member out
-//! of the assignment. Metadata that ends after its user data is complete as version 0: so that is what the
-//! version is set to, before librdkafka reads it.
+//! metadata as version, topics and user data, whatever the version; NestJS's assigner says version 1, where the
+//! partitions that the member owns should follow. librdkafka finds the end of the bytes in their place and leaves the
+//! member out of the assignment. Metadata that ends after its user data is complete as version 0, so the version is
+//! set to 0 before librdkafka reads it.
 
 /// The versions of `JoinGroup` responses whose layout is known. librdkafka 2.15 requests at most version 5.
 const KNOWN_VERSIONS: std::ops::RangeInclusive<i16> = 0..=5;
@@ -69,8 +69,8 @@ pub fn read(payload: &[u8], version: i16) -> Option<Join> {
 
 /// Corrects a `JoinGroup` response in place. Returns how many members' metadata were changed.
 ///
-/// `payload` is what follows the response header. One that ends early, or is not of a known version, is left
-/// for librdkafka to judge from where it stops making sense.
+/// `payload` is what follows the response header. A payload that ends early is corrected up to there; one of an
+/// unknown version is left as it is.
 pub fn repair(payload: &mut [u8], version: i16) -> usize {
     let mut repaired = 0;
     if KNOWN_VERSIONS.contains(&version) {
@@ -155,7 +155,7 @@ impl<B: AsRef<[u8]>> Reader<B> {
         Some(())
     }
 
-    /// Copies a string; a null one is empty.
+    /// Copies a string; null becomes empty.
     fn text(&mut self) -> Option<String> {
         let length = usize::try_from(self.i16()?).unwrap_or(0);
         Some(String::from_utf8_lossy(self.skip(length)?).into_owned())

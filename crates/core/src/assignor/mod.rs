@@ -36,9 +36,9 @@ mod tests;
 pub struct Member {
     /// The id the broker gave it: its client id and a UUID. Unique in the group.
     pub id: String,
-    /// What its own assignor sent along; nothing says that it is well-formed.
+    /// What its own assignor sent along; it may be malformed.
     pub user_data: Vec<u8>,
-    /// The topics it subscribes to, those that exist.
+    /// The topics that it subscribes to and that exist.
     pub topics: Vec<String>,
 }
 
@@ -60,8 +60,8 @@ pub trait Assignor: Send + Sync {
         false
     }
 
-    /// The member metadata as a whole, as it goes to the leader, instead of librdkafka's own around
-    /// [`Assignor::user_data`]. Asked for whenever the member joins.
+    /// The whole member metadata that goes to the leader; `None` for librdkafka's own, with [`Assignor::user_data`]
+    /// in it. Asked for whenever the member joins.
     fn metadata(&self) -> Option<Vec<u8>> {
         None
     }
@@ -71,8 +71,8 @@ pub trait Assignor: Send + Sync {
 
     /// Assigns the partitions, on the leader: one assignment per member, in the order of `members`.
     ///
-    /// `leader` is this member's own id. `topics` are those that somebody subscribes to, with the number of
-    /// their partitions. After an error the group stays unassigned and its members join anew.
+    /// `leader` is this member's own id. `topics` are those with a subscriber, each with its number of partitions.
+    /// After an error the group stays unassigned and its members join anew.
     fn assign(
         &self,
         leader: &str,
@@ -80,29 +80,29 @@ pub trait Assignor: Send + Sync {
         topics: &[(String, i32)],
     ) -> Result<Vec<Assignment>, String>;
 
-    /// The user data that goes with a member's part of the last assignment. Without any, librdkafka returns the
-    /// member its own.
+    /// The user data that goes with a member's part of the last assignment. With `None`, the member gets the user
+    /// data that it sent itself.
     fn assignment_user_data(&self, _member: &str) -> Option<Vec<u8>> {
         None
     }
 
-    /// This member's new assignment, on every member and before the rebalance event that reports it.
+    /// Called with this member's new assignment, on every member, before the rebalance event that reports it.
     fn on_assignment(&self, assignment: &Assignment);
 }
 
-/// Learns how a client's group comes together.
+/// Is told how a client joins its group.
 pub trait JoinWatch: Send + Sync {
     /// The group has a new generation with this member in it. Called on the client's main librdkafka thread, before
     /// librdkafka sees the response; must not block. Returns whether the response is to be held until
-    /// [`ConsumerClient::release_join_response`](crate::kafka::ConsumerClient::release_join_response), during which the group
-    /// waits.
+    /// [`ConsumerClient::release_join_response`](crate::kafka::ConsumerClient::release_join_response), is called; the
+    /// group waits meanwhile.
     fn joined(&self, join: Join) -> bool;
 
     /// A request of the join was answered, with this error code of the protocol or of librdkafka, or 0: `FindCoordinator`,
     /// `JoinGroup`, `SyncGroup`, `ConsumerGroupHeartbeat`. Called on the client's main librdkafka thread; must not block.
     fn answered(&self, _api_key: i16, _code: i32) {}
 
-    /// A `JoinGroup` response has a layout that is not known, so it is neither read nor repaired: [`JoinWatch::joined`] is not
-    /// called for it. Called on the client's main librdkafka thread; must not block.
+    /// A `JoinGroup` response has a layout that is not known, so it is neither read nor repaired, and
+    /// [`JoinWatch::joined`] is not called for it. Called on the client's main librdkafka thread; must not block.
     fn unread(&self, _version: i16) {}
 }

@@ -1,7 +1,7 @@
 //! The strategy of request-reply clients: each keeps the partition of the reply topic that its requests name.
 //!
-//! A request carries the partition its reply is to be sent to. While a client's *reply partition* does not move,
-//! no reply to a request in flight can reach anybody else, whoever joins, leaves or is restarted meanwhile.
+//! A request carries the partition its reply is to be sent to. While a client's *reply partition* does not move, no
+//! reply to a request in flight can reach another client, whichever members join, leave or restart meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,10 +32,11 @@ impl NestReplyPartitionAssigner {
         Self { start, state: Mutex::default() }
     }
 
-    /// The client's reply partition of each topic it has one of: the one first given, while it is owned.
+    /// The client's reply partition of each topic that has one: the partition it was given first, as long as it owns
+    /// it.
     ///
-    /// This is also what it announces as its previous assignment. A snapshot: right after a rebalance event it
-    /// is that event's assignment.
+    /// The client announces the same as its previous assignment. This is a snapshot; right after a rebalance event it
+    /// belongs to that event's assignment.
     #[must_use]
     pub fn reply_partitions(&self) -> BTreeMap<String, i32> {
         self.state().reply_partitions.clone()
@@ -47,7 +48,7 @@ impl NestReplyPartitionAssigner {
         self.state().reply_partitions.get(topic).copied()
     }
 
-    /// Nothing that holds the lock panics half-way, so a poisoned state is whole.
+    /// No code panics between two changes of the state, so a poisoned one is still consistent.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,8 +59,8 @@ impl Assignor for NestReplyPartitionAssigner {
         PROTOCOL_NAME
     }
 
-    /// A rebalance takes as long as its slowest member, up to the session time-out of one that was killed: replies
-    /// must not wait for it. A second reader does no harm, for a reply concerns only the client that asked.
+    /// A rebalance takes as long as its slowest member, up to the session time-out of a killed one, and replies must
+    /// not wait for it. A second reader of a partition does no harm: a client drops replies to requests of others.
     fn keeps_during_rebalance(&self) -> bool {
         true
     }
@@ -92,14 +93,15 @@ impl Assignor for NestReplyPartitionAssigner {
 
 /// Assigns the partitions of the reply topics.
 ///
-/// Members rank by the start of their process, ties by member id. Members without a readable start time rank
-/// before all others, by member id: they are stock NestJS clients, and in a rolling migration those are the
-/// ones that were there first. Then, for every topic and among its subscribers only:
+/// Members rank by the start of their process, ties by member id. Members without a readable start time rank before
+/// all others, by member id: they are stock NestJS clients, which in a rolling migration were there first. Then, for
+/// every topic and among its subscribers only:
 ///
-/// 1. Who had a partition keeps it. When two claim the same one, the first in rank keeps it.
-/// 2. Who has none yet takes the first free one, in that order.
-/// 3. The rest is dealt round robin, in that order, over the ends of topics. A stock client is passed over where
-///    a partition is lower than its own: it would move there, and lose the replies to its requests in flight.
+/// 1. A member that had a partition keeps it. When two claim the same one, the first in rank keeps it.
+/// 2. Members without one take the first free partition each, in rank order.
+/// 3. The rest is dealt round robin in rank order, going on from topic to topic. A stock client is passed over for
+///    partitions lower than its own: it would take such a one as its reply partition, and lose the replies to its
+///    requests in flight.
 ///
 /// The algorithm is that of NestJS 12 (`helpers/kafka-reply-partition-assigner`), apart from the rank, which is
 /// by member id alone there, and from what stock gets wrong: it gives a partition that two members claim to both,

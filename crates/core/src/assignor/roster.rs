@@ -1,4 +1,4 @@
-//! The members of a group in an order, and who of them takes the next partition.
+//! The members of a group in ranked order, and which of them takes the next partition.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ impl<'a> Roster<'a> {
         for (rank, &index) in order.iter().enumerate() {
             for topic in &members[index].topics {
                 let ranks = subscribers.entry(topic).or_default();
-                // Somebody may name a topic twice.
+                // A member may name a topic twice.
                 if ranks.last() != Some(&rank) {
                     ranks.push(rank);
                 }
@@ -33,7 +33,7 @@ impl<'a> Roster<'a> {
         self.order[rank]
     }
 
-    /// The topics that somebody subscribes to, each once, with their partitions' count and subscribers.
+    /// The topics with a subscriber, each once, with the number of their partitions and their subscribers.
     pub(super) fn topics<'t>(
         &self,
         topics: &'t [(String, i32)],
@@ -50,19 +50,19 @@ impl<'a> Roster<'a> {
     }
 }
 
-/// Goes round the members by rank, over the ends of topics: who comes after the one that was served last.
+/// Round robin over the members by rank, going on from one topic to the next after the member served last.
 #[derive(Default)]
 pub(super) struct Rotation {
     next: usize,
 }
 
 impl Rotation {
-    /// The next of `subscribers` (ascending), which the rotation then stands behind. Nobody when there are none.
+    /// The next of `subscribers` (ascending ranks), after which the rotation goes on. `None` when there are none.
     pub(super) fn take(&mut self, subscribers: &[usize]) -> Option<usize> {
         self.take_sparing(subscribers, |_| false)
     }
 
-    /// The next of `subscribers` that is not to be spared; when all of them are, the next one.
+    /// The next of `subscribers` that is not spared; when all are, simply the next.
     pub(super) fn take_sparing(
         &mut self,
         subscribers: &[usize],

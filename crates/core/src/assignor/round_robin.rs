@@ -33,9 +33,9 @@ impl Assignor for RoundRobinAssigner {
 
 /// Deals the partitions of all topics, one after another, to the members in the order of their ids.
 ///
-/// This is what KafkaJS 2.2 does (`assigners/roundRobinAssigner`) when all members subscribe to the same
-/// topics, which its servers do. It also hands partitions to members that do not subscribe to their topic, who
-/// then refuse them; here such a member is passed over, and the next one takes its turn.
+/// This is what KafkaJS 2.2 does (`assigners/roundRobinAssigner`) when all members subscribe to the same topics,
+/// which its servers do. KafkaJS also hands partitions to members that do not subscribe to the topic, which then
+/// refuse them; here such a member is passed over and the next one takes its turn.
 #[must_use]
 pub fn assign_round_robin(members: &[Member], topics: &[(String, i32)]) -> Vec<Assignment> {
     let mut order: Vec<usize> = (0..members.len()).collect();

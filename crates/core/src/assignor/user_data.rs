@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
-/// Seconds that no host has been up, and that have passed since the Unix epoch: thirty years.
+/// In seconds, about thirty years: longer than any host has been up, less than has passed since the Unix epoch. Tells
+/// `process.hrtime()` from wall-clock time.
 const LONGEST_UPTIME: u64 = 1_000_000_000;
 
 /// When a process started, in wall-clock time, so that the starts of processes on several hosts compare.
@@ -22,17 +23,17 @@ impl StartTime {
     /// Computes the start from two clocks read at the same moment: the wall clock (`now`, since the Unix epoch)
     /// and a monotonic clock that began with the process (`uptime`, `process.uptime()` in Node).
     ///
-    /// The monotonic clock alone (`process.hrtime()`, which earlier versions of NestJS sent) counts from an
-    /// arbitrary moment, usually the boot of the host, and says nothing about another host. The wall clock alone
-    /// would date a client by its creation, not by its process. Starts on two hosts compare as well as their
-    /// clocks agree: with NTP, to milliseconds. A clock set back to before the epoch gives the epoch.
+    /// The monotonic clock alone (`process.hrtime()`, which earlier versions of NestJS sent) counts from an arbitrary
+    /// moment, usually the boot of the host, and says nothing about another host. The wall clock alone would date a
+    /// client by its creation, not by its process. Start times of two hosts compare as precisely as their clocks
+    /// agree: with NTP, to milliseconds. A clock set back to before the epoch gives the epoch.
     #[must_use]
     pub fn from_clocks(now: Duration, uptime: Duration) -> Self {
         let start = now.saturating_sub(uptime);
         Self { seconds: start.as_secs(), nanoseconds: start.subsec_nanos() }
     }
 
-    /// Reads `[seconds, nanoseconds]`; none when it is not two whole numbers in range.
+    /// Reads `[seconds, nanoseconds]`; `None` unless these are two whole numbers in range.
     fn from_json(value: &Value) -> Option<Self> {
         let [seconds, nanoseconds] = value.as_array()?.as_slice() else { return None };
         let nanoseconds = nanoseconds.as_u64().filter(|&n| n < NANOSECONDS_PER_SECOND)?;
@@ -43,13 +44,13 @@ impl StartTime {
 /// A member's user data, as far as it could be read.
 #[derive(Debug, Default)]
 pub(super) struct UserData {
-    /// None for stock NestJS clients, which send no time, and for anything unreadable.
+    /// `None` for stock NestJS clients, which send no time, and for anything unreadable.
     pub(super) time: Option<StartTime>,
     previous: Map<String, Value>,
 }
 
 impl UserData {
-    /// Reads what can be read; the rest is as if it had not been sent.
+    /// Reads what is well-formed; the rest counts as not sent.
     pub(super) fn parse(bytes: &[u8]) -> Self {
         let Ok(Value::Object(mut fields)) = serde_json::from_slice(bytes) else { return Self::default() };
         let time = fields.get("time").and_then(StartTime::from_json);
@@ -66,7 +67,7 @@ impl UserData {
         self.time.is_none_or(|time| time.seconds < LONGEST_UPTIME)
     }
 
-    /// The partition of `topic` the member had; none when it names none of `0..partitions`.
+    /// The partition of `topic` that the member had; `None` unless it is one of `0..partitions`.
     pub(super) fn previous(&self, topic: &str, partitions: i32) -> Option<i32> {
         let partition = i32::try_from(self.previous.get(topic)?.as_i64()?).ok()?;
         (0..partitions).contains(&partition).then_some(partition)

@@ -1,5 +1,5 @@
-//! What the poll threads tell JavaScript of beside records and reports. Rare, and so JSON text. In TypeScript each
-//! enum is a union that `type` tells apart.
+//! Events that the poll threads send to JavaScript, beside records and delivery reports. They are rare, so they cross
+//! as JSON text. In TypeScript each enum is a union discriminated by `type`.
 
 use std::collections::BTreeMap;
 
@@ -8,29 +8,29 @@ use serde_json::json;
 #[cfg(test)]
 use ts_rs::TS;
 
-/// What every client has to tell.
+/// Events of every client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ClientEvent {
-    /// A line of librdkafka's log, or one that belongs there.
+    /// A line of librdkafka's log, or one of ours for the same log.
     Log {
         /// Syslog's severity, 0 (emergency) to 7 (debug).
         level: i32,
-        /// What it is about, in a word.
+        /// librdkafka's log facility: what the line is about, in a word.
         facility: String,
         /// The line.
         message: String,
     },
-    /// Something went wrong that no call is waiting for.
+    /// An error that is not the answer to a call.
     Error {
         /// librdkafka's or the broker's code.
         code: i32,
         /// Its text.
         message: String,
-        /// Whether the client is of no more use.
+        /// Whether the client can no longer be used.
         fatal: bool,
-        /// The topic that it is about, if it is about one partition.
+        /// The topic, if the error is about one partition.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         topic: Option<String>,
@@ -46,7 +46,7 @@ pub enum ClientEvent {
         /// Its own JSON text.
         json: String,
     },
-    /// Requests to brokers have ended, while somebody wants to know.
+    /// Requests to brokers have ended. Sent only while the application listens for it.
     Requests {
         /// Each of them, in the order in which they ended.
         requests: Vec<FinishedRequest>,
@@ -54,7 +54,7 @@ pub enum ClientEvent {
 }
 
 impl ClientEvent {
-    /// A warning that belongs into librdkafka's log.
+    /// A warning for librdkafka's log.
     #[must_use]
     pub fn warning(facility: &str, message: String) -> Self {
         const WARNING: i32 = 4;
@@ -68,18 +68,18 @@ impl ClientEvent {
     }
 }
 
-/// A request to a broker that was answered, or not in time.
+/// A request to a broker that was answered or timed out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub struct FinishedRequest {
     /// `host:port` of the broker.
     pub broker: Box<str>,
-    /// The protocol's number of the kind of request.
+    /// The request's API key in Kafka's protocol.
     pub api_key: i16,
-    /// The version of its format.
+    /// The API version.
     pub api_version: i16,
-    /// Its number on the connection.
+    /// Its correlation id on the connection.
     pub correlation_id: i32,
     /// When it was written, in ms since the epoch.
     #[cfg_attr(test, ts(type = "number"))]
@@ -87,20 +87,21 @@ pub struct FinishedRequest {
     /// How long it took, in ms.
     #[cfg_attr(test, ts(type = "number"))]
     pub duration: u64,
-    /// The response's bytes; null when there was none in time.
+    /// Size of the response in bytes; null when the request timed out.
     pub size: Option<usize>,
 }
 
-/// What happens to a consumer's group, partitions and requests.
+/// Events of a consumer's group, partitions and requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum GroupEvent {
-    /// The group gave partitions: all that this member has, or those that are new where it moves single ones.
+    /// The group assigned partitions: all of this member's, or only the new ones under a cooperative assignor.
     Assign {
         /// This member's id; empty where there is no group.
         member_id: String,
-        /// What the join said, where there was one: a broker that assigns by itself leaves it out.
+        /// What the `JoinGroup` response said; null where the broker assigns partitions itself (KIP-848), and without
+        /// a group.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         join: Option<JoinedGroup>,
@@ -108,28 +109,28 @@ pub enum GroupEvent {
         partitions: Vec<AssignedPartition>,
         /// Topics of partitions that were left out because this member has not subscribed to them.
         unsubscribed: Vec<String>,
-        /// A client's own partition of each of its reply topics.
+        /// A request-reply client's reply partition of each topic.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         reply_partitions: Option<BTreeMap<String, i32>>,
     },
     /// The group begins to rebalance.
     Rebalancing,
-    /// The group wants partitions back: their handlers are to come to rest.
+    /// Partitions are about to be revoked: no new handler may start for them.
     Revoke {
         /// Their assignments.
         assignments: Vec<u32>,
     },
-    /// Partitions were given back, or lost.
+    /// Partitions were revoked or lost.
     Revoked {
         /// Their assignments.
         assignments: Vec<u32>,
-        /// Whether others had them already, so that nothing could be committed.
+        /// Whether they were lost: other members may own them already, and nothing could be committed.
         lost: bool,
     },
-    /// Handlers did not come to rest before their partitions had to be given back.
+    /// Handlers were still running when their partitions had to be given back.
     DrainTimeout {
-        /// Where.
+        /// The partitions concerned.
         partitions: Vec<UnfinishedPartition>,
     },
     /// A partition's position was moved; it goes on under a new assignment.
@@ -141,23 +142,24 @@ pub enum GroupEvent {
         /// The new assignment.
         assignment: u32,
     },
-    /// The group could not be joined, or a partition's position not be found or set: the consumer is of no more use.
+    /// The group could not be joined, or a partition's position could not be found or set: the consumer can no longer
+    /// be used.
     Failed {
         /// The last code, librdkafka's or the broker's.
         code: i32,
-        /// What has failed, and the code's text.
+        /// What failed, and the code's text.
         message: String,
-        /// Whether it was tried for as long as it may take; else trying again would not help.
+        /// Whether all the time for retries was used up; otherwise the error is one that retrying does not help.
         exhausted: bool,
     },
-    /// Offsets were committed, while somebody wants to know.
+    /// Offsets were committed. Sent only while the application listens for it.
     Commit {
         /// Each of them.
         offsets: Vec<CommittedOffset>,
-        /// Nobody has asked for it.
+        /// An automatic commit, not one that the application asked for.
         automatic: bool,
     },
-    /// A commit that nobody waits for has failed.
+    /// An automatic commit has failed.
     CommitFailed {
         /// The broker's or librdkafka's code.
         code: i32,
@@ -166,16 +168,16 @@ pub enum GroupEvent {
         /// What was to be committed.
         offsets: Vec<CommittedOffset>,
     },
-    /// This member leads the group, and its strategy is an assigner in JavaScript: who gets what?
+    /// This member leads the group and its assigner is a JavaScript function, which is asked for the assignment.
     AssignGroup {
-        /// Number that the answer carries.
+        /// Number of this question, which the answer repeats.
         request: u32,
         /// Name of the strategy.
         protocol: String,
         /// The members.
         members: Vec<SubscribedMember>,
     },
-    /// Requests have waited too long for their replies.
+    /// Requests got no reply within their time-out.
     RequestsExpired {
         /// Slot and generation of each.
         requests: Vec<(u32, u32)>,
@@ -207,7 +209,7 @@ pub struct AssignedPartition {
     pub assignment: u32,
 }
 
-/// A partition whose records were not all handled in time.
+/// A partition with unhandled records at the drain time-out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 pub struct UnfinishedPartition {
@@ -215,7 +217,7 @@ pub struct UnfinishedPartition {
     pub topic: String,
     /// Its number.
     pub partition: i32,
-    /// How many records.
+    /// How many records are unhandled.
     pub records: usize,
 }
 
@@ -242,7 +244,7 @@ pub struct SubscribedMember {
     pub metadata: Vec<u8>,
 }
 
-/// What happens to what a producer sends, where nobody waits for it.
+/// Events of records that a producer sends and no call waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -257,18 +259,18 @@ pub enum DeliveryEvent {
         topic: String,
         /// The partition that the request named; null when it named none.
         partition: Option<i32>,
-        /// The request, where an error could not be sent in the reply's place either.
+        /// The request, if an error reply could not be sent either.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         lost: Option<LostRecord>,
-        /// Its partition, where that is to start over for it.
+        /// Set if the request's partition has to go back to its first unfinished record.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         start_over: Option<StartOver>,
     },
 }
 
-/// A request that was handled and whose reply is lost.
+/// A request that was handled and whose reply could not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
@@ -279,17 +281,17 @@ pub struct LostRecord {
     pub partition: i32,
     /// Its offset, as kafkajs writes it.
     pub offset: String,
-    /// It is handled again; else it counts as handled.
+    /// Whether it will be handled again; otherwise it counts as handled.
     pub comes_again: bool,
 }
 
-/// A partition that is to start over at its first record that is not done.
+/// A partition that goes back to its first unfinished record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 pub struct StartOver {
-    /// The number of its assignment, which ends with it.
+    /// The number of its assignment, which this ends.
     pub assignment: u32,
-    /// For the so-manyth time.
+    /// How many times in a row this has happened.
     pub times: u32,
 }
 
@@ -331,10 +333,11 @@ wraps!(
     DeliveryEvent in ProducerEvent as Delivery,
 );
 
-/// The text that JavaScript is called with.
+/// The JSON text of an event.
 #[must_use]
 pub fn text(event: &impl Serialize) -> String {
-    // Numbers, texts and lists of them are always JSON; if one day something else is not, it shall not be lost.
+    // Numbers, strings and lists of them always serialize; should a later field not, its event is reported instead of
+    // lost.
     serde_json::to_string(event).unwrap_or_else(|error| {
         let message = format!("an event could not be written as JSON: {error}");
         json!({ "type": "error", "code": 0, "message": message, "fatal": false }).to_string()

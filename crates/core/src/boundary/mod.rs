@@ -1,15 +1,15 @@
-//! What Rust and JavaScript have to know alike, written once: here in Rust. `node scripts/boundary.mjs` writes
-//! the TypeScript side into `lib/boundary/`, and `npm run check` compares it.
+//! What both Rust and JavaScript have to know, written once, in Rust. `node scripts/boundary.mjs` writes the
+//! TypeScript side into `lib/boundary/`, and `npm run check` compares it.
 //!
 //! Numbers (flags, kinds, the layouts of packed buffers) stand where they are used, in a `shared!` block; events
 //! are the enums of [`events`]. CONTRIBUTING.md says how one is added.
 
-/// Declares constants and layouts that JavaScript has too.
+/// Declares constants and layouts that are generated for JavaScript too.
 ///
-/// A constant becomes an `export const` of the same name. A layout is a struct whose fields are numbers that lie
-/// one behind the other; its `words()` writes them and its `read()` takes them apart, so that Rust names each of
-/// them. In TypeScript it becomes the places of its fields (`RecordWords { assignment, … }`: `RECORD_ASSIGNMENT`, …) and their
-/// number (`RECORD_WORDS`), or, where JavaScript is who writes, a function that is given them all.
+/// A constant becomes an `export const` of the same name. A layout is a struct of consecutive numbers; `words()`
+/// writes them and `read()` takes them apart, so that Rust names each field. In TypeScript it becomes an index for
+/// each field (`RecordWords { assignment, … }`: `RECORD_ASSIGNMENT`, …) and their count (`RECORD_WORDS`) or, if
+/// JavaScript writes the layout, a function that takes all fields.
 macro_rules! shared {
     (
         constants {
@@ -36,7 +36,7 @@ macro_rules! shared {
             }
 
             impl $layout {
-                /// How many numbers it is.
+                /// How many numbers the layout has.
                 pub const LEN: usize = [$(stringify!($field)),*].len();
 
                 /// The numbers, in order.
@@ -46,7 +46,7 @@ macro_rules! shared {
                     [$(self.$field),*]
                 }
 
-                /// Names the numbers, which are in order.
+                /// The fields out of the numbers, which are in order.
                 #[inline]
                 #[must_use]
                 pub const fn read([$($field),*]: [$number; Self::LEN]) -> Self {

@@ -1,5 +1,5 @@
-//! Writes the TypeScript side into `target/boundary/`. `scripts/boundary.mjs` runs this, formats what it finds
-//! there, and puts it in place or compares it.
+//! Writes the TypeScript side into `target/boundary/`. `scripts/boundary.mjs` runs this, formats the files, and
+//! copies or compares them.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use super::{Field, Layout, Shared};
 use crate::codec::{acks, incoming, outgoing, payload};
 use crate::producer::reports;
 
-/// Who writes the numbers of a module.
+/// Which side writes the layouts of a module.
 #[derive(Clone, Copy, PartialEq)]
 enum Writer {
     Rust,
@@ -69,7 +69,7 @@ fn module(source: &str, shared: &Shared, writer: Writer) -> String {
     out
 }
 
-/// Where each field is.
+/// The index of each field.
 fn places(out: &mut String, layout: &Layout, shared: &Shared, size: &str) {
     let prefix = size.rsplit_once('_').map_or(size, |(prefix, _)| prefix);
     for (place, Field { name, docs }) in layout.fields.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! The packed form of what JavaScript tells a consumer in one call per tick: acks of handled records.
+//! The packed acknowledgements of handled records that JavaScript hands a consumer, in one call per tick.
 //!
-//! An ack is [`AckWords`]. Replies travel apart from the acks, through a producer, and either may come first: an ack says
-//! how many replies each of its records has in all.
+//! An ack is [`AckWords`]. Replies go through a producer, apart from the acks, and either may arrive first: so an ack
+//! says how many replies each of its records has in all.
 
 use crate::boundary::shared;
 
@@ -9,15 +9,16 @@ shared! {
     constants {
         /// Ack flag: the partition may go on to the next record.
         pub const ADVANCE: u32 = 1;
-        /// Ack flag: nothing more comes of the handler; the offset counts once all replies are acknowledged.
+        /// Ack flag: the handler has finished; the offset may be committed once all replies are acknowledged.
         pub const FINISHED: u32 = 2;
-        /// Ack flag: what is done of the partition is to be committed now.
+        /// Ack flag: commit the partition's position now.
         pub const COMMIT: u32 = 4;
-        /// Ack flag: the ack is about all records up to this one.
+        /// Ack flag: applies to all records up to this one.
         pub const THROUGH: u32 = 8;
-        /// Ack flag: no handler of the assignment runs any more, and its partition may be revoked. It is about no record.
+        /// Ack flag: no handler of the assignment is running any more, so its partition may be revoked. Concerns no
+        /// record.
         pub const RELEASED: u32 = 16;
-        /// Ack flag: the record, which the partition has passed, is to be handled again.
+        /// Ack flag: a record that the partition has advanced past is to be handled again.
         pub const RETURNED: u32 = 32;
     }
     layouts {
@@ -27,7 +28,7 @@ shared! {
             assignment,
             /// Sequence of the first record.
             sequence,
-            /// Number of records that follow one another.
+            /// Number of consecutive records.
             count,
             /// [`ADVANCE`], [`FINISHED`], [`COMMIT`], [`THROUGH`], [`RELEASED`], [`RETURNED`].
             flags,
@@ -45,7 +46,7 @@ impl AckWords {
     }
 }
 
-/// Reads acks in order; numbers behind the last whole ack are none.
+/// Reads acks in order; an incomplete one at the end is ignored.
 pub fn read(words: &[u32]) -> impl Iterator<Item = AckWords> + use<'_> {
     let (acks, _) = words.as_chunks::<{ AckWords::LEN }>();
     acks.iter().map(|&ack| AckWords::read(ack))

@@ -12,13 +12,14 @@
 //! | names | u32 | [`NameWords`] of each name |
 //! | bytes | | keys, values, header values and names; starts count from here |
 //!
-//! A *range* is a partition's share of the batch: records of one assignment that follow one another. Its records are not listed:
-//! a new range begins where the assignment changes.
+//! A *range* is a run of consecutive records of one assignment. It does not list its records: a new range begins
+//! where the assignment changes.
 //!
-//! Times and ranges are f64, which JavaScript reads fastest, unless one of them is not exact as such: above 2^53 (*wide*).
+//! Times and ranges are f64, which JavaScript reads fastest, unless one of them is above 2^53 and not exact as f64;
+//! then all are i64 (*wide*).
 //!
-//! Header names are listed once per batch: nothing is remembered between batches, so a producer of ever new
-//! names cannot make either side grow.
+//! Header names are listed once per batch: neither side remembers names between batches, so a producer of ever new
+//! names cannot make memory grow.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -30,11 +31,11 @@ shared! {
     constants {
         /// The value's kind starts at this bit of the flags (the key's at 0).
         pub const VALUE_SHIFT: u32 = 3;
-        /// Flag: correlation id and reply topic are there, so the record asks for a reply.
+        /// Flag: the record is a request; it has a correlation id and a reply topic.
         pub const REQUEST: u32 = 1 << 6;
         /// Flag: a reply that carries an error.
         pub const REPLY_ERROR: u32 = 1 << 7;
-        /// Flag: a reply that ends its request.
+        /// Flag: the last reply to a request.
         pub const REPLY_DISPOSED: u32 = 1 << 8;
         /// Flag: the broker set the timestamp when it stored the record.
         pub const LOG_APPEND_TIME: u32 = 1 << 9;
@@ -56,17 +57,17 @@ shared! {
             wide,
             /// 0.
             spare_1,
-            /// 0: with these, what follows is aligned.
+            /// 0: with these two, what follows is aligned to 8 bytes.
             spare_2,
         }
-        /// Numbers that are too large for the others, of a record.
+        /// 64-bit numbers of a record.
         pub struct TimeNumbers: i64 {
             /// Its offset.
             offset,
             /// Its timestamp in ms.
             timestamp,
         }
-        /// Numbers of a range, beside those of its records.
+        /// Numbers of a range.
         pub struct RangeNumbers: i64 {
             /// The offset after the partition's last record; -1 when it is not known.
             high_watermark,
@@ -93,10 +94,11 @@ shared! {
             first_header,
             /// How many it has.
             header_count,
-            /// Slot of the pending request that a reply answers; of a record whose topic is handled by key the hash of its
-            /// key, if it has one.
+            /// Of a reply: the slot of the pending request. Of a record whose topic is handled by key: the hash of
+            /// its key, if it has one.
             request_slot,
-            /// Its generation; of a record whose topic has handlers for headers, which of them take it.
+            /// Of a reply: the slot's generation. Of a record whose topic has handlers that filter by headers: which
+            /// of them take it.
             request_generation,
             /// Bytes of key, value and headers.
             size,
@@ -125,7 +127,7 @@ shared! {
 /// Numbers that an f64, which JavaScript reads fastest, holds exactly.
 const EXACT: RangeInclusive<i64> = -(1 << 53)..=1 << 53;
 
-/// A record as the batch takes it.
+/// A record for a batch.
 pub struct IncomingRecord<'a> {
     /// Number of the partition's current assignment.
     pub assignment: u32,
@@ -145,7 +147,7 @@ pub struct IncomingRecord<'a> {
     pub request_slot: u32,
     /// Its generation.
     pub request_generation: u32,
-    /// Where it came from; of a range's records the first one's counts.
+    /// Where it came from; for a range, that of its first record counts.
     pub origin: Origin,
 }
 
@@ -173,7 +175,8 @@ pub struct BatchBuilder {
     headers: Vec<u32>,
     names: Vec<u32>,
     name_index: HashMap<Vec<u8>, u32>,
-    /// The name that the last record had in each place: its next one mostly has the same, and need not be hashed.
+    /// The header name that the last record had at each position: the next record mostly has the same one there,
+    /// which saves hashing it.
     last_names: Vec<u32>,
     bytes: Vec<u8>,
 }
@@ -247,7 +250,7 @@ impl BatchBuilder {
         (start, field.len() as u32)
     }
 
-    /// The index of a name that a record has in that place.
+    /// The index of a header name, which the record has at position `place`.
     fn name(&mut self, place: usize, name: &[u8]) -> u32 {
         if let Some(&last) = self.last_names.get(place)
             && self.name_at(last) == name

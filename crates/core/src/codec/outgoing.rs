@@ -1,5 +1,5 @@
-//! The packed form of what JavaScript hands a producer in one call per tick: records to produce, requests and replies.
-//! (What a consumer is told of handled records is `codec::acks`'.)
+//! The packed records, requests and replies that JavaScript hands a producer, in one call per tick. (Acknowledgements
+//! to a consumer: `codec::acks`.)
 //!
 //! Numbers (u32) and bytes travel in two buffers; the numbers say how many bytes belong to them, and both
 //! are read in order. The first number of an entry is its kind:
@@ -25,14 +25,14 @@ shared! {
         pub const REQUEST: u32 = 2;
         /// A reply to a consumed request.
         pub const REPLY: u32 = 3;
-        /// Nobody waits for a request's replies any more.
+        /// A request that no longer waits for replies.
         pub const CANCEL: u32 = 4;
 
         /// Length that stands for null.
         pub const NULL_LENGTH: u32 = u32::MAX;
         /// Partition that stands for "the partitioner chooses".
         pub const NO_PARTITION: u32 = u32::MAX;
-        /// Flag beside a record's number of headers: its timestamp counts. Without it the record is written now.
+        /// Flag in a record's number of headers: the record has a timestamp. Without it, the time of sending is used.
         pub const TIMED: u32 = 1 << 31;
 
         /// Reply flag: the first header's value is the error; its name is left out.
@@ -51,7 +51,7 @@ shared! {
             send,
             /// Number of records of that send.
             group,
-            /// How long it may take to be delivered, in ms; 0: as long as the producer's settings say.
+            /// Delivery time-out in ms; 0 for the producer's own.
             limit,
         }
         /// Numbers of a [`REQUEST`], before those of its record.
@@ -77,7 +77,7 @@ shared! {
             sequence,
             /// [`REPLY_ERROR`], [`REPLY_DISPOSED`].
             flags,
-            /// Partition that the handler asked for, if the request named none; or [`NO_PARTITION`].
+            /// Partition that the handler chose, if the request named none; or [`NO_PARTITION`].
             partition,
         }
         /// Numbers of a [`CANCEL`].
@@ -161,7 +161,7 @@ pub enum Outgoing<'a> {
         send: u32,
         /// Number of records of that send.
         group: u32,
-        /// How long it may take to be delivered, in ms; 0: as long as the producer's settings say.
+        /// Delivery time-out in ms; 0 for the producer's own.
         limit: u32,
         /// Key, value and headers.
         payload: Payload<'a>,
@@ -191,7 +191,7 @@ pub enum Outgoing<'a> {
         sequence: u32,
         /// [`REPLY_ERROR`], [`REPLY_DISPOSED`].
         flags: u32,
-        /// Partition that the handler asked for, if the request named none.
+        /// Partition that the handler chose, if the request named none.
         partition: Option<i32>,
         /// Key, value and headers.
         payload: Payload<'a>,

@@ -1,4 +1,4 @@
-//! What the bytes of a key, value or header are, decided once in Rust so that JavaScript need not look.
+//! What kind of data a key, value or header is, decided once in Rust so that JavaScript need not look at the bytes.
 
 use crate::boundary::shared;
 
@@ -20,9 +20,9 @@ shared! {
     layouts {}
 }
 
-/// Classifies a field as NestJS's `KafkaParser` would (contract of `parse`: null, zero byte, `{` or `[`).
+/// Classifies a field as NestJS's `KafkaParser` would (null, leading zero byte, `{` or `[`).
 ///
-/// The first *character* decides there. Invalid UTF-8 is text too: decoding replaces the bad bytes.
+/// Invalid UTF-8 is text too: decoding replaces the bad bytes.
 #[must_use]
 pub fn classify(bytes: Option<&[u8]>) -> u32 {
     let Some(bytes) = bytes else { return NULL };

@@ -1,10 +1,10 @@
 //! The headers of a consumed record, as they came over the wire. Pure.
 //!
-//! A zigzag varint of how many there are; for each the length of its name, the name, the length of its value (-1 for
-//! null) and the value. librdkafka's own reading copies each header into memory of its own, which took more time than
-//! all the rest of packing a record.
+//! The format: their count; then for each the length of its name, the name, the length of its value (-1 for null) and
+//! the value. Count and lengths are zigzag varints. librdkafka's own parser allocates each header, which took more
+//! time than all the rest of packing a record.
 
-/// Iterates over `(name, value)` in order, repeated names included; a null value is `None`. Ends at what is malformed.
+/// Iterates over `(name, value)` in order, repeated names included; a null value is `None`. Ends at malformed bytes.
 #[derive(Debug, Clone)]
 pub struct RecordHeaders<'a> {
     rest: &'a [u8],

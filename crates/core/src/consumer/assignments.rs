@@ -1,9 +1,8 @@
-//! The assigned partitions and what is known of their records, shared by the three threads that touch it:
-//! the poll thread hands records out, JavaScript's thread acknowledges them, the producer's thread tells what has come of
-//! their replies.
+//! The assigned partitions and the state of their records, shared by three threads: the poll thread hands records
+//! out, JavaScript's thread acknowledges them, the producer's thread reports whether their replies were delivered.
 //!
-//! An *assignment* is of one partition, and has a number. When the partition is assigned anew, or its position moves, that
-//! is another one: acks, and delivery reports of replies, that come late for an old one find nothing and do no harm.
+//! An *assignment* is of one partition, and has a number. When the partition is assigned again, or its position
+//! moves, it gets a new number: late acks and delivery reports for an old number find nothing and do no harm.
 
 mod assignment;
 mod delivery;
@@ -34,8 +33,8 @@ struct State {
     redeliveries: Redeliveries,
 }
 
-/// Assignments are numbered across all consumers of the process: an ack that a handler leaves behind long after its
-/// consumer was closed and another one started must not meet an assignment of that one.
+/// Assignments are numbered across all consumers of the process: a late ack from a handler of a closed consumer must
+/// not match an assignment of a newer consumer.
 static NEXT_ASSIGNMENT: AtomicU32 = AtomicU32::new(0);
 
 /// The table of assignments.
@@ -47,7 +46,7 @@ pub struct Assignments {
     commits_held: AtomicBool,
     /// Records that JavaScript holds unhandled, of all assignments.
     held: AtomicUsize,
-    /// What is special about topics.
+    /// Topics whose records are handed out in a special way.
     handling: TopicHandlings,
 }
 
@@ -72,12 +71,13 @@ impl Assignments {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Topics whose records are handed out in a way of their own, from the next assignment on. What is known of one stays.
+    /// Sets how topics' records are handed out, from the next assignment on. A topic that is set already keeps its
+    /// setting.
     pub fn handle(&self, topics: impl IntoIterator<Item = (String, TopicHandling)>) {
         self.handling.add(topics);
     }
 
-    /// How many records of each topic no handler has taken.
+    /// How many records of each topic were filtered: no handler took them.
     #[must_use]
     pub fn filtered(&self) -> Vec<(String, u64)> {
         self.handling.filtered()
@@ -121,7 +121,7 @@ impl Assignments {
         self.progress(ack.assignment, |assignment| assignment.acknowledged(ack));
     }
 
-    /// Changes an assignment's records, and tells the poll thread where it is concerned.
+    /// Changes the state of an assignment's records, and wakes the poll thread if there is something for it to do.
     fn progress(&self, number: u32, change: impl FnOnce(&mut Assignment)) {
         self.progress_with(number, |assignment, _| change(assignment));
     }
@@ -133,7 +133,8 @@ impl Assignments {
             let Some(assignment) = assignments.get_mut(&number) else { return };
             let (before, held) = (assignment.ledger.first_sequence(), assignment.ledger.held().records);
             change(assignment, redeliveries);
-            // What is to be handled again is held again: the difference wraps, as the counter does.
+            // Records to be handled again count as held again, so the difference may be negative: it wraps, as the
+            // counter does.
             self.held.fetch_sub(held.wrapping_sub(assignment.ledger.held().records), Ordering::Relaxed);
             assignment.moved(before);
             self.concerns_poll_thread(assignment)

@@ -1,4 +1,4 @@
-//! The end of a consumer: who waits for it, and how long it may take.
+//! Closing a consumer: the callers that wait for it, and how long it may take.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,12 @@ struct Requested {
     deadline: Instant,
 }
 
-/// Whether the consumer is to close.
+/// A close that was asked for, if any.
 #[derive(Default)]
 pub(super) struct Closing(Option<Requested>);
 
 impl Closing {
-    /// The consumer is to close. `patience` is how long revoking its partitions may take; of several requests the first
-    /// decides.
+    /// The consumer is to close. `patience` is how long revoking its partitions may take; the first request's counts.
     pub(super) fn request(&mut self, patience: Duration, done: oneshot::Sender<()>) {
         let deadline = Instant::now() + patience + LEAVE_TIMEOUT;
         self.0.get_or_insert_with(|| Requested { done: Vec::new(), deadline }).done.push(done);
@@ -28,22 +27,22 @@ impl Closing {
         self.0.is_some()
     }
 
-    /// No partition is left.
+    /// All partitions are revoked: leaving the group may take as long as [`LEAVE_TIMEOUT`].
     pub(super) fn partitions_revoked(&mut self) {
         if let Some(requested) = &mut self.0 {
             requested.deadline = requested.deadline.min(Instant::now() + LEAVE_TIMEOUT);
         }
     }
 
-    /// Whether the thread ends: it is to, and is ready, or ready or not.
+    /// Whether the thread may end: a close was asked for, and it is ready or its time is up.
     pub(super) fn is_over(&self, is_ready: impl FnOnce() -> bool) -> bool {
         self.0.as_ref().is_some_and(|requested| is_ready() || requested.deadline <= Instant::now())
     }
 
-    /// Tells those who wait.
+    /// Answers the callers that wait.
     pub(super) fn answer(self) {
         for done in self.0.into_iter().flat_map(|requested| requested.done) {
-            // Nobody waits any more when the object was collected.
+            // The receiver is gone when the JavaScript object was garbage collected.
             let _ = done.send(());
         }
     }

@@ -1,4 +1,4 @@
-//! Committing offsets: what is due, what is asked for, and what became of it.
+//! Committing offsets: automatic commits, those of the application, and their outcome.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use crate::boundary::events::{CommittedOffset, GroupEvent};
 use crate::error::{CODE_METADATA_TOO_LARGE, Error, Result};
 use crate::kafka::{Client, ConsumerClient, TopicPartition};
 
-/// Shortest time between two automatic commits. A batch that is done after a pause is committed at once; where one is
-/// done every moment, a commit for each would cost broker and server as much as the records do, to save no more
-/// than these few milliseconds' records from coming twice after a crash.
+/// Shortest time between two automatic commits. A batch that is finished after a pause is committed at once. Under
+/// load, a commit for each batch would cost broker and server as much as the records do, only to save a few
+/// milliseconds' records from redelivery after a crash.
 const COMMIT_PACE: Duration = Duration::from_millis(10);
 /// Pause after a commit that failed.
 const COMMIT_RETRY: Duration = Duration::from_millis(500);
 
-/// What is told when a broker does not take the metadata of a commit.
+/// Warning when a broker refuses the metadata of a commit.
 const TOO_LARGE: &str = "the broker takes less metadata with an offset than this needs (offset.metadata.max.bytes is below 4096): \
     what is finished beyond the committed offset is not told any more, and comes again after a restart";
 
-/// A commit whose answer is awaited.
+/// A commit in flight.
 enum Commit {
-    /// Of what is done, because it was due.
+    /// An automatic one.
     Automatic(Vec<TopicPartition>),
     /// The last one before partitions are revoked.
     BeforeRevocation,
-    /// By the application, which waits for the answer.
+    /// One of the application's, which waits for the answer.
     Asked(oneshot::Sender<Result<()>>),
 }
 
-/// When offsets are committed without being asked.
+/// When automatic commits are due.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schedule {
     pub(super) enabled: bool,
@@ -43,12 +43,12 @@ pub(super) struct Schedule {
 /// The commits of a consumer.
 pub(super) struct Commits {
     schedule: Schedule,
-    /// Somebody wants to know of commits.
+    /// The application listens for commit events.
     watched: Arc<AtomicBool>,
     next_id: u64,
-    /// By the number that the answer carries.
+    /// Commits in flight, by the number that their answer carries.
     running: HashMap<u64, Commit>,
-    /// An automatic commit is among the running ones.
+    /// Whether one of them is automatic.
     automatic_running: bool,
     not_before: Instant,
     interval_due: Option<Instant>,
@@ -82,7 +82,7 @@ impl Commits {
         done: oneshot::Sender<Result<()>>,
     ) {
         if let Err((Commit::Asked(done), error)) = self.start(context, offsets, Commit::Asked(done)) {
-            // The asker may have gone; its answer then goes nowhere, here and below.
+            // The receiver may be gone, here and below.
             let _ = done.send(Err(error));
         }
     }
@@ -105,7 +105,7 @@ impl Commits {
         }
     }
 
-    /// Commits what is done, if it is time to. `revoking`: the last commit before a revocation is under way.
+    /// Makes an automatic commit if one is due. `revoking`: the last commit before a revocation is in flight.
     pub(super) fn commit_due<C: ConsumerClient>(&mut self, context: &Context<C>, revoking: bool) {
         let now = Instant::now();
         let interval = self.interval_due.is_some_and(|due| due <= now);
@@ -115,7 +115,7 @@ impl Commits {
         if self.automatic_running || self.not_before > now || revoking {
             return;
         }
-        // Before the look at what is due: what becomes due from now on wakes this thread.
+        // Before looking at what is due: a commit that becomes due from now on wakes this thread.
         context.assignments().hold_commits(false);
         if interval {
             self.note_fetched(context);
@@ -134,13 +134,13 @@ impl Commits {
         }
     }
 
-    /// Commits everything that is done, as the last thing before partitions are revoked. Returns whether an
-    /// answer is awaited.
+    /// Commits every position, as the last step before partitions are revoked. Returns whether an answer has to be
+    /// awaited.
     pub(super) fn commit_before_revocation<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
         self.note_fetched(context);
         let offsets = context.assignments().take_uncommitted(true);
         if offsets.is_empty() {
-            // One that is under way must arrive before the partitions go.
+            // A commit in flight must be answered before the partitions are given back.
             return self.automatic_running;
         }
         match self.start(context, &offsets, Commit::BeforeRevocation) {
@@ -190,13 +190,13 @@ impl Commits {
         code == 0
     }
 
-    /// Whether no commit is under way that has to arrive before partitions are revoked.
+    /// Whether no commit is in flight that has to be answered before partitions are given back.
     pub(super) fn are_answered(&self) -> bool {
         !self.automatic_running && !self.running.values().any(|c| matches!(c, Commit::BeforeRevocation))
     }
 
-    /// Notes how far partitions were fetched of which everything is done: behind their last records may be what nobody is
-    /// handed, like the markers of transactions and aborted records.
+    /// Moves the position of finished partitions up to where they were fetched: after their last record there may be
+    /// offsets that are never handed out, like transaction markers and aborted records.
     fn note_fetched<C: ConsumerClient>(&self, context: &Context<C>) {
         if self.schedule.enabled {
             let done = context.assignments().done();
@@ -239,7 +239,7 @@ fn report_failure<C: ConsumerClient>(
     context.tell(GroupEvent::CommitFailed { code, message: text.to_owned(), offsets: written(offsets) });
 }
 
-/// Offsets as events tell of them.
+/// Offsets in the form that events have.
 fn written(partitions: &[TopicPartition]) -> Vec<CommittedOffset> {
     let offset = |p: &TopicPartition| CommittedOffset {
         topic: p.topic.clone(),

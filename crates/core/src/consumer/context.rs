@@ -22,7 +22,7 @@ pub(super) struct Context<C: ConsumerClient> {
 /// An error that ends the consumer.
 pub(super) struct Failed {
     pub(super) error: Error,
-    /// It was tried for as long as it may take: a consumer that starts again may have more luck.
+    /// All the time for retries was used up: a restarted consumer may succeed.
     pub(super) exhausted: bool,
 }
 
@@ -32,7 +32,8 @@ impl From<Error> for Failed {
     }
 }
 
-/// Assigned partitions whose queues nobody reads yet: the assignment and the queue of each, in the order of the partitions.
+/// Assigned partitions whose queues are not read yet: the assignment and the queue of each, in the order of the
+/// partitions.
 pub(super) type Opened<Q> = Vec<(u32, Q)>;
 
 /// What is left of a context at its end.
@@ -65,30 +66,30 @@ impl<C: ConsumerClient> Context<C> {
         &self.intake
     }
 
-    /// Tells JavaScript.
+    /// Sends JavaScript an event.
     pub(super) fn tell(&self, event: impl Into<ConsumerEvent>) {
         self.sink.event(event.into());
     }
 
-    /// Writes a warning into the log.
+    /// Writes a warning to librdkafka's log.
     pub(super) fn warn(&self, facility: &str, message: &str) {
         self.tell(ClientEvent::warning(facility, message.to_owned()));
     }
 
-    /// Tells JavaScript of an error that no call is waiting for, if it is one.
+    /// Sends JavaScript the error of a call that it does not wait for; nothing for `Ok`.
     pub(super) fn report(&self, result: Result<()>) {
         if let Err(error) = result {
             self.tell(ClientEvent::error(error.code, error.message, false));
         }
     }
 
-    /// Ends the consumer: JavaScript closes it when it hears of this.
+    /// Ends the consumer: JavaScript closes it on this event.
     pub(super) fn fail(&self, Failed { error, exhausted }: &Failed) {
         let (code, message, exhausted) = (error.code, error.to_string(), *exhausted);
         self.tell(GroupEvent::Failed { code, message, exhausted });
     }
 
-    /// The queue of an assigned partition. Nothing is taken from it before it is given to the intake.
+    /// The queue of an assigned partition. No record is taken from it before it is given to the intake.
     pub(super) fn open_queue(&self, assignment: u32, p: &TopicPartition) -> Result<C::Queue> {
         let queue = self.client.partition_queue(&p.topic, p.partition)?;
         let (intake, sink) = (Arc::clone(&self.intake), Arc::clone(&self.sink));
@@ -113,7 +114,7 @@ impl<C: ConsumerClient> Context<C> {
         Ok(opened)
     }
 
-    /// Closes the assignments of partitions that were opened for nothing.
+    /// Closes assignments that were opened and are not needed after all.
     pub(super) fn discard(&self, opened: &[(u32, C::Queue)]) {
         for (assignment, _) in opened {
             self.assignments.close(*assignment);

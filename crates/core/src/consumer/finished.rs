@@ -1,22 +1,23 @@
-//! Which records beyond the committed offset are finished, and how a commit tells of them. Pure.
+//! Which records beyond the committed offset are finished, and how a commit records them. Pure.
 //!
-//! A group has one offset for a partition. Where records finish in any order, what is finished beyond it is written into
-//! the commit's metadata, so that whoever goes on there does not handle it again. Members that do not know it repeat it.
+//! A group has one offset per partition. Where records finish in any order, those finished beyond it are written into
+//! the commit's metadata, so that the partition's next owner does not handle them again. Clients that do not know
+//! this format handle them again.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 
-/// The first byte of what this writes; all else is somebody else's metadata.
+/// First byte of this metadata; anything else was written by another client.
 const MAGIC: u8 = 0xb7;
 /// The longest metadata that a broker takes by default (`offset.metadata.max.bytes`).
 pub(super) const MOST_METADATA: usize = 4096;
 
-/// Offsets of finished records, as ranges that do not touch, in order.
+/// Offsets of finished records, as ascending ranges that do not touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Finished(Vec<(i64, i64)>);
 
 impl Finished {
-    /// Adds the offsets from `from` up to `to`, which are behind all that are in it.
+    /// Adds the offsets from `from` up to `to`, which must be higher than all those present.
     pub fn push(&mut self, from: i64, to: i64) {
         match self.0.last_mut() {
             Some(last) if last.1 >= from => last.1 = last.1.max(to),
@@ -31,13 +32,13 @@ impl Finished {
         behind > 0 && self.0[behind - 1].1 > offset
     }
 
-    /// Whether it has none from this offset on.
+    /// Whether it has no offset from this one on.
     #[must_use]
     pub fn ends_before(&self, offset: i64) -> bool {
         self.0.last().is_none_or(|range| range.1 <= offset)
     }
 
-    /// What is in it from an offset on.
+    /// Its ranges from an offset on.
     pub fn from(&self, offset: i64) -> impl Iterator<Item = (i64, i64)> + '_ {
         let behind = self.0.partition_point(|range| range.1 <= offset);
         self.0[behind..].iter().map(move |&(from, to)| (from.max(offset), to))
@@ -49,14 +50,14 @@ impl Finished {
         self.0.len()
     }
 
-    /// Whether nothing is in it.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As the metadata of a commit of `position`, at most so long; what does not fit is left out, and will be repeated.
-    /// `None` when there is nothing to tell.
+    /// The metadata for a commit of `position`, at most `most` bytes; ranges that do not fit are left out, and their
+    /// records will be handled again. `None` when it is empty.
     #[must_use]
     pub fn encode(&self, position: i64, most: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![MAGIC];
@@ -76,14 +77,14 @@ impl Finished {
         (bytes.len() > head).then(|| BASE64.encode(bytes).into_bytes())
     }
 
-    /// How long the metadata would be, were it not cut.
+    /// How long the metadata would be without a limit, in bytes.
     #[must_use]
     pub fn metadata_length(&self, position: i64) -> usize {
         self.encode(position, usize::MAX).map_or(0, |metadata| metadata.len())
     }
 
-    /// Reads the metadata that was committed with an offset. `None`: it is somebody else's, or was written for another
-    /// offset.
+    /// Reads the metadata that was committed with an offset. `None`: another client wrote it, or it was written for
+    /// another offset.
     #[must_use]
     pub fn decode(position: i64, metadata: &[u8]) -> Option<Self> {
         let bytes = BASE64.decode(metadata).ok()?;

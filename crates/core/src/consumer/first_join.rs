@@ -1,4 +1,4 @@
-//! The first join, which somebody waits for: it may fail only so long.
+//! The first join of a group, which the application waits for: it may keep failing only for a limited time.
 
 use std::time::Duration;
 
@@ -11,22 +11,23 @@ use crate::kafka::{Client, ConsumerClient};
 pub(super) struct FirstJoin {
     limit: Option<Duration>,
     rebalance_timeout: Duration,
-    /// There was an assignment, or the join was given up.
+    /// Partitions were assigned, or the join was given up.
     is_over: bool,
 }
 
 impl FirstJoin {
-    /// `limit` is how long it may fail; for ever without. `rebalance_timeout` is how long the group waits for its members.
+    /// `limit` is how long it may fail; `None` for no limit. `rebalance_timeout` is how long the group waits for its
+    /// members.
     pub(super) fn new(limit: Option<Duration>, rebalance_timeout: Duration) -> Self {
         Self { limit, rebalance_timeout, is_over: false }
     }
 
-    /// The group gave partitions.
+    /// The group has assigned partitions.
     pub(super) fn assigned(&mut self) {
         self.is_over = true;
     }
 
-    /// Gives the join up when it has been failing for too long.
+    /// Fails the consumer when the join has been failing for too long.
     pub(super) fn give_up_late<C: ConsumerClient>(&mut self, context: &Context<C>, membership: &Membership) {
         let (Some(limit), false) = (self.limit, self.is_over) else { return };
         let Some(trouble) = membership.trouble() else { return };

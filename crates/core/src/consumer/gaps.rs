@@ -1,5 +1,5 @@
-//! An assignment whose records may finish in any order: what is finished beyond its position, and how far ahead of that it may be
-//! read. Pure.
+//! An assignment whose records may finish in any order: what is finished beyond its position, and how far ahead of
+//! the position it may be read. Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,33 +8,33 @@ use super::finished::{Finished, MOST_METADATA};
 use super::handling::TopicHandling;
 use super::ledger::Ledger;
 
-/// Records of a partition that JavaScript may hold although their keys are held up, in bytes.
+/// Bytes of a partition that JavaScript may hold although they wait for earlier records of their keys.
 const MOST_HELD_UP: usize = 32 * 1024 * 1024;
-/// A partition waits when so much of the metadata is used.
+/// A partition waits when this many bytes of the metadata are used.
 const FULL_METADATA: usize = MOST_METADATA / 4 * 3;
-/// Most bytes that a range takes in the metadata, where it is short.
+/// Most bytes that a short range takes in the metadata.
 const RANGE_BYTES: usize = 6;
 
-/// What such an assignment knows beside its ledger.
+/// What such an assignment needs beside its ledger.
 pub(super) struct Gaps {
     handling: Arc<TopicHandling>,
     window: i64,
-    /// What an earlier assignment has finished of what was not read here yet.
+    /// Records that an earlier assignment has finished and that were not read here yet.
     resumed: Finished,
     /// The last offset that was handed out, or passed over.
     last: Option<i64>,
-    /// What the unhandled ones of the ledger's records have in common, from the ledger's first record on.
+    /// Unit (hash of the key) of each unhandled record of the ledger, from the ledger's first record on.
     units: VecDeque<Option<u32>>,
     first: u32,
-    /// How many unhandled records each has.
+    /// How many unhandled records each unit has.
     held: HashMap<u32, u32>,
-    /// And how many have one.
+    /// How many unhandled records have a unit.
     keyed: usize,
-    /// Something has finished since the metadata was looked at.
+    /// Records have finished since the metadata was last computed.
     changed: bool,
     /// The metadata that was committed last.
     committed: Option<Vec<u8>>,
-    /// How long it may be.
+    /// How long the metadata may be, in bytes.
     most_metadata: usize,
 }
 
@@ -55,13 +55,14 @@ impl Gaps {
         }
     }
 
-    /// The assignment starts where others have finished this beyond it, as was committed.
+    /// Starts with records that an earlier assignment has finished beyond the position, and the metadata that
+    /// recorded them.
     pub(super) fn resume(&mut self, finished: Finished, metadata: Option<Vec<u8>>) {
         self.resumed = finished;
         self.committed = metadata;
     }
 
-    /// A record is about to be handed out, or `done` and passed over.
+    /// A record is about to be handed out, or is passed over.
     pub(super) fn deliver(&mut self, offset: i64, unit: Option<u32>) {
         self.last = Some(offset);
         self.units.push_back(unit);
@@ -83,7 +84,7 @@ impl Gaps {
         finished
     }
 
-    /// So many records from a sequence on are told of.
+    /// `count` records from a sequence on were acknowledged.
     pub(super) fn told(&mut self, sequence: u32, count: u32) {
         self.changed = true;
         let first = self.first;
@@ -119,7 +120,8 @@ impl Gaps {
         ledger.held().records.saturating_sub(self.keyed) + self.held.len()
     }
 
-    /// How many records may be taken, where JavaScript may hold `most` of them, and `most_bytes`; of `average` bytes each.
+    /// How many records of `average` bytes may be taken, if JavaScript may hold `most` records and `most_bytes`
+    /// bytes.
     pub(super) fn credit<M>(
         &self,
         ledger: &Ledger<M>,
@@ -133,7 +135,7 @@ impl Gaps {
         };
         let held = ledger.held();
         let runnable = self.runnable(ledger);
-        // What waits for its key is no work for the handlers: beyond it there may be some.
+        // Records that wait for their key give the handlers no work: further on there may be records that do.
         let enough = held.bytes > most_bytes / 2 && runnable >= self.handling.concurrency.max(1);
         if ahead >= self.window
             || runnable > most / 2
@@ -166,20 +168,20 @@ impl Gaps {
         finished
     }
 
-    /// Whether the metadata to commit with a position is another one than was committed.
+    /// Whether the metadata for a position differs from what was committed.
     pub(super) fn has_news<M>(&mut self, ledger: &Ledger<M>, position: i64) -> bool {
         std::mem::replace(&mut self.changed, false)
             && self.beyond(ledger).encode(position, self.most_metadata) != self.committed
     }
 
-    /// The metadata to go with a position that is committed now.
+    /// The metadata for the commit of a position.
     pub(super) fn metadata<M>(&mut self, ledger: &Ledger<M>, position: i64) -> Option<Vec<u8>> {
         self.changed = false;
         self.committed = self.beyond(ledger).encode(position, self.most_metadata);
         self.committed.clone()
     }
 
-    /// Nothing is told beside the offset any more.
+    /// Commits carry no metadata from now on.
     pub(super) fn without_metadata(&mut self) {
         self.most_metadata = 0;
     }

@@ -1,4 +1,4 @@
-//! How the records of a topic are handed out, where not one after the other to one handler.
+//! How the records of a topic are handed out, if not one after the other to one handler.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -10,42 +10,42 @@ use super::routes::Routes;
 /// Which records of a partition wait for one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// Each for the one before it.
+    /// Each waits for the one before it.
     #[default]
     Partition,
-    /// Those of one key; records without a key for none.
+    /// Records of one key wait for one another; records without a key wait for none.
     Key,
-    /// None.
+    /// No record waits for another.
     None,
 }
 
-/// What is special about a topic's records.
+/// How a topic's records are handed out.
 #[derive(Debug, Default)]
 pub struct TopicHandling {
-    /// Which of them wait for one another.
+    /// Which records wait for one another.
     pub order: Order,
-    /// Records may finish in any order, so that some are finished beyond the committed offset: so many offsets beyond the
-    /// lowest unfinished one are handed out, then the partition waits. `None`: they finish in their order.
+    /// Set if records may finish in any order: how many offsets beyond the lowest unfinished one are handed out
+    /// before the partition waits. `None`: they finish in order.
     pub window: Option<i64>,
     /// Handlers that run at once.
     pub concurrency: usize,
-    /// Which of the topic's handlers takes a record.
+    /// Which of the topic's handlers take a record, by its headers.
     pub routes: Option<Routes>,
-    /// Records of a partition that JavaScript may hold unhandled, where more than usual.
+    /// Records of a partition that JavaScript may hold unhandled, if more than usual.
     pub most_records: Option<usize>,
-    /// Their bytes.
+    /// Bytes of a partition that JavaScript may hold unhandled, if more than usual.
     pub most_bytes: Option<usize>,
-    /// Offsets are committed by transactions, and not by the consumer.
+    /// Offsets are committed in transactions, not by the consumer.
     pub transactional: bool,
-    /// Records that no handler has taken.
+    /// Records that were filtered: no handler took them.
     pub filtered: AtomicU64,
 }
 
-/// Seeded for the process: who knows the keys must not be able to have all of them wait for one another.
+/// Randomly seeded per process, so that chosen keys cannot be made to collide and wait for one another.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl TopicHandling {
-    /// What records that must keep their order have in common: the hash of their key. `None`: it waits for no other.
+    /// The hash of a record's key, shared by the records that must keep their order. `None`: it waits for no other.
     #[must_use]
     pub fn unit(&self, key: Option<&[u8]>) -> Option<u32> {
         match self.order {
@@ -59,14 +59,14 @@ impl TopicHandling {
         self.filtered.fetch_add(records as u64, Ordering::Relaxed);
     }
 
-    /// How many there were.
+    /// How many records were filtered.
     #[must_use]
     pub fn filtered(&self) -> u64 {
         self.filtered.load(Ordering::Relaxed)
     }
 }
 
-/// What is special about topics, by their names.
+/// Topics whose records are handed out in a special way, by name.
 #[derive(Default)]
 pub(super) struct TopicHandlings(Mutex<HashMap<String, Arc<TopicHandling>>>);
 
@@ -75,7 +75,7 @@ impl TopicHandlings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds topics. What is known of one stays.
+    /// Adds topics. A topic that is there already keeps its handling.
     pub(super) fn add(&self, topics: impl IntoIterator<Item = (String, TopicHandling)>) {
         let mut known = self.lock();
         for (topic, handling) in topics {
@@ -83,12 +83,12 @@ impl TopicHandlings {
         }
     }
 
-    /// What is special about a topic; `None`: nothing.
+    /// The handling of a topic; `None` for the usual one.
     pub(super) fn of(&self, topic: &str) -> Option<Arc<TopicHandling>> {
         self.lock().get(topic).map(Arc::clone)
     }
 
-    /// How many records of each topic that has handlers for headers no handler has taken.
+    /// Filtered records of each topic whose handlers filter by headers.
     pub(super) fn filtered(&self) -> Vec<(String, u64)> {
         let known = self.lock();
         let filtering = known.iter().filter(|(_, handling)| handling.routes.is_some());

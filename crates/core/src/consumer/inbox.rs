@@ -1,7 +1,7 @@
-//! What wakes the poll thread: commands, queues that turned non-empty, and progress of handled records.
+//! What wakes the poll thread: commands, queues that became non-empty, and acknowledged records.
 //!
-//! librdkafka's threads wake it while they hold a queue's lock, so the lock here is held for moments only
-//! and never while anything else is called.
+//! librdkafka's threads wake it while they hold a queue's lock, so the lock here is held only for a moment, and never
+//! during a call to something else.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -21,33 +21,34 @@ pub enum Command {
     Assign(Vec<TopicPartition>, oneshot::Sender<Result<()>>),
     /// Commit these offsets now.
     Commit(Vec<TopicPartition>, oneshot::Sender<Result<()>>),
-    /// Move the position of an assigned partition; records handed out before are void.
+    /// Move the position of an assigned partition; records handed out before no longer count.
     Seek(TopicPartition),
-    /// A reply to one of this assignment's records is lost: its partition goes on from the first record that is not done.
+    /// A reply to one of this assignment's records could not be sent: its partition goes back to its first unfinished
+    /// record.
     StartOver(u32),
-    /// The log of an assigned partition does not have the offset that it is read at.
+    /// The log of an assigned partition no longer has the offset to be read next.
     OutOfRange {
-        /// The assignment that is read.
+        /// The partition's assignment.
         assignment: u32,
         /// The offset.
         offset: i64,
     },
     /// This member leads the group, and JavaScript is to assign its partitions.
     LeaderJoined(Join),
-    /// A response to a join has this version, which is not known.
+    /// A `JoinGroup` response has this version, whose layout is not known.
     UnreadJoin(i16),
-    /// JavaScript has assigned them.
+    /// JavaScript has assigned the group's partitions.
     LeaderAssigned {
-        /// What the question was numbered with.
+        /// The number of the question.
         number: u32,
-        /// Who gets what, by member id, or why nobody gets anything.
+        /// The assignments by member id, or the reason why there are none.
         decision: std::result::Result<HashMap<String, GivenPartitions>, String>,
     },
     /// Drain, commit, leave the group and stop.
     Close {
         /// Time for running handlers to finish.
         drain: Duration,
-        /// Told when the thread is about to end.
+        /// Answered when the thread is about to end.
         done: oneshot::Sender<()>,
     },
 }
@@ -59,7 +60,8 @@ pub struct TopicSubscription {
     pub topic: String,
     /// Where to start without a committed offset: at the first record, or after the last.
     pub from_beginning: bool,
-    /// How many partitions it had when this consumer first met it, 0 when it did not exist: those beyond are new.
+    /// How many partitions it had when this consumer first saw it, 0 if it did not exist. Partitions beyond that are
+    /// new.
     pub partitions: Option<i32>,
 }
 
@@ -87,7 +89,7 @@ impl Inbox {
         result
     }
 
-    /// Adds a command. After [`Inbox::close`] it is dropped, which tells those who wait for its answer.
+    /// Adds a command. After [`Inbox::close`] it is dropped, which its caller sees as an error.
     pub fn send(&self, command: Command) {
         self.with(|state| {
             if !state.closed {
@@ -96,7 +98,7 @@ impl Inbox {
         });
     }
 
-    /// The thread ends: what it did not get to, and all that follows, is dropped.
+    /// The thread ends: pending and later commands are dropped.
     pub fn close(&self) {
         self.with(|state| {
             state.closed = true;
@@ -109,7 +111,7 @@ impl Inbox {
         self.with(|_| ());
     }
 
-    /// Whether a close is asked for within this time: what blocks the thread should give way to it.
+    /// Waits for this time at most, and returns whether a close was asked for: a blocking step should give way to it.
     #[must_use]
     pub fn close_comes_within(&self, timeout: Duration) -> bool {
         let waits = |state: &State| state.commands.iter().any(|c| matches!(c, Command::Close { .. }));

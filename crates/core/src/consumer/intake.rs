@@ -1,9 +1,9 @@
-//! Takes records out of the partitions' queues, on whichever thread is free for it.
+//! Takes records out of the partitions' queues, on JavaScript's thread or the poll thread.
 //!
-//! While JavaScript has nothing of this consumer's to do, a queue that turns non-empty calls it directly, and it packs
-//! the records itself: nobody else has to wake up first. While it is busy, the poll thread packs the next batch beside
-//! it. Both take from the queues under one lock, and JavaScript takes only when it has been handed all that the poll
-//! thread has packed, so records keep their order.
+//! While JavaScript is idle, a queue that becomes non-empty calls it directly, and it packs the records itself: this
+//! saves waking the poll thread first. While JavaScript is busy, the poll thread packs the next batch in parallel.
+//! Both take from the queues under one lock, and JavaScript takes only when it has received every batch of the poll
+//! thread, so records keep their order.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -28,14 +28,15 @@ pub struct Intake<C: ConsumerClient> {
 struct Ready {
     /// Assignments whose queues may have records.
     assignments: HashSet<u32>,
-    /// JavaScript has been called and has not come yet.
+    /// JavaScript's thread has been called and has not taken yet.
     called: bool,
-    /// What was taken last was all for others, or for no handler: JavaScript is not called before there is something for it.
-    /// Clients that share a reply partition would otherwise wake one another's JavaScript for each reply.
+    /// The records taken last were all for other clients, or for no handler: the poll thread takes the next ones
+    /// first, and JavaScript is called only if some are for it. Otherwise clients that share a reply partition would
+    /// wake one another's JavaScript for every reply.
     was_for_others: bool,
 }
 
-/// What is needed to take it; given up when the consumer ends.
+/// What taking records needs; dropped when the consumer ends.
 struct Open<C: ConsumerClient> {
     client: Arc<C>,
     queues: HashMap<u32, C::Queue>,
@@ -64,46 +65,47 @@ impl<C: ConsumerClient> Intake<C> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes these assignments' queues on, of which JavaScript must have been told before: it drops what it does not know.
+    /// Starts taking from these assignments' queues. JavaScript must have been told of the assignments before: it
+    /// drops records of unknown ones.
     pub(super) fn add(&self, queues: Vec<(u32, C::Queue)>) {
         let assignments: Vec<u32> = queues.iter().map(|(assignment, _)| *assignment).collect();
         if let Some(open) = &mut *self.open() {
             open.queues.extend(queues);
         }
-        // What came before found no queue.
+        // A wake-up from before the queue was added found none.
         self.ready().assignments.extend(assignments);
         self.inbox.nudge();
     }
 
-    /// Nothing more is taken of these assignments.
+    /// Stops taking records of these assignments.
     pub(super) fn remove(&self, assignments: &[u32]) {
         let gone: Vec<_> = match &mut *self.open() {
             Some(open) => assignments.iter().map(|assignment| open.queues.remove(assignment)).collect(),
             None => Vec::new(),
         };
-        // Outside of the lock: a queue's end waits for whoever is just filling it.
+        // Outside of the lock: dropping a queue waits for the thread that is just filling it.
         drop(gone);
     }
 
-    /// Where reply partitions have been read to, to be looked at or changed.
+    /// Calls `with` with the positions of the reply partitions; `None` once closed.
     pub(super) fn positions<R>(&self, with: impl FnOnce(&mut Positions) -> R) -> Option<R> {
         self.open().as_mut().map(|open| with(&mut open.puller.positions))
     }
 
-    /// How far a reply partition has been read: the offset to go on at.
+    /// How far a reply partition has been read: the next offset to read.
     #[must_use]
     pub fn reply_position(&self, topic: &str, partition: i32) -> Option<i64> {
         self.positions(|all| all.get(&(topic.to_owned(), partition)).copied()).flatten()
     }
 
-    /// Calls `reached` for each of these assignments that is read up to where it was fetched, with that offset; at a moment at
-    /// which nobody is taking records.
+    /// Calls `reached`, with the offset fetched up to, for each of these assignments whose queue is empty. No records
+    /// are taken meanwhile.
     pub(super) fn fetched(&self, assignments: &[u32], reached: impl Fn(u32, i64)) {
         let open = self.open();
         let Some(Open { queues, .. }) = &*open else { return };
         for &assignment in assignments {
             let Some(queue) = queues.get(&assignment) else { continue };
-            // In this order: what was fetched up to there has been queued.
+            // The fetched offset first: everything up to it has been queued by the time the queue is looked at.
             if let Some(offset) = queue.fetched()
                 && queue.is_empty()
             {
@@ -112,7 +114,7 @@ impl<C: ConsumerClient> Intake<C> {
         }
     }
 
-    /// Nothing more is taken at all. What is returned are the queues, which are freed before their client.
+    /// Stops taking records. Returns the queues, which have to be freed before their client.
     pub(super) fn close(&self) -> Option<HashMap<u32, C::Queue>> {
         let Open { queues, .. } = self.open().take()?;
         Some(queues)
@@ -120,7 +122,7 @@ impl<C: ConsumerClient> Intake<C> {
 
     /// Takes what is ready, on the poll thread.
     pub(super) fn pull(&self) {
-        // Even with nothing ready: what JavaScript is taking out at this moment has been taken when this returns.
+        // Locked even with nothing ready: when this returns, JavaScript is not in the middle of taking records.
         let mut open = self.open();
         let Some(open) = &mut *open else { return };
         let ready = std::mem::take(&mut self.ready().assignments);
@@ -129,8 +131,8 @@ impl<C: ConsumerClient> Intake<C> {
         }
     }
 
-    /// Takes what is ready, on JavaScript's thread, which was called for it. Leaves it to the poll thread where that
-    /// is at it already. Never waits.
+    /// Takes what is ready, on JavaScript's thread, which was called for it. Never waits: if the poll thread is
+    /// taking records, it is left to that.
     pub fn pull_for_javascript(&self) -> Option<Vec<u8>> {
         let mut open = match self.open.try_lock() {
             Ok(open) => Some(open),
@@ -158,7 +160,7 @@ impl<C: ConsumerClient> Intake<C> {
         first
     }
 
-    /// The backlog of JavaScript is no longer what keeps the consumer from taking more.
+    /// JavaScript has worked off its backlog: more records may be taken.
     pub fn go_on(&self) {
         self.inbox.nudge();
     }
@@ -172,8 +174,9 @@ impl<C: ConsumerClient> Intake<C> {
             Mode::Records => puller.records(ready, queues, &self.assignments, &**sink),
             Mode::Replies { requests, assigner } => {
                 let left = puller.replies(ready, queues, &self.assignments, requests, &**sink);
-                // Only of the reply partitions: a member reads on until it hears that a partition has moved, and what
-                // it commits then, a stock member that has the partition by now would skip at its next rebalance.
+                // Only for the client's own reply partitions. A member goes on reading until it learns that a
+                // partition has moved; if it committed that, a stock member that owns the partition by now would skip
+                // those replies at its next rebalance.
                 let own = |p: &&TopicPartition| assigner.reply_partition(&p.topic) == Some(p.partition);
                 client.store_offsets(&left.read.iter().filter(own).cloned().collect::<Vec<_>>());
                 left
@@ -215,7 +218,7 @@ impl<C: ConsumerClient> Intake<C> {
     }
 }
 
-/// Wakes whoever is to take a partition's records.
+/// Wakes the thread that is to take a partition's records.
 pub(super) struct AssignmentWaker<C: ConsumerClient> {
     pub(super) intake: Arc<Intake<C>>,
     pub(super) sink: Arc<dyn Sink>,

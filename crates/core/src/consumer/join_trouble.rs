@@ -1,12 +1,12 @@
 //! How long joining the group has been failing. Pure.
 //!
-//! librdkafka tries again without end. A join may take long by itself, while other members finish what they do, so time
-//! alone says nothing: what counts is the time between failures without a step forward.
+//! librdkafka retries for ever. A join may take long by itself, while other members finish their work, so its
+//! duration alone says nothing: what counts is how long failures have gone on without progress.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A step on the way into the group; each supposes the one before.
+/// A step of joining a group; each needs the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JoinStep {
     /// Reaching any broker.
@@ -17,7 +17,7 @@ pub enum JoinStep {
     JoinGroup,
     /// Being given partitions.
     SyncGroup,
-    /// All of it, where the broker assigns the partitions (KIP-848).
+    /// All steps in one, where the broker assigns the partitions (KIP-848).
     ConsumerGroupHeartbeat,
 }
 
@@ -44,20 +44,20 @@ impl fmt::Display for JoinStep {
     }
 }
 
-/// Kafka's code for "join again under this id", which every first join is answered with.
+/// Kafka's error `MEMBER_ID_REQUIRED`, "join again under this id": the answer to every first join.
 const MEMBER_ID_REQUIRED: i32 = 79;
-/// Kafka's codes for a member that the group has gone on without: `ILLEGAL_GENERATION`, `UNKNOWN_MEMBER_ID`,
-/// `REBALANCE_IN_PROGRESS`.
+/// Kafka's errors for a member whose group has moved on to another generation: `ILLEGAL_GENERATION`,
+/// `UNKNOWN_MEMBER_ID`, `REBALANCE_IN_PROGRESS`.
 const LEFT_BEHIND: [i32; 3] = [22, 25, 27];
-/// librdkafka's code of a request that ends with its client.
+/// librdkafka's code of requests that end because their client is destroyed.
 const DESTROY: i32 = crate::error::CODE_DESTROY;
 
-/// What is wrong with a join.
+/// A join that keeps failing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JoinTrouble {
     /// The last step that failed.
     pub step: JoinStep,
-    /// librdkafka's code of it.
+    /// The error code of that step.
     pub code: i32,
     furthest: JoinStep,
     since: Instant,
@@ -65,7 +65,7 @@ pub struct JoinTrouble {
 }
 
 impl JoinTrouble {
-    /// What becomes of the trouble, if there is any, by the answer to a step.
+    /// The trouble, if any, after the answer to a step.
     #[must_use]
     pub fn after(trouble: Option<Self>, step: JoinStep, code: i32, now: Instant) -> Option<Self> {
         match code {

@@ -16,7 +16,8 @@ struct Pending {
     deadline: Instant,
 }
 
-/// The leader's assignments. The coordinator's response to the leader is held while JavaScript decides.
+/// The assignments of a group that this member leads. The coordinator's `JoinGroup` response is held while JavaScript
+/// decides.
 pub(super) struct Leader {
     timeout: Duration,
     asked: u32,
@@ -29,12 +30,12 @@ impl Leader {
         Self { timeout, asked: 0, pending: None }
     }
 
-    /// When it is no longer waited for JavaScript.
+    /// When waiting for JavaScript's decision ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.pending.as_ref().map(|pending| pending.deadline)
     }
 
-    /// Asks JavaScript who gets what.
+    /// Asks JavaScript to assign the partitions.
     pub(super) fn ask<C: ConsumerClient>(&mut self, context: &Context<C>, join: Join) {
         let Join { protocol, members, .. } = join;
         self.asked = self.asked.wrapping_add(1);
@@ -49,8 +50,7 @@ impl Leader {
         self.pending = Some(Pending { number, protocol, deadline: Instant::now() + self.timeout });
     }
 
-    /// JavaScript has decided: the response may go on. An answer that comes too late is for one that nobody waits for
-    /// any more.
+    /// JavaScript has decided: releases the response. An answer that comes after the time-out is ignored.
     pub(super) fn answered<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
@@ -65,7 +65,7 @@ impl Leader {
         context.client().release_join_response(false);
     }
 
-    /// Goes on without an answer when it takes too long: the coordinator would take this member for dead.
+    /// Goes on without an answer when it takes too long: otherwise the coordinator would consider this member dead.
     pub(super) fn give_up_late<C: ConsumerClient>(&mut self, context: &Context<C>) {
         if self.pending.take_if(|pending| pending.deadline <= Instant::now()).is_some() {
             context.client().release_join_response(false);
@@ -73,8 +73,8 @@ impl Leader {
     }
 }
 
-/// How long JavaScript may take to assign the partitions, of the time after which the coordinator takes a member
-/// for dead that it does not hear of: metadata has to be fetched after it, and the answer sent.
+/// How long JavaScript may take to assign the partitions. Less than the session time-out, after which the coordinator
+/// considers the leader dead: metadata has to be fetched and the answer sent within it too.
 #[must_use]
 pub fn leader_timeout(session_timeout: Duration) -> Duration {
     session_timeout * 2 / 3

@@ -1,32 +1,34 @@
-//! What has become of each record of one assignment of one partition. Pure.
+//! The state of each record of one assignment of one partition. Pure.
 //!
-//! Records are handled in order, but they end out of order: a handler may stream replies while the next record is worked
-//! on, and replies are acknowledged whenever the broker gets to them. Three threads tell of it, each in its own time: the
-//! lane that a record has left it, the handler's end how many replies there are in all, the producer that a reply leaves
-//! and that it has arrived. A record is in one stage; whatever else is asked of it is read off that, so no order of
-//! what is told loses or repeats anything.
+//! Records are handled in order, but finish out of order: a handler may stream replies while the next record is
+//! handled, and replies are acknowledged whenever the broker gets to them. The updates come from several threads in
+//! any order: that the partition may go on to the next record, that the handler has finished and how many replies
+//! there are, that a reply was sent, that it was acknowledged. Each record is in exactly one stage, from which
+//! everything else follows, so no order of the updates loses or repeats a record.
 
 use std::collections::VecDeque;
 
 use super::finished::Finished;
 
-/// How far a record is. It only ever goes on, never back, unless it is to be handled again.
+/// How far a record is. It only moves forward, unless it is to be handled again.
 ///
-/// A dead letter is written, and acknowledged, before the record is told to be finished, so that one is no stage of its own.
+/// Dead letters need no stage of their own: they are written and acknowledged before the record is reported as
+/// finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// JavaScript has it, and its partition waits for it.
+    /// JavaScript has it, and the next record waits for it.
     Delivered,
-    /// Its partition has gone on, and replies may follow.
+    /// The partition has gone on to the next record; replies to this one may follow.
     Handled,
-    /// Nothing more comes of its handler: that many replies are all.
+    /// Its handler has finished, with this number of replies in all.
     Replied {
-        /// Those that have left, and those that have yet to.
+        /// Replies in all, sent and not yet sent.
         replies: u32,
     },
-    /// Every reply is acknowledged, or given up: the position may pass.
+    /// Every reply is acknowledged or given up: the position may pass it.
     Acknowledged,
-    /// A reply of it is lost, and it is to be handled again: the position stays below it until the assignment ends.
+    /// A reply to it could not be sent, and it will be handled again: the position stays below it until the
+    /// assignment ends.
     GivenBack,
 }
 
@@ -34,7 +36,7 @@ struct Record<M> {
     offset: i64,
     bytes: u32,
     stage: Stage,
-    /// Replies that have left.
+    /// Replies that were sent.
     sent: u32,
     /// Those of them that were acknowledged or given up.
     acknowledged: u32,
@@ -42,12 +44,12 @@ struct Record<M> {
 }
 
 impl<M> Record<M> {
-    /// It counts against the credit of its partition.
+    /// Whether it counts against its partition's credit.
     fn is_held(&self) -> bool {
         self.stage == Stage::Delivered
     }
 
-    /// Something will come of it without JavaScript's lane.
+    /// Whether something besides the next acks is outstanding: replies that are still to come or to be acknowledged.
     fn is_working(&self) -> bool {
         match self.stage {
             Stage::Delivered => self.acknowledged < self.sent,
@@ -72,10 +74,10 @@ pub struct Held {
 
 /// The records of one assignment of one partition, from the first on that the position has not passed.
 ///
-/// `M` is what the owner wants to remember of a record while replies to it may leave (their address).
+/// `M` is kept for each record while replies to it may be sent: their return address.
 pub struct Ledger<M> {
     records: VecDeque<Record<M>>,
-    /// Sequence of the first of them. Sequences wrap; there are never 2^31 records.
+    /// Sequence of the first of these records. Sequences wrap; there are never 2^31 records.
     first: u32,
     position: Option<i64>,
     held: Held,
@@ -110,7 +112,7 @@ impl<M> Ledger<M> {
         sequence
     }
 
-    /// Registers a record that is not handed out, because nothing is to be done for it. [`Ledger::collect`] is due.
+    /// Registers a record that is not handed out, because it needs no handling. [`Ledger::collect`] must follow.
     pub fn pass(&mut self, offset: i64) {
         let stage = Stage::Acknowledged;
         self.records.push_back(Record { offset, bytes: 0, stage, sent: 0, acknowledged: 0, memo: None });
@@ -123,8 +125,8 @@ impl<M> Ledger<M> {
         self.first.wrapping_add(self.records.len() as u32)
     }
 
-    /// The sequences that an ack is about, as the first of them and their number: `count` from `sequence` on, or
-    /// everything that the position has not passed up to `sequence`.
+    /// The sequences that an ack applies to, as the first and their number: `count` from `sequence` on, or everything
+    /// that the position has not passed up to `sequence`.
     #[must_use]
     pub fn range(&self, sequence: u32, count: u32, through: bool) -> (u32, u32) {
         let place = sequence.wrapping_sub(self.first);
@@ -138,14 +140,14 @@ impl<M> Ledger<M> {
         }
     }
 
-    /// The one place where a record changes: what is counted of all follows from it.
+    /// The one place where a record changes, so that the counters stay right.
     fn change<R>(&mut self, sequence: u32, change: impl FnOnce(&mut Record<M>) -> R) -> Option<R> {
         let result = self.change_in_place(sequence, change)?;
         self.collect();
         Some(result)
     }
 
-    /// Leaves a record that the position may pass to [`Ledger::collect`].
+    /// The same without moving the position, which is left to [`Ledger::collect`].
     fn change_in_place<R>(&mut self, sequence: u32, change: impl FnOnce(&mut Record<M>) -> R) -> Option<R> {
         let record = self.records.get_mut(sequence.wrapping_sub(self.first) as usize)?;
         let (was_held, was_working) = (record.is_held(), record.is_working());
@@ -166,7 +168,7 @@ impl<M> Ledger<M> {
         Some(result)
     }
 
-    /// Moves the position over what is acknowledged.
+    /// Moves the position past acknowledged records.
     pub fn collect(&mut self) {
         while let Some(record) = self.records.front().filter(|record| record.stage == Stage::Acknowledged) {
             self.position = Some(record.offset + 1);
@@ -176,7 +178,7 @@ impl<M> Ledger<M> {
         }
     }
 
-    /// The handler of so many records from `first` on lets the partition go on.
+    /// The partition may go on from `count` records from `first` on to the next.
     pub fn advance(&mut self, first: u32, count: u32) {
         self.change_each(first, count, |record| {
             if record.stage == Stage::Delivered {
@@ -185,8 +187,8 @@ impl<M> Ledger<M> {
         });
     }
 
-    /// Nothing more comes of the handler of so many records from `first` on, and the partition may go on. It has written so
-    /// many replies to each: they may have left, or have yet to.
+    /// The handler of `count` records from `first` on has finished, and the partition may go on. It has written
+    /// `replies` replies to each, sent or not yet sent.
     pub fn finish(&mut self, first: u32, count: u32, replies: u32) {
         self.change_each(first, count, |record| {
             if matches!(record.stage, Stage::Delivered | Stage::Handled) {
@@ -202,7 +204,8 @@ impl<M> Ledger<M> {
         self.collect();
     }
 
-    /// So many records from `first` on are to be handled again: JavaScript holds them as if they had just been handed out.
+    /// `count` records from `first` on will be handled again: JavaScript holds them as if they had just been handed
+    /// out.
     pub fn hold_again(&mut self, first: u32, count: u32) {
         for sequence in (0..count).map(|i| first.wrapping_add(i)) {
             let Some(record) = self.records.get_mut(sequence.wrapping_sub(self.first) as usize) else {
@@ -218,7 +221,7 @@ impl<M> Ledger<M> {
         }
     }
 
-    /// A reply leaves. Returns what was remembered of the record, `None` where a reply has no business any more.
+    /// A reply is sent. Returns the record's memo; `None` if the record takes no more replies.
     pub fn send_reply(&mut self, sequence: u32) -> Option<M>
     where
         M: Clone,
@@ -230,7 +233,7 @@ impl<M> Ledger<M> {
         })?
     }
 
-    /// What was remembered of a record that awaits the acknowledgement of a reply.
+    /// The memo of a record that awaits the acknowledgement of a reply.
     #[must_use]
     pub fn memo(&self, sequence: u32) -> Option<&M> {
         let record = self.records.get(sequence.wrapping_sub(self.first) as usize)?;
@@ -244,7 +247,7 @@ impl<M> Ledger<M> {
         });
     }
 
-    /// A reply is lost, and the record is to be handled again.
+    /// A reply could not be sent, and the record will be handled again.
     pub fn give_back(&mut self, sequence: u32) {
         let given_back = self.change(sequence, |record| {
             let takes = record.takes_replies();
@@ -256,14 +259,14 @@ impl<M> Ledger<M> {
         self.given_back |= given_back == Some(true);
     }
 
-    /// Whether a record was given back: nothing more is handed out of this assignment, for all of it comes again from
-    /// [`Ledger::first_offset`] on.
+    /// Whether a record was given back: nothing more is handed out of this assignment, because everything from
+    /// [`Ledger::first_offset`] on will be redelivered.
     #[must_use]
     pub fn has_given_back(&self) -> bool {
         self.given_back
     }
 
-    /// The offset to commit: that after the last record below which all are acknowledged; `None` before the first.
+    /// The offset to commit: the one after the last record up to which all are acknowledged; `None` before the first.
     #[must_use]
     pub fn position(&self) -> Option<i64> {
         self.position
@@ -275,7 +278,7 @@ impl<M> Ledger<M> {
         self.finished_ahead
     }
 
-    /// Where they are.
+    /// The offsets of these records.
     #[must_use]
     pub fn finished_beyond(&self) -> Finished {
         let mut finished = Finished::default();
@@ -295,7 +298,7 @@ impl<M> Ledger<M> {
         finished
     }
 
-    /// What counts against the credit.
+    /// The records that count against the credit.
     #[must_use]
     pub fn held(&self) -> Held {
         self.held
@@ -313,8 +316,8 @@ impl<M> Ledger<M> {
         self.records.is_empty()
     }
 
-    /// Whether something may still come of records that were taken up: replies have yet to leave or to be acknowledged, or a
-    /// handler that let the partition go on streams its replies.
+    /// Whether handled records are still unfinished: replies are to be sent or acknowledged, or a handler that let
+    /// the partition go on is streaming replies.
     #[must_use]
     pub fn is_working(&self) -> bool {
         self.working > 0

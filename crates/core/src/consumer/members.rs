@@ -1,8 +1,8 @@
 //! The consumers of this process that have joined groups, so that the offsets in a transaction can be tied to the member
 //! that has read them (KIP-447).
 //!
-//! One list for each loaded binary: of two copies of the package in a process, neither finds the other's consumers, and
-//! treats their groups as those of another process.
+//! There is one list per loaded binary: two copies of the package in a process do not find each other's consumers,
+//! and treat their groups like those of another process.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -27,7 +27,7 @@ impl<C> Default for Members<C> {
 }
 
 impl<C> Members<C> {
-    /// None yet.
+    /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
         Self { members: Mutex::new(Vec::new()), next_number: AtomicU32::new(1) }
@@ -49,13 +49,13 @@ impl<C> Members<C> {
         members.push(Member { number, group: group.to_owned(), client: Arc::downgrade(client) });
     }
 
-    /// Those that have joined a group and are not closed.
+    /// The consumers that have joined a group and are not closed.
     #[must_use]
     pub fn of_group(&self, group: &str) -> Vec<Arc<C>> {
         self.find(|member| member.group == group)
     }
 
-    /// The one with this number, if it has joined a group and is not closed.
+    /// The consumer with this number, if it has joined a group and is not closed.
     #[must_use]
     pub fn with_number(&self, number: u32) -> Option<Arc<C>> {
         self.find(|member| member.number == number).pop()

@@ -1,4 +1,4 @@
-//! This member in its group: what it was told when it joined, and how the join is getting on.
+//! This member in its group: what it learnt when it joined, and whether a join is failing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use super::join_trouble::{JoinStep, JoinTrouble};
 use crate::assignor::{Assignor, DeferredAssignor, Join, JoinWatch};
 use crate::kafka::ConsumerClient;
 
-/// What the rest of the consumer knows of the group.
+/// What the consumer knows of its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined {
     /// Number of the group's generation.
@@ -21,18 +21,18 @@ pub struct Joined {
     pub leader: String,
 }
 
-/// Hears of each generation of the group from librdkafka's main thread.
+/// Is told of each generation of the group by librdkafka's main thread.
 pub struct Membership {
     inbox: Arc<Inbox>,
     deferred: Vec<Arc<DeferredAssignor>>,
     joined: Mutex<Option<Joined>>,
     trouble: Mutex<Option<JoinTrouble>>,
-    /// Responses that nobody here can read were told of.
+    /// Whether the warning about unreadable responses was given.
     told_unread: AtomicBool,
 }
 
 impl Membership {
-    /// A member whose group may be assigned by these assignors too.
+    /// A member that may also use these assignors.
     #[must_use]
     pub fn new(inbox: Arc<Inbox>, deferred: Vec<Arc<DeferredAssignor>>) -> Self {
         Self {
@@ -56,7 +56,8 @@ impl Membership {
         self.deferred.iter().find(|assignor| assignor.protocol_name() == name)
     }
 
-    /// The generation that was joined last; none before the first, and none in a group whose broker assigns (KIP-848).
+    /// The generation that was joined last; `None` before the first, and in a group whose broker assigns the
+    /// partitions (KIP-848).
     #[must_use]
     pub fn joined(&self) -> Option<Joined> {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -64,13 +65,13 @@ impl Membership {
 }
 
 impl Membership {
-    /// Notes how a step on the way into the group has ended.
+    /// Notes the outcome of a step of joining the group.
     pub(super) fn stepped(&self, step: JoinStep, code: i32) {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         *trouble = JoinTrouble::after(*trouble, step, code, Instant::now());
     }
 
-    /// What is wrong with the join, if something is.
+    /// The trouble of the join, if it is failing.
     pub(super) fn trouble(&self) -> Option<JoinTrouble> {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,7 +102,7 @@ impl JoinWatch for Membership {
     }
 }
 
-/// Tells that responses to joins cannot be read, and what that means.
+/// Warns that `JoinGroup` responses cannot be read, and what follows from it.
 pub(super) fn warn_of_unread_join<C: ConsumerClient>(context: &Context<C>, version: i16) {
     let text = format!(
         "the group's coordinator answers JoinGroup requests in version {version}, which this version of the package \

@@ -1,9 +1,9 @@
-//! The consumer: a poll thread that serves the group, hands records out in packed batches, commits what is
-//! done, and keeps polling whatever JavaScript is doing.
+//! The consumer: a poll thread that serves the group, hands records out in packed batches, commits offsets, and keeps
+//! polling while JavaScript is busy.
 //!
-//! Every assigned partition has a queue of its own. What JavaScript has no room for stays in that queue,
-//! where librdkafka bounds it in bytes, and librdkafka stops fetching that partition alone: a slow handler
-//! neither grows the process nor holds other partitions up, and the thread stays free to answer rebalances.
+//! Every assigned partition has a queue of its own. Records for which JavaScript has no room stay in that queue,
+//! where librdkafka limits their bytes and stops fetching that partition alone: a slow handler neither grows the
+//! process's memory nor holds up other partitions, and the thread stays free to answer rebalances.
 
 pub mod assignments;
 mod closing;
@@ -53,19 +53,19 @@ use membership::Membership;
 
 pub use poll_loop::PollLoop;
 
-/// No more replies are taken while JavaScript has more bytes than this to read. (Records are bounded by their
+/// No more replies are taken while JavaScript has more unread bytes than this. (Records are bounded by their
 /// partitions' credit.)
 pub const MOST_BACKLOG_BYTES: usize = 8 * 1024 * 1024;
 
-/// Receives what there is for JavaScript, on any thread; must not block.
+/// Receives batches and events for JavaScript. Called on any thread; must not block.
 pub trait Sink: Send + Sync {
-    /// Has JavaScript come and take records ([`Intake::pull_for_javascript`]).
+    /// Calls JavaScript's thread, which then takes records itself ([`Intake::pull_for_javascript`]).
     fn call(&self);
     /// Whether JavaScript has been handed all batches and events.
     fn is_idle(&self) -> bool;
     /// A packed batch (see `codec::incoming`).
     fn batch(&self, packed: Vec<u8>);
-    /// Something that happened.
+    /// An event.
     fn event(&self, event: ConsumerEvent);
     /// Bytes of batches that JavaScript has not taken yet. The inbox is nudged when they fall to [`MOST_BACKLOG_BYTES`].
     fn backlog(&self) -> usize;
@@ -73,7 +73,7 @@ pub trait Sink: Send + Sync {
 
 /// What the consumer does with records.
 pub enum Mode {
-    /// Hands all of them out, tracks them and commits what is done.
+    /// Hands out all records, tracks them and commits their offsets.
     Records,
     /// Hands out the replies to pending requests and drops everything else.
     Replies {
@@ -88,32 +88,32 @@ pub enum Mode {
 pub struct Settings {
     /// Records or replies.
     pub mode: Arc<Mode>,
-    /// Hears of the group.
+    /// Is told of the group's generations.
     pub membership: Arc<Membership>,
-    /// The consumer's requests.
+    /// Reports the consumer's requests to brokers.
     pub request_events: Arc<RequestEvents>,
-    /// Whether somebody wants to know of commits.
+    /// Whether the application listens for commit events.
     pub commits_watched: Arc<AtomicBool>,
     /// How long JavaScript may take to assign the partitions of a group that this member leads.
     pub leader_timeout: Duration,
-    /// Commits that nobody asks for.
+    /// Automatic commits.
     pub auto_commit: AutoCommit,
-    /// Also commit at this interval.
+    /// Interval of automatic commits, if set.
     pub auto_commit_interval: Option<Duration>,
     /// How long running handlers may take when partitions are revoked.
     pub drain_timeout: Duration,
-    /// How long the first join may fail; for ever without.
+    /// How long the first join may fail; `None` for no limit.
     pub join_timeout: Option<Duration>,
     /// How long the group waits for its members in a rebalance.
     pub rebalance_timeout: Duration,
-    /// How long it may take to find out, or to change, where a partition is read from.
+    /// Time limit for finding out or changing where a partition is read from.
     pub positions_timeout: Duration,
 }
 
 /// A running consumer.
 pub struct Consumer<C: ConsumerClient> {
-    /// Given up when closing, so that the poll thread is the last owner and destroys the client: destroying
-    /// waits for the client library's threads, which JavaScript's thread must not.
+    /// `None` once closed, so that the poll thread is the last owner and destroys the client: destroying waits for
+    /// the client library's threads, which JavaScript's thread must not do.
     client: Mutex<Option<Arc<C>>>,
     inbox: Arc<Inbox>,
     assignments: Arc<Assignments>,
@@ -209,8 +209,8 @@ impl<C: ConsumerClient> Consumer<C> {
         answer.await.unwrap_or_else(|_| Err(Error::closed("commit offsets")))
     }
 
-    /// What the member says of itself, from its next join on, to a leader that assigns by the strategy of this name,
-    /// which must be one that decides in JavaScript.
+    /// Sets the member metadata for the assignor of this name, from the next join on. It must be one that decides in
+    /// JavaScript.
     pub fn set_member_metadata(&self, protocol: &str, metadata: Vec<u8>) -> Result<()> {
         let assignor = self.membership.deferred(protocol).ok_or_else(|| {
             Error::state("set member metadata", format!("there is no assigner {protocol:?}"))
@@ -219,7 +219,7 @@ impl<C: ConsumerClient> Consumer<C> {
         Ok(())
     }
 
-    /// Answers the event `assignGroup`: who gets what in the group that this member leads.
+    /// Answers the event `assignGroup` with the assignments of the group that this member leads.
     pub fn assign_group(
         &self,
         number: u32,
@@ -233,7 +233,8 @@ impl<C: ConsumerClient> Consumer<C> {
         self.inbox.send(Command::Seek(partition));
     }
 
-    /// Has the partition of an assignment start over, after [`assignments::LostReply::start_over`].
+    /// Moves the partition of an assignment back to its first unfinished record, after
+    /// [`assignments::LostReply::start_over`].
     pub fn start_over(&self, assignment: u32) {
         self.inbox.send(Command::StartOver(assignment));
     }

@@ -1,5 +1,6 @@
 //! The poll thread: sleeps until something happens, then has its parts serve commands, the group's events, the
-//! partitions' queues and the commits, in that order. Each part keeps its own state; here is only the order.
+//! partitions' queues and the commits, in that order. Each part keeps its own state; this file only calls them in
+//! order.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,9 +26,9 @@ use crate::error::{CODE_ALL_BROKERS_DOWN, Error, Result};
 use crate::kafka::{Client, ConsumerClient, Event, TopicPartition};
 use crate::request_events::RequestEvents;
 
-/// Longest sleep: a missed wake-up must not last.
+/// Longest sleep, so that a missed wake-up does no lasting harm.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
-/// Sleep while the group is being left, whose end librdkafka does not announce.
+/// Sleep while leaving the group: librdkafka does not report when it has left.
 const CLOSING_SLEEP: Duration = Duration::from_millis(20);
 
 /// State of the thread.
@@ -59,7 +60,7 @@ impl<C: ConsumerClient> PollLoop<C> {
         let waker = Arc::new(Waker(Arc::clone(&inbox)));
         client.on_event(Arc::<Waker>::clone(&waker));
         settings.request_events.on_ready(waker);
-        // What came before (the wish for a bearer token) has woken nobody.
+        // An event from before the queue had a waker (a token is wanted) has not woken the thread.
         inbox.nudge();
         let Settings { mode, membership, request_events, auto_commit, .. } = settings;
         let schedule = Schedule { enabled: auto_commit.enabled, interval: settings.auto_commit_interval };
@@ -106,10 +107,11 @@ impl<C: ConsumerClient> PollLoop<C> {
         let (client, inbox, intake, sink) = context.into_parts();
         inbox.close();
         let queues = intake.close();
-        // JavaScript is let go, and those who wait for commits are answered, before anything here can take long.
+        // Releases JavaScript's callbacks and answers callers that wait for commits before anything that can take
+        // long.
         drop((sink, commits, seeks));
         let left = client.is_closed();
-        // Queues before the client, which is destroyed here when nobody else holds it.
+        // Queues before the client, which is destroyed here if this is its last owner.
         let destroy = || drop((queues, client));
         if left {
             destroy();
@@ -144,11 +146,11 @@ impl<C: ConsumerClient> PollLoop<C> {
     fn command(&mut self, command: Command) {
         let context = &self.context;
         match command {
-            // The asker may have gone; its answer then goes nowhere, here and below.
+            // The receiver may be gone, here and below.
             Command::Subscribe(topics, done) => drop(done.send(self.subscribe(topics))),
             Command::Assign(partitions, done) => drop(done.send(self.assign_replies(partitions))),
-            // A consumer that has nothing left but to leave its group is ended by librdkafka at any moment, which aborts the
-            // process over a commit that comes in between.
+            // Once the partitions are gone librdkafka may end the closing consumer at any moment, and a commit that
+            // arrives then aborts the process.
             Command::Commit(_, done) if self.closing.is_requested() && !context.assignments().any() => {
                 drop(done.send(Err(Error::closed("commit offsets"))));
             }
@@ -228,7 +230,7 @@ impl<C: ConsumerClient> PollLoop<C> {
         }
     }
 
-    /// Tells JavaScript of the requests that have waited too long. After the pull: a reply that has arrived
+    /// Sends JavaScript the requests that have timed out. Called after the pull, so that a reply that has arrived
     /// counts, however busy the thread was.
     fn expire_requests(&self) {
         let Mode::Replies { requests, .. } = &*self.mode else { return };
@@ -246,7 +248,8 @@ impl<C: ConsumerClient> PollLoop<C> {
         let patience = self.rebalance.close(&self.context, drain);
         self.closing.request(patience, done);
         self.context.report(self.context.client().start_close());
-        // Behind the close, so that nothing is made of it; librdkafka leaves only when none is held.
+        // After the close, so that the response has no effect; librdkafka leaves the group only when no response is
+        // held.
         self.context.client().release_join_response(true);
     }
 }

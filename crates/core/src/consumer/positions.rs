@@ -1,8 +1,8 @@
-//! Where partitions are read from: fixed before they are assigned.
+//! Where partitions are read from, found out before they are assigned.
 //!
-//! A partition is assigned at an absolute offset, or not at all. librdkafka would look logical and committed offsets
-//! up by itself, but gives up for good after some errors, and then the partition is silent: so that is done here, again
-//! and again, and what does not work out in time ends the consumer.
+//! A partition is assigned at an absolute offset, or not at all. librdkafka could look up logical and committed
+//! offsets by itself, but after some errors it gives up for good, without a word, and the partition delivers nothing.
+//! So the lookup is done and retried here, and the consumer fails if it does not succeed in time.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,11 @@ use crate::kafka::{Client, ConsumerClient, OFFSET_BEGINNING, OFFSET_END, OFFSET_
 
 /// Longest wait for one answer, so that a close need not wait for the whole time limit.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// Pause before a request that was refused is made again, at first and at last.
+/// Shortest and longest pause before a refused request is made again.
 pub(super) const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Errors that asking again does not change.
+/// Errors that retrying does not change.
 pub(super) const PERMANENT: [i32; 4] = [
     CODE_TOPIC_AUTHORIZATION_FAILED,
     CODE_GROUP_AUTHORIZATION_FAILED,
@@ -29,14 +29,14 @@ pub(super) const PERMANENT: [i32; 4] = [
     CODE_INVALID_ARG,
 ];
 
-/// What comes of fixing positions.
+/// Result of finding out positions.
 pub(super) type Fixed<T> = std::result::Result<T, Unfixed>;
 
-/// Why positions could not be fixed.
+/// Why positions could not be found out.
 pub(super) enum Unfixed {
     /// The consumer is to be closed.
     Closing,
-    /// It did not work out.
+    /// It failed for good, or for too long.
     Failed(Failed),
 }
 
@@ -49,9 +49,9 @@ impl From<Error> for Unfixed {
 /// Finds out where partitions are read from.
 pub(super) struct Positions {
     starts: Starts,
-    /// How long it may take.
+    /// Time limit.
     timeout: Duration,
-    /// Whether what is done is committed without being asked.
+    /// Whether offsets are committed automatically.
     auto_commit: bool,
 }
 
@@ -77,9 +77,10 @@ impl Positions {
         }
     }
 
-    /// Where to start reading: committed offsets, else the beginning or the end as subscribed or as the partition is new.
-    /// Answers those starts that hold from now on, for nothing is committed yet: a restart before the first commit would
-    /// skip what arrives meanwhile. The metadata of committed offsets stays with their partitions.
+    /// Where to start reading: committed offsets, else the beginning or the end as subscribed or as the partition is
+    /// new. Returns the starts that have to be committed right away, where nothing is committed yet: otherwise a
+    /// restart before the first commit would skip records that arrive meanwhile. The metadata of committed offsets
+    /// stays with their partitions.
     pub(super) fn start_positions<C: ConsumerClient>(
         &self,
         context: &Context<C>,
@@ -91,7 +92,8 @@ impl Positions {
         }
         let without: Vec<&TopicPartition> = partitions.iter().filter(|p| p.offset < 0).collect();
         let mut known = PartitionSet::default();
-        // A group that commits nothing by itself has offsets of what was read, and they say nothing of the rest.
+        // Without automatic commits the group has offsets only of partitions where the application committed, and
+        // they say nothing about the others.
         let witnesses = if self.auto_commit { self.starts.witnesses(&without) } else { Vec::new() };
         if !witnesses.is_empty() {
             for c in self.committed_offsets(context, &witnesses)?.iter().filter(|c| c.offset >= 0) {
@@ -121,7 +123,7 @@ impl Positions {
             p.offset = position.copied().unwrap_or(OFFSET_END);
         }
         self.resolve(context, partitions)?;
-        // What has moved away is forgotten: should it come back, its replies will be those of others.
+        // Forgets partitions that have moved away: if one comes back, the replies in between were for other clients.
         let kept = context.assignments().partitions();
         context.intake().positions(|positions| {
             positions.retain(|partition, _| kept.contains(partition));
@@ -143,7 +145,7 @@ impl Positions {
         })
     }
 
-    /// Turns beginning and end into offsets, as they are now: a record that is produced later is never missed.
+    /// Turns beginning and end into absolute offsets as of now, so that no record produced later is missed.
     fn resolve<C: ConsumerClient>(
         &self,
         context: &Context<C>,
@@ -171,7 +173,7 @@ impl Positions {
         Ok(())
     }
 
-    /// Asks until there is an answer, the time limit has passed, or the consumer is to be closed.
+    /// Retries until there is an answer, the time limit has passed, or the consumer is to be closed.
     fn patiently<C: ConsumerClient, T>(
         &self,
         context: &Context<C>,
@@ -187,7 +189,8 @@ impl Positions {
             if PERMANENT.contains(&error.code) {
                 return Err(error.into());
             }
-            // The last request may have had no time for an answer; what the broker had against those before is the reason.
+            // The last request may have timed out only because little time was left; the broker's refusal of an
+            // earlier one is the reason to report.
             let error = if error.code == CODE_TIMED_OUT { refusal.take().unwrap_or(error) } else { error };
             if left_until(deadline).is_zero() {
                 return Err(Unfixed::Failed(Failed { error, exhausted: true }));
@@ -203,7 +206,7 @@ impl Positions {
         }
     }
 
-    /// Where to go on when the log does not have an offset.
+    /// Where to continue when the log does not have an offset.
     pub(super) fn place_in_log<C: ConsumerClient>(
         &self,
         context: &Context<C>,
@@ -211,7 +214,7 @@ impl Positions {
         timeout: i32,
     ) -> Result<TopicPartition> {
         let ends = [OFFSET_BEGINNING, OFFSET_END].map(|offset| TopicPartition { offset, ..p.clone() });
-        // One request each: a list has a partition only once.
+        // One request for each end: a list can name a partition only once.
         let resolve = |end: &TopicPartition| -> Result<i64> {
             let found = context.client().client().resolve_offsets(std::slice::from_ref(end), timeout)?;
             Ok(all_found::<C::Client>("list offsets", found)?.first().map_or(OFFSET_INVALID, |p| p.offset))
@@ -234,7 +237,7 @@ impl Positions {
     }
 }
 
-/// What an answer says, unless it has an error for a partition: an error is not "no offset".
+/// The answer, or an error if any partition has one: an error does not mean "no offset".
 pub(super) fn all_found<C: Client>(
     operation: &'static str,
     answer: Vec<TopicPartition>,

@@ -19,7 +19,7 @@ use crate::rpc::headers;
 use crate::rpc::reply::{ReplyAddress, parse_partition};
 use crate::rpc::requests::Requests;
 
-/// A batch is sent when it has so many bytes; more would only add latency.
+/// A batch is sent once it has this many bytes; a larger one would only add latency.
 const BATCH_BYTES: usize = 512 * 1024;
 /// Most replies taken from one queue at once.
 const REPLIES_AT_ONCE: usize = 1024;
@@ -31,16 +31,16 @@ pub(super) type Positions = HashMap<(String, i32), i64>;
 #[derive(Default)]
 pub(super) struct Puller {
     builder: BatchBuilder,
-    /// That of the last request: the next one mostly has the same.
+    /// The last request's reply topic: the next request mostly has the same.
     reply_topic: Option<Arc<str>>,
     /// Where the next assignment of a reply partition goes on.
     pub(super) positions: Positions,
     batches: Vec<Vec<u8>>,
-    /// Which of the records at hand are not handed out.
+    /// Which of the current records need no handler.
     done: Vec<bool>,
 }
 
-/// What came of a round.
+/// The result of one round.
 #[derive(Default)]
 pub(super) struct Left {
     /// Packed records, in order.
@@ -49,11 +49,11 @@ pub(super) struct Left {
     pub(super) assignments: Vec<u32>,
     /// Whether another round should follow at once.
     pub(super) again: bool,
-    /// Assignments that are read at an offset that the log does not have, and that offset.
+    /// Assignments whose next offset the log does not have, and that offset.
     pub(super) out_of_range: Vec<(u32, i64)>,
-    /// Replies: how far partitions have been read.
+    /// For replies: how far partitions have been read.
     pub(super) read: Vec<TopicPartition>,
-    /// There were records of topics of which not all are handed out.
+    /// Whether there were records of topics whose records are filtered or finish out of order.
     pub(super) sorted: bool,
 }
 
@@ -116,7 +116,7 @@ impl Puller {
         left
     }
 
-    /// Hands out those of an assignment's records that a handler takes and that are not finished already.
+    /// Hands out the records of an assignment that a handler takes and that are not finished already.
     fn sort<'a, R: ConsumerRecord<'a>>(
         &mut self,
         assignments: &Assignments,
@@ -134,7 +134,7 @@ impl Puller {
             )
         };
         let kinds: Vec<_> = taken.iter().map(sort).collect();
-        // A request is answered, also where nobody takes it.
+        // A request that no handler takes is handed out too: it gets an error reply.
         let is_unwanted = |route, reply: &Option<_>| {
             reply.is_none() && handling.routes.as_ref().is_some_and(|routes| !routes.takes(route))
         };
@@ -164,7 +164,7 @@ impl Puller {
         self.done = done;
     }
 
-    /// Hands out the replies that somebody waits for.
+    /// Hands out the replies to pending requests.
     pub(super) fn replies<Q: PartitionQueue>(
         &mut self,
         ready: &HashSet<u32>,
@@ -244,8 +244,8 @@ impl Puller {
     }
 }
 
-/// The return address, if the record carries one. As stock, a record without a correlation id or without a
-/// reply topic (or with an empty one) is an event; the last of repeated headers counts.
+/// The return address, if the record carries one. As in NestJS, a record without a correlation id or without a reply
+/// topic (or with an empty one) is an event; the last of repeated headers counts.
 fn reply_address<'a>(
     message: &impl ConsumerRecord<'a>,
     headers: &[RecordHeader<'_>],
@@ -281,7 +281,7 @@ fn reply_address<'a>(
     Some(ReplyAddress { topic, partition, correlation_id: correlation_id.into() })
 }
 
-/// The pending request that a reply answers, with the flags that its headers mean. A final reply ends it.
+/// The pending request that a reply answers, with the flags from its headers. The last reply ends it.
 fn match_reply(headers: &[RecordHeader<'_>], requests: &Requests, now: Instant) -> Option<(u32, (u32, u32))> {
     let (mut id, mut flags) = (None, 0);
     for &(name, value) in headers {

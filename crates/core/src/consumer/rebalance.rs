@@ -1,4 +1,4 @@
-//! Partitions that the group gives, and those that it wants back.
+//! Rebalances: partitions that are assigned, and partitions that are revoked.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use crate::kafka::{ConsumerClient, TopicPartition};
 /// How long the commit before a revocation may take.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Partitions on their way back to the group.
+/// A revocation that waits for handlers or for the last commit.
 struct Revocation {
-    /// When the running handlers, or the last commit, are no longer waited for.
+    /// When waiting for the running handlers, or for the last commit, ends.
     deadline: Instant,
     assignments: Vec<u32>,
-    /// What the group wants back, if it moves single partitions.
+    /// The revoked partitions of a cooperative rebalance; `None` for all.
     partitions: Option<Vec<TopicPartition>>,
     committing: bool,
 }
@@ -32,7 +32,7 @@ pub(super) struct Rebalance {
     membership: Arc<Membership>,
     /// How long running handlers may take when partitions are revoked.
     drain_timeout: Duration,
-    /// JavaScript knows that the group is rebalancing. The first join is none.
+    /// Whether JavaScript was told that the group is rebalancing. The first join does not count as a rebalance.
     announced: bool,
     revocation: Option<Revocation>,
 }
@@ -42,17 +42,17 @@ impl Rebalance {
         Self { mode, membership, drain_timeout, announced: true, revocation: None }
     }
 
-    /// When handlers, or the last commit, are no longer waited for.
+    /// When waiting for handlers, or for the last commit, ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.revocation.as_ref().map(|revocation| revocation.deadline)
     }
 
-    /// Whether partitions are on their way back.
+    /// Whether partitions are being revoked.
     pub(super) fn is_revoking(&self) -> bool {
         self.revocation.is_some()
     }
 
-    /// Whether the last commit before a revocation is under way.
+    /// Whether the last commit before a revocation is in flight.
     pub(super) fn is_committing(&self) -> bool {
         self.revocation.as_ref().is_some_and(|revocation| revocation.committing)
     }
@@ -66,7 +66,7 @@ impl Rebalance {
         if context.assignments().any() { drain + COMMIT_TIMEOUT } else { Duration::ZERO }
     }
 
-    /// The group gave partitions: fixes where each starts, opens its assignment and queue, and fetches.
+    /// Partitions were assigned: finds out where each starts, opens its assignment and queue, and starts fetching.
     pub(super) fn assigned<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
@@ -80,7 +80,7 @@ impl Rebalance {
             Mode::Records => positions.start_positions(context, &mut partitions),
             Mode::Replies { .. } => {
                 if !self.announced {
-                    // An incremental rebalance that takes nothing away comes without notice.
+                    // A cooperative rebalance that revokes nothing of this member was not announced yet.
                     context.tell(GroupEvent::Rebalancing);
                 }
                 positions.reply_positions(context, &mut partitions).map(|()| Vec::new())
@@ -122,7 +122,8 @@ impl Rebalance {
         context.intake().add(opened);
     }
 
-    /// The group wants partitions back: lets the running handlers finish first. Returns whether they are back already.
+    /// Partitions are to be revoked: lets the running handlers finish first. Returns whether they were given back
+    /// already.
     pub(super) fn revoked<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
@@ -134,7 +135,8 @@ impl Rebalance {
         let deadline = Instant::now() + self.drain_timeout;
         let revocation = Revocation { deadline, assignments, partitions, committing: false };
         let replies = matches!(*self.mode, Mode::Replies { .. });
-        // Others have lost partitions already: nothing can be committed, so there is nothing to wait for.
+        // Lost partitions may belong to other members already: nothing can be committed, so there is nothing to wait
+        // for.
         let lost = context.client().assignment_lost();
         if !closing {
             self.announced = true;
@@ -149,8 +151,8 @@ impl Rebalance {
         false
     }
 
-    /// Goes on with a revocation once the handlers are at rest, or are no longer waited for. Returns whether the partitions
-    /// are back.
+    /// Continues a revocation once no handler is running, or the drain time-out has passed. Returns whether the
+    /// partitions were given back.
     pub(super) fn progress<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
@@ -176,7 +178,7 @@ impl Rebalance {
         self.finish(context, false)
     }
 
-    /// All commits were answered. Returns whether partitions are back that waited for the last one.
+    /// All commits were answered. Returns whether partitions that waited for the last commit were given back.
     pub(super) fn committed<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
         self.is_committing() && self.finish(context, false)
     }
@@ -188,7 +190,7 @@ impl Rebalance {
     }
 }
 
-/// Reads these reply partitions too, without a group; nothing takes them away.
+/// Starts reading these reply partitions too, without a group; they are never revoked.
 pub(super) fn assign_replies<C: ConsumerClient>(
     context: &Context<C>,
     positions: &Positions,
@@ -210,7 +212,7 @@ pub(super) fn assign_replies<C: ConsumerClient>(
     Ok(())
 }
 
-/// Answers a rebalance that gives partitions, of which none is read: the answer is owed all the same.
+/// Answers an assignment of which no partition will be read: librdkafka needs an answer all the same.
 pub(super) fn assigned_in_vain<C: ConsumerClient>(context: &Context<C>) {
     let client = context.client();
     context.report(if client.is_cooperative() { client.incremental_assign(&[]) } else { client.unassign() });
@@ -234,7 +236,7 @@ fn hand_back<C: ConsumerClient>(
     context.tell(GroupEvent::Revoked { assignments: assignments.clone(), lost });
 }
 
-/// Opens partitions and has them fetched: all of them, or none.
+/// Opens partitions and starts fetching: all of them, or none.
 fn fetch<C: ConsumerClient>(
     context: &Context<C>,
     partitions: &[TopicPartition],
@@ -247,13 +249,13 @@ fn fetch<C: ConsumerClient>(
     Ok(opened)
 }
 
-/// Takes the partitions away whose topics nobody here has subscribed to, and answers those topics. kafkajs's
+/// Removes the partitions of topics that this member has not subscribed to, and returns those topics. kafkajs's
 /// leaders hand such partitions out, and its members refuse them, when members subscribe to different topics.
 fn extract_unsubscribed(positions: &Positions, partitions: &mut Vec<TopicPartition>) -> BTreeSet<String> {
     partitions.extract_if(.., |p| !positions.is_subscribed(&p.topic)).map(|p| p.topic).collect()
 }
 
-/// Tells of handlers that did not come to rest in time.
+/// Reports handlers that did not finish in time.
 fn tell_unfinished<C: ConsumerClient>(context: &Context<C>) {
     let unfinished = context.assignments().unfinished().into_iter();
     let partitions: Vec<_> = unfinished
@@ -268,7 +270,7 @@ fn tell_unfinished<C: ConsumerClient>(context: &Context<C>) {
     }
 }
 
-/// What JavaScript is told of partitions that were opened.
+/// Opened partitions as events describe them.
 fn describe<Q>(opened: &[(u32, Q)], partitions: &[TopicPartition]) -> Vec<AssignedPartition> {
     let of = |((assignment, _), p): (&(u32, Q), &TopicPartition)| AssignedPartition {
         topic: p.topic.clone(),

@@ -1,8 +1,8 @@
-//! Which records are handled again because their reply was lost, and how often. Pure.
+//! Which records are handled again because their reply could not be sent, and how often. Pure.
 //!
-//! Handling a record again helps where the reply could not even leave for a reason that passes: the producer's queue was
-//! full, or the producer did not know the reply's topic or partition yet. It has an end: a client whose replies can never
-//! be delivered must not hold up the requests of others.
+//! Handling a record again helps when the reason is temporary: the producer's queue was full, or the producer did not
+//! know the reply's topic or partition yet. The number of times is limited: a client whose replies can never be
+//! delivered must not hold up the requests of others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,14 +18,14 @@ const CODE_NO_PARTITION: i32 = -190;
 /// librdkafka's `_UNKNOWN_TOPIC`: it does not exist, as far as the producer knows.
 const CODE_NO_TOPIC: i32 = -188;
 
-/// A partition starts over so often at one record before a record is done without its reply.
+/// How often a partition goes back to the same record before the record is finished without its reply.
 pub const MOST_REDELIVERIES: u32 = 3;
-/// For so long after that, records are not handled again for the sake of the same reply partition.
+/// How long after that no record is handled again because of the same reply partition.
 const REFUSAL: Duration = Duration::from_secs(60);
-/// So many reply partitions are remembered; requests name them, so there may be any number.
+/// How many such reply partitions are remembered. Requests name them, so their number has no natural limit.
 const MOST_REFUSALS: usize = 64;
 
-/// Why a reply could not leave.
+/// Why a reply could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// There was no room for it.
@@ -35,7 +35,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// What an error code stands for, where handling the record again may help.
+    /// The cause of an error code; `None` where handling the record again does not help.
     #[must_use]
     pub fn of(code: i32) -> Option<Self> {
         match code {
@@ -46,7 +46,7 @@ impl Cause {
     }
 }
 
-/// Where a partition started over last, and how often there.
+/// To which offset a partition last went back, and how often.
 struct Start {
     offset: i64,
     times: u32,
@@ -58,30 +58,30 @@ struct Refusal {
     until: Instant,
 }
 
-/// What is remembered over the assignments of a consumer.
+/// State that outlives the assignments of a consumer.
 #[derive(Default)]
 pub struct Redeliveries {
     starts: HashMap<(Arc<str>, i32), Start>,
     refusals: VecDeque<Refusal>,
 }
 
-/// A record whose reply is lost.
+/// A record whose reply could not be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Lost<'a> {
     /// Topic of the record.
     pub topic: &'a Arc<str>,
     /// Its partition.
     pub partition: i32,
-    /// Offset of the first record of the partition that is not done: it starts over there.
+    /// Offset of the partition's first unfinished record, to which it would go back.
     pub first: i64,
-    /// Where the reply was to go.
+    /// The return address of the reply.
     pub address: &'a ReplyAddress,
-    /// Why it did not.
+    /// Why the reply could not be sent.
     pub cause: Cause,
 }
 
 impl Redeliveries {
-    /// Whether a partition is to start over for this record, for the so-manyth time.
+    /// If the partition is to go back for this record, how many times in a row; else `None`.
     pub fn start_over(&mut self, lost: &Lost<'_>, now: Instant) -> Option<u32> {
         let &Lost { topic, partition, first, address, cause } = lost;
         if cause == Cause::Unknown && self.is_refused(address, now) {
@@ -171,8 +171,8 @@ mod tests {
     }
 
     proptest! {
-        /// Replies that never leave, in whatever order they are told of: each record is done after a bounded number of
-        /// deliveries, and all records are.
+        /// Replies that can never be sent, reported in any order: every record is finished after a limited number of
+        /// deliveries.
         #[test]
         fn there_is_an_end(lost_order in prop::collection::vec(any::<prop::sample::Index>(), 400), records in 1usize..12) {
             let mut all = Redeliveries::default();

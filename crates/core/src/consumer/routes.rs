@@ -1,6 +1,6 @@
-//! Which of a topic's handlers takes a record, by its headers. Pure.
+//! Which of a topic's handlers take a record, by its headers. Pure.
 
-/// What a header must be.
+/// A condition on a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// One of its values is one of these.
@@ -9,34 +9,34 @@ pub enum Wanted {
     Absent,
 }
 
-/// What a handler asks of a record's headers: all of this.
+/// A handler's conditions on a record's headers, all of which must hold.
 pub type Route = Vec<(Box<[u8]>, Wanted)>;
 
-/// No handler that asks for headers takes the record.
+/// No handler with conditions takes the record.
 pub const UNMATCHED: u32 = 0;
-/// More handlers than this of one topic cannot all be told by one number of 32 bits.
+/// Most handlers that can share a topic's records: each is a bit of a 32-bit number.
 pub const MOST_SHARED: usize = 32;
 
-/// The handlers of a topic that ask for headers.
+/// The handlers of a topic that have conditions on headers.
 #[derive(Debug, Default)]
 pub struct Routes {
     handlers: Vec<Route>,
-    /// All that match take the record, not only the first.
+    /// Whether all matching handlers take the record, not only the first.
     shared: bool,
-    /// There is a handler for what no other takes.
+    /// Whether there is a handler for records that match no other.
     rest: bool,
 }
 
 impl Routes {
-    /// `shared`: a record is for all handlers that match, of which there are at most [`MOST_SHARED`]; else for the first.
-    /// `rest`: what matches none is for another handler.
+    /// `shared`: a record goes to all matching handlers, at most [`MOST_SHARED`]; else to the first. `rest`: there is
+    /// a handler for records that match none.
     #[must_use]
     pub fn new(routes: Vec<Route>, shared: bool, rest: bool) -> Self {
         Self { handlers: routes, shared, rest }
     }
 
-    /// Who takes a record with these headers: of shared routes a bit for each, else the number of the first, from 1 on;
-    /// [`UNMATCHED`] when nobody does.
+    /// Which handlers take a record with these headers: a bit for each if shared, else the number of the first,
+    /// counted from 1; [`UNMATCHED`] if none does.
     #[must_use]
     pub fn find(&self, headers: &[(&[u8], Option<&[u8]>)]) -> u32 {
         let matching = (0_u32..).zip(&self.handlers).filter(|(_, route)| matches(route, headers));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     proptest! {
-        /// Which route is found is what each route says alone.
+        /// The result agrees with each route checked alone.
         #[test]
         fn routes_do_not_disturb_one_another(
             texts in prop::collection::vec("[ab]{0,2}", 1..8), value in prop::option::of("[ab]{0,2}"), shared: bool,

@@ -1,4 +1,4 @@
-//! Moving the positions of assigned partitions: because the application seeks, or because the log does not have the position.
+//! Moving the positions of assigned partitions, because the application seeks or the log does not have the position.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::kafka::{ConsumerClient, TopicPartition};
 /// A partition whose position is to be moved.
 struct Seek<Q> {
     assignment: u32,
-    /// And the offset to go to.
+    /// The partition, with the offset to go to.
     partition: TopicPartition,
     step: Step<Q>,
     due: Instant,
@@ -24,25 +24,25 @@ struct Seek<Q> {
 
 /// What a seek waits for.
 enum Step<Q> {
-    /// The log does not have the offset: another one is to be found, once what was handed out is done.
+    /// The log does not have the offset: another one has to be found, once all records handed out are finished.
     Search,
-    /// The position is to be set; then the assignment's queue is read.
+    /// The position has to be set; then the assignment's queue is read.
     Set(Option<Q>),
 }
 
-/// The seeks that are under way.
+/// The seeks in progress.
 pub(super) struct Seeks<Q> {
     timeout: Duration,
     seeks: Vec<Seek<Q>>,
 }
 
 impl<Q> Seeks<Q> {
-    /// `timeout` is how long one may take.
+    /// `timeout` is how long a seek may take.
     pub(super) fn new(timeout: Duration) -> Self {
         Self { timeout, seeks: Vec::new() }
     }
 
-    /// When the next one is to be tried.
+    /// When the next seek is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.seeks.iter().map(|seek| seek.due).min()
     }
@@ -53,7 +53,7 @@ impl<Q> Seeks<Q> {
         self.seeks.push(Seek { assignment, partition, step, due: now, pause: REFUSED_PAUSE, deadline });
     }
 
-    /// Moves an assigned partition: its old assignment is void from here on, a new one starts at the offset.
+    /// Moves an assigned partition: its old assignment ends here, a new one starts at the offset.
     pub(super) fn seek<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
@@ -70,21 +70,21 @@ impl<Q> Seeks<Q> {
         self.progress(context, positions);
     }
 
-    /// Has a partition start over at its first record that is not done. What is finished beyond that stays so.
+    /// Moves a partition back to its first unfinished record. Records finished beyond it stay finished.
     pub(super) fn start_over<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
         positions: &Positions,
         assignment: u32,
     ) {
-        // Of an assignment that is on its way back to the group, whoever gets the partition handles them again.
+        // If the assignment is being revoked, the partition's next owner handles the records again.
         let Some(first) = context.assignments().first_unfinished(assignment) else { return };
         let finished = context.assignments().finished_beyond(assignment);
         self.replace(context, assignment, first, finished);
         self.progress(context, positions);
     }
 
-    /// The log does not have the offset that an assignment is read at.
+    /// The log does not have the next offset of an assignment.
     pub(super) fn out_of_range<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
@@ -97,7 +97,7 @@ impl<Q> Seeks<Q> {
         }
     }
 
-    /// Opens a new assignment in the place of one, to be read when the position has been set.
+    /// Replaces an assignment by a new one, which is read once the position has been set.
     fn replace<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
@@ -119,14 +119,14 @@ impl<Q> Seeks<Q> {
         }
     }
 
-    /// Tries those that are due.
+    /// Tries the seeks that are due.
     pub(super) fn progress<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
         positions: &Positions,
     ) {
         let now = Instant::now();
-        // One after the other: a search that succeeds adds another one.
+        // One at a time: a search that succeeds adds another seek.
         while let Some(index) = self.seeks.iter().position(|seek| seek.due <= now) {
             let mut seek = self.seeks.swap_remove(index);
             if context.assignments().partition_of(seek.assignment).is_none() {
@@ -150,7 +150,7 @@ impl<Q> Seeks<Q> {
                     context.warn("SEEK", &format!("{text}; trying again"));
                 }
             } else {
-                // Handlers may take as long as they take.
+                // The time that handlers take does not count.
                 *deadline = now + self.timeout;
             }
             *due = now + *pause;
@@ -159,7 +159,7 @@ impl<Q> Seeks<Q> {
         }
     }
 
-    /// Goes on with one. Returns whether it is over.
+    /// Takes the next step of a seek. Returns whether it is complete.
     fn step<C: ConsumerClient<Queue = Q>>(
         &mut self,
         context: &Context<C>,
@@ -168,7 +168,7 @@ impl<Q> Seeks<Q> {
     ) -> Result<bool> {
         let (assignment, timeout) = (seek.assignment, milliseconds(PATIENCE));
         match &mut seek.step {
-            // What is handed out of the old place keeps its order, and is handled.
+            // Records handed out at the old position are handled first, in order.
             Step::Search if !context.assignments().is_done(assignment) => Ok(false),
             Step::Search => {
                 let target = positions.place_in_log(context, &seek.partition, timeout)?;

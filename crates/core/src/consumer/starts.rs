@@ -1,4 +1,4 @@
-//! Where a partition starts that has no committed offset, or one that the log does not have. Pure.
+//! Where a partition starts that has no committed offset, or whose offset the log does not have. Pure.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,7 +24,7 @@ impl PartitionSet {
         self.0.get(topic).is_some_and(|partitions| partitions.contains(&partition))
     }
 
-    /// How many partitions of a topic are in it, if those are its first ones and no others; else 0.
+    /// How many partitions of a topic are in it, if they are exactly 0 to n - 1; else 0.
     fn first_ones(&self, topic: &str) -> i32 {
         let Some(partitions) = self.0.get(topic) else { return 0 };
         let without_gap = (0..).zip(partitions).all(|(number, &partition)| number == partition);
@@ -36,7 +36,7 @@ impl PartitionSet {
 #[derive(Debug, Default)]
 pub(super) struct Starts {
     topics: HashMap<String, TopicSubscription>,
-    /// Partitions whose offsets were committed here.
+    /// Partitions whose offsets this member has committed.
     committed: PartitionSet,
 }
 
@@ -60,16 +60,16 @@ impl Starts {
         self.topics.get(topic).is_some_and(|t| t.from_beginning)
     }
 
-    /// Whether the partition is one that this member has met without: it was added since, its topic did not exist then,
-    /// or its topic is another one by now, for the offset that was committed here is gone (a broker forgets the offsets
-    /// of a topic that is deleted).
+    /// Whether the partition did not exist when this member subscribed: it was added since, its topic did not exist,
+    /// or the topic was deleted and created again, as a committed offset that is gone shows (brokers delete the
+    /// offsets of a deleted topic).
     fn appeared(&self, topic: &str, partition: i32) -> bool {
         let known = self.topics.get(topic).and_then(|t| t.partitions);
         known.is_some_and(|count| partition >= count) || self.committed.contains(topic, partition)
     }
 
-    /// Other partitions of these partitions' topics whose committed offsets tell whether these are new: those of topics
-    /// that start at their end, where this member does not know better.
+    /// Other partitions of the same topics, whose committed offsets show whether the given ones are new. Only for
+    /// topics that start at their end, and where this member does not know it already.
     pub(super) fn witnesses(&self, without: &[&TopicPartition]) -> Vec<TopicPartition> {
         let mut most: HashMap<&str, i32> = HashMap::new();
         for p in without {
@@ -85,24 +85,25 @@ impl Starts {
 
     /// The start of a partition without a committed offset: the beginning or the end.
     ///
-    /// `witnesses` are the partitions for which the group has committed offsets. A member of this package commits where it
-    /// starts in all partitions that it is given; so where the group has offsets of a topic's first partitions and no
-    /// others, those others were added later.
+    /// `witnesses` are the partitions for which the group has committed offsets. A member of this package commits its
+    /// start in every partition assigned to it. So if the group has offsets of exactly a topic's first partitions,
+    /// the others were added later.
     pub(super) fn without_offset(&self, p: &TopicPartition, witnesses: &PartitionSet) -> Start {
         let known = witnesses.first_ones(&p.topic);
         let is_new = self.appeared(&p.topic, p.partition) || (known > 0 && p.partition >= known);
         let offset = if is_new || self.starts_at_beginning(&p.topic) { OFFSET_BEGINNING } else { OFFSET_END };
-        // Without a committed offset, the end would be another one after a restart, and a new partition no longer new.
+        // Unless committed, the end would be a different offset after a restart, and a new partition would no longer
+        // count as new.
         Start { offset, holds: is_new || offset == OFFSET_END }
     }
 
-    /// Where to go on when the log has no record at `offset`: it begins at `low` and ends before `high`. `forgotten`: the
-    /// group has no committed offset any more. The beginning as offset says that the topic was made anew.
+    /// Where to go on when the log has no record at `offset`: it begins at `low` and ends before `high`. `forgotten`:
+    /// the group no longer has a committed offset. Returns [`OFFSET_BEGINNING`] if the topic was created again.
     pub(super) fn out_of_range(&self, p: &TopicPartition, low: i64, high: i64, forgotten: bool) -> i64 {
         let is_new =
             p.offset == OFFSET_BEGINNING || (forgotten && self.committed.contains(&p.topic, p.partition));
         if !is_new && (low..=high).contains(&p.offset) {
-            // It has come into being meanwhile.
+            // The log has the offset by now.
             return p.offset;
         }
         if is_new || self.starts_at_beginning(&p.topic) { low } else { high }
@@ -114,7 +115,7 @@ impl Starts {
 pub(super) struct Start {
     /// A logical offset.
     pub(super) offset: i64,
-    /// Whether it is to be committed before anything is handled.
+    /// Whether it has to be committed before any record is handled.
     pub(super) holds: bool,
 }
 
@@ -202,7 +203,7 @@ mod tests {
     }
 
     proptest! {
-        /// The way out leads into the log.
+        /// The new offset is always within the log.
         #[test]
         fn nobody_is_sent_out_of_the_log(
             offset in -5..50_i64, low in 0..20_i64, length in 0..20_i64,

@@ -1,5 +1,5 @@
-//! Records on their way from a queue into a batch. Their headers are parsed once, whoever looks at them: where a reply
-//! goes, which handler takes the record, how large it is, and what is packed.
+//! Records between a queue and a batch. Their headers are parsed once for all uses: the return address, which handler
+//! takes the record, its size, and packing.
 
 use smallvec::SmallVec;
 
@@ -17,15 +17,15 @@ pub(super) type RecordHeader<'a> = (&'a [u8], Option<&'a [u8]>);
 /// Headers, in order.
 pub(super) type HeaderList<'a> = SmallVec<[RecordHeader<'a>; USUAL_HEADERS]>;
 
-/// Records that were taken from a queue, with their headers: those are parsed once, whoever looks at them.
+/// Records that were taken from a queue, with their parsed headers.
 pub(super) struct Taken<'a, R> {
-    /// With the flags of each, and where its headers end.
+    /// Each record with its flags and the end of its headers in `headers`.
     messages: Vec<(R, u32, usize)>,
-    /// Those of all of them.
+    /// The headers of all records.
     headers: HeaderList<'a>,
 }
 
-/// One of them.
+/// One of these records.
 pub(super) struct TakenRecord<'a, 'h, R> {
     pub(super) message: R,
     pub(super) flags: u32,
@@ -33,7 +33,7 @@ pub(super) struct TakenRecord<'a, 'h, R> {
 }
 
 impl<'a, R: ConsumerRecord<'a>> Taken<'a, R> {
-    /// None yet, with room for so many.
+    /// An empty list with room for this many records.
     pub(super) fn with_capacity(records: usize) -> Self {
         Self { messages: Vec::with_capacity(records), headers: SmallVec::new() }
     }
@@ -63,7 +63,7 @@ impl<'a, R: ConsumerRecord<'a>> Taken<'a, R> {
 }
 
 impl<'a, R: ConsumerRecord<'a>> TakenRecord<'a, '_, R> {
-    /// What the ledger is told of it.
+    /// The record's data for the ledger.
     pub(super) fn delivered(&self, reply: Option<ReplyAddress>) -> Delivered {
         let field = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
         let headers = self.headers.iter().map(|(name, value)| name.len() + field(*value)).sum::<usize>();

@@ -1,4 +1,4 @@
-//! A consumer over a client that answers as a test has it answer.
+//! Tests of a consumer over a client whose answers the test scripts.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +21,11 @@ use crate::kafka::{
 use crate::request_events::RequestEvents;
 
 const TOPIC: &str = "records";
-/// A code of brokers that is worth asking again.
+/// A broker's error after which a retry may help.
 const UNKNOWN: i32 = -1;
 /// Events that a test may leave unread.
 const MOST_EVENTS: usize = 1024;
-/// How long a partition's position may take.
+/// Time limit for finding a partition's position.
 const SHORT: Duration = Duration::from_millis(400);
 /// How long anything may take before a test gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Answers to one kind of request, in turn; the last one again and again.
 type Answers = Mutex<VecDeque<i32>>;
 
-/// Does what it is told, and remembers what is committed.
+/// Gives the scripted answers, and remembers commits.
 #[derive(Default)]
 struct Scripted {
     client: Arc<Unconnected>,
@@ -122,7 +122,7 @@ impl ConsumerClient for Scripted {
     }
 }
 
-/// A partition that nothing comes from.
+/// A partition without records.
 struct Empty;
 
 impl PartitionQueue for Empty {
@@ -154,7 +154,7 @@ impl ConsumerRecords for NoRecords {
     }
 }
 
-/// There is none.
+/// The record type of such a partition.
 #[derive(Clone, Copy)]
 enum NoRecord {}
 
@@ -202,7 +202,7 @@ impl Sink for Told {
     }
     fn batch(&self, _: Vec<u8>) {}
     fn event(&self, event: ConsumerEvent) {
-        // A test that has seen enough hears no more.
+        // The test may have ended.
         let _ = self.0.send(event);
     }
     fn backlog(&self) -> usize {
@@ -239,7 +239,7 @@ impl Rig {
         Self { consumer, client, events, runtime }
     }
 
-    /// Subscribes, and has the group give the one partition.
+    /// Subscribes, and assigns the one partition.
     fn join(&self) {
         let topic = TopicSubscription { topic: TOPIC.to_owned(), from_beginning: false, partitions: Some(1) };
         self.runtime.block_on(self.consumer.subscribe(vec![topic])).unwrap();
@@ -248,7 +248,7 @@ impl Rig {
         self.consumer.inbox.nudge();
     }
 
-    /// The first event that is looked for.
+    /// Waits for the first event that `wanted` accepts.
     fn until<T>(&self, what: &str, wanted: impl Fn(&GroupEvent) -> Option<T>) -> T {
         loop {
             let event =
@@ -306,7 +306,7 @@ fn a_seek_that_works_after_all_counts() {
 
 #[test]
 fn a_position_that_is_not_found_in_time_fails_with_what_the_broker_said() {
-    // The last request is cut short by the end of the time, and says nothing.
+    // The last request is cut short by the time limit, and its error says nothing.
     let rig =
         Rig::new(Scripted { lookups: Mutex::new([UNKNOWN, CODE_TIMED_OUT].into()), ..Scripted::default() });
     rig.join();
@@ -320,7 +320,7 @@ fn a_commit_is_refused_when_only_leaving_the_group_is_left() {
     rig.runtime.block_on(rig.consumer.commit(offsets())).unwrap();
     assert_eq!(rig.committed(), [7]);
     let closed = rig.runtime.block_on(async {
-        // Asked for first: the poll thread takes commands in turn.
+        // Called first: the poll thread takes commands in order.
         let close = rig.consumer.close(DEADLINE);
         tokio::pin!(close);
         tokio::select! {

@@ -1,26 +1,27 @@
-//! What is known of a client's connection to its brokers.
+//! The state of a client's connection to its brokers.
 
 use tokio::sync::watch;
 
 use crate::error::CODE_AUTHENTICATION;
 
-/// What those who wait for a client's requests have to know: that they wait in vain.
+/// Tells the waiters for a client's requests that there will be no answer: credentials were refused, or the client is
+/// closing.
 #[derive(Default)]
 pub struct Connection {
-    /// What was said of credentials that a broker has refused.
+    /// The text of the error with which credentials were refused.
     refusal: watch::Sender<Option<String>>,
     closing: watch::Sender<bool>,
 }
 
 impl Connection {
-    /// Remembers an error of the client, as far as somebody waits for one like it.
+    /// Notes an error of the client; only refused credentials are remembered.
     pub fn note_error(&self, code: i32, text: &str) {
         if code == CODE_AUTHENTICATION {
             self.refusal.send_replace(Some(text.to_owned()));
         }
     }
 
-    /// Resolves with the library's words when a broker has refused the credentials, or there are none to show it.
+    /// Resolves with the error's text when a broker has refused the credentials, or when there are none to send.
     pub async fn refused(&self) -> String {
         let mut refusal = self.refusal.subscribe();
         // The sender is this value's own: it does not go away before.
@@ -28,7 +29,7 @@ impl Connection {
         text.unwrap_or_default()
     }
 
-    /// The client is being closed: nobody waits for its requests any more.
+    /// The client is being closed: its requests will not be answered.
     pub fn note_closing(&self) {
         self.closing.send_replace(true);
     }

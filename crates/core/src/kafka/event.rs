@@ -1,4 +1,4 @@
-//! What a client library reports beside records.
+//! Events that a client library reports beside records.
 
 use super::TopicPartition;
 use super::connection::Connection;
@@ -15,10 +15,10 @@ pub enum Event {
         code: i32,
         /// Its text.
         text: String,
-        /// Whether the client is of no more use.
+        /// Whether the client can no longer be used.
         fatal: bool,
     },
-    /// The group gave partitions, or wants them back.
+    /// Partitions were assigned, or are to be revoked.
     Rebalance {
         /// True for an assignment, false for a revocation.
         assigned: bool,
@@ -40,12 +40,12 @@ pub enum Event {
     TokenWanted,
     /// Statistics, as JSON text.
     Statistics(String),
-    /// Something that the core has no use for.
+    /// An event that the core ignores.
     Other,
 }
 
 impl Event {
-    /// What JavaScript is told of it, if it is one that every client has.
+    /// The event for JavaScript, if it is one that every client has.
     #[must_use]
     pub fn into_client_event(self, connection: &Connection) -> Option<ClientEvent> {
         match self {
@@ -85,6 +85,6 @@ pub struct DeliveryReport {
     pub partition: i32,
     /// Its offset; negative when unknown.
     pub offset: i64,
-    /// When the broker has appended it, in ms since the epoch, where the topic has records stamped so; else -1.
+    /// When the broker appended it, in ms since the epoch, for topics with `LogAppendTime`; else -1.
     pub append_time: i64,
 }

@@ -1,6 +1,6 @@
 //! A consumer group as its coordinator describes it.
 
-/// What brokers call the state of a group that they do not know.
+/// The state that brokers report for a group they do not know.
 pub const DEAD_GROUP: &str = "Dead";
 
 /// A group.

@@ -1,9 +1,9 @@
-//! What a cluster says about itself.
+//! A cluster's metadata.
 
 /// What to ask for.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// The brokers alone: whether the cluster answers.
+    /// The brokers alone, to see whether the cluster answers.
     Brokers,
     /// All topics.
     Everything,
@@ -11,7 +11,7 @@ pub enum Scope<'a> {
     Topic(&'a str),
 }
 
-/// What the cluster said about itself.
+/// Metadata of the cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata {
     /// The brokers.
@@ -65,7 +65,7 @@ impl TopicMetadata {
     }
 }
 
-/// What became of one of the things that an admin request asked for.
+/// The result of an admin request for one topic, group or resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Topic, group or resource; empty for an access rule.

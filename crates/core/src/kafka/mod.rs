@@ -23,21 +23,21 @@ use std::sync::Arc;
 
 use crate::error::Result;
 
-/// Told, on a thread of the client library, that a queue has turned from empty to non-empty. Must be quick, must not
-/// block and must not call the client library.
+/// Called, on a thread of the client library, when a queue has become non-empty. Must be quick, must not block and
+/// must not call the client library.
 pub trait Wake: Send + Sync {
     /// The queue has something.
     fn wake(&self);
 }
 
-/// What every client can do, whatever else it is for.
+/// What consumers, producers and admin clients have in common.
 pub trait Client: Send + Sync + 'static {
     /// The text of an error code: the library's own are negative, the protocol's positive.
     fn describe(code: i32) -> String
     where
         Self: Sized;
 
-    /// What was told of the connection.
+    /// The state of its connection.
     fn connection(&self) -> &Connection;
 
     /// Asks for metadata.
@@ -46,8 +46,8 @@ pub trait Client: Send + Sync + 'static {
     /// The cluster's id, if a broker tells it in time.
     fn cluster_id(&self, timeout_ms: i32) -> Option<String>;
 
-    /// Resolves timestamps, or the logical offsets beginning and end, to absolute offsets. Each partition may come back
-    /// with an error of its own.
+    /// Resolves timestamps, or the logical offsets beginning and end, to absolute offsets. Each returned partition
+    /// may have an error.
     fn resolve_offsets(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>>;
 
     /// Asks the coordinator of a group to describe it; one that no broker knows is [`DEAD_GROUP`].
@@ -80,11 +80,11 @@ pub trait ConsumerClient: EventSource {
     /// Joins the group for these topics.
     fn subscribe(&self, topics: &[String]) -> Result<()>;
 
-    /// The queue of a partition, to be made before the partition is assigned: its records then come here alone.
+    /// The queue of a partition, to be created before the partition is assigned: its records then arrive only here.
     fn partition_queue(&self, topic: &str, partition: i32) -> Result<Self::Queue>;
 
-    /// Whether the group moves single partitions (KIP-429, KIP-848), so that its rebalances are answered with
-    /// [`ConsumerClient::incremental_assign`] and [`ConsumerClient::incremental_unassign`], or always all of them.
+    /// Whether the group rebalances incrementally (KIP-429, KIP-848): then rebalances are answered with
+    /// [`ConsumerClient::incremental_assign`] and [`ConsumerClient::incremental_unassign`].
     fn is_cooperative(&self) -> bool;
 
     /// Starts fetching exactly these partitions, at their offsets; answers a rebalance.
@@ -117,8 +117,8 @@ pub trait ConsumerClient: EventSource {
     /// Starts a commit; the answer is [`Event::Committed`] with this number.
     fn commit(&self, offsets: &[TopicPartition], id: u64) -> Result<()>;
 
-    /// Lets the response go that [`JoinWatch::joined`](crate::assignor::JoinWatch::joined) has had held, if there is one.
-    /// `for_good`: none is held from now on.
+    /// Releases the response held for [`JoinWatch::joined`](crate::assignor::JoinWatch::joined), if there is one.
+    /// `for_good`: no response is held from now on.
     fn release_join_response(&self, for_good: bool);
 
     /// Starts leaving the group and closing; rebalances may follow until [`ConsumerClient::is_closed`].
@@ -147,7 +147,7 @@ pub trait PartitionQueue: Send + Sync + 'static {
     fn high_watermark(&self) -> i64;
 
     /// The offset before which everything was fetched and put into this queue. `None` while that is not known, as after
-    /// a seek. Asks nobody.
+    /// a seek. Makes no request.
     fn fetched(&self) -> Option<i64>;
 }
 
@@ -155,21 +155,21 @@ pub trait PartitionQueue: Send + Sync + 'static {
 pub trait ProducerClient: EventSource {
     /// A topic that it produces to.
     type Topic: ProducerTopic;
-    /// In whose name a transaction commits offsets.
+    /// The group metadata with which a transaction commits offsets.
     type GroupMetadata: Send;
     /// Consumers whose offsets its transactions can commit.
     type Member: MemberClient<GroupMetadata = Self::GroupMetadata>;
 
-    /// A topic. `compression` is the topic's own; when the topic was used before, that use decides.
+    /// A topic. `compression` is the topic's own codec; the first use of a topic decides it.
     fn topic(&self, name: &str, compression: Option<&str>) -> Result<Self::Topic>;
 
-    /// Queues a record, whose bytes are copied; never waits. The outcome arrives as a delivery report.
+    /// Queues a record, copying its bytes; never waits. Its outcome arrives as a delivery report.
     fn produce(&self, topic: &Self::Topic, record: ProducerRecord<'_>) -> Result<()>;
 
     /// Records queued or in flight.
     fn unacknowledged(&self) -> usize;
 
-    /// Drops what is not acknowledged; its delivery reports say so.
+    /// Drops unacknowledged records; their delivery reports say so.
     fn purge(&self);
 
     /// The first fatal error, if there was one: its code and text.
@@ -181,7 +181,7 @@ pub trait ProducerClient: EventSource {
     /// Begins a transaction.
     fn begin_transaction(&self) -> Result<()>;
 
-    /// A group as such: whoever commits in its name is taken.
+    /// Metadata of the group alone, without a member: the coordinator accepts commits with it from anyone.
     fn group_metadata(&self, group: &str) -> Result<Self::GroupMetadata>;
 
     /// Commits offsets as part of the transaction.
@@ -204,17 +204,17 @@ pub trait ProducerTopic: Send + Sync + 'static {
     /// The topic's partitions in turn, from one at random on; `None` while they are not known.
     fn next_partition(&self) -> Option<i32>;
 
-    /// From now on, until [`ProducerTopic::release`], what is queued for the topic wakes no thread that would send it.
-    /// Returns whether that could be done.
+    /// Until [`ProducerTopic::release`], records queued for the topic do not wake the thread that sends them. Returns
+    /// whether this was possible.
     fn hold(&self) -> bool;
 
-    /// What is queued for the topic is sent.
+    /// Lets the records queued for the topic be sent.
     fn release(&self);
 }
 
 /// A consumer as a member of its group.
 pub trait MemberClient: Send + Sync + 'static {
-    /// What the coordinator knows the member by.
+    /// The member's id and generation in the group.
     type GroupMetadata;
 
     /// The cluster's id, if a broker tells it in time.

@@ -1,4 +1,4 @@
-//! Records: as they are consumed, views into the client library's memory, and as they are produced.
+//! Records: consumed ones, which are views into the client library's memory, and those to produce.
 
 /// A batch of consumed records (and of errors in a record's place), freed together.
 pub trait ConsumerRecords {
@@ -75,10 +75,10 @@ pub struct ProducerRecord<'a> {
     pub value: Option<&'a [u8]>,
     /// Ms since the epoch; `None` is the time of the call.
     pub timestamp: Option<i64>,
-    /// How long it may take to be delivered, in ms; 0: as long as the client's settings say.
+    /// Delivery time-out in ms; 0 for the client's own.
     pub limit_ms: u32,
     /// Headers, in order.
     pub headers: &'a [Header<'a>],
-    /// Comes back in the delivery report.
+    /// Returned in the delivery report.
     pub opaque: u64,
 }

@@ -3,7 +3,7 @@
 use super::{Client, Connection, Group, Metadata, Outcome, Scope, TopicPartition};
 use crate::error::Result;
 
-/// Knows of nothing.
+/// Has no metadata.
 #[derive(Default)]
 pub(crate) struct Unconnected(Connection);
 

@@ -1,10 +1,10 @@
 //! Packed records on their way to librdkafka, and what wakes the poll thread.
 //!
-//! A produce request carries one partition, so records that leave one by one drown the broker in requests
-//! as soon as they spread over partitions, while holding them back costs latency when there is little to do.
-//! So the first records leave at once; while some are unacknowledged, later ones wait for those, at most as long
-//! as acknowledgements take ([`linger`]): those of several partitions do not come together. One record in flight is never held, and a busy
-//! producer batches by itself: the slower the broker answers, the more records share a request.
+//! A produce request carries one partition. Records sent one by one therefore flood the broker with requests as soon
+//! as they spread over partitions, while holding records back costs latency when there is little to do. So the first
+//! records are sent at once. While some are unacknowledged, later ones wait, at most as long as an acknowledgement
+//! takes ([`linger`]). A lone record is never held back, and a busy producer batches by itself: the slower the broker
+//! answers, the more records share a request.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,25 +15,25 @@ use tokio::sync::oneshot;
 use crate::boundary::events::DeliveryEvent;
 use crate::kafka::Wake;
 
-/// Records are held back so long at least while others are unacknowledged, however fast the broker is.
+/// Records are held back at least this long while others are unacknowledged, however fast the broker is.
 const SHORTEST_LINGER: Duration = Duration::from_micros(500);
 /// Records are never held back longer.
 const LONGEST_LINGER: Duration = Duration::from_millis(5);
 
-/// How long records are held back when acknowledgements take `latency`. A broker that answers slowly because it
-/// drowns in small requests gets larger ones; one that is far away delays records by little beside the way.
+/// How long records are held back when acknowledgements take `latency`. A broker that is slow because of many small
+/// requests gets larger ones; for a distant one the delay is small beside the network's.
 ///
-/// Measured with 64 requests in flight over 6 partitions: half of the latency gives 7,700 round trips/s, all of it
-/// 11,800, more of it no more.
+/// Measured with 64 requests in flight over 6 partitions: half of the latency gives 7,700 round trips/s, the whole
+/// 11,800, longer no more.
 fn linger(latency: Duration) -> Duration {
     latency.clamp(SHORTEST_LINGER, LONGEST_LINGER)
 }
 
-/// How long acknowledgements take: one flush at a time is timed until all of its records are reported.
+/// How long acknowledgements take, measured on one flush at a time, until all of its records are reported.
 #[derive(Default)]
 struct Latency {
     average: Duration,
-    /// When the timed flush left, and how many reports until its last one.
+    /// When the timed flush was sent, and how many reports are still to come until its last one.
     probe: Option<(Instant, usize)>,
 }
 
@@ -48,14 +48,14 @@ impl Latency {
         let Some((since, left)) = &mut self.probe else { return };
         *left = left.saturating_sub(count);
         if *left == 0 {
-            // An eighth of each sample: one slow answer does not change the pace.
+            // Weighs each sample by an eighth, so that one slow answer changes little.
             self.average = (self.average * 7 + since.elapsed()) / 8;
             self.probe = None;
         }
     }
 }
 
-/// One flush of JavaScript's.
+/// The packed records of one flush from JavaScript.
 pub(super) struct Chunk {
     pub(super) words: Vec<u32>,
     pub(super) bytes: Vec<u8>,
@@ -63,7 +63,7 @@ pub(super) struct Chunk {
 
 /// A request to stop.
 pub(super) struct Closing {
-    /// When what is not delivered is dropped.
+    /// When undelivered records are dropped.
     pub(super) deadline: Instant,
     done: Vec<oneshot::Sender<()>>,
 }
@@ -75,10 +75,10 @@ struct State {
     latency: Latency,
     /// Records handed to librdkafka whose delivery reports are missing.
     unacknowledged: usize,
-    /// A thread is handing records over; others must queue behind it.
+    /// A thread is handing records to librdkafka; other threads must queue theirs.
     producing: bool,
     awake: bool,
-    /// What JavaScript's thread has found, for the poll thread to tell.
+    /// Events found on JavaScript's thread, which the poll thread sends.
     events: Vec<DeliveryEvent>,
     closing: Option<Closing>,
     ended: bool,
@@ -95,7 +95,7 @@ pub(super) struct Accumulator {
 pub(super) struct Work {
     /// When to give up, if the producer is closing.
     pub(super) deadline: Option<Instant>,
-    /// What is to be told.
+    /// Events to send to JavaScript.
     pub(super) events: Vec<DeliveryEvent>,
 }
 
@@ -130,13 +130,13 @@ impl Accumulator {
         }
     }
 
-    /// A record was handed over in between, as a consequence of a report.
+    /// Another record was handed over, as a consequence of a report.
     pub(super) fn added(&self, count: usize) {
         let mut state = self.lock();
         state.unacknowledged = state.unacknowledged.wrapping_add(count);
     }
 
-    /// Has the poll thread tell of something.
+    /// Has the poll thread send these events.
     pub(super) fn tell(&self, events: Vec<DeliveryEvent>) {
         if events.is_empty() {
             return;
@@ -146,18 +146,18 @@ impl Accumulator {
         self.notify(&mut state);
     }
 
-    /// Queues a flush behind the records under way.
+    /// Queues a flush behind the records in flight.
     pub(super) fn push(&self, chunk: Chunk) {
         let mut state = self.lock();
         state.chunks.push_back(chunk);
         if state.held_since.is_none() {
             state.held_since = Some(Instant::now());
-            // The thread has to take up the deadline; later chunks of the same hold need not wake it.
+            // The thread has to note the deadline; later chunks held with this one need not wake it.
             self.notify(&mut state);
         }
     }
 
-    /// Delivery reports came for so many records.
+    /// Delivery reports arrived for `count` records.
     pub(super) fn acknowledged(&self, count: usize) {
         let mut state = self.lock();
         // A report may come before the thread that produced the record has counted it.
@@ -165,7 +165,7 @@ impl Accumulator {
         state.latency.acknowledged(count);
     }
 
-    /// The queued flushes, if they need not wait any longer; [`Accumulator::produced`] must follow then.
+    /// The queued flushes, if they need not wait any longer; then [`Accumulator::produced`] must follow.
     pub(super) fn take_due(&self) -> Option<VecDeque<Chunk>> {
         let mut state = self.lock();
         if state.chunks.is_empty() || state.producing {
@@ -209,12 +209,12 @@ impl Accumulator {
         state.chunks.is_empty() && !state.producing
     }
 
-    /// Whether the thread has ended: nothing is handed over any more.
+    /// Whether the thread has ended, so that no more records are handed over.
     pub(super) fn has_ended(&self) -> bool {
         self.lock().ended
     }
 
-    /// Asks the thread to end; dropping `done` says that it has ended before.
+    /// Asks the thread to end. `done` is dropped if it has ended already.
     pub(super) fn close(&self, timeout: Duration, done: oneshot::Sender<()>) {
         let mut state = self.lock();
         if state.ended {
@@ -227,7 +227,7 @@ impl Accumulator {
         self.notify(&mut state);
     }
 
-    /// The thread ends; answers those who wait for it.
+    /// Marks the thread as ended and returns the callers that wait for its end.
     pub(super) fn end(&self) -> Vec<oneshot::Sender<()>> {
         let mut state = self.lock();
         state.ended = true;

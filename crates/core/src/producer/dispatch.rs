@@ -1,4 +1,4 @@
-//! What each packed entry does.
+//! Carries out packed entries: produces records, requests and replies, and cancels requests.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::rpc::headers;
 use crate::rpc::reply::ReplyAddress;
 use crate::rpc::requests::Requests;
 
-/// Records that are queued before any of them leaves; with more, the first would wait long for the last.
+/// Most records that are queued before any is sent; with more, the first would wait long for the last.
 const HELD_RECORDS: usize = 256;
 /// Topics that one flush usually has at most.
 const USUAL_TOPICS: usize = 4;
@@ -32,7 +32,7 @@ struct Flush<'a, P: ProducerClient> {
     /// Where the last reply went, and the topic's number.
     reply_topic: Option<(Arc<str>, u32)>,
     held: HeldTopics<P::Topic>,
-    /// When it began.
+    /// When the flush began.
     now: Instant,
 }
 
@@ -40,12 +40,12 @@ struct KnownTopic<T> {
     number: u32,
     topic: Arc<T>,
     name: Arc<[u8]>,
-    /// Where its requests without a key go; looked up for the first of them.
+    /// The partition of its requests without a key; looked up for the first of them.
     sticky: Option<StickyPartition>,
 }
 
 impl<'a, P: ProducerClient> Flush<'a, P> {
-    /// Of the producer with this state.
+    /// A flush of the producer with this state.
     fn new(shared: &'a Shared<P>) -> Self {
         Self {
             shared,
@@ -58,12 +58,12 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         }
     }
 
-    /// What has been queued so far leaves.
+    /// Lets the records queued so far be sent.
     fn release(&mut self) {
         self.held.release();
     }
 
-    /// Deals with one entry. Returns whether a record was produced.
+    /// Carries out one entry. Returns whether a record was produced.
     fn handle(&mut self, entry: Outgoing<'_>, reports: &mut Reports) -> bool {
         match entry {
             Outgoing::Send { topic, partition, send, group, limit, payload } => {
@@ -108,7 +108,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         false
     }
 
-    /// Where the topic with this number stands in `topics`.
+    /// The index in `topics` of the topic with this number.
     fn topic(&mut self, number: u32) -> Result<usize> {
         if let Some(place) = self.topics.iter().position(|known| known.number == number) {
             return Ok(place);
@@ -143,7 +143,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         )
     }
 
-    /// Where a request without a key goes; `None` lets the partitioner choose.
+    /// The partition of a request without a key; `None` lets the partitioner choose.
     fn sticky_partition(&mut self, number: u32) -> Result<Option<i32>> {
         if !self.shared.sticky_requests {
             return Ok(None);
@@ -158,7 +158,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         Ok(sticky.next(|| topic.next_partition()))
     }
 
-    /// A request: its payload, and the three headers that stock writes.
+    /// Produces a request: its payload and the three headers that NestJS's client writes.
     fn request(
         &mut self,
         (topic, partition): (u32, Option<i32>),
@@ -176,7 +176,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
             .requests
             .as_ref()
             .ok_or_else(|| Error::state("send a request", "this producer has no reply consumer"))?;
-        // Before the record is out: its reply may come before this thread goes on.
+        // Registered before the record is produced: the reply may arrive before this thread continues.
         let id = requests.open(slot, generation, topic, self.now);
         let mut number = itoa::Buffer::new();
         let mut headers: RecordHeaders = payload_headers(payload).collect();
@@ -195,7 +195,8 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         payload: &Payload<'_>,
         reports: &mut Reports,
     ) -> bool {
-        // The partition may have been revoked meanwhile: its requests are redelivered, here or elsewhere.
+        // The partition may have been revoked meanwhile: then its requests are redelivered, to this or another
+        // member.
         let Some(address) = self.assignments.as_ref().and_then(|all| all.send_reply(assignment, sequence))
         else {
             return false;
@@ -221,8 +222,8 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
 }
 
 impl<P: ProducerClient> Shared<P> {
-    /// Handles the entries of chunks in order, each up to its first malformed one. Returns how many records were
-    /// produced, whose delivery reports will come, and what was malformed.
+    /// Carries out the entries of chunks in order, each chunk up to its first malformed entry. Returns how many
+    /// records were produced, whose delivery reports will follow, and what was malformed.
     pub(super) fn handle_all<'a>(
         &self,
         chunks: impl Iterator<Item = (&'a [u32], &'a [u8])>,
@@ -264,7 +265,7 @@ fn payload_headers<'a>(payload: &Payload<'a>) -> impl Iterator<Item = Header<'a>
     payload.headers().map(|(name, value)| Header { name, value })
 }
 
-/// The handler's own headers and those that stock adds, in stock's order.
+/// The handler's headers and those that NestJS's server adds, in its order.
 fn reply_headers<'a>(address: &'a ReplyAddress, flags: u32, payload: &Payload<'a>) -> RecordHeaders<'a> {
     let mut own = payload_headers(payload);
     let error = if flags & REPLY_ERROR == 0 { None } else { own.next() };

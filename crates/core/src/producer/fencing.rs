@@ -1,26 +1,26 @@
-//! In whose name a transaction commits offsets: of the member of the group that has read them, so that the coordinator
-//! refuses those of a member that has been replaced (KIP-447).
+//! With which group metadata a transaction commits offsets: that of the member that has read the records, so that the
+//! coordinator refuses offsets of a member that was replaced (KIP-447).
 
 use std::sync::Arc;
 
 use crate::error::{CODE_ILLEGAL_GENERATION, Error, Result};
 use crate::kafka::{Client, MemberClient, ProducerClient, TopicPartition};
 
-/// What errors of a transaction's offsets name.
+/// The operation that errors about a transaction's offsets name.
 pub const SEND_OFFSETS: &str = "send offsets to the transaction";
 
-/// Whose offsets they are.
+/// Which consumers have read the offsets.
 pub enum Reader<M> {
-    /// Those of a group: of these consumers of it, in this process, or, where there is none, of whoever is in it.
+    /// The consumers of a group in this process or, if there are none, the group without a member.
     Group(String, Vec<Arc<M>>),
-    /// Those of this consumer, while it is running.
+    /// This consumer; `None` once it is closed.
     Consumer(Option<Arc<M>>),
 }
 
-/// The offsets of one member, or of a group that has none here.
+/// The offsets of one member, or of a group without members in this process.
 type Share<P> = (<P as ProducerClient>::GroupMetadata, Vec<TopicPartition>);
 
-/// Divides offsets between those in whose names they are committed. Waits for the client library's threads.
+/// Divides offsets by the members that have read them. Waits for the client library's threads.
 pub(super) fn shares<P: ProducerClient>(
     producer: &P,
     reader: Reader<P::Member>,
@@ -34,7 +34,7 @@ pub(super) fn shares<P: ProducerClient>(
         }
         Reader::Group(group, mut members) => {
             if !members.is_empty() {
-                // Groups of two clusters may have one name.
+                // Groups of different clusters may have the same name.
                 let cluster = producer.client().cluster_id(timeout_ms);
                 members.retain(|member| member.cluster_id(timeout_ms) == cluster);
             }
@@ -54,8 +54,9 @@ fn of_members<P: ProducerClient>(
     let mut shares = Vec::new();
     let mut rest = offsets;
     for member in members {
-        // Before its partitions: those that it has afterwards it has had in that generation, or the coordinator will
-        // refuse the generation. The other way round it might have lost them, and be of a newer generation.
+        // Read before its partitions: if the member is assigned anew in between, the coordinator refuses the older
+        // generation. In the other order, partitions that the member has lost could be committed under its newer
+        // generation.
         let Some(metadata) = member.group_metadata() else { continue };
         let assigned = member.assignment()?;
         if member.assignment_lost() {

@@ -1,13 +1,13 @@
-//! Having a chunk of records queued before any of it is sent.
+//! Queues a chunk of records before any of it is sent, so that they share requests.
 
 use std::sync::Arc;
 
 use crate::kafka::ProducerTopic;
 
-/// The topics of the chunk that is being queued. What is queued for them is sent when this is dropped, or
+/// The topics of the chunk that is being queued. Their records are sent when this is dropped, or when
 /// [`HeldTopics::release`] is called.
 pub struct HeldTopics<T: ProducerTopic> {
-    /// And whether they could be held.
+    /// The topics, and whether each could be held.
     topics: Vec<(Arc<T>, bool)>,
 }
 
@@ -18,7 +18,7 @@ impl<T: ProducerTopic> Default for HeldTopics<T> {
 }
 
 impl<T: ProducerTopic> HeldTopics<T> {
-    /// The topic's next records wake nobody. Costs little more than a look when it is held already.
+    /// Holds a topic's next records back. Cheap if it is held already.
     pub fn hold(&mut self, topic: &Arc<T>) {
         if self.topics.iter().any(|(held, _)| Arc::ptr_eq(held, topic)) {
             return;
@@ -27,7 +27,7 @@ impl<T: ProducerTopic> HeldTopics<T> {
         self.topics.push((Arc::clone(topic), held));
     }
 
-    /// What is queued is sent.
+    /// Lets the queued records be sent.
     pub fn release(&mut self) {
         for (topic, held) in self.topics.drain(..) {
             if held {

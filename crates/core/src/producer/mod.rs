@@ -1,5 +1,5 @@
-//! The producer: takes packed records on JavaScript's thread, and a poll thread that gathers delivery
-//! reports and tells what has come of the records.
+//! The producer: takes packed records on JavaScript's thread; its poll thread gathers delivery reports and passes
+//! outcomes on.
 
 mod accumulator;
 mod dispatch;
@@ -39,17 +39,17 @@ pub use transactions::Step;
 pub trait Sink: Send {
     /// Outcomes (see [`reports`]).
     fn reports(&self, words: Vec<u32>);
-    /// Something that happened.
+    /// An event.
     fn event(&self, event: ProducerEvent);
 }
 
 /// What both threads need.
 struct Shared<P: ProducerClient> {
-    // Before the client: topics are freed first.
+    // Declared before the client, so that topics are freed first.
     topics: Mutex<Topics<P::Topic>>,
     client: Arc<P>,
     sends: Mutex<SendTable>,
-    /// The consumer whose requests this producer answers; a restarted consumer takes the place of the last.
+    /// The consumer whose requests this producer answers; a restarted consumer replaces it.
     assignments: Attached<Assignments>,
     /// The pending requests of this producer's client.
     requests: Attached<Requests>,
@@ -58,7 +58,7 @@ struct Shared<P: ProducerClient> {
     sticky_requests: bool,
 }
 
-/// Something that is attached later, and may be replaced.
+/// A value that is attached later and may be replaced.
 struct Attached<T>(RwLock<Option<Arc<T>>>);
 
 impl<T> Attached<T> {
@@ -77,7 +77,7 @@ impl<T> Default for Attached<T> {
     }
 }
 
-/// What a producer is told besides librdkafka's settings.
+/// Settings of a producer beside librdkafka's.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
     /// Requests without a key may share a partition (see [`sticks_by_default`]).
@@ -88,8 +88,8 @@ pub struct Settings {
 
 /// A running producer.
 pub struct Producer<P: ProducerClient> {
-    /// Given up when closing, so that the poll thread is the last owner and destroys the client: destroying
-    /// waits for the client library's threads, which JavaScript's thread must not.
+    /// `None` once closed, so that the poll thread is the last owner and destroys the client: destroying waits for
+    /// the client library's threads, which JavaScript's thread must not do.
     shared: Mutex<Option<Arc<Shared<P>>>>,
     accumulator: Arc<Accumulator>,
     transaction_timeout: Duration,
@@ -144,20 +144,20 @@ impl<P: ProducerClient> Producer<P> {
         Ok(Arc::clone(self.shared()?.client.client()))
     }
 
-    /// The error that has made the producer useless, if there was one.
+    /// The fatal error, after which the producer cannot be used, if there was one.
     #[must_use]
     pub fn fatal_error(&self) -> Option<Error> {
         let (code, message) = self.shared().ok()?.client.fatal_error()?;
         Some(Error { fatal: true, ..Error::new("use the producer", code, message) })
     }
 
-    /// Lets this producer answer the requests of a consumer, in place of an earlier one.
+    /// Lets this producer send the replies of a consumer, instead of an earlier consumer's.
     pub fn answer_for(&self, assignments: Arc<Assignments>) -> Result<()> {
         self.shared()?.assignments.set(assignments);
         Ok(())
     }
 
-    /// Lets this producer send requests whose replies that table awaits, in place of an earlier one.
+    /// Lets this producer send requests whose replies are awaited in this table, instead of an earlier one.
     pub fn ask_through(&self, requests: Arc<Requests>) -> Result<()> {
         self.shared()?.requests.set(requests);
         Ok(())
@@ -168,8 +168,8 @@ impl<P: ProducerClient> Producer<P> {
         self.shared()?.topic_number(name, codec)
     }
 
-    /// Takes what the buffers say: at once when nothing is under way, else behind what is. Returns what failed
-    /// at once; the rest is reported to the sink.
+    /// Carries out packed entries: at once if no record is in flight or queued, else after those. Returns failures
+    /// that are known at once; other outcomes go to the sink.
     pub fn flush(&self, words: &[u32], bytes: &[u8]) -> Result<Reports> {
         let shared = self.shared()?;
         let mut reports = Reports::default();
@@ -183,7 +183,7 @@ impl<P: ProducerClient> Producer<P> {
         result.map(|()| reports)
     }
 
-    /// Waits until everything is delivered, at most so long; then drops the rest, ends the thread and closes.
+    /// Waits until everything is delivered, at most for `timeout`; then drops the rest, ends the thread and closes.
     pub async fn close(&self, timeout: Duration) {
         self.release_client();
         let (done, closed) = oneshot::channel();

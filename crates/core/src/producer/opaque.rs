@@ -1,9 +1,9 @@
-//! What a produced record is remembered by: one 64-bit number that librdkafka hands back with its delivery
-//! report, so that no table needs an entry per record. Pure.
+//! Identifies a produced record in one 64-bit number, which librdkafka returns with the delivery report, so that no
+//! table needs an entry per record. Pure.
 
 use crate::consumer::assignments::MAX_ASSIGNMENT;
 
-/// What a delivery report is about.
+/// The record that a delivery report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opaque {
     /// The only record of a send.
@@ -29,7 +29,7 @@ pub enum Opaque {
         assignment: u32,
         /// Sequence of the request.
         sequence: u32,
-        /// It says that the real reply could not be sent.
+        /// Whether it is an error reply, sent because the real reply could not be.
         substitute: bool,
     },
 }

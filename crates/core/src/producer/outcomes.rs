@@ -1,4 +1,4 @@
-//! What comes of a record, delivered or not, and who is told of it.
+//! What happens when a record was delivered or failed.
 
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::rpc::headers;
 use crate::rpc::reply::ReplyAddress;
 
 impl<P: ProducerClient> Shared<P> {
-    /// A record has come to an end, delivered or not.
+    /// A record was delivered or has failed.
     pub(super) fn ended(
         &self,
         opaque: Opaque,
@@ -51,8 +51,8 @@ impl<P: ProducerClient> Shared<P> {
         }
     }
 
-    /// A reply could not be sent: the client is told so in its place. Where not even that can be, the reply is lost.
-    /// Either way it is told of.
+    /// A reply could not be sent: an error reply is sent in its place. If that fails too, the reply is lost. Either
+    /// way an event reports it.
     fn reply_failed(
         &self,
         assignments: &Assignments,
@@ -61,7 +61,8 @@ impl<P: ProducerClient> Shared<P> {
         error: i32,
         reports: &mut Reports,
     ) {
-        // The partition may have been revoked meanwhile: its requests are redelivered, here or elsewhere.
+        // The partition may have been revoked meanwhile: then its requests are redelivered, to this or another
+        // member.
         let Some(address) = assignments.reply_address(assignment, sequence) else { return };
         let reason = P::Client::describe(error);
         let failure = if substitute {
@@ -93,7 +94,7 @@ impl<P: ProducerClient> Shared<P> {
         });
     }
 
-    /// Tells the client that its reply could not be sent, where stock would leave it waiting.
+    /// Sends the client an error reply, where NestJS's server would leave it waiting.
     fn send_substitute(
         &self,
         assignment: u32,

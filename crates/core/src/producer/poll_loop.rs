@@ -11,9 +11,9 @@ use crate::boundary::events::ClientEvent;
 use crate::kafka::{Client, DeliveryReport, Event, ProducerClient, Wake};
 use crate::request_events::RequestEvents;
 
-/// Longest sleep: a missed wake-up must not last.
+/// Longest sleep, so that a missed wake-up does no lasting harm.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
-/// Sleep while the last records are being delivered: their number reaching zero is no event.
+/// Sleep while the last records are being delivered: no event says that none is left.
 const CLOSING_SLEEP: Duration = Duration::from_millis(10);
 /// How long purged records may take to be reported.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ impl<P: ProducerClient> PollLoop<P> {
         let accumulator = Arc::clone(&shared.accumulator);
         shared.client.on_event(Arc::<Accumulator>::clone(&accumulator));
         request_events.on_ready(Arc::<Accumulator>::clone(&accumulator));
-        // What came before (the wish for a bearer token) has woken nobody.
+        // An event from before the queue had a waker (a token is wanted) has not woken the thread.
         accumulator.wake();
         Self { shared, request_events, accumulator, sink, reports: Reports::default() }
     }
@@ -70,12 +70,12 @@ impl<P: ProducerClient> PollLoop<P> {
         let accumulator = Arc::clone(&self.accumulator);
         drop(self);
         for done in accumulator.end() {
-            // Nobody waits any more when the object was collected.
+            // The receiver is gone when the JavaScript object was garbage collected.
             let _ = done.send(());
         }
     }
 
-    /// Hands held records over, if their time has come.
+    /// Hands queued records to librdkafka, if they are due.
     fn produce(&mut self) {
         let Some(chunks) = self.accumulator.take_due() else { return };
         let chunks = chunks.iter().map(|chunk| (&*chunk.words, &*chunk.bytes));
@@ -87,7 +87,7 @@ impl<P: ProducerClient> PollLoop<P> {
         self.tell();
     }
 
-    /// Takes all events that are there and tells JavaScript once.
+    /// Takes all pending events and passes them to JavaScript in one call.
     fn serve(&mut self) {
         let mut acknowledged = 0;
         let Self { shared, reports, sink, .. } = self;
@@ -102,7 +102,7 @@ impl<P: ProducerClient> PollLoop<P> {
             if let Event::Error { code, text, fatal: true } = &mut event
                 && let Some(first) = shared.client.fatal_error()
             {
-                // The event of a fatal error says no more than that it is one.
+                // The event of a fatal error has only a generic text.
                 (*code, *text) = first;
             }
             if let Some(event) = event.into_client_event(shared.client.client().connection()) {

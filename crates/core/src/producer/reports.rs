@@ -1,4 +1,4 @@
-//! Outcomes of sends, gathered into one buffer of numbers for JavaScript. Pure.
+//! Outcomes of sends, packed into one buffer of numbers for JavaScript. Pure.
 //!
 //! | kind | numbers after it |
 //! |---|---|
@@ -24,7 +24,7 @@ shared! {
             send,
             /// 0, or the code of its first failed record (i32).
             error,
-            /// Number of partitions that it has written to.
+            /// Number of partitions that the send has written to.
             partitions,
         }
         /// Numbers of a partition that a send has written to.
@@ -35,7 +35,7 @@ shared! {
             offset_low,
             /// Its upper half (i32).
             offset_high,
-            /// Lower half of that record's append time in ms, which is -1 when its topic has none.
+            /// Lower half of that record's append time in ms, which is -1 unless the topic has `LogAppendTime`.
             append_time_low,
             /// Its upper half (i32).
             append_time_high,
@@ -59,11 +59,11 @@ pub struct Written {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// When the broker has appended it, in ms since the epoch, or -1 when the topic's records are not stamped so.
+    /// When the broker appended it, in ms since the epoch; -1 unless the topic has `LogAppendTime`.
     pub append_time: i64,
 }
 
-/// Counts the records of sends that have several.
+/// Counts the outstanding records of sends with several records.
 #[derive(Default)]
 pub struct SendTable {
     groups: HashMap<u32, Group>,
@@ -82,7 +82,7 @@ impl SendTable {
         self.groups.entry(send).or_insert_with(|| Group { open: records, error: 0, partitions: Vec::new() });
     }
 
-    /// One record of a send has come to an end; the last one writes the report.
+    /// One record of a send was delivered or has failed; the last one writes the report.
     pub fn ended(&mut self, send: u32, outcome: Result<Written, i32>, reports: &mut Reports) {
         let Some(group) = self.groups.get_mut(&send) else { return };
         match outcome {
@@ -104,7 +104,7 @@ impl SendTable {
     }
 }
 
-/// What there is to tell JavaScript: the numbers, and events.
+/// Outcomes for JavaScript: packed numbers, and events.
 #[derive(Default)]
 pub struct Reports {
     words: Vec<u32>,
@@ -135,7 +135,7 @@ impl Reports {
         self.words.extend(RequestFailedWords { slot, generation, error: error as u32 }.words());
     }
 
-    /// Something that is rare and needs words.
+    /// Adds an event, for outcomes that are rare and need text.
     pub fn event(&mut self, event: DeliveryEvent) {
         self.events.push(event);
     }

@@ -1,30 +1,30 @@
 //! Which partition a request without a key goes to. Pure.
 //!
-//! A produce request carries one partition, so records whose partitions are chosen one by one, as kafkajs and librdkafka
-//! do it, travel alone as soon as few of them leave at one time. With a sticky partitioner (KIP-480) they travel together,
-//! but a partition has one handler at a time: what is together is handled one after the other. So requests stick to a
-//! partition while their replies say that this costs nothing, because handlers do not wait.
+//! A produce request carries one partition. If partitions are chosen record by record, as in kafkajs and librdkafka,
+//! few records share a request. With a sticky partitioner (KIP-480) they share one, but a partition has one handler
+//! at a time, so these records are handled one after the other. Requests therefore stick to a partition only while
+//! fast replies show that handlers do not wait for anything.
 
 use std::time::Duration;
 
-/// So many requests of one flush go to one partition before the next is chosen.
+/// How many requests of one flush go to one partition before the next is chosen.
 ///
-/// Measured with 64 requests in flight over 6 partitions: 16 give × 1.64, 32 × 1.9, 64 × 1.97. With more the
-/// instances of a server share a burst less evenly.
+/// Measured with 64 requests in flight over 6 partitions: 16 give × 1.64, 32 × 1.9, 64 × 1.97. With more, the
+/// instances of a server would share a burst less evenly.
 pub const REQUESTS_PER_PARTITION: u32 = 32;
-/// What handlers may take of a round trip at most, however slow the acknowledgements are.
+/// The most that handlers may take of a round trip, however slow acknowledgements are.
 const LONGEST_HANDLING: Duration = Duration::from_millis(5);
 
-/// Whether the settings leave it to this package where records without a key go: librdkafka's own stickiness, if given
-/// (0 ms too), and another partitioner do not.
+/// Whether this package chooses the partition of records without a key. Not if the settings name a partitioner or
+/// librdkafka's own stickiness (0 ms too).
 pub fn sticks_by_default<'a>(setting: impl Fn(&str) -> Option<&'a str>) -> bool {
     setting("sticky.partitioning.linger.ms").is_none() && setting("partitioner") == Some("murmur2_random")
 }
 
-/// Whether replies come so fast that handlers cannot be waiting.
+/// Whether replies are so fast that handlers cannot be waiting for anything.
 ///
-/// A round trip takes two acknowledgements, of the request and of the reply. What it takes beyond is the handling, and
-/// the work of both processes; less than another two of them is work.
+/// A round trip takes two acknowledgements, of the request and of the reply. The rest is the handler's time and the
+/// work of both processes; if it is less than two more acknowledgements, it is taken for work.
 fn is_prompt(round_trip: Duration, acknowledgement: Duration) -> bool {
     let both = acknowledgement * 2;
     round_trip.saturating_sub(both) <= both.min(LONGEST_HANDLING)
@@ -35,18 +35,19 @@ fn is_prompt(round_trip: Duration, acknowledgement: Duration) -> bool {
 pub(super) struct StickyPartition {
     partition: Option<i32>,
     left: u32,
-    /// The partitioner chooses for each.
+    /// Whether the partitioner chooses for each request.
     spreads: bool,
 }
 
 impl StickyPartition {
-    /// For requests that take so long, `None` when that is not known, while acknowledgements take so long.
+    /// For requests with this round trip (`None`: not known yet) and this time for an acknowledgement.
     pub(super) fn new(round_trip: Option<Duration>, acknowledgement: Duration) -> Self {
         let spreads = !round_trip.is_some_and(|time| is_prompt(time, acknowledgement));
         Self { spreads, ..Self::default() }
     }
 
-    /// The next request's partition, chosen by `choose` when the last one has had its share; `None` lets the partitioner choose.
+    /// The next request's partition; `choose` picks a new one after [`REQUESTS_PER_PARTITION`] requests. `None` lets
+    /// the partitioner choose.
     pub(super) fn next(&mut self, choose: impl FnOnce() -> Option<i32>) -> Option<i32> {
         if self.spreads {
             return None;

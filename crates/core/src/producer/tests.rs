@@ -1,4 +1,4 @@
-//! A producer over a client that sends nothing.
+//! Tests of a producer over a client that sends nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +112,7 @@ fn the_end_of_a_transaction_does_not_wait_for_held_records_for_ever() {
     let request_events = Arc::new(RequestEvents::new(false));
     let producer =
         Producer::start(Brokerless::default(), request_events, Settings::default(), Box::new(Deaf)).unwrap();
-    // As if a thread never came back from handing records over.
+    // Simulates a thread that never returns from handing records over.
     assert!(producer.accumulator.try_bypass());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     for step in [Step::Commit, Step::Abort] {

@@ -1,4 +1,4 @@
-//! The topics that a producer writes to, by number: as JavaScript names them in packed records.
+//! The topics that a producer writes to, by the number that packed records name.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};

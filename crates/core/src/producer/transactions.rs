@@ -1,4 +1,4 @@
-//! The steps of a transaction. They wait for the coordinator, each on a thread that may.
+//! The steps of a transaction. Each waits for the coordinator on a thread that may block.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,16 +14,16 @@ use crate::kafka::{ProducerClient, TopicPartition};
 const LOOK: Duration = Duration::from_millis(1);
 /// librdkafka's "as long as the transaction itself may take".
 const TRANSACTION_TIMEOUT: i32 = -1;
-/// What errors of this file name.
+/// The operation that errors of this file name.
 const OPERATION: &str = "use a transaction";
 
-/// One call of the client library's.
+/// One call of a transaction.
 pub enum Step<M> {
-    /// Become the only producer of the name.
+    /// Become the only producer with the transactional id.
     Init,
     /// Begin.
     Begin,
-    /// Add offsets of what was read.
+    /// Add offsets of consumed records.
     Offsets(Reader<M>, Vec<TopicPartition>),
     /// Commit.
     Commit,
@@ -32,10 +32,10 @@ pub enum Step<M> {
 }
 
 impl<P: ProducerClient> Producer<P> {
-    /// Takes a step, waiting at most so long, or as long as the transaction may take.
+    /// Takes a step, waiting at most for `timeout`, or else for the transaction time-out.
     pub async fn transaction(&self, step: Step<P::Member>, timeout: Option<Duration>) -> Result<()> {
         let client = Arc::clone(&self.shared()?.client);
-        // Records that are still held belong to the transaction that ends, not to the next.
+        // Records still held back belong to the transaction that ends, not to the next.
         if matches!(step, Step::Commit | Step::Abort) {
             self.handed_over(timeout.unwrap_or(self.transaction_timeout)).await?;
         }

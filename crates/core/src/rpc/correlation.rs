@@ -1,8 +1,8 @@
 //! Correlation ids and the table of pending requests. Pure.
 //!
-//! An id is the client's random prefix, the request's slot and the slot's generation, so a reply finds its
-//! request by reading two numbers instead of hashing text, and a reply to another client is recognised by
-//! its prefix alone.
+//! A correlation id is the client's random prefix, the request's slot and the slot's generation. So the request of a
+//! reply is found by two numbers instead of by hashing text, and a reply to another client is recognised by its
+//! prefix alone.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub struct CorrelationTable {
     count: usize,
     paces: Paces,
     timeout: Option<Duration>,
-    /// When requests give up, in the order in which they were made: all wait equally long.
+    /// The deadlines of requests, in the order in which they were made: all have the same time-out.
     deadlines: VecDeque<(Instant, u32, u32)>,
 }
 
@@ -35,13 +35,13 @@ struct Pending {
     generation: u32,
     topic: u32,
     since: Instant,
-    /// A reply has come: others may follow at any pace.
+    /// A reply has arrived, so the time-out no longer applies.
     answered: bool,
 }
 
 impl CorrelationTable {
-    /// A table for the client with this prefix, which must be the client's alone; `timeout` is how long a request
-    /// waits for its first reply.
+    /// A table for the client with this prefix, which no other client may have; `timeout` is how long a request waits
+    /// for its first reply.
     #[must_use]
     pub fn new(prefix: String, timeout: Option<Duration>) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl CorrelationTable {
         (entry.generation == generation).then_some(entry)
     }
 
-    /// A reply has come. After the last one the request is over; one that waits for more no longer gives up.
+    /// A reply has arrived. The last one ends the request; before that, the time-out no longer applies.
     pub fn replied(&mut self, slot: u32, generation: u32, last: bool, now: Instant) {
         let Some(pending) = self.is_pending(slot, generation) else { return };
         if last {
@@ -100,13 +100,13 @@ impl CorrelationTable {
         self.paces.took(pending.topic, now.saturating_duration_since(pending.since));
     }
 
-    /// How long requests to the topic of this number take until their last reply, or until they give up, on average.
+    /// How long requests to the topic of this number take on average until their last reply or their time-out.
     #[must_use]
     pub fn pace(&self, topic: u32) -> Option<Duration> {
         self.paces.of(topic)
     }
 
-    /// Forgets the requests whose time is up and returns them as slot and generation.
+    /// Removes the requests that have timed out and returns them as slot and generation.
     pub fn expire(&mut self, now: Instant) -> Vec<(u32, u32)> {
         let mut expired = Vec::new();
         while let Some(&(deadline, slot, generation)) = self.deadlines.front() {
@@ -124,13 +124,13 @@ impl CorrelationTable {
         expired
     }
 
-    /// When the next request gives up, if one may.
+    /// When the next request times out, if any can.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.front().map(|&(deadline, _, _)| deadline)
     }
 
-    /// Forgets a request; false when it was not pending.
+    /// Removes a request; false when it was not pending.
     pub fn remove(&mut self, slot: u32, generation: u32) -> bool {
         if self.is_pending(slot, generation).is_none() {
             return false;
@@ -140,7 +140,7 @@ impl CorrelationTable {
         true
     }
 
-    /// Requests without a final reply.
+    /// Requests without a last reply yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
@@ -152,8 +152,8 @@ impl CorrelationTable {
         self.count == 0
     }
 
-    /// The pending request that an id names, as slot and generation. `None` for other clients' ids, for
-    /// requests that are over, and for anything else.
+    /// The pending request that an id names, as slot and generation. `None` for ids of other clients or of finished
+    /// requests, and for anything else.
     #[must_use]
     pub fn find(&self, id: &[u8]) -> Option<(u32, u32)> {
         let rest = id.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b"-")?;
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(table.expire(start + second), [(0, 0)]);
         assert_eq!(table.next_deadline(), Some(start + second * 2));
         assert_eq!(table.len(), 2, "the answered one and the later one wait");
-        // The slot's next use is another request.
+        // The next use of the slot is a different request.
         table.insert(0, 1, 0, start + second);
         table.remove(0, 1);
         assert_eq!(table.expire(start + second * 3), [(3, 0)]);

@@ -10,5 +10,5 @@ pub const REPLY_PARTITION: &[u8] = b"kafka_replyPartition";
 pub const NEST_ERR: &[u8] = b"kafka_nest-err";
 /// The reply is the last one; the value is one zero byte.
 pub const NEST_IS_DISPOSED: &[u8] = b"kafka_nest-is-disposed";
-/// The value that stock writes for [`NEST_IS_DISPOSED`].
+/// The value that NestJS writes for [`NEST_IS_DISPOSED`].
 pub const DISPOSED_VALUE: &[u8] = &[0];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// One in so many parts of each request's time goes into the average: a wave of requests, and no single one, changes it.
+/// Each request's time weighs 1 / `SMOOTHING` in the average, so that only many requests change it, not a single one.
 const SMOOTHING: u32 = 64;
 
 /// The average time of requests, by the number of their topic.
@@ -12,7 +12,7 @@ pub struct Paces {
 }
 
 impl Paces {
-    /// A request to this topic was over after so long.
+    /// A request to this topic has ended after `time`.
     pub fn took(&mut self, topic: u32, time: Duration) {
         let index = topic as usize;
         if index >= self.averages.len() {
@@ -22,7 +22,7 @@ impl Paces {
         *average = Some(average.map_or(time, |old| (old * (SMOOTHING - 1) + time) / SMOOTHING));
     }
 
-    /// How long requests to this topic take; `None` when none was ever over.
+    /// How long requests to this topic take; `None` before the first one has ended.
     #[must_use]
     pub fn of(&self, topic: u32) -> Option<Duration> {
         self.averages.get(topic as usize).copied().flatten()

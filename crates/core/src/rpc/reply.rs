@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-/// Bytes of a correlation id that need no memory of their own: those of a UUID as text, as stock makes them, and more.
+/// Longest correlation id, in bytes, that needs no allocation: enough for the text of a UUID, which NestJS uses.
 const USUAL_ID_BYTES: usize = 40;
 
 /// The return address that a request carries in its headers.
@@ -18,7 +18,7 @@ pub struct ReplyAddress {
     pub correlation_id: SmallVec<[u8; USUAL_ID_BYTES]>,
 }
 
-/// Reads the partition as stock does (`parseFloat`); a text that is no partition number is an error.
+/// Reads the partition as NestJS does (`parseFloat`); text that is not a partition number is an error.
 pub fn parse_partition(text: &[u8]) -> Result<i32, String> {
     let text = String::from_utf8_lossy(text);
     let trimmed = text.trim();

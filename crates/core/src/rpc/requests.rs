@@ -1,5 +1,5 @@
-//! The pending requests of a client, shared by the threads that touch them: JavaScript's makes and cancels
-//! them, the reply consumer's poll thread matches replies and gives up those that wait too long.
+//! The pending requests of a client, shared by two threads: JavaScript's makes and cancels requests, the reply
+//! consumer's poll thread matches replies and times requests out.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::correlation::{CorrelationId, CorrelationTable};
 use crate::consumer::inbox::Inbox;
 
-/// The table, and whom to wake when a first deadline is set.
+/// The table, and the inbox to wake when a first deadline is set.
 pub struct Requests {
     table: Mutex<CorrelationTable>,
     inbox: OnceLock<Arc<Inbox>>,
@@ -20,18 +20,18 @@ impl Requests {
         Self { table: Mutex::new(CorrelationTable::new(prefix, timeout)), inbox: OnceLock::new() }
     }
 
-    /// Connects the table to the poll thread that gives requests up.
+    /// Connects the table to the poll thread that times requests out.
     pub(crate) fn connect(&self, inbox: Arc<Inbox>) {
-        // A table belongs to one consumer.
+        // A table belongs to one consumer, so this is set once.
         let _ = self.inbox.set(inbox);
     }
 
-    /// The table, for as long as the guard lives: moments.
+    /// Locks the table. Hold the guard only for a moment.
     pub fn lock(&self) -> MutexGuard<'_, CorrelationTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a request to a topic, by its number, that is made now, and returns its correlation id.
+    /// Registers a request to the topic of this number, made `now`, and returns its correlation id.
     pub fn open(&self, slot: u32, generation: u32, topic: u32, now: Instant) -> CorrelationId {
         let (id, first) = {
             let mut table = self.lock();
@@ -44,7 +44,7 @@ impl Requests {
         id
     }
 
-    /// Forgets a request; false when it was not pending.
+    /// Removes a request; false when it was not pending.
     pub fn close(&self, slot: u32, generation: u32) -> bool {
         self.lock().remove(slot, generation)
     }

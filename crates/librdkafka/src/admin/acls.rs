@@ -32,20 +32,20 @@ pub struct Acl {
     pub numbers: AclNumbers,
     /// Name of the resource.
     pub name: String,
-    /// Whom it is about.
+    /// The principal that it applies to.
     pub principal: String,
     /// Where they connect from.
     pub host: String,
 }
 
-/// Which access rules are meant; what is left out is any.
+/// Selects access rules; a field that is `None` matches any.
 #[derive(Debug, Clone)]
 pub struct AclFilter {
-    /// The numbers, among which "any" is one.
+    /// The protocol's numbers; each may be "any".
     pub numbers: AclNumbers,
     /// Name of the resource.
     pub name: Option<String>,
-    /// Whom the rule is about.
+    /// The principal that the rule applies to.
     pub principal: Option<String>,
     /// Where they connect from.
     pub host: Option<String>,
@@ -54,7 +54,7 @@ pub struct AclFilter {
 /// What a filter deleted.
 #[derive(Debug, Clone)]
 pub struct DeletedAcls {
-    /// Whether it could be done.
+    /// Whether the filter could be applied.
     pub outcome: Outcome,
     /// The rules, each with its outcome.
     pub matching: Vec<(Acl, Outcome)>,

@@ -16,7 +16,7 @@ pub struct ConfigResource {
     pub kind: i32,
     /// Topic name or broker id.
     pub name: String,
-    /// What to set it to. To describe a resource, the names to describe, their values ignored; none for all.
+    /// What to set it to. When describing a resource: the names to describe (values are ignored), or empty for all.
     pub config: Vec<(String, String)>,
 }
 
@@ -38,9 +38,9 @@ pub struct ConfigEntry {
     pub value: ConfigSynonym,
     /// Whether it cannot be changed.
     pub read_only: bool,
-    /// Whether its value is secret, and therefore not told.
+    /// Whether its value is secret, so that the broker leaves it out.
     pub sensitive: bool,
-    /// Where else it is set, what is in force first.
+    /// Where else it is set, the value in effect first.
     pub synonyms: Vec<ConfigSynonym>,
 }
 
@@ -49,9 +49,9 @@ pub struct ConfigEntry {
 pub struct ConfigSynonym {
     /// Name.
     pub name: String,
-    /// Value, unless it is not told.
+    /// Value, unless it is secret.
     pub value: Option<String>,
-    /// The protocol's number of the place.
+    /// The protocol's number of that place.
     pub source: i32,
 }
 
@@ -78,8 +78,8 @@ impl Handle {
         }
     }
 
-    /// Replaces the whole configuration of topics, or of a single broker: what is not named returns to its
-    /// default.
+    /// Replaces the whole configuration of topics, or of a single broker: settings that are not named return to their
+    /// defaults.
     pub fn alter_configs(
         &self,
         resources: &[ConfigResource],

@@ -39,8 +39,8 @@ impl Handle {
         }
     }
 
-    /// The committed offsets of a group: of these partitions, or of all that have one. Partitions without come
-    /// back with [`kafka_core::kafka::OFFSET_INVALID`].
+    /// The committed offsets of a group: of these partitions, or of all that have one. A partition without one has
+    /// [`kafka_core::kafka::OFFSET_INVALID`].
     pub fn group_offsets(
         &self,
         group: &str,

@@ -26,9 +26,9 @@ pub use configs::{ConfigEntry, ConfigResource, ConfigSynonym, DescribedConfig};
 pub use rights::Rights;
 pub use topics::{NewPartitions, NewTopic};
 
-/// How much later than librdkafka this crate gives a request up: librdkafka's answer says more.
+/// How much later than librdkafka this crate times a request out: librdkafka's own error says more.
 const GRACE_MS: i32 = 2000;
-/// librdkafka takes no longer time-outs than an hour.
+/// librdkafka accepts time-outs up to an hour.
 const LONGEST_MS: i32 = 3_600_000;
 
 /// How an admin request is made.
@@ -36,22 +36,22 @@ const LONGEST_MS: i32 = 3_600_000;
 pub struct AdminOptions {
     /// Time limit of the request (ms).
     pub request_timeout_ms: i32,
-    /// How long the broker may wait until what was asked for has happened (ms).
+    /// How long the broker may take until the operation is complete (ms).
     pub operation_timeout_ms: Option<i32>,
-    /// Whether the broker shall only say whether it would do it.
+    /// Whether the broker only validates the request, without carrying it out.
     pub validate_only: bool,
-    /// Whether the answer shall say what this client may do.
+    /// Whether the answer includes the operations that this client is authorized for.
     pub with_rights: bool,
 }
 
 impl AdminOptions {
-    /// With a time limit alone.
+    /// Options with only a time limit.
     #[must_use]
     pub fn within(request_timeout_ms: i32) -> Self {
         Self { request_timeout_ms, operation_timeout_ms: None, validate_only: false, with_rights: false }
     }
 
-    /// The same, asking for what this client may do.
+    /// The same options, also asking for authorized operations.
     fn with_rights(self) -> Self {
         Self { with_rights: true, ..self }
     }
@@ -69,8 +69,9 @@ pub struct AdminHandle {
 impl AdminHandle {
     /// Makes a client for admin requests, whose requests are reported to `request_events`: a consumer that joins no group.
     ///
-    /// A producer would do but for one thing: when the broker that is asked for a group's offsets is not its coordinator
-    /// (any more, or yet), librdkafka looks for the coordinator of the client's own group, and crashes where there is none.
+    /// It is not a producer, because when a broker that is asked for a group's offsets is not the group's coordinator
+    /// (any more, or yet), librdkafka looks for the coordinator of the client's own group, and crashes if the client
+    /// has none.
     pub fn new(conf: Conf, request_events: Arc<RequestEvents>) -> Result<Self> {
         conf.set_events(EVENTS);
         // SAFETY: the handle keeps them.
@@ -99,7 +100,7 @@ impl EventSource for AdminHandle {
 }
 
 impl Handle {
-    /// Makes a request with `send` and waits for its answer, whose own error becomes this call's.
+    /// Makes a request with `send` and waits for its answer; an error of the whole answer is returned as error.
     fn request(
         &self,
         operation: &'static str,
@@ -181,7 +182,7 @@ impl Drop for RawOptions {
     }
 }
 
-/// Where librdkafka writes why it refuses an argument.
+/// The buffer into which librdkafka writes why it refuses an argument.
 struct ErrorText([c_char; ERROR_TEXT_SIZE]);
 
 impl ErrorText {

@@ -10,9 +10,8 @@ use kafka_core::error::Result;
 use kafka_core::kafka::TopicPartition;
 
 impl Handle {
-    /// Finds offsets: each partition's `offset` is a timestamp, or [`kafka_core::kafka::OFFSET_END`]
-    /// or [`kafka_core::kafka::OFFSET_BEGINNING`]. A partition without a record as late as the
-    /// timestamp comes back with -1.
+    /// Finds offsets: each partition's `offset` is a timestamp, or [`kafka_core::kafka::OFFSET_END`] or
+    /// [`kafka_core::kafka::OFFSET_BEGINNING`]. A partition without a record as late as the timestamp gets -1.
     pub fn list_offsets(
         &self,
         partitions: &[TopicPartition],

@@ -1,4 +1,4 @@
-//! What this client may do with topics and groups.
+//! Which operations this client is authorized for on topics and groups.
 
 use std::ffi::{CString, c_char};
 
@@ -9,10 +9,10 @@ use crate::{Handle, c_text, owned_text};
 use kafka_core::error::Result;
 use kafka_core::kafka::Outcome;
 
-/// What a client may do with a topic or a group.
+/// The operations that a client is authorized for on a topic or a group.
 #[derive(Debug, Clone)]
 pub struct Rights {
-    /// The name, and whether it could be found out.
+    /// The name, and whether the operations could be found out.
     pub outcome: Outcome,
     /// The protocol's numbers of the operations.
     pub operations: Vec<i32>,
@@ -32,7 +32,7 @@ impl Names {
 }
 
 impl Handle {
-    /// What this client may do with topics.
+    /// The operations that this client is authorized for on topics.
     pub fn topic_rights(&self, topics: &[String], options: AdminOptions) -> Result<Vec<Rights>> {
         const OPERATION: &str = "describe the rights to topics";
         let names = Names::new(OPERATION, topics)?;
@@ -64,7 +64,7 @@ impl Handle {
         }
     }
 
-    /// What this client may do with consumer groups, which need not exist.
+    /// The operations that this client is authorized for on consumer groups, which need not exist.
     pub fn group_rights(&self, groups: &[String], options: AdminOptions) -> Result<Vec<Rights>> {
         const OPERATION: &str = "describe the rights to groups";
         let names = Names::new(OPERATION, groups)?;

@@ -23,7 +23,7 @@ pub struct NewTopic {
 }
 
 impl NewTopic {
-    /// A topic as the broker makes one by default.
+    /// A topic with the broker's defaults.
     #[must_use]
     pub fn with_defaults(name: impl Into<String>) -> Self {
         Self { name: name.into(), partitions: -1, replication: -1, ..Self::default() }
@@ -35,9 +35,9 @@ impl NewTopic {
 pub struct NewPartitions {
     /// Name.
     pub topic: String,
-    /// Number of partitions that it shall have.
+    /// New total number of partitions.
     pub count: u32,
-    /// Replicas of each partition that is new; none to let the cluster choose.
+    /// Replicas of each new partition; empty to let the cluster choose.
     pub assignment: Vec<Vec<i32>>,
 }
 
@@ -88,7 +88,7 @@ impl Handle {
         }
     }
 
-    /// Gives topics more partitions.
+    /// Increases the number of partitions of topics.
     pub fn create_partitions(&self, topics: &[NewPartitions], options: AdminOptions) -> Result<Vec<Outcome>> {
         const OPERATION: &str = "create partitions";
         // SAFETY: the destructor is that of the requests.

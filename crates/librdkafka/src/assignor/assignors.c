@@ -47,9 +47,9 @@ typedef struct nka_member_s {
         /* The existing topics its subscription matches. */
         const rd_kafka_metadata_topic_t *const *topics;
         size_t topic_cnt;
-        /* Out: what the assignor gives it. */
+        /* Out: the partitions that the assignor gives it. */
         rd_kafka_topic_partition_list_t *assignment;
-        /* Out: where nka_give_user_data() puts what goes with it. */
+        /* Out: where nka_give_user_data() puts the user data of the assignment. */
         rd_kafkap_bytes_t **given_user_data;
 } nka_member_t;
 
@@ -57,7 +57,7 @@ typedef struct nka_member_s {
 typedef void(nka_user_data_sink_t)(void *sink, const void *data, size_t len);
 
 typedef struct nka_assignor_s {
-        /* Emits the member metadata as a whole, or nothing when it is to be made of the user data. */
+        /* Emits the whole member metadata, or nothing when librdkafka is to build it from the user data. */
         void (*metadata)(const struct nka_assignor_s *self, nka_user_data_sink_t *emit, void *sink);
         void (*user_data)(const struct nka_assignor_s *self, nka_user_data_sink_t *emit, void *sink);
         /* Returns 0, or -1 with errstr written. */
@@ -102,10 +102,11 @@ static rd_kafka_resp_err_t nka_assign_cb(rd_kafka_t *rk,
                 rd_kafka_group_member_t *member = &members[i];
                 nka_member_t *view              = &views[i];
 
-                /* librdkafka's leader would give a partition that moves to nobody for one round, so that its old
-                 * owner can stop reading it first: the new owner would wait for a second round. Two readers do
-                 * no harm where members keep, so nobody is said to own anything. A list it must be: librdkafka
-                 * goes through it, and a member whose metadata has no owned partitions, as stock's, has none. */
+                /* librdkafka's leader would leave a partition that moves unassigned for one round, so that its old
+                 * owner stops reading first, and the new owner would wait for a second round. These assignors allow
+                 * two readers for a moment, so the members are shown as owning nothing. It has to be an empty list,
+                 * not NULL, because librdkafka iterates over it; it is NULL for a member whose metadata has no owned
+                 * partitions, like that of NestJS's own clients. */
                 if (assignor->keeps) {
                         if (member->rkgm_owned)
                                 rd_kafka_topic_partition_list_destroy(member->rkgm_owned);
@@ -132,7 +133,7 @@ static rd_kafka_resp_err_t nka_assign_cb(rd_kafka_t *rk,
         return failed ? RD_KAFKA_RESP_ERR__FAIL : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* During assign: replaces the user data that goes with a member's assignment, which is its own otherwise. */
+/* During assign: replaces the user data of a member's assignment, which otherwise is the data that the member sent. */
 void nka_give_user_data(const nka_member_t *view, const void *user_data, size_t len) {
         rd_kafkap_bytes_t *given = rd_kafkap_bytes_new(user_data, (int32_t)len);
 
@@ -141,7 +142,7 @@ void nka_give_user_data(const nka_member_t *view, const void *user_data, size_t 
         *view->given_user_data = given;
 }
 
-/* What member metadata is made of besides the user data. */
+/* What member metadata contains besides the user data. */
 typedef struct nka_metadata_s {
         const rd_list_t *topics;
         const rd_kafka_topic_partition_list_t *owned;
@@ -177,7 +178,7 @@ static rd_kafkap_bytes_t *nka_get_metadata_cb(const rd_kafka_assignor_t *rkas,
         if (metadata.bytes)
                 return metadata.bytes;
         assignor->user_data(assignor, nka_write_metadata, &metadata);
-        /* librdkafka needs metadata, whatever became of the user data. */
+        /* librdkafka needs metadata even when there is no user data. */
         nka_write_metadata(&metadata, NULL, 0);
         return metadata.bytes;
 }
@@ -199,8 +200,8 @@ int nka_bind(nka_client_t *client, rd_kafka_t *rk, void *owner, nka_release_t *r
 
         if (client->rk != rk || client->owner)
                 return NKA_FOREIGN;
-        /* Where the library's view of its structures can be compared with ours, it is: a config.h that is not
-         * the one the library was built with would move the fields. */
+        /* Compares the library's view of its structures with ours where that is possible: a config.h other than the
+         * one the library was built with would move the fields. */
         if (rd_kafka_conf(rk) != &rk->rk_conf || rd_kafka_name(rk) != rk->rk_name ||
             rd_kafka_type(rk) != rk->rk_type)
                 return NKA_LAYOUT;
@@ -222,7 +223,7 @@ int nka_bind(nka_client_t *client, rd_kafka_t *rk, void *owner, nka_release_t *r
         return NKA_OK;
 }
 
-/* Registers and enables an assignor, after those added before it; one of librdkafka's own of that name gives way.
+/* Registers and enables an assignor, after those added before it; it replaces one of librdkafka's own of that name.
  * The name is copied. */
 rd_kafka_resp_err_t nka_add(rd_kafka_t *rk, const char *name, nka_assignor_t *assignor) {
         const rd_kafka_rebalance_protocol_t protocol =
@@ -231,7 +232,7 @@ rd_kafka_resp_err_t nka_add(rd_kafka_t *rk, const char *name, nka_assignor_t *as
         rd_kafka_resp_err_t err;
 
         if (rkas && rkas->rkas_assign_cb != nka_assign_cb) {
-                /* It has run for nobody, so it has no state. */
+                /* It has not run yet, so it has no state. */
                 rkas->rkas_protocol         = protocol;
                 rkas->rkas_assign_cb        = nka_assign_cb;
                 rkas->rkas_get_metadata_cb  = nka_get_metadata_cb;

@@ -1,4 +1,4 @@
-//! Reading and writing what librdkafka and the shim hand over: arrays and strings of C.
+//! Reads and writes the C arrays and strings that librdkafka and the shim pass.
 
 use std::ffi::{CStr, c_char};
 use std::ptr;

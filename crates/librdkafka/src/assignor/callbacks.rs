@@ -1,4 +1,4 @@
-//! What librdkafka calls: the assignors, and the watch over responses to a join, behind C's types.
+//! The C callbacks that librdkafka calls: the assignors, and the watch over responses to a join.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,7 +33,7 @@ pub(super) unsafe extern "C" fn joined(
     let (watch, payload) =
         unsafe { (&*watch.cast::<Arc<dyn JoinWatch>>(), slice::from_raw_parts_mut(payload, len)) };
     let holds = catch_unwind(AssertUnwindSafe(|| {
-        // Before the repair: the watch gets what the members have sent.
+        // Before the repair, so that the watch sees the metadata as the members sent it.
         if !join_response::is_known(version) {
             watch.unread(version);
         }
@@ -51,7 +51,7 @@ pub(super) unsafe extern "C" fn answered(watch: *mut c_void, api_key: i16, code:
     let _ = catch_unwind(AssertUnwindSafe(|| watch.answered(api_key, code)));
 }
 
-/// `nka_assignor_t.metadata`. Emits nothing when the assignor panics; librdkafka then makes the metadata.
+/// `nka_assignor_t.metadata`. Emits nothing when the assignor panics; then librdkafka builds the metadata.
 unsafe extern "C" fn metadata(entry: *const Entry, emit: UserDataSink, sink: *mut c_void) {
     // SAFETY: The shim gives back the entry it was registered with.
     let entry = unsafe { &*entry };

@@ -1,4 +1,4 @@
-//! What can be wrong with assignors.
+//! Errors of registering assignors.
 
 use thiserror::Error;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(crate) enum AssignorError {
-    /// Another librdkafka is linked than the one whose private headers the shim was compiled with.
+    /// The linked librdkafka is not the one whose private headers the shim was compiled with.
     #[error(
         "librdkafka {linked:#010x} is linked, but the assignors were compiled for {headers:#010x}: build with \
          the librdkafka that rdkafka-sys brings along"
@@ -23,22 +23,22 @@ pub(crate) enum AssignorError {
     /// The handle was not made from the prepared configuration, or has its assignors.
     #[error("the client was not made from the configuration that was prepared")]
     ForeignHandle,
-    /// The library's structures are not where its headers say; nothing was touched.
+    /// The library's structures are not laid out as its headers say; nothing was changed.
     #[error("librdkafka was compiled with another config.h than the assignors: clean and build again")]
     Layout,
-    /// There is no group whose leader could assign anything.
+    /// The client has no group with the classic protocol, whose leader assigns partitions.
     #[error("assignors need a consumer with a group.id and group.protocol=classic")]
     NoClassicGroup,
     /// No assignor was given.
     #[error("at least one assignor is needed")]
     Empty,
-    /// A name that cannot be sent.
+    /// The name cannot be sent: it is empty, too long or has a NUL.
     #[error("{name:?} cannot be the name of an assignor")]
     Name {
         /// The assignor's name.
         name: String,
     },
-    /// librdkafka refused it: mostly because it has one of that name.
+    /// librdkafka refused the assignor, mostly because it has one of that name.
     #[error("librdkafka does not take the assignor {name:?}: {reason}")]
     Refused {
         /// The assignor's name.

@@ -23,7 +23,7 @@ pub(super) struct MemberView {
     pub(super) topics: *const *const sys::rd_kafka_metadata_topic_t,
     pub(super) topic_cnt: usize,
     pub(super) assignment: *mut sys::rd_kafka_topic_partition_list_t,
-    /// The shim's alone.
+    /// Used by the shim only.
     pub(super) given_user_data: *mut c_void,
 }
 

@@ -1,8 +1,8 @@
-//! Carries assignors into a librdkafka client.
+//! Adds assignors to a librdkafka client.
 //!
 //! Ownership: everything belongs to librdkafka's configuration, which becomes the client's. [`prepare`] puts the
-//! shim's state into it, [`Hook::register`] adds the assignors to that state, and librdkafka frees both at the
-//! end of `rd_kafka_destroy()`, when none of its threads is left to call them. Nothing has to be kept alive.
+//! shim's state into it, [`Hook::register`] adds the assignors to that state, and librdkafka frees both at the end of
+//! `rd_kafka_destroy()`, when none of its threads is left to call them. The caller need not keep anything alive.
 
 use std::ffi::{CString, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +38,7 @@ pub(crate) struct Hook {
 // through the handle, which is Send itself.
 unsafe impl Send for Hook {}
 
-/// The responses to a client's `JoinGroup` requests, of which [`JoinWatch::joined`] may have one held.
+/// A client's `JoinGroup` responses, one of which [`JoinWatch::joined`] may hold.
 #[derive(Debug)]
 pub(crate) struct Joins {
     client: *mut Client,
@@ -50,8 +50,8 @@ unsafe impl Send for Joins {}
 unsafe impl Sync for Joins {}
 
 impl Joins {
-    /// Lets librdkafka have the response that is held, if there is one. `for_good`: none is held from now on, which
-    /// has to be said before the client is closed, since it waits for the response.
+    /// Passes the held response to librdkafka, if there is one. `for_good`: no response is held from now on; required
+    /// before closing the client, since closing waits for the response.
     ///
     /// # Safety
     ///
@@ -62,15 +62,15 @@ impl Joins {
     }
 }
 
-/// Prepares a configuration, before `rd_kafka_new()`: adds interceptors to it, through which `watch` learns of the
-/// group, and by which the client can be given assignors.
+/// Prepares a configuration, before `rd_kafka_new()`: adds interceptors to it, which inform `watch` of the group and
+/// allow assignors to be added to the client.
 ///
 /// When `rd_kafka_new()` fails, `rd_kafka_conf_destroy()` frees what was added, too.
 ///
 /// # Safety
 ///
-/// `conf` is valid, and not used by another thread meanwhile. It becomes a client itself, not by a copy of it:
-/// `rd_kafka_conf_dup()` copies no interceptors.
+/// `conf` is valid, and not used by another thread meanwhile. The client is made from this very configuration, not
+/// from a copy: `rd_kafka_conf_dup()` copies no interceptors.
 pub(crate) unsafe fn prepare(
     conf: *mut sys::rd_kafka_conf_t,
     watch: Arc<dyn JoinWatch>,
@@ -165,7 +165,7 @@ fn wire_name(name: &str) -> Result<CString, AssignorError> {
 unsafe extern "C" fn release(owner: *mut c_void) {
     // SAFETY: Called once, with what register() made by Box::into_raw().
     let owner = unsafe { Box::from_raw(owner.cast::<Owner>()) };
-    // An assignor's own Drop may panic, and there is nobody left to tell.
+    // An assignor's Drop may panic, which must not reach C; nothing is left to report it to.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(owner)));
 }
 

@@ -1,6 +1,6 @@
 /*
- * The responses that a consumer of a statically linked librdkafka gets when it joins its group: they are watched, the
- * one to JoinGroup is corrected, and it can be held. This file only translates; every decision is Rust's (callbacks.rs).
+ * Watches the responses that a consumer of a statically linked librdkafka gets when it joins its group; corrects the
+ * one to JoinGroup, and can hold it. This file only translates; every decision is Rust's (callbacks.rs).
  *
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
  *
@@ -14,18 +14,18 @@
  *  - that rd_kafka_destroy() runs the on_conf_destroy interceptors last, after all threads are joined, all
  *    assignors freed and all queues purged.
  *
- * Why responses are repaired: NestJS's reply assigner announces member metadata of version 1 without the
- * owned partitions that version 1 implies. A librdkafka leader drops such a member from the assignment, and
- * says so in a debug log only. The response is corrected before librdkafka parses it (join_response.rs).
- * librdkafka's own handler for it is static, so it is taken from the request itself: once the request has been
- * written, its callback and its opaque are exchanged, as a pair, for ours.
+ * Why responses are repaired: NestJS's reply assigner announces member metadata of version 1 without the owned
+ * partitions that version 1 implies. A librdkafka leader drops such a member from the assignment, and says so in a
+ * debug log only. The response is corrected before librdkafka parses it (join_response.rs). librdkafka's own handler
+ * for it is static, so it is taken from the request itself: once the request has been written, its callback and its
+ * opaque are replaced, as a pair, by ours.
  *
- * Why responses are watched: librdkafka tries without end to join, and tells nobody why it does not get on.
+ * Why responses are watched: librdkafka retries a join for ever, and does not report why it fails.
  *
- * Why responses are held: an assignor that is a JavaScript function cannot answer on librdkafka's main thread. So
- * the leader's response, which names the members, is kept back as if it were still on its way, while JavaScript
- * assigns the partitions; then librdkafka gets it, and runs an assignor that has the answer already. The main thread
- * waits for nothing meanwhile.
+ * Why responses are held: an assignor that is a JavaScript function cannot answer on librdkafka's main thread. So the
+ * leader's response, which names the members, is kept back as if it had not arrived, while JavaScript assigns the
+ * partitions; then librdkafka gets it, and runs an assignor that has the answer already. The main thread does not
+ * block meanwhile.
  */
 #include "client.h"
 #include "rdkafka_broker.h"
@@ -45,7 +45,7 @@ NKA_FIELD(rd_kafka_t, rk_ops, rd_kafka_q_t *);
 
 static const char nka_name[] = "nestjs-kafka-native";
 
-/* Main thread: keeps a response back. Returns 0 when it is too late for that. */
+/* Main thread: holds a response. Returns 0 if responses are no longer held. */
 static int nka_hold(nka_client_t *client, rd_kafka_buf_t *request, rd_kafka_buf_t *response) {
         int holds;
 
@@ -64,7 +64,7 @@ static int nka_hold(nka_client_t *client, rd_kafka_buf_t *request, rd_kafka_buf_
         return holds;
 }
 
-/* Any thread, while the client is alive: gives a held response to librdkafka, if there is one. */
+/* Any thread, while the client is alive: passes a held response to librdkafka, if there is one. */
 void nka_let_go(nka_client_t *client, int for_good) {
         rd_kafka_buf_t *request, *response;
         rd_kafka_op_t *op;
@@ -85,7 +85,8 @@ void nka_let_go(nka_client_t *client, int for_good) {
         rd_kafka_q_enq(client->rk->rk_ops, op);
 }
 
-/* The error code of a response: its first field, but for the throttle time of all but the oldest versions. */
+/* The error code of a response: its first field in the oldest versions, in later ones the field after the throttle
+ * time. */
 static int nka_code(const unsigned char *payload, size_t len, int16_t api_key, int16_t version) {
         int throttled = api_key == RD_KAFKAP_JoinGroup                ? 2
                         : api_key == RD_KAFKAP_ConsumerGroupHeartbeat ? 0
@@ -128,7 +129,7 @@ static void nka_handle_response(rd_kafka_t *rk,
         handler->cb(rk, rkb, err, response, request, handler->opaque);
 }
 
-/* The place of a watched request's handler; negative for other requests. */
+/* The index of a watched request's handler; negative for other requests. */
 static int nka_watched(int16_t api_key) {
         switch (api_key) {
         case RD_KAFKAP_FindCoordinator:
@@ -144,7 +145,8 @@ static int nka_watched(int16_t api_key) {
         }
 }
 
-/* Broker thread: a request has been written in full. A retried request comes here again, still exchanged. */
+/* Broker thread: a request has been written in full. A retried request passes here again, its handler already
+ * replaced. */
 static rd_kafka_resp_err_t nka_on_request_sent(rd_kafka_t *rk,
                                                int sockfd,
                                                const char *brokername,
@@ -155,8 +157,9 @@ static rd_kafka_resp_err_t nka_on_request_sent(rd_kafka_t *rk,
                                                size_t size,
                                                void *ic_opaque) {
         nka_client_t *client = ic_opaque;
-        /* Thread-local, set when the connection was made: the broker this thread serves. The coordinator could
-         * also be had from rk_cgrp, but the main thread clears that one while this thread may read it. */
+        /* Thread-local, set when the connection was made: belongs to the broker that this thread serves. The
+         * coordinator could also be had from rk_cgrp, but the main thread clears that one while this thread may read
+         * it. */
         rd_kafka_transport_t *transport = rd_kafka_curr_transport;
         rd_kafka_buf_t *request;
 
@@ -208,8 +211,8 @@ static rd_kafka_resp_err_t nka_on_conf_destroy(void *ic_opaque) {
         return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* Adds the interceptors to a configuration, which owns the returned client and the watch from then on. NULL: it has
- * them, and the watch remains the caller's. */
+/* Adds the interceptors to a configuration, which owns the returned client and the watch from then on. NULL: the
+ * configuration has them already, and the watch remains the caller's. */
 nka_client_t *nka_prepare(rd_kafka_conf_t *conf,
                           nka_joined_t *joined,
                           nka_answered_t *answered,

@@ -1,4 +1,4 @@
-//! Carries the core's assignors into a librdkafka client, which has no public API for them.
+//! Adds the core's assignors to a librdkafka client, which has no public API for custom assignors.
 //!
 //! ```text
 //! let hook = unsafe { assignor::prepare(conf, watch) }?;   // before rd_kafka_new()

@@ -1,4 +1,4 @@
-//! The hook in real librdkafka clients, against librdkafka's mock cluster.
+//! Tests of the hook in real librdkafka clients, against librdkafka's mock cluster.
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
@@ -21,7 +21,7 @@ const PARTITIONS: i32 = 3;
 /// How long a rebalance may take before a test gives up. The mock broker delays one by about a second.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Holds nothing.
+/// A watch that holds no response.
 struct Unwatched;
 
 impl JoinWatch for Unwatched {
@@ -131,7 +131,7 @@ impl Drop for Client {
     }
 }
 
-/// Polls until something holds.
+/// Polls until the condition `holds` is true.
 fn poll_until(clients: &[&Client], what: &str, holds: impl Fn() -> bool) {
     let begin = Instant::now();
     while !holds() {
@@ -187,7 +187,7 @@ fn a_member_keeps_its_reply_partition_while_another_joins_and_leaves() {
     assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 1), "freed with the clients");
 }
 
-/// Fails, panics, and then works, as a leader; and panics in everything else.
+/// As leader it fails, then panics, then works; every other method panics.
 struct Unreliable(AtomicUsize);
 
 impl Assignor for Unreliable {
@@ -240,7 +240,7 @@ impl JoinWatch for Holding {
 fn the_group_waits_while_its_response_is_held() {
     let (_host, bootstrap) = mock_cluster();
     let (watch, assignor) = (Arc::new(Holding::default()), Arc::new(DeferredAssignor::new("range".into())));
-    // As AssignorProtocol encodes it: version 0, the topic, no user data.
+    // As kafkajs's AssignorProtocol encodes it: version 0, the topic, no user data.
     let mut metadata = vec![0, 0, 0, 0, 0, 1, 0, 13];
     metadata.extend_from_slice(TOPIC.as_bytes());
     metadata.extend([0, 0, 0, 0]);
@@ -325,7 +325,7 @@ fn refuses_what_cannot_work() {
     }
 }
 
-/// A watch that tells when it is freed.
+/// A watch that counts when it is freed.
 struct Counted(Arc<AtomicUsize>);
 
 impl JoinWatch for Counted {

@@ -1,4 +1,4 @@
-//! A consumer and a thread in JavaScript's place, against librdkafka's mock cluster.
+//! Tests of a consumer against librdkafka's mock cluster, with a thread that plays JavaScript's.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,17 +30,17 @@ const TOPIC: &str = "records";
 const PARTITIONS: i32 = 3;
 /// How long anything may take before a test gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// More than a test leaves waiting.
+/// More signals than a test leaves in the queue.
 const MOST_SIGNALS: usize = 10_000;
 
-/// What JavaScript's thread is called with.
+/// A call of JavaScript's thread.
 enum Signal {
     Batch(Vec<u8>),
     Event(ConsumerEvent),
     Records,
 }
 
-/// Queues what comes for JavaScript's thread, as Node.js does.
+/// Queues the calls of JavaScript's thread, as Node.js does.
 struct Queue {
     signals: SyncSender<Signal>,
     waiting: Arc<AtomicUsize>,
@@ -80,7 +80,7 @@ struct JavaScript {
     partitions: HashMap<u32, i32>,
     /// Records of each partition so far.
     seen: HashMap<i32, Vec<i64>>,
-    /// Times that it was called for records, batches that it has packed itself, and that came packed.
+    /// How often it was called for records, batches that it packed itself, and batches that arrived packed.
     calls: usize,
     own: usize,
     given: usize,
@@ -129,7 +129,7 @@ impl JavaScript {
         }
     }
 
-    /// Waits for the next signal. Returns the batch that came of it.
+    /// Waits for the next signal. Returns its batch, if any.
     fn turn(&mut self) -> Option<Vec<u8>> {
         let signal = self.signals.recv_timeout(DEADLINE).expect("JavaScript is not called");
         self.take(signal)
@@ -215,7 +215,7 @@ impl Rig {
     }
 }
 
-/// Produces so many records, one after the other over the partitions.
+/// Produces `count` records, round robin over the partitions.
 fn produce(handle: &ProducerHandle, from: usize, count: usize) {
     for number in from..from + count {
         produce_to(handle, number as i32 % PARTITIONS, &[]);
@@ -251,7 +251,7 @@ fn records_keep_their_order_whoever_packs_them() {
             while count < (half + 1) * BURST / 2 {
                 let Some(packed) = javascript.turn() else { continue };
                 count += records(&packed);
-                // With its hands full it leaves the rest to the poll thread.
+                // While JavaScript is busy, the poll thread packs.
                 if busy {
                     taken.push(packed);
                 } else {
@@ -320,7 +320,7 @@ fn an_idle_javascript_is_left_alone_by_replies_to_others() {
             }
         }
     }
-    // The first ones may find it called already.
+    // For the first records it may have been called already.
     assert!(
         javascript.calls < OTHERS as usize / 4,
         "called {} times for replies to others",

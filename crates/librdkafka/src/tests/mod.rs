@@ -1,4 +1,4 @@
-//! The core over librdkafka, against librdkafka's mock cluster.
+//! Tests of the core over librdkafka, against librdkafka's mock cluster.
 
 mod consumer;
 mod producer;

@@ -1,4 +1,4 @@
-//! A producer against librdkafka's mock cluster.
+//! Tests of a producer against librdkafka's mock cluster.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -23,11 +23,11 @@ const TOPIC: &str = "chunks";
 const PARTITIONS: i32 = 4;
 /// How long anything may take before a test gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// More than a test has reports of.
+/// More reports than a test has.
 const MOST_REPORTS: usize = 10_000;
-/// Many times what a record takes that nothing holds.
+/// Many times the delivery time of a record that is not held back.
 const NOT_LONG: Duration = Duration::from_millis(100);
-/// After so long without work the broker threads sleep.
+/// After this long without work the broker threads sleep.
 const ASLEEP: Duration = Duration::from_millis(50);
 
 /// Passes reports on.
@@ -80,21 +80,21 @@ impl Rig {
         [SEND, self.topic, partition as u32, number, 1, 0, 0, 0, u32::MAX, 1, 0]
     }
 
-    /// Hands so many records over in one go.
+    /// Hands over `count` records in one go.
     fn flush(&self, count: u32, partition: i32) -> u32 {
         let words: Vec<u32> = (0..count).flat_map(|n| self.send(n, partition)).collect();
         let at_once = self.producer.flush(&words, &vec![b'x'; count as usize]).unwrap().take();
         count - failed(&at_once)
     }
 
-    /// Makes it known that requests to the topic take so long.
+    /// Records that requests to the topic take this long.
     fn answered_after(&self, time: Duration) {
         let now = Instant::now();
         self.requests.open(0, 0, self.topic, now);
         self.requests.lock().replied(0, 0, true, now + time);
     }
 
-    /// Hands so many requests over in one go, each with a key of its own or with none, and returns how many each partition
+    /// Hands over `count` requests in one go, each with a key of its own or none, and returns how many each partition
     /// got.
     fn ask(&self, count: u32, keyed: bool) -> Vec<i64> {
         self.delivered(self.flush(1, 0)); // The topic's partitions are known from here on.
@@ -112,7 +112,7 @@ impl Rig {
         counts
     }
 
-    /// How many records are in each partition, once there are so many in all.
+    /// How many records each partition has, once there are `count` in all.
     fn wait_for(&self, count: i64) -> Vec<i64> {
         let consumer: BaseConsumer =
             ClientConfig::new().set("bootstrap.servers", self.cluster.bootstrap_servers()).create().unwrap();
@@ -127,7 +127,7 @@ impl Rig {
         panic!("records are missing");
     }
 
-    /// Waits for the reports of so many records, none of them of a failure.
+    /// Waits until `count` records are reported as delivered.
     fn delivered(&self, count: u32) {
         let mut left = count;
         while left > 0 {
@@ -148,12 +148,12 @@ fn failed(reports: &[u32]) -> u32 {
     failures
 }
 
-/// Rings when there are delivery reports.
+/// Wakes the test when there are delivery reports.
 struct Bell(SyncSender<()>);
 
 impl Wake for Bell {
     fn wake(&self) {
-        // One that rings already rings on.
+        // An earlier wake-up may still be queued.
         let _ = self.0.try_send(());
     }
 }
@@ -201,7 +201,7 @@ fn records_of_a_held_topic_leave_when_it_is_released() {
     assert!(delivered(DEADLINE));
     let mut held_back = 0;
     for _ in 0..ATTEMPTS {
-        // A broker thread that is still about the last record finds the next one without being woken.
+        // A broker thread that is still busy with the last record finds the next one without being woken.
         assert!(!delivered(ASLEEP), "nothing is under way");
         let mut held = HeldTopics::default();
         held.hold(&topic);
@@ -213,7 +213,7 @@ fn records_of_a_held_topic_leave_when_it_is_released() {
             assert!(delivered(DEADLINE), "released, it leaves");
         }
     }
-    // The broker thread may look by itself at any time, but seldom does. Woken by the record, it sends at once.
+    // The broker thread may look by itself at any time, but seldom does; woken by the record, it would send at once.
     assert!(held_back >= ATTEMPTS / 2, "{held_back} of {ATTEMPTS} records waited");
     produce();
     assert!(delivered(DEADLINE));
@@ -223,10 +223,10 @@ fn records_of_a_held_topic_leave_when_it_is_released() {
 fn what_follows_a_chunk_is_not_left_behind() {
     let rig = Rig::new();
     for partition in 0..PARTITIONS {
-        // All partitions of the topic were held, and those without a record have been let go as well.
+        // All partitions of the topic were held; those without a record have been released too.
         rig.delivered(rig.flush(10, partition));
         rig.delivered(rig.flush(1, (partition + 1) % PARTITIONS));
-        // One that is refused at once had the topic held for nothing.
+        // A record that is refused at once leaves the topic held without need.
         assert_eq!(rig.flush(1, PARTITIONS + 7), 0);
         rig.delivered(rig.flush(1, partition));
     }
@@ -238,7 +238,7 @@ fn a_long_chunk_is_delivered_too() {
     rig.delivered(rig.flush(2000, 1));
 }
 
-/// Of so many, spread one by one, no partition stays without: 1 in 25 million.
+/// With this many, spread one by one, no partition stays empty, except in 1 of 25 million runs.
 const MANY: u32 = 64;
 
 /// How many partitions got some of the requests.

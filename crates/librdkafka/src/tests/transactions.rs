@@ -1,4 +1,4 @@
-//! A transaction whose offsets' coordinator is away, against librdkafka's mock cluster.
+//! Tests of a transaction whose group coordinator cannot be reached, against librdkafka's mock cluster.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -18,13 +18,13 @@ use crate::{Conf, ProducerHandle};
 const TRANSACTION: &str = "transformer";
 const GROUP: &str = "readers";
 const TOPIC: &str = "input";
-/// Which broker the transaction is coordinated by, and which the group.
+/// The transaction's coordinator, and the group's.
 const BROKERS: (i32, i32) = (1, 2);
-/// How long a step may take by what it is given, in ms, where nothing is in its way.
+/// Time limit of a step, in ms, that is expected to succeed.
 const LONG_MS: i32 = 30_000;
-/// The same where its time is to run out.
+/// Time limit of a step, in ms, that is expected to time out.
 const SHORT_MS: i32 = 2_000;
-/// Many times what sending takes where nothing is in its way.
+/// Many times what sending takes without a fault.
 const NOT_LONG: Duration = Duration::from_millis(500);
 /// How long anything may take before a test gives up.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Rig {
         outcome.recv_timeout(DEADLINE).expect("the offsets are sent, or refused")
     }
 
-    /// Sends an offset of the group, on another thread, so that a call without an end fails the test.
+    /// Sends an offset of the group, on another thread, so that a call that never returns fails the test.
     fn start_sending_offsets(&self, timeout_ms: i32) -> Receiver<Result<()>> {
         let producer = Arc::clone(&self.producer);
         let (ended, outcome) = sync_channel(1);

@@ -79,7 +79,7 @@ mod algorithm {
             let assignments = assign_reply_partitions(&members, &topics(&[("t", 5)]));
             assert_eq!(partitions(&assignments[0], "t"), [3, 4]);
             assert_eq!(partitions(&assignments[1], "t"), [1, 0, 2]);
-            // Alone it gets all the same, rather than that nobody does.
+            // The only member gets a partition all the same: otherwise nobody would read it.
             let alone = assign_reply_partitions(&members[..1], &topics(&[("t", 5)]));
             assert_eq!(partitions(&alone[0], "t"), [3, 0, 1, 2, 4]);
         }
@@ -120,12 +120,12 @@ mod algorithm {
         assert_complete(&members, &topics, &assignments);
     }
 
-    /// Sets and not scans: with scans this takes minutes.
+    /// Takes minutes if the algorithm scans lists instead of using sets.
     #[test]
     fn assigns_for_ten_thousand_members_within_a_second() {
         let members: Vec<Member> = (0..10_000)
             .map(|i| {
-                // Every other one claims something, some of it twice, some of it beyond the end.
+                // Every other member claims a partition; some are claimed twice, some do not exist.
                 let previous = if i % 2 == 0 { json!({"t": i / 3 * 2, "u": i}) } else { json!({}) };
                 member(&format!("m{i}"), &user_data(&previous, &json!([i % 100, 0])), &["t", "u", "v"])
             })
@@ -284,8 +284,8 @@ proptest! {
         }
     }
 
-    /// Clients join, leave, and are restarted (leave and join with a new start), whoever leads. Every client
-    /// has one reply partition per topic as long as there are enough, and nobody else's ever moves.
+    /// Clients join, leave and restart (leave, then join with a new start time), under any leader. Every client has
+    /// one reply partition per topic as long as there are enough, and those of the other clients never move.
     #[test]
     fn moves_nobody_elses_reply_partition_in_a_groups_life(
         steps in prop::collection::vec((any::<bool>(), any::<Index>(), any::<Index>(), 0..5_u64), 1..30),
@@ -296,7 +296,7 @@ proptest! {
         let mut group: BTreeMap<String, NestReplyPartitionAssigner> = BTreeMap::new();
         for (step, (joins, who, leader, seconds)) in steps.into_iter().enumerate() {
             if joins || group.is_empty() {
-                // Ids in no order.
+                // Ids in random order.
                 group.insert(format!("{:x}-{step}", who.index(16)), assigner(seconds));
             } else {
                 let id = group.keys().nth(who.index(group.len())).unwrap().clone();

@@ -1,4 +1,4 @@
-//! One assignment of one partition: its records, how many may be taken, and what of them is to be committed.
+//! One assignment of one partition: its records, how many more may be taken, and which offset is to be committed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::rpc::reply::ReplyAddress;
 pub(super) const MAX_RECORDS: usize = 1024;
 /// Bytes of one partition that JavaScript may hold unhandled; one record may exceed them alone.
 const MAX_BYTES: usize = 1024 * 1024;
-/// Records of one partition that may be unfinished (streaming replies, unacknowledged replies).
+/// Records of one partition that may be handled but unfinished: more replies to come, or replies not acknowledged.
 const MAX_UNFINISHED: usize = 65_536;
 
 /// One assignment of one partition.
@@ -28,32 +28,33 @@ pub(super) struct Assignment {
     pub(super) ledger: Ledger<ReplyAddress>,
     pub(super) phase: Phase,
     average_bytes: usize,
-    /// The queue may have records that the credit did not allow to take.
+    /// The queue may have records that could not be taken for want of credit.
     blocked: bool,
-    /// The last record of each batch that is not done.
+    /// The last record of each batch that is not finished.
     batch_ends: VecDeque<u32>,
     commit_due: bool,
     committed: i64,
-    /// Where it was started without a committed offset, or how far it was read when all before was done.
+    /// The offset where it started without a committed one, or up to which it was fetched when every record before
+    /// was finished.
     reached: Option<i64>,
-    /// Where transactions commit its offsets: that where it begins is yet to be committed, by the consumer, and nothing is
-    /// handed out before. Later it might overtake one of a transaction's.
+    /// Only where transactions commit its offsets: its first offset is yet to be committed by the consumer, and no
+    /// record is handed out before. A later commit by the consumer might overwrite that of a transaction.
     pub(super) begins: bool,
     finished_since_commit: usize,
-    /// What is special about its topic.
+    /// How its topic's records are handed out, if in a special way.
     handling: Option<Arc<TopicHandling>>,
-    /// Where its records may finish in any order.
+    /// Set if its records may finish in any order.
     gaps: Option<Box<Gaps>>,
 }
 
-/// Where an assignment is on its way back to the group.
+/// How far the revocation of an assignment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Records are handed out.
     Open,
     /// Nothing more is handed out; handlers may be running.
     Revoking,
-    /// No handler runs any more.
+    /// No handler is running any more.
     Released,
 }
 
@@ -85,7 +86,7 @@ impl Assignment {
         }
     }
 
-    /// Whether it is of this partition.
+    /// Whether this is an assignment of that partition.
     pub(super) fn is_of(&self, partition: &TopicPartition) -> bool {
         self.partition == partition.partition && *self.topic == partition.topic
     }
@@ -114,7 +115,7 @@ impl Assignment {
         (bytes / self.average_bytes).clamp(1, most - held.records)
     }
 
-    /// How many records may be taken now, and what is special about them; remembers a refusal.
+    /// How many records may be taken now, and how to hand them out. Remembers that credit was refused.
     pub(super) fn take_credit(&mut self) -> (usize, Option<Arc<TopicHandling>>) {
         let credit = self.credit();
         self.blocked = credit == 0;
@@ -140,7 +141,8 @@ impl Assignment {
         self.batch_ends.extend(last);
     }
 
-    /// The same, of records of which some may not be handed out: `done` is told for each of them whether that is so.
+    /// The same for records of which some need no handler; pushes to `done`, for each record, whether it is one of
+    /// those.
     pub(super) fn deliver_some(&mut self, records: impl Iterator<Item = Sorted>, done: &mut Vec<bool>) {
         let before = self.ledger.first_sequence();
         let mut last = None;
@@ -162,7 +164,7 @@ impl Assignment {
         self.moved(before);
     }
 
-    /// What JavaScript says of records.
+    /// An ack from JavaScript.
     pub(super) fn acknowledged(&mut self, ack: AckWords) {
         let AckWords { sequence, count, replies, .. } = ack;
         let (first, count) = self.ledger.range(sequence, count, ack.has(THROUGH));
@@ -181,7 +183,7 @@ impl Assignment {
         }
     }
 
-    /// Its records have changed; before that the ledger began with this sequence.
+    /// Called after the ledger has changed; `before` is the sequence it began with.
     pub(super) fn moved(&mut self, before: u32) {
         self.finished_since_commit += self.ledger.first_sequence().wrapping_sub(before) as usize;
         if let Some(gaps) = &mut self.gaps {
@@ -197,19 +199,19 @@ impl Assignment {
         }
     }
 
-    /// It is being revoked, and nothing of it runs any more.
+    /// Whether it is being revoked and no handler of it is running any more.
     pub(super) fn at_rest(&self) -> bool {
         self.phase == Phase::Released && !self.ledger.is_working()
     }
 
-    // ---- What of it is committed.
+    // ---- What is committed.
 
-    /// The offset below which all is done; `None` before anything is.
+    /// The offset below which every record is finished; `None` before any is.
     fn position(&self) -> Option<i64> {
         self.ledger.position().max(self.reached)
     }
 
-    /// The same, or else what is committed.
+    /// The position, or the committed offset while there is none.
     pub(super) fn standing(&self) -> Option<i64> {
         self.position().or((self.committed >= 0).then_some(self.committed))
     }
@@ -219,7 +221,7 @@ impl Assignment {
         self.handling.as_ref().is_some_and(|handling| handling.transactional)
     }
 
-    /// The position, if it is not what is committed: that may be behind it, or beyond it when the log has become shorter.
+    /// The position, if it differs from the committed offset. That may be lower, or higher if the log was truncated.
     fn uncommitted(&self) -> Option<i64> {
         if self.is_transactional() && !self.begins {
             return None;
@@ -231,13 +233,13 @@ impl Assignment {
         self.uncommitted().is_some() || (self.gaps.is_some() && self.ledger.finished_ahead() > 0)
     }
 
-    /// Whether its offset is to be committed: a batch is done, or so many records are.
+    /// Whether a commit is due: a batch is finished, or `threshold` records are.
     pub(super) fn is_commit_due(&mut self, threshold: Option<usize>) -> bool {
         self.commit_due |= threshold.is_some_and(|threshold| self.finished_since_commit >= threshold);
         self.commit_due && (self.begins || !self.is_transactional())
     }
 
-    /// Whether that is so, and there is something to commit.
+    /// Whether a commit is due and there is something to commit.
     pub(super) fn has_due_news(&self) -> bool {
         self.commit_due && self.has_news()
     }
@@ -256,7 +258,7 @@ impl Assignment {
         let Some(gaps) = &mut self.gaps else {
             return self.uncommitted().map(|position| (position, None));
         };
-        // Before anything is finished from the first record on, that is where the group stands.
+        // While the first record is unfinished, its offset is the position.
         let position = self.ledger.position().max(self.reached).or(self.ledger.first_offset())?;
         let is_first =
             self.ledger.position().max(self.reached).is_none() && self.ledger.finished_ahead() == 0;
@@ -273,7 +275,7 @@ impl Assignment {
         }
     }
 
-    /// A broker does not take metadata.
+    /// The broker refuses metadata with a commit.
     pub(super) fn without_metadata(&mut self) {
         if let Some(gaps) = &mut self.gaps {
             gaps.without_metadata();
@@ -282,7 +284,7 @@ impl Assignment {
 
     // ---- Where it starts.
 
-    /// It starts at this offset, which is not committed and is to be, if anything is.
+    /// Starts it at this offset, which is not committed yet and will be with `auto_commit`.
     pub(super) fn begin_at(&mut self, offset: i64, auto_commit: bool) {
         self.committed = -1;
         self.reached = Some(offset);
@@ -290,7 +292,7 @@ impl Assignment {
         self.begins = auto_commit && self.is_transactional();
     }
 
-    /// Everything of it up to this offset has been fetched, and nothing of it is left to be done.
+    /// Everything up to this offset has been fetched, and every record of it is finished.
     pub(super) fn reached(&mut self, offset: i64) {
         if self.ledger.is_empty() && self.position().is_none_or(|p| p < offset) && self.committed < offset {
             self.reached = Some(offset);
@@ -298,7 +300,8 @@ impl Assignment {
         }
     }
 
-    /// It starts where another assignment has finished this beyond it; `metadata` is what was committed of that.
+    /// Starts it with the records that an earlier assignment has finished out of order; `metadata` is how they were
+    /// committed.
     pub(super) fn resume(&mut self, finished: Finished, metadata: Option<Vec<u8>>) {
         if let Some(gaps) = &mut self.gaps {
             gaps.resume(finished, metadata);
@@ -310,7 +313,7 @@ impl Assignment {
         self.gaps.is_some()
     }
 
-    /// What is finished of it beyond its first unfinished record.
+    /// What is finished beyond its first unfinished record.
     pub(super) fn finished_beyond(&self) -> Finished {
         self.gaps.as_ref().map(|gaps| gaps.beyond(&self.ledger)).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Records are handed out: as many as an assignment has credit for.
+//! Handing out records, as many as an assignment has credit for.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,19 +17,19 @@ pub struct Delivered {
     pub reply: Option<ReplyAddress>,
 }
 
-/// A record that is handed out, or not.
+/// A record that is handed out or passed over.
 pub struct Sorted {
     /// The record.
     pub record: Delivered,
-    /// What it has in common with the records that it must not overtake.
+    /// Hash shared by the records that it must not overtake (those of its key).
     pub unit: Option<u32>,
     /// No handler takes it.
     pub unwanted: bool,
 }
 
 impl Assignments {
-    /// How many records may be taken from the assignment's queue now; remembers a refusal, so that credit coming
-    /// back wakes the poll thread. Beside it what is special about them.
+    /// How many records may be taken from the assignment's queue now, and how to hand them out. Remembers that credit
+    /// was refused, so that the poll thread is woken when it comes back.
     pub fn take_credit(&self, assignment: u32) -> (usize, Option<Arc<TopicHandling>>) {
         self.lock().assignments.get_mut(&assignment).map_or((0, None), Assignment::take_credit)
     }
@@ -44,8 +44,8 @@ impl Assignments {
         Some(first)
     }
 
-    /// Registers records of which some may not be handed out: `done` is told for each of them whether that is so. Returns
-    /// the sequence of the first.
+    /// Registers records of which some need no handler; pushes to `done`, for each record, whether it is one of
+    /// those. Returns the sequence of the first.
     pub fn deliver_some(
         &self,
         number: u32,

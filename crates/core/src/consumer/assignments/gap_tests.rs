@@ -20,7 +20,7 @@ fn sorted(offset: i64, unit: Option<u32>, unwanted: bool) -> Sorted {
     Sorted { record: Delivered { offset, bytes: 1, reply: None }, unit, unwanted }
 }
 
-/// Hands out what there is at these offsets; answers the sequences of those that were.
+/// Hands out records at these offsets; returns the sequences of those handed out.
 fn deliver(assignments: &Assignments, assignment: u32, records: &[(i64, Option<u32>)]) -> Vec<(i64, u32)> {
     let mut done = Vec::new();
     let all = records.iter().map(|&(offset, unit)| sorted(offset, unit, false));
@@ -179,8 +179,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever finishes in whatever order, with gaps in the log: nothing is committed above an unfinished record, none is
-    /// handed out twice within an assignment, none that a commit told of comes again, and none is lost.
+    /// In any order of finishing, with gaps in the log: no offset above an unfinished record is committed, no record
+    /// is handed out twice within an assignment, none that a commit recorded as finished is handed out again, and
+    /// none is lost.
     #[test]
     fn nothing_is_lost_and_nothing_that_was_committed_comes_again(
         steps in steps(), gaps in prop::collection::vec(1..4_i64, 400),
@@ -189,7 +190,7 @@ proptest! {
         let log: Vec<i64> = gaps.iter().map(|gap| { at += gap; at }).collect();
         let assignments = assignments(Order::Key, 10_000);
         let mut assignment = assignments.open("t".into(), 0, 0);
-        // What is finished for good: handled, and told of by a commit.
+        // Finished for good: handled, and recorded in a commit.
         let mut finished = BTreeSet::new();
         let mut open: BTreeMap<i64, u32> = BTreeMap::new();
         let mut committed: (i64, Option<Vec<u8>>) = (0, None);

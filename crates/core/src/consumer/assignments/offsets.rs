@@ -1,4 +1,4 @@
-//! What of the assignments is committed, and where they start.
+//! Which offsets of the assignments are committed, and where assignments start.
 
 use std::sync::atomic::Ordering;
 
@@ -6,24 +6,24 @@ use super::{Assignment, Assignments};
 use crate::consumer::finished::Finished;
 use crate::kafka::TopicPartition;
 
-/// How offsets are committed without being asked.
+/// Automatic commits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AutoCommit {
-    /// Off: nothing is committed but by `commitOffsets`.
+    /// When off, only `commitOffsets` commits.
     pub enabled: bool,
-    /// Also commit when so many records have finished since the last commit.
+    /// Also commit when this many records have finished since the last commit.
     pub threshold: Option<usize>,
 }
 
 impl Assignments {
-    /// The assignment starts at this offset, which is not committed and is to be.
+    /// Starts the assignment at this offset, which is yet to be committed.
     pub fn begin_at(&self, assignment: u32, offset: i64) {
         if let Some(assignment) = self.lock().assignments.get_mut(&assignment) {
             assignment.begin_at(offset, self.auto_commit.enabled);
         }
     }
 
-    /// The assignment starts at an offset that was committed with this metadata.
+    /// Starts the assignment at an offset that was committed with this metadata.
     pub fn resume(&self, assignment: u32, offset: i64, metadata: Option<&[u8]>) {
         if let Some(metadata) = metadata
             && let Some(assignment) = self.lock().assignments.get_mut(&assignment)
@@ -34,7 +34,7 @@ impl Assignments {
         }
     }
 
-    /// The assignment goes on in the place of another one of the partition, which had finished this.
+    /// Continues an earlier assignment of the same partition, which had finished these records.
     pub(in crate::consumer) fn carry_on(&self, assignment: u32, finished: Finished) {
         if let Some(assignment) = self.lock().assignments.get_mut(&assignment) {
             assignment.resume(finished, None);
@@ -47,15 +47,15 @@ impl Assignments {
         self.lock().assignments.get(&assignment).map(Assignment::finished_beyond).unwrap_or_default()
     }
 
-    /// Everything of the assignment up to this offset has been fetched, and nothing of it is left to be done.
+    /// Everything of the assignment up to this offset has been fetched, and every record of it is finished.
     pub fn reached(&self, assignment: u32, offset: i64) {
         if let Some(assignment) = self.lock().assignments.get_mut(&assignment) {
             assignment.reached(offset);
         }
     }
 
-    /// Automatic commits wait: one is under way or has just been. What becomes due meanwhile does not wake the poll
-    /// thread, which looks by itself when they go on: under load each batch would.
+    /// Holds automatic commits back while one is in flight and shortly after. A commit that becomes due meanwhile
+    /// does not wake the poll thread (under load every batch would); the thread looks by itself when the hold ends.
     pub fn hold_commits(&self, held: bool) {
         self.commits_held.store(held, Ordering::Release);
     }
@@ -72,7 +72,7 @@ impl Assignments {
         state.assignments.values_mut().filter_map(Assignment::take_uncommitted).collect()
     }
 
-    /// Offsets were committed: what waits for that may be read.
+    /// Offsets were committed: partitions that waited for it may be read.
     pub fn commit_succeeded(&self, offsets: &[TopicPartition]) {
         let mut has_begun = false;
         for assignment in self.lock().assignments.values_mut().filter(|assignment| assignment.begins) {
@@ -94,7 +94,7 @@ impl Assignments {
         failed.for_each(Assignment::commit_failed);
     }
 
-    /// A broker does not take metadata: commits go without.
+    /// The broker refuses metadata: commits go without it from now on.
     pub fn without_metadata(&self) {
         self.lock().assignments.values_mut().for_each(Assignment::without_metadata);
     }

@@ -1,4 +1,4 @@
-//! What becomes of the replies to an assignment's records.
+//! The replies to an assignment's records: return addresses, acknowledgements, losses.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use crate::consumer::redeliveries::{Cause, Lost};
 use crate::kafka::TopicPartition;
 use crate::rpc::reply::ReplyAddress;
 
-/// What becomes of a record whose reply is lost.
+/// A record whose reply could not be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostReply {
     /// Topic of the record.
@@ -17,14 +17,16 @@ pub struct LostReply {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// It is handled again; else it is done without that reply.
+    /// Whether it will be handled again; otherwise it counts as finished without that reply.
     pub comes_again: bool,
-    /// Its partition is to start over for it, for the so-manyth time. Only the first such record of an assignment says so.
+    /// Set if its partition has to go back to its first unfinished record: how many times in a row. Only for the
+    /// first such record of an assignment.
     pub start_over: Option<u32>,
 }
 
 impl Assignments {
-    /// The return address of a request, for a reply that is about to leave; `None` where it has no business any more.
+    /// The return address of a request, for a reply about to be sent; `None` if the assignment or the request is
+    /// gone.
     pub fn send_reply(&self, assignment: u32, sequence: u32) -> Option<ReplyAddress> {
         self.lock().assignments.get_mut(&assignment)?.ledger.send_reply(sequence)
     }
@@ -34,8 +36,8 @@ impl Assignments {
         self.lock().assignments.get(&assignment)?.ledger.memo(sequence).cloned()
     }
 
-    /// Where the partition of an assignment starts over: at the first record that is not done. `None` where it does not, because
-    /// the assignment is gone or on its way back to the group.
+    /// The first unfinished record of an assignment, to which its partition goes back. `None` if the assignment is
+    /// gone or being revoked.
     pub fn first_unfinished(&self, assignment: u32) -> Option<TopicPartition> {
         let state = self.lock();
         let assignment =
@@ -48,9 +50,9 @@ impl Assignments {
         self.progress(assignment, |assignment| assignment.ledger.acknowledge_reply(sequence));
     }
 
-    /// A reply is lost, and what was to tell the client so as well. The record comes again where that can help (see
-    /// `redeliveries.rs`), else it is done without that reply. `None`: the assignment is gone, and what was not committed of it
-    /// comes again anyhow.
+    /// A reply could not be sent, nor an error reply in its place. The record is handled again where that can help
+    /// (see `redeliveries.rs`), otherwise it is finished without that reply. `None`: the assignment is gone, and its
+    /// uncommitted records are redelivered anyhow.
     pub fn reply_lost(
         &self,
         assignment: u32,
@@ -69,7 +71,7 @@ impl Assignments {
             let (topic, partition) = (&assignment.topic, assignment.partition);
             let start_over = cause.and_then(|cause| {
                 if ledger.has_given_back() {
-                    // It starts over already.
+                    // The partition is going back already.
                     return Some(None);
                 }
                 let lost = Lost { topic, partition, first, address, cause };

@@ -1,4 +1,4 @@
-//! Assignments on their way back to the group: nothing more is handed out, and what runs comes to rest.
+//! Assignments that are being revoked: no more records are handed out, and running handlers finish.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use super::{Assignment, Assignments};
 use crate::kafka::TopicPartition;
 
 impl Assignments {
-    /// Starts revoking the assignments of these partitions, without any those of all: nothing more is handed out.
+    /// Starts revoking the assignments of these partitions (`None`: of all) and returns them. No more of their
+    /// records are handed out.
     pub fn start_revoking(&self, partitions: Option<&[TopicPartition]>) -> Vec<u32> {
         let mut state = self.lock();
         let concerned = |assignment: &Assignment| {

@@ -102,8 +102,8 @@ fn only_what_is_wanted_back_is_drained_and_streams_are_waited_for() {
 }
 
 proptest! {
-    /// Whatever is settled in whatever order: nothing is committed past a record that is not done, and
-    /// nothing is forgotten once all are.
+    /// In any order of finishing: no commit passes an unfinished record, and once all are finished everything is
+    /// committed.
     #[test]
     fn commits_never_skip(order in Just((0..40_u32).collect::<Vec<_>>()).prop_shuffle(), take in any::<u64>()) {
         let assignments = assignments(None);
@@ -181,25 +181,25 @@ fn a_partition_starts_over_for_a_lost_reply_where_that_helps() {
     );
 }
 
-/// What can happen to a partition and its records, whatever the number stands for.
+/// What can happen to a partition and its records; the number picks the record.
 #[derive(Debug, Clone)]
 enum Step {
     /// More records are handed out.
     Deliver(u8),
-    /// The lane goes on.
+    /// The task advances to the next record.
     Advance(u8),
-    /// A handler writes a reply, which has yet to leave.
+    /// A handler writes a reply, which is not sent yet.
     Reply(u8),
-    /// Nothing more comes of a handler.
+    /// A handler finishes.
     Finish(u8),
     /// A handler fails: what was handled before is to be committed, the record stays.
     Fail(u8),
-    /// A reply leaves, is acknowledged, or lost.
+    /// A reply is sent, acknowledged, or lost.
     Send(u8),
     Acknowledge(u8),
     Lose(u8, bool),
-    /// The position moves back, or the partition is revoked and comes back where the group left it; what is
-    /// told of the old assignment comes late.
+    /// The position moves back, or the partition is revoked and comes back where the group left it; acks and reports
+    /// of the old assignment arrive late.
     Seek(u8),
     Reassign,
     /// Commits what is due, or everything; the broker may refuse.
@@ -281,7 +281,7 @@ impl Partitioned {
         self.next = offset;
     }
 
-    /// What is told of assignments that are gone, long after.
+    /// Late acks and reports of assignments that are gone.
     fn tell_late(&self) {
         for &(assignment, records) in &self.old {
             for sequence in 0..records {
@@ -323,9 +323,9 @@ impl Partitioned {
 }
 
 proptest! {
-    /// Handled, answered, lost, sought, revoked and redelivered in any interleaving: no commit passes a record that was
-    /// never finished with its replies acknowledged, the credit is what JavaScript does not hold, and in the end
-    /// everything is committed and all credit is back.
+    /// Handling, replies, losses, seeks, revocations and redeliveries in any interleaving: no commit passes a record
+    /// that was never finished with its replies acknowledged, the credit is always what JavaScript does not hold, and
+    /// in the end everything is committed and all credit is back.
     #[test]
     fn no_commit_passes_an_unfinished_record_and_no_credit_is_lost(steps in prop::collection::vec(step(), 0..300)) {
         let mut p = Partitioned::new();
@@ -372,7 +372,7 @@ proptest! {
                     }
                 },
                 Step::Seek(n) => if let Some(i) = pick(n) {
-                    // Further on it would skip, as it is asked to.
+                    // A seek further on would skip records, as asked to.
                     let offset = p.records[i].offset.min(p.first_undone());
                     p.start_at(offset, -1);
                     // As the poll thread does.

@@ -46,7 +46,7 @@ fn a_record_that_was_given_back_is_not_waited_for_and_not_passed() {
     assert_eq!((ledger.send_reply(a), ledger.position(), ledger.first_offset()), (None, None, Some(5)));
 }
 
-/// What can be told of a record.
+/// An update about a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Advance,
@@ -55,7 +55,7 @@ enum Told {
     Acknowledge,
 }
 
-/// Calls `check` with every order of what is left to be told.
+/// Calls `check` with every order of the remaining updates.
 fn every_order(left: &mut Vec<Told>, order: &mut Vec<Told>, check: &mut impl FnMut(&[Told])) {
     if left.is_empty() {
         check(order);
@@ -105,7 +105,7 @@ fn whatever_is_told_first_the_credit_comes_back_once_and_the_position_moves_at_t
     }
 }
 
-/// What happens to a ledger, of which record whatever the number stands for: also twice, and of records that are gone.
+/// An update of a ledger. The number picks the record; updates may repeat or concern records that are gone.
 #[derive(Debug, Clone)]
 enum Step {
     Deliver {
@@ -120,7 +120,7 @@ enum Step {
     Send(u8),
     Acknowledge(u8),
     GiveBack(u8),
-    /// An ack about all up to a record.
+    /// An ack of all records up to one.
     Through(u8),
 }
 
@@ -136,7 +136,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A record as a plain model remembers it: what was told, and nothing derived.
+/// A record in a plain model: the updates, nothing derived.
 #[derive(Default)]
 struct Modelled {
     offset: i64,
@@ -150,7 +150,7 @@ struct Modelled {
 }
 
 impl Modelled {
-    /// Once done it stays so, whatever is told later.
+    /// Once finished it stays so, whatever updates follow.
     fn note(&mut self) {
         let all = self.replies.is_some_and(|all| self.acknowledged >= all);
         self.done |= !self.given_back && all && self.acknowledged == self.sent;
@@ -172,8 +172,8 @@ impl Modelled {
 }
 
 proptest! {
-    /// Against a plain model, whatever the order: the position is never behind nor past the first record that is not done, the
-    /// credit is that of the records in JavaScript's hands, and rest is what it says.
+    /// Against a plain model, in any order of updates: the position is exactly the first unfinished record, the
+    /// credit counts the records that JavaScript holds, and `is_working` is right.
     #[test]
     fn position_credit_and_rest_follow_from_what_was_told(steps in prop::collection::vec(step(), 0..250)) {
         let mut ledger = Ledger::<()>::default();
