@@ -1,6 +1,6 @@
 /**
- * Kafka in kafkajs's shape without NestJS, for scripts and workers: nothing of NestJS and RxJS is loaded. All of it is in the
- * package's main entry too.
+ * Kafka in kafkajs's shape without NestJS, for scripts and workers: neither NestJS nor RxJS is loaded. The package's
+ * main entry exports all of this too.
  *
  * @packageDocumentation
  */

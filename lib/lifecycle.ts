@@ -1,14 +1,14 @@
 import { ignore, own } from './application/callbacks.js';
 import { KafkaJSNonRetriableError } from './kafkajs/errors/index.js';
 
-/** What something that connects and disconnects is doing. */
+/** The state of something that connects and disconnects. */
 export type LifecycleState = 'idle' | 'connecting' | 'ready' | 'closing';
 
-/** How something starts. */
+/** The steps of a start. */
 export interface Start {
-  /** Starts. Long waits end when the signal is aborted: see {@link unlessAborted}. */
+  /** Starts. Long waits have to end when the signal is aborted: see {@link unlessAborted}. */
   readonly open: (signal: AbortSignal) => Promise<void>;
-  /** Closes what {@link open} has made, after it has failed or was interrupted. */
+  /** Undoes {@link open} after it has failed or was interrupted. */
   readonly undo: () => Promise<void>;
   /** Called once it has started. */
   readonly opened?: () => void;
@@ -16,39 +16,41 @@ export interface Start {
 
 interface Turn {
   readonly state: 'connecting' | 'closing';
-  /** Which start or stop it is: a second one of its kind that comes right behind it is the same. */
+  /** The kind of start or stop: a second one of the same kind right after it shares its turn. */
   kind: string;
   readonly controller: AbortController | undefined;
   done: Promise<boolean>;
 }
 
 /**
- * The life of whatever connects and disconnects. Starts and stops take turns, in the order in which they were asked for: of two that run
- * side by side neither would know what the other has made. So every order of calls means something:
+ * Runs starts and stops one after the other, in the order of the calls, so that any order of calls is well-defined:
  *
- * - the same start, asked for while it is under way, is one;
+ * - the same start, called again while in progress, is shared;
  * - a stop interrupts the starts before it, which reject, and waits until they have cleaned up;
- * - a start behind a stop waits for it.
+ * - a start after a stop waits for it.
  */
 export class Lifecycle {
   readonly #what: string;
   #resting: 'idle' | 'ready' = 'idle';
   #turns: Turn[] = [];
   #retired = false;
-  /** Of the last start, while it is wanted. */
+  /** Of the last start, until it is stopped. */
   #controller: AbortController | undefined;
 
-  /** `what` is named by the error of a start that was interrupted, for example `The producer`. */
+  /** `what` is the subject in the error of an interrupted start, for example `The producer`. */
   constructor(what: string) {
     this.#what = what;
   }
 
-  /** What is being done, or what it is when nothing is. */
+  /** The start or stop in progress, or the state after the last one. */
   get state(): LifecycleState {
     return this.#turns[0]?.state ?? this.#resting;
   }
 
-  /** Starts. Rejects with what {@link Start.open} fails with, and when it is stopped meanwhile; it then is what it was before. */
+  /**
+   * Starts. Rejects with the error of {@link Start.open}, or when it is stopped meanwhile; then the state is as
+   * before.
+   */
   async start(kind: string, { open, undo, opened }: Start): Promise<void> {
     if (this.#retired) throw this.#interrupted();
     const last = this.#turns.at(-1);
@@ -65,7 +67,7 @@ export class Lifecycle {
         await open(signal);
         signal.throwIfAborted();
       } catch (error) {
-        // A start that is asked for from here on is a new one.
+        // Later calls do not share this start any more.
         turn.kind = '';
         await undo();
         throw signal.aborted ? signal.reason : error;
@@ -76,9 +78,9 @@ export class Lifecycle {
   }
 
   /**
-   * Stops by calling `close`. Answers false when there was nothing to stop; then nothing was called.
+   * Stops by calling `close`. Resolves to false, without calling it, if there was nothing to stop.
    *
-   * @param rest what it is afterwards: a consumer that has stopped consuming may stay connected
+   * @param rest the state afterwards: a consumer that has stopped consuming may stay connected
    */
   stop(
     kind: string,
@@ -102,7 +104,7 @@ export class Lifecycle {
     });
   }
 
-  /** Lets no further start succeed: whoever made this has given it up. */
+  /** Refuses all further starts. */
   retire(): void {
     this.#retired = true;
   }
@@ -111,19 +113,19 @@ export class Lifecycle {
     return new KafkaJSNonRetriableError(`${this.#what} was stopped while it was starting`);
   }
 
-  /** Has the start under way reject with this error; false when there is none. */
+  /** Makes the start in progress reject with this error; false if there is none. */
   fail(error: Error): boolean {
     const controller = this.#turns[0]?.controller;
     controller?.abort(error);
     return controller !== undefined;
   }
 
-  /** Resolves when the last stop that was asked for is over. */
+  /** Resolves when the last requested stop is over. */
   async closed(): Promise<void> {
     await this.#turns.findLast(({ state }) => state === 'closing')?.done.catch(ignore);
   }
 
-  /** Runs `work` once all before it has ended; the function that it answers is called when the turn is over. */
+  /** Runs `work` after all earlier turns; the function that it resolves to is called when the turn is over. */
   #take(
     start: Omit<Turn, 'done'>,
     work: (turn: Turn) => Promise<(() => void) | undefined>,
@@ -144,7 +146,7 @@ export class Lifecycle {
       }
     };
     turn.done = run();
-    // Callers await promises of their own. Where nobody does, a failure must not become an unhandled rejection.
+    // Callers await derived promises; if none does, a failure must not become an unhandled rejection.
     own(turn.done, ignore);
     return turn.done;
   }
@@ -154,7 +156,10 @@ export class Lifecycle {
   }
 }
 
-/** What a promise comes to, unless the signal comes first: then its reason. What the promise comes to later is ignored. */
+/**
+ * Settles like the promise, or rejects with the signal's reason if that is aborted first; then the promise's outcome
+ * is ignored.
+ */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   own(promise, ignore);
   let abort = ignore;

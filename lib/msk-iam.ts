@@ -1,6 +1,6 @@
 /**
- * Amazon MSK with IAM access control, by tokens that `aws-msk-iam-sasl-signer-js` signs, which the application installs: it is loaded
- * when the first token is signed.
+ * Amazon MSK with IAM access control, with tokens signed by the package `aws-msk-iam-sasl-signer-js`, which the
+ * application installs. It is loaded when the first token is signed.
  *
  * @packageDocumentation
  */

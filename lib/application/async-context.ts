@@ -1,10 +1,10 @@
 import { AsyncResource, executionAsyncId } from 'node:async_hooks';
 
-// `AsyncLocalStorage.enterWith()` changes the context of whatever runs at that moment, for all that follows: without a border the
-// tenant that a guard enters for one message is still there for the next. So whatever calls the application starts a context of
-// its own, and what the application enters ends with it. A resource costs less than a tenth of a microsecond.
+// `AsyncLocalStorage.enterWith()` changes the current async context for everything that follows: the tenant that a
+// guard enters for one message would still be there for the next. So each call of the application runs in a context
+// of its own, which ends with the call. An `AsyncResource` costs less than a tenth of a microsecond.
 
-/** A copy of the present context. What is entered while a function runs in it stays in it. */
+/** A copy of the current context. Stores entered while a function runs in it stay in it. */
 export class OwnContext extends AsyncResource {
   constructor() {
     super('KAFKA');
@@ -12,9 +12,10 @@ export class OwnContext extends AsyncResource {
 }
 
 /**
- * Whether a resource keeps what is entered in its scope: until Node.js 24, where contexts are frames that end with the scope, unless
- * a flag says so earlier. By version and flags: a storage that is entered to find out would make each `await` of the process a third
- * dearer for good, because V8 goes without a fast path once a promise hook was set.
+ * Whether an `AsyncResource` keeps the stores entered in its scope. True before Node.js 24, which keeps contexts in
+ * frames that end with the scope (earlier releases do so with a flag). Decided by version and flags, not by trying:
+ * entering a store would make each `await` of the process a third slower for good, because V8 loses a fast path once
+ * a promise hook was set.
  */
 const KEEPS_WHAT_IS_ENTERED =
   Number.parseInt(process.versions.node, 10) < 24 &&
@@ -23,25 +24,25 @@ const KEEPS_WHAT_IS_ENTERED =
   );
 
 /**
- * The context of one message: of its handler, and of what follows when that has answered. Where a resource does not keep what is
- * entered, what follows has a resource of its own, made before the handler's scope ends.
+ * The context of one message: of its handler, and of the work after the handler has returned. Where a resource does
+ * not keep entered stores, that work has a resource of its own, created before the handler's scope ends.
  *
- * The next message of a task takes it over where nothing can have been entered in it: a resource for each message would cost an event
- * a twentieth of all that it costs.
+ * The next message of a task reuses the context if nothing can have been entered in it: a resource for each message
+ * would be a twentieth of the cost of an event.
  */
 export class MessageContext extends OwnContext {
   #afterwards: AsyncResource | undefined;
-  /** The application was called, and may have entered something. */
+  /** The application was called, and may have entered a store. */
   #isUsed = false;
 
-  /** The context of the message that comes next, which nothing of this one is in. */
+  /** The context of the next message, free of this one's stores. */
   next(): MessageContext {
     return this.#isUsed ? new MessageContext() : this;
   }
 
   /**
-   * To be called right behind an `await` that follows {@link begin}: what continues there has an id where the process follows its
-   * contexts, as it does from the moment on at which the first storage is entered. So if it has none, none was.
+   * To be called right after an `await` that follows {@link begin}. Node.js gives the continuation an async id once
+   * any store of the process was entered; without an id, none can have been.
    */
   answered(): void {
     if (executionAsyncId() === 0) this.#isUsed = false;
@@ -62,7 +63,7 @@ export class MessageContext extends OwnContext {
     }
   }
 
-  /** Calls what follows the handler: it finds what the handler has entered before it first waited. */
+  /** Calls the work after the handler, which sees the stores that the handler entered before its first `await`. */
   proceed<T, A, B, C, D, R>(
     then: (this: T, a: A, b: B, c: C, d: D) => R,
     self: T,
@@ -76,7 +77,7 @@ export class MessageContext extends OwnContext {
   }
 }
 
-/** Calls a function of the application's; what it enters is seen by nothing else. */
+/** Calls a function of the application in a context of its own, so that nothing else sees the stores that it enters. */
 export function isolated<R>(call: () => R): R {
   return new OwnContext().runInAsyncScope(call);
 }

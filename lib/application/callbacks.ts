@@ -1,21 +1,21 @@
 import { isolated } from './async-context.js';
 import { errorFrom } from '../values/describe.js';
 
-// Everything that nobody awaits is started here: functions of the application's whose answer is not used, and promises that are left
-// running. A rejection of either would otherwise end the process, and an exception would break the code that happened to call.
+// Everything that is not awaited is started here: callbacks of the application whose result is not used, and promises
+// that are left running. Otherwise a rejection would end the process, and an exception would break the calling code.
 
-/** Is told of what a callback has thrown, or its promise rejected with. An exception of its own is dropped. */
+/** Receives what a callback throws or its promise rejects with. Exceptions of the listener itself are dropped. */
 export type FailureListener = (error: Error) => void;
 
 /**
- * Calls a function of the application's whose answer nobody waits for, in an async context of its own. What it throws, and what its promise rejects with, goes to
- * `failed`.
+ * Calls a function of the application without waiting for its result, in an async context of its own. What it throws
+ * or its promise rejects with goes to `failed`.
  */
 export function runCallback(callback: () => unknown, failed: FailureListener): void {
   runHere(() => isolated(callback), failed);
 }
 
-/** Calls like {@link runCallback}, in the async context of whoever calls: for what belongs to a message. */
+/** Like {@link runCallback}, but in the caller's async context: for callbacks that belong to a message. */
 export function runHere(callback: () => unknown, failed: FailureListener): void {
   try {
     const answer = callback();
@@ -25,29 +25,29 @@ export function runHere(callback: () => unknown, failed: FailureListener): void 
   }
 }
 
-/** Takes care of a promise that is started and not awaited: what it rejects with goes to `failed`. */
+/** Handles a promise that is not awaited: what it rejects with goes to `failed`. */
 export function own(promise: PromiseLike<unknown>, failed: FailureListener): void {
-  // Through a promise of our own: a thenable's `then` may throw, and answer twice.
+  // Through a native promise: a thenable's `then` may throw, or call back twice.
   Promise.resolve(promise).catch((error: unknown) => tell(failed, error));
 }
 
-/** Takes an answer that turned out to be unwanted: if it is a promise, its rejection is ignored. */
+/** Drops a result that is not wanted: if it is a promise, its rejection is ignored. */
 export function disown(answer: unknown): void {
   runCallback(() => answer, ignore);
 }
 
-/** For failures that somebody else tells of. */
+/** For failures that are reported elsewhere. */
 export const ignore = (): void => undefined;
 
 function tell(failed: FailureListener, error: unknown): void {
   try {
     failed(errorFrom(error));
   } catch {
-    // There is nobody left to tell.
+    // The listener itself failed; nothing is left to report it to.
   }
 }
 
-/** Whether a value can be awaited for something. */
+/** Whether a value is a promise or another thenable. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

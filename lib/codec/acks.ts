@@ -3,7 +3,7 @@ import { ACK_WORDS, RELEASED, THROUGH, writeAckWords } from '../boundary/acks.js
 const INITIAL_ACKS = 256;
 
 /**
- * Collects what a consumer is told of handled records and hands it over once per tick. The replies to them go another way, through a
+ * Collects the acknowledgements of handled records and hands them to the consumer once per tick. Replies go through a
  * producer, and either may arrive first: so an acknowledgement says how many replies there are.
  */
 export class AckBuffer {
@@ -11,27 +11,27 @@ export class AckBuffer {
   #words = new Uint32Array(INITIAL_ACKS * ACK_WORDS);
   #wordCount = 0;
   #scheduled = false;
-  // The last one, which is kept for those that would follow it; none while there is no record.
+  // The last acknowledgement, which following ones may be merged into; `#count` is 0 while there is none.
   #assignment = 0;
   #first = 0;
   #count = 0;
   #flags = 0;
   #replies = 0;
 
-  /** `flush` takes the numbers before it returns. */
+  /** `flush` must read the numbers before it returns. */
   constructor(flush: (words: Uint32Array, wordCount: number) => void) {
     this.#flush = flush;
   }
 
   /**
-   * A consumed record was handled; the flags are `ADVANCE` and those beside it, `replies` those to a record that is `FINISHED`. The
-   * acknowledgements of a tick about records that follow one another are one.
+   * Acknowledges a record; the flags are `ADVANCE` and those beside it, `replies` the number of replies to a
+   * `FINISHED` record. Acknowledgements of consecutive records in one tick are merged.
    */
   ack(assignment: number, sequence: number, flags: number, replies = 0): void {
     const next = (this.#first + this.#count) >>> 0;
     const follows = this.#count > 0 && assignment === this.#assignment && sequence === next;
     if (follows && flags === this.#flags && replies === this.#replies) {
-      // One about all up to its record takes the place of the last one.
+      // One that applies to all records up to its own replaces the last one.
       if ((flags & THROUGH) !== 0) this.#first = sequence;
       else this.#count++;
       return;
@@ -45,7 +45,10 @@ export class AckBuffer {
     this.#schedule();
   }
 
-  /** No handler of an assignment runs any more: its partition may be revoked. Behind the acknowledgements of its last records. */
+  /**
+   * No handler of an assignment is running any more, so its partition may be revoked. Sent after the acknowledgements
+   * of its last records.
+   */
   handlerEnded(assignment: number): void {
     this.#write();
     writeAckWords(this.#words, this.#room(), assignment, 0, 0, RELEASED, 0);
@@ -68,7 +71,7 @@ export class AckBuffer {
     this.#count = 0;
   }
 
-  /** The place of one more. */
+  /** The index for one more acknowledgement. */
   #room(): number {
     const at = this.#wordCount;
     if (at === this.#words.length) {

@@ -24,26 +24,26 @@ const INITIAL_WORDS = 4096;
 const INITIAL_BYTES = 64 * 1024;
 /** Most numbers of one entry without its headers, its kind included. */
 const ENTRY_WORDS = 1 + Math.max(SEND_WORDS, REQUEST_WORDS, REPLY_WORDS, CANCEL_WORDS) + PAYLOAD_WORDS;
-/** Buffers that one flush has grown beyond this are given back after it. */
+/** Buffers that a flush has grown beyond this are released after it. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
-/** A key or value that may be left out. */
+/** A key or value that may be undefined. */
 type PlainField = ReadField | undefined;
 
 interface WritingBuffer extends Buffer {
   utf8Write(text: string, offset: number): number;
 }
 
-/** The length of bytes as the engine knows it: a property of the application's may tell another. */
+/** The engine's own getter of the length: an object of the application may have another `length`. */
 const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
   ?.get as (this: Uint8Array) => number;
 
-/** Takes what two buffers say: so many numbers, and the bytes that belong to them. Has to copy what it keeps. */
+/** Takes the numbers and the bytes of a flush. Has to copy what it keeps. */
 export type HandOver = (words: Uint32Array, wordCount: number, bytes: Uint8Array, byteCount: number) => void;
 
 /**
- * Writes entries into the two buffers of `crates/core/src/codec/outgoing.rs`. It only writes: nothing in it calls the application, so no entry
- * begins within another one, and none is handed over before it is whole.
+ * Writes entries into the two buffers of `crates/core/src/codec/outgoing.rs`. It never calls code of the application,
+ * so no entry can begin within another one, and none is handed over incomplete.
  */
 export class Encoder {
   #words = new Uint32Array(INITIAL_WORDS);
@@ -59,7 +59,7 @@ export class Encoder {
     return this.#wordCount === 0;
   }
 
-  /** Bytes that are written. */
+  /** Bytes written so far. */
   get byteCount(): number {
     return this.#byteCount;
   }
@@ -89,13 +89,13 @@ export class Encoder {
     writeReplyWords(this.#words, at, assignment, sequence, flags, partition);
   }
 
-  /** A request whose replies nobody waits for any more. */
+  /** A request that no longer waits for replies. */
   cancel(slot: number, generation: number): void {
     const at = this.#entry(CANCEL, CANCEL_WORDS);
     writeCancelWords(this.#words, at, slot, generation);
   }
 
-  /** Begins an entry and answers where its numbers go. */
+  /** Begins an entry and returns the index of its numbers. */
   #entry(kind: number, words: number): number {
     this.#reserveWords(ENTRY_WORDS);
     this.#entryWords = this.#wordCount;
@@ -107,8 +107,8 @@ export class Encoder {
   }
 
   /**
-   * The record that ends an entry: what was read of it from `from` on. `error` becomes a first header without a name. Where memory does
-   * not suffice, it throws and the entry is taken back.
+   * The record that ends an entry: its fields from index `from` on. `error` becomes a first header without a name.
+   * When memory does not suffice, this throws and the entry is removed.
    */
   payload(fields: ReadFields, from: number, error?: string): void {
     try {
@@ -120,7 +120,7 @@ export class Encoder {
     }
   }
 
-  /** Like {@link payload}, for a record of a key and a value. */
+  /** Like {@link payload}, for a record with only a key and a value. */
   bare(key: PlainField, value: PlainField, error?: string): void {
     try {
       const at = this.#wordCount;
@@ -158,7 +158,7 @@ export class Encoder {
       low = isLong ? Number(BigInt.asUintN(32, timestamp)) : timestamp;
       high = isLong ? Number(BigInt.asUintN(32, timestamp >> 32n)) : Math.floor(timestamp / 2 ** 32);
     }
-    // Last: the headers may have taken a larger array.
+    // Written last: the headers may have replaced the array by a larger one.
     writePayloadWords(this.#words, at, low, high, keyLength, valueLength, count);
   }
 
@@ -188,7 +188,10 @@ export class Encoder {
     return length;
   }
 
-  /** Hands over what is written. Whatever that leads to finds empty buffers, and writes behind what was handed over. */
+  /**
+   * Hands over what is written. The buffers are empty before `to` is called, so entries written during the call come
+   * after.
+   */
   handOver(to: HandOver): void {
     const [words, wordCount, bytes, byteCount] = [this.#words, this.#wordCount, this.#bytes, this.#byteCount];
     this.#wordCount = 0;

@@ -45,16 +45,16 @@ const TIMES_AT = HEAD_WORDS * Uint32Array.BYTES_PER_ELEMENT;
 /** The header of a reply that carries an error. */
 const ERROR_HEADER = 'kafka_nest-err';
 
-/** A header as it lies on the broker. */
+/** A header as stored by the broker. */
 export type RawHeader = readonly [name: string, value: Buffer | null];
 
-/** A partition's share of a batch. */
+/** Consecutive records of one partition in a batch. */
 export interface PartitionRecords {
   /** Number of the partition's current assignment. */
   readonly assignment: number;
-  /** Its first record. */
+  /** Index of its first record. */
   readonly start: number;
-  /** The record after its last one. */
+  /** Index after its last record. */
   readonly end: number;
   /** The offset after the partition's last record when these were fetched; -1 when it is not known. */
   readonly highWatermark: Long;
@@ -63,8 +63,8 @@ export interface PartitionRecords {
 }
 
 /**
- * A packed batch of consumed records. Nothing is decoded before it is asked for; what is handed out as a Buffer is a view that keeps
- * the whole batch in memory as long as it lives.
+ * A packed batch of consumed records. Fields are decoded when they are read. Buffers are views: each keeps the whole
+ * batch in memory.
  */
 export class IncomingBatch {
   /** Number of records. */
@@ -104,7 +104,7 @@ export class IncomingBatch {
     this.#namesAt = this.#headersAt + (head[HEAD_HEADERS] as number) * HEADER_WORDS;
   }
 
-  /** Records of one partition that follow one another. */
+  /** The runs of consecutive records of one partition. */
   partitions(): PartitionRecords[] {
     const partitions: PartitionRecords[] = [];
     for (let start = 0; start < this.length;) {
@@ -153,12 +153,12 @@ export class IncomingBatch {
     return this.#word(index, RECORD_REQUEST_GENERATION);
   }
 
-  /** What a record has in common with those that it must not overtake: its key's hash. Undefined: it has no key. */
+  /** The hash of the key, shared by the records that must not overtake one another. Undefined without a key. */
   unit(index: number): number | undefined {
     return (this.flags(index) & KIND_MASK) === NULL ? undefined : this.#word(index, RECORD_REQUEST_SLOT);
   }
 
-  /** Which of its topic's handlers for headers take a record; 0: none. */
+  /** Which of its topic's handlers that filter by headers take a record; 0 for none. */
   route(index: number): number {
     return this.#word(index, RECORD_REQUEST_GENERATION);
   }
@@ -246,7 +246,7 @@ export class IncomingBatch {
     return headers as IHeaders;
   }
 
-  /** The headers' bytes, each of them in its place. */
+  /** The headers' bytes, in order. */
   rawHeaders(index: number): RawHeader[] {
     const headers: RawHeader[] = [];
     this.#eachHeader(index, (name, start, length, kind) => {
@@ -255,7 +255,7 @@ export class IncomingBatch {
     return headers;
   }
 
-  /** The headers as NestJS decodes them; a repeated one is the comma-joined text that an array's `toString` gives. */
+  /** The headers as NestJS decodes them; a repeated one is the comma-joined text of an array's `toString`. */
   decodedHeaders(index: number): Record<string, unknown> {
     const headers: Record<string, unknown> = {};
     let repeated: Set<string> | undefined;
@@ -279,7 +279,7 @@ export class IncomingBatch {
   }
 
   #text(start: number, length: number, kind: number): string {
-    // null in an array's toString() is the empty string.
+    // An array's toString() turns null into the empty string.
     if ((kind & KIND_MASK) === NULL) return '';
     return this.#bytes.toString('utf8', this.#base + start, this.#base + start + length);
   }
@@ -301,7 +301,10 @@ export class IncomingBatch {
     }
   }
 
-  /** The decoded error header of a reply that has `REPLY_ERROR`; one that is repeated as a repeated header is decoded. */
+  /**
+   * The decoded error header of a reply that has `REPLY_ERROR`, decoded like in {@link decodedHeaders} if it is
+   * repeated.
+   */
   replyError(index: number): unknown {
     return this.decodedHeaders(index)[ERROR_HEADER];
   }

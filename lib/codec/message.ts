@@ -1,14 +1,14 @@
 import type { IHeaders } from '../kafkajs/types/index.js';
 
-/** A key or value as it goes out. */
+/** A key or value to send. */
 type Field = string | Uint8Array | null | undefined;
 
-/** A record as it goes out. */
+/** A record to send. */
 export interface OutgoingRecord {
   key?: Field;
   value?: Field;
   headers?: IHeaders | undefined;
-  /** Headers in this order, names repeated as they come; before {@link headers}. */
+  /** Headers in order, with repeated names; sent before {@link headers}. */
   rawHeaders?: readonly (readonly [name: string, value: Field])[];
   partition?: number | null | undefined;
   timestamp?: string | number | undefined;
@@ -18,14 +18,18 @@ export interface OutgoingRecord {
 export type ReadField = string | Uint8Array | null;
 
 /**
- * What was read of records, flat: for each its partition (-1: the partitioner chooses), its timestamp (undefined: now), key, value, the
- * number of its headers, and their names and values. Nothing in it calls the application when it is looked at.
+ * The fields of records in one flat list: for each record its partition (-1: the partitioner chooses), its timestamp
+ * (undefined: now), key, value, the number of its headers, and their names and values. Using them never calls code of
+ * the application.
  */
 export type ReadFields = (ReadField | number | bigint | undefined)[];
 
-/** Partition that stands for "the partitioner chooses": as an unsigned number the one of `crates/core/src/codec/outgoing.rs`. */
+/**
+ * Partition that stands for "the partitioner chooses": unsigned, this is `NO_PARTITION` of
+ * `crates/core/src/codec/outgoing.rs`.
+ */
 export const NO_PARTITION = -1;
-/** Places in {@link ReadFields} of what a record has before its headers. */
+/** Indices in {@link ReadFields} of a record's fields before its headers. */
 export const PARTITION = 0;
 export const TIMESTAMP = 1;
 export const KEY = 2;
@@ -36,15 +40,15 @@ export const HEADERS = 5;
 const MOST_PARTITION = 0x7fffffff;
 const MOST_TIMESTAMP = 2n ** 63n - 1n;
 const LEAST_TIMESTAMP = -(2n ** 63n);
-/** Numbers as texts that are exact as numbers. */
+/** Decimal texts that are exact as JavaScript numbers. */
 const SHORT_NUMBER = /^-?\d{1,15}$/;
 
 /**
- * Reads a record, once, to the end of `fields`, whose first `at` places are taken; answers where the next one goes. All that an
- * application's own objects can do (getters, iterators, proxies) happens here: whatever is called may send other records.
+ * Reads a record once and writes its fields into `fields` from index `at` on; returns the index for the next record.
+ * Only here is code of the application's objects called (getters, iterators, proxies), which may send other records.
  *
- * @throws TypeError, naming the field, for what is no text and no bytes, for a timestamp that is no whole number of milliseconds,
- * and for a partition that is none.
+ * @throws TypeError, naming the field, for a field that is neither a string nor bytes, a timestamp that is not a
+ * whole number of milliseconds, and an invalid partition.
  */
 export function readMessage(fields: ReadFields, at: number, record: OutgoingRecord): number {
   const { key, value, headers, rawHeaders, partition, timestamp } = record;
@@ -57,7 +61,7 @@ export function readMessage(fields: ReadFields, at: number, record: OutgoingReco
     for (const [name, item] of rawHeaders) next = readHeader(fields, next, name, item);
   }
   for (const name in headers) {
-    // As in kafkajs, what a prototype has is none of the message's.
+    // As in kafkajs, inherited properties are not headers.
     if (!Object.hasOwn(headers, name)) continue;
     const header = headers[name];
     if (header === undefined) continue;
@@ -68,12 +72,12 @@ export function readMessage(fields: ReadFields, at: number, record: OutgoingReco
   return next;
 }
 
-/** Whether a field needs no reading: it is written as it is, and nothing at all may be left out. */
+/** Whether a field can be written as it is: a string, bytes, null or undefined. */
 export function isPlain(field: Field): boolean {
   return typeof field === 'string' || field === null || field === undefined || field instanceof Uint8Array;
 }
 
-/** Whether there are no headers to be written. */
+/** Whether there are no headers. */
 export function hasNone(headers: IHeaders | undefined): boolean {
   for (const _ in headers) return false;
   return true;
@@ -98,7 +102,7 @@ function fieldOf(value: Field, name: string): ReadField {
   throw refusal(name, 'a string or a Buffer', value);
 }
 
-/** What JavaScript takes for a partition's number when it indexes kafkajs's table of partitions. */
+/** The partition that JavaScript would find by using the value as an index, as kafkajs does. */
 function placeOf(partition: unknown): number {
   const isNumber = typeof partition === 'number' || typeof partition === 'bigint';
   const number = isNumber || (typeof partition === 'string' && partition !== '') ? Number(partition) : -1;
@@ -106,7 +110,9 @@ function placeOf(partition: unknown): number {
   throw refusal('partition', 'a whole number from 0 on', partition);
 }
 
-/** A timestamp as it is written; kafkajs takes the same through `BigInt()`, and more that is no time. */
+/**
+ * A timestamp as a number. kafkajs passes it to `BigInt()`, which accepts the same and also values that are no time.
+ */
 function timeOf(timestamp: unknown): number | bigint {
   if (typeof timestamp === 'number' && Number.isSafeInteger(timestamp)) return timestamp;
   if (typeof timestamp === 'string' && SHORT_NUMBER.test(timestamp)) return Number(timestamp);
@@ -130,7 +136,7 @@ function wholeNumber(timestamp: unknown): bigint | undefined {
   }
 }
 
-/** A field's refusal, until it is known of which message. */
+/** A refused field, before it is known which message it belongs to. */
 class FieldRefusal extends Error {
   constructor(
     readonly what: string,
@@ -145,14 +151,17 @@ function refusal(what: string, wanted: string, value: unknown): FieldRefusal {
   return new FieldRefusal(what, wanted, describe(value));
 }
 
-/** A value in an error: short, and without calling what the application has made of it. */
+/** A value for an error's text: short, and without calling the value's own methods. */
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === 'object') return value === null ? 'null' : 'an object';
   return typeof value === 'function' ? 'a function' : `type ${typeof value} (${String(value)})`;
 }
 
-/** The error for the application: where `error` is about a field, it names the message by its topic and its place in the send. */
+/**
+ * The error for the application; if `error` is about a field, it names the message by its topic and its index in the
+ * send.
+ */
 export function refusedMessage(error: unknown, topic?: string, index?: number): unknown {
   if (!(error instanceof FieldRefusal)) return error;
   const { what, wanted, received } = error;

@@ -14,49 +14,51 @@ import {
 
 export type { OutgoingRecord } from './message.js';
 
-/** A tick that has written so many bytes is flushed at once: the next copy would only cost cache. */
+/** A tick that has written this many bytes is flushed at once: larger buffers only use the CPU's cache badly. */
 const FLUSH_BYTES = 512 * 1024;
 /**
- * So many records of one tick are flushed at once. Otherwise all that are in flight travel as one wave, and client, broker and
- * server work in turns: 512 requests in flight go a quarter faster so. Smaller flushes cost the broker more than they gain.
+ * This many records of one tick are flushed at once. Otherwise all records in flight would move as one wave, and
+ * client, broker and server would work in turns: with 512 requests in flight this gives a quarter more throughput.
+ * Smaller flushes cost the broker more than they gain.
  */
 const FLUSH_RECORDS = 256;
-/** Read fields are kept for the next send up to this length. */
+/** The list of fields is kept for the next send up to this length. */
 const KEEP_FIELDS = 4096;
 
-/** Messages that were read and are to be written: see {@link OutgoingBuffer.read}. */
+/** Messages that were read but not written yet: see {@link OutgoingBuffer.read}. */
 export class ReadMessages {
   readonly fields: ReadFields = [];
-  /** How many they are. */
+  /** Number of messages. */
   count = 0;
 }
 
 /**
- * Collects what goes to the core and hands it over once per tick: one call for everything that the promises and callbacks of a tick
- * have produced, instead of one for each. Here is decided when; an {@link Encoder} writes.
+ * Collects the records, requests and replies for the core and hands them over once per tick, in one call for
+ * everything that the promises and callbacks of a tick have produced. This class decides when; an {@link Encoder}
+ * writes.
  *
- * A record is read first, which may call the application, and written then, which calls nobody: whatever the application sends
- * meanwhile is written before it.
+ * A record is read first, which may call code of the application, and then written, which does not: records that the
+ * application sends while one is read are written before it.
  */
 export class OutgoingBuffer {
   readonly #encoder = new Encoder();
   readonly #handOver: HandOver;
   readonly #topicOf: ((number: number) => string | undefined) | undefined;
-  /** For what is read next; none while something is read or written. */
+  /** The list for the next messages; undefined while it is in use. */
   #spare: ReadMessages | undefined = new ReadMessages();
-  /** Records that are not flushed. */
+  /** Records that are not flushed yet. */
   #records = 0;
   #scheduled = false;
 
-  /** `handOver` calls nothing of the application's; `topicOf` is the name of a topic with a number, for errors. */
+  /** `handOver` must not call the application; `topicOf` returns the name of a topic by its number, for errors. */
   constructor(handOver: HandOver, topicOf?: (number: number) => string | undefined) {
     this.#handOver = handOver;
     this.#topicOf = topicOf;
   }
 
   /**
-   * Reads messages to a topic, each of them once, for {@link send}. Throws without a trace when one of them cannot be written, and
-   * names it.
+   * Reads messages to a topic, each once, for {@link send}. Throws if one is invalid, naming it; then nothing is
+   * sent.
    */
   read(messages: readonly OutgoingRecord[], topic: string): ReadMessages {
     const read = this.#spare ?? new ReadMessages();
@@ -75,7 +77,10 @@ export class OutgoingBuffer {
     return read;
   }
 
-  /** The messages of a send that was given the number `send`. They have `limit` ms to be delivered; 0: as long as any. */
+  /**
+   * Writes the messages of the send with the number `send`. `limit` is their delivery time-out in ms; 0 for the
+   * producer's own.
+   */
   send(topic: number, send: number, limit: number, read: ReadMessages): void {
     const { fields, count } = read;
     let at = 0;
@@ -138,16 +143,16 @@ export class OutgoingBuffer {
     return read;
   }
 
-  /** What was read, up to `end`, is written: its place may be used again. */
+  /** The fields up to `end` are written: the list can be reused. */
   #release(read: ReadMessages, end: number): void {
     if (end > KEEP_FIELDS) return;
-    // Not shortened: the next send would have it grow again. But values must not live on in it.
+    // Not shortened, because the next send would grow it again; but it must not keep values alive.
     const { fields } = read;
     for (let at = 0; at < end; at++) fields[at] = undefined;
     this.#spare = read;
   }
 
-  /** Nobody waits for a request's replies any more. */
+  /** A request no longer waits for replies. */
   cancel(slot: number, generation: number): void {
     this.#encoder.cancel(slot, generation);
     this.#schedule();
@@ -170,7 +175,8 @@ export class OutgoingBuffer {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
-      // Not nextTick: the replies of a tick's batches share a flush, and 64 requests in flight go a third faster.
+      // Not nextTick: this way the replies of all batches of a tick share a flush, which with 64 requests in flight
+      // gives a third more throughput.
       setImmediate(this.#onTick);
     }
   }
@@ -181,7 +187,7 @@ export class OutgoingBuffer {
   };
 }
 
-/** Whether a record is a key and a value only, as most are: it is written as it is, without being read to a list first. */
+/** Whether a record has only a key and a value, as most do: it is written directly, without the list of fields. */
 function isBare(
   key: OutgoingRecord['key'],
   value: OutgoingRecord['value'],
@@ -200,6 +206,6 @@ function isBare(
   );
 }
 
-/** Where the record that begins at `at` ends. */
+/** The index after the record that begins at `at`. */
 const endOf = (fields: ReadFields, at: number): number =>
   at + HEADERS + 2 * (fields[at + HEADER_COUNT] as number);

@@ -5,7 +5,7 @@ import { inspect, taskModule } from './inspection/inspect.js';
 
 const FORMATS = ['kafka-acls', 'json', 'aws'];
 
-/** `acls`. */
+/** The command `acls`. */
 const acls: Command = {
   usage: '<app entry> [options]',
   description: `Writes the access rules that an application needs: its topics, reply topics, groups, dead letters and transactional ids.

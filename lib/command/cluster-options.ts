@@ -19,7 +19,7 @@ export const CLUSTER_OPTIONS = {
   },
 } as const satisfies Record<string, CommandOption>;
 
-/** What `--brokers` and `--client` say; undefined when neither is given. */
+/** The client options of `--brokers` and `--client`; undefined when neither is given. */
 export async function clusterOptions({ values }: Given): Promise<KafkaConfig | undefined> {
   const file = values['client'] as string | undefined;
   const brokers = (values['brokers'] as string | undefined)?.split(',').map((broker) => broker.trim());
@@ -34,7 +34,7 @@ export async function clusterOptions({ values }: Given): Promise<KafkaConfig | u
   return merged as KafkaConfig;
 }
 
-/** The same, where there is no doing without. */
+/** The same for commands that need a cluster: throws a CommandError without either option. */
 export async function requiredClusterOptions(given: Given): Promise<KafkaConfig> {
   const options = await clusterOptions(given);
   if (options === undefined) throw wrongUsage('Which cluster? Give --brokers host:port, or --client file');
@@ -58,7 +58,7 @@ async function readClientFile(file: string): Promise<Partial<KafkaConfig>> {
   return config;
 }
 
-/** The default export; of a CommonJS module that was compiled from an ES module, that one's. */
+/** The default export, also of a CommonJS module that was compiled from an ES module. */
 function unwrapped(module: { default?: unknown }): unknown {
   const { default: exported } = module;
   const isCompiled = typeof exported === 'object' && exported !== null && '__esModule' in exported;

@@ -1,7 +1,7 @@
 import { wrongUsage, type Given } from './front.js';
 
 /**
- * The whole number of one or more that an option is given; undefined when it is not.
+ * An option's value as a whole number of at least 1; undefined when the option is not given.
  *
  * @throws CommandError for anything else
  */

@@ -8,7 +8,7 @@ import { CommandError, wrongUsage, type Command } from './front.js';
 
 const VERBS = { list: listLetters, show: showLetters, replay: replayLetters };
 
-/** `dead-letters`. */
+/** The command `dead-letters`. */
 export const command: Command = {
   usage: 'list|show|replay <topic> --brokers host:port [options]',
   description:

@@ -6,10 +6,10 @@ import { checkInstallation } from './doctor/installation.js';
 import { CommandError, EXIT, wrongUsage, type Command, type Given } from './front.js';
 import { ApplicationFailed, inspect, taskModule } from './inspection/inspect.js';
 
-/** What the message of a refused option looks like among what an application prints. */
+/** Finds the message of a refused option in an application's output. */
 const REFUSED = /KafkaJS(?:InvalidOption|NonRetriable)Error: (?<message>(?:Unknown|Invalid|Option).*)/;
 
-/** `doctor`. */
+/** The command `doctor`. */
 const doctor: Command = {
   usage: '[app entry] [options]',
   description: `Looks for what keeps an application from working, and never writes to a cluster. Without brokers and without

@@ -1,59 +1,59 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
-/** One option of a sub-command, as `parseArgs` takes it, and as `--help` shows it. */
+/** One option of a sub-command, for `parseArgs` and for `--help`. */
 export interface CommandOption {
   readonly type: 'string' | 'boolean';
   readonly multiple?: boolean;
   readonly short?: string;
   readonly default?: string | boolean;
-  /** What stands behind the option in the help, for example `host:port`. */
+  /** The name of the option's value in the help, for example `host:port`. */
   readonly value?: string;
   readonly doc: string;
 }
 
-/** What was given on the command line. */
+/** The parsed command line. */
 export interface Given {
-  /** By the option's name; an option with `multiple` is an array. */
+  /** Values by the option's name; an option with `multiple` has an array. */
   readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
   readonly positionals: readonly string[];
 }
 
 /** A sub-command: one file each. */
 export interface Command {
-  /** What follows its name in the help, for example `<topic> [options]`. */
+  /** The text after its name in the help, for example `<topic> [options]`. */
   readonly usage: string;
   /** What it does, in sentences. */
   readonly description: string;
   readonly options: Readonly<Record<string, CommandOption>>;
-  /** How many words besides options it takes at most. */
+  /** Most positional arguments. */
   readonly positionals: number;
   /** Examples for the help, each a command line without the program's name. */
   readonly examples?: readonly string[];
-  /** Does it. Answers the exit code: {@link EXIT}. */
+  /** Runs the command. Resolves to the exit code: {@link EXIT}. */
   run(given: Given): Promise<number>;
 }
 
-/** What the program ends with. */
+/** Exit codes of the program. */
 export const EXIT = {
-  /** Done, and nothing was found. */
+  /** Success, without findings. */
   ok: 0,
-  /** It could not be done, or something was found that has to be mended. */
+  /** Failure, or findings that have to be fixed. */
   failed: 1,
-  /** The command line is wrong. */
+  /** The command line is invalid. */
   usage: 2,
 } as const;
 
-/** A sub-command as the front knows it before it is loaded. */
+/** A sub-command before it is loaded. */
 export interface Listed {
   readonly name: string;
-  /** One line of the program's help. */
+  /** Its line in the program's help. */
   readonly summary: string;
   readonly load: () => Promise<Command>;
 }
 
-/** An end whose message is for the reader, without a stack. */
+/** An error whose message is for the user and is printed without a stack. */
 export class CommandError extends Error {
-  /** What the program ends with. */
+  /** The exit code that the program ends with. */
   readonly exitCode: number;
 
   constructor(message: string, exitCode: number = EXIT.failed) {
@@ -62,10 +62,10 @@ export class CommandError extends Error {
   }
 }
 
-/** A command line that cannot be meant. */
+/** The error for an invalid command line. */
 export const wrongUsage = (message: string): CommandError => new CommandError(message, EXIT.usage);
 
-/** Where the program writes. */
+/** The program's standard output and error. */
 export interface Output {
   out(text: string): void;
   err(text: string): void;
@@ -73,7 +73,10 @@ export interface Output {
 
 const HELP: CommandOption = { type: 'boolean', short: 'h', doc: 'Shows this.' };
 
-/** Runs the program with these arguments. Answers its exit code; errors for the reader are written, others thrown. */
+/**
+ * Runs the program with these arguments. Resolves to its exit code; a {@link CommandError} is printed, other errors
+ * are thrown.
+ */
 export async function runProgram(
   program: string,
   version: string,
@@ -114,7 +117,7 @@ export async function runProgram(
   }
 }
 
-/** What was given; undefined when help was asked for. */
+/** Parses the command line; undefined when help was asked for. */
 function parse(command: Command, args: readonly string[]): Given | undefined {
   const options = { ...command.options, help: HELP } as NonNullable<ParseArgsConfig['options']>;
   let parsed;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npx nestjs-kafka-native <command>`. Each command is a file, loaded when it is called.
+ * `npx nestjs-kafka-native <command>`. Each command is a file, loaded when it is used.
  *
  * @packageDocumentation
  */

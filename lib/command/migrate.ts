@@ -5,10 +5,10 @@ import { Places } from './migrate/places.js';
 import { createProgram, loadTypeScript, sourcesBelow } from './migrate/project.js';
 import { rewrite, type Remark, type Rewritten } from './migrate/rewrite.js';
 
-/** What is worth reading: most sources of an application have nothing to do with Kafka. */
+/** Only sources that mention Kafka are parsed: most sources of an application do not. */
 const RELEVANT = /kafka/i;
 
-/** `migrate`. */
+/** The command `migrate`. */
 const migrate: Command = {
   usage: '[folder] [options]',
   description: `Rewrites an application to the classes of this package: transport: Transport.KAFKA in servers, hybrid applications,
@@ -40,7 +40,7 @@ touch stays as it is written; what cannot be rewritten is told of. Reads all sou
 
 export default migrate;
 
-/** The compiler reads over a byte order mark. */
+/** A byte order mark, which the compiler skips. */
 const MARK = '\u{FEFF}';
 
 function write(file: string, text: string): void {
@@ -61,7 +61,7 @@ function rewritten(folder: string): Rewritten[] {
     .map((source) => rewrite(typescript, places, source));
 }
 
-/** With paths for a reader. */
+/** Remarks with relative paths. */
 const named = (remarks: readonly Remark[]): Remark[] =>
   remarks.map((remark) => ({ ...remark, file: relative(process.cwd(), remark.file) }));
 

@@ -9,7 +9,7 @@ import { Producer, type ProducerInternals } from './producer/producer.js';
 import type { AdminConfig, ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types/index.js';
 
 /**
- * kafkajs's entry point: makes producers, consumers and admin clients of one cluster.
+ * kafkajs's entry point: creates producers, consumers and admin clients for one cluster.
  *
  * @throws KafkaJSNonRetriableError at construction, for an option that is unknown, wrong, or not supported.
  */
@@ -24,17 +24,17 @@ export class Kafka {
     bridgeDatadog();
   }
 
-  /** Makes a producer. */
+  /** Creates a producer. */
   producer(config: ProducerConfig = {}, internals?: ProducerInternals): Producer {
     return new Producer(this.#config, withoutNulls(config), this.#logger, internals);
   }
 
-  /** Makes a consumer. */
+  /** Creates a consumer. */
   consumer(config: ConsumerConfig, internals?: ConsumerInternals): Consumer {
     return new Consumer(this.#config, withoutNulls(config) as ConsumerConfig, this.#logger, internals);
   }
 
-  /** Makes an admin client. */
+  /** Creates an admin client. */
   admin(config: AdminConfig = {}): Admin {
     return new Admin(this.#config, withoutNulls(config), this.#logger);
   }

@@ -10,13 +10,16 @@ const LABELS: readonly (readonly [method: 'info' | 'error' | 'warn' | 'debug', l
   ['debug', logLevel.DEBUG],
 ];
 
-/** The level in force: `KAFKAJS_LOG_LEVEL` of the environment goes before the configured one, as in kafkajs. */
+/** The effective level: the environment variable `KAFKAJS_LOG_LEVEL` overrides the configured one, as in kafkajs. */
 export function effectiveLogLevel<T extends logLevel | null>(level: T): T | logLevel {
   const name = (process.env['KAFKAJS_LOG_LEVEL'] ?? '').toUpperCase();
   return Object.hasOwn(logLevel, name) ? logLevel[name as keyof typeof logLevel] : level;
 }
 
-/** kafkajs's default: a JSON line on the console's stream of that level; what JSON cannot say is written some other way. */
+/**
+ * kafkajs's default: a JSON line on the console's stream of that level; values that JSON does not support are written
+ * as text.
+ */
 export const consoleLogCreator: logCreator =
   () =>
   ({ namespace, level, label, log }: LogEntry): void => {
@@ -34,7 +37,10 @@ export const consoleLogCreator: logCreator =
     }
   };
 
-/** What an entry tells besides its message. Names and texts of others may be in it; a stack keeps its lines. */
+/**
+ * The extra fields of an entry, made safe to print: they may contain names and texts from outside. Stacks keep their
+ * line breaks.
+ */
 function printableTexts(extra: object): object {
   const texts = Object.entries(extra).filter(
     ([name, value]) => typeof value === 'string' && name !== 'stack',
@@ -42,13 +48,13 @@ function printableTexts(extra: object): object {
   return { ...extra, ...Object.fromEntries(texts.map(([name, text]) => [name, printable(text as string)])) };
 }
 
-/** What {@link createLogger} takes. */
+/** Options of {@link createLogger}. */
 export interface LoggerOptions {
   level?: logLevel;
   logCreator?: logCreator;
 }
 
-/** Calls the function of a log creator: a line that it fails to write goes to the console, with the reason. */
+/** Calls a log creator's function; a line for which it throws is written to the console, with the reason. */
 function guarded(write: (entry: LogEntry) => unknown): (entry: LogEntry) => void {
   const fallback = consoleLogCreator(logLevel.NOTHING);
   return (entry) =>
@@ -64,8 +70,8 @@ function guarded(write: (entry: LogEntry) => unknown): (entry: LogEntry) => void
 }
 
 /**
- * kafkajs's root logger: `namespace()` makes one for a part, with a level of its own or the root's (also after `setLogLevel`).
- * Entries keep kafkajs's `logger: 'kafkajs'`, which log creators filter on.
+ * kafkajs's root logger: `namespace()` creates a logger for a part, with its own level or the root's (also after
+ * `setLogLevel`). Entries keep kafkajs's `logger: 'kafkajs'`, which log creators filter on.
  */
 export function createLogger({
   level = logLevel.INFO,
@@ -96,6 +102,6 @@ export function createLogger({
     return logger as Logger;
   };
 
-  // kafkajs's root logger has no namespace at all in its entries; an empty one prints the same and keeps the type.
+  // Entries of kafkajs's root logger have no namespace; an empty one prints the same and keeps the type.
   return createFunctions('', null);
 }

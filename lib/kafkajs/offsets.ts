@@ -6,7 +6,7 @@ import type { TopicOffsets, TopicPartitionOffset, TopicPartitionOffsetAndMetadat
 /** kafkajs's special offsets: the end and the beginning of a partition. */
 const SPECIAL_OFFSETS: ReadonlySet<unknown> = new Set([-1, -2]);
 
-/** Whether it is the number of a partition, or a text with one. */
+/** Whether a value is a partition number, or text with one. */
 function isPartition(value: unknown): boolean {
   const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value);
   return Number.isInteger(number) && number >= 0 && number < 2 ** 31;

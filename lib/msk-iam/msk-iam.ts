@@ -6,28 +6,29 @@ export interface MskIamOptions {
   /** The region of the cluster, for example `eu-central-1`. */
   region: string;
   /**
-   * Credentials, or a function that answers them, which is asked for each token: a provider of `@aws-sdk/credential-providers`, for
-   * example. Default: what the SDK finds in the environment, the shared configuration, the container or the instance.
+   * Credentials, or a function that returns them and is called for each token: for example a provider of
+   * `@aws-sdk/credential-providers`. Default: those that the SDK finds in the environment, the shared configuration,
+   * the container or the instance.
    */
   credentials?: AwsCredentials | (() => Promise<AwsCredentials>);
   /** A profile of the shared configuration. */
   profile?: string;
-  /** A role to take on. */
+  /** A role to assume. */
   role?: {
-    /** Its name: `arn:aws:iam::…:role/…`. */
+    /** Its ARN: `arn:aws:iam::…:role/…`. */
     arn: string;
-    /** What the session is called. Default: `MSKSASLDefaultSession`. */
+    /** Name of the session. Default: `MSKSASLDefaultSession`. */
     sessionName?: string;
   };
-  /** What signs. Default: the package `aws-msk-iam-sasl-signer-js`, which the application installs. */
+  /** The signer. Default: the package `aws-msk-iam-sasl-signer-js`, which the application installs. */
   signer?: MskIamSigner;
 }
 
-/** What {@link mskIam} answers: the option `sasl` of a client. */
+/** The result of {@link mskIam}: the option `sasl` of a client. */
 export interface MskIamSasl {
-  /** How Amazon MSK takes tokens. */
+  /** The SASL mechanism of Amazon MSK's tokens. */
   mechanism: 'oauthbearer';
-  /** Signs a token; the core asks for one at the start, and again when four fifths of its time are over. */
+  /** Signs a token; called at the start, and again after four fifths of the token's lifetime. */
   oauthBearerProvider: () => Promise<OauthbearerProviderResponse>;
 }
 

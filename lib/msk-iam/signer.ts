@@ -2,7 +2,7 @@ import { KafkaJSNonRetriableError } from '../kafkajs/errors/index.js';
 
 const PACKAGE = 'aws-msk-iam-sasl-signer-js';
 
-/** Credentials of AWS, as its SDK has them. */
+/** AWS credentials in the form of its SDK. */
 export interface AwsCredentials {
   /** The id of the access key. */
   readonly accessKeyId: string;
@@ -10,21 +10,24 @@ export interface AwsCredentials {
   readonly secretAccessKey: string;
   /** Of temporary credentials. */
   readonly sessionToken?: string;
-  /** Until when temporary credentials are good; a token is never good for longer. */
+  /** When temporary credentials expire; a token is never valid for longer. */
   readonly expiration?: Date;
 }
 
-/** A token, as `aws-msk-iam-sasl-signer-js` signs it. */
+/** A token signed by `aws-msk-iam-sasl-signer-js`. */
 export interface MskIamToken {
-  /** What the broker is shown. */
+  /** The token itself. */
   token: string;
-  /** Until when it is good, in milliseconds since the epoch. */
+  /** When it expires, in milliseconds since the epoch. */
   expiryTime: number;
 }
 
 /** The functions of `aws-msk-iam-sasl-signer-js`. */
 export interface MskIamSigner {
-  /** Signs with what the SDK finds: environment, shared configuration, container or instance. */
+  /**
+   * Signs with the credentials that the SDK finds in the environment, the shared configuration, the container or the
+   * instance.
+   */
   generateAuthToken(options: { region: string }): Promise<MskIamToken>;
   /** Signs with a profile of the shared configuration. */
   generateAuthTokenFromProfile(options: { region: string; awsProfileName: string }): Promise<MskIamToken>;
@@ -41,7 +44,7 @@ export interface MskIamSigner {
   }): Promise<MskIamToken>;
 }
 
-/** Loads the package where a token is wanted: who has another mechanism need not have it. */
+/** Loads the package for the first token: applications with another SASL mechanism need not install it. */
 export async function loadSigner(): Promise<MskIamSigner> {
   try {
     const loaded = (await import(PACKAGE)) as MskIamSigner & { default?: MskIamSigner };

@@ -1,12 +1,12 @@
 import type { ConsumerEvent, ProducerEvent } from '../boundary/events.js';
 
-/** What the core tells of, beside records and reports. */
+/** Events of the core, beside records and delivery reports. */
 export type CoreEvent = ConsumerEvent | ProducerEvent;
 
 /** The events of these types. */
 export type EventOf<Type extends CoreEvent['type']> = Extract<CoreEvent, { type: Type }>;
 
-/** Stands where all events have been handled: does not compile when the core has one more. */
+/** Marks the end of a `switch` over all events: it does not compile if an event of the core is not handled. */
 export function allHandled(_event: never): void {
-  // One that is unknown is of another version's binary, which is not what this was built with.
+  // At run time an unknown event can come only from a binary of another version; it is ignored.
 }

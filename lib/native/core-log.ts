@@ -7,9 +7,9 @@ const ERROR = 3;
 const WARNING = 4;
 const INFO = 6;
 
-/** librdkafka's log tells of a lost connection too, with more detail. */
+/** librdkafka's log reports a lost connection too, in more detail. */
 const TRANSPORT = codeOf('_TRANSPORT');
-/** Repeated with every attempt to connect, twenty times a second during `connect()`. */
+/** Repeated with every attempt to connect, during `connect()` twenty times a second. */
 const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
 
 /** Writes the core's `log` and `error` events to kafkajs's logger. */

@@ -1,6 +1,6 @@
 /**
- * The only importer of the binding. Its classes are handles: this package's own classes wrap them, and what fails in them comes back
- * as data that becomes an error here, in JavaScript's realm and with a stack of its own.
+ * The only importer of the binding. Its classes are wrapped by this package's own. Their failures are returned as
+ * data, from which errors are created here, in this module's realm and with a JavaScript stack.
  *
  * @packageDocumentation
  */
@@ -43,9 +43,9 @@ export function errorOf(failure: Failure): KafkaJSError {
 }
 
 /**
- * What a call has answered, made anew by this module's own realm. The binding makes its objects in the process's first one, so that
- * where modules run in another, as in Jest, its arrays would be no `Array` and its objects equal to no literal. Buffers are Node.js's
- * everywhere. What is handed to an application comes through here, or from text.
+ * A copy of a call's result in this module's realm. The binding creates objects in the process's main realm. Where
+ * modules run in another one, as in Jest, its arrays would not be `instanceof Array` and its objects would not equal
+ * literals. Buffers are the same in all realms. Everything for the application is copied here or parsed from text.
  */
 function ownCopy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
@@ -59,7 +59,7 @@ export function valueOf<T>(result: T | Failure | null | undefined): T {
   return ownCopy(result) as T;
 }
 
-/** What the binding itself throws, of an argument that it does not take, is of the process's first realm too. */
+/** A copy of an error that the binding throws for an invalid argument, which is of the main realm too. */
 function ownError(error: unknown): unknown {
   if (isKafkaError(error)) return error;
   const { message } = error as Error;
@@ -81,7 +81,7 @@ export function call<T>(run: () => T): T {
   }
 }
 
-/** Awaits a call and returns its value; what it fails with, of its arguments too, is an error of this package. */
+/** Awaits a call and returns its value; failures, also those of invalid arguments, are errors of this package. */
 export async function answerOf<T>(ask: () => Promise<T | Failure | null | undefined>): Promise<T> {
   let result: T | Failure | null | undefined;
   try {

@@ -2,8 +2,8 @@ import type { ArgumentMetadata, PipeTransform, Type } from '@nestjs/common';
 import { BatchItemError } from '../runner/batch-error.js';
 
 /**
- * Applies a pipe to each value of a batch. One that the pipe refuses is retried, or goes to the dead letters, by itself; the others come
- * again without it.
+ * Applies a pipe to each value of a batch. A message whose value the pipe refuses is retried or dead-lettered on its
+ * own; the others are delivered again without it.
  *
  * ```ts
  * store(@Payload(new BatchItemPipe(new ValidationPipe(), Metric)) metrics: Metric[]) {}
@@ -13,13 +13,16 @@ export class BatchItemPipe<Value = any, Result = any> implements PipeTransform<V
   readonly #pipe: PipeTransform<Value, Result | Promise<Result>>;
   readonly #type: Type | undefined;
 
-  /** `type` is the class of a value, for pipes that need it: the type of an array does not tell it. */
+  /**
+   * `type` is the class of a value, for pipes that need it, because the type of an array parameter does not contain
+   * it.
+   */
   constructor(pipe: PipeTransform<Value, Result | Promise<Result>>, type?: Type) {
     this.#pipe = pipe;
     this.#type = type;
   }
 
-  /** A value that could not be decoded is left out: it stays undefined. */
+  /** Applies the pipe to each value. A value that could not be decoded stays undefined. */
   async transform(values: Value[], metadata: ArgumentMetadata): Promise<Result[]> {
     const of: ArgumentMetadata = { ...metadata, metatype: this.#type };
     const results: Result[] = [];

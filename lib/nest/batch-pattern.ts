@@ -2,8 +2,8 @@ import { EventPattern } from '@nestjs/microservices';
 import type { BatchOptions, KafkaHandlerOptions } from './options/index.js';
 
 /**
- * `@EventPattern` for a handler that gets several messages of a partition at once: their values as an array, and a
- * {@link KafkaBatchContext}.
+ * `@EventPattern` for a handler of batches: it gets several messages of a partition at once, their values as an
+ * array, and a {@link KafkaBatchContext}.
  *
  * ```ts
  * @BatchPattern('metrics', { maxMessages: 500 })

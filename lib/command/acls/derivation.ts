@@ -1,10 +1,10 @@
 import type { Application } from '../inspection/application.js';
 import { accessRules, unknownRules, type AccessRule } from './rules.js';
 
-/** What `acls` gets from the application's process. */
+/** The result of `acls` in the application's process. */
 export interface Derived {
   readonly rules: readonly AccessRule[];
-  /** What a person has to add. */
+  /** Rules that the user has to add. */
   readonly notes: readonly string[];
 }
 

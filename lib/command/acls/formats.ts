@@ -8,7 +8,7 @@ const FLAGS: Readonly<Record<AccessRule['resource'], string>> = {
   cluster: '--cluster',
 };
 
-/** For a shell: as it is where it can be. */
+/** Quoted for a shell, if necessary. */
 const quoted = (text: string): string =>
   /^[\w.:=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
@@ -26,7 +26,7 @@ export function kafkaAcls(rules: readonly AccessRule[], principal: string, broke
   return `${lines.join('\n')}\n`;
 }
 
-/** Amazon's actions for Kafka's operations, of each kind of resource. Its documentation says which go with which. */
+/** The IAM actions of Amazon MSK for Kafka's operations, for each kind of resource, as its documentation pairs them. */
 const ACTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   topic: {
     Read: ['DescribeTopic', 'ReadData'],
@@ -43,7 +43,7 @@ const ACTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]
 const CLUSTER =
   /^arn:(?<partition>[\w-]+):kafka:(?<region>[\w-]+):(?<account>\d+):cluster\/(?<path>[^/]+\/[^/]+)$/;
 
-/** A policy of Amazon's for a cluster with IAM access control. */
+/** An IAM policy for an Amazon MSK cluster with IAM access control. */
 export function awsPolicy(rules: readonly AccessRule[], cluster: string): string {
   const parts = CLUSTER.exec(cluster)?.groups;
   if (parts === undefined) {
@@ -59,7 +59,7 @@ export function awsPolicy(rules: readonly AccessRule[], cluster: string): string
     ({ resource, operations }) => resource === 'topic' && operations.includes('Write'),
   );
   const connect = ['Connect', ...(producesData ? ['WriteDataIdempotently'] : [])];
-  // Resources with the same actions share a statement: a policy may not be long.
+  // Resources with the same actions share a statement, because the length of a policy is limited.
   const statements = new Map<string, { actions: string[]; resources: string[] }>([
     ['', { actions: connect, resources: [cluster] }],
   ]);

@@ -12,10 +12,10 @@ import type {
   InspectedServer,
 } from '../inspection/application.js';
 
-/** What Kafka protects. */
+/** Kafka's kinds of resources. */
 type Resource = 'topic' | 'group' | 'transactional-id' | 'cluster';
 
-/** What is allowed, in Kafka's words. Read and Write bring Describe along. */
+/** Kafka's operations. Read and Write imply Describe. */
 type Operation = 'Read' | 'Write' | 'Create' | 'Describe' | 'DescribeConfigs';
 
 /** One access rule that an application needs. */
@@ -25,19 +25,19 @@ export interface AccessRule {
   readonly name: string;
   readonly patternType: 'literal' | 'prefixed';
   readonly operations: readonly Operation[];
-  /** What it is needed for. */
+  /** Why the application needs it. */
   readonly why: string;
 }
 
-/** What is not known from the application itself. */
+/** Access that the application's options do not show. */
 interface MoreRules {
-  /** Topics that the application sends to besides those that it was seen to. */
+  /** Topics that the application sends to, besides those found by inspection. */
   readonly produces?: readonly string[];
-  /** Whether the application makes topics that are missing. */
+  /** Whether the application creates missing topics. */
   readonly creates?: boolean;
 }
 
-/** Collects rules; those about the same become one. */
+/** Collects rules; equal ones are merged. */
 class Rules {
   readonly #rules = new Map<string, AccessRule>();
 
@@ -47,7 +47,7 @@ class Rules {
     this.#add(resource, known, operation, why);
   }
 
-  /** All resources whose names begin so. */
+  /** A rule for all resources whose names begin with `prefix`. */
   addPrefixed(resource: Resource, prefix: string, operation: Operation, why: string): void {
     this.#add(resource, { text: prefix, patternType: 'prefixed' }, operation, why);
   }
@@ -69,7 +69,7 @@ class Rules {
     this.#rules.set(key, { ...known, operations, why: reasons });
   }
 
-  /** Whether anything is known of a resource. */
+  /** Whether there is a rule for a resource. */
   has(resource: Resource, name: string): boolean {
     return this.#rules.has(JSON.stringify([resource, name, 'literal']));
   }
@@ -79,17 +79,17 @@ class Rules {
   }
 }
 
-/** The resource that covers the topics of an expression: what they all begin with, else all topics. */
+/** The resource that covers the topics of a regular expression: the prefix that all have, or else all topics. */
 function resourceOf({ source, flags }: RegExp): { text: string; patternType: AccessRule['patternType'] } {
   const literal = flags.includes('i') ? '' : (/^\^((?:[\w-]|\\\.)+)(?![*+?{|])/.exec(source)?.[1] ?? '');
-  // A quantifier belongs to the character before it, and an alternative has another beginning.
+  // A quantifier belongs to the character before it, and alternatives may have different prefixes.
   const beginning = source.includes('|') ? '' : literal.replaceAll(String.raw`\.`, '.');
   return beginning === ''
     ? { text: '*', patternType: 'literal' }
     : { text: beginning, patternType: 'prefixed' };
 }
 
-/** The access rules that an application needs, and no more. */
+/** The access rules that an application needs, without any others. */
 export function accessRules(
   { servers, clients, drivers }: Pick<Application, 'servers' | 'clients' | 'drivers'>,
   { produces = [], creates = false }: MoreRules = {},
@@ -100,7 +100,7 @@ export function accessRules(
   for (const { options } of [...servers, ...clients])
     addProvisioned(rules, options['topics'] as TopicsOptions);
   const groups = new Set([...servers, ...clients].map(({ groupId }) => groupId));
-  // Those of servers and clients have been seen to.
+  // Consumers of servers and clients are covered above.
   const others = drivers.filter(({ config }) => !groups.has(config['groupId'] as string));
   for (const driver of others) addDriver(rules, driver, creates);
   for (const topic of produces) addTopic(rules, topic, 'Write', 'it is sent to (--produces)', creates);
@@ -136,7 +136,7 @@ function addServer(rules: Rules, { options, groupId, handlers }: InspectedServer
   addHandlerTransactions(rules, options as NestKafkaOptions, ofHandlers);
 }
 
-/** The handler's options over the server's, option by option; undefined where it has none, or `false`. */
+/** The handler's options merged over the server's; undefined if there are none, or with `false`. */
 function deadLetterOf(
   options: InspectedServer['options'],
   extras: Readonly<Record<string, unknown>>,
@@ -155,7 +155,7 @@ function addDeadLetter(
 ): void {
   const why = 'messages that cannot be handled go there';
   if (typeof topic === 'string') addTopic(rules, topic, 'Write', why, creates);
-  // A function's names are not known; the default takes what it fails for.
+  // The names that a function returns are not known; the default topic is used when it fails.
   else if (typeof pattern === 'string') addTopic(rules, `${pattern}.DLT`, 'Write', why, creates);
   else rules.add('topic', pattern, 'Write', why);
 }
@@ -163,7 +163,10 @@ function addDeadLetter(
 const makesTopics = ({ options }: Pick<InspectedServer, 'options'>): boolean =>
   (options['topics'] as TopicsOptions | undefined)?.provision === 'create';
 
-/** Topics that `topics.overrides` names are sent to where nothing else is known of them; configuration is compared. */
+/**
+ * Topics in `topics.overrides` of which nothing else is known are taken for topics that the application sends to;
+ * their configuration is compared.
+ */
 function addProvisioned(rules: Rules, topics: TopicsOptions | undefined): void {
   const { provision = 'off', defaults, overrides = {} } = topics ?? {};
   if (provision === 'off') return;
@@ -178,7 +181,7 @@ function addProvisioned(rules: Rules, topics: TopicsOptions | undefined): void {
   }
 }
 
-/** Topics in which messages wait for another delivery are written, read by a group of their own, and made where they are missing. */
+/** Retry topics are written, read by a group of their own, and created if they are missing. */
 function addRetryTopics(
   rules: Rules,
   pattern: string | RegExp,
@@ -219,7 +222,7 @@ interface TransactionalOptions {
   readonly transactionalId?: string;
 }
 
-/** Those of a server's handlers have ids of its own, by a prefix. */
+/** Transactions of a server's handlers have transactional ids with the server's prefix. */
 function addHandlerTransactions(
   rules: Rules,
   { transactions }: NestKafkaOptions,
@@ -253,7 +256,7 @@ function addDriver(rules: Rules, { kind, config, topics }: InspectedDriver, crea
   }
 }
 
-/** What cannot be known without the application being asked, for a person to add. */
+/** Access that cannot be found out by inspection, for the user to add. */
 export function unknownRules({ servers, clients }: Pick<Application, 'servers' | 'clients'>): string[] {
   const notes: string[] = [];
   if (clients.length > 0) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { wrongUsage, type CommandOption, type Given } from '../front.js';
 import { lastOf, type Letter } from './letter.js';
 
-/** The options that choose among messages. */
+/** The options that select messages. */
 export const FILTER_OPTIONS = {
   header: {
     type: 'string',
@@ -30,17 +30,17 @@ export const FILTER_OPTIONS = {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Which messages are meant. */
+/** Selects messages. */
 export interface Filter {
   matches(letter: Letter): boolean;
-  /** Names the filter: the same options have the same. */
+  /** A name for the filter, which is the same for the same options. */
   readonly name: string;
 }
 
 /**
  * The filter that the options describe.
  *
- * @throws CommandError for a time or a number that is none
+ * @throws CommandError for an invalid time or number
  */
 export function filterOf({ values }: Given, now: number): Filter {
   const headers = ((values['header'] as string[] | undefined) ?? []).map((text) => text.split(/=(.*)/s));

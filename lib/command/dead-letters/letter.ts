@@ -1,18 +1,18 @@
 import type { IHeaders, KafkaMessage } from '../../kafkajs/types/index.js';
 
-/** Headers that tell of a failure, which a message that is replayed leaves behind: it starts a new life. */
+/** Headers about a failure, which are left out of a replayed message so that its deliveries are counted afresh. */
 const OF_FAILURES = /^(kafka_dlt-|kafka_exception-|kafka_original-|retry_topic-)/;
-/** How often a message has been replayed: the guard against loops. */
+/** Header with the number of times a message has been replayed, to stop endless loops. */
 const REPLAYS = 'nestjs-kafka-native-replays';
 
-/** A message in a dead-letter topic, and what its headers tell: this package's, or Spring Kafka's. */
+/** A message in a dead-letter topic, with the data of its headers: this package's, or Spring Kafka's. */
 export interface Letter {
   readonly partition: number;
   readonly message: KafkaMessage;
   /** The class of the error. */
   readonly cause: string;
   readonly reason: string;
-  /** Where it came from; undefined where no header tells. */
+  /** Where it came from; undefined if no header says so. */
   readonly origin:
     { readonly topic: string; readonly partition?: number; readonly offset?: string } | undefined;
   /** How often it has been replayed. */
@@ -43,7 +43,7 @@ export function letterOf(partition: number, message: KafkaMessage): Letter {
   };
 }
 
-/** The headers of a letter's copy: its own, byte for byte, and how often it has been replayed. */
+/** The headers of a letter's copy: the message's own, byte for byte, and the number of replays. */
 export function replayedHeaders({ message, replays }: Letter): IHeaders {
   const own = Object.entries(message.headers ?? {}).filter(
     ([name]) => !OF_FAILURES.test(name) && name !== REPLAYS,
@@ -58,7 +58,7 @@ export function lastOf(headers: IHeaders, name: string): Buffer | undefined {
   return value === undefined || value === null ? undefined : Buffer.from(value);
 }
 
-/** A number: as text, as this package writes it, or in big-endian bytes, as Java does. */
+/** A number: text, as this package writes it, or big-endian bytes, as Spring Kafka does. */
 function numberOf(value: Buffer | undefined): bigint | undefined {
   if (value === undefined || value.length === 0) return undefined;
   const text = value.toString('latin1');

@@ -1,20 +1,20 @@
-/** How many are sent together, at a rate: those of a tenth of a second. */
+/** The messages of 1 / `SHARE` of a second are sent together. */
 const SHARE = 10;
 
-/** Keeps to a rate, over all who take. */
+/** Limits the rate of all callers together. */
 export class Pace {
-  /** How many may be taken together. */
+  /** How many messages may be taken together. */
   readonly together: number;
   readonly #rate: number;
   #next = 0;
 
-  /** So many a second; undefined: as fast as it goes. */
+  /** `rate` is messages per second; undefined for no limit. */
   constructor(rate: number | undefined) {
     this.#rate = rate ?? Number.POSITIVE_INFINITY;
     this.together = Math.max(1, Math.floor(this.#rate / SHARE));
   }
 
-  /** Takes so many; answers how long to wait before they go, in milliseconds. */
+  /** Takes `count` messages; returns how long to wait before sending them, in milliseconds. */
   take(count: number, now: number = performance.now()): number {
     const start = Math.max(this.#next, now);
     this.#next = start + (count * 1000) / this.#rate;

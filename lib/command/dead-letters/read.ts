@@ -7,15 +7,15 @@ import type { EachBatchPayload } from '../../kafkajs/types/index.js';
 import { CommandError } from '../front.js';
 import { letterOf, type Letter } from './letter.js';
 
-/** How often to look whether all has been read, in milliseconds. */
+/** How often to check whether everything has been read, in milliseconds. */
 const LOOK = 200;
 
-/** Letters of one partition, and how they are told to be done. */
+/** Letters of one partition, and the function that marks them as done. */
 export interface Batch {
   readonly letters: readonly Letter[];
-  /** All up to this one are done. */
+  /** Marks all letters up to this one as done. */
   done(letter: Letter): void;
-  /** The partition is gone, or the reading has ended. */
+  /** Whether the partition was revoked, or the reading has ended. */
   isStale(): boolean;
   heartbeat(): Promise<void>;
 }
@@ -24,18 +24,18 @@ export interface Batch {
 export interface Reading {
   readonly kafka: Kafka;
   readonly topic: string;
-  /** Remembers how far it was read; without one, nothing is remembered, and all is read. */
+  /** The group that commits how far was read; without one, nothing is committed and everything is read. */
   readonly group?: string | undefined;
   readonly handle: (batch: Batch) => Promise<void>;
-  /** Ends the reading before its end. */
+  /** Ends the reading early. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Reads a topic up to where its end is now. Resolves when all of it is done, or the signal is aborted; rejects with what `handle` rejects
- * with.
+ * Reads a topic up to its current end. Resolves when all letters are done, or the signal is aborted; rejects with
+ * what `handle` rejects with.
  *
- * @throws CommandError when there is no such topic
+ * @throws CommandError when the topic does not exist
  */
 export async function readLetters({ kafka, topic, group, handle, signal }: Reading): Promise<void> {
   const admin = kafka.admin();
@@ -85,7 +85,7 @@ async function endsOf(admin: Admin, topic: string): Promise<ReadonlyMap<number, 
   );
 }
 
-/** Whether the group has committed all up to these ends: also what is behind markers of transactions, which nobody is given. */
+/** Whether the group has committed everything up to these ends, transaction markers at the end included. */
 async function isRead(
   admin: Admin,
   groupId: string,
@@ -97,7 +97,7 @@ async function isRead(
   return [...ends].every(([partition, end]) => (reached.get(partition) ?? -1n) >= end);
 }
 
-/** The letters of a batch that were there when the reading began. */
+/** The letters of a batch that existed when the reading began. */
 function batchOf(
   { batch, resolveOffset, heartbeat, isStale, isRunning }: EachBatchPayload,
   ends: ReadonlyMap<number, bigint>,

@@ -8,23 +8,23 @@ import { Pace } from './pace.js';
 import { readLetters, type Batch } from './read.js';
 import { counted, kafkaOf, type Task } from './task.js';
 
-/** Copies that are sent together, and acknowledged, before the next. */
+/** Most copies that are sent together; the next are sent once these are acknowledged. */
 const MOST_TOGETHER = 500;
-/** Between two lines of progress, in milliseconds. */
+/** Time between two progress lines, in milliseconds. */
 const PROGRESS = 200;
 
-/** What has become of the letters. */
+/** Counts of letters by what was done with them. */
 interface Tally {
   replayed: number;
-  /** Not chosen by the filter. */
+  /** Not selected by the filter. */
   filtered: number;
   /** Failed again after they were replayed. */
   looping: number;
-  /** No header tells where they came from, and no `--to`. */
+  /** Without a header that says where they came from, and without `--to`. */
   homeless: number;
 }
 
-/** `dead-letters replay`: writes the messages to where they came from. */
+/** `dead-letters replay`: writes the messages to the topics that they came from. */
 export async function replayLetters(task: Task): Promise<number> {
   const { topic, filter, given } = task;
   const { values } = given;
@@ -72,7 +72,7 @@ class Replay {
   readonly #max: number;
   readonly #again: boolean;
   readonly #pace: Pace;
-  /** Those that are on their way count. */
+  /** Counts letters in flight too. */
   #taken = 0;
 
   constructor(task: Task, producer: Producer | undefined, ended: AbortController) {
@@ -134,12 +134,12 @@ class Replay {
     return [...topics].map(([topic, messages]) => ({ topic, messages }));
   }
 
-  /** Progress, on the same line of a terminal. */
+  /** Prints the progress, on a terminal always on the same line. */
   tell(): void {
     process.stderr.write(`\r${counted(this.#tally.replayed, 'message')} replayed`);
   }
 
-  /** What has become of all. */
+  /** Prints the final counts. */
   end(group: string | undefined): void {
     const { replayed, filtered, looping, homeless } = this.#tally;
     const { topic, given } = this.#task;

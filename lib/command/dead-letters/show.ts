@@ -54,14 +54,14 @@ function writeJson({ partition, message, cause, reason, origin, replays }: Lette
   process.stdout.write(`${JSON.stringify({ ...fields, key: jsonOf(key), value: jsonOf(value), headers })}\n`);
 }
 
-/** Text as it is, quoted; bytes that are none, in hexadecimal digits. */
+/** Text in quotes; bytes that are not UTF-8 as hexadecimal digits. */
 function textOf(value: Buffer | string | null): string {
   if (value === null) return 'null';
   const bytes = Buffer.from(value);
   return isUtf8(bytes) ? JSON.stringify(bytes.toString()) : `0x${bytes.toString('hex')}`;
 }
 
-/** Text as it is, other bytes as `{ base64 }`. */
+/** Text as a string, other bytes as `{ base64 }`. */
 function jsonOf(value: Buffer | string | null): unknown {
   if (value === null) return null;
   const bytes = Buffer.from(value);

@@ -4,7 +4,7 @@ import { logLevel } from '../../kafkajs/types/index.js';
 import type { Given } from '../front.js';
 import type { Filter } from './filter.js';
 
-/** What one of the verbs is to do. */
+/** What one of the sub-commands needs. */
 export interface Task {
   readonly config: KafkaConfig;
   readonly topic: string;
@@ -12,13 +12,13 @@ export interface Task {
   readonly given: Given;
 }
 
-/** The cluster. Only errors are logged: what is printed is the answer. */
+/** The cluster. Only errors are logged, because the output is the command's result. */
 export const kafkaOf = ({ config }: Task): Kafka => new Kafka({ logLevel: logLevel.ERROR, ...config });
 
-/** A count with separators, as people read it. */
+/** A count with thousands separators. */
 export const counted = (count: number, what: string): string =>
   `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
 
-/** A time as people read it, to the second. */
+/** A readable time, to the second. */
 export const timeOf = (milliseconds: number): string =>
   new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');

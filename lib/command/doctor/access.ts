@@ -9,13 +9,13 @@ const OPERATIONS: Readonly<Record<string, AclOperationTypes>> = {
   Describe: AclOperationTypes.DESCRIBE,
 };
 
-/** Compares the rights that the application needs with those that its credentials have. */
+/** Compares the access that the application needs with what its credentials allow. */
 export async function checkAccess({ admin, servers, clients, diagnoses }: Visit): Promise<void> {
   const rules = accessRules({ servers, clients, drivers: [] }).filter(
     ({ patternType }) => patternType === 'literal',
   );
   const existing = new Set(await admin.listTopics());
-  // A topic that is not there has no rights, or may not be seen: that it is missing is told elsewhere.
+  // A topic that is missing or not visible has no operations; missing topics are reported elsewhere.
   const topics = namesOf(rules, 'topic').filter((name) => existing.has(name));
   const groups = namesOf(rules, 'group');
   const rights = await admin.describeAuthorizedOperations({ topics, groups });

@@ -4,8 +4,8 @@ const API_VERSIONS = 18;
 const CORRELATION_ID = 7;
 
 /**
- * Asks the broker at the other end which requests it knows, before anybody has authenticated: by the first version of the request, which
- * every broker answers. Resolves to the newest version of each request, by its number.
+ * Asks the broker at the other end which requests it supports, before authentication, by version 0 of ApiVersions,
+ * which every broker answers. Resolves to the newest version of each request, by API key.
  */
 export function apiVersions(socket: Socket, timeout: number): Promise<ReadonlyMap<number, number>> {
   return new Promise((resolve, reject) => {

@@ -8,16 +8,16 @@ import { checkListeners } from './listeners.js';
 import { checkTopics } from './topics.js';
 import { usesConsumerProtocol, type ClusterUse, type Visit } from './visit.js';
 
-/** How long one connection is tried, in milliseconds. */
+/** Time limit for a connection, in milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
 
-/** Looks at a cluster, and at what it has for the application. Nothing is written to it. */
+/** Checks a cluster, and the topics, groups and access of the application in it. Writes nothing to it. */
 export async function checkCluster(use: ClusterUse, instances: number, diagnoses: Diagnoses): Promise<void> {
   const { logCreator: _, ...config } = use.config;
   const admin = new Kafka({
     connectionTimeout: CONNECT_TIMEOUT,
     ...config,
-    // What it has to say is said by the findings.
+    // Failures are reported as findings, not by the log.
     logLevel: 0,
   }).admin();
   try {
@@ -80,7 +80,7 @@ function settingsOf(admin: Admin): Visit['brokerSetting'] {
         (resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]),
       );
     } catch {
-      return undefined; // Without the right to ask, what is not known is not judged.
+      return undefined; // Not authorized to ask: then this is not checked.
     }
   };
   return async (name) => (await (all ??= ask()))?.get(name);
@@ -105,7 +105,7 @@ function reasonOf(error: unknown): string {
   return cause instanceof Error ? reasonOf(cause) : message;
 }
 
-/** What the errors of a connection say to do, in words of options: behind their last colon or parenthesis. */
+/** What a connection error says to do, in words of options: the text after its last colon or parenthesis. */
 function connectionFix(reason: string): string {
   if (/refused the credentials|authentication/i.test(reason)) {
     return "client.sasl: { mechanism, username, password } as the broker's administrator gave them; the mechanism has to be one of the listener's sasl.enabled.mechanisms";

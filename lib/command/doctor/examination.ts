@@ -4,16 +4,16 @@ import { counted, Diagnoses, type Diagnosis } from './finding.js';
 import { checkOptions } from './options.js';
 import { clustersOf } from './visit.js';
 
-/** What the application's process is asked for. */
+/** Options of the examination in the application's process. */
 interface ExaminationOptions {
-  /** Whether clusters are looked at, too. */
+  /** Whether clusters are checked too. */
   readonly online: boolean;
   readonly instances: number;
-  /** Brokers in place of those that the application names. */
+  /** Brokers to use instead of the application's own. */
   readonly brokers?: readonly string[];
 }
 
-/** Looks at an application, in its own process. */
+/** Examines an application, in its own process. */
 export default async function examine(
   application: Application,
   given: ExaminationOptions,

@@ -1,37 +1,37 @@
-/** Something that will not work, or not as meant. */
+/** A problem: something that will not work, or not as intended. */
 export interface Finding {
-  /** What kind it is; stable, for scripts. */
+  /** The kind of problem; stable, for scripts. */
   readonly id: string;
   readonly severity: 'error' | 'warning';
-  /** What is wrong, with the name of what it is about. */
+  /** What is wrong, with the name of the option, topic or group. */
   readonly what: string;
-  /** What comes of it. */
+  /** The consequence. */
   readonly why: string;
   /** The line to change, or the command to run. */
   readonly fix: string;
 }
 
-/** What the doctor says. */
+/** The doctor's report. */
 export interface Diagnosis {
   readonly findings: readonly Finding[];
-  /** What differs here, and is no fault. */
+  /** Differences that are not problems. */
   readonly notes: readonly string[];
-  /** What was looked at, so that a report without findings says of what. */
+  /** What was checked, so that a report without findings is meaningful. */
   readonly checked: readonly string[];
 }
 
-/** Collects what the checks find; the same finding counts once. */
+/** Collects findings; equal ones count once. */
 export class Diagnoses {
   readonly #findings = new Map<string, Finding>();
   readonly #notes = new Set<string>();
   readonly #checked = new Set<string>();
 
-  /** Something wrong that keeps the application from working. */
+  /** A problem that keeps the application from working. */
   error(id: string, finding: Pick<Finding, 'what' | 'why' | 'fix'>): void {
     this.#add({ id, severity: 'error', ...finding });
   }
 
-  /** Something that may be meant, and often is not. */
+  /** Something that may be intended, but often is not. */
   warning(id: string, finding: Pick<Finding, 'what' | 'why' | 'fix'>): void {
     this.#add({ id, severity: 'warning', ...finding });
   }
@@ -49,14 +49,14 @@ export class Diagnoses {
     this.#checked.add(what);
   }
 
-  /** Takes over what another process has found. */
+  /** Adds the report of another process. */
   include({ findings, notes, checked }: Diagnosis): void {
     for (const finding of findings) this.#add(finding);
     for (const note of notes) this.note(note);
     for (const what of checked) this.checked(what);
   }
 
-  /** Errors first. */
+  /** The report, with errors first. */
   diagnosis(): Diagnosis {
     const all = [...this.#findings.values()];
     return {

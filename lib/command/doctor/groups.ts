@@ -10,14 +10,14 @@ const CLIENT_PROTOCOL = 'NestReplyPartitionAssigner';
 interface Member {
   readonly groupId: string;
   readonly role: 'server' | 'client';
-  /** Names of the assigners that it offers; undefined where they are not known. */
+  /** Names of the assigners that it offers; undefined if they are not known. */
   readonly protocols: readonly string[] | undefined;
   /** Topics that it subscribes to. */
   readonly topics: readonly string[];
   readonly isNewer: boolean;
 }
 
-/** Looks at who is in the application's groups. */
+/** Checks the members of the application's groups. */
 export async function checkGroups(visit: Visit): Promise<void> {
   const members = membersOf(visit);
   for (const member of members) {
@@ -27,7 +27,7 @@ export async function checkGroups(visit: Visit): Promise<void> {
         groups: [group],
       } = await visit.admin.describeGroups([member.groupId]));
     } catch (error) {
-      // What it may not see is a missing right, which is looked for elsewhere.
+      // Missing access is reported by another check.
       visit.diagnoses.note(`Group ${member.groupId} cannot be described: ${(error as Error).message}`);
       continue;
     }
@@ -36,7 +36,7 @@ export async function checkGroups(visit: Visit): Promise<void> {
   visit.diagnoses.checked(counted(members.length, 'group'));
 }
 
-/** Whether the application divides the partitions itself. */
+/** Whether the application has custom partition assigners. */
 const hasAssigners = (options: Readonly<Record<string, unknown>>): boolean =>
   ((options['consumer'] ?? {}) as { partitionAssigners?: unknown }).partitionAssigners !== undefined;
 

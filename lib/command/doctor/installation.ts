@@ -4,12 +4,12 @@ import { dirname, join, relative } from 'node:path';
 import { otherNest } from '../../nest/register/other-nest.js';
 import type { Diagnoses } from './finding.js';
 
-/** Node.js releases that the package is for: of 20 and 22 from these minor ones on, and all later ones. */
+/** Supported Node.js releases: 20 and 22 from these minor versions on, and all later ones. */
 const [OLDEST_20, OLDEST_22] = [19, 12];
 /** The C library that the binary for glibc is linked against. */
 const OLDEST_GLIBC = 2.28;
 
-/** What can be said of the machine and the installed packages without a cluster. */
+/** Checks the machine and the installed packages, without a cluster. */
 export async function checkInstallation(entry: string | undefined, diagnoses: Diagnoses): Promise<void> {
   checkNode(process.versions.node, diagnoses);
   await checkBinary(diagnoses);
@@ -18,7 +18,7 @@ export async function checkInstallation(entry: string | undefined, diagnoses: Di
   checkKafkajs(entry, diagnoses);
 }
 
-/** Whether the binary runs under this Node.js. */
+/** Checks whether the binary runs under this Node.js. */
 function checkNode(version: string, diagnoses: Diagnoses): void {
   diagnoses.checked(`Node.js ${version}`);
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -62,7 +62,7 @@ function glibcVersion(): string | undefined {
   return header.glibcVersionRuntime;
 }
 
-/** Packages of which an application needs one copy: classes of two are no instances of one another. */
+/** Packages of which an application may have only one copy: `instanceof` fails between two. */
 const SINGLE = ['@nestjs/microservices', '@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'];
 
 function checkCopies(entry: string, diagnoses: Diagnoses): void {
@@ -101,7 +101,7 @@ function resolved(require: NodeJS.Require, name: string): string | undefined {
 
 const IMPORTS = /(?:\bfrom\s*|\brequire\(\s*|\bimport\(?\s*)(['"])kafkajs\1/;
 
-/** Where the application's own files import kafkajs. */
+/** Finds the application's own files that import kafkajs. */
 function checkKafkajs(entry: string, diagnoses: Diagnoses): void {
   const folder = dirname(entry);
   for (const file of filesBelow(folder)) {

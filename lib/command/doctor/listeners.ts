@@ -5,26 +5,26 @@ import type { KafkaConfig } from '../../kafkajs/types/index.js';
 import { apiVersions } from './api-versions.js';
 import { counted, type Diagnoses } from './finding.js';
 
-/** An address that clients are sent to. */
+/** A broker address that clients connect to. */
 export interface Listener {
   readonly host: string;
   readonly port: number;
-  /** Whose it is, for a finding. */
+  /** The broker's name for a finding. */
   readonly name: string;
 }
 
 /** How long a listener may take to answer, in milliseconds. */
 const TIMEOUT = 5000;
 const DAY = 86_400_000;
-/** Certificates that expire within so long are told of. */
+/** Certificates that expire within this time are reported. */
 const SOON = 30 * DAY;
 
-/** Kafka's numbers of requests that are looked for. */
+/** API keys of the requests that are looked for. */
 const API = { fetch: 1, initProducerId: 22, consumerGroupHeartbeat: 68 } as const;
 
 /**
- * Looks at addresses: whether their names resolve, whether something answers there, until when its certificate is valid, and which
- * requests it knows. Resolves to whether all of them can be reached.
+ * Checks addresses: whether their names resolve, whether a broker answers, when its certificate expires, and which
+ * requests it supports. Resolves to whether all of them can be reached.
  */
 export async function checkListeners(
   config: KafkaConfig,
@@ -89,7 +89,10 @@ function open({ host, port }: Listener): Promise<Socket> {
   });
 }
 
-/** Speaks TLS on a connection and looks at the certificate. Resolves to what to go on with; undefined where nothing can. */
+/**
+ * Starts TLS on a connection and checks the certificate. Resolves to the connection to continue with; undefined if it
+ * failed.
+ */
 async function checkCertificate(
   socket: Socket,
   { host }: Listener,
@@ -101,7 +104,7 @@ async function checkCertificate(
   let secure: TLSSocket;
   try {
     secure = await new Promise<TLSSocket>((resolve, reject) => {
-      // It is to be seen whatever it is; authorizationError says what is wrong with it.
+      // Accepts any certificate to be able to look at it; authorizationError says what is wrong with it.
       const tls = connectTls({ servername: host, ...options, socket, rejectUnauthorized: false });
       tls.setTimeout(TIMEOUT, () => tls.destroy(new Error(`no TLS answer within ${TIMEOUT} ms`)));
       tls.once('error', reject);
@@ -151,7 +154,7 @@ async function checkVersions(
   diagnoses: Diagnoses,
 ): Promise<void> {
   const versions = await apiVersions(socket, TIMEOUT).catch(() => undefined);
-  // One that closes the connection, or speaks TLS where none is asked for, has had its finding.
+  // A broker that closes the connection, or wants TLS, has been reported already.
   if (versions === undefined) return;
   if ((versions.get(API.fetch) ?? 0) < 4 || !versions.has(API.initProducerId)) {
     diagnoses.error('broker-version', {

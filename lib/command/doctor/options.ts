@@ -20,7 +20,7 @@ import { counted, type Diagnoses } from './finding.js';
 
 type Options = Readonly<Record<string, unknown>>;
 
-/** Checks all options of an application's servers and clients, by the tables that check them at construction. */
+/** Checks all options of an application's servers and clients, with the tables that also check them at construction. */
 export function checkOptions({ servers, clients }: Application, diagnoses: Diagnoses): void {
   for (const { origin, options, groupId, handlers } of servers) {
     check('server', origin, options, groupId, diagnoses);
@@ -53,7 +53,7 @@ function check(
     });
   }
   let remaining = known;
-  // Each goes once it has been told of, so that the next is found; as many as there may be.
+  // Each refused option is reported and removed, so that the next one is found; at most this many.
   for (let left = 50; left > 0; left--) {
     const current = remaining;
     const error = thrownBy(() => validateNestOptions(role, current));
@@ -93,14 +93,17 @@ function thrownBy(call: () => void): Error | undefined {
   }
 }
 
-/** What an error says to do instead: behind its last semicolon. */
+/** What an error says to do instead: the text after its last semicolon. */
 function wayOut(message: string): string | undefined {
   const at = message.lastIndexOf('; ');
   const text = at === -1 ? /expected .*(?=, got)/.exec(message)?.[0] : message.slice(at + 2);
   return text && text[0]?.toUpperCase() + text.slice(1);
 }
 
-/** The options without one, which `client.retry.retries` or `options.postfixId` names; undefined where it is not there. */
+/**
+ * A copy of the options without the one at `path`, like `client.retry.retries` or `options.postfixId`; undefined if
+ * it is not there.
+ */
 function withoutOption(options: Options, path: string): Options | undefined {
   const names = path.replaceAll(/\["?([^"\]]+)"?\]/g, '.$1').split('.');
   if (names[0] === 'options') names.shift();
@@ -109,7 +112,7 @@ function withoutOption(options: Options, path: string): Options | undefined {
 
 function removed(object: Options, [name, ...rest]: readonly string[]): Options | undefined {
   if (name === undefined || !(name in object)) return undefined;
-  // What is not an object of its own is taken out whole; so are raw properties, whose names have dots.
+  // Anything but a plain object is removed as a whole; so are raw properties, whose names have dots.
   const inner = object[name];
   const isPlain = typeof inner === 'object' && inner !== null && !Array.isArray(inner);
   const without = rest.length > 0 && isPlain ? removed(inner as Options, rest) : undefined;
@@ -126,7 +129,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   subscribe: subscribeTable,
 };
 
-/** Options that are given and do nothing here, each with the reason. */
+/** Options that are given but have no effect here, each with the reason. */
 function* withoutEffect(options: Options): Generator<string> {
   yield* idle(nestTable, options);
   for (const [name, table] of Object.entries(TABLES)) {

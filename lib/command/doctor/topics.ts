@@ -3,11 +3,11 @@ import type { ITopicMetadata } from '../../kafkajs/types/index.js';
 import type { Visit } from './visit.js';
 import { counted } from './finding.js';
 
-/** The size of a message that librdkafka sends at most, unless `message.max.bytes` says otherwise. */
+/** librdkafka's default of `message.max.bytes`, the largest message that it sends. */
 const LARGEST_MESSAGE = 1_000_000;
 const TOPIC = 2;
 
-/** Looks at the topics that the application reads and writes. */
+/** Checks the topics that the application reads and writes. */
 export async function checkTopics(visit: Visit, brokers: number): Promise<void> {
   const { admin, diagnoses } = visit;
   const existing = new Set(await admin.listTopics());
@@ -42,18 +42,18 @@ export async function checkTopics(visit: Visit, brokers: number): Promise<void> 
 
 interface Wanted {
   readonly name: string;
-  /** What it is for: `handled by group orders-server`. */
+  /** Its use, for example `handled by group orders-server`. */
   readonly use: string;
-  /** Replies of a group of clients, each of which needs a partition of its own. */
+  /** Whether it is the reply topic of a group of clients, each of which needs a partition of its own. */
   readonly isReplyOfGroup: boolean;
   readonly isHandled: boolean;
-  /** Whether the options have it made when it is first used. */
+  /** Whether the options let it be created on first use. */
   readonly isMade: boolean;
   /** `message.max.bytes` of the producers that write it. */
   readonly largest: number;
 }
 
-/** The topics that are named by handlers, requests and dead letters. */
+/** The topics of handlers, requests and dead letters. */
 function wantedTopics({ servers, clients }: Visit, existing: ReadonlySet<string>): Map<string, Wanted> {
   const wanted = new Map<string, Wanted>();
   const add = (topic: Wanted): void => {
@@ -107,13 +107,13 @@ function wantedTopics({ servers, clients }: Visit, existing: ReadonlySet<string>
   return wanted;
 }
 
-/** Whether the topics are made at the start, or compared there: that says more than can be said here. */
+/** Whether the application creates or compares its topics at its start, which reports more than this check can. */
 const isProvisioned = (options: Readonly<Record<string, unknown>>): boolean =>
   ['create', 'validate'].includes(
     (options['topics'] as { provision?: string } | undefined)?.provision ?? 'off',
   );
 
-/** kafkajs's default is to let brokers create what is missing. */
+/** By default, as in kafkajs, brokers may create missing topics. */
 const makesTopics = (options: unknown): boolean =>
   (options as { allowAutoTopicCreation?: boolean } | undefined)?.allowAutoTopicCreation !== false;
 
@@ -164,7 +164,7 @@ async function settingsOf(
       ]),
     );
   } catch {
-    return new Map(); // Without the right to ask, what is not known is not judged.
+    return new Map(); // Not authorized to ask: then this is not checked.
   }
 }
 

@@ -3,26 +3,26 @@ import type { KafkaConfig } from '../../kafkajs/types/index.js';
 import type { Application, InspectedClient, InspectedServer } from '../inspection/application.js';
 import type { Diagnoses } from './finding.js';
 
-/** NestJS's broker, where none is named. */
+/** NestJS's default broker. */
 const DEFAULT_BROKERS = ['localhost:9092'];
-/** One cluster, by one set of options, and what the application does with it. */
+/** One cluster, with the options to connect to it, and the servers and clients that use it. */
 export interface ClusterUse {
   readonly config: KafkaConfig;
   readonly servers: readonly InspectedServer[];
   readonly clients: readonly InspectedClient[];
 }
 
-/** What online checks may ask about. */
+/** The data of the online checks. */
 export interface Visit extends ClusterUse {
   readonly admin: Admin;
-  /** Processes of the application that run at once. */
+  /** Number of the application's processes that run at once. */
   readonly instances: number;
   readonly diagnoses: Diagnoses;
-  /** What a broker setting is, of the first broker; undefined where it may not be asked for. */
+  /** A setting of the first broker; undefined if this client is not authorized to ask for it. */
   brokerSetting(name: string): Promise<string | undefined>;
 }
 
-/** The clusters that an application uses: its servers and clients by the brokers and credentials that they connect with. */
+/** The clusters that an application uses: its servers and clients, grouped by brokers and credentials. */
 export function clustersOf({ servers, clients }: Pick<Application, 'servers' | 'clients'>): ClusterUse[] {
   const uses = new Map<
     string,
@@ -48,7 +48,7 @@ export function clustersOf({ servers, clients }: Pick<Application, 'servers' | '
   return [...uses.values()];
 }
 
-/** Whether a server or client joins its group by the newer protocol (KIP-848). */
+/** Whether a server or client joins its group with the consumer protocol of KIP-848. */
 export function usesConsumerProtocol(options: Readonly<Record<string, unknown>>): boolean {
   const { groupProtocol, librdkafka } = (options['consumer'] ?? {}) as {
     groupProtocol?: string;

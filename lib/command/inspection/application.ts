@@ -1,33 +1,36 @@
-/** What an application has made of Kafka by the time it would connect: live objects, in the application's own process. */
+/**
+ * The Kafka servers, clients, consumers and producers that an application has created by the time it would connect:
+ * live objects, in the application's own process.
+ */
 
-/** Whose class a server or client is of. */
+/** The package that a server's or client's class comes from. */
 export type Origin = 'nestjs-kafka-native' | '@nestjs/microservices';
 
 /** A handler of a server. */
 export interface InspectedHandler {
   readonly pattern: string | RegExp;
   readonly isEvent: boolean;
-  /** NestJS's `extras` of the decorator. */
+  /** The `extras` of NestJS's decorator. */
   readonly extras: Readonly<Record<string, unknown>>;
 }
 
-/** A Kafka server of NestJS's. */
+/** A NestJS Kafka server. */
 export interface InspectedServer {
   readonly origin: Origin;
-  /** NestJS's options, as the application has given them. */
+  /** NestJS's options, as given by the application. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly clientId: string;
   readonly groupId: string;
   readonly handlers: readonly InspectedHandler[];
 }
 
-/** A request that a client has prepared itself for. */
+/** A request pattern to whose replies a client has subscribed. */
 export interface InspectedRequest {
   readonly topic: string;
   readonly replyTopic: string;
 }
 
-/** A Kafka client of NestJS's. */
+/** A NestJS Kafka client. */
 export interface InspectedClient {
   readonly origin: Origin;
   readonly options: Readonly<Record<string, unknown>>;
@@ -36,15 +39,15 @@ export interface InspectedClient {
   readonly requests: readonly InspectedRequest[];
 }
 
-/** A consumer, producer or admin client that was made without NestJS's classes, or by them. */
+/** A consumer, producer or admin client, created by NestJS's classes or directly. */
 export interface InspectedDriver {
   readonly kind: 'consumer' | 'producer' | 'admin';
   readonly config: Readonly<Record<string, unknown>>;
-  /** What it has subscribed to, sent to or created. */
+  /** Topics that it has subscribed to, sent to or created. */
   readonly topics: ReadonlySet<string | RegExp>;
 }
 
-/** All of it. */
+/** Everything that was recorded. */
 export interface Application {
   /** The file that was started. */
   readonly entry: string;

@@ -1,5 +1,5 @@
 /**
- * Loaded before an application (`--import`): watches it start, then does the task that it was given, and ends the process.
+ * Loaded before an application (`--import`): watches it start, then runs the given task, and ends the process.
  *
  * @packageDocumentation
  */
@@ -8,7 +8,10 @@ import type { Application } from './application.js';
 import { VARIABLE, type Orders, type Report } from './inspect.js';
 import { Recorder } from './recorder.js';
 
-/** Whether nothing more is made is not told by anything: an application that has started is given so long, in milliseconds. */
+/**
+ * How long to wait after an application has started, in milliseconds: no event says that it will create no more
+ * clients.
+ */
 const SETTLED = 500;
 
 async function watch({ entry, module, options }: Orders): Promise<void> {
@@ -34,7 +37,7 @@ async function watch({ entry, module, options }: Orders): Promise<void> {
         return { error: text };
       })
       .then((answer) =>
-        // Without an application's own handlers, which may take their time or keep the process alive.
+        // SIGKILL, because the application's own signal handlers may take long or keep the process alive.
         process.send?.(answer, undefined, undefined, () => process.kill(process.pid, 'SIGKILL')),
       )
       .catch(() => process.exit(1));
@@ -50,6 +53,6 @@ async function watch({ entry, module, options }: Orders): Promise<void> {
 }
 
 const orders = JSON.parse(process.env[VARIABLE] ?? '{}') as Partial<Orders>;
-// Threads and processes that the application starts inherit the flag that loads this, and are none of its business.
+// Threads and processes that the application starts inherit the flag that loads this file, but are not inspected.
 if (isMainThread && orders.entry !== undefined && process.argv[1] === orders.entry)
   await watch(orders as Orders);

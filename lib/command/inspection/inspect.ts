@@ -3,28 +3,31 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CommandError, wrongUsage } from '../front.js';
 
-/** The environment variable that tells the application's process what to do. An application may look at it to leave out what is slow. */
+/**
+ * The environment variable with the orders for the application's process. An application may check it to skip slow
+ * steps.
+ */
 export const VARIABLE = 'NESTJS_KAFKA_NATIVE_INSPECTION';
 
-/** What is done in the application's process once it has started: the default export of a module is called. */
+/** The task for the application's process once it has started: a module whose default export is called. */
 export interface Task {
   /** The module's URL. */
   readonly module: string;
-  /** What it is called with, besides the application. Plain data. */
+  /** Its argument besides the application; plain data. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** What the application's process is told. */
+/** The orders for the application's process. */
 export interface Orders extends Task {
   readonly entry: string;
 }
 
-/** What it answers with. */
+/** The answer of that process. */
 export type Report = { readonly result: unknown } | { readonly error: string };
 
-/** An application that ended before it had started. */
+/** The application's process ended before the application had started. */
 export class ApplicationFailed extends CommandError {
-  /** What it has printed. */
+  /** The output of the process. */
   readonly output: string;
 
   constructor(message: string, output: string) {
@@ -37,8 +40,8 @@ export class ApplicationFailed extends CommandError {
 const LAST_LINES = 40;
 
 /**
- * Starts an application in a process of its own, as Node.js would, up to where it would connect to Kafka or listen on a port, and does the
- * task there. What else it does as it starts, it does.
+ * Starts an application in a process of its own, up to where it would connect to Kafka or listen on a port, and runs
+ * the task there. Everything else that the application does at its start happens.
  *
  * @param timeout milliseconds
  */

@@ -16,7 +16,7 @@ interface Class {
   readonly prototype: object;
 }
 
-/** What is read of NestJS's servers and clients, stock's and ours. */
+/** The members of Kafka servers and clients that are read, of NestJS's classes and of this package's. */
 interface Recorded {
   readonly options?: Record<string, unknown>;
   readonly clientId: string;
@@ -30,14 +30,14 @@ interface Handler {
   readonly next?: Handler;
 }
 
-/** Names of the entries of the two packages, and whose they are. */
+/** The entry points of the two packages. */
 const NEST = '@nestjs/microservices';
 const OURS = 'nestjs-kafka-native';
 
 /**
- * Watches what an application makes of Kafka, and keeps it from connecting: consumers, producers and admin clients do nothing, and an HTTP
- * server does not listen. It changes methods of the classes that the application itself resolves, ours and stock's, until
- * {@link Recorder.restore}.
+ * Records the Kafka objects that an application creates, and keeps it from connecting: consumers, producers and admin
+ * clients do nothing, and an HTTP server does not listen. Patches methods of the classes that the application itself
+ * resolves, of this package and of NestJS, until {@link Recorder.restore}.
  */
 export class Recorder {
   readonly #entry: string;
@@ -48,13 +48,13 @@ export class Recorder {
   readonly #patched = new Set<object>();
   readonly #onEvent: (isStarted: boolean) => void;
 
-  /** @param onEvent called when something was made or started; with true, when an application has started */
+  /** @param onEvent called when a Kafka object was created or started; with true, when an application has started */
   constructor(entry: string, onEvent: (isStarted: boolean) => void) {
     this.#entry = entry;
     this.#onEvent = onEvent;
   }
 
-  /** Puts itself in. What the application does not have is left out. */
+  /** Patches the classes. Packages that the application does not have are skipped. */
   async install(): Promise<void> {
     const application = createRequire(this.#entry);
     const microservices = loadFrom(application, NEST);
@@ -72,13 +72,13 @@ export class Recorder {
     if (core !== undefined) this.#watchStart(core);
   }
 
-  /** Takes itself out. */
+  /** Removes the patches. */
   restore(): void {
     for (const undo of this.#undo.splice(0)) undo();
     this.#patched.clear();
   }
 
-  /** What has been made so far. */
+  /** What has been recorded so far. */
   application(): Application {
     return {
       entry: this.#entry,
@@ -140,7 +140,10 @@ export class Recorder {
     });
   }
 
-  /** Topics are neither made nor compared, nor their schemas fetched: neither brokers nor registries are asked. */
+  /**
+   * Keeps topics from being created or compared and schemas from being fetched: neither brokers nor registries are
+   * contacted.
+   */
   #leaveTopics({ ServerKafka, ClientKafka }: Record<string, unknown>): void {
     for (const type of [ServerKafka, ClientKafka]) {
       this.#wrap(type as Class, 'provisionTopics', () => () => Promise.resolve());
@@ -205,14 +208,14 @@ export class Recorder {
   }
 }
 
-/** A handler and those that NestJS has hung behind it. */
+/** A handler and the further handlers of the same pattern, which NestJS links by `next`. */
 function handlersOf(pattern: string | RegExp, handler: Handler | undefined): InspectedHandler[] {
   if (handler === undefined) return [];
   const { isEventHandler = false, extras = {}, next } = handler;
   return [{ pattern, isEvent: isEventHandler, extras }, ...handlersOf(pattern, next)];
 }
 
-/** A package, from where the application would load it; undefined where it has none. */
+/** A package as the application would load it; undefined if it is not installed. */
 function loadFrom(require: NodeJS.Require, name: string): Record<string, unknown> | undefined {
   try {
     require.resolve(name);

@@ -17,7 +17,7 @@ interface Topics {
 const isTopic = (value: unknown): value is string | RegExp =>
   typeof value === 'string' || value instanceof RegExp;
 
-/** Tells the topics of `{ topic }` and `{ topics }`, which may be objects with a topic themselves. */
+/** Reports the topics of `{ topic }` and `{ topics }`, whose items may be objects with a `topic`. */
 function tellOf(tell: Tell, argument: unknown): void {
   const { topic, topics = [] } = (argument ?? {}) as Topics;
   for (const item of [topic, ...topics]) {
@@ -55,7 +55,7 @@ const transaction: Act = (tell) =>
     isActive: () => true,
   });
 
-/** What would reach for a broker, and what it does instead. */
+/** The methods that would contact a broker, and what they do instead. */
 const ACTS: Readonly<Record<InspectedDriver['kind'], Readonly<Record<string, Act>>>> = {
   consumer: {
     connect: nothing,
@@ -104,8 +104,8 @@ const ACTS: Readonly<Record<InspectedDriver['kind'], Readonly<Record<string, Act
 };
 
 /**
- * Has a client, which is not connected yet, never connect: what would ask a broker answers at once. Its events and its logger are what
- * they are.
+ * Keeps a client that is not connected yet from connecting: methods that would ask a broker answer at once. Its
+ * events and its logger stay as they are.
  */
 export function silence(kind: InspectedDriver['kind'], client: object, tell: Tell): object {
   for (const [name, act] of Object.entries(ACTS[kind])) {

@@ -1,4 +1,4 @@
-/** Replaces parts of a text; everything else stays as it is written. */
+/** Replaces parts of a text; the rest stays unchanged. */
 export class Edits {
   readonly #text: string;
   readonly #edits: { start: number; end: number; with: string }[] = [];
@@ -7,7 +7,7 @@ export class Edits {
     this.#text = text;
   }
 
-  /** Whether there is none. */
+  /** Whether there are no edits. */
   get isEmpty(): boolean {
     return this.#edits.length === 0;
   }
@@ -21,7 +21,7 @@ export class Edits {
     this.replace(at, at, text);
   }
 
-  /** Takes out an item of a list with the comma behind it, or before it, and its line where it has one to itself. */
+  /** Removes an item of a list with the comma after it, or before it, and its line if nothing else is on it. */
   removeItem(start: number, end: number): void {
     let [from, to] = [start, end];
     const behind = /^\s*,/.exec(this.#text.slice(to));
@@ -35,13 +35,13 @@ export class Edits {
     this.replace(from, to, '');
   }
 
-  /** The text with all of it done. */
+  /** The text with all edits applied. */
   apply(): string {
     const sorted = this.#edits.toSorted((a, b) => a.start - b.start || a.end - b.end);
     let result = '';
     let at = 0;
     for (const { start, end, with: text } of sorted) {
-      if (start < at) continue; // Inside of what has been replaced already.
+      if (start < at) continue; // Inside of a part that has been replaced already.
       result += this.#text.slice(at, start) + text;
       at = end;
     }

@@ -2,7 +2,7 @@ import type ts from 'typescript';
 import type { Edits } from './edits.js';
 import type { TypeScript } from './project.js';
 
-/** A name that is imported, or required, by an item of a list. */
+/** A name that is imported or required by an item of a list. */
 interface Item {
   readonly module: string;
   readonly imported: string;
@@ -15,7 +15,7 @@ interface Item {
   readonly isType: boolean;
 }
 
-/** The names that a file imports, what it shall import besides, and what it needs no longer. */
+/** The names that a file imports, those to add, and those that it no longer needs. */
 export class Names {
   readonly #ts: TypeScript;
   readonly #source: ts.SourceFile;
@@ -70,7 +70,7 @@ export class Names {
     }
   }
 
-  /** What a module's export is called here; undefined where it is not imported. */
+  /** The local name of a module's export; undefined if it is not imported. */
   importedAs(module: string, name: string): string | undefined {
     return this.#find(module, name)?.local;
   }
@@ -81,7 +81,7 @@ export class Names {
     );
   }
 
-  /** Sees to it that an export is there, and answers what it is called. */
+  /** Makes sure that an export is imported, and returns its local name. */
   need(module: string, name: string): string {
     const known = this.#find(module, name);
     if (known !== undefined) return known.local;
@@ -90,12 +90,12 @@ export class Names {
     return name;
   }
 
-  /** A place where a name is used no longer: `Transport.KAFKA`, or a type. */
+  /** Notes that a use of a name was removed: `Transport.KAFKA`, or a type. */
   dropUse(node: ts.Node): void {
     this.#dropped.add(node);
   }
 
-  /** Has a name come from another module. Answers where it was imported. */
+  /** Moves an import to another module. Returns the node of the old import. */
   move(from: string, to: string, name: string): ts.Node | undefined {
     const item = this.#find(from, name);
     if (item === undefined) return undefined;
@@ -117,7 +117,7 @@ export class Names {
 
   #isRequire = ({ statement }: Item): boolean => !this.#ts.isImportDeclaration(statement);
 
-  /** A name of a type import is a value only if one is needed besides. */
+  /** Whether a name is also used as a value: then its import must not be a type import. */
   #isUsedAsValue = (local: string): boolean =>
     [...(this.#needed.get('nestjs-kafka-native') ?? [])].includes(local);
 
@@ -132,7 +132,7 @@ export class Names {
     for (const [module, names] of this.#needed) this.#add(module, [...names].toSorted(byName));
   }
 
-  /** How often a name is still used; only of names that are used less than before. */
+  /** How often a name is still used; only for names some of whose uses were removed. */
   #usesLeft({ local, node }: Item): number {
     const isLess = [...this.#dropped].some((dropped) => dropped.getText().split('.')[0] === local);
     if (!isLess) return Number.POSITIVE_INFINITY;
@@ -153,7 +153,7 @@ export class Names {
     const added = this.#needed.get(module);
     if (stays || (added !== undefined && added.size > 0)) {
       if (!stays) {
-        // What comes takes the places of what goes.
+        // New names replace removed ones.
         const [first, last] = [items[0] as Item, items.at(-1) as Item];
         this.#edits.replace(
           first.node.getStart(),
@@ -179,7 +179,7 @@ export class Names {
     if (item !== undefined) {
       const going = new Set<ts.Node>([...this.#gone].map(({ node }) => node));
       const last = [...item.list.elements].findLast((node) => !going.has(node)) as ts.Node;
-      // In the way of the list: one name a line, or all in one.
+      // Formatted like the list: one name per line, or all on one line.
       const before = this.#source.text.slice(0, last.getStart());
       const ownLine = /\r?\n[ \t]*$/.exec(before)?.[0] ?? ' ';
       this.#edits.insert(last.getEnd(), names.map((name) => `,${ownLine}${name}`).join(''));
@@ -197,7 +197,7 @@ export class Names {
       : `import { ${names.join(', ')} } from ${quote}${module}${quote}${end}`;
     const newline = this.#source.text.includes('\r\n') ? '\r\n' : '\n';
     const isFirstGone = after !== undefined && [...this.#gone].some((gone) => gone.statement === statement);
-    // Behind the statement, or in its place where it goes.
+    // After the statement, or in its place if it is removed.
     const { text } = this.#source;
     const behind =
       statement.getEnd() + (/^[ \t]*\r?\n/.exec(text.slice(statement.getEnd()))?.[0].length ?? 0);
@@ -227,7 +227,7 @@ interface Tell {
 
 const KAFKA = 'nestjs-kafka-native/kafka';
 
-/** Has what a file imports of kafkajs come from this package. */
+/** Replaces a file's imports of kafkajs by imports of this package. */
 export function moveKafkajs(typescript: TypeScript, source: ts.SourceFile, edits: Edits, tell: Tell): void {
   const move = (node: ts.StringLiteral): void => {
     edits.replace(node.getStart() + 1, node.getEnd() - 1, KAFKA);

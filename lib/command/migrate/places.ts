@@ -1,13 +1,13 @@
 import type ts from 'typescript';
 import type { TypeScript } from './project.js';
 
-/** What an object with `transport: Transport.KAFKA` is for. */
+/** What an object with `transport: Transport.KAFKA` is used for. */
 export type Use = 'server' | 'client' | 'property';
 
 /** Names of functions whose arguments are options. */
 const SERVER_CALLS = new Set(['createMicroservice', 'connectMicroservice']);
 const CLIENT_CALLS = new Set(['register', 'registerAsync']);
-/** Types that say what an object is for, where nothing else does. */
+/** Types that show what an object is used for, if nothing else does. */
 const TYPES: Readonly<Record<string, Use>> = {
   MicroserviceOptions: 'server',
   ClientProviderOptions: 'client',
@@ -17,7 +17,7 @@ const TYPES: Readonly<Record<string, Use>> = {
   ClientsModuleAsyncOptions: 'client',
 };
 
-/** Follows objects to where they are used, across variables, functions and files. */
+/** Follows objects to their uses, across variables, functions and files. */
 export class Places {
   readonly #ts: TypeScript;
   readonly #checker: ts.TypeChecker;
@@ -42,7 +42,7 @@ export class Places {
     forEachChild(node, (child) => this.#collect(child));
   }
 
-  /** The symbol that a name stands for, wherever it is declared. */
+  /** The symbol of a name, also if it is declared in another file. */
   symbolOf(node: ts.Node): ts.Symbol | undefined {
     const ts = this.#ts;
     const symbol =
@@ -53,13 +53,13 @@ export class Places {
     return symbol.flags & ts.SymbolFlags.Alias ? this.#aliased(symbol) : symbol;
   }
 
-  /** What an import stands for; the import itself, of a package. */
+  /** The symbol behind an import; of a package, the import itself. */
   #aliased(symbol: ts.Symbol): ts.Symbol {
     const target = this.#checker.getAliasedSymbol(symbol);
     return target.declarations === undefined ? symbol : target;
   }
 
-  /** All that an expression is used for; empty where nothing of it is known. */
+  /** All uses of an expression; empty if none is known. */
   usesOf(node: ts.Node, seen = new Set<ts.Node>()): Set<Use> {
     if (seen.has(node)) return new Set();
     seen.add(node);
@@ -104,12 +104,12 @@ export class Places {
     if (CLIENT_CALLS.has(name) && owner.endsWith('ClientsModule')) return new Set(['client']);
     if (name === 'create' && owner.endsWith('ClientProxyFactory')) return new Set(['client']);
     if (name === 'Client' && ts.isDecorator(call.parent)) return new Set(['property']);
-    // JavaScript's way to decorate, and compilers': Client({ … })(…).
+    // A decorator in plain JavaScript or compiled code: Client({ … })(…).
     if (name === 'Client' && ts.isCallExpression(call.parent)) return new Set(['property']);
     return new Set();
   }
 
-  /** What a function answers is used where it is called, or by what calls it. */
+  /** A function's result is used where the function is called, or by the function that it is passed to. */
   #returned(node: ts.ArrowFunction | ts.ReturnStatement, follow: (next: ts.Node) => Set<Use>): Set<Use> {
     const ts = this.#ts;
     let inner: ts.Node = node;
@@ -126,7 +126,7 @@ export class Places {
 
   #property(property: ts.PropertyAssignment, follow: (next: ts.Node) => Set<Use>): Set<Use> {
     const name = property.name.getText();
-    // NestJS's own properties hand on what the object around them is for.
+    // For these NestJS properties the use is that of the enclosing object.
     if (name === 'useFactory' || name === 'clients') return follow(property.parent);
     return this.#named(property.name, undefined, follow);
   }
@@ -140,7 +140,7 @@ export class Places {
     return said === undefined ? found : new Set([said]);
   }
 
-  /** Where a symbol is named, its declarations included. */
+  /** All names of a symbol, its declarations included. */
   namesOf(symbol: ts.Symbol): readonly ts.Identifier[] {
     return this.#uses.get(symbol) ?? [];
   }

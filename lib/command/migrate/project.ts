@@ -4,15 +4,18 @@ import { dirname, join } from 'node:path';
 import type ts from 'typescript';
 import { CommandError } from '../front.js';
 
-/** The compiler, as the application has it. */
+/** The type of the TypeScript compiler. */
 export type TypeScript = typeof ts;
 
 const SOURCE = /\.[cm]?[jt]sx?$/;
 const DECLARATION = /\.d\.[cm]?ts$/;
-/** Folders that hold no sources of the application's. */
+/** Folders without sources of the application. */
 const OTHERS = new Set(['node_modules', 'dist', 'build', 'coverage', 'out', 'target']);
 
-/** The compiler's package, of the application or of this one. It is no dependency of the package: applications in TypeScript have it. */
+/**
+ * The package `typescript`, of the application or next to this package. It is not a dependency: applications in
+ * TypeScript have it.
+ */
 export function loadTypeScript(folder: string): TypeScript {
   for (const from of [join(folder, 'package.json'), import.meta.url]) {
     let typescript: Partial<TypeScript>;

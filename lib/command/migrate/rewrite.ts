@@ -4,26 +4,26 @@ import { moveKafkajs, Names } from './imports.js';
 import type { Places, Use } from './places.js';
 import type { TypeScript } from './project.js';
 
-/** Something in a file, by its line. */
+/** A remark about a line of a file. */
 export interface Remark {
   readonly file: string;
   readonly line: number;
   readonly text: string;
 }
 
-/** What became of a file. */
+/** The result for one file. */
 export interface Rewritten {
   readonly file: string;
-  /** The new text; undefined where it stays. */
+  /** The new text; undefined if it does not change. */
   readonly text: string | undefined;
   readonly done: readonly Remark[];
-  /** What a person has to do. */
+  /** What the user has to do by hand. */
   readonly left: readonly Remark[];
 }
 
 const NEST = '@nestjs/microservices';
 const OURS = 'nestjs-kafka-native';
-/** Types of objects with `transport: Transport.KAFKA`, which no longer fit. */
+/** NestJS's types of objects with `transport: Transport.KAFKA`, which do not fit the new objects. */
 const NARROW = new Set(['KafkaOptions', 'ClientOptions']);
 
 /** Rewrites one file. */
@@ -83,7 +83,7 @@ class Rewriting {
     ts.forEachChild(node, (child) => this.#visit(child));
   }
 
-  /** `Transport.KAFKA`, by whatever name Transport has here. */
+  /** Whether a node is `Transport.KAFKA`, also under an alias. */
   #isKafka(node: ts.Node): boolean {
     const ts = this.#ts;
     if (!ts.isPropertyAccessExpression(node) || node.name.text !== 'KAFKA') return false;
@@ -92,7 +92,10 @@ class Rewriting {
     return ts.isIdentifier(expression) && this.#names.importedAs(NEST, 'Transport') === expression.text;
   }
 
-  /** The transport of a handler's decorator stays: the servers of this package have the same. */
+  /**
+   * Whether it is the transport of a handler's decorator, which stays: this package's servers have the same transport
+   * id.
+   */
   #isHandlers(node: ts.Node): boolean {
     const call = node.parent;
     return this.#ts.isCallExpression(call) && /(?:Message|Event)Pattern$/.test(call.expression.getText());
@@ -168,7 +171,7 @@ class Rewriting {
     this.#widen(object, 'CustomClientOptions');
     this.#remark(this.#done, transport, 'a client with customClass: ClientKafka');
     if (use !== 'property' || !/\.[cm]?tsx?$/.test(this.#source.fileName)) return;
-    // NestJS's type of @Client() leaves custom classes out, although it takes them.
+    // NestJS's type of @Client() does not allow custom classes, although the decorator accepts them.
     const isArgument = ts.isCallExpression(object.parent);
     if (isArgument)
       this.#edits.insert(object.getEnd(), ` as unknown as ${this.#names.need(NEST, 'ClientOptions')}`);
@@ -180,7 +183,7 @@ class Rewriting {
       );
   }
 
-  /** KafkaOptions and the like, in place of which another type fits both what was and what is. */
+  /** Replaces KafkaOptions and the like by a type that fits both the old and the new object. */
   #replaceType(node: ts.TypeNode | undefined, type: string): void {
     if (node === undefined || !this.#ts.isTypeReferenceNode(node) || !NARROW.has(node.typeName.getText()))
       return;
@@ -188,7 +191,7 @@ class Rewriting {
     this.#names.dropUse(node.typeName);
   }
 
-  /** Types that say KafkaOptions of what no longer is: of variables, and of functions around. */
+  /** Replaces such types of the variables and functions around an object. */
   #widen(object: ts.Node, type: string): void {
     const ts = this.#ts;
     const replace = (node: ts.TypeNode | undefined): void => this.#replaceType(node, type);
@@ -217,7 +220,7 @@ class Rewriting {
     }
   }
 
-  /** NestJS's two classes, wherever they are named. */
+  /** Moves the imports of NestJS's two classes to this package. */
   #moveClasses(): void {
     for (const name of ['ClientKafka', 'ServerKafka']) {
       const node = this.#names.move(NEST, OURS, name);

@@ -106,7 +106,7 @@ export async function describeAcls(context: AdminContext, filter: AclFilter): Pr
     if (!known) resources.set(key, resource);
     resource.acls.push(acl as Acl);
   }
-  // As in kafkajs there is nothing else, whatever its types promise.
+  // As in kafkajs, the result has no other fields, although its types have them.
   return { resources: [...resources.values()] } as unknown as DescribeAclResponse;
 }
 

@@ -30,7 +30,7 @@ const reassignment = (method: string): KafkaJSNotImplemented =>
     `admin.${method}() is not supported by librdkafka: use kafka-reassign-partitions.sh, or kafkajs's own admin client`,
   );
 
-/** kafkajs's admin client. Its methods do not need `this`: they may be taken off the object, as kafkajs's may. */
+/** kafkajs's admin client. Its methods work without `this`, like kafkajs's. */
 export class Admin implements AdminShape {
   /** The names of the events. */
   readonly events = adminEvents;
@@ -73,7 +73,8 @@ export class Admin implements AdminShape {
   }
 
   /**
-   * Connects to the cluster. Calls at once are one; after {@link disconnect} it connects again.
+   * Connects to the cluster. Concurrent calls share one connection attempt; after {@link disconnect} it connects
+   * again.
    *
    * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
    * `cause`; a later call may succeed.
@@ -121,7 +122,7 @@ export class Admin implements AdminShape {
     await native?.close();
   }
 
-  /** Disconnects. A {@link connect} under way is interrupted, and rejects. */
+  /** Disconnects. A {@link connect} in progress is interrupted, and rejects. */
   readonly disconnect = async (): Promise<void> => {
     await this.#lifecycle.stop('disconnect', () => this.#close(), {
       stopped: () => this.#emitter.emit(adminEvents.DISCONNECT),
@@ -137,7 +138,7 @@ export class Admin implements AdminShape {
   /** Deletes topics. */
   readonly deleteTopics: AdminShape['deleteTopics'] = (options) => deleteTopics(this.#context, options);
 
-  /** Gives topics more partitions. */
+  /** Increases the number of partitions of topics. */
   readonly createPartitions: AdminShape['createPartitions'] = (options) =>
     createPartitions(this.#context, options);
 
@@ -145,10 +146,10 @@ export class Admin implements AdminShape {
   readonly fetchTopicMetadata: AdminShape['fetchTopicMetadata'] = (options) =>
     fetchTopicMetadata(this.#context, options);
 
-  /** The committed offsets of a group; -1 where nothing is committed. */
+  /** The committed offsets of a group; -1 for partitions without one. */
   readonly fetchOffsets: AdminShape['fetchOffsets'] = (options) => fetchOffsets(this.#context, options);
 
-  /** The first and the next offset of each partition. */
+  /** The low and high watermark of each partition. */
   readonly fetchTopicOffsets: AdminShape['fetchTopicOffsets'] = (topic) =>
     fetchTopicOffsets(this.#context, topic);
 
@@ -174,7 +175,7 @@ export class Admin implements AdminShape {
   readonly describeConfigs: AdminShape['describeConfigs'] = (configs) =>
     describeConfigs(this.#context, configs);
 
-  /** Replaces the configuration of topics and brokers: what is not named returns to its default. */
+  /** Replaces the configuration of topics and brokers: settings that are not named return to their defaults. */
   readonly alterConfigs: AdminShape['alterConfigs'] = (configs) => alterConfigs(this.#context, configs);
 
   /** All groups. */
@@ -187,7 +188,7 @@ export class Admin implements AdminShape {
   readonly describeGroups: AdminShape['describeGroups'] = (groupIds) =>
     describeGroups(this.#context, groupIds);
 
-  /** Asks what this client may do with topics and groups. An extension. */
+  /** The operations that this client is authorized for on topics and groups. An extension of kafkajs. */
   readonly describeAuthorizedOperations: AdminShape['describeAuthorizedOperations'] = (options) =>
     describeAuthorizedOperations(this.#context, options);
 
@@ -212,7 +213,10 @@ export class Admin implements AdminShape {
   readonly listPartitionReassignments: AdminShape['listPartitionReassignments'] = () =>
     Promise.reject(reassignment('listPartitionReassignments'));
 
-  /** Listens to an event of {@link events}; returns the function that stops it. REQUEST_QUEUE_SIZE never comes. */
+  /**
+   * Listens to an event of {@link events}; returns a function that removes the listener. REQUEST_QUEUE_SIZE is never
+   * emitted.
+   */
   readonly on: AdminShape['on'] = (eventName, listener) => {
     const remove = this.#emitter.on(eventName, listener as (event: unknown) => void);
     const watch = (): void => this.#native?.watchRequests(this.#network.wantsRequests);

@@ -41,7 +41,7 @@ function refuseLoggers(resources: readonly Resource[]): void {
   }
 }
 
-/** librdkafka would wait for a broker that does not exist. */
+/** Refuses brokers that do not exist, for which librdkafka would wait. */
 async function checkBrokers(context: AdminContext, resources: readonly Resource[]): Promise<void> {
   const asked = resources.filter(({ type }) => type === ConfigResourceTypes.BROKER);
   if (asked.length === 0) return;
@@ -52,7 +52,7 @@ async function checkBrokers(context: AdminContext, resources: readonly Resource[
 
 const isBroker = ({ kind }: NativeConfigResource): boolean => kind === ConfigResourceTypes.BROKER;
 
-/** Topics can be asked for together; a broker answers for itself alone. */
+/** One request for all topics, and one for each broker, which answers only for itself. */
 function requests(resources: readonly NativeConfigResource[]): NativeConfigResource[][] {
   const others = resources.filter((resource) => !isBroker(resource));
   const brokers = resources.filter(isBroker).map((resource) => [resource]);
@@ -105,11 +105,11 @@ export async function describeConfigs(
       })),
     };
   });
-  // As in kafkajs there is no throttleTime, which its types promise.
+  // As in kafkajs, there is no throttleTime, although its types have it.
   return { resources: described } as unknown as DescribeConfigResponse;
 }
 
-/** kafkajs's `alterConfigs()`: what is not named returns to its default. */
+/** kafkajs's `alterConfigs()`: settings that are not named return to their defaults. */
 export async function alterConfigs(
   context: AdminContext,
   { resources, validateOnly }: { resources: IResourceConfig[]; validateOnly?: boolean },

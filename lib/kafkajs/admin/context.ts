@@ -17,15 +17,15 @@ export interface AdminContext {
   readonly requestTimeoutMs: number;
 }
 
-/** kafkajs's default for how long the broker may take to do what it is asked. */
+/** kafkajs's default for how long a broker may take for an operation, in milliseconds. */
 const OPERATION_TIMEOUT = 5000;
 
-/** Options of a request that asks. */
+/** Options of a request that only reads. */
 export function asking({ requestTimeoutMs }: AdminContext): NativeAdminOptions {
   return { requestTimeout: requestTimeoutMs };
 }
 
-/** Options of a request that changes something. The answer is awaited for longer than the broker may take. */
+/** Options of a request that changes something. The time limit for the answer is longer than the broker may take. */
 export function changing(
   { requestTimeoutMs }: AdminContext,
   { timeout, validateOnly }: { timeout?: number; validateOnly?: boolean },
@@ -47,7 +47,7 @@ export async function ask<T>(
   return answerOf<T>(() => request(client));
 }
 
-/** The error of a code that a broker gave for one of the things asked for. */
+/** The error for a broker's error code of one topic, group or resource. */
 export function errorOfCode(code: number, message = ''): KafkaJSError {
   return kafkaErrorFromNative({ code, message });
 }
@@ -71,20 +71,23 @@ export function typeOf(error: unknown): string | undefined {
   return (error as { type?: string } | undefined)?.type;
 }
 
-/** Types of errors of a group whose coordinator is being elected, or has just been and does not know yet. */
+/** Error types while a group's coordinator moves: it is being elected, or is still loading the group. */
 const COORDINATOR_TYPES: readonly string[] = [
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
   'NOT_COORDINATOR_FOR_GROUP',
 ];
 
-/** Calls again while a group's coordinator is on the move: librdkafka does not when it says so of single partitions or groups. */
+/**
+ * Retries while a group's coordinator is moving: librdkafka does not retry such errors of single partitions or
+ * groups.
+ */
 export const onCoordinator = <T>(context: AdminContext, call: () => Promise<T>): Promise<T> =>
   retrying(context, COORDINATOR_TYPES, call);
 
 /**
- * Looks at a group. Where this client may not, kafkajs is refused when it asks for the group's coordinator, and says that it does not
- * find one; the reason is the `cause` here.
+ * Reads data of a group. Without authorization kafkajs already fails to find the group's coordinator, and so does
+ * this; the reason is the error's `cause`.
  */
 export async function lookingAtGroup<T>(look: () => Promise<T>): Promise<T> {
   try {
@@ -95,9 +98,7 @@ export async function lookingAtGroup<T>(look: () => Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Calls again, with kafkajs's waits, while the error is one of `types`. Errors of connections are librdkafka's to retry.
- */
+/** Retries, with kafkajs's back-off, while the error is one of `types`. Connection errors are retried by librdkafka. */
 export async function retrying<T>(
   { retry }: AdminContext,
   types: readonly string[],

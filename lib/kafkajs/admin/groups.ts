@@ -21,7 +21,7 @@ import {
   type AdminContext,
 } from './context.js';
 
-/** Kafka's answer for a group of the newer protocol (KIP-848) to the request that describes those of the classic one. */
+/** Kafka's answer when a group with the consumer protocol (KIP-848) is described as one with the classic protocol. */
 const GROUP_ID_NOT_FOUND = codeOf('GROUP_ID_NOT_FOUND');
 
 /** kafkajs's `listGroups()`. */
@@ -30,7 +30,7 @@ export async function listGroups(context: AdminContext): Promise<{ groups: Group
   return { groups: found.map(({ groupId, protocolType }) => ({ groupId, protocolType })) };
 }
 
-/** kafkajs's `describeGroups()`; a group that does not exist is `Dead`, as brokers say. */
+/** kafkajs's `describeGroups()`; a group that does not exist is `Dead`. */
 export async function describeGroups(
   context: AdminContext,
   groupIds: readonly string[],
@@ -46,7 +46,8 @@ async function describe(context: AdminContext, groupId: string): Promise<GroupDe
   if (found !== undefined && found.code !== 0 && found.code !== GROUP_ID_NOT_FOUND) {
     throw errorOfCode(found.code);
   }
-  // A group that this client may not see is not listed either: the coordinator tells the two apart.
+  // A group that this client is not authorized to see is not listed either: only the coordinator tells the two cases
+  // apart.
   if (found === undefined) {
     await onCoordinator(context, () =>
       ask(context, (native) => native.groupOffsets(groupId, null, asking(context))),
@@ -80,7 +81,7 @@ export async function deleteGroups(context: AdminContext, groupIds: string[]): P
   return outcomes.map(({ name }) => ({ groupId: name, errorCode: 0 }));
 }
 
-/** The outcome of each group; those whose coordinator is on the move are asked for again. */
+/** The outcome of each group; retried for groups whose coordinator is moving. */
 async function deleteEach(context: AdminContext, names: readonly string[]): Promise<NativeOutcome[]> {
   const outcomes = new Map<string, NativeOutcome>();
   let open = [...names];
@@ -92,19 +93,19 @@ async function deleteEach(context: AdminContext, names: readonly string[]): Prom
     if (moving[0]) throw errorOfCode(moving[0].code);
   };
   await onCoordinator(context, attempt).catch((error: unknown) => {
-    // What stays unanswered to the last is reported for each group.
+    // If a group has no answer at all, the error is thrown; otherwise the last answers are reported for each group.
     if (open.length === 0 || outcomes.size < names.length) throw error;
   });
   return [...outcomes.values()];
 }
 
-/** kafkajs's checks of `deleteGroups()`, with its texts; `describeGroups()` has none there, and fails in its own ways. */
+/** kafkajs's checks of `deleteGroups()`, with its texts; kafkajs does not check the arguments of `describeGroups()`. */
 function checkGroups(groupIds: readonly string[]): void {
-  // Of a typed array, `map` would turn promises into numbers.
+  // Typed arrays are refused: their `map` would turn promises into numbers.
   if (!Array.isArray(groupIds)) {
     throw new KafkaJSNonRetriableError(`Invalid groupIds array ${String(groupIds)}`);
   }
   const isInvalid = groupIds.some((groupId) => typeof groupId !== 'string');
-  // kafkajs prints whether there is an invalid name, not which.
+  // kafkajs's text has whether there is an invalid name, not which one.
   if (isInvalid) throw new KafkaJSNonRetriableError(`Invalid groupId name: ${String(isInvalid)}`);
 }

@@ -24,11 +24,11 @@ import { checkTopic, partitionsOf } from './topics.js';
 /** kafkajs's special offsets, which Kafka takes instead of a timestamp. */
 const LATEST = '-1';
 const EARLIEST = '-2';
-/** What Kafka gives as committed where nothing is; librdkafka has a number of its own for it. */
+/** Kafka's committed offset of a partition without one; librdkafka has another number for it. */
 const NONE = '-1';
 const OFFSET_INVALID = '-1001';
 
-/** An offset with the ends of its partition. */
+/** An offset with the low and high watermark of its partition. */
 export interface TopicOffset extends SeekEntry {
   high: string;
   low: string;
@@ -77,7 +77,7 @@ export async function fetchTopicOffsets(context: AdminContext, topic: string): P
   });
 }
 
-/** kafkajs's `fetchTopicOffsetsByTimestamp()`: where no record is as late, the partition's end. */
+/** kafkajs's `fetchTopicOffsetsByTimestamp()`: without a record as late, the partition's end. */
 export async function fetchTopicOffsetsByTimestamp(
   context: AdminContext,
   topic: string,
@@ -97,7 +97,7 @@ export async function fetchTopicOffsetsByTimestamp(
 
 const isAbsolute = (offset: string): boolean => long(offset) >= 0;
 
-/** A timestamp, or one of the special offsets, as text; a fraction of a millisecond is cut off. */
+/** A timestamp, or one of the special offsets, as text; fractions of a millisecond are cut off. */
 function timeOf(timestamp: unknown): string {
   const time = typeof timestamp === 'number' ? parseLong(Math.floor(timestamp)) : parseLong(timestamp);
   if (time !== undefined) return String(time);
@@ -106,7 +106,7 @@ function timeOf(timestamp: unknown): string {
   );
 }
 
-/** What `fetchOffsets()` takes. */
+/** Argument of `fetchOffsets()`. */
 export interface FetchOffsetsOptions {
   groupId: string;
   topics?: string[];
@@ -161,7 +161,7 @@ function byTopic(found: readonly NativePartitionOffset[], order: readonly string
   }));
 }
 
-/** kafkajs's `resolveOffsets`: the ends of partitions in place of special offsets; they are committed, too. */
+/** kafkajs's `resolveOffsets`: replaces special offsets by the partitions' beginning or end, and commits these. */
 async function resolved(
   context: AdminContext,
   groupId: string,
@@ -181,7 +181,7 @@ function checkGroup(groupId: unknown): void {
   if (!groupId) throw new KafkaJSNonRetriableError(`Invalid groupId ${groupId as string}`);
 }
 
-/** What `setOffsets()` takes. */
+/** Argument of `setOffsets()`. */
 export interface SetOffsetsOptions {
   groupId: string;
   topic: string;
@@ -213,7 +213,7 @@ export async function setOffsets(
   );
 }
 
-/** kafkajs commits -1 and -2 as they are; librdkafka commits offsets only, so they are looked up now. */
+/** kafkajs commits -1 and -2 as they are; librdkafka commits only absolute offsets, so they are looked up first. */
 async function withoutSpecial(context: AdminContext, offsets: NativeOffset[]): Promise<NativeOffset[]> {
   const special = offsets.filter(({ offset }) => !isAbsolute(offset));
   if (special.length === 0) return offsets;
@@ -285,7 +285,7 @@ export async function deleteTopicRecords(
       error: errorOfCode(code),
     })),
   );
-  // kafkajs's retries wrap what they cannot mend.
+  // As in kafkajs, whose retry wraps errors that are not retriable.
   throw error.retriable ? error : new KafkaJSNonRetriableError(error, { cause: error });
 }
 

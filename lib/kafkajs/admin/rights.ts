@@ -2,7 +2,7 @@ import type { NativeRights } from '../../native/index.js';
 import type { AclOperationTypes, AuthorizedOperations } from '../types/index.js';
 import { ask, asking, type AdminContext } from './context.js';
 
-/** What this client may do with topics and groups. An extension. */
+/** The operations that this client is authorized for on topics and groups. An extension of kafkajs. */
 export async function describeAuthorizedOperations(
   context: AdminContext,
   { topics = [], groups = [] }: { topics?: readonly string[]; groups?: readonly string[] },

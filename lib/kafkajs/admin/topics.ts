@@ -22,7 +22,7 @@ import {
 
 /** Pause between two looks at topics whose leaders are being elected, as in kafkajs. */
 const LEADER_PAUSE = 100;
-/** kafkajs's default for how long leaders may take. */
+/** kafkajs's default for how long electing leaders may take, in milliseconds. */
 const LEADER_TIMEOUT = 10_000;
 
 const TOPIC_ALREADY_EXISTS = codeOf('TOPIC_ALREADY_EXISTS');
@@ -37,7 +37,7 @@ export function checkTopic(topic: unknown): asserts topic is string {
   }
 }
 
-/** Asks about topics, about all without names; throws the first error of a topic or partition. */
+/** Fetches metadata of topics, of all without names; throws the first error of a topic or partition. */
 async function topicMetadata(context: AdminContext, topics?: readonly string[]): Promise<ITopicMetadata[]> {
   const names = topics && topics.length > 0 ? [...topics] : null;
   const metadata = await ask(context, (native) => native.metadata(names, asking(context)));
@@ -55,7 +55,7 @@ async function topicMetadata(context: AdminContext, topics?: readonly string[]):
       leader,
       replicas,
       isr,
-      // librdkafka does not tell which replicas are offline; those of a broker that is not there are.
+      // librdkafka does not report offline replicas: these are the ones on brokers that are not in the metadata.
       offlineReplicas: replicas.filter((replica) => !alive.has(replica)),
     })),
   }));
@@ -122,7 +122,7 @@ function checkEntries(topic: string, entries: unknown): void {
   });
 }
 
-/** kafkajs's `createTopics()`: false when all that fails is that topics exist. */
+/** kafkajs's `createTopics()`: false when topics exist already and nothing else failed. */
 export async function createTopics(
   context: AdminContext,
   { topics, validateOnly, timeout, waitForLeaders = true }: Options<'createTopics'>,
@@ -137,7 +137,7 @@ export async function createTopics(
     if (failed.length > 0) return false;
   }
   const names = topics.map(({ topic }) => topic);
-  // Topics that were only checked have no leaders; kafkajs fails when it asks for them.
+  // Topics that were only validated have no leaders; kafkajs fails when it waits for them.
   if (waitForLeaders && !validateOnly && names.length > 0) await awaitLeaders(context, names, timeout);
   return true;
 }
@@ -153,7 +153,7 @@ function newTopic({
   const partitions = numPartitions ?? -1;
   const replication = replicationFactor ?? -1;
   if (assignment.length > 0 && (partitions !== -1 || replication !== -1)) {
-    // The broker's answer, which librdkafka never asks for: it leaves the two numbers out.
+    // The error that a broker would give. librdkafka never sends these two numbers together with an assignment.
     throw creationError([{ name: topic, code: INVALID_REQUEST, message: '' }]);
   }
   return { name: topic, partitions, replication, assignment, config: configEntries ?? [] };
@@ -177,7 +177,7 @@ async function awaitLeaders(context: AdminContext, topics: string[], timeout?: n
       await topicMetadata(context, topics);
       return;
     } catch (error) {
-      // A broker may not have heard of the topic yet.
+      // A broker may not know the new topic yet.
       if (!['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'].includes(typeOf(error) ?? '')) throw error;
     }
     if (Date.now() > deadline) throw new KafkaJSTimeout('Timed out while waiting for topic leaders');

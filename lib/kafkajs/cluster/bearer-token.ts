@@ -3,16 +3,19 @@ import { own } from '../../application/callbacks.js';
 import { KafkaJSSASLAuthenticationError } from '../errors/index.js';
 import type { Logger, OauthbearerProviderResponse } from '../types/index.js';
 
-/** What the application answers tokens with. */
+/** The application's function that returns a token. */
 export type BearerProvider = () => Promise<OauthbearerProviderResponse>;
 
-/** Who takes a token, or the reason why there is none. */
+/** The client that takes a token, or the reason why there is none. */
 type TokenTaker = Pick<
   NativeProducer | NativeConsumer | NativeAdmin,
   'setBearerToken' | 'setBearerTokenFailure'
 >;
 
-/** Answers the core's wish for a token. A failure is the reason that `connect()` gives; the core asks again after ten seconds. */
+/**
+ * Answers the core's event that asks for a token. A failure becomes the error of `connect()`; the core asks again
+ * after ten seconds.
+ */
 export function supplyToken(provider: BearerProvider | undefined, native: TokenTaker, logger: Logger): void {
   const supply = async (): Promise<void> => {
     const answer: unknown = await provider?.();
@@ -20,12 +23,12 @@ export function supplyToken(provider: BearerProvider | undefined, native: TokenT
   };
   own(supply(), ({ message }) => {
     logger.error(`No token for SASL OAUTHBEARER: ${message}`);
-    // Fails where the client was closed meanwhile: nobody needs the token any more.
+    // Throws if the client was closed meanwhile, when the token is no longer needed.
     native.setBearerTokenFailure(message);
   });
 }
 
-/** What librdkafka wants to know of a token; of a JWT the token itself tells it. */
+/** The data that librdkafka needs beside the token; a JWT contains it. */
 export function tokenOf(answer: unknown): Parameters<NativeProducer['setBearerToken']>[0] {
   const { value, lifetime, principal, extensions } = (answer ?? {}) as Partial<OauthbearerProviderResponse>;
   if (typeof value !== 'string' || value === '') {
@@ -48,7 +51,7 @@ export function tokenOf(answer: unknown): Parameters<NativeProducer['setBearerTo
   };
 }
 
-/** The claims of a JWT; undefined for another token. */
+/** The claims of a JWT; undefined for other tokens. */
 function claimsOf(token: string): Record<string, unknown> | undefined {
   const [, payload, ...rest] = token.split('.');
   if (payload === undefined || rest.length !== 1) return undefined;

@@ -7,15 +7,21 @@ import { KafkaJSConnectionError } from '../errors/index.js';
 import type { BrokersFunction, KafkaConfig, Logger } from '../types/index.js';
 
 const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
-/** Not asked more often than this, in milliseconds: librdkafka repeats itself with every attempt to connect. */
+/**
+ * Shortest time between two calls of the function, in milliseconds: librdkafka reports every failed attempt to
+ * connect.
+ */
 const SHORTEST_PAUSE = 1000;
 
-/** Who takes further brokers to connect to. */
+/** A client that takes more brokers to connect to. */
 interface Connected {
   addBrokers(brokers: string): void;
 }
 
-/** The brokers to start from: a list, or a function that is asked for it, at first and whenever none of those known can be reached. */
+/**
+ * The bootstrap brokers: a list, or a function that returns it, which is called first and again whenever no known
+ * broker can be reached.
+ */
 export class Brokers {
   readonly #brokers: KafkaConfig['brokers'];
   readonly #logger: Logger;
@@ -27,19 +33,19 @@ export class Brokers {
     this.#logger = logger;
   }
 
-  /** The list that was given, joined by commas; undefined where a function answers it. */
+  /** The given list, joined by commas; undefined if it is a function. */
   get given(): string | undefined {
     return Array.isArray(this.#brokers) ? this.#brokers.join(',') : undefined;
   }
 
-  /** The brokers, as librdkafka takes them. */
+  /** The brokers in librdkafka's form. */
   async resolve(): Promise<string> {
     const list: unknown = typeof this.#brokers === 'function' ? await asked(this.#brokers) : this.#brokers;
     checkBrokers(list);
     return list.join(',');
   }
 
-  /** Asks the function again when an event says that all brokers are down, and hands its answer on. */
+  /** Calls the function again when an event says that all brokers are down, and adds its brokers to the client. */
   note(event: CoreEvent, client: Connected): void {
     if (event.type !== 'error' || event.code !== ALL_BROKERS_DOWN) return;
     if (typeof this.#brokers !== 'function' || this.#asking || Date.now() < this.#notBefore) return;
@@ -51,7 +57,7 @@ export class Brokers {
     try {
       client.addBrokers(await this.resolve());
     } catch (error) {
-      // The function's own error: nobody's connect() has failed by it.
+      // Logged, because no connect() waits for this call.
       const message = messageOf((error as Error).cause ?? error);
       this.#logger.error(`Asking for the brokers failed: ${message}`);
     } finally {
@@ -61,7 +67,7 @@ export class Brokers {
   }
 }
 
-/** The function's answer; what it throws is told as kafkajs tells it. */
+/** The function's result; its errors are wrapped like in kafkajs. */
 async function asked(brokers: BrokersFunction): Promise<unknown> {
   try {
     return await brokers();

@@ -8,17 +8,17 @@ import type { Logger } from '../types/index.js';
 import { supplyToken, type BearerProvider } from './bearer-token.js';
 import type { Brokers } from './brokers.js';
 
-/** Whom the events concern that every client has. */
+/** The parts that handle the events of every client. */
 export interface ClientEventsOptions {
   readonly logger: Logger;
   readonly emitter: InstrumentationEmitter;
   readonly brokers: Brokers;
   readonly network: RequestEvents;
-  /** Answers tokens of SASL OAUTHBEARER. */
+  /** Returns tokens for SASL/OAUTHBEARER. */
   readonly oauthBearerProvider: BearerProvider | undefined;
 }
 
-/** Does what the core's events ask of a client, whatever its role: tokens, instrumentation, log. */
+/** Handles the core's events that every kind of client has: tokens, instrumentation, log. */
 export class ClientEvents {
   readonly #options: ClientEventsOptions;
 

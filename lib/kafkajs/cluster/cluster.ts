@@ -2,16 +2,16 @@ import { valueOf, type NativeConsumer, type NativeMetadata } from '../../native/
 import { KafkaJSNonRetriableError, KafkaJSTopicMetadataNotLoaded } from '../errors/index.js';
 import type { BrokerMetadata, Cluster, PartitionMetadata, TopicOffsets } from '../types/index.js';
 
-/** kafkajs's and Kafka's words for the end and the beginning of a partition. */
+/** Kafka's special offsets for the end and the beginning of a partition. */
 const [LATEST, EARLIEST] = ['-1', '-2'];
 
-/** The cluster as a partition assigner sees it, through its consumer's connections. */
+/** The `cluster` that a partition assigner gets, over its consumer's connections. */
 export class AssignerCluster implements Cluster {
   readonly #native: () => NativeConsumer | undefined;
   readonly #timeout: number;
   #metadata: NativeMetadata = { brokers: [], topics: [] };
 
-  /** `timeout` is that of a request, in milliseconds. */
+  /** `timeout` is the time limit of a request, in milliseconds. */
   constructor(native: () => NativeConsumer | undefined, timeout: number) {
     this.#native = native;
     this.#timeout = timeout;
@@ -27,7 +27,7 @@ export class AssignerCluster implements Cluster {
     return this.#native() !== undefined;
   }
 
-  /** Asks for the metadata of all topics: what the calls that do not wait then answer from. */
+  /** Fetches the metadata of all topics, from which the synchronous methods answer. */
   async refreshMetadata(): Promise<void> {
     this.#metadata = valueOf(await this.#connected().clusterMetadata(this.#timeout));
   }
@@ -53,7 +53,7 @@ export class AssignerCluster implements Cluster {
     return this.#metadata.brokers.map(({ nodeId }) => nodeId);
   }
 
-  /** All topics of the cluster are known: there is nothing to target. */
+  /** Does nothing: the metadata has all topics of the cluster. */
   addTargetTopic(topic: string): Promise<void> {
     return this.addMultipleTargetTopics([topic]);
   }

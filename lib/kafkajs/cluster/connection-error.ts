@@ -8,33 +8,39 @@ import type { ResolvedRetry } from '../retry/retry.js';
 
 /** The brokers cannot be reached; it does not say why. */
 const ALL_BROKERS_DOWN = codeOf('_ALL_BROKERS_DOWN');
-/** No connection stood when the time was over. */
+/** There was no connection at the time-out. */
 const TRANSPORT = codeOf('_TRANSPORT');
-/** One stood for a moment, and what was asked by it had no answer: for who connects that is the same. */
+/** There was a connection for a moment, but its request had no answer: for the caller this is the same. */
 const TIMED_OUT = codeOf('_TIMED_OUT');
 /** A broker answered, and refused the credentials. */
 const AUTHENTICATION = codeOf('_AUTHENTICATION');
-/** How long after a failure its reason may come, in milliseconds. */
+/** How long after a failure its reason may arrive, in milliseconds. */
 const LAST_WORD = 250;
-/** OpenSSL's words when a certificate is refused. librdkafka's code is then `_SSL`, or `_TRANSPORT` where the handshake took one step. */
+/**
+ * OpenSSL's text when a certificate is refused. librdkafka's code is then `_SSL`, or `_TRANSPORT` where the handshake
+ * took one step.
+ */
 const VERIFICATION = /certificate verify failed/;
 
-/** What librdkafka's log says when a certificate is refused (crates/librdkafka/src/certificate.rs). */
+/** The line in librdkafka's log when a certificate is refused (crates/librdkafka/src/certificate.rs). */
 const REFUSED_CERTIFICATE = /Certificate \(subject=(.*), issuer=.*\) verification callback failed: (.*)$/;
 
 /**
- * What librdkafka says of a connection that the broker has closed: `<protocol>://<host>:<port>/<id>: <what happened> (after <age> in
- * state <state>`, with the protocol only where that is TLS or SASL. Where it reads the end, this is a log only, as connections are
- * closed all the time; where it writes to what is closed already, an error.
+ * librdkafka's text about a connection that the broker has closed: `<protocol>://<host>:<port>/<id>: <what happened>
+ * (after <age> in state <state>`, with the protocol only for TLS or SASL. When reading finds the end of the
+ * connection it is a log line, because connections are closed all the time; when writing fails it is an error.
  */
 const CLOSED =
   /(?:^|: )(?:(?<protocol>[a-z_]+):\/\/)?[^\s/]+(?:\/\S+)?: (?:Disconnected|Send failed|Receive failed)\b.* \(after (?<age>\d+)ms in state (?<state>UP|APIVERSION_QUERY)\b/;
-/** One that has been used for longer was not closed for what it is, in milliseconds. librdkafka's own measure. */
+/**
+ * A connection that lasted longer than this (milliseconds) was not closed because of its protocol. librdkafka uses
+ * the same limit.
+ */
 const AT_ONCE = 2000;
 const WITHOUT_SASL = 'the broker closed the connection at the first request without SASL';
 const WITHOUT_TLS = 'the broker closed the connection at the first request without TLS';
 
-/** Why a connection is closed at once: by what was spoken, and how far it came. */
+/** Why a connection was closed at once, judged by its protocol and its state. */
 function whyClosed(message: string): string | undefined {
   const { protocol = '', age, state } = CLOSED.exec(message)?.groups ?? {};
   if (state === undefined || Number(age) > AT_ONCE) return undefined;
@@ -43,12 +49,12 @@ function whyClosed(message: string): string | undefined {
   return undefined;
 }
 
-/** The broker's answer to SASL where its listener knows none. kafkajs does not count it as refused credentials. */
+/** The broker's answer to SASL on a listener without SASL. kafkajs does not count it as refused credentials. */
 const NO_SASL = /not valid in current SASL state/i;
-/** Its number in the protocol. */
+/** The code of that error in Kafka's protocol. */
 const ILLEGAL_SASL_STATE = codeOf('ILLEGAL_SASL_STATE');
 
-/** What to do about OpenSSL's and librdkafka's reasons, where they are known. */
+/** What to do about known reasons of OpenSSL and librdkafka. */
 const WAYS_OUT: readonly (readonly [reason: RegExp, wayOut: string])[] = [
   [/request without SASL$/, 'the listener wants SASL: give client.sasl, or connect to one without'],
   [/request without TLS$/, 'the listener speaks TLS: set client.ssl, or connect to one without'],
@@ -68,12 +74,12 @@ const WAYS_OUT: readonly (readonly [reason: RegExp, wayOut: string])[] = [
   ],
 ];
 
-/** Why a connection is not made: the last word of librdkafka's that tells. */
+/** Why a connection fails: the last reason that librdkafka has reported. */
 export class ConnectionTrouble {
   #reason: string | undefined;
   #certificate: string | undefined;
 
-  /** Remembers what an event of the core says about it. */
+  /** Notes the reason that an event of the core contains. */
   note(event: CoreEvent): void {
     if (event.type === 'log') {
       const [, subject, reason] = REFUSED_CERTIFICATE.exec(event.message) ?? [];
@@ -86,15 +92,15 @@ export class ConnectionTrouble {
     }
   }
 
-  /** Resolves when a reason is known, or none will come any more: it may be told after the failure, by another thread. */
+  /**
+   * Resolves when a reason is known, or when none is to be expected any more: another thread may report it after the
+   * failure.
+   */
   async lastWord(): Promise<void> {
     if (this.#reason === undefined) await delay(LAST_WORD);
   }
 
-  /**
-   * The error of a connection that was not made: of one that could be tried again, what kafkajs rejects with when it has been, often
-   * enough.
-   */
+  /** The error for a failed connection; if it is retriable, the one that kafkajs rejects with after its last retry. */
   error(failure: Failure, brokers: string | undefined, timeout: number, retry: ResolvedRetry): KafkaJSError {
     const error = this.#last(failure, brokers, timeout);
     return error.retriable ? outOfRetries(error, retry) : error;

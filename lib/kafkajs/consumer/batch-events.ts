@@ -5,10 +5,10 @@ import type { PartitionTask, RecordRange } from '../../runner/partition-task.js'
 
 const { START_BATCH_PROCESS, END_BATCH_PROCESS, FETCH_START, FETCH } = consumerEvents;
 
-/** kafkajs's events of a batch on its way: from a broker, and through the handler. Without listeners they cost nothing. */
+/** kafkajs's events of fetching and handling batches. Without listeners they cost nothing. */
 export class BatchEvents {
   readonly #emitter: InstrumentationEmitter;
-  /** When the present fetch of each broker began. */
+  /** When the current fetch from each broker began. */
   readonly #fetches = new Map<number, number>();
 
   constructor(emitter: InstrumentationEmitter) {
@@ -16,8 +16,8 @@ export class BatchEvents {
   }
 
   /**
-   * Records have come from brokers. librdkafka fetches ahead and tells nobody, so a fetch is here what ends with such a batch, and
-   * begins when the one before it has ended.
+   * Records have arrived. librdkafka fetches ahead without reporting it, so a fetch event ends when a batch arrives
+   * and begins when the one before has ended.
    */
   fetched(batch: IncomingBatch): void {
     if (!this.#emitter.listens(FETCH) && !this.#emitter.listens(FETCH_START)) return;
@@ -25,7 +25,7 @@ export class BatchEvents {
     for (const nodeId of new Set(batch.partitions().map(({ broker }) => broker))) {
       const started = this.#fetches.get(nodeId);
       if (started === undefined) this.#emitter.emit(FETCH_START, { nodeId });
-      // kafkajs has no number of batches either, and says 0.
+      // kafkajs has no number of batches either, and reports 0.
       this.#emitter.emit(FETCH, { numberOfBatches: 0, duration: now - (started ?? now), nodeId });
       this.#fetches.set(nodeId, now);
       this.#emitter.emit(FETCH_START, { nodeId });
@@ -37,7 +37,7 @@ export class BatchEvents {
     this.#fetches.clear();
   }
 
-  /** A handler is about to get what is left of a range; the answer is called when it has handled it. */
+  /** A handler is about to get the rest of a range; the returned function is called when it has handled it. */
   begin(task: PartitionTask, range: RecordRange): (() => void) | undefined {
     if (!this.#emitter.listens(START_BATCH_PROCESS) && !this.#emitter.listens(END_BATCH_PROCESS)) {
       return undefined;

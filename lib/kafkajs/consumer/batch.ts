@@ -3,7 +3,7 @@ import type { PartitionTask, RecordRange } from '../../runner/partition-task.js'
 import { long, minus, plus, type Long } from '../../values/long.js';
 import type { Batch, IBatchProcessEvent, KafkaMessage } from '../types/index.js';
 
-/** The packed records of one partition that a handler gets together, or what is left of them. Nothing is decoded. */
+/** The packed records of one partition that a handler gets together, or the rest of them. Nothing is decoded. */
 export class PackedBatch {
   topic: string;
   partition: number;
@@ -11,13 +11,13 @@ export class PackedBatch {
   readonly #range: RecordRange;
   readonly #start: number;
 
-  /** What is left of the range now. */
+  /** Takes the current rest of the range. */
   constructor({ topic, partition }: PartitionTask, range: RecordRange) {
     this.topic = topic;
     this.partition = partition;
     this.#range = range;
     this.#start = range.index;
-    // Records may have come after the watermark was last told of.
+    // Records may have arrived after the watermark was last reported.
     const next = plus(range.batch.long(range.end - 1), 1);
     this.highWatermark = String(range.highWatermark > next ? range.highWatermark : next);
   }
@@ -54,7 +54,7 @@ export class PackedBatch {
     return Array.from({ length: this.#size }, (_, i) => kafkaMessage(this.#range.batch, this.#start + i));
   }
 
-  /** What kafkajs's events around a batch tell of it. */
+  /** The payload of kafkajs's events around a batch. */
   describe(): IBatchProcessEvent {
     const { topic, partition, highWatermark } = this;
     return {
@@ -71,8 +71,8 @@ export class PackedBatch {
 }
 
 /**
- * kafkajs's batch, as `eachBatch` gets it. Its properties are plain ones, which the handler may set, as in kafkajs: what asks for the
- * messages later gets those that were set, and the offsets stay those of the records that came.
+ * kafkajs's batch, as `eachBatch` gets it. Its properties are plain and may be set by the handler, as in kafkajs:
+ * later reads of `messages` get the ones that were set, while the offsets remain those of the consumed records.
  */
 export class HandlerBatch extends PackedBatch implements Batch {
   messages: KafkaMessage[];
@@ -82,13 +82,13 @@ export class HandlerBatch extends PackedBatch implements Batch {
     this.messages = this.decoded();
   }
 
-  /** Whether there are no messages: no batch without any is handed out. */
+  /** Whether there are no messages; never true for a batch that a handler gets. */
   isEmpty(): boolean {
     return this.messages.length === 0;
   }
 }
 
-/** The record of an offset among what is left of a range, or the last one before it; -1 when there is none. */
+/** The index of the record with an offset in the rest of a range, or of the last one before it; -1 if there is none. */
 export function indexOf({ batch, end }: RecordRange, start: number, offset: Long): number {
   let [low, high] = [start, end];
   while (low < high) {

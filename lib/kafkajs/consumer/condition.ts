@@ -2,7 +2,7 @@ import type { ConsumerState } from '../instrumentation/clients.js';
 import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
 import type { ConsumerCrashEvent } from '../types/index.js';
 
-/** Where a consumer stands, as its events tell. */
+/** The state of a consumer, derived from its events. */
 export class Condition {
   #state: ConsumerState = 'connecting';
   #since = Date.now();
@@ -12,7 +12,7 @@ export class Condition {
   constructor(emitter: InstrumentationEmitter) {
     const { CONNECT, GROUP_JOIN, REBALANCING, DISCONNECT, CRASH, STOP } = consumerEvents;
     emitter.on(CONNECT, () => {
-      // After a crash it is told of when the consumer has joined already.
+      // After a crash this event arrives when the consumer has already joined.
       if (this.#state !== 'running') this.#now('joining');
     });
     emitter.on(REBALANCING, () => this.#now('rebalancing'));
@@ -43,7 +43,7 @@ export class Condition {
     return this.#since;
   }
 
-  /** What it crashed on, unless it has joined again. */
+  /** The error that it crashed with, until it has joined again. */
   get error(): Error | undefined {
     return this.#error;
   }

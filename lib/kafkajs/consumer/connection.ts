@@ -13,33 +13,33 @@ import { ConsumerSession } from './session.js';
 import { consumerSetup, freshSettings } from './setup.js';
 import type { ConsumerState } from './state.js';
 
-/** What a connection works with, and whom it tells. */
+/** Options and callbacks of a connection. */
 export interface ConnectionOptions {
   readonly parts: ConsumerParts;
   readonly internals: ConsumerInternals;
   readonly state: ConsumerState;
-  /** Takes what the present session consumes. */
+  /** Receives the batches of the current session. */
   readonly batch: (batch: IncomingBatch) => void;
-  /** Takes what the core tells of the present session. */
+  /** Receives the core's events of the current session. */
   readonly event: (event: ConsumerEvent, native: NativeConsumer) => void;
-  /** Told of what fails in either. */
+  /** Receives exceptions of either callback. */
   readonly onEscape: (error: Error) => void;
   readonly onClosed: () => void;
 }
 
-/** Makes a consumer's sessions, and closes them. */
+/** Opens and closes a consumer's sessions. */
 export class Connection {
   readonly #options: ConnectionOptions;
-  /** The core was told that commits are traced. */
+  /** Whether the core was told that commits are traced. */
   #tracesCommits = false;
-  /** What earlier sessions have filtered. */
+  /** Counts of filtered records of earlier sessions. */
   #filtered: Record<string, number> = {};
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
   }
 
-  /** The session, or a new one where there is none that was made with the same properties and settings. */
+  /** The session; a new one unless the current one has the same properties and settings. */
   async open(signal: AbortSignal): Promise<ConsumerSession> {
     const { parts, internals, state, batch, event, onEscape } = this.#options;
     const { onReplies, assigned = false, created } = internals;
@@ -52,7 +52,7 @@ export class Connection {
     setup.properties['bootstrap.servers'] = await unlessAborted(brokers.resolve(), signal);
     if (state.session?.handle.isMadeWith(setup)) return state.session;
     await this.close();
-    // What still comes from an earlier session is dropped.
+    // Late batches and events of an earlier session are dropped.
     const isPresent = (from: ConsumerHandle): boolean => from === state.session?.handle;
     const fresh = freshSettings(internals);
     const handle = new ConsumerHandle(setup, settings.retry, fresh, {
@@ -67,7 +67,7 @@ export class Connection {
     return session;
   }
 
-  /** The present connection; a consumer that has been stopped and not disconnected makes one. */
+  /** The current connection; a consumer that was stopped but not disconnected opens one. */
   async required(otherwise: string): Promise<NativeConsumer> {
     const { state } = this.#options;
     if (state.native === undefined && state.isReady) {
@@ -81,7 +81,7 @@ export class Connection {
     return native;
   }
 
-  /** Resolves when a broker has answered within so many milliseconds. */
+  /** Resolves when a broker has answered within `timeout` milliseconds. */
   async ping(timeout: number): Promise<void> {
     const native = this.#options.state.session?.native;
     if (native === undefined) throw new KafkaJSNonRetriableError('The consumer is not connected');
@@ -104,7 +104,7 @@ export class Connection {
     }
   }
 
-  /** How many records of each topic no handler has taken, in all sessions. */
+  /** How many records of each topic were filtered (no handler took them), over all sessions. */
   filtered(): Record<string, number> {
     const all = { ...this.#filtered };
     const counts = this.#options.state.session?.native.filtered() ?? {};
@@ -112,7 +112,7 @@ export class Connection {
     return all;
   }
 
-  /** Has the core tell of what somebody wants to know, and of nothing else: each event wakes JavaScript. */
+  /** Enables exactly the core's events that have listeners, because each event wakes JavaScript. */
   watch(): void {
     const { parts, state } = this.#options;
     const native = state.session?.native;
@@ -125,7 +125,7 @@ export class Connection {
     );
   }
 
-  /** Whoever traces commits comes and goes without a word. */
+  /** Checked for each batch, because subscribers of a diagnostics channel come and go without an event. */
   watchTraces(): void {
     if (commitTracing.hasSubscribers !== this.#tracesCommits) this.watch();
   }

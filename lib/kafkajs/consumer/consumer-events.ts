@@ -13,7 +13,7 @@ import type { Runner } from '../../runner/runner.js';
 import type { TopicPartition } from '../types/index.js';
 import { retriesExceeded } from '../retry/out-of-retries.js';
 
-/** Whom the core's events concern. */
+/** The parts that handle the core's events. */
 export interface ConsumerEventsOptions {
   readonly parts: ConsumerParts;
   readonly internals: ConsumerInternals;
@@ -30,7 +30,7 @@ function partitionsOf(assignments: readonly number[], runner: Runner | undefined
   return assignments.flatMap((assignment) => runner?.task(assignment) ?? []);
 }
 
-/** Does what the core's events ask of a consumer, and tells of those that ask nothing. */
+/** Handles the core's events of a consumer and emits kafkajs's events for them. */
 export class ConsumerEvents {
   readonly #options: ConsumerEventsOptions;
 
@@ -85,13 +85,13 @@ export class ConsumerEvents {
     }
   }
 
-  /** The group has given this member its partitions. */
+  /** Partitions were assigned to this member. */
   #assigned(event: EventOf<'assign'>, native: NativeConsumer): void {
     const { parts, internals, state, positions, groupJoin } = this.#options;
     for (const { topic, partition, assignment } of event.partitions) {
       this.#opened(assignment, topic, partition);
     }
-    // The event has only what is new when a group moves single partitions.
+    // In a cooperative rebalance the event has only the new partitions.
     const owned = [...(state.session?.runner?.tasks() ?? [])];
     positions.assigned();
     if (event.replyPartitions) internals.onReplyPartitions?.(event.replyPartitions, owned);
@@ -101,7 +101,7 @@ export class ConsumerEvents {
   }
 
   #moved({ assignment, topic, partition }: EventOf<'seek'>): void {
-    // Of a move that nobody here has asked for, the task is still there.
+    // If the application did not ask for the seek, the old task is still there.
     const runner = this.#options.state.session?.runner;
     const task = runner?.find(topic, partition);
     if (task !== undefined) runner?.abandon(task);
@@ -114,13 +114,13 @@ export class ConsumerEvents {
     positions.opened(topic, partition);
   }
 
-  /** The assigners say at the next join what has become of this member since the last one. */
+  /** Passes the assigners' metadata for the next join to the core. */
   #announce(native: NativeConsumer): void {
     const { leaderAssignment, subscriptions, logger } = this.#options.parts;
     try {
       leaderAssignment?.announce(native, subscriptions.names());
     } catch (error) {
-      // What it said before holds on.
+      // The earlier metadata stays in use.
       const { message, stack } = errorFrom(error);
       logger.error(`A partition assigner's protocol() failed: ${message}`, { stack });
     }
@@ -135,7 +135,7 @@ export class ConsumerEvents {
     if (fatal) onFailure(error);
   }
 
-  /** A join, or the look for a position, has failed for good. */
+  /** Joining the group, or finding a partition's position, has failed for good. */
   #retriesExceeded({ code, message, exhausted }: EventOf<'failed'>, native: NativeConsumer): void {
     const { parts, groupJoin, onFailure } = this.#options;
     const last = kafkaErrorFromNative({ code, message });

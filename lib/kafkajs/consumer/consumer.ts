@@ -118,7 +118,8 @@ export class Consumer implements ConsumerShape {
   }
 
   /**
-   * Connects to the cluster. Calls at once are one; after {@link disconnect} it connects again.
+   * Connects to the cluster. Concurrent calls share one connection attempt; after {@link disconnect} it connects
+   * again.
    *
    * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
    * `cause`; a later call may succeed.
@@ -136,7 +137,7 @@ export class Consumer implements ConsumerShape {
   }
 
   /**
-   * The member of the group that this consumer is, for transactions; also while it is closing.
+   * This consumer as a member of its group, for transactions; also while it is closing.
    *
    * @internal
    */
@@ -144,14 +145,18 @@ export class Consumer implements ConsumerShape {
     return this.#state.session?.native;
   }
 
-  /** Whether a partition was taken away while its handler ran, which runs still; it may have come back meanwhile. @internal */
+  /**
+   * Whether a partition was revoked while its handler was running, and that handler still runs; the partition may
+   * have been assigned again meanwhile. @internal
+   */
   isOutlived(partition: TopicPartition): boolean {
     return this.#handling.isOutlived(partition);
   }
 
   /**
-   * Leaves the group once the running handlers have finished and their offsets are committed, and disconnects. Awaited in a handler, it
-   * resolves when all the other handlers have finished; the handler's own message is not committed and comes again.
+   * Leaves the group once the running handlers have finished and their offsets are committed, and disconnects.
+   * Awaited in a handler, it resolves when all other handlers have finished; the handler's own message is not
+   * committed and will be redelivered.
    */
   async disconnect(): Promise<void> {
     this.#observation.end();
@@ -163,20 +168,21 @@ export class Consumer implements ConsumerShape {
   }
 
   /**
-   * Stops consuming; the consumer stays connected and may run again. One that does not run is left as it is. Awaited in a handler, it
-   * resolves when all the other handlers have finished; the handler's own message is not committed and comes again.
+   * Stops consuming; the consumer stays connected and may run again. Does nothing if it is not running. Awaited in a
+   * handler, it resolves when all other handlers have finished; the handler's own message is not committed and will
+   * be redelivered.
    */
   async stop(): Promise<void> {
     await this.untilClosed(this.#stop());
   }
 
-  /** Disconnects, and cannot connect again: for a server or client whose start was interrupted. @internal */
+  /** Disconnects for good: for a server or client whose start was interrupted. @internal */
   retire(): Promise<void> {
     this.#state.lifecycle.retire();
     return this.disconnect();
   }
 
-  /** Waits for a close without waiting for the handler that waits for it. @internal */
+  /** Waits for a close; called in a handler, without waiting for that handler itself. @internal */
   async untilClosed<T>(closed: Promise<T>): Promise<T> {
     return (await this.#state.session?.untilClosed(closed)) ?? closed;
   }
@@ -190,7 +196,7 @@ export class Consumer implements ConsumerShape {
     });
   }
 
-  /** Adds topics, by name or by expression. Before {@link run}. */
+  /** Subscribes to topics, by name or regular expression. To be called before {@link run}. */
   async subscribe(subscription: SubscribeConfig): Promise<void> {
     if (this.#state.isToRun) {
       throw new KafkaJSNonRetriableError('Cannot subscribe to topic while consumer is running');
@@ -205,7 +211,7 @@ export class Consumer implements ConsumerShape {
     });
   }
 
-  /** Joins the group and handles messages; resolves when the group has given this member its partitions. */
+  /** Joins the group and handles messages; resolves when partitions were assigned to this member. */
   async run(config: ConsumerRunConfig = {}): Promise<void> {
     const { groupId } = this.#parts.settings;
     if (this.#state.isToRun) {
@@ -239,7 +245,7 @@ export class Consumer implements ConsumerShape {
     });
   }
 
-  /** Whatever fails where nobody waits for it comes here: a start under way rejects with it, and a consumer that runs crashes. */
+  /** Handles failures that no call waits for: a start in progress rejects with them, and a running consumer crashes. */
   #crash(cause: unknown, task?: PartitionTask): void {
     if (this.#state.lifecycle.fail(errorFrom(cause))) return;
     own(this.#recovery.crash(cause, task), (error) => this.#parts.log.crash(error));
@@ -253,12 +259,12 @@ export class Consumer implements ConsumerShape {
     );
   }
 
-  /** The brokers' id of their cluster, once one has told it. @internal */
+  /** The cluster's id, once a broker has reported it. @internal */
   clusterId(): string | undefined {
     return (this.#clusterId ??= this.#state.session?.native.clusterId() ?? undefined);
   }
 
-  /** The topics that were subscribed to; expressions are resolved. @internal */
+  /** The subscribed topics, with regular expressions resolved. @internal */
   topics(): string[] {
     return this.#parts.subscriptions.names();
   }
@@ -299,7 +305,10 @@ export class Consumer implements ConsumerShape {
     await (commitTracing.hasSubscribers ? this.#parts.commits.asked(offsets, commit) : commit());
   }
 
-  /** How many messages of each topic no handler has taken, by their headers, since the consumer was made. */
+  /**
+   * How many messages of each topic were filtered, because no handler takes their headers, since the consumer was
+   * created.
+   */
   filtered(): Record<string, number> {
     return this.#connection.filtered();
   }
@@ -315,7 +324,7 @@ export class Consumer implements ConsumerShape {
     return { ...group, groupId } as GroupDescription;
   }
 
-  /** Moves the position of a partition; messages of it that wait are dropped. */
+  /** Moves the position of a partition; its messages that were fetched but not handled yet are dropped. */
   seek(target: TopicPartitionOffset): void {
     this.#positions.seek(target);
   }
@@ -332,12 +341,12 @@ export class Consumer implements ConsumerShape {
     this.#positions.pause(topics);
   }
 
-  /** What is paused of the assigned partitions. */
+  /** The paused ones of the assigned partitions. */
   paused(): TopicPartitions[] {
     return this.#positions.paused();
   }
 
-  /** Goes on with paused topics or partitions. */
+  /** Resumes paused topics or partitions. */
   resume(
     topics: Array<{
       /** The topic. */
@@ -349,12 +358,12 @@ export class Consumer implements ConsumerShape {
     this.#positions.resume(topics);
   }
 
-  /** All `replies` to a record are written, whose handler answered `INCOMPLETE`. @internal */
+  /** All `replies` to a record whose handler returned `INCOMPLETE` are written. @internal */
   complete(assignment: number, sequence: number, replies: number): void {
     this.#state.session?.runner?.complete(assignment, sequence, replies);
   }
 
-  /** A partition starts over, because a reply to one of its records is lost. @internal */
+  /** Moves a partition back to its first unfinished record, because a reply to one of its records is lost. @internal */
   startOver({ assignment, times }: StartOver): void {
     this.#positions.startOver(assignment, retryTimeOf(this.#parts.settings.retry, times - 1));
   }
@@ -364,12 +373,12 @@ export class Consumer implements ConsumerShape {
     return this.#state.session?.runner?.task(assignment);
   }
 
-  /** What a handler's `heartbeat()` does: tells by rejecting that the partition is gone. @internal */
+  /** A handler's `heartbeat()`: rejects if the partition was revoked. @internal */
   heartbeat(task: PartitionTask): Promise<void> {
     return this.#parts.membership.heartbeat(task);
   }
 
-  /** Listens to an event of {@link events}; returns the function that stops it. */
+  /** Listens to an event of {@link events}; returns a function that removes the listener. */
   on: ConsumerShape['on'] = (eventName, listener) => {
     const remove = this.#parts.emitter.on(eventName, listener as (event: unknown) => void);
     this.#connection.watch();
@@ -385,7 +394,7 @@ export class Consumer implements ConsumerShape {
   }
 }
 
-/** Also during a close: handlers that finish meanwhile may still commit. */
+/** Also while closing: handlers that finish meanwhile may still commit. */
 function running({ session }: ConsumerState): Running | undefined {
   const { native, runner } = session ?? {};
   return native && runner && { native, runner };

@@ -7,19 +7,22 @@ import type { GroupLog } from '../group/log.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Logger } from '../types/index.js';
 
-/** The consumer, as far as its recovery needs it. */
+/** What the recovery needs of the consumer. */
 export interface Crashing {
-  /** Begins a crash; the signal tells that somebody has stopped the consumer. Undefined: it does not run, or has crashed already. */
+  /**
+   * Begins a crash; the returned signal is aborted when the consumer is stopped. Undefined if the consumer is not
+   * running, or has crashed already.
+   */
   interrupt(): AbortSignal | undefined;
   /** Stops running. */
   close(): Promise<unknown>;
-  /** It does not start again by itself. */
+  /** The consumer will not restart by itself. */
   end(): void;
   /** Starts again. */
   startAgain(): Promise<void>;
 }
 
-/** What the recovery of a consumer works with. */
+/** Options of the recovery. */
 export interface RecoveryOptions {
   readonly settings: ConsumerSettings;
   readonly emitter: InstrumentationEmitter;
@@ -27,7 +30,10 @@ export interface RecoveryOptions {
   readonly log: GroupLog;
 }
 
-/** kafkajs's crash: the consumer stops, tells, and starts again after a while unless `restartOnFailure` says no. */
+/**
+ * A crash as in kafkajs: the consumer stops, emits CRASH, and restarts after a back-off unless `restartOnFailure`
+ * returns false.
+ */
 export class CrashRecovery {
   readonly #consumer: Crashing;
   readonly #options: RecoveryOptions;
@@ -38,8 +44,8 @@ export class CrashRecovery {
   }
 
   /**
-   * The consumer cannot go on; with a task, because a message of it has failed too often. Resolves when it runs again, or will not by
-   * itself.
+   * Crashes the consumer; `task` is given if a message of it has failed too often. Resolves when the consumer runs
+   * again, or will not restart by itself.
    */
   async crash(cause: unknown, task?: PartitionTask): Promise<void> {
     const signal = this.#consumer.interrupt();

@@ -9,7 +9,7 @@ import type { ConsumerRunConfig, Offsets, TopicPartitionOffset } from '../types/
 /** What a batch handler needs of its consumer. */
 export interface BatchOwner {
   readonly consumer: HandlerOwner & { commitOffsets(offsets: TopicPartitionOffset[]): Promise<void> };
-  /** Whether the consumer has not been asked to stop. */
+  /** False once the consumer is to stop. */
   readonly isRunning: () => boolean;
 }
 
@@ -29,7 +29,7 @@ export function eachBatchHandler(
   const commitIfDue = async (): Promise<void> => {
     if (!offsets.isDue(conditions)) return;
     const uncommitted = flat(offsets.uncommitted());
-    // kafkajs counts the interval from here too.
+    // As in kafkajs, this starts the interval anew.
     if (uncommitted.length === 0) offsets.committed([]);
     else await consumer.commitOffsets(uncommitted);
   };
@@ -37,7 +37,7 @@ export function eachBatchHandler(
     const start = range.index;
     const batch = new HandlerBatch(task, range);
     offsets.begin(task, batch.firstOffset());
-    // A handler that was told to stop has not seen the rest: that must not count as resolved.
+    // A handler that was told to stop may not have seen the rest, which must not count as resolved.
     let toldToStop = false;
     const told = (stop: boolean): boolean => {
       toldToStop ||= stop;

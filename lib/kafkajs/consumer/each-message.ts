@@ -15,14 +15,14 @@ export function kafkaMessage(batch: IncomingBatch, index: number): KafkaMessage 
   };
 }
 
-/** What a handler can do to its consumer. */
+/** What handlers need of their consumer. */
 export interface HandlerOwner {
   heartbeat(task: PartitionTask): Promise<void>;
   pause(topics: { topic: string; partitions: number[] }[]): void;
   resume(topics: { topic: string; partitions: number[] }[]): void;
 }
 
-/** What handlers of messages and of batches are given alike. */
+/** The arguments that handlers of messages and of batches have in common. */
 export function handlerControls(
   owner: HandlerOwner,
   task: PartitionTask,

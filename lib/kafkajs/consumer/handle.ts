@@ -5,7 +5,7 @@ import { ConnectionTrouble } from '../cluster/connection-error.js';
 import type { ConsumerSetup } from './setup.js';
 import type { ResolvedRetry } from '../retry/retry.js';
 
-/** What a handle tells its owner. */
+/** Callbacks of a handle. */
 export interface ConsumerHandleEvents {
   /** Records, or replies. */
   batch(batch: IncomingBatch, from: ConsumerHandle): void;
@@ -21,7 +21,9 @@ export class ConsumerHandle {
   readonly #trouble = new ConnectionTrouble();
   readonly #retry: ResolvedRetry;
 
-  /** `retry` is what a connection that is not made has cost. `fresh` is what only this consumer is made with: it does not count when {@link isMadeWith} compares. */
+  /**
+   * `retry` fills in the error of a failed connection. `fresh` are settings that {@link isMadeWith} does not compare.
+   */
   constructor(
     setup: ConsumerSetup,
     retry: ResolvedRetry,
@@ -46,7 +48,7 @@ export class ConsumerHandle {
     events.event(event, this);
   }
 
-  /** Whether another one would be the same. */
+  /** Whether a handle made with this setup would be the same. */
   isMadeWith(setup: ConsumerSetup): boolean {
     return this.#made === JSON.stringify(setup);
   }

@@ -7,36 +7,36 @@ import type { RunnerOptions } from '../../runner/runner.js';
 import type { TopicHandling } from '../../runner/topic-handling.js';
 import type { TopicPartition } from '../types/index.js';
 
-/** What NestJS's client and server do below kafkajs's surface. */
+/** What ServerKafka and ClientKafka use of a consumer beyond kafkajs's interface. */
 export interface ConsumerInternals {
   /** Handles packed records instead of `eachMessage`. */
   handleRecord?: RecordHandler;
-  /** Handles several packed records at once, of topics that are handled so. */
+  /** Handles several packed records at once, for topics with batch handlers. */
   handleItems?: ItemsHandler;
-  /** Whose transactions records are handled in, of topics that are handled so. */
+  /** Provides the transactions for topics whose records are handled in transactions. */
   transactions?: RecordTransactions | undefined;
-  /** How a topic's records are handled, instead of what the options of the run say. */
+  /** How a topic's records are handled, instead of the options of `run()`. */
   handling?: (topic: string) => TopicHandling | undefined;
-  /** What becomes of a record whose delivery has failed, instead of what the options' `retry` says. */
+  /** What to do with a record whose delivery has failed, instead of the option `retry`. */
   failurePolicy?: RunnerOptions['failurePolicy'];
-  /** How long a record's handler may run, in milliseconds, where not as long as `handlerTimeout` says. */
+  /** How long a record's handler may run, in milliseconds, if different from `handlerTimeout`. */
   handlerTimeouts?: HandlerTimeouts | undefined;
-  /** What a handler has thrown, where what came out of it is something else. */
+  /** The error that a handler has thrown, from the outcome that a filter has made of it. */
   originalError?: (outcome: unknown) => unknown;
-  /** Which of the cluster's topics expressions are matched with. */
+  /** Selects the topics of the cluster that regular expressions may match. */
   matched?: (topics: string[]) => string[];
-  /** Takes the replies to pending requests instead of records. */
+  /** Receives the replies to pending requests instead of records. */
   onReplies?: (batch: IncomingBatch) => void;
-  /** Whether the replies' partitions are chosen here instead of by a group. */
+  /** Whether the client chooses its reply partitions itself, instead of getting them from a group. */
   assigned?: boolean;
   /** How long a request waits for its first reply, in milliseconds. */
   replyTimeout?: number | undefined;
-  /** Told of requests that have waited too long, as slots and generations. */
+  /** Called with the requests that have timed out, as slots and generations. */
   onRequestsExpired?: (requests: [slot: number, generation: number][]) => void;
-  /** Told of the binding's consumer, of each one when the consumer is started again, and of what its correlation ids begin with. */
+  /** Called with the binding's consumer, again after each restart, and with the prefix of its correlation ids. */
   created?: (native: NativeConsumer, correlationPrefix?: string) => void;
-  /** The binding's consumer is closed: nothing more comes of it. */
+  /** Called when the binding's consumer is closed. */
   closed?: () => void;
-  /** The partitions that replies go to, and all that are read, after each assignment. */
+  /** Called after each assignment with the reply partition of each topic, and all assigned partitions. */
   onReplyPartitions?: (partitions: Record<string, number>, owned: readonly TopicPartition[]) => void;
 }

@@ -6,19 +6,19 @@ import { Progress } from './progress.js';
 import { StallWatch } from './stall-watch.js';
 import type { ConsumerState } from './state.js';
 
-/** What the observation of a consumer is made with. */
+/** Options of the observation of a consumer. */
 export interface ObservationOptions {
   readonly parts: ConsumerParts;
   readonly state: ConsumerState;
-  /** The consumer reads the replies to a client's requests. */
+  /** Whether the consumer reads the replies to a client's requests. */
   readonly isOfReplies: boolean;
-  /** Resolves when a broker has answered within so many milliseconds. */
+  /** Resolves when a broker has answered within `timeout` milliseconds. */
   readonly ping: (timeout: number) => Promise<void>;
-  /** How many messages of each topic no handler has taken. */
+  /** How many messages of each topic were filtered: no handler took them. */
   readonly filtered: () => Record<string, number>;
 }
 
-/** How a consumer is: for health probes and metrics, which ask, and for the watch over partitions that stand still. */
+/** Reports a consumer's state to health probes and metrics, and watches for stalled partitions. */
 export class Observation implements ObservedClient<ConsumerReport> {
   readonly #options: ObservationOptions;
   readonly #condition: Condition;
@@ -34,7 +34,7 @@ export class Observation implements ObservedClient<ConsumerReport> {
     });
   }
 
-  /** The consumer is to be asked from now on. */
+  /** Makes the consumer visible to health probes and metrics. */
   begin(): void {
     clients.add(this);
   }
@@ -52,10 +52,11 @@ export class Observation implements ObservedClient<ConsumerReport> {
     const { settings, subscriptions } = parts;
     const { groupId, clientId } = settings;
     const { since, error, hasJoined } = this.#condition;
-    // While it is being closed after a crash, its events have not told of it yet.
+    // While the consumer is being closed after a crash, the CRASH event was not emitted yet.
     const hasCrashed = state.isToRun && !state.isRunning;
     const native = state.session?.native;
-    // Replies are not tracked, and those of others lie in the same partitions: nothing of them lags or stands still.
+    // Replies are not tracked, and replies to other clients are in the same partitions, so lag and stalls mean
+    // nothing here.
     const partitions = this.#progress.look(native?.standings() ?? []).map(({ end, ...partition }) => {
       if (isOfReplies) return { ...partition, lag: 0, stalledFor: 0 };
       return { ...partition, lag: partition.position < 0 ? 0 : Math.max(0, end - partition.position) };
@@ -76,7 +77,7 @@ export class Observation implements ObservedClient<ConsumerReport> {
     };
   }
 
-  /** Looks for partitions that stand still, where the options say how long they may. `restart` starts the consumer again. */
+  /** Watches for stalled partitions if `stallTimeout` is set. `restart` restarts the consumer. */
   watchStalls(restart: (error: Error) => void): StallWatch | undefined {
     const { parts, state, isOfReplies } = this.#options;
     const { settings, emitter, logger } = parts;

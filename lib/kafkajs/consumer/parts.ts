@@ -14,9 +14,9 @@ import { Subscriptions } from '../group/subscriptions.js';
 import { TracedCommits } from './traced-commits.js';
 import type { ConsumerConfig, KafkaConfig, Logger } from '../types/index.js';
 
-/** What a consumer keeps for all of its life: nothing of it belongs to one connection or one run. */
+/** The parts of a consumer that outlive its connections and runs. */
 export interface ConsumerParts {
-  /** librdkafka's properties of the options, but for the brokers. */
+  /** librdkafka's properties for the options, without the brokers. */
   readonly properties: Properties;
   readonly settings: ConsumerSettings;
   readonly logger: Logger;
@@ -34,7 +34,7 @@ export interface ConsumerParts {
   readonly leaderAssignment: LeaderAssignment | undefined;
 }
 
-/** Makes them; `native` is the consumer's present connection. */
+/** Creates the parts; `native` returns the consumer's current connection. */
 export function consumerParts(
   kafka: KafkaConfig,
   config: ConsumerConfig,

@@ -18,7 +18,10 @@ export function checkTopicPartitions(topics: readonly Selection[], verb: 'pause'
   }
 }
 
-/** What is paused: whole topics, also their future partitions, and single partitions. It outlasts rebalances, as in kafkajs. */
+/**
+ * The paused partitions: whole topics, with their future partitions, and single ones. As in kafkajs they stay paused
+ * over rebalances.
+ */
 export class PausedPartitions {
   readonly #topics = new Map<string, { all: boolean; partitions: Set<number> }>();
 
@@ -49,7 +52,7 @@ export class PausedPartitions {
     return paused !== undefined && (paused.all || paused.partitions.has(partition));
   }
 
-  /** Those of the given partitions that are paused, by topic. */
+  /** The paused ones of the given partitions, by topic. */
   of(partitions: Iterable<TopicPartition>): TopicPartitions[] {
     const paused = new Map<string, number[]>();
     for (const { topic, partition } of partitions) {

@@ -5,17 +5,17 @@ import { checkTopicPartitions, type PausedPartitions } from './paused-partitions
 import type { Runner } from '../../runner/runner.js';
 import type { TopicPartitionOffset, TopicPartitions } from '../types/index.js';
 
-/** A consumer that runs, or is being closed: handlers that finish meanwhile may still use it. */
+/** A consumer that is running, or closing: handlers that finish meanwhile may still use it. */
 export interface Running {
   readonly native: NativeConsumer;
   readonly runner: Runner;
 }
 
-/** Where partitions go on, and whether they do: kafkajs's `seek`, `pause` and `resume`. */
+/** kafkajs's `seek`, `pause` and `resume`. */
 export class Positions {
   readonly #current: () => Running | undefined;
   readonly #paused: PausedPartitions;
-  /** As in kafkajs, a seek before the join counts once the partition is assigned. */
+  /** As in kafkajs, a seek before the join is carried out when the partition is assigned. */
   readonly #seeks = new Map<string, TopicPartitionOffset>();
 
   constructor(paused: PausedPartitions, current: () => Running | undefined) {
@@ -23,7 +23,7 @@ export class Positions {
     this.#current = current;
   }
 
-  /** The consumer that runs; throws, with kafkajs's text, when none does. */
+  /** The running consumer; throws, with kafkajs's text, if it is not running. */
   running(): Running {
     const running = this.#current();
     if (running !== undefined) return running;
@@ -44,17 +44,17 @@ export class Positions {
     native.seek(offset);
   }
 
-  /** Ends an assignment whose partition starts over at its first record that is not done, after so many milliseconds. */
+  /** Ends an assignment and moves its partition back to the first unfinished record, after `rest` milliseconds. */
   startOver(assignment: number, rest: number): void {
     const running = this.#current();
     const task = running?.runner.task(assignment);
-    // On its way back to the group, which hands the records out again.
+    // Or it is being revoked: then the partition's next owner gets the records again.
     if (running === undefined || task === undefined || task.halted) return;
     running.runner.abandon(task);
     setTimeout(() => running.native.startOver(assignment), rest).unref();
   }
 
-  /** A partition has been assigned: goes where it was sent before. */
+  /** A partition was assigned: carries out a seek that was asked for before. */
   opened(topic: string, partition: number): void {
     const key = `${topic}:${partition}`;
     const seek = this.#seeks.get(key);
@@ -62,7 +62,7 @@ export class Positions {
     if (seek) this.seek(seek);
   }
 
-  /** An assignment is complete: seeks of partitions that it does not have are void. */
+  /** An assignment is complete: drops seeks of partitions that are not in it. */
   assigned(): void {
     const runner = this.#current()?.runner;
     for (const key of this.#seeks.keys()) if (!runner?.isMoving(key)) this.#seeks.delete(key);
@@ -74,7 +74,7 @@ export class Positions {
     this.#paused.pause(topics);
   }
 
-  /** What is paused of the assigned partitions. */
+  /** The paused ones of the assigned partitions. */
   paused(): TopicPartitions[] {
     return this.#paused.of(this.#current()?.runner.tasks() ?? []);
   }

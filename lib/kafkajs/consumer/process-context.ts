@@ -2,10 +2,10 @@ import type { IncomingBatch } from '../../codec/incoming.js';
 import type { KafkaMessage, TopicPartition, TracedProcess } from '../types/index.js';
 import { kafkaMessage } from './each-message.js';
 
-/** Whose messages are traced. */
+/** The consumer whose messages are traced. */
 export type ProcessIdentity = Pick<TracedProcess, 'groupId' | 'clientId' | 'clusterId'>;
 
-/** A message with whoever gets it: a handler, or who waits for a reply. It is decoded for those who look at it. */
+/** The tracing context of a message, for a handler or a request's reply. The message is decoded when it is read. */
 export class ProcessContext implements TracedProcess {
   readonly topic: string;
   readonly partition: number;

@@ -1,35 +1,38 @@
 import type { NativeStanding } from '../../native/index.js';
 
-/** A partition, and how far it has come. */
+/** How far a partition has been handled. */
 export interface PartitionProgress {
   /** The topic. */
   readonly topic: string;
   /** The partition. */
   readonly partition: number;
-  /** The offset below which all is done; -1 while that is not known. */
+  /** The offset below which every message is finished; -1 while it is not known. */
   readonly position: number;
-  /** The offset after the last message, as far as it is known; -1 while it is not. */
+  /** The offset after the last known message; -1 while it is not known. */
   readonly end: number;
-  /** Messages that were handed out and are not handled. */
+  /** Messages that were handed out and are not handled yet. */
   readonly inHand: number;
-  /** It is paused. */
+  /** Whether it is paused. */
   readonly isPaused: boolean;
-  /** How long something has waited while nothing of the partition was handled, in milliseconds; 0 where nothing waits. */
+  /** How long messages have waited while none of the partition was handled, in milliseconds; 0 if none waits. */
   readonly stalledFor: number;
 }
 
-/** What is known of a partition besides where it stands. */
+/** What progress depends on besides positions. */
 export interface PartitionConditions {
   isPaused(topic: string, partition: number): boolean;
-  /** How it is worked on. */
+  /** The partition's task. */
   task(topic: string, partition: number): WorkedPartition | undefined;
 }
 
 /** A partition whose messages are handled. */
 interface WorkedPartition {
-  /** All of its messages that could be handled wait for a time: of their next delivery, or at which a batch is due. */
+  /**
+   * Whether all messages that could be handled are waiting for a point in time: their next delivery, or when a batch
+   * is due.
+   */
   readonly isResting: boolean;
-  /** Messages that were handled while others before them were not. */
+  /** Number of messages that were handled although earlier ones are not. */
   readonly handledApart: number;
 }
 
@@ -37,13 +40,13 @@ interface Seen {
   position: number;
   inHand: number;
   handledApart: number;
-  /** The last time at which something was handled, or nothing waited. */
+  /** The last time at which a message was handled, or none was waiting. */
   since: number;
-  /** The end of the log as a broker has said it when it was asked. */
+  /** The end of the log, as a broker answered it. */
   end: number;
 }
 
-/** Since when the partitions of a consumer stand still. It is known as finely as somebody looks. */
+/** How long each partition of a consumer has been stalled, as precisely as {@link look} is called. */
 export class Progress {
   readonly #conditions: PartitionConditions;
   #seen = new Map<string, Seen>();
@@ -52,7 +55,7 @@ export class Progress {
     this.#conditions = conditions;
   }
 
-  /** Looks at the partitions that are assigned now. */
+  /** Updates and returns the progress of the assigned partitions. */
   look(standings: readonly NativeStanding[], now = performance.now()): PartitionProgress[] {
     const seen = new Map<string, Seen>();
     const progress = standings.map((standing) => {
@@ -63,7 +66,7 @@ export class Progress {
       const isPaused = this.#conditions.isPaused(topic, partition);
       const end = Math.max(standing.highWatermark, before.end);
       const waits = inHand > 0 || (position >= 0 && end > position);
-      // Behind a message that fails, others may be handled while the position stays, and as many be in hand at each look.
+      // After a failing message, others may be handled while neither the position nor the number in hand changes.
       const isMoving =
         position !== before.position || inHand < before.inHand || handledApart !== before.handledApart;
       const counts = waits && !isMoving && !isPaused && !isResting;
@@ -75,7 +78,7 @@ export class Progress {
     return progress;
   }
 
-  /** A broker has said where the log ends. */
+  /** Notes the end of a log, as a broker answered it. */
   ends(topic: string, partition: number, end: number): void {
     const seen = this.#seen.get(`${topic}:${partition}`);
     if (seen !== undefined) seen.end = end;

@@ -23,7 +23,7 @@ import { Runner, type RunnerOptions } from '../../runner/runner.js';
 import { TracedHandling } from './traced-handling.js';
 import type { ConsumerRunConfig, TopicPartition, TopicPartitionOffset } from '../types/index.js';
 
-/** What records are handled with. */
+/** Options of handling records. */
 export interface RecordHandlingOptions extends BatchOwner {
   readonly settings: ConsumerSettings;
   readonly internals: ConsumerInternals;
@@ -31,36 +31,36 @@ export interface RecordHandlingOptions extends BatchOwner {
   readonly batchEvents: BatchEvents;
   readonly log: GroupLog;
   readonly paused: PausedPartitions;
-  /** Takes the acks about handled records. */
+  /** Collects the acks of handled records. */
   readonly acks: AckBuffer;
-  /** The brokers' id of their cluster, once one has answered. */
+  /** The cluster's id, once a broker has reported it. */
   readonly clusterId: () => string | undefined;
   readonly onRetriesExceeded: (error: unknown, task: PartitionTask) => void;
   readonly onEscape: RunnerOptions['onEscape'];
 }
 
-/** What belongs to one call of `run()`. */
+/** State of one call of `run()`. */
 interface Run {
   readonly config: ConsumerRunConfig;
   readonly context: OwnContext;
   readonly concurrency: Concurrency;
 }
 
-/** How a consumer handles records: what outlasts its runs, and the makings of a runner for each of them. */
+/** How a consumer handles records: keeps the state that outlives runs, and creates a runner for each run. */
 export class RecordHandling {
   readonly #options: RecordHandlingOptions;
   readonly #memory = new PartitionMemory();
   #run: Run | undefined;
-  /** Of the present run. */
+  /** The resolved offsets of the current run. */
   #resolved = new ResolvedOffsets();
 
   constructor(options: RecordHandlingOptions) {
     this.#options = options;
   }
 
-  /** A runner for one run. */
+  /** Creates the runner for a run. */
   runner(config: ConsumerRunConfig): Runner {
-    // A run that starts again after a crash goes on in the context of the application's call.
+    // A run that restarts after a crash keeps the async context of the application's call.
     if (this.#run?.config !== config) {
       this.#run = { config, context: new OwnContext(), concurrency: runSettings(config).concurrency };
     }
@@ -99,7 +99,7 @@ export class RecordHandling {
     });
   }
 
-  /** How a topic's records are handled in the present run; undefined: those of a partition one after the other. */
+  /** How a topic's records are handled in the current run; undefined: one after the other in each partition. */
   handling(topic: string): TopicHandling | undefined {
     const own = this.#options.internals.handling?.(topic);
     if (own !== undefined) return own;
@@ -141,12 +141,15 @@ export class RecordHandling {
     const { internals, consumer } = this.#options;
     const { eachMessage, eachBatch } = config;
     if (internals.handleRecord) return { each: internals.handleRecord };
-    // As in kafkajs, of both handlers that of messages is called.
+    // As in kafkajs, with both handlers `eachMessage` is called.
     if (eachMessage || !eachBatch) return { each: eachMessageHandler(consumer, eachMessage) };
     return { batch: eachBatchHandler(this.#options, this.#resolved, { ...config, eachBatch }) };
   }
 
-  /** Whether the group has taken a partition away while its handler ran, which runs still: what it does is no longer this member's. */
+  /**
+   * Whether a partition was revoked while its handler was running, and that handler still runs: its commits are no
+   * longer this member's.
+   */
   isOutlived({ topic, partition }: TopicPartition): boolean {
     return this.#memory.holder(`${topic}:${partition}`)?.revoked ?? false;
   }

@@ -12,7 +12,7 @@ interface Progress extends TopicPartition {
   committed: Long;
 }
 
-/** When resolved offsets are to be committed without waiting for the end of a batch. */
+/** When resolved offsets are committed before the end of a batch. */
 export interface CommitConditions {
   /** Milliseconds since the last commit. */
   readonly interval?: number | null | undefined;
@@ -20,28 +20,28 @@ export interface CommitConditions {
   readonly threshold?: number | null | undefined;
 }
 
-/** What batch handlers have resolved of the assigned partitions, and what of it is committed; as kafkajs counts it. */
+/** The offsets that batch handlers have resolved and committed, counted as in kafkajs. */
 export class ResolvedOffsets {
   readonly #progress = new Map<string, Progress>();
   #lastCommit = Date.now();
 
-  /** A handler is given messages from an offset on: what was before is committed, or none of its business. */
+  /** A handler gets messages from an offset on: earlier ones do not count as resolved by it. */
   begin({ topic, partition }: TopicPartition, offset: string): void {
     const key = `${topic}:${partition}`;
     const known = this.#progress.get(key);
     const from = long(offset);
-    // Offsets have gaps. After a seek backwards an earlier count says nothing.
+    // Offsets may have gaps. After a seek backwards the earlier count no longer holds.
     if (known !== undefined && known.resolved <= from) return;
     this.#progress.set(key, { topic, partition, resolved: from, committed: from });
   }
 
-  /** Everything of the partition up to an offset is resolved. */
+  /** All messages of the partition up to an offset are resolved. */
   resolve({ topic, partition }: TopicPartition, offset: string): void {
     const progress = this.#progress.get(`${topic}:${partition}`);
     if (progress !== undefined) progress.resolved = plus(long(offset), 1);
   }
 
-  /** Offsets were committed, on whosever behalf. */
+  /** Offsets were committed, automatically or by the application. */
   committed(offsets: readonly TopicPartitionOffset[]): void {
     this.#lastCommit = Date.now();
     for (const { topic, partition, offset } of offsets) {
@@ -50,12 +50,12 @@ export class ResolvedOffsets {
     }
   }
 
-  /** The partition is not this member's any more: what others commit must not be overwritten. */
+  /** The partition was revoked: commits of its next owner must not be overwritten. */
   forget({ topic, partition }: TopicPartition): void {
     this.#progress.delete(`${topic}:${partition}`);
   }
 
-  /** kafkajs's `uncommittedOffsets()`: what is resolved and not committed, of all partitions. */
+  /** kafkajs's `uncommittedOffsets()`: the resolved, uncommitted offsets of all partitions. */
   uncommitted(): OffsetsByTopicPartition {
     const topics = new Map<string, TopicOffsets>();
     for (const { topic, partition, resolved, committed } of this.#progress.values()) {

@@ -3,14 +3,14 @@ import type { NativeConsumer } from '../../native/index.js';
 import type { ConsumerHandle } from './handle.js';
 import type { Runner } from '../../runner/runner.js';
 
-/** How often to look for handlers that wait for the consumer to stop, in milliseconds. */
+/** How often to check for handlers that wait for the consumer to stop, in milliseconds. */
 const LOOK = 50;
 
-/** One connection of a consumer, and while it runs what handles its records. Each start has one of its own. */
+/** One connection of a consumer and, while the consumer runs, its runner. Each start opens a new session. */
 export class ConsumerSession {
   readonly handle: ConsumerHandle;
   runner: Runner | undefined;
-  /** How many calls of `stop()` or `disconnect()` are awaited by a handler that they wait for themselves. */
+  /** How many calls of `stop()` or `disconnect()` are awaited by handlers that these calls wait for. */
   #circles = 0;
 
   constructor(handle: ConsumerHandle) {
@@ -21,7 +21,10 @@ export class ConsumerSession {
     return this.handle.native;
   }
 
-  /** Lets the running handlers finish, at most for so many milliseconds, commits, leaves the group and disconnects. */
+  /**
+   * Lets the running handlers finish, at most for `drainTimeout` milliseconds, commits, leaves the group and
+   * disconnects.
+   */
   async close(drainTimeout: number): Promise<void> {
     this.runner?.halt();
     await this.native.close(drainTimeout);
@@ -29,8 +32,9 @@ export class ConsumerSession {
   }
 
   /**
-   * Waits for a close. A handler that waits for it itself would be waited for until the drain times out; so when none is left but
-   * such, nothing waits for them any more: their partitions are revoked as if the handlers had failed, and the messages come again.
+   * Waits for a close. A handler that awaits the close itself would be waited for until the drain times out. So when
+   * only such handlers are left, the close no longer waits for them: their partitions are revoked as if the handlers
+   * had failed, and their messages are redelivered.
    */
   async untilClosed<T>(closed: Promise<T>): Promise<T> {
     const done = closed.then(

@@ -9,35 +9,35 @@ import type { ConsumerRunConfig } from '../types/index.js';
 
 /** How long the core waits for the last commit before partitions are revoked, in milliseconds. */
 const LAST_COMMIT = 5000;
-/** What is handled is committed at least this often, also while a batch of slow messages is worked on, in milliseconds. */
+/** Handled messages are committed at least this often, also within a batch of slow messages, in milliseconds. */
 const LONGEST_UNCOMMITTED = 5000;
 
-/** What a native consumer is made with, apart from its brokers. */
+/** Properties and settings of a native consumer, without its brokers. */
 export interface ConsumerSetup {
   readonly properties: Properties;
   readonly settings: NativeConsumerSettings;
 }
 
-/** What a consumer is for. */
+/** The purpose of a consumer. */
 export interface ConsumerPurpose {
-  /** It reads replies, not records. */
+  /** Whether it reads replies, not records. */
   readonly replies: boolean;
-  /** It reads reply partitions of its own choice, without a group. */
+  /** Whether it reads reply partitions of its own choice, without a group. */
   readonly assigned: boolean;
-  /** `partitionAssigners`, where they are given. */
+  /** The option `partitionAssigners`, if given. */
   readonly assigners?: NativeAssigner[] | undefined;
 }
 
-/** The largest number of milliseconds that the core takes. */
+/** The longest time-out that the core takes, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 32 - 1;
 
 /** The core's own assigners. */
 const [ROUND_ROBIN, REPLIES] = ['RoundRobinAssigner', 'NestReplyPartitionAssigner'];
 
-/** Random bytes of a client's correlation ids. */
+/** Number of random bytes in a client's correlation ids. */
 const PREFIX_BYTES = 16;
 
-/** What each native consumer is made with anew: it says nothing about whether another one would be the same. */
+/** Settings that differ for every native consumer, and so do not count when setups are compared. */
 export function freshSettings({
   onReplies,
   replyTimeout,
@@ -51,9 +51,9 @@ export function freshSettings({
 }
 
 /**
- * Translates the options of a consumer and of its run. A join may fail, and fixing positions, for all the waits of kafkajs's retries
- * and one request time-out: with the defaults 39.3 s. While positions are being fixed the core does not hear of the group, which must
- * not take the member for dead.
+ * Translates the options of a consumer and of its run. Joining and finding positions may each fail for as long as all
+ * waits of kafkajs's retries and one request time-out: 39.3 s by default. While it finds positions the core does not
+ * serve the group, whose coordinator must not consider the member dead.
  */
 export function consumerSetup(
   options: Translated<ConsumerSettings>,
@@ -63,10 +63,11 @@ export function consumerSetup(
   const { settings } = options;
   const properties = { ...options.properties };
   if (replies && autoCommit && !assigned) {
-    // Replies are not tracked: what was read of the reply partitions is committed now and then, for whoever watches the group's lag.
+    // Replies are not tracked. Read offsets of reply partitions are committed from time to time, so that monitoring
+    // of the group's lag works.
     properties['enable.auto.commit'] = 'true';
   }
-  // The broker, or one of librdkafka's own strategies.
+  // Assigned by the broker (KIP-848), or by one of librdkafka's own strategies.
   const chosen = settings.groupProtocol === 'consumer' || 'partition.assignment.strategy' in properties;
   const rebalanceTimeout = Number(properties['max.poll.interval.ms']);
   const limit = totalRetryTime(settings.retry) + settings.requestTimeoutMs;
@@ -80,15 +81,15 @@ export function consumerSetup(
     rebalanceTimeout,
     positionsTimeout: Math.floor(Math.min(limit, (rebalanceTimeout * 2) / 3)),
   };
-  // Retries without end are wanted so.
+  // A longer limit means to retry for ever.
   if (limit <= LONGEST_TIMEOUT) native.joinTimeout = Math.round(limit);
   if (autoCommitThreshold != null) native.autoCommitThreshold = Math.max(autoCommitThreshold, 1);
   return { properties, settings: native };
 }
 
 /**
- * How long handlers may go on when partitions are revoked. The group waits no longer than the rebalance time-out, of which a
- * heartbeat interval may have passed before this member hears of it.
+ * How long handlers may go on when partitions are revoked. The group waits only for the rebalance time-out, and this
+ * member may learn of the rebalance a heartbeat interval late.
  */
 function revocationTimeout(
   { drainTimeoutMs, heartbeatIntervalMs }: ConsumerSettings,

@@ -11,12 +11,12 @@ import {
 import type { Logger, StalledPartition } from '../types/index.js';
 import type { PartitionProgress, Progress } from './progress.js';
 
-/** How often it is looked within `stallTimeout`. */
+/** Number of looks within `stallTimeout`. */
 const LOOKS = 4;
 /** Shortest and longest time between two looks, in milliseconds. */
 const [SHORTEST_LOOK, LONGEST_LOOK] = [10, 5000];
 
-/** What a watch works with. */
+/** Options of the watch. */
 export interface StallWatchOptions {
   readonly settings: {
     readonly groupId: string;
@@ -28,7 +28,7 @@ export interface StallWatchOptions {
   readonly emitter: InstrumentationEmitter;
   readonly logger: Logger;
   readonly progress: Progress;
-  /** The present connection, while the consumer runs. */
+  /** The current connection, while the consumer runs. */
   readonly native: () => NativeConsumer | undefined;
   /** Stops the consumer and starts it again. */
   readonly restart: (error: Error) => void;
@@ -36,11 +36,11 @@ export interface StallWatchOptions {
   readonly exit: () => void;
 }
 
-/** Watches that partitions of which something waits are worked on: `consumer.stallTimeout`. */
+/** Detects stalled partitions, whose waiting messages are not handled: `consumer.stallTimeout`. */
 export class StallWatch {
   readonly #options: StallWatchOptions;
   readonly #timer: NodeJS.Timeout;
-  /** What was told of, by partition. */
+  /** The reported partitions. */
   #stalled = new Map<string, PartitionProgress>();
   #asking = false;
   #askedAt = performance.now();
@@ -78,8 +78,8 @@ export class StallWatch {
   }
 
   /**
-   * What the last response to a fetch said of a log is old once nothing is fetched any more, so now and then a broker is asked where
-   * the logs end of which nothing seems to wait.
+   * Asks a broker from time to time for the ends of partitions without waiting messages: the high watermark of the
+   * last fetch is outdated if fetching itself has stopped.
    */
   #ask(native: NativeConsumer, partitions: readonly PartitionProgress[]): void {
     const { settings, progress } = this.#options;
@@ -100,7 +100,7 @@ export class StallWatch {
         this.#askedAt = performance.now();
       }
     };
-    // Without a broker nothing can be handled, and nothing is stalled.
+    // Without a broker no message can be handled, which is not a stall.
     own(asked(), () => undefined);
   }
 

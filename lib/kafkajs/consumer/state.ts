@@ -6,20 +6,20 @@ import type { ConsumerSession } from './session.js';
 /** One run of a consumer: from `run()` on until it is stopped, also while it waits for its restart after a crash. */
 export interface Run {
   readonly config: ConsumerRunConfig;
-  /** Aborted when somebody stops the consumer. */
+  /** Aborted when the consumer is stopped. */
   readonly controller: AbortController;
-  /** It is being closed after a failure, or waits to start again. */
+  /** Whether it is being closed after a failure, or waits for its restart. */
   crashed: boolean;
 }
 
-/** Where a consumer stands: which start or stop is under way, its connection, and whether it is to run. */
+/** The state of a consumer: a start or stop in progress, its session, and its run. */
 export class ConsumerState {
   readonly lifecycle = new Lifecycle('The consumer');
-  /** Also while it is being closed: acknowledgements and events of the last handlers belong to it. */
+  /** Kept while it is being closed: acknowledgements and events of the last handlers belong to it. */
   session: ConsumerSession | undefined;
   #run: Run | undefined;
 
-  /** The present connection, unless it is being closed. */
+  /** The current connection, unless it is being closed. */
   get native(): NativeConsumer | undefined {
     return this.lifecycle.state === 'closing' ? undefined : this.session?.native;
   }
@@ -29,34 +29,34 @@ export class ConsumerState {
     return this.lifecycle.state === 'ready';
   }
 
-  /** Whether it is to run. */
+  /** Whether `run()` was called and the consumer was not stopped since. */
   get isToRun(): boolean {
     return this.#run !== undefined;
   }
 
-  /** Whether it runs: not while it is being closed after a crash, or waits to start again. */
+  /** Whether it is running: not while it is being closed after a crash, or waits for its restart. */
   get isRunning(): boolean {
     return this.#run?.crashed === false;
   }
 
-  /** The options of the run; none when it is not to run. */
+  /** The options of the run; empty without a run. */
   get runConfig(): ConsumerRunConfig {
     return this.#run?.config ?? {};
   }
 
-  /** It is to run from now on. */
+  /** Begins a run. */
   begin(config: ConsumerRunConfig): Run {
     const run = { config, controller: new AbortController(), crashed: false };
     this.#run = run;
     return run;
   }
 
-  /** It is not to run any more, unless another run has begun since. */
+  /** Ends a run, unless another one has begun since. */
   end(run = this.#run): void {
     if (this.#run === run) this.#run = undefined;
   }
 
-  /** Ends the run because somebody stops the consumer; false when there was none. */
+  /** Ends the run because the consumer is stopped; false if there was none. */
   abort(): boolean {
     const run = this.#run;
     this.#run = undefined;
@@ -64,7 +64,10 @@ export class ConsumerState {
     return run !== undefined;
   }
 
-  /** The run crashes; the signal tells when somebody stops the consumer. Undefined: it does not run, or has crashed already. */
+  /**
+   * Marks the run as crashed; the returned signal is aborted when the consumer is stopped. Undefined if it is not
+   * running, or has crashed already.
+   */
   crash(): AbortSignal | undefined {
     const run = this.#run;
     if (run === undefined || run.crashed) return undefined;
@@ -72,7 +75,7 @@ export class ConsumerState {
     return run.controller.signal;
   }
 
-  /** The run that has crashed starts again. */
+  /** The crashed run restarts. */
   recover(): Run {
     const run = this.#run as Run;
     run.crashed = false;

@@ -5,7 +5,7 @@ import { offsetsByTopic } from '../offsets.js';
 import type { TopicPartitionOffset, TracedCommit } from '../types/index.js';
 import type { TracedConsumer } from './traced-handling.js';
 
-/** Tells of a consumer's commits whoever wants to know. */
+/** Publishes a consumer's commits to tracing subscribers. */
 export class TracedCommits {
   readonly #consumer: TracedConsumer;
 
@@ -28,7 +28,7 @@ export class TracedCommits {
     if (commitTracing.hasSubscribers) tracePast(commitTracing, this.#context(offsets, true));
   }
 
-  /** It could not. */
+  /** An automatic commit has failed. */
   failed({ code, message, offsets }: EventOf<'commitFailed'>): void {
     if (!commitTracing.hasSubscribers) return;
     const error = kafkaErrorFromNative({ code, message });

@@ -15,24 +15,24 @@ import type { KafkaMessage, TracedBatch } from '../types/index.js';
 import { kafkaMessage } from './each-message.js';
 import { ProcessContext } from './process-context.js';
 
-/** Whose handlers are traced. */
+/** The consumer whose handlers are traced. */
 export interface TracedConsumer {
   readonly groupId: string;
   readonly clientId: string;
-  /** The brokers' id of their cluster, once one has answered. */
+  /** The cluster's id, once a broker has reported it. */
   readonly clusterId: () => string | undefined;
 }
 
 type Handler = RunnerOptions['handler'];
 type PolicyOf = RunnerOptions['failurePolicy'];
 
-/** Where a record is. */
+/** A record's place: its batch and index. */
 interface PackedRecord {
   readonly batch: IncomingBatch;
   readonly index: number;
 }
 
-/** Messages in the handler that gets them together. */
+/** The tracing context of messages that a handler gets together. */
 class BatchContext implements TracedBatch {
   readonly topic: string;
   readonly partition: number;
@@ -66,26 +66,26 @@ class BatchContext implements TracedBatch {
   }
 }
 
-/** The messages that are in traced handlers. */
+/** The messages whose traced handlers are running. */
 const running = new WeakMap<IncomingBatch, Map<number, ProcessContext>>();
 
-/** The handler of a message has failed, and its client is sent that as an error. */
+/** Notes the error of a message's handler that is sent to the client as an error reply. */
 export function noteHandlerError(batch: IncomingBatch, index: number, error: unknown): void {
   const context = running.get(batch)?.get(index);
   if (context !== undefined) context.handlerError ??= error;
 }
 
-/** Handlers that tell of themselves, for as long as somebody wants to know. */
+/** Handlers that publish what they do while tracing has subscribers. */
 export class TracedHandling {
   readonly #consumer: TracedConsumer;
-  /** Where failed handlers ran, until it is decided what becomes of their messages. */
+  /** The async contexts of failed handlers, kept until their messages' failure is dealt with. */
   readonly #failed = new WeakMap<IncomingBatch, Map<number, AsyncResource>>();
 
   constructor(consumer: TracedConsumer) {
     this.#consumer = consumer;
   }
 
-  /** The handler as it is, or the same one traced; to be asked for each range of records. */
+  /** The handler itself, or the traced one if there are subscribers; called for each range of records. */
   static choose(handler: Handler, traced: Handler): Handler {
     const { hasSubscribers } = 'each' in handler ? processTracing : batchTracing;
     return hasSubscribers ? traced : handler;
@@ -112,7 +112,7 @@ export class TracedHandling {
         try {
           handled = handle(task, batch, index);
         } finally {
-          // What follows a failure belongs to the message too, and finds what its handler has entered.
+          // What follows a failure belongs to the message too, and sees the stores that its handler entered.
           scope = new AsyncResource('KAFKA');
         }
         if (!(handled instanceof Handling)) {
@@ -154,7 +154,7 @@ export class TracedHandling {
     return batchTracing.tracePromise(async () => handle(task, range, resolve), context);
   }
 
-  /** A handler of several records as it is, or traced; to be asked for each batch. */
+  /** A batch handler itself, or traced if there are subscribers; called for each batch. */
   items(handle: ItemsHandler | undefined): ItemsHandler | undefined {
     if (handle === undefined || !batchTracing.hasSubscribers) return handle;
     return (task, deliveries) => {
@@ -173,7 +173,10 @@ export class TracedHandling {
     this.#failed.set(batch, scopes.set(index, scope));
   }
 
-  /** The same policies, in the context of the handler that has failed: the span of a dead letter is the child of the message's. */
+  /**
+   * The same policies, run in the context of the failed handler, so that a dead letter's span is a child of the
+   * message's.
+   */
   failurePolicy(policyOf: PolicyOf): PolicyOf {
     return (task, batch, index) => {
       const policy = policyOf(task, batch, index);

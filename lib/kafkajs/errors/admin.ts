@@ -1,6 +1,6 @@
 import { KafkaJSError, KafkaJSProtocolError, type ErrorSource, type ProtocolErrorSource } from './base.js';
 
-/** What became of a group that was to be deleted. */
+/** The result of deleting a group. */
 export interface DeleteGroupsResult {
   /** The consumer group. */
   groupId: string;
@@ -23,13 +23,13 @@ export class KafkaJSDeleteGroupsError extends KafkaJSError {
   }
 }
 
-/** What became of the records of a partition that were to be deleted. */
+/** The result of deleting a partition's records. */
 export interface KafkaJSDeleteTopicRecordsErrorPartition {
   /** The partition. */
   partition: number;
   /** The offset up to which records were to be deleted. */
   offset: string;
-  /** Why they were not. */
+  /** Why they were not deleted. */
   error: KafkaJSError;
 }
 

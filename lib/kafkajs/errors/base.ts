@@ -48,7 +48,10 @@ function hasBrand(value: unknown, brand: string): boolean {
   return Array.isArray(brands) && brands.includes(brand);
 }
 
-/** `value instanceof constructor` by brand; a subclass that an application made itself has no brand and is compared as usual. */
+/**
+ * `value instanceof constructor` by brand; a subclass defined by an application has no brand and is compared as
+ * usual.
+ */
 function isInstance(constructor: object, value: unknown): boolean {
   if (!Object.hasOwn(constructor, 'brand')) {
     return Function.prototype[Symbol.hasInstance].call(constructor as () => void, value);
@@ -56,7 +59,7 @@ function isInstance(constructor: object, value: unknown): boolean {
   return hasBrand(value, (constructor as Branded).brand as string);
 }
 
-/** Sets brand and name, and writes the stack again so that it begins with that name. */
+/** Sets brand and name, and makes the stack begin with that name. */
 function brandError(error: Error, constructor: new (...args: never[]) => Error): void {
   const brands = brandsOf(constructor);
   Object.defineProperty(error, BRAND, { value: brands });
@@ -75,11 +78,11 @@ export class KafkaJSError extends Error {
     return isInstance(this, value);
   }
 
-  /** Whether the same call may succeed when it is made again. */
+  /** Whether the same call may succeed if it is repeated. */
   readonly retriable: boolean;
   /** A page that explains the error, where there is one. */
   readonly helpUrl?: string;
-  /** librdkafka's handle is lost: only a new client helps. Set on errors from the core. */
+  /** Whether the client can no longer be used and has to be replaced. Set on errors from the core. */
   readonly fatal?: boolean;
   /** What led to this error. */
   declare readonly cause?: Error;
@@ -96,7 +99,7 @@ export class KafkaJSError extends Error {
   }
 }
 
-/** An error that making the same call again cannot mend. */
+/** An error that repeating the call does not help. */
 export class KafkaJSNonRetriableError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSNonRetriableError';
@@ -106,7 +109,7 @@ export class KafkaJSNonRetriableError extends KafkaJSError {
   }
 }
 
-/** An error that a broker answered. */
+/** An error in a broker's response. */
 export class KafkaJSProtocolError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSProtocolError';
@@ -114,9 +117,9 @@ export class KafkaJSProtocolError extends KafkaJSError {
   readonly type: string;
   /** The protocol's number of the error. */
   readonly code: number;
-  /** The topic concerned, where the core knows it. */
+  /** The topic concerned, if the core knows it. */
   readonly topic?: string;
-  /** The partition concerned, where the core knows it. */
+  /** The partition concerned, if the core knows it. */
   readonly partition?: number;
 
   constructor(

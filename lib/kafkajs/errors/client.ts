@@ -56,7 +56,7 @@ export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
 export class KafkaJSConnectionError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSConnectionError';
-  /** `host:port`, where it is one broker. */
+  /** `host:port`, if the error is about one broker. */
   readonly broker?: string;
   /** The system's or librdkafka's name of the error, for example `ECONNREFUSED` or `_TRANSPORT`. */
   readonly code?: string;
@@ -77,7 +77,7 @@ export class KafkaJSConnectionError extends KafkaJSError {
   }
 }
 
-/** The connection was closed while something was under way. */
+/** The connection was closed during a request. */
 export class KafkaJSConnectionClosedError extends KafkaJSConnectionError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSConnectionClosedError';
@@ -93,7 +93,7 @@ export class KafkaJSConnectionClosedError extends KafkaJSConnectionError {
   }
 }
 
-/** What is known of a request that timed out. librdkafka reports only the broker. */
+/** Details of a request that timed out. librdkafka reports only the broker. */
 export interface RequestTimeoutDetails {
   /** The broker, as `host:port`. */
   broker?: string;
@@ -105,9 +105,9 @@ export interface RequestTimeoutDetails {
   sentAt?: number;
   /** Milliseconds that it waited to be sent; always 0. */
   pendingDuration?: number;
-  /** What it was caused by. */
+  /** The underlying error. */
   cause?: Error;
-  /** Whether the client is of no more use. */
+  /** Whether the client can no longer be used. */
   fatal?: boolean;
 }
 
@@ -227,13 +227,13 @@ export class KafkaJSGroupCoordinatorNotFound extends KafkaJSNonRetriableError {
   static override readonly brand: string = 'KafkaJSGroupCoordinatorNotFound';
 }
 
-/** Something that this client does not do; the message says what to use instead. */
+/** Something that this client does not support; the message says what to use instead. */
 export class KafkaJSNotImplemented extends KafkaJSNonRetriableError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSNotImplemented';
 }
 
-/** A call took longer than it may. */
+/** A call exceeded its time limit. */
 export class KafkaJSTimeout extends KafkaJSNonRetriableError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSTimeout';
@@ -263,10 +263,10 @@ export class KafkaJSInvalidLongError extends KafkaJSNonRetriableError {
   static override readonly brand: string = 'KafkaJSInvalidLongError';
 }
 
-/** A fetch that a rebalance has overtaken. Never thrown here; not a {@link KafkaJSError}, as in kafkajs. */
+/** A fetch that was interrupted by a rebalance. Never thrown here; not a {@link KafkaJSError}, as in kafkajs. */
 export class KafkaJSFetcherRebalanceError extends Error {}
 
-/** Something that cannot be, but happened: a fault of this package. */
+/** A broken invariant: a bug in this package. */
 export class KafkaJSInvariantViolation extends KafkaJSNonRetriableError {
   /** @internal */
   static override readonly brand: string = 'KafkaJSInvariantViolation';

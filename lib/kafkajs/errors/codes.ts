@@ -9,7 +9,7 @@ export interface ErrorCode {
 
 type Row = readonly [code: number, type: string, retriable: boolean, message: string];
 
-/** Up to 88 kafkajs's own table, word for word; above that Apache Kafka's, for brokers younger than kafkajs. */
+/** Up to 88 kafkajs's own table, word for word; above that Apache Kafka's, for brokers newer than kafkajs. */
 // prettier-ignore
 const ROWS: readonly Row[] = [
   [-1, 'UNKNOWN', false, 'The server experienced an unexpected error when processing the request'],
@@ -153,7 +153,7 @@ export const errorCodes: ReadonlyMap<number, ErrorCode> = new Map(
   ROWS.map(([code, type, retriable, message]) => [code, { code, type, retriable, message }]),
 );
 
-/** The row of a broker's error number; an unknown number gives kafkajs's row for that, code -99. */
+/** The row of a broker's error code; an unknown code gives kafkajs's row for unknown ones, code -99. */
 export function errorCode(code: number): ErrorCode {
   return (
     errorCodes.get(code) ?? {
@@ -171,8 +171,8 @@ export function errorCodeOfType(type: string): ErrorCode | undefined {
 }
 
 /**
- * What becomes of one of librdkafka's own errors: a class of kafkajs's, or a protocol error of the number given.
- * `retry` and `final` are plain errors that are and are not worth another try.
+ * What one of librdkafka's own errors is translated to: a class of kafkajs, or a protocol error with the given code.
+ * `retry` and `final` are plain errors that are or are not retriable.
  */
 export type LocalErrorKind =
   | 'connection'
@@ -257,7 +257,7 @@ export const localErrorCodes: ReadonlyMap<number, readonly [name: string, kind: 
   [-137, ['_DESTROY_BROKER', 'retry']],
 ]);
 
-/** The number of an error, by its name in the tables above: the protocol's, or librdkafka's own, which begins with an underscore. */
+/** The code of an error by its name in the tables above; names of librdkafka's own errors begin with an underscore. */
 export function codeOf(name: string): number {
   const local = [...localErrorCodes].find(([, [known]]) => known === name)?.[0];
   const code = local ?? errorCodeOfType(name)?.code;

@@ -13,11 +13,11 @@ import {
 
 /** An error as the core reports it. */
 export interface NativeErrorInfo {
-  /** librdkafka's code: positive ones (and -1) are the broker's, the other negative ones librdkafka's own. */
+  /** The error code: positive ones (and -1) are the broker's, other negative ones librdkafka's own. */
   code: number;
   /** librdkafka’s text. */
   message: string;
-  /** The handle is lost. */
+  /** Whether the client can no longer be used. */
   fatal?: boolean;
   /** The topic that it is about. */
   topic?: string;
@@ -27,7 +27,7 @@ export interface NativeErrorInfo {
   broker?: string;
 }
 
-/** librdkafka's own words; the `cause` of every error that comes from it. */
+/** librdkafka's own error; the `cause` of every error that comes from it. */
 export class LibrdkafkaError extends Error {
   /** Always `LibrdkafkaError`. */
   override readonly name: string = 'LibrdkafkaError';
@@ -43,16 +43,16 @@ export class LibrdkafkaError extends Error {
   }
 }
 
-/** Numbers of the broker that mean refused credentials: kafkajs has a class of its own for them. */
+/** Broker error codes that mean refused credentials, for which kafkajs has a class of its own. */
 const AUTHENTICATION_CODES: ReadonlySet<number> = new Set(
   ['UNSUPPORTED_SASL_MECHANISM', 'SASL_AUTHENTICATION_FAILED'].map(codeOf),
 );
-/** ILLEGAL_SASL_STATE: a listener without SASL, of which the core says more than the protocol. */
+/** Means a listener without SASL; the core's text says more about it than the protocol's. */
 const ILLEGAL_SASL_STATE = codeOf('ILLEGAL_SASL_STATE');
 const OFFSET_OUT_OF_RANGE = codeOf('OFFSET_OUT_OF_RANGE');
 const UNKNOWN = -1;
 
-/** The error that an application sees for one of the core's. Its text may be a broker's. */
+/** The error for the application from one of the core. Its text may come from a broker. */
 export function kafkaErrorFromNative(raw: NativeErrorInfo): KafkaJSError {
   const info = { ...raw, message: printable(raw.message) };
   return info.code >= UNKNOWN ? brokerError(info) : localError(info);
@@ -108,11 +108,11 @@ function localError(info: NativeErrorInfo): KafkaJSError {
 
 function causeOf({ code, message }: NativeErrorInfo): LibrdkafkaError {
   const type = localErrorCodes.get(code)?.[0] ?? errorCode(code).type;
-  // Outcomes of single topics or partitions come without words.
+  // Results of single topics or partitions have no text.
   return new LibrdkafkaError(message || errorCode(code).message, code, type);
 }
 
-/** The system's name of a failed connection, which kafkajs gives as `code`; librdkafka only has it in words. */
+/** The system's error name of a failed connection, which kafkajs has as `code`; librdkafka has only its text. */
 function systemCode(message: string): string | undefined {
   if (/connection refused/i.test(message)) return 'ECONNREFUSED';
   if (/connection reset/i.test(message)) return 'ECONNRESET';

@@ -1,6 +1,6 @@
 import { KafkaJSError } from './base.js';
 
-/** What is known of a request whose reply did not come. */
+/** Details of a request without a reply. */
 export interface ReplyErrorDetails {
   /** The reply topic. */
   topic: string;
@@ -8,13 +8,13 @@ export interface ReplyErrorDetails {
   partition: number;
   /** The request's correlation id. */
   correlationId?: string;
-  /** What led to it. */
+  /** The underlying error. */
   cause?: Error;
 }
 
 /**
- * No reply came within `replyTimeout`. Whether the request was handled is not known, so it is `retriable`
- * only in the sense that sending it again may bring a reply.
+ * No reply came within `replyTimeout`. Whether the request was handled is not known; `retriable` only means that
+ * sending it again may bring a reply.
  */
 export class KafkaReplyTimeoutError extends KafkaJSError {
   /** @internal */
@@ -50,7 +50,7 @@ export class KafkaReplyLostError extends KafkaJSError {
   readonly partition: number;
   /** The request's correlation id. */
   readonly correlationId?: string;
-  /** Why it is lost, in words. */
+  /** Why it is lost. */
   readonly reason: string;
 
   constructor({ topic, partition, correlationId, reason, cause }: ReplyErrorDetails & { reason: string }) {
@@ -62,7 +62,10 @@ export class KafkaReplyLostError extends KafkaJSError {
   }
 }
 
-/** So many requests wait for replies that `maxPendingRequests` allows no more. The request was not sent; a later one may be. */
+/**
+ * The limit `maxPendingRequests` of requests that wait for replies is reached. The request was not sent; a later one
+ * may succeed.
+ */
 export class KafkaPendingRequestsError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaPendingRequestsError';

@@ -1,25 +1,26 @@
 import { KafkaJSNonRetriableError, KafkaJSError } from './base.js';
 
-/** Where a schema was asked for. */
+/** Details of a schema error. */
 export interface SchemaErrorDetails {
   /** The topic of the message. */
   topic: string;
-  /** The id that the message names, where it names one. */
+  /** The schema id in the message, if it has one. */
   schemaId?: number;
-  /** What the registry's client says. */
+  /** The error of the registry's client. */
   cause?: unknown;
 }
 
 /**
- * A message does not go with its schema: bytes that cannot be decoded, an id that the registry does not know, a value that the schema
- * does not take. Another try changes nothing, so with `deadLetter` such a message is put aside at once.
+ * A message does not fit its schema: bytes that cannot be decoded, an id that the registry does not know, or a value
+ * that the schema does not allow. Retrying does not help, so with `deadLetter` such a message is dead-lettered at
+ * once.
  */
 export class KafkaSchemaError extends KafkaJSNonRetriableError {
   /** @internal */
   static override readonly brand: string = 'KafkaSchemaError';
   /** The topic of the message. */
   readonly topic: string;
-  /** The id that the message names, where it names one. */
+  /** The schema id in the message, if it has one. */
   readonly schemaId?: number;
 
   constructor(message: string, { topic, schemaId, cause }: SchemaErrorDetails) {
@@ -30,13 +31,13 @@ export class KafkaSchemaError extends KafkaJSNonRetriableError {
 }
 
 /**
- * The schema registry does not answer, or not with a schema. Nothing is known of the message, so it is delivered again, as often as it
- * takes: `deadLetter` does not count these deliveries.
+ * The schema registry does not answer, or not with a schema. The message itself may be fine, so it is redelivered
+ * until the registry answers: `deadLetter` does not count these deliveries.
  */
 export class KafkaSchemaRegistryError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaSchemaRegistryError';
-  /** What was asked of the registry, for example `schema 7` or `the latest schema of orders-value`. */
+  /** The request to the registry, for example `schema 7` or `the latest schema of orders-value`. */
   readonly request: string;
 
   constructor(request: string, cause: unknown) {

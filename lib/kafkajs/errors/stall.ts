@@ -1,6 +1,6 @@
 import { KafkaJSError } from './base.js';
 
-/** Something waits in partitions, and nothing of them was handled for longer than `consumer.stallTimeout`. */
+/** Partitions have waiting messages of which none was handled for longer than `consumer.stallTimeout`. */
 export class KafkaConsumerStalledError extends KafkaJSError {
   /** @internal */
   static override readonly brand: string = 'KafkaConsumerStalledError';
@@ -12,13 +12,13 @@ export class KafkaConsumerStalledError extends KafkaJSError {
     readonly topic: string;
     /** The partition. */
     readonly partition: number;
-    /** The offset below which all is done, as a decimal string. */
+    /** The offset below which every message is finished, as a decimal string. */
     readonly position: string;
     /** The offset after the last message, as a decimal string. */
     readonly end: string;
-    /** Messages that were handed out and are not handled. */
+    /** Messages that were handed out and are not handled yet. */
     readonly inHand: number;
-    /** How long nothing of it was handled, in milliseconds. */
+    /** How long none of its messages was handled, in milliseconds. */
     readonly duration: number;
   }[];
 

@@ -20,7 +20,7 @@ class Reader {
     return this.#buffer.readInt32BE(this.#at - 4);
   }
 
-  /** A null string or null bytes have a negative length; kafkajs answers null for both. */
+  /** A null string or null bytes have a negative length; as in kafkajs, both give null. */
   #field(length: number): Buffer | null {
     if (length < 0) return null;
     const end = this.#at + length;
@@ -58,7 +58,7 @@ const bytes = (data: Buffer): Buffer => Buffer.concat([int32(data.length), data]
 const array = <T>(items: readonly T[], item: (value: T) => Buffer): Buffer =>
   Buffer.concat([int32(items.length), ...items.map(item)]);
 
-/** What encodes: without user data there is an empty one, as in kafkajs. */
+/** A value to encode; as in kafkajs, missing user data is encoded as empty. */
 export type Encodable<T extends { userData: Buffer }> = Omit<T, 'userData'> & {
   /** Bytes of the assigner’s own. */
   userData?: Buffer;
@@ -89,7 +89,7 @@ const MemberAssignmentProtocol = {
     ]),
 
   decode(buffer: Buffer): MemberAssignment | null {
-    // A member that the leader did not name gets no bytes at all.
+    // A member to which the leader has assigned nothing gets no bytes at all.
     if (buffer.length < 2) return null;
     const reader = new Reader(buffer);
     const version = reader.int16();
@@ -105,14 +105,14 @@ const MemberAssignmentProtocol = {
 
 /** kafkajs's `AssignerProtocol`: the consumer protocol's structures, as partition assigners write and read them. */
 export const AssignerProtocol: {
-  /** What a member tells the leader. */
+  /** The metadata that a member sends to the leader. */
   MemberMetadata: ISerializer<MemberMetadata> & {
     /** Writes it; without user data there is an empty one. */
     encode(value: Encodable<MemberMetadata>): Buffer;
     /** Reads it. */
     decode(buffer: Buffer): MemberMetadata;
   };
-  /** What the leader tells a member; of an empty buffer, null. */
+  /** The assignment that the leader sends to a member; an empty buffer decodes to null. */
   MemberAssignment: ISerializer<MemberAssignment> & {
     /** Writes it; without user data there is an empty one. */
     encode(value: Encodable<MemberAssignment>): Buffer;

@@ -3,12 +3,15 @@ import { valueOf, type NativeConsumer } from '../../native/index.js';
 import { ignore, own } from '../../application/callbacks.js';
 import type { Logger } from '../types/index.js';
 
-/** How long a join may last before it is told of: members that are well have come by then, called by their heartbeats (3 s). */
+/**
+ * How long a join may last before it is logged, in milliseconds: by then healthy members have rejoined, notified by
+ * their heartbeats (every 3 s).
+ */
 const ORDINARY = 5000;
-/** How many members are named. */
+/** How many members are listed. */
 const NAMED = 5;
 
-/** Where a join is told of that lasts. */
+/** What the notice of a long join needs. */
 export interface JoinNotice {
   readonly native: NativeConsumer;
   readonly settings: ConsumerSettings;
@@ -16,9 +19,10 @@ export interface JoinNotice {
 }
 
 /**
- * Says what a join waits for when it does not end soon: there would be silence until the session of a member is over that was killed.
+ * Logs what a join is waiting for when it takes long. Otherwise there would be silence until the session of a killed
+ * member times out.
  *
- * @returns what ends the watch: the join has ended, in whichever way.
+ * @returns a function that ends the watch, to be called when the join has succeeded or failed.
  */
 export function noticeLongJoin({ native, settings, logger }: JoinNotice): () => void {
   let isOver = false;
@@ -39,7 +43,7 @@ export function noticeLongJoin({ native, settings, logger }: JoinNotice): () => 
   };
 }
 
-/** The group's state and members, as far as the coordinator tells them. */
+/** The group's state and members, if the coordinator describes them. */
 async function describe(native: NativeConsumer, settings: ConsumerSettings): Promise<string> {
   try {
     const group = valueOf(await native.describeGroup(settings.groupId, true, settings.requestTimeoutMs));
@@ -48,7 +52,7 @@ async function describe(native: NativeConsumer, settings: ConsumerSettings): Pro
     const members = names.length === 0 ? '' : `, members: ${names.slice(0, NAMED).join(', ')}${more}`;
     return ` (${group.state}${members})`;
   } catch {
-    // Who may not describe the group, or whose coordinator does not answer, is told the rest.
+    // Not authorized to describe the group, or no answer: the notice goes without it.
     return '';
   }
 }

@@ -11,39 +11,39 @@ import type { TopicHandling } from '../../runner/topic-handling.js';
 import { nativeHandling } from './native-handling.js';
 import { watchForTopics } from './topic-watch.js';
 
-/** What a consumer joins its group with. */
+/** Options of joining a group. */
 export interface GroupJoinOptions {
   readonly settings: ConsumerSettings;
   readonly subscriptions: Subscriptions;
   readonly membership: Membership;
   readonly leaderAssignment: LeaderAssignment | undefined;
   readonly log: GroupLog;
-  /** How a topic's records are handled, where not one after the other. */
+  /** How a topic's records are handled, if not one after the other. */
   readonly handling: (topic: string) => TopicHandling | undefined;
-  /** Reads reply partitions without a group. */
+  /** Whether reply partitions are read without a group. */
   readonly assigned: boolean;
-  /** Whether the consumer still runs on this one. */
+  /** Whether this is still the consumer's connection. */
   readonly isCurrent: (native: NativeConsumer) => boolean;
-  /** Joining for topics that have appeared later has failed. */
+  /** Called when joining for topics that have appeared later fails. */
   readonly onEscape: (error: Error, native: NativeConsumer) => void;
 }
 
-/** Whether the coordinator does not let this client into the group. */
+/** Whether the coordinator refuses this client. */
 const isRefusal = (error: KafkaJSError): boolean =>
   (error as Partial<KafkaJSProtocolError>).type === 'GROUP_AUTHORIZATION_FAILED';
 
-/** The way into the group: from the topics to the first assignment. */
+/** Joins the group: from the topics to the first assignment. */
 export class GroupJoin {
   readonly #options: GroupJoinOptions;
   #waiting: { resolve: () => void; reject: (error: Error) => void } | undefined;
-  /** The coordinator has refused this client before anybody waited, and librdkafka tells it once. */
+  /** A refusal by the coordinator that arrived before a join was waiting; librdkafka reports it only once. */
   #refused: { error: KafkaJSError; native: NativeConsumer } | undefined;
 
   constructor(options: GroupJoinOptions) {
     this.#options = options;
   }
 
-  /** Joins; resolves when there is an assignment, or when there is no topic yet to join for. */
+  /** Joins; resolves when partitions were assigned, or when none of the topics exists yet. */
   async join(native: NativeConsumer): Promise<void> {
     const { settings, subscriptions, membership, log, assigned, isCurrent, onEscape } = this.#options;
     const names = subscriptions.names();
@@ -64,7 +64,8 @@ export class GroupJoin {
     if (missing.length === names.length) return;
     const ended = log.joining(native, settings);
     try {
-      // Together: the refusal may come before librdkafka has taken the subscription, and must find somebody who waits for it.
+      // Both at once: a refusal may arrive before librdkafka has accepted the subscription, and must reject this
+      // promise.
       await Promise.all([this.#assignment(), this.#subscribe(native, missing)]);
     } finally {
       ended();
@@ -114,7 +115,7 @@ export class GroupJoin {
     this.#waiting = undefined;
   }
 
-  /** Nothing will come of it; false when nobody waits. */
+  /** The join has failed; returns false if none was waiting. */
   failed(error: KafkaJSError, native?: NativeConsumer): boolean {
     const waiting = this.#waiting;
     if (native && isRefusal(error)) this.#refused = { error, native };

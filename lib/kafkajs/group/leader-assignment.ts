@@ -13,7 +13,7 @@ import type {
   PartitionAssigner,
 } from '../types/index.js';
 
-/** What the assigners of one consumer are made with. */
+/** Options of a consumer's partition assigners. */
 export interface LeaderAssignmentOptions {
   readonly groupId: string;
   readonly logger: Logger;
@@ -29,11 +29,11 @@ interface Candidate {
 }
 
 /**
- * The partition assigners of a consumer: what it announces of each when it joins its group, and, when it is the leader, who gets which
- * partition.
+ * The partition assigners of a consumer: their metadata when it joins its group, and the assignment when it is the
+ * leader.
  *
- * An assigner is JavaScript, so the core asks and goes on: the group waits for the answer, as it waits for a leader whose answer is on
- * its way, and no thread does.
+ * Assigners are JavaScript, so the core asks and does not block: only the group waits for the answer, as for any
+ * leader.
  */
 export class LeaderAssignment {
   readonly #candidates: Candidate[];
@@ -58,12 +58,12 @@ export class LeaderAssignment {
     }
   }
 
-  /** What the core is to announce, the preferred first. */
+  /** The assigners that the core announces, the preferred first. */
   assigners(): NativeAssigner[] {
     return this.#candidates.map(({ assigner: { name }, builtIn }) => ({ name, builtIn }));
   }
 
-  /** Hands the core what the assigners say of this member: before the first join, and whenever that may have changed. */
+  /** Passes the assigners' metadata to the core: before the first join, and whenever it may have changed. */
   announce(native: NativeConsumer, topics: string[]): void {
     for (const { assigner, builtIn } of this.#candidates) {
       if (builtIn) continue;
@@ -77,7 +77,9 @@ export class LeaderAssignment {
     }
   }
 
-  /** Answers the core's question of who gets what, when the assigner has answered it. Without an answer the group joins anew. */
+  /**
+   * Answers the core's event `assignGroup` with the assigner's result. If the assigner fails, the members join again.
+   */
   assign(native: NativeConsumer, event: EventOf<'assignGroup'>, topics: string[]): void {
     const { request, protocol } = event;
     own(this.#assign(native, event, topics), ({ message, stack }) => {

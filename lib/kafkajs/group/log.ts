@@ -8,7 +8,7 @@ import { noticeLongJoin } from './join-notice.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Logger } from '../types/index.js';
 
-/** What a consumer's log says of its group and its handlers. */
+/** A consumer's log lines about its group and its handlers. */
 export class GroupLog {
   readonly #logger: Logger;
   readonly #groupId: string;
@@ -53,7 +53,7 @@ export class GroupLog {
     });
   }
 
-  /** Tells of a join that lasts; the function returned ends the watch. */
+  /** Logs a join that takes long; the returned function ends the watch. */
   joining(native: NativeConsumer, settings: ConsumerSettings): () => void {
     return noticeLongJoin({ native, settings, logger: this.#logger });
   }
@@ -82,7 +82,7 @@ export class GroupLog {
   }
 }
 
-/** As kafkajs writes it; of a handler's error that was delivered too often, also the error's own name. */
+/** As kafkajs writes it; when a message was delivered too often, with the name of the handler's error. */
 function nameAndMessage({ name, message, cause }: Error): string {
   const inner =
     name === KafkaJSNumberOfRetriesExceeded.brand && cause !== undefined ? errorFrom(cause).name : 'Error';

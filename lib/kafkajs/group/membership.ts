@@ -7,17 +7,17 @@ import { rebalances } from '../instrumentation/channels.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Logger, RebalanceNotice, TopicPartition, TopicPartitionOffset } from '../types/index.js';
 
-/** `ILLEGAL_GENERATION`'s neighbour: the group is rebalancing. */
+/** Kafka's code for a group that is rebalancing. */
 const REBALANCE_IN_PROGRESS = codeOf('REBALANCE_IN_PROGRESS');
 
-/** This member in its group, as far as kafkajs's events and log tell of it. */
+/** This member in its group: emits kafkajs's events and writes the log about it. */
 export class Membership {
   readonly #groupId: string;
   readonly #clientId: string;
   readonly #logger: Logger;
   readonly #emitter: InstrumentationEmitter;
   #memberId = '';
-  /** -1 before the first join, and in groups whose broker assigns. */
+  /** -1 before the first join, and in groups whose broker assigns partitions (KIP-848). */
   #generation = -1;
   #joinStarted = 0;
 
@@ -32,7 +32,7 @@ export class Membership {
     this.#emitter = emitter;
   }
 
-  /** Whether there was a join: the group exists then. */
+  /** Whether the member has joined: then the group exists. */
   get hasJoined(): boolean {
     return this.#memberId !== '';
   }
@@ -51,7 +51,7 @@ export class Membership {
     this.tell('rebalancing', []);
   }
 
-  /** Tells those who watch rebalances. */
+  /** Publishes a rebalance to its subscribers. */
   tell(type: RebalanceNotice['type'], partitions: readonly TopicPartition[], duration?: number): void {
     if (!rebalances.hasSubscribers) return;
     const [groupId, clientId] = [this.#groupId, this.#clientId];
@@ -65,7 +65,7 @@ export class Membership {
     });
   }
 
-  /** The group has given this member its partitions. */
+  /** Partitions were assigned to this member. */
   joined(event: EventOf<'assign'>, subscribed: readonly string[], owned: readonly TopicPartition[]): void {
     const groupId = this.#groupId;
     this.#memberId = event.memberId;
@@ -113,7 +113,7 @@ export class Membership {
     });
   }
 
-  /** What a handler's `heartbeat()` does: tells by rejecting that the partition is gone. The core itself sends heartbeats. */
+  /** A handler's `heartbeat()`: rejects if the partition was revoked. Heartbeats themselves are sent by the core. */
   heartbeat({ topic, partition, revoked }: PartitionTask): Promise<void> {
     if (revoked) {
       const message = `partition ${partition} of ${topic} was revoked`;
@@ -136,6 +136,6 @@ function byTopic(owned: readonly TopicPartition[]): Record<string, number[]> {
     if (partitions) partitions.push(partition);
     else topics.set(topic, [partition]);
   }
-  // Its own properties, whatever a topic is called.
+  // fromEntries creates own properties, also for a topic named `__proto__`.
   return Object.fromEntries([...topics].map(([topic, list]) => [topic, list.toSorted((a, b) => a - b)]));
 }

@@ -3,10 +3,10 @@ import { AssignerProtocol } from './assigner-protocol.js';
 import { KafkaJSNotImplemented } from '../errors/index.js';
 import type { Assigner, Assignment, Cluster, PartitionAssigner } from '../types/index.js';
 
-/** Marks an assigner that is not run in JavaScript with who runs it, across copies of this package. */
+/** Marks an assigner that does not run in JavaScript, across copies of this package. */
 const RUN_BY = Symbol.for('nestjs-kafka-native.assigner-run-by');
 
-/** Who assigns the partitions: the core, in the same way, or librdkafka, by a strategy of its own. */
+/** Where an assigner runs: in the core, with the same result, or in librdkafka, as one of its own strategies. */
 export type RunBy = 'core' | 'librdkafka';
 
 const VERSION = 0;
@@ -57,20 +57,27 @@ const runBy = (by: RunBy, assigner: PartitionAssigner): PartitionAssigner =>
 
 /** Partition assigners to name in `partitionAssigners`. */
 export const PartitionAssigners: { roundRobin: PartitionAssigner; cooperativeSticky: PartitionAssigner } = {
-  /** kafkajs's: all members in turn. A group joined with this very function is assigned by the core, without JavaScript. */
+  /**
+   * kafkajs's default: deals the partitions to the members in turn. This very function is recognised and runs in the
+   * core, without JavaScript.
+   */
   roundRobin: runBy('core', roundRobin),
   /**
-   * Our extension: librdkafka's and the Java client's cooperative strategy (KIP-429). Members keep what they have as far as possible and
-   * go on reading it during a rebalance. All members of the group have to announce it; kafkajs's cannot.
+   * An extension: the cooperative sticky strategy of librdkafka and the Java client (KIP-429). Members keep their
+   * partitions as far as possible and go on reading them during a rebalance. All members of the group must use it;
+   * kafkajs does not support it.
    */
   cooperativeSticky: runBy('librdkafka', cooperativeSticky),
 };
 
-/** Who runs an assigner, if it is not JavaScript. */
+/** Where an assigner runs; undefined for JavaScript. */
 export const whoRuns = (create: PartitionAssigner): RunBy | undefined =>
   (create as { [RUN_BY]?: RunBy })[RUN_BY];
 
-/** librdkafka's name of the one strategy of its own among assigners; undefined when there is none, null when there are others beside it. */
+/**
+ * The name of librdkafka's own strategy among the assigners; undefined if there is none, null if there are other
+ * assigners beside it.
+ */
 export function librdkafkaStrategy(assigners: readonly PartitionAssigner[]): string | undefined | null {
   if (!assigners.some((create) => whoRuns(create) === 'librdkafka')) return undefined;
   return assigners.length === 1 ? COOPERATIVE_STICKY : null;

@@ -6,7 +6,7 @@ export interface GroupShortage {
   readonly partitions: number;
 }
 
-/** Asks for both, to explain why a member has no partition; undefined when the cluster does not answer in `timeout` ms. */
+/** Asks the cluster for both, to explain why a member has no partition; undefined without an answer in `timeout` ms. */
 export async function describeShortage(
   native: NativeConsumer,
   groupId: string,
@@ -21,7 +21,7 @@ export async function describeShortage(
     const partitions = valueOf(topics).find(({ name }) => name === topic)?.partitions ?? 0;
     return { members: valueOf(group).members.length, partitions };
   } catch {
-    // The error that this explains is told all the same.
+    // The error that this would explain is thrown all the same.
     return undefined;
   }
 }

@@ -6,10 +6,13 @@ import type { SubscribeConfig } from '../types/index.js';
 /** The topics of a consumer, and where each starts without a committed offset. */
 export class Subscriptions {
   readonly #topics = new Map<string, boolean>();
-  /** How many partitions each topic had at first. */
+  /** How many partitions each topic had when it was first seen. */
   readonly #met = new Map<string, number>();
 
-  /** What to subscribe to. Expressions are resolved to names: a kafkajs leader of the group would take them literally. */
+  /**
+   * The topics to subscribe to. Regular expressions are resolved to names, because a kafkajs leader would take them
+   * literally.
+   */
   topics(): NativeSubscription[] {
     return [...this.#topics].map(([topic, fromBeginning]) => {
       const partitions = this.#met.get(topic);
@@ -17,7 +20,10 @@ export class Subscriptions {
     });
   }
 
-  /** Notes what is seen of topics that did not exist, or had so many partitions. What was seen first counts: what comes later is new. */
+  /**
+   * Notes which topics are missing and how many partitions the others have. The first time counts: partitions that
+   * appear later are new.
+   */
   meet(missing: readonly string[], existing: readonly { name: string; partitions: number }[]): void {
     for (const topic of missing) if (!this.#met.has(topic)) this.#met.set(topic, 0);
     for (const { name, partitions } of existing) if (!this.#met.has(name)) this.#met.set(name, partitions);
@@ -28,7 +34,7 @@ export class Subscriptions {
     return [...this.#topics.keys()];
   }
 
-  /** Adds a subscription, checked with kafkajs's texts; `list` answers the cluster's topics. */
+  /** Adds a subscription, checked with kafkajs's texts; `list` returns the cluster's topics. */
   async add(subscription: SubscribeConfig, list: () => Promise<string[]>): Promise<void> {
     const { topic, topics, fromBeginning = false } = { topic: undefined, topics: undefined, ...subscription };
     const wanted = subscribedTopics(topic, topics);

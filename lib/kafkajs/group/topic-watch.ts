@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeConsumer } from '../../native/index.js';
 
-/** Between two looks for topics that do not exist, in milliseconds: at first, and at last. */
+/** Shortest and longest time between two looks for missing topics, in milliseconds. */
 const [FIRST_LOOK, LONGEST_LOOK] = [250, 5000];
 
 /**
- * Looks for topics that do not exist until all have appeared or the consumer is closed. librdkafka itself would look only every
+ * Looks for missing topics until all have appeared or the consumer is closed. librdkafka itself would look only every
  * `metadataMaxAge`.
  */
 export async function watchForTopics(
@@ -23,7 +23,7 @@ export async function watchForTopics(
     wait = Math.min(wait * 2, LONGEST_LOOK);
     const ensured = await native.ensureTopics(missing, false, requestTimeout);
     if (isClosed()) return;
-    // A broker that does not answer now is asked again.
+    // A broker that does not answer now is asked again later.
     if (!('missing' in ensured) || ensured.missing.length === missing.length) continue;
     const found = missing.filter((topic) => !ensured.missing.includes(topic));
     missing = ensured.missing;

@@ -11,9 +11,9 @@ import type {
   TracedSend,
 } from '../types/index.js';
 
-// Node.js keeps one channel of a name for all copies of a package. Whoever traces subscribes by the name; with nobody subscribed, the
-// places that publish read `hasSubscribers` once per send or batch, and do nothing else. What a subscriber throws is an uncaught
-// exception and comes to nobody here: Node.js sees to that.
+// Diagnostics channels, to which tracing tools subscribe by name; Node.js has one channel per name for all copies of
+// a package. Without subscribers, publishing costs one read of `hasSubscribers` per send or batch. Exceptions of
+// subscribers do not reach the publisher: Node.js turns them into uncaught exceptions.
 
 const NAME = 'nestjs-kafka-native';
 
@@ -27,12 +27,12 @@ export const processTracing = tracing<TracedProcess>('process');
 export const batchTracing = tracing<TracedBatch>('batch');
 /** Offsets that are committed. */
 export const commitTracing = tracing<TracedCommit>('commit');
-/** What a group does with a member. */
+/** Rebalances of a consumer's group. */
 export const rebalances = notices<RebalanceNotice>('rebalance');
 /** Messages that have failed for good. */
 export const deadLetters = notices<DeadLetterNotice>('dead-letter');
 
-/** Partitions that stand still. */
+/** Stalled partitions. */
 export const stalls = notices<StallNotice>('stalled');
 /** Requests that brokers have answered. */
 export const networkRequests = notices<NetworkNotice>('network');
@@ -45,7 +45,9 @@ function notices<Message>(name: string): Channel<unknown, Message> {
   return channel(`${NAME}:${name}`) as Channel<unknown, Message>;
 }
 
-/** Calls what ends where it began, and tells of it as of a call that was waited for: who subscribes need not know the difference. */
+/**
+ * Traces a synchronous call with the events of an asynchronous one, so that subscribers need not know the difference.
+ */
 export function traceNow<Context extends { error?: unknown }>(
   tracingOf: TracingChannel<unknown, Context>,
   context: Context,
@@ -66,7 +68,7 @@ export function traceNow<Context extends { error?: unknown }>(
   });
 }
 
-/** Tells of what is over when it becomes known; `error` is in the context where it has failed. */
+/** Traces an operation that is already over; a failed one has its `error` in the context. */
 export function tracePast<Context extends { error?: unknown }>(
   tracingOf: TracingChannel<unknown, Context>,
   context: Context,
@@ -77,7 +79,7 @@ export function tracePast<Context extends { error?: unknown }>(
   ended(tracingOf, context);
 }
 
-/** Tells of the end of a call whose beginning was told of before. */
+/** Publishes the end of a call whose start was published before. */
 export function ended<Context extends object>(
   { asyncStart, asyncEnd }: TracingChannel<unknown, Context>,
   context: Context,

@@ -1,7 +1,7 @@
-// The clients of this process that are connected, for those who ask how they are: health probes and metrics. On the global object,
-// because an application may load both builds of the package.
+// The connected clients of this process, for health probes and metrics. Kept on the global object, because an
+// application may load both builds of the package.
 
-/** Where a consumer stands. */
+/** The state of a consumer. */
 export type ConsumerState =
   'connecting' | 'joining' | 'rebalancing' | 'running' | 'disconnected' | 'restarting' | 'ended' | 'stopped';
 
@@ -9,41 +9,44 @@ export type ConsumerState =
 export interface PartitionReport {
   readonly topic: string;
   readonly partition: number;
-  /** The offset below which all is done; -1 while that is not known. */
+  /** The offset below which every message is finished; -1 while it is not known. */
   readonly position: number;
-  /** Messages that wait, as far as the last response to a fetch said. */
+  /** Messages after the position, as of the last fetch response. */
   readonly lag: number;
-  /** Messages that were handed out and are not handled. */
+  /** Messages that were handed out and are not handled yet. */
   readonly inHand: number;
   readonly isPaused: boolean;
-  /** How long something has waited while nothing was handled, in milliseconds. */
+  /** How long messages have waited while none was handled, in milliseconds. */
   readonly stalledFor: number;
 }
 
-/** What a consumer says of itself when it is asked. */
+/** The state of a consumer, for health probes and metrics. */
 export interface ConsumerReport {
   readonly role: 'consumer';
   readonly groupId: string;
   readonly clientId: string;
-  /** It reads the replies to a client's requests. */
+  /** Whether it reads the replies to a client's requests. */
   readonly isOfReplies: boolean;
   readonly state: ConsumerState;
-  /** Since when, in milliseconds since the epoch. */
+  /** When this state began, in milliseconds since the epoch. */
   readonly since: number;
-  /** What it crashed on, unless it runs again. */
+  /** The error that it crashed with, until it runs again. */
   readonly error?: Error;
-  /** It is to run, and has subscribed to something. */
+  /** Whether it should be in its group: it runs and has subscriptions. */
   readonly isToJoin: boolean;
-  /** It has had its partitions at least once. */
+  /** Whether partitions were assigned to it at least once. */
   readonly hasJoined: boolean;
   readonly partitions: readonly PartitionReport[];
   /** Requests that wait for their replies. */
   readonly pendingRequests: number;
-  /** How many messages of each topic no handler has taken, because of their headers, since the consumer was made. */
+  /**
+   * How many messages of each topic were filtered, because no handler takes their headers, since the consumer was
+   * created.
+   */
   readonly filtered: Readonly<Record<string, number>>;
 }
 
-/** What a producer says of itself. */
+/** The state of a producer, for health probes and metrics. */
 export interface ProducerReport {
   readonly role: 'producer';
   readonly clientId: string;
@@ -52,9 +55,9 @@ export interface ProducerReport {
 
 /** A consumer or a producer. */
 export interface ObservedClient<Report = ConsumerReport | ProducerReport> {
-  /** How it is now; asks nobody. */
+  /** Its current state. Makes no request. */
   report(): Report;
-  /** Resolves when a broker has answered within so many milliseconds; rejects with what is in the way. */
+  /** Resolves when a broker has answered within `timeout` milliseconds; rejects with the reason otherwise. */
   ping(timeout: number): Promise<void>;
 }
 
@@ -62,5 +65,5 @@ const CLIENTS: unique symbol = Symbol.for('nestjs-kafka-native.clients');
 
 const everywhere = globalThis as { [CLIENTS]?: Set<ObservedClient> };
 
-/** The clients that are connected, or are to be. */
+/** The clients that are connected, or should be. */
 export const clients: Set<ObservedClient> = (everywhere[CLIENTS] ??= new Set<ObservedClient>());

@@ -3,24 +3,25 @@ import { channel, type Channel, type TracingChannel } from 'node:diagnostics_cha
 import type { TracedBatch, TracedCommit, TracedProcess, TracedRequest, TracedSend } from '../types/index.js';
 import { batchTracing, commitTracing, processTracing, requestTracing, sendTracing } from './channels.js';
 
-// dd-trace hooks the module kafkajs only to publish on channels of its own, to which its plugin for kafkajs listens: spans, propagation
-// and data streams are all made there. So what is published here is published there too, in the shape that dd-trace's own hook has.
-// The names and shapes are dd-trace's (packages/datadog-instrumentations/src/kafkajs.js), versions 5 and 6.
+// dd-trace instruments the module kafkajs by publishing on channels of its own; its kafkajs plugin listens there and
+// creates spans, propagates context and tracks data streams. This file publishes this package's calls on the same
+// channels, in the same shape. The names and shapes are dd-trace's
+// (packages/datadog-instrumentations/src/kafkajs.js), versions 5 and 6.
 
-/** Loads a plugin: published by dd-trace when it sees the module. */
+/** The channel by which dd-trace loads a plugin when the module is imported. */
 const LOAD = channel('dd-trace:instrumentation:load');
 
 const BRIDGED: unique symbol = Symbol.for('nestjs-kafka-native.datadog');
 const everywhere = globalThis as { [BRIDGED]?: boolean };
 
-/** The channels of one kind of call. */
+/** dd-trace's channels of one kind of call. */
 interface Channels {
   readonly start: Channel<unknown, DatadogContext>;
   readonly finish: Channel<unknown, DatadogContext>;
   readonly error: Channel<unknown, DatadogContext>;
 }
 
-/** What dd-trace's plugin is given, and writes into. */
+/** The context object that dd-trace's plugin reads and writes. */
 interface DatadogContext {
   [name: string]: unknown;
 }
@@ -31,7 +32,7 @@ function channelsOf(name: string): Channels {
   return { start: one('start'), finish: one('finish'), error: one('error') };
 }
 
-/** Runs what is traced within dd-trace's own stores, by what Node.js asks of a store that is bound to a channel. */
+/** Runs traced calls within dd-trace's stores, through the interface of a store that is bound to a channel. */
 class PluginStore extends AsyncLocalStorage<DatadogContext> {
   readonly #start: Channel<unknown, DatadogContext>;
 
@@ -49,7 +50,7 @@ class PluginStore extends AsyncLocalStorage<DatadogContext> {
   }
 }
 
-/** Publishes calls on dd-trace's channels. `done` is told of those that have ended well. */
+/** Publishes calls on dd-trace's channels. `done` is called for successful ones. */
 function bridge<Traced extends { error?: unknown; result?: unknown }>(
   tracing: TracingChannel<unknown, Traced>,
   to: Channels,
@@ -79,7 +80,7 @@ function bridge<Traced extends { error?: unknown; result?: unknown }>(
   });
 }
 
-/** Has dd-trace, where it is loaded, see this package as it sees kafkajs. Costs one property read where it is not. */
+/** Makes dd-trace, if it is loaded, trace this package like kafkajs. Costs one property read otherwise. */
 export function bridgeDatadog(): void {
   if (!LOAD.hasSubscribers || everywhere[BRIDGED]) return;
   everywhere[BRIDGED] = true;
@@ -109,7 +110,7 @@ export function bridgeDatadog(): void {
       bootstrapServers,
       disableHeaderInjection: false,
     }),
-    // What a server replies is no failure of the send.
+    // An error that a server has replied is not a failure of the send.
     ({ error, isReplied }) => (isReplied ? undefined : error),
   );
   bridge<TracedProcess>(

@@ -36,20 +36,20 @@ export const consumerEvents: ConsumerEvents = {
  * `consumer.events`, which is kafkajs's list.
  */
 export const HANDLER_TIMEOUT = 'consumer.handler_timeout';
-/** Another one: the last of the handlers that had passed that limit has ended. */
+/** Another extension: all handlers that had passed that limit have ended. */
 export const HANDLER_RECOVERED = 'consumer.handler_recovered';
 
-/** Another one: partitions stand still for longer than `consumer.stallTimeout`. */
+/** Another extension: partitions are stalled for longer than `consumer.stallTimeout`. */
 export const CONSUMER_STALLED = 'consumer.stalled';
-/** Another one: none of them does any more. */
+/** Another extension: none of these partitions is stalled any more. */
 export const CONSUMER_STALL_ENDED = 'consumer.stall_ended';
 
 /** An event of a server's producer that kafkajs does not have: a reply could not be sent. It is not in `producer.events`. */
 export const REPLY_FAILED = 'producer.reply_failed';
 
 /**
- * An event that kafkajs does not have: librdkafka's statistics, every `librdkafka["statistics.interval.ms"]`. It is in no list of
- * `events`, which are kafkajs's.
+ * An event that kafkajs does not have: librdkafka's statistics, every `librdkafka["statistics.interval.ms"]`. It is
+ * not in `events`, which are kafkajs's.
  */
 const STATISTICS = 'statistics';
 
@@ -101,20 +101,24 @@ export class InstrumentationEmitter {
   readonly #role: EventRole;
   readonly #logger: Pick<Logger, 'error'> | undefined;
 
-  /** `logger` is told of listeners that throw. */
+  /** `logger` gets the errors of listeners. */
   constructor(role: EventRole, logger?: Pick<Logger, 'error'>) {
     this.#role = role;
     this.#logger = logger;
-    // A listener named `error` does not exist, so nothing here can throw for want of one; many listeners are no leak.
+    // No event is named `error`, so emitting never throws for want of a listener. Many listeners are not a leak: no
+    // limit.
     this.#emitter.setMaxListeners(0);
   }
 
-  /** Whether anyone listens: an event that is dear to make need not be made otherwise. */
+  /** Whether an event has listeners, to avoid building expensive payloads for none. */
   listens(eventName: string): boolean {
     return this.#emitter.listenerCount(eventName) > 0;
   }
 
-  /** Calls the listeners of an event. One that throws or rejects is logged and disturbs nobody. */
+  /**
+   * Calls the listeners of an event. Errors of a listener are logged and do not affect other listeners or the
+   * emitter.
+   */
   emit(eventName: string, payload: unknown = null): void {
     if (!eventName) throw new KafkaJSError('Invalid event name', { retriable: false });
     if (!this.listens(eventName)) return;
@@ -135,7 +139,7 @@ export class InstrumentationEmitter {
       const keys = Object.keys(events).map((key) => `${this.#role}.events.${key}`);
       throw new KafkaJSNonRetriableError(`Event name should be one of ${keys.join(', ')}`);
     }
-    // What EventEmitter says of it, which would come here when the event does.
+    // EventEmitter's own check, whose error would otherwise come only when the event is emitted.
     if (typeof listener !== 'function') throw new TypeError('The listener of an event must be a function');
     const guarded = (event: InstrumentationEvent<never>): void =>
       runCallback(

@@ -1,9 +1,10 @@
-/** Under this symbol the global object has the number that the next event gets. */
+/** The property of the global object with the next event's number. */
 const NEXT = Symbol.for('nestjs-kafka-native.next-event-id');
 
 /**
- * The number of an instrumentation event; as in kafkajs it counts from 0 in the process. A process may hold two copies of this package's
- * modules (its ESM and its CommonJS build), which must not give a number twice: so the count is theirs in common, not a module's.
+ * The number of an instrumentation event; as in kafkajs it counts from 0 in the process. A process may hold two
+ * copies of this package's modules (its ESM and its CommonJS build), which must not use a number twice, so they share
+ * the counter.
  */
 export function nextEventId(): number {
   const shared = globalThis as { [NEXT]?: number };

@@ -51,14 +51,14 @@ interface RequestEventNames {
   readonly REQUEST_QUEUE_SIZE: string;
 }
 
-/** What librdkafka's statistics say of a broker. */
+/** A broker in librdkafka's statistics. */
 interface BrokerStatistics {
   readonly nodename: string;
   readonly nodeid: number;
   readonly outbuf_cnt: number;
 }
 
-/** kafkajs's network events of one client, as far as librdkafka lets them be known. Without listeners they cost nothing. */
+/** kafkajs's network events of one client, as far as librdkafka reports them. Without listeners they cost nothing. */
 export class RequestEvents {
   readonly #emitter: InstrumentationEmitter;
   readonly #names: RequestEventNames;
@@ -70,7 +70,7 @@ export class RequestEvents {
     this.#clientId = clientId;
   }
 
-  /** Whether anybody wants to know of single requests. */
+  /** Whether there are listeners for single requests. */
   get wantsRequests(): boolean {
     return (
       networkRequests.hasSubscribers ||
@@ -80,8 +80,8 @@ export class RequestEvents {
   }
 
   /**
-   * Requests were answered, or not in time. librdkafka tells when a request was written, not when it was made: `createdAt` is `sentAt`,
-   * and `pendingDuration` 0.
+   * Requests were answered or timed out. librdkafka reports when a request was written, not when it was created:
+   * `createdAt` is `sentAt`, and `pendingDuration` 0.
    */
   ended(requests: readonly FinishedRequest[]): void {
     for (const { broker, apiKey, apiVersion, correlationId, sentAt, duration, size } of requests) {
@@ -106,7 +106,7 @@ export class RequestEvents {
     }
   }
 
-  /** librdkafka's statistics tell how many requests wait to be sent to each broker. */
+  /** Emits the queue sizes from librdkafka's statistics: how many requests wait to be sent to each broker. */
   queues(statistics: string): void {
     const eventName = this.#names.REQUEST_QUEUE_SIZE;
     if (!this.#emitter.listens(eventName)) return;

@@ -5,12 +5,12 @@ import { CompressionTypes } from '../types/index.js';
 
 /** A codec as programs register it with kafkajs. */
 export interface CompressionCodec {
-  /** Compresses what the encoder's buffer holds. */
+  /** Compresses the contents of the encoder's buffer. */
   compress(encoder: {
     /** The bytes to compress. */
     buffer: Buffer;
   }): Promise<Buffer>;
-  /** Gives back what was compressed. */
+  /** Decompresses bytes. */
   decompress(buffer: Buffer): Promise<Buffer>;
 }
 
@@ -26,8 +26,8 @@ const inTheCore = (name: string) => (): never => {
 };
 
 /**
- * kafkajs's codecs by compression, for programs that register codecs there. All of {@link CompressionTypes} are built in: what is
- * registered is kept here, and not used.
+ * kafkajs's codecs by compression, for programs that register codecs there. All of {@link CompressionTypes} are built
+ * in; codecs registered here are not used.
  */
 export const CompressionCodecs: Record<number, () => CompressionCodec> = {
   [CompressionTypes.GZIP]: () => gzipCodec,

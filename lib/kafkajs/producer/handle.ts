@@ -36,57 +36,60 @@ import { invalidTopic, isLegalTopic } from '../topic-name.js';
 import type { PartitionMetadata, RecordMetadata } from '../types/index.js';
 import { codeOf, errorCode, localErrorCodes } from '../errors/codes.js';
 
-/** The broker's code of a topic that access rules forbid. */
+/** The broker's error code when access rules forbid a topic. */
 const TOPIC_FORBIDDEN = codeOf('TOPIC_AUTHORIZATION_FAILED');
-/** Longest wait for the answer to whether a topic may be seen, in milliseconds. */
+/** Time limit for finding out whether the topic's metadata is forbidden too, in milliseconds. */
 const REFUSAL_TIMEOUT = 5000;
-/** The queue is full, or the producer was closed: nothing was tried. */
+/**
+ * Errors after which no send was attempted, so that no retries are reported: the queue is full, or the producer was
+ * closed.
+ */
 const NOT_RETRIED: ReadonlySet<number> = new Set(
   ['_QUEUE_FULL', '_PURGE_QUEUE', '_PURGE_INFLIGHT'].map(codeOf),
 );
 
-/** How a send differs from others of its handle. */
+/** Settings of one send. */
 export interface SendSettings {
-  /** How long its messages may take to be delivered, in milliseconds; 0: as long as the handle's properties say. */
+  /** Delivery time-out of its messages in milliseconds; 0 for the handle's own. */
   readonly limit?: number;
-  /** The compression of its topic, where the handle serves several. */
+  /** The compression codec, if the handle serves topics with different ones. */
   readonly codec?: string | undefined;
 }
 
-/** What a handle needs to know besides librdkafka's properties. */
+/** Settings of a handle besides librdkafka's properties. */
 export interface ProducerHandleSettings {
-  /** The retries that the properties stand for. */
+  /** The retry options that the properties were derived from. */
   readonly retry: ResolvedRetry;
-  /** Whether to tell of requests from the first one on. */
+  /** Whether to report requests from the first one on. */
   readonly watchRequests: boolean;
 }
 
-/** What a handle tells its owner. */
+/** Callbacks of a handle. */
 export interface ProducerHandleEvents {
   /** An event of the core. */
   event(event: ProducerEvent, native: NativeProducer): void;
   /** A request did not reach the broker. */
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
-  /** The topic that a request went to, while it waits. */
+  /** Returns the topic of a pending request. */
   requestTopic(slot: number, generation: number): string | undefined;
 }
 
 /** One librdkafka producer: packed records out, delivery reports in. */
 export class ProducerHandle {
-  /** Where records, requests and replies for this producer are written. */
+  /** The buffer for records, requests and replies of this producer. */
   readonly outgoing: OutgoingBuffer;
   readonly #native: NativeProducer;
   readonly #events: ProducerHandleEvents;
   readonly #topics = new Map<string, number>();
-  /** The compression of topics that are used in transactions. */
+  /** The compression codec of each topic that was used in transactions. */
   readonly #codecs = new Map<string, string>();
   readonly #sends = new PendingSends();
   readonly #brokers: string | undefined;
   readonly #trouble = new ConnectionTrouble();
   readonly #retry: ResolvedRetry;
-  /** Without acknowledgements nobody knows where a message was written. */
+  /** False with `acks: 0`: then it is not known where a message was written. */
   readonly #hasAnswers: boolean;
-  /** Reports of what failed at once that have not been told. */
+  /** Reports of records that failed at once, not yet passed on. */
   #failedAtOnce: Uint32Array[] = [];
   #closed = false;
   #clusterId: string | undefined;
@@ -115,7 +118,7 @@ export class ProducerHandle {
       (words, wordCount, bytes, byteCount) => {
         if (this.#closed) return;
         const reports = call(() => this.#native.flush(words, wordCount, bytes, byteCount));
-        // Not now: whoever has sent is still at it, and is not to hear of the outcome before it goes on.
+        // Later, because the caller of the send must have returned before its callback is called.
         if (reports && this.#failedAtOnce.push(reports) === 1) setImmediate(this.#tellFailedAtOnce);
       },
       (number) => [...this.#topics].find(([, known]) => known === number)?.[0],
@@ -130,34 +133,34 @@ export class ProducerHandle {
     throw this.#trouble.error(failure, this.#brokers, timeout, this.#retry);
   }
 
-  /** Begins or ends to tell of requests. */
+  /** Starts or stops reporting requests. */
   watchRequests(watched: boolean): void {
     if (!this.#closed) this.#native.watchRequests(watched);
   }
 
-  /** Lets this producer answer a consumer's requests, or send the requests whose replies it awaits. */
+  /** Lets this producer send a consumer's replies; or, for a consumer of replies, the requests. */
   attach(consumer: NativeConsumer): void {
     call(() => this.#native.attach(consumer));
   }
 
-  /** Takes a step of a transaction, behind what was sent before. */
+  /** Takes a step of a transaction, after the messages sent before. */
   async step(take: (native: NativeProducer) => Promise<Failure | null | undefined>): Promise<void> {
     this.outgoing.flush();
     valueOf(await take(this.#native));
   }
 
-  /** The brokers' id of their cluster, once one has told it. */
+  /** The cluster's id, once a broker has reported it. */
   clusterId(): string | undefined {
     return (this.#clusterId ??= this.#closed ? undefined : (this.#native.clusterId() ?? undefined));
   }
 
-  /** The error that has made it useless, if there was one. */
+  /** The fatal error, after which the producer cannot be used, if there was one. */
   fatalError(): KafkaJSError | undefined {
     const failure = this.#closed ? undefined : this.#native.fatalError();
     return failure ? errorOf(failure) : undefined;
   }
 
-  /** Asks for a topic's partitions. */
+  /** Fetches a topic's partitions. */
   async partitions(topic: string, create: boolean, timeout: number): Promise<PartitionMetadata[]> {
     try {
       return valueOf(await this.#native.partitions(topic, create, timeout));
@@ -166,7 +169,10 @@ export class ProducerHandle {
     }
   }
 
-  /** The number that stands for a topic in packed records. `codec` is the compression, where the handle serves several. */
+  /**
+   * The number that stands for a topic in packed records. `codec` is the compression codec, if the handle serves
+   * topics with different ones.
+   */
   topic(name: string, codec?: string): number {
     let number = this.#topics.get(name);
     if (number === undefined) {
@@ -190,7 +196,7 @@ export class ProducerHandle {
     { limit = 0, codec }: SendSettings = {},
   ): void {
     const number = messages.length === 0 || this.#closed ? 0 : this.topic(topic, codec);
-    // May call the application, which may do anything: also disconnect.
+    // Reading may call code of the application, which may even disconnect.
     const read = this.outgoing.read(messages, topic);
     if (this.#closed) done(new KafkaJSNonRetriableError('The producer is disconnected'), []);
     else if (read.count === 0) done(null, []);
@@ -239,10 +245,10 @@ export class ProducerHandle {
         topicName: send.topic,
         partition: numbers[p + WRITTEN_PARTITION] as number,
         errorCode: 0,
-        // A record that is sent again and was there already has none: -1, as brokers say it.
+        // A retried record that the broker already had gets no offset: -1, as from brokers.
         baseOffset: String(Math.max(-1, long(p + WRITTEN_OFFSET_LOW, p + WRITTEN_OFFSET_HIGH))),
         logAppendTime: String(long(p + WRITTEN_APPEND_TIME_LOW, p + WRITTEN_APPEND_TIME_HIGH)),
-        // librdkafka reads it and keeps it to itself.
+        // In the response, but librdkafka does not pass it on.
         logStartOffset: '0',
       });
     }
@@ -261,7 +267,7 @@ export class ProducerHandle {
     return at + REQUEST_FAILED_WORDS;
   }
 
-  /** Tells the error of a delivery report. */
+  /** Passes on the error of a delivery report. */
   #failed(code: number, topic: string | undefined, told: (error: KafkaJSError) => void): void {
     const error = deliveryError(code, topic);
     if (code === TOPIC_FORBIDDEN && topic !== undefined) {
@@ -272,8 +278,8 @@ export class ProducerHandle {
   }
 
   /**
-   * The error of a topic that is forbidden: kafkajs wraps the refusal of its metadata, and leaves that of the produce request as it
-   * is. librdkafka reports both alike, so the metadata is asked for once more.
+   * The error for a forbidden topic. kafkajs wraps it if the metadata is forbidden too, but not if only producing is.
+   * librdkafka reports both alike, so the metadata is fetched once more to tell them apart.
    */
   async #refused(topic: string, error: KafkaJSError): Promise<KafkaJSError> {
     try {
@@ -286,14 +292,14 @@ export class ProducerHandle {
     }
   }
 
-  /** Waits for what is under way, at most so many milliseconds, and closes. */
+  /** Waits for outstanding deliveries, at most for `timeout` milliseconds, and closes. */
   async close(timeout: number): Promise<void> {
     if (this.#closed) return;
     this.outgoing.flush();
     this.#closed = true;
     await this.#native.close(timeout);
     this.#tellFailedAtOnce();
-    // What the core could not report any more.
+    // Sends that the core could no longer report.
     for (const { done, topic } of this.#sends.drain()) {
       done(
         new KafkaJSNonRetriableError(
@@ -305,7 +311,7 @@ export class ProducerHandle {
   }
 }
 
-/** Calls back. What a callback throws must not keep the reports behind it from others. */
+/** Calls back. An exception of a callback must not stop the reports after it. */
 function tell(done: SendCallback, error: KafkaJSError | null, metadata: RecordMetadata[]): void {
   try {
     done(error, metadata);
@@ -314,7 +320,7 @@ function tell(done: SendCallback, error: KafkaJSError | null, metadata: RecordMe
   }
 }
 
-/** Lets an exception of a callback reach the process, as one thrown by an event listener does. */
+/** Makes a callback's exception an uncaught one, like that of an event listener. */
 const rethrow = (error: unknown): void => {
   setImmediate(() => {
     throw error;

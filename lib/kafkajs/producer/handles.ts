@@ -10,31 +10,35 @@ const REFUSED_ACKS = 2;
 const USUAL: SendSettings = {};
 
 /**
- * A coordinator refuses the first requests of a transaction until the markers of the one before are written, which takes milliseconds: the
- * usual wait of a producer would make each transaction that follows another at once wait for as long. It grows with each attempt.
+ * A coordinator refuses the first requests of a transaction until the markers of the previous one are written, which
+ * takes milliseconds. With a producer's usual back-off, each transaction right after another would wait that long; so
+ * it starts shorter here and grows with each attempt.
  */
 const USUAL_BACKOFF = '300';
 const TRANSACTION_BACKOFF = '20';
 
-/** What distinguishes handles: few things, because each has its own threads and connections. All `acks` that brokers refuse are one. */
+/**
+ * The key of a handle. It contains little, because each handle has its own threads and connections. All `acks` that
+ * brokers refuse share a key.
+ */
 const handleKey = ({ acks, compression }: SendOptions): string =>
   `${Math.min(acks ?? -1, REFUSED_ACKS)}:${compression ?? 0}`;
 
-/** The handle that a send goes to, and how it differs from others there. */
+/** The handle and the settings of a send. */
 export interface SendTarget {
   readonly handle: ProducerHandle;
   readonly settings: SendSettings;
 }
 
-/** What the handles of one producer are made with. */
+/** Options of a producer's handles. */
 export interface ProducerHandlesOptions {
   readonly propertiesOf: ProducerPropertiesOf;
   readonly settings: ProducerSettings;
   readonly network: RequestEvents;
-  /** The `timeout` of sends that do not say otherwise. */
+  /** The default `timeout` of sends. */
   readonly timeout: number | undefined;
   readonly events: ProducerHandleEvents;
-  /** Throws where no handle may be made. */
+  /** Throws if no handle may be created. */
   readonly checkConnected: () => void;
 }
 
@@ -44,14 +48,14 @@ export class ProducerHandles {
   readonly #handles = new Map<string, ProducerHandle>();
   /** The last target that was asked for. */
   #latest: (SendOptions & SendTarget) | undefined;
-  /** The brokers that the present handles are made with. */
+  /** The brokers of the current handles. */
   #bootstrap = '';
 
   constructor(options: ProducerHandlesOptions) {
     this.#options = options;
   }
 
-  /** Makes the first handle, which the producer connects by. */
+  /** Creates the first handle, with which the producer connects. */
   first(bootstrap: string): ProducerHandle {
     this.#bootstrap = bootstrap;
     const handle = this.make({}, false);
@@ -59,11 +63,11 @@ export class ProducerHandles {
     return handle;
   }
 
-  /** Where a send of these options goes. */
+  /** The target of a send with these options. */
   target(options: SendOptions): SendTarget {
     const { acks, timeout, compression } = options;
     const latest = this.#latest;
-    // Nearly every send is made with the options of the last one.
+    // Nearly every send has the options of the last one.
     const isSame =
       latest !== undefined &&
       latest.acks === acks &&
@@ -88,12 +92,13 @@ export class ProducerHandles {
     return handle;
   }
 
-  /** Makes a handle; one for transactions is the caller's. */
+  /** Creates a handle; one for transactions belongs to the caller. */
   make(options: SendOptions, transactional: boolean): ProducerHandle {
     const { propertiesOf, settings, network, timeout, events } = this.#options;
     const { properties } = propertiesOf({ ...options, timeout });
     if (!transactional) {
-      // As in kafkajs, what is sent outside of transactions belongs to none. librdkafka's transactional handles cannot do that.
+      // As in kafkajs, messages may be sent outside of transactions, which librdkafka's transactional producers do
+      // not allow.
       delete properties['transactional.id'];
       delete properties['transaction.timeout.ms'];
     } else {
@@ -108,25 +113,25 @@ export class ProducerHandles {
     );
   }
 
-  /** The brokers' id of their cluster, once one has told it. */
+  /** The cluster's id, once a broker has reported it. */
   clusterId(): string | undefined {
     for (const handle of this.#handles.values()) return handle.clusterId();
     return undefined;
   }
 
-  /** Resolves when a broker has answered within so many milliseconds. */
+  /** Resolves when a broker has answered within `timeout` milliseconds. */
   async ping(timeout: number): Promise<void> {
     const [handle] = this.#handles.values();
     if (handle === undefined) throw new KafkaJSError('The producer is disconnected');
     await handle.connect(timeout);
   }
 
-  /** Handles tell of their requests only while somebody listens. */
+  /** Starts or stops reporting requests: handles report them only while there are listeners. */
   watchRequests(watched: boolean): void {
     for (const handle of this.#handles.values()) handle.watchRequests(watched);
   }
 
-  /** Forgets all handles and returns them, for whoever closes them. */
+  /** Removes and returns all handles, for the caller to close. */
   drain(): ProducerHandle[] {
     const handles = [...this.#handles.values()];
     this.#handles.clear();

@@ -8,11 +8,11 @@ interface Reading {
   isOutlived(partition: TopicPartition): boolean;
 }
 
-/** What has read what a transaction's offsets are about. */
+/** The consumer that has read the messages whose offsets a transaction commits. */
 export interface OffsetsReader {
-  /** What the core knows the consumer by. */
+  /** The consumer's number in the core. */
   readonly number: number;
-  /** Whether a handler that runs was given its records before its partition was taken away. */
+  /** Whether a partition was revoked while its handler was running, and that handler still runs. */
   isOutlived(partition: TopicPartition): boolean;
 }
 
@@ -20,8 +20,8 @@ const isReading = (value: unknown): value is Reading =>
   typeof value === 'object' && value !== null && typeof (value as Reading).member === 'function';
 
 /**
- * The consumer that has read what a transaction's offsets are about: one of this package, or NestJS's server or
- * client that has one.
+ * The consumer that has read the messages whose offsets a transaction commits: a consumer of this package, or a
+ * ServerKafka or ClientKafka that has one.
  *
  * @throws KafkaJSNonRetriableError for anything else, for one that is not running, and for one of another copy of the package.
  */

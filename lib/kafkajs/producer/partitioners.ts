@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { ICustomPartitioner, Message } from '../types/index.js';
 
-/** Marks a partitioner that the core does by itself, across copies of this package. */
+/** Marks a partitioner that the core implements, across copies of this package. */
 const NATIVE = Symbol.for('nestjs-kafka-native.native-partitioner');
 
 const SEED = 0x9747b28c;
@@ -11,7 +11,7 @@ const R = 24;
 type Hash = (data: Uint8Array) => number;
 
 const toPositive = (number: number): number => number & 0x7fffffff;
-/** The byte at an index; nothing beyond the end. */
+/** The byte at an index; 0 beyond the end. */
 const byte = (data: Uint8Array, at: number): number => data[at] ?? 0;
 const word = (data: Uint8Array, at: number): number =>
   byte(data, at) + (byte(data, at + 1) << 8) + (byte(data, at + 2) << 16) + (byte(data, at + 3) << 24);
@@ -50,7 +50,7 @@ function legacyMurmur2(data: Uint8Array): number {
 const bytesOf = (key: NonNullable<Message['key']>): Uint8Array =>
   Buffer.isBuffer(key) ? key : Buffer.from(String(key));
 
-/** kafkajs's rules: the message's own partition, else its key's, else one partition with a leader after the other. */
+/** kafkajs's rules: the message's own partition, else the key's, else the partitions with a leader in turn. */
 const partitioner =
   (hash: Hash): ICustomPartitioner =>
   () => {
@@ -70,15 +70,15 @@ const DefaultPartitioner: ICustomPartitioner = Object.defineProperty(partitioner
   value: true,
 });
 
-/** kafkajs's partitioners. The default one is the core's own, and costs nothing. */
+/** kafkajs's partitioners. The default one is implemented by the core and does not call JavaScript. */
 export const Partitioners = {
-  /** Keys go where the Java client puts them. */
+  /** Chooses the same partition for a key as the Java client. */
   DefaultPartitioner,
-  /** Keys go where kafkajs 1 put them by default. */
+  /** Chooses the same partition for a key as kafkajs 1 by default. */
   LegacyPartitioner: partitioner(legacyMurmur2),
-  /** kafkajs's older name of the default one. */
+  /** kafkajs's older name of the default partitioner. */
   JavaCompatiblePartitioner: DefaultPartitioner,
 } as const;
 
-/** Whether the core partitions like this by itself. */
+/** Whether the core implements this partitioner. */
 export const isNative = (create: ICustomPartitioner): boolean => NATIVE in create;

@@ -9,7 +9,7 @@ interface Known {
   readonly until: number;
 }
 
-/** Puts messages on the partitions that a function of the application's chooses, with metadata that is kept for a while. */
+/** Chooses the partitions of messages with the application's partitioner, based on cached metadata. */
 export class Partitioning {
   readonly #choose: ReturnType<ICustomPartitioner>;
   readonly #maxAge: number;
@@ -27,10 +27,10 @@ export class Partitioning {
     this.#fetch = fetch;
   }
 
-  /** The messages with their partitions; a promise when the topic's partitions have to be asked for first. */
+  /** The messages with their partitions; a promise if the topic's partitions have to be fetched first. */
   place<T extends OutgoingRecord>(topic: string, messages: readonly T[]): T[] | Promise<T[]> {
     const known = this.#known.get(topic);
-    // Behind those that wait already: messages keep their order.
+    // If others are waiting for the metadata, this waits too, so that messages keep their order.
     if (known !== undefined && known.until > Date.now() && !this.#asked.has(topic)) {
       return this.#placed(topic, messages, known.partitions);
     }
@@ -46,7 +46,7 @@ export class Partitioning {
           return partitions;
         })
         .catch((error: unknown) => {
-          // What was true until now is a better guess than none.
+          // Outdated metadata is better than none.
           if (known !== undefined) return known.partitions;
           throw error;
         });

@@ -11,9 +11,9 @@ export interface PendingSend {
 }
 
 /**
- * The sends that are under way, by numbers that are used again. Not a Map: each table that a Map has outgrown keeps the next one in
- * memory, so that once one of them has become old, V8 takes all later sends for alive until its next full collection. That took a
- * fifth of a sender's time.
+ * The pending sends, by numbers that are reused. Not a Map: a Map's outgrown table refers to the next one, so once
+ * one of them is in V8's old generation, all later sends stay alive until the next full collection. That took a fifth
+ * of a sender's time.
  */
 export class PendingSends {
   readonly #sends: (PendingSend | undefined)[] = [];
@@ -26,7 +26,7 @@ export class PendingSends {
     return number;
   }
 
-  /** Gives a number back; what it stood for, if anything. */
+  /** Frees a number and returns its send, if any. */
   close(number: number): PendingSend | undefined {
     const send = this.#sends[number];
     if (send === undefined) return undefined;
@@ -35,7 +35,7 @@ export class PendingSends {
     return send;
   }
 
-  /** Gives all numbers back. */
+  /** Frees all numbers and returns their sends. */
   drain(): PendingSend[] {
     return [...this.#sends.keys()].map((number) => this.close(number)).filter((send) => send !== undefined);
   }

@@ -45,22 +45,22 @@ import type {
 
 /** Longest wait for deliveries at `disconnect()`, in milliseconds. */
 const FLUSH_TIMEOUT = 30_000;
-/** Longest wait for a topic's partitions, in milliseconds: about what kafkajs's retries come to. */
+/** Longest wait for a topic's partitions, in milliseconds: about as long as kafkajs retries. */
 const PARTITIONS_TIMEOUT = 10_000;
 
-/** What a client listens to besides the deliveries of its own sends. */
+/** Options and callbacks of ServerKafka and ClientKafka for their producer. */
 export interface ProducerInternals {
-  /** The `timeout` that its sends have unless they say otherwise, and its requests and replies. */
+  /** The default `timeout` of its sends, and that of its requests and replies, in milliseconds. */
   readonly timeout?: number | undefined;
   requestFailed?(slot: number, generation: number, error: KafkaJSError): void;
   requestTopic?(slot: number, generation: number): string | undefined;
-  /** A consumer's partition is to start over: see {@link StartOver}. */
+  /** Called when a consumer's partition has to go back to its first unfinished record: see {@link StartOver}. */
   startOver?(where: StartOver): void;
 }
 
 /**
- * kafkajs's producer. `acks` and `compression` belong to a handle in librdkafka, so there is one for each combination that is used, made
- * when it is first asked for.
+ * kafkajs's producer. `acks` and `compression` belong to a handle in librdkafka, so there is one for each combination
+ * in use, created on first use.
  */
 export class Producer implements Pick<
   ProducerShape,
@@ -132,7 +132,8 @@ export class Producer implements Pick<
   }
 
   /**
-   * Connects to the cluster. Calls at once are one; after {@link disconnect} it connects again.
+   * Connects to the cluster. Concurrent calls share one connection attempt; after {@link disconnect} it connects
+   * again.
    *
    * @throws KafkaJSNumberOfRetriesExceeded when no broker answers within `connectionTimeout`, with a KafkaJSConnectionError as its
    * `cause`; a later call may succeed.
@@ -153,7 +154,7 @@ export class Producer implements Pick<
     clients.add(this.#observed);
   }
 
-  /** Waits for the deliveries under way and disconnects. A {@link connect} under way is interrupted, and rejects. */
+  /** Waits for outstanding deliveries and disconnects. A {@link connect} in progress is interrupted, and rejects. */
   async disconnect(): Promise<void> {
     const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
     await this.#lifecycle.stop('disconnect', () => this.#close(timeout), {
@@ -161,13 +162,13 @@ export class Producer implements Pick<
     });
   }
 
-  /** Disconnects at once, and leaves an open transaction to whoever takes its name over. @internal */
+  /** Disconnects at once, and leaves an open transaction to the next producer with its transactional id. @internal */
   async discard(): Promise<void> {
     this.#transactions?.forget();
     await this.#lifecycle.stop('disconnect', () => this.#close(0));
   }
 
-  /** Disconnects, and cannot connect again: for a server or client whose start was interrupted. @internal */
+  /** Disconnects for good: for a server or client whose start was interrupted. @internal */
   retire(): Promise<void> {
     this.#lifecycle.retire();
     return this.disconnect();
@@ -180,9 +181,9 @@ export class Producer implements Pick<
     await Promise.all(open.map((one) => one.close(timeout)));
   }
 
-  /** Sends messages to a topic; resolves with where each partition's messages were written. */
+  /** Sends messages to a topic; resolves with the partitions and first offsets that they were written to. */
   send(record: ProducerRecord): Promise<RecordMetadata[]> {
-    // One promise: it is what a send of one message costs most.
+    // Only one promise, because that is the largest part of the cost of sending one message.
     return new Promise((resolve, reject) => {
       const { topic, messages } = record;
       const target = this.#checked([{ topic, messages }], record);
@@ -202,7 +203,7 @@ export class Producer implements Pick<
   }
 
   /**
-   * What those who trace are told of this producer's sends.
+   * The producer's data for the tracing of its sends.
    *
    * @internal
    */
@@ -211,14 +212,17 @@ export class Producer implements Pick<
     return { clientId, clusterId: this.#handles.clusterId(), bootstrapServers: this.#brokers.given };
   }
 
-  /** Where a send goes that may be made. */
+  /** The target of a send, after kafkajs's checks. */
   #checked(topicMessages: readonly TopicMessages[], options: SendOptions): SendTarget {
     checkBatch(topicMessages, this.#settings.idempotent ? options.acks : undefined);
     this.#checkConnected();
     return this.#handles.target(options);
   }
 
-  /** Begins a transaction: what is sent through it becomes visible when it is committed, or never. One at a time. */
+  /**
+   * Begins a transaction: its messages become visible to read-committed consumers when it is committed, or never. One
+   * at a time.
+   */
   async transaction(): Promise<Transaction> {
     if (!this.#settings.transactionalId) {
       throw new KafkaJSNonRetriableError('Must provide transactional id for transactional producer');
@@ -275,7 +279,7 @@ export class Producer implements Pick<
   }
 
   /**
-   * Sends what a serializer has made, without a promise of its own.
+   * Sends a serializer's result, with a callback instead of a promise.
    *
    * @internal
    */
@@ -290,7 +294,7 @@ export class Producer implements Pick<
   }
 
   /**
-   * The buffer of the handle that serves these options, with the topic numbers that go with it.
+   * The buffer of the handle for these options, and its topic numbers.
    *
    * @internal
    */
@@ -308,7 +312,10 @@ export class Producer implements Pick<
     return this.#settings.idempotent;
   }
 
-  /** Listens to an event of {@link events}; returns the function that stops it. REQUEST_QUEUE_SIZE never comes. */
+  /**
+   * Listens to an event of {@link events}; returns a function that removes the listener. REQUEST_QUEUE_SIZE is never
+   * emitted.
+   */
   on: ProducerShape['on'] = (eventName, listener) => {
     const remove = this.#emitter.on(eventName, listener as (event: unknown) => void);
     this.#watchRequests();
@@ -318,7 +325,7 @@ export class Producer implements Pick<
     };
   };
 
-  /** Handles tell of their requests only while somebody listens. */
+  /** Handles report requests only while there are listeners. */
   #watchRequests(): void {
     const watched = this.#network.wantsRequests;
     this.#handles.watchRequests(watched);
@@ -336,7 +343,7 @@ export class Producer implements Pick<
   }
 
   #replyFailed(failure: ReplyFailure, native: NativeProducer): void {
-    // What comes of it shows at the next reply: the topic may not exist.
+    // The result does not matter here: the next reply shows whether the topic exists by now.
     if (isOutdated(failure)) own(native.partitions(failure.topic, false, PARTITIONS_TIMEOUT), ignore);
     if (failure.startOver) this.#internals.startOver?.(failure.startOver);
     this.#logger.error(describeReplyFailure(failure), { code: failure.code });

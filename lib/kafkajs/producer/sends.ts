@@ -8,18 +8,18 @@ import type { SendCallback } from './pending-sends.js';
 import { byTopic } from './topic-messages.js';
 import { areSendsTraced, traceSends, type SendOrigin, type TopicRecords } from './traced-sends.js';
 
-/** Has the messages of one topic sent, on the partitions that they were placed on. */
+/** Sends the messages of one topic to their chosen partitions. */
 type SendOne = (topic: string, messages: readonly OutgoingRecord[], done: SendCallback) => void;
 
 /** What sends need of their producer. */
 export interface SendsOptions {
   /** The application's partitioner. */
   readonly partitioning: Partitioning | undefined;
-  /** What those who trace are told of the producer. */
+  /** The producer's data for the tracing of sends. */
   readonly origin: () => SendOrigin;
 }
 
-/** What happens to messages between a call of the application's and the handle that sends them: they are placed on partitions, and traced. */
+/** The steps between a call of the application and the handle that sends: choosing partitions, and tracing. */
 export class Sends {
   readonly #options: SendsOptions;
 
@@ -36,7 +36,7 @@ export class Sends {
     return areSendsTraced() ? this.#traced(topicMessages, about, send) : this.#sendAll(topicMessages, send);
   }
 
-  /** Sends messages to one topic, without a promise of its own. */
+  /** Sends messages to one topic, with a callback instead of a promise. */
   one(
     topic: string,
     messages: readonly OutgoingRecord[],
@@ -71,7 +71,7 @@ export class Sends {
     else next(placed);
   }
 
-  /** Sends, and tells of it those who trace. */
+  /** Sends, with tracing. */
   #traced(
     topicMessages: readonly TopicRecords[],
     about: Partial<SendOrigin>,
@@ -93,7 +93,7 @@ export class Sends {
   }
 }
 
-/** Calls back with what comes of a send. */
+/** Calls back with the outcome of a send. */
 async function callBack(sent: Promise<RecordMetadata[]>, done: SendCallback): Promise<void> {
   let metadata: RecordMetadata[];
   try {
@@ -105,7 +105,7 @@ async function callBack(sent: Promise<RecordMetadata[]>, done: SendCallback): Pr
   done(null, metadata);
 }
 
-/** Goes on when the partitions are known. */
+/** Continues when the partitions are known. */
 async function later<T>(placed: Promise<T>, next: (placed: T) => void): Promise<void> {
   next(await placed);
 }

@@ -10,13 +10,13 @@ export interface TopicRecords {
   readonly messages: readonly OutgoingRecord[];
 }
 
-/** What is known of a send besides its messages. */
+/** The data of a send besides its messages. */
 export type SendOrigin = Omit<TracedSend, 'topic' | 'messages' | 'result' | 'error'>;
 
-/** Whether anybody wants to know of sends. */
+/** Whether tracing of sends has subscribers. */
 export const areSendsTraced = (): boolean => sendTracing.hasSubscribers;
 
-/** Tells of sends to topics, and sends what subscribers have made of the messages: copies, in which they may write headers. */
+/** Publishes sends and sends copies of the messages, to which subscribers may add headers. */
 export function traceSends(
   sends: readonly TopicRecords[],
   origin: SendOrigin,
@@ -34,14 +34,14 @@ export function traceSends(
   }));
   const outward = (): TopicRecords[] =>
     copies.map(({ topic, messages }) => ({ topic, messages: messages.map((message) => message.record()) }));
-  // One within the other: each has the whole of it inside.
+  // Nested, so that the whole send is inside of every context.
   return contexts.reduceRight<() => Promise<RecordMetadata[]>>(
     (inner, context) => () => sendTracing.tracePromise(async () => inner(), context),
     () => send(outward()),
   )();
 }
 
-/** Tells of a record whose delivery nobody here hears of, and writes what subscribers have made of it. */
+/** Publishes a record whose delivery is not reported here, and writes its copy with the subscribers' headers. */
 export function traceWritten(
   topic: string,
   record: OutgoingRecord,
@@ -60,7 +60,7 @@ export class CopiedMessage {
   readonly #raw: OutgoingRecord['rawHeaders'];
   readonly #given: IHeaders;
 
-  /** Reads each field once, which may call the application. */
+  /** Reads each field once, which may call code of the application. */
   constructor({ key, value, headers, rawHeaders, partition, timestamp }: OutgoingRecord) {
     this.#raw = rawHeaders;
     this.#given = { ...grouped(rawHeaders), ...headers };
@@ -70,7 +70,7 @@ export class CopiedMessage {
     this.traced = traced as unknown as TracedMessage;
   }
 
-  /** The message as it goes out. Headers whose order counts keep it, and those of them that were overwritten go behind. */
+  /** The message to send. Ordered headers keep their order; overwritten ones move to the end. */
   record(): OutgoingRecord {
     const { key, value, headers, partition, timestamp } = this.traced;
     if (this.#raw === undefined) return { key, value, headers, partition, timestamp };

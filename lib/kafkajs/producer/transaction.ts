@@ -22,20 +22,20 @@ import type {
 /** How long a transaction that is left open may take to be aborted when its producer disconnects, in milliseconds. */
 const LAST_ABORT = 5000;
 const ILLEGAL_GENERATION = codeOf('ILLEGAL_GENERATION');
-/** librdkafka's words for "an earlier error has ended it": that one is told instead. */
+/** librdkafka's errors that only mean that there was an earlier one, which is reported instead. */
 const CONSEQUENCES: ReadonlySet<string> = new Set(['_STATE', '_FATAL', '_PURGE_QUEUE', '_PURGE_INFLIGHT']);
 
 type Step = (native: NativeProducer) => Promise<Failure | null | undefined>;
 
-/** What the transactions of one producer share. */
+/** What the transactions of one producer have in common. */
 interface Scope {
-  /** How long a request may take, in milliseconds. */
+  /** Time limit of a request, in milliseconds. */
   readonly requestTimeout: number;
-  /** Sends; `check` throws when a message that had to wait must not go out any more. */
+  /** Sends; `check` throws if a message that had to wait must not be sent any more. */
   send(batch: ProducerBatch, check: () => void): Promise<RecordMetadata[]>;
-  /** Takes a step of librdkafka's. */
+  /** Makes one of librdkafka's transaction calls. */
   step(take: Step): Promise<void>;
-  /** Why the producer is of no more use, if it is known. */
+  /** Why the producer can no longer be used, if it is known. */
   lost(): unknown;
   /** Starts over with a new epoch. */
   renew(): Promise<void>;
@@ -56,7 +56,7 @@ export class Transactions {
   #initialized: Promise<void> | undefined;
   #current: Transaction | undefined;
   #beginning = false;
-  /** Why there will be no more transactions: another producer has taken the name over. */
+  /** The error after which no transaction is possible: another producer has taken over the transactional id. */
   #lost: unknown;
 
   constructor(owner: TransactionsOwner) {
@@ -107,21 +107,22 @@ export class Transactions {
     this.#handle = this.#owner.makeHandle();
     this.#initialized = undefined;
     await old.close(0);
-    // At once, while the name is known to be this producer's: later it might take it from a newer one. The next begin() tries again.
+    // At once, while the transactional id is known to be this producer's: later this could fence a newer producer.
+    // The next begin() tries again.
     await this.#initialize().catch(() => undefined);
   }
 
-  /** Begins or ends to tell of requests. */
+  /** Starts or stops reporting requests. */
   watchRequests(watched: boolean): void {
     this.#handle.watchRequests(watched);
   }
 
-  /** What is open is left to the coordinator, which ends it when the name is taken over. */
+  /** Leaves an open transaction to the coordinator, which aborts it when the transactional id is taken over. */
   forget(): void {
     this.#current?.end();
   }
 
-  /** Aborts what is open and closes the handle. */
+  /** Aborts an open transaction and closes the handle. */
   async close(timeout: number): Promise<void> {
     if (this.#current?.isOpen) {
       await this.#step((native) => native.abortTransaction(LAST_ABORT)).catch(() => undefined);
@@ -130,7 +131,7 @@ export class Transactions {
     await this.#handle.close(timeout);
   }
 
-  /** librdkafka learns of it from any request, and drops what is under way without a word of it. */
+  /** Looks for a fatal error: librdkafka may learn of it from any request, and then drops records without naming it. */
   #findLost(): unknown {
     return (this.#lost ??= this.#handle.fatalError());
   }
@@ -147,17 +148,20 @@ export class Transactions {
 
 type State = 'active' | 'committing' | 'aborting' | 'failed' | 'ended';
 
-/** kafkajs's transaction. A commit that failed can be made again or followed by an abort, after which the producer goes on; kafkajs's is stuck. */
+/**
+ * kafkajs's transaction. After a failed commit, the commit can be retried or the transaction aborted, and the
+ * producer goes on; kafkajs's is stuck then.
+ */
 class Transaction {
   readonly #scope: Scope;
-  /** What was begun within it and has not ended. */
+  /** Operations of the transaction that have not ended. */
   readonly #pending = new Set<Promise<unknown>>();
   #state: State = 'active';
-  /** The first failure of a send: librdkafka names later ones after it no more. */
+  /** The first failure of a send: later errors of librdkafka do not contain it. */
   #failure: unknown;
-  /** The failure of the last offsets: without them, what was read would be worked on again. */
+  /** The failure of the last sendOffsets(): a commit without its offsets would have messages handled again. */
   #offsetsFailure: unknown;
-  /** Why neither it nor its producer is of use any more. */
+  /** Why neither the transaction nor its producer can be used any more. */
   #lost: unknown;
 
   constructor(scope: Scope) {
@@ -169,12 +173,12 @@ class Transaction {
     return this.#state !== 'ended';
   }
 
-  /** Nothing can be done with it any more. */
+  /** Ends the transaction: later calls are refused. */
   end(): void {
     this.#state = 'ended';
   }
 
-  /** What the application is given: functions that need no `this`, as kafkajs's. */
+  /** The transaction for the application: functions that work without `this`, like kafkajs's. */
   shape(): TransactionShape {
     const guard =
       <A extends unknown[], R>(run: (...args: A) => Promise<R>, ...states: State[]) =>
@@ -204,7 +208,10 @@ class Transaction {
     return this.#begun(send);
   }
 
-  /** Whoever does not wait for it does not know yet whether it fails: the end of the transaction waits. */
+  /**
+   * Registers an operation, so that the end of the transaction waits for its outcome even if the application does
+   * not.
+   */
   #begun<T>(work: Promise<T>): Promise<T> {
     this.#pending.add(work);
     const forget = (): boolean => this.#pending.delete(work);
@@ -212,7 +219,7 @@ class Transaction {
     return work;
   }
 
-  /** The error, or the one that it follows from. */
+  /** The error, or the earlier one that caused it. */
   #explained(error: unknown): unknown {
     const lost = this.#scope.lost();
     if (lost !== undefined) {
@@ -252,8 +259,9 @@ class Transaction {
     const inTheNameOf = reader?.number ?? (consumerGroupId as string);
     await this.#scope.step((native) => native.sendOffsets(inTheNameOf, offsets, requestTimeout));
     if (reader === undefined) return;
-    // The member may have been thrown out since, and be back with the partition: then its new generation was taken for the one that has
-    // read. The core has told of it before that generation began, so that it is known here in the event loop's next turn.
+    // Meanwhile the member may have been removed from the group and got the partition back: then its new generation
+    // was used for offsets read in the old one. The core reports the loss before the new generation begins, so it is
+    // known here in the event loop's next turn.
     await new Promise(setImmediate);
     checkReader(reader, offsets);
   }
@@ -273,12 +281,13 @@ class Transaction {
 
   async #abort(): Promise<void> {
     this.#state = 'aborting';
-    // librdkafka ends a transaction for good when it aborts it before the coordinator has taken up the partitions of what was sent,
-    // which takes longest right behind another transaction. Where a send has failed, nothing more need be waited for.
+    // librdkafka fails for good if a transaction is aborted before the coordinator has added its partitions, which
+    // takes longest right after another transaction. So this waits for the operations, until one fails.
     await Promise.all(this.#pending).catch(() => undefined);
     try {
       await this.#scope.step((native) => native.abortTransaction());
-      // librdkafka goes on behind the sequence number of a record that the broker has refused, which fails the next transaction.
+      // librdkafka continues after the sequence number of a record that the broker refused, which would fail the next
+      // transaction.
       if ((this.#failure as Error | undefined)?.name === 'KafkaJSProtocolError') await this.#scope.renew();
       this.#state = 'ended';
     } catch (error) {
@@ -293,7 +302,10 @@ class Transaction {
   }
 }
 
-/** Refuses offsets of a handler that has outlived its assignment: the partition's next handler begins at the same records. */
+/**
+ * Refuses offsets from a handler whose partition was revoked meanwhile: the partition's next handler gets the same
+ * messages.
+ */
 function checkReader(reader: OffsetsReader, offsets: readonly TopicPartition[]): void {
   const lost = offsets.find((partition) => reader.isOutlived(partition));
   if (lost === undefined) return;
@@ -302,7 +314,7 @@ function checkReader(reader: OffsetsReader, offsets: readonly TopicPartition[]):
   throw kafkaErrorFromNative({ code: ILLEGAL_GENERATION, message, topic, partition });
 }
 
-/** Whether an error says no more than that there was another one before. */
+/** Whether an error only means that there was an earlier one. */
 function isConsequence(error: unknown): boolean {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     const { type } = cause as Partial<LibrdkafkaError>;

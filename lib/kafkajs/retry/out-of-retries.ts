@@ -7,8 +7,8 @@ import {
 import { retryTimeOf, type ResolvedRetry } from './retry.js';
 
 /**
- * What kafkajs's retries reject with in the end: an error around the last one. librdkafka has tried again whatever may be, for as
- * long as it may.
+ * The error that kafkajs rejects with after its last retry, around the last error. librdkafka has already retried for
+ * as long as its options allow.
  */
 export function outOfRetries(error: KafkaJSError, retry: ResolvedRetry): KafkaJSError {
   const { retriable, fatal } = error;
@@ -17,7 +17,7 @@ export function outOfRetries(error: KafkaJSError, retry: ResolvedRetry): KafkaJS
   return new KafkaJSNumberOfRetriesExceeded(error, { retryCount, retryTime: retryTimeOf(retry, retryCount) });
 }
 
-/** What a consumer ends with that could not join, or find its positions, for as long as its retries take. */
+/** The error of a consumer that could not join, or find its positions, within the time of its retries. */
 export function retriesExceeded(
   last: KafkaJSError,
   message: string,
@@ -29,7 +29,7 @@ export function retriesExceeded(
     retryTime: retryTimeOf(retry, retryCount),
   });
   const { type, code } = last as Partial<KafkaJSProtocolError>;
-  // kafkajs's text of a code does not say which request it has answered.
+  // kafkajs's text of an error code does not say which request failed.
   error.message = type === undefined ? message : `${message} (${type}, code ${code})`;
   return error;
 }

@@ -18,10 +18,12 @@ export const RETRY_DEFAULTS: ResolvedRetry = {
   retries: 5,
 };
 
-/** More growth than any back-off has: one that does not grow must not be followed through 2^53 retries. */
+/**
+ * More steps than any growing back-off takes; keeps one that does not grow from being followed through 2^53 retries.
+ */
 const MAX_STEPS = 1000;
 
-/** The later options over the earlier ones over kafkajs's defaults; what is undefined or null does not count. */
+/** Merges options over kafkajs's defaults, later ones over earlier ones; undefined and null values are ignored. */
 export function resolveRetry(...options: readonly (RetryOptions | undefined | null)[]): ResolvedRetry {
   const resolved: { -readonly [K in keyof ResolvedRetry]: number } = { ...RETRY_DEFAULTS };
   for (const option of options) {
@@ -33,7 +35,7 @@ export function resolveRetry(...options: readonly (RetryOptions | undefined | nu
   return resolved;
 }
 
-/** A wait of about `time`, at most `factor` of it off. */
+/** A random wait around `time`, off by at most `factor` of it. */
 function jittered(factor: number, time: number, random: () => number): number {
   const delta = factor * time;
   return Math.ceil(random() * 2 * delta + (time - delta));
@@ -44,7 +46,7 @@ export function firstRetryTime(retry: ResolvedRetry, random: () => number = Math
   return jittered(retry.factor, retry.initialRetryTime, random);
 }
 
-/** The wait after one of `retryTime`, in milliseconds. */
+/** The wait that follows a wait of `retryTime`, in milliseconds. */
 export function nextRetryTime(
   retry: ResolvedRetry,
   retryTime: number,
@@ -53,7 +55,7 @@ export function nextRetryTime(
   return Math.min(jittered(retry.factor, retryTime, random) * retry.multiplier, retry.maxRetryTime);
 }
 
-/** The wait before retry number `retryCount` (0 is the first), when the earlier ones are not remembered. */
+/** The wait before retry number `retryCount` (0 is the first), computed without the earlier waits. */
 export function retryTimeOf(
   retry: ResolvedRetry,
   retryCount: number,
@@ -65,12 +67,12 @@ export function retryTimeOf(
   return time;
 }
 
-/** Whether a failure is to be retried: `retryCount` retries were made before it. */
+/** Whether to retry after a failure that `retryCount` retries preceded. */
 export function shouldRetry(retry: ResolvedRetry, retryCount: number): boolean {
   return retryCount < retry.retries;
 }
 
-/** The sum of all waits, in milliseconds, jitter left out. Infinite when the retries are. */
+/** The sum of all waits in milliseconds, without jitter. Infinite for infinite retries. */
 export function totalRetryTime({
   initialRetryTime,
   multiplier,
@@ -80,7 +82,7 @@ export function totalRetryTime({
   let total = 0;
   let time = initialRetryTime;
   for (let i = 0; i < retries; i++) {
-    // From here on every wait is the same, and there may be 2^53 of them, or no end.
+    // From here on every wait is the same, so the rest is a product: there may be 2^53 waits, or infinitely many.
     if (time === 0) return total;
     if (time >= maxRetryTime || multiplier <= 1) return total + (retries - i) * time;
     total += time;

@@ -7,27 +7,27 @@ import type {
 
 /** An access rule. */
 export interface Acl {
-  /** Whom the rule is for, for example `User:alice`. */
+  /** The principal that the rule applies to, for example `User:alice`. */
   principal: string;
-  /** The host that it is for; `*` for all. */
+  /** The host that it applies to; `*` for all. */
   host: string;
-  /** What the rule is about, for example reading. */
+  /** The operation that the rule is about, for example reading. */
   operation: AclOperationTypes;
   /** Whether it allows or denies. */
   permissionType: AclPermissionTypes;
 }
 
-/** What an access rule is about. */
+/** The resource of an access rule. */
 export interface AclResource {
   /** The kind of resource. */
   resourceType: AclResourceTypes;
   /** The resource’s name. */
   resourceName: string;
-  /** How the name is meant: whole, as a beginning, … */
+  /** How the name matches: literally, as a prefix, … */
   resourcePatternType: ResourcePatternTypes;
 }
 
-/** An access rule with what it is about. */
+/** An access rule with its resource. */
 export type AclEntry = Acl & AclResource;
 
 /** Access rules of one resource. */
@@ -38,29 +38,29 @@ export type DescribeAclResource = AclResource & {
 
 /** Access rules found. */
 export interface DescribeAclResponse {
-  /** Milliseconds that the broker has held the answer back. */
+  /** How long the broker has throttled the request, in milliseconds. */
   throttleTime: number;
   /** The protocol’s error code; 0 for none. */
   errorCode: number;
-  /** The error in words, where there is one. */
+  /** The error’s text, if there is one. */
   errorMessage?: string;
   /** The resources that have rules. */
   resources: DescribeAclResource[];
 }
 
-/** Which access rules are meant. */
+/** Selects access rules. */
 export interface AclFilter {
   /** The kind of resource. */
   resourceType: AclResourceTypes;
   /** The resource’s name; left out for any. */
   resourceName?: string;
-  /** How the name is meant: whole, as a beginning, … */
+  /** How the name matches: literally, as a prefix, … */
   resourcePatternType: ResourcePatternTypes;
-  /** Whom the rule is for; left out for anybody. */
+  /** The principal that the rule applies to; left out for any. */
   principal?: string;
-  /** The host that it is for; left out for any. */
+  /** The host that it applies to; left out for any. */
   host?: string;
-  /** What the rule is about, for example reading. */
+  /** The operation that the rule is about, for example reading. */
   operation: AclOperationTypes;
   /** Whether it allows or denies. */
   permissionType: AclPermissionTypes;
@@ -70,37 +70,37 @@ export interface AclFilter {
 export interface MatchingAcl {
   /** The protocol’s error code; 0 for none. */
   errorCode: number;
-  /** The error in words, where there is one. */
+  /** The error’s text, if there is one. */
   errorMessage?: string;
   /** The kind of resource. */
   resourceType: AclResourceTypes;
   /** The resource’s name. */
   resourceName: string;
-  /** How the name is meant: whole, as a beginning, … */
+  /** How the name matches: literally, as a prefix, … */
   resourcePatternType: ResourcePatternTypes;
-  /** Whom the rule is for, for example `User:alice`. */
+  /** The principal that the rule applies to, for example `User:alice`. */
   principal: string;
-  /** The host that it was for. */
+  /** The host that it applied to. */
   host: string;
-  /** What the rule is about, for example reading. */
+  /** The operation that the rule is about, for example reading. */
   operation: AclOperationTypes;
   /** Whether it allows or denies. */
   permissionType: AclPermissionTypes;
 }
 
-/** What a filter deleted. */
+/** The rules that a filter has deleted. */
 export interface DeleteAclFilterResponses {
   /** The protocol’s error code; 0 for none. */
   errorCode: number;
-  /** The error in words, where there is one. */
+  /** The error’s text, if there is one. */
   errorMessage?: string;
   /** The rules that were deleted. */
   matchingAcls: MatchingAcl[];
 }
 
-/** What was deleted. */
+/** The result of deleting access rules. */
 export interface DeleteAclResponse {
-  /** Milliseconds that the broker has held the answer back. */
+  /** How long the broker has throttled the request, in milliseconds. */
   throttleTime: number;
   /** One for each filter. */
   filterResponses: DeleteAclFilterResponses[];

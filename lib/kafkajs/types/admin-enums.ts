@@ -44,7 +44,7 @@ export const AclPermissionTypes = {
 /** One of {@link AclPermissionTypes}'s numbers. */
 export type AclPermissionTypes = (typeof AclPermissionTypes)[keyof typeof AclPermissionTypes];
 
-/** What an access rule is about. */
+/** Operations of access rules. */
 export const AclOperationTypes = {
   UNKNOWN: 0,
   ANY: 1,

@@ -20,7 +20,7 @@ export type AdminEvents = {
   REQUEST_QUEUE_SIZE: 'admin.network.request_queue_size';
 };
 
-/** The event that each of an admin client's event names brings. */
+/** The event of each of an admin client's event names. */
 export interface AdminEventMap {
   /** The admin client has connected. */
   'admin.connect': ConnectEvent;

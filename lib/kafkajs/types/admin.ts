@@ -34,13 +34,16 @@ export interface GroupOverview {
   protocolType: string;
 }
 
-/** What a client may do with a topic or a group. An extension. */
+/** The operations that a client is authorized for on a topic or a group. An extension of kafkajs. */
 export interface AuthorizedOperations {
   /** The topic or group. */
   name: string;
-  /** 0, or why it is not known: 29 (`TOPIC_AUTHORIZATION_FAILED`) and 30 (`GROUP_AUTHORIZATION_FAILED`) where it may not even be seen. */
+  /**
+   * 0, or why the operations are not known: 29 (`TOPIC_AUTHORIZATION_FAILED`) or 30 (`GROUP_AUTHORIZATION_FAILED`) if
+   * the client is not even authorized to describe the resource.
+   */
   errorCode: number;
-  /** The operations, of those that there are for its kind; all of them on a cluster without access rules. */
+  /** The allowed operations; on a cluster without access rules, all operations of this kind of resource. */
   operations: AclOperationTypes[];
 }
 
@@ -51,11 +54,11 @@ export interface Admin {
   listTopics(): Promise<string[]>;
   /** Creates topics; false when one of them exists already. */
   createTopics(options: {
-    /** Only checks whether it could be done, and does nothing. */
+    /** Only validates the request, without carrying it out. */
     validateOnly?: boolean;
     /** Whether to wait until all partitions have leaders. Default: true. */
     waitForLeaders?: boolean;
-    /** Milliseconds that the broker may take. */
+    /** Time limit for the broker, in milliseconds. */
     timeout?: number;
     /** The topics. */
     topics: ITopicConfig[];
@@ -64,16 +67,16 @@ export interface Admin {
   deleteTopics(options: {
     /** The topics. */
     topics: string[];
-    /** Milliseconds that the broker may take. */
+    /** Time limit for the broker, in milliseconds. */
     timeout?: number;
   }): Promise<void>;
   /** Adds partitions to topics. */
   createPartitions(options: {
-    /** Only checks whether it could be done, and does nothing. */
+    /** Only validates the request, without carrying it out. */
     validateOnly?: boolean;
-    /** Milliseconds that the broker may take. */
+    /** Time limit for the broker, in milliseconds. */
     timeout?: number;
-    /** How many each topic shall have. */
+    /** The new number of partitions of each topic. */
     topicPartitions: ITopicPartitionConfig[];
   }): Promise<boolean>;
   /** The partitions of topics, of all without names. */
@@ -97,18 +100,18 @@ export interface Admin {
       partitions: FetchOffsetsPartition[];
     }>
   >;
-  /** The first and the next offset of each partition. */
+  /** The low and high watermark of each partition. */
   fetchTopicOffsets(topic: string): Promise<
     Array<
       SeekEntry & {
-        /** The offset behind the last message. */
+        /** The offset after the last message. */
         high: string;
         /** The offset of the first message. */
         low: string;
       }
     >
   >;
-  /** The first offset of each partition at or after a time; the end without one. */
+  /** The first offset of each partition at or after a time; the partition's end if there is none. */
   fetchTopicOffsetsByTimestamp(topic: string, timestamp?: number): Promise<Array<SeekEntry>>;
   /** The brokers and the controller. */
   describeCluster(): Promise<{
@@ -141,19 +144,19 @@ export interface Admin {
     groupId: string;
     /** The topic. */
     topic: string;
-    /** The beginning instead of the end. */
+    /** Whether to use the beginning instead of the end. */
     earliest: boolean;
   }): Promise<void>;
   /** The configuration of topics and brokers. */
   describeConfigs(configs: {
     /** The resources. */
     resources: ResourceConfigQuery[];
-    /** Whether to answer where else values are set. */
+    /** Whether to return where else values are set. */
     includeSynonyms: boolean;
   }): Promise<DescribeConfigResponse>;
-  /** Replaces the configuration of resources: what is not named returns to its default. */
+  /** Replaces the configuration of resources: settings that are not named return to their defaults. */
   alterConfigs(configs: {
-    /** Only checks whether it could be done, and does nothing. */
+    /** Only validates the request, without carrying it out. */
     validateOnly: boolean;
     /** The resources. */
     resources: IResourceConfig[];
@@ -167,7 +170,10 @@ export interface Admin {
   deleteGroups(groupIds: string[]): Promise<DeleteGroupsResult[]>;
   /** State and members of groups. */
   describeGroups(groupIds: string[]): Promise<GroupDescriptions>;
-  /** What this client may do with topics and groups. An extension: kafkajs has none. Groups need not exist. */
+  /**
+   * The operations that this client is authorized for on topics and groups. An extension of kafkajs. Groups need not
+   * exist.
+   */
   describeAuthorizedOperations(options: {
     /** The topics. */
     topics?: readonly string[];
@@ -179,9 +185,9 @@ export interface Admin {
     /** In no particular order. */
     groups: AuthorizedOperations[];
   }>;
-  /** The access rules that a filter finds. */
+  /** The access rules that a filter matches. */
   describeAcls(options: AclFilter): Promise<DescribeAclResponse>;
-  /** Deletes the access rules that filters find. */
+  /** Deletes the access rules that filters match. */
   deleteAcls(options: {
     /** The filters. */
     filters: AclFilter[];
@@ -202,14 +208,14 @@ export interface Admin {
   alterPartitionReassignments(request: {
     /** The topics. */
     topics: PartitionReassignment[];
-    /** Milliseconds that the broker may take. */
+    /** Time limit for the broker, in milliseconds. */
     timeout?: number;
   }): Promise<void>;
   /** Not supported by librdkafka: rejects with `KafkaJSNotImplemented`. */
   listPartitionReassignments(request: {
     /** The topics. */
     topics?: TopicPartitions[];
-    /** Milliseconds that the broker may take. */
+    /** Time limit for the broker, in milliseconds. */
     timeout?: number;
   }): Promise<ListPartitionReassignmentsResponse>;
   /** The logger. */

@@ -1,29 +1,32 @@
 import type { IHeaders, KafkaMessage, RecordMetadata, TopicOffsets, TopicPartition } from './message.js';
 
-// What the package publishes through node:diagnostics_channel; docs/observability.md. The names of the channels and of these fields are
-// stable: what is added later is optional.
+// What the package publishes through node:diagnostics_channel; see docs/observability.md. The names of the channels
+// and of these fields are stable: fields added later are optional.
 
-/** A message on its way out, as subscribers see it. */
+/** A message to be sent. */
 export interface TracedMessage {
   /** The key; null or undefined when there is none. */
   key?: Buffer | string | null;
   /** The payload; null for a tombstone. */
   value?: Buffer | string | null;
-  /** The headers. What a subscriber of `start` writes here is sent; the application's own object stays as it was. */
+  /**
+   * The headers. A subscriber of `start` may add headers here, which are sent; the application's own object does not
+   * change.
+   */
   headers: IHeaders;
-  /** The partition that was asked for; absent where the partitioner chooses. */
+  /** The partition given by the application; absent if the partitioner chooses. */
   partition?: number;
-  /** Milliseconds since the epoch, where the sender gave them. */
+  /** The timestamp in milliseconds since the epoch, if the application gave one. */
   timestamp?: string;
 }
 
-/** What every call that is traced tells of itself. */
+/** Fields of every traced call. */
 interface Traced {
   /** The `clientId`. */
   readonly clientId: string;
-  /** The brokers' id of their cluster, once one has answered. */
+  /** The cluster's id, once a broker has reported it. */
   readonly clusterId?: string | undefined;
-  /** What the call has failed with: from `error` on. */
+  /** The error of a failed call; set from the channel `error` on. */
   error?: unknown;
 }
 
@@ -33,41 +36,50 @@ export interface TracedSend extends Traced {
   readonly topic: string;
   /** The messages. */
   readonly messages: TracedMessage[];
-  /** The brokers that the client was given, joined by commas; absent where a function answers them. */
+  /** The brokers that the client was given, joined by commas; absent if a function returns them. */
   readonly bootstrapServers?: string | undefined;
-  /** What they are, if not an application's own messages: a server's reply, or the copy of a message that has failed. */
+  /** Set unless these are the application's own messages: a server's reply, or the copy of a failed message. */
   readonly purpose?: 'reply' | 'dead-letter';
   /** The request that a reply answers. */
   readonly correlationId?: string;
   /** Whether the send belongs to a transaction. */
   readonly transactional?: boolean;
-  /** Where the messages were written: from `asyncStart` on. Absent for replies, whose reports stay in the core. */
+  /**
+   * Where the messages were written; set from `asyncStart` on. Absent for replies, whose delivery reports stay in the
+   * core.
+   */
   result?: RecordMetadata[];
 }
 
-/** Context of `tracing:nestjs-kafka-native:request:*`: a client's request, until its last reply or what comes instead of it. */
+/**
+ * Context of `tracing:nestjs-kafka-native:request:*`: a client's request, until its last reply, its error or its
+ * cancellation.
+ */
 export interface TracedRequest extends Traced {
-  /** The topic that is asked. */
+  /** The topic that the request is sent to. */
   readonly topic: string;
   /** The request. */
   readonly message: TracedMessage;
-  /** The brokers that the client was given, joined by commas; absent where a function answers them. */
+  /** The brokers that the client was given, joined by commas; absent if a function returns them. */
   readonly bootstrapServers?: string | undefined;
   /** The group of the client's reply consumer. */
   readonly groupId: string;
-  /** Where the replies are awaited. */
+  /** The topic of the replies. */
   readonly replyTopic: string;
-  /** The partition of it. */
+  /** The partition of the replies. */
   readonly replyPartition: number;
-  /** What its replies carry. */
+  /** The correlation id of the request and its replies. */
   readonly correlationId: string;
-  /** A reply has come, also where that says that the server failed. */
+  /** Whether a reply has arrived, error replies included. */
   isReplied: boolean;
-  /** The last reply: from `asyncStart` on. */
+  /** The last reply; set from `asyncStart` on. */
   result?: unknown;
 }
 
-/** Context of `tracing:nestjs-kafka-native:process:*`: one message in its handler, or a reply with whoever waits for it. */
+/**
+ * Context of `tracing:nestjs-kafka-native:process:*`: one message in its handler, or a reply in the code that
+ * subscribes to it.
+ */
 export interface TracedProcess extends Traced {
   /** The topic. */
   readonly topic: string;
@@ -77,15 +89,15 @@ export interface TracedProcess extends Traced {
   readonly offset: string;
   /** The consumer group. */
   readonly groupId: string;
-  /** The message, decoded when it is first looked at. */
+  /** The message, decoded when it is first read. */
   readonly message: KafkaMessage;
-  /** Which delivery this is to this process, from 1 on. */
+  /** Number of this delivery to this process, counted from 1. */
   readonly attempt: number;
   /** Whether it is a reply to a request of this client. */
   readonly isReply: boolean;
-  /** What a request's handler has failed with, where its client is sent that as an error. */
+  /** The error of a request's handler that is sent to the client as an error reply. */
   handlerError?: unknown;
-  /** What the handler has answered: from `asyncStart` on. */
+  /** The handler's result; set from `asyncStart` on. */
   result?: unknown;
 }
 
@@ -99,9 +111,9 @@ export interface TracedBatch extends Traced {
   readonly offset: string;
   /** The consumer group. */
   readonly groupId: string;
-  /** The messages, decoded when they are first looked at. */
+  /** The messages, decoded when they are first read. */
   readonly messages: KafkaMessage[];
-  /** How many they are. */
+  /** The number of messages. */
   readonly size: number;
 }
 
@@ -109,32 +121,35 @@ export interface TracedBatch extends Traced {
 export interface TracedCommit extends Traced {
   /** The consumer group. */
   readonly groupId: string;
-  /** The offsets behind the last messages that are done. */
+  /** The offsets after the last finished messages. */
   readonly topics: TopicOffsets[];
-  /** By the consumer itself: known when it is done, so all channels are told at once. */
+  /**
+   * Whether the consumer committed automatically. Such a commit is published when it is over, on all channels at
+   * once.
+   */
   readonly isAutomatic: boolean;
 }
 
-/** Message of `nestjs-kafka-native:rebalance`: what the group does with this member. */
+/** Message of `nestjs-kafka-native:rebalance`: a rebalance of the consumer's group. */
 export interface RebalanceNotice {
   /**
-   * `rebalancing`: the group begins; `assigned`: partitions have come; `revoking`: these are to be revoked, and their handlers are the
-   * last; `revoked`: they are gone.
+   * `rebalancing`: a rebalance begins; `assigned`: partitions were assigned; `revoking`: partitions are about to be
+   * revoked and their last handlers are finishing; `revoked`: partitions were revoked.
    */
   readonly type: 'rebalancing' | 'assigned' | 'revoking' | 'revoked';
   /** The consumer group. */
   readonly groupId: string;
   /** The `clientId`. */
   readonly clientId: string;
-  /** The partitions that come or go; none for `rebalancing`. */
+  /** The partitions concerned; empty for `rebalancing`. */
   readonly partitions: readonly TopicPartition[];
   /** How long the rebalance has taken, in milliseconds; for `assigned`. */
   readonly duration?: number;
 }
 
-/** Message of `nestjs-kafka-native:dead-letter`: a message is now in its dead-letter topic. */
+/** Message of `nestjs-kafka-native:dead-letter`: a message was written to its dead-letter topic. */
 export interface DeadLetterNotice {
-  /** Where it was. */
+  /** The topic that it was consumed from. */
   readonly topic: string;
   /** The partition. */
   readonly partition: number;
@@ -144,33 +159,33 @@ export interface DeadLetterNotice {
   readonly groupId: string;
   /** The `clientId`. */
   readonly clientId: string;
-  /** The message, decoded when it is first looked at. */
+  /** The message, decoded when it is first read. */
   readonly message: KafkaMessage;
-  /** Where it is now. */
+  /** The topic that it was written to. */
   readonly deadLetterTopic: string;
-  /** What its last delivery failed with. */
+  /** The error of its last delivery. */
   readonly error: unknown;
   /** How often it was delivered. */
   readonly attempts: number;
 }
 
-/** A partition of which something waits and nothing is handled. */
+/** A partition with waiting messages of which none is handled. */
 export interface StalledPartition {
   /** The topic. */
   readonly topic: string;
   /** The partition. */
   readonly partition: number;
-  /** The offset below which all is done, as a decimal string; -1 while that is not known. */
+  /** The offset below which every message is finished, as a decimal string; -1 while it is not known. */
   readonly position: string;
-  /** The offset after the last message, as far as it is known, as a decimal string; -1 while it is not. */
+  /** The offset after the last known message, as a decimal string; -1 while it is not known. */
   readonly end: string;
-  /** Messages that were handed out and are not handled. */
+  /** Messages that were handed out and are not handled yet. */
   readonly inHand: number;
-  /** How long nothing of it was handled, in milliseconds. */
+  /** How long none of its messages was handled, in milliseconds. */
   readonly duration: number;
 }
 
-/** Message of `nestjs-kafka-native:stalled`: partitions stand still for longer than `consumer.stallTimeout`. */
+/** Message of `nestjs-kafka-native:stalled`: partitions are stalled for longer than `consumer.stallTimeout`. */
 export interface StallNotice {
   /** The consumer group. */
   readonly groupId: string;
@@ -178,7 +193,7 @@ export interface StallNotice {
   readonly clientId: string;
   /** The partitions. */
   readonly partitions: readonly StalledPartition[];
-  /** What is done about it: `consumer.onStall`. */
+  /** What the consumer does about it: `consumer.onStall`. */
   readonly action: 'report' | 'restart' | 'exit';
 }
 
@@ -188,7 +203,7 @@ export interface NetworkNotice {
   readonly clientId: string;
   /** The broker, as `host:port`. */
   readonly broker: string;
-  /** The request's name, as KafkaJS has it. */
+  /** The request's name in kafkajs. */
   readonly apiName: string;
   /** How long the answer took, in milliseconds. */
   readonly duration: number;

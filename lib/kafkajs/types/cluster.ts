@@ -13,7 +13,7 @@ export interface PartitionMetadata {
   replicas: number[];
   /** Those of them that are in sync. */
   isr: number[];
-  /** Those of them that are away. */
+  /** Those of them that are offline. */
   offlineReplicas?: number[];
 }
 
@@ -27,7 +27,7 @@ export interface BrokerMetadata {
     host: string;
     /** The port. */
     port: number;
-    /** The broker’s rack, where it has one. */
+    /** The broker’s rack, if it has one. */
     rack?: string;
   }>;
   /** The topics. */
@@ -62,10 +62,10 @@ export type Assignment = { [topic: string]: number[] };
 export type GroupMember = {
   /** The member’s id. */
   memberId: string;
-  /** What it announced, encoded by `AssignerProtocol.MemberMetadata`. */
+  /** Its metadata, encoded by `AssignerProtocol.MemberMetadata`. */
   memberMetadata: Buffer;
 };
-/** What the leader gives to a member. */
+/** The assignment of a member. */
 export type GroupMemberAssignment = {
   /** The member’s id. */
   memberId: string;
@@ -76,12 +76,13 @@ export type GroupMemberAssignment = {
 export type GroupState = {
   /** The assigner’s name. */
   name: string;
-  /** What the member tells the leader, encoded by `AssignerProtocol.MemberMetadata`. */
+  /** The member's metadata for the leader, encoded by `AssignerProtocol.MemberMetadata`. */
   metadata: Buffer;
 };
 
 /**
- * The part of kafkajs's `Cluster` that an assigner can use. The calls that would reach into kafkajs's own connections do not exist here.
+ * The part of kafkajs's `Cluster` that an assigner can use. Its calls for kafkajs's own connections do not exist
+ * here.
  */
 export interface Cluster {
   /** The brokers' numbers. */
@@ -92,9 +93,9 @@ export interface Cluster {
   isConnected(): boolean;
   /** Adds topics to those whose metadata is kept. */
   addMultipleTargetTopics(topics: string[]): Promise<void>;
-  /** Asks for the metadata again. */
+  /** Fetches the metadata again. */
   refreshMetadata(): Promise<void>;
-  /** Asks for the metadata again when it is too old. */
+  /** Fetches the metadata again if it is too old. */
   refreshMetadataIfNecessary(): Promise<void>;
   /** Adds a topic to those whose metadata is kept. */
   addTargetTopic(topic: string): Promise<void>;
@@ -122,9 +123,9 @@ export interface Cluster {
 
 /** Distributes partitions to a group's members. */
 export interface Assigner {
-  /** The name that the group knows it by. */
+  /** Its name in the group's protocol. */
   name: string;
-  /** The version of what it announces. */
+  /** The version of its metadata. */
   version: number;
   /** Distributes the partitions of the topics to the members. */
   assign(group: {
@@ -133,14 +134,14 @@ export interface Assigner {
     /** The topics that members subscribe to. */
     topics: string[];
   }): Promise<GroupMemberAssignment[]>;
-  /** What a member announces. */
+  /** The metadata with which a member joins. */
   protocol(subscription: {
     /** The topics that this member subscribes to. */
     topics: string[];
   }): GroupState;
 }
 
-/** What a {@link PartitionAssigner} is called with. */
+/** The argument of a {@link PartitionAssigner}. */
 export interface PartitionAssignerConfig {
   /** The cluster, to ask for partitions and leaders. */
   cluster: Cluster;
@@ -151,13 +152,13 @@ export interface PartitionAssignerConfig {
 }
 
 /**
- * Makes an {@link Assigner}; an item of `partitionAssigners`.
+ * Creates an {@link Assigner}; an item of `partitionAssigners`.
  *
- * Functions under kafkajs's types fit too, although its `Cluster` has more calls than there are here: a method's parameters are compared
- * both ways, so it is written as one.
+ * Functions with kafkajs's types fit too, although its `Cluster` has more methods: TypeScript compares the parameters
+ * of methods bivariantly, so this is written as a method.
  */
 export type PartitionAssigner = {
-  /** Makes the assigner of one consumer. */
+  /** Creates the assigner of one consumer. */
   assigner(config: PartitionAssignerConfig): Assigner;
 }['assigner'];
 
@@ -168,7 +169,7 @@ export interface ISerializer<T> {
   /** Decodes a value; null for no bytes. */
   decode(buffer: Buffer): T | null;
 }
-/** What a member tells the leader. */
+/** The metadata that a member sends to the leader. */
 export type MemberMetadata = {
   /** The version of the structure. */
   version: number;
@@ -177,7 +178,7 @@ export type MemberMetadata = {
   /** Bytes of the assigner’s own. */
   userData: Buffer;
 };
-/** What the leader tells a member. */
+/** The assignment that the leader sends to a member. */
 export type MemberAssignment = {
   /** The version of the structure. */
   version: number;
@@ -187,9 +188,9 @@ export type MemberAssignment = {
   userData: Buffer;
 };
 
-/** What a partitioner is given. */
+/** The argument of a partitioner. */
 export interface PartitionerArgs {
-  /** The topic that is sent to. */
+  /** The topic that the message is sent to. */
   topic: string;
   /** The topic’s partitions. */
   partitionMetadata: PartitionMetadata[];

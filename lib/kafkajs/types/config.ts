@@ -7,23 +7,23 @@ import type { Logger, logCreator, logLevel } from './logger.js';
 /** Raw librdkafka properties (CONFIGURATION.md of librdkafka 2.15.1), merged over the translated ones. */
 export type LibrdkafkaProperties = Record<string, string | number | boolean>;
 
-/** Answers the brokers to start from; called at first, and again when none of those known can be reached. */
+/** Returns the bootstrap brokers; called at first, and again when no known broker can be reached. */
 export type BrokersFunction = () => string[] | Promise<string[]>;
 
-/** What an OAuth bearer provider answers. */
+/** The result of an OAuth bearer provider. */
 export interface OauthbearerProviderResponse {
-  /** The token. A JWT tells its own life time and principal. */
+  /** The token. A JWT contains its lifetime and principal. */
   value: string;
-  /** Our extension for tokens that are not JWTs: until when the token is good, in milliseconds since the epoch. */
+  /** For tokens that are not JWTs: when the token expires, in milliseconds since the epoch. An extension of kafkajs. */
   lifetime?: number;
-  /** Our extension for tokens that are not JWTs: the principal. */
+  /** For tokens that are not JWTs: the principal. An extension of kafkajs. */
   principal?: string;
-  /** Our extension: SASL extensions to send along. */
+  /** SASL extensions to send along. An extension of kafkajs. */
   extensions?: Record<string, string>;
 }
 
 interface SASLMechanismOptionsMap {
-  /** User and password, in the clear: over TLS only. */
+  /** PLAIN: user and password without encryption, to be used only over TLS. */
   plain: {
     /** The user. */
     username: string;
@@ -57,7 +57,7 @@ interface SASLMechanismOptionsMap {
   };
   /** OAUTHBEARER: tokens of a provider. */
   oauthbearer: {
-    /** Answers a token; called at the start and again before it expires. */
+    /** Returns a token; called at the start and again before the token expires. */
     oauthBearerProvider: () => Promise<OauthbearerProviderResponse>;
   };
 }
@@ -66,14 +66,14 @@ interface SASLMechanismOptionsMap {
 export type SASLMechanism = keyof SASLMechanismOptionsMap;
 type SASLMechanismOptions<T> = T extends SASLMechanism
   ? {
-      /** Which mechanism it is; upper or lower case. */
+      /** The mechanism's name, in upper or lower case. */
       mechanism: T;
     } & SASLMechanismOptionsMap[T]
   : never;
 /** `sasl` of {@link KafkaConfig}. */
 export type SASLOptions = SASLMechanismOptions<SASLMechanism>;
 
-/** A SASL conversation of kafkajs's custom mechanisms. */
+/** The authentication of kafkajs's custom SASL mechanisms. */
 export interface Authenticator {
   /** Resolves when the broker has accepted. */
   authenticate: () => Promise<void>;
@@ -85,15 +85,15 @@ export interface SaslAuthenticateArgs<ParseResult> {
     /** The bytes to send. */
     encode: () => Buffer | Promise<Buffer>;
   };
-  /** How the response is read; left out where there is none. */
+  /** How the response is read; left out if there is none. */
   response?: {
-    /** The part of the response that counts. */
+    /** Extracts the relevant part of the response. */
     decode: (rawResponse: Buffer) => Buffer | Promise<Buffer>;
-    /** What it means. */
+    /** Parses that part. */
     parse: (data: Buffer) => ParseResult;
   };
 }
-/** What a custom mechanism is given. */
+/** The argument of a custom mechanism. */
 export interface AuthenticationProviderArgs {
   /** The host’s name or address. */
   host: string;
@@ -106,19 +106,19 @@ export interface AuthenticationProviderArgs {
 }
 /** kafkajs's custom SASL mechanism; refused at construction, with what to use instead. */
 export interface Mechanism {
-  /** The name that the broker knows it by. */
+  /** Its name in SASL. */
   mechanism: string;
-  /** Makes the conversation with one broker. */
+  /** Creates the authenticator for one broker. */
   authenticationProvider: (args: AuthenticationProviderArgs) => Authenticator;
 }
 
-/** What a custom socket factory is given. */
+/** The argument of a custom socket factory. */
 export interface ISocketFactoryArgs {
   /** The host’s name or address. */
   host: string;
   /** The port. */
   port: number;
-  /** Options of `tls.connect`, where TLS is used. */
+  /** Options of `tls.connect`, if TLS is used. */
   ssl: tls.ConnectionOptions;
   /** Called when the socket is connected. */
   onConnect: () => void;
@@ -126,7 +126,7 @@ export interface ISocketFactoryArgs {
 /** kafkajs's socket factory; refused at construction: librdkafka opens its own sockets. */
 export type ISocketFactory = (args: ISocketFactoryArgs) => net.Socket;
 
-/** Back-off of retries: each waits `multiplier` times as long as the one before, give or take `factor`. */
+/** Back-off of retries: each wait is `multiplier` times as long as the one before, plus or minus `factor` of it. */
 export interface RetryOptions {
   /** The longest wait. A number of milliseconds, 0 or more. Default: `30000`. */
   maxRetryTime?: number;
@@ -148,7 +148,7 @@ export interface RetryOptions {
   restartOnFailure?: (e: Error) => Promise<boolean>;
 }
 
-/** `client`: what a cluster's connections are made with. */
+/** `client`: how to connect to a cluster. */
 export interface KafkaConfig {
   /**
    * Brokers to start from, or a function that answers them, which is called before each start. Default: `localhost:9092` in
@@ -307,7 +307,7 @@ export interface ProducerConfig {
   librdkafka?: LibrdkafkaProperties;
 }
 
-/** What `kafka.admin()` takes. */
+/** Options of `kafka.admin()`. */
 export interface AdminConfig {
   /** Retries of a request. */
   retry?: RetryOptions;

@@ -1,12 +1,12 @@
 import type { ConfigResourceTypes, ConfigSource } from './admin-enums.js';
 
-/** A resource whose configuration is asked for. */
+/** A resource whose configuration to describe. */
 export interface ResourceConfigQuery {
   /** The kind of resource. */
   type: ConfigResourceTypes;
   /** The resource’s name. */
   name: string;
-  /** The values to answer; left out for all. */
+  /** Names of the values to return; left out for all. */
   configNames?: string[];
 }
 
@@ -40,20 +40,20 @@ export interface ConfigSynonyms {
 
 /** Configurations of resources. */
 export interface DescribeConfigResponse {
-  /** One for each resource that was asked for. */
+  /** One for each requested resource. */
   resources: {
     /** Its values. */
     configEntries: ConfigEntries[];
     /** The protocol’s error code; 0 for none. */
     errorCode: number;
-    /** The error in words, where there is one. */
+    /** The error’s text, if there is one. */
     errorMessage: string;
     /** The resource’s name. */
     resourceName: string;
     /** The kind of resource. */
     resourceType: ConfigResourceTypes;
   }[];
-  /** Milliseconds that the broker has held the answer back. */
+  /** How long the broker has throttled the request, in milliseconds. */
   throttleTime: number;
 }
 
@@ -71,6 +71,6 @@ export interface IResourceConfig {
   type: ConfigResourceTypes;
   /** The resource’s name. */
   name: string;
-  /** The values; what is not named returns to its default. */
+  /** The values; settings that are not named return to their defaults. */
   configEntries: IResourceConfigEntry[];
 }

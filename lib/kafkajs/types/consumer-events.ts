@@ -36,7 +36,7 @@ export type ConsumerEvents = {
   CRASH: 'consumer.crash';
   /** The group begins to rebalance. */
   REBALANCING: 'consumer.rebalancing';
-  /** The group’s leader gave the member topics that it does not subscribe to. */
+  /** The group’s leader assigned topics to which this member has not subscribed. */
   RECEIVED_UNSUBSCRIBED_TOPICS: 'consumer.received_unsubscribed_topics';
   /** A broker has answered a request. */
   REQUEST: 'consumer.network.request';
@@ -46,7 +46,7 @@ export type ConsumerEvents = {
   REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size';
 };
 
-/** The consumer told its coordinator that it is alive. */
+/** A handler has called `heartbeat()`. */
 export type ConsumerHeartbeatEvent = InstrumentationEvent<{
   /** The consumer group. */
   groupId: string;
@@ -75,7 +75,7 @@ export interface IMemberAssignment {
 
 /** The consumer joined its group and has its assignment. */
 export type ConsumerGroupJoinEvent = InstrumentationEvent<{
-  /** Milliseconds from the beginning of the join on. */
+  /** How long the join has taken, in milliseconds. */
   duration: number;
   /** The consumer group. */
   groupId: string;
@@ -107,13 +107,13 @@ export type ConsumerFetchEvent = InstrumentationEvent<{
   nodeId: number;
 }>;
 
-/** What the events around a batch carry. */
+/** Payload of the events around a batch. */
 export interface IBatchProcessEvent {
   /** The topic. */
   topic: string;
   /** The partition’s number. */
   partition: number;
-  /** The offset behind the last message of the partition, as a decimal string. */
+  /** The offset after the last message of the partition, as a decimal string. */
   highWatermark: string;
   /** How many messages the partition has after this batch, as a decimal string. */
   offsetLag: string;
@@ -138,13 +138,13 @@ export type ConsumerEndBatchProcessEvent = InstrumentationEvent<
   }
 >;
 
-/** The consumer stopped on an error; `restart` tells whether it starts again by itself. */
+/** The consumer stopped because of an error; `restart` says whether it will restart by itself. */
 export type ConsumerCrashEvent = InstrumentationEvent<{
   /** Why. */
   error: Error;
   /** The consumer group. */
   groupId: string;
-  /** Whether it starts again by itself. */
+  /** Whether it will restart by itself. */
   restart: boolean;
 }>;
 
@@ -156,7 +156,10 @@ export type ConsumerRebalancingEvent = InstrumentationEvent<{
   memberId: string;
 }>;
 
-/** A handler runs (or, having blocked the event loop, ran) longer than `consumer.handlerTimeout`. Our extension. */
+/**
+ * A handler runs (or, having blocked the event loop, ran) longer than `consumer.handlerTimeout`. An extension of
+ * kafkajs.
+ */
 export type ConsumerHandlerTimeoutEvent = InstrumentationEvent<{
   /** The consumer group. */
   groupId: string;
@@ -166,29 +169,32 @@ export type ConsumerHandlerTimeoutEvent = InstrumentationEvent<{
   partition: number;
   /** The offset, as a decimal string: it has 64 bits. */
   offset: string;
-  /** Milliseconds that it has run. */
+  /** How long it has run, in milliseconds. */
   duration: number;
-  /** It has ended by now. */
+  /** Whether it has ended by now. */
   ended: boolean;
 }>;
 
-/** No handler runs longer than `consumer.handlerTimeout` any more. Our extension. */
+/** No handler runs longer than `consumer.handlerTimeout` any more. An extension of kafkajs. */
 export type ConsumerHandlerRecoveredEvent = InstrumentationEvent<{
   /** The consumer group. */
   groupId: string;
 }>;
 
-/** Partitions stand still: something waits, and nothing is handled for longer than `consumer.stallTimeout`. Our extension. */
+/**
+ * Partitions are stalled: messages wait, and none was handled for longer than `consumer.stallTimeout`. An extension
+ * of kafkajs.
+ */
 export type ConsumerStalledEvent = InstrumentationEvent<{
   /** The consumer group. */
   groupId: string;
   /** The partitions. */
   partitions: StalledPartition[];
-  /** What is done about it. */
+  /** What the consumer does about it: `consumer.onStall`. */
   action: 'report' | 'restart' | 'exit';
 }>;
 
-/** All of the partitions that stood still are worked on again. Our extension. */
+/** None of the stalled partitions is stalled any more. An extension of kafkajs. */
 export type ConsumerStallEndedEvent = InstrumentationEvent<{
   /** The consumer group. */
   groupId: string;
@@ -202,15 +208,15 @@ export type ConsumerReceivedUnsubcribedTopicsEvent = InstrumentationEvent<{
   generationId: number;
   /** This member’s id in the group. */
   memberId: string;
-  /** The topics that the member was given partitions of. */
+  /** The topics whose partitions were assigned to the member. */
   assignedTopics: string[];
   /** The topics that it subscribes to. */
   topicsSubscribed: string[];
-  /** Those given that it does not subscribe to. */
+  /** The assigned topics that it does not subscribe to. */
   topicsNotSubscribed: string[];
 }>;
 
-/** The event that each of a consumer's event names brings. */
+/** The event of each of a consumer's event names. */
 export interface ConsumerEventMap {
   /** A handler has called `heartbeat()`. */
   'consumer.heartbeat': ConsumerHeartbeatEvent;
@@ -240,13 +246,13 @@ export interface ConsumerEventMap {
   'consumer.handler_timeout': ConsumerHandlerTimeoutEvent;
   /** No handler runs longer than `consumer.handlerTimeout` any more. An extension of this package. */
   'consumer.handler_recovered': ConsumerHandlerRecoveredEvent;
-  /** Partitions stand still for longer than `consumer.stallTimeout`. An extension of this package. */
+  /** Partitions are stalled for longer than `consumer.stallTimeout`. An extension of this package. */
   'consumer.stalled': ConsumerStalledEvent;
-  /** None of them does any more. An extension of this package. */
+  /** None of them is stalled any more. An extension of this package. */
   'consumer.stall_ended': ConsumerStallEndedEvent;
   /** librdkafka’s statistics. An extension of this package. */
   'consumer.statistics': StatisticsEvent;
-  /** The group’s leader gave the member topics that it does not subscribe to. */
+  /** The group’s leader assigned topics to which this member has not subscribed. */
   'consumer.received_unsubscribed_topics': ConsumerReceivedUnsubcribedTopicsEvent;
   /** A broker has answered a request. */
   'consumer.network.request': RequestEvent;

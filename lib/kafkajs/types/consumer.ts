@@ -10,13 +10,13 @@ import type {
   TopicPartitions,
 } from './message.js';
 
-/** The messages of one partition that are handed to `eachBatch`. */
+/** A batch of messages of one partition, for `eachBatch`. */
 export interface Batch {
   /** The topic. */
   topic: string;
   /** The partition’s number. */
   partition: number;
-  /** The offset behind the last message of the partition, as a decimal string. */
+  /** The offset after the last message of the partition, as a decimal string. */
   highWatermark: string;
   /** The messages; decoded when they are first read. */
   messages: KafkaMessage[];
@@ -32,7 +32,7 @@ export interface Batch {
   offsetLagLow(): string;
 }
 
-/** What `eachMessage` is called with. */
+/** The argument of `eachMessage`. */
 export interface EachMessagePayload {
   /** The topic. */
   topic: string;
@@ -46,7 +46,7 @@ export interface EachMessagePayload {
   pause(): () => void;
 }
 
-/** What `eachBatch` is called with. */
+/** The argument of `eachBatch`. */
 export interface EachBatchPayload {
   /** The batch. */
   batch: Batch;
@@ -56,13 +56,16 @@ export interface EachBatchPayload {
   heartbeat(): Promise<void>;
   /** Pauses the partition; the function returned resumes it. */
   pause(): () => void;
-  /** Commits these offsets, or else what is resolved when a time or number of messages asks for it. */
+  /**
+   * Commits these offsets; or, without an argument, the resolved ones if `autoCommitInterval` or
+   * `autoCommitThreshold` is reached.
+   */
   commitOffsetsIfNecessary(offsets?: Offsets): Promise<void>;
-  /** What is resolved and not committed yet. */
+  /** The offsets that are resolved and not committed yet. */
   uncommittedOffsets(): OffsetsByTopicPartition;
-  /** Whether the consumer has not been stopped. */
+  /** False once the consumer is being stopped. */
   isRunning(): boolean;
-  /** Whether the partition was sought elsewhere or revoked, so that the rest of the batch counts no more. */
+  /** Whether the partition was moved by a seek or revoked, so that the rest of the batch should not be handled. */
   isStale(): boolean;
 }
 
@@ -125,7 +128,7 @@ export interface ConsumerSubscribeTopic {
    */
   fromBeginning?: boolean;
 }
-/** `subscribe`: topics by name or by expression, and where to start in partitions without a committed offset. */
+/** `subscribe`: topics by name or regular expression, and where to start in partitions without a committed offset. */
 export interface ConsumerSubscribeTopics {
   /** Names and expressions of topics. */
   topics: (string | RegExp)[];
@@ -152,7 +155,7 @@ export interface MemberDescription {
   memberId: string;
   /** Its partitions, encoded: `AssignerProtocol.MemberAssignment.decode()` reads it. */
   memberAssignment: Buffer;
-  /** What it announced, encoded: `AssignerProtocol.MemberMetadata.decode()` reads it. */
+  /** Its metadata, encoded: `AssignerProtocol.MemberMetadata.decode()` reads it. */
   memberMetadata: Buffer;
 }
 
@@ -172,7 +175,7 @@ export interface GroupDescription {
 
 /** Several groups. */
 export interface GroupDescriptions {
-  /** One for each group that was asked for. */
+  /** One for each requested group. */
   groups: GroupDescription[];
 }
 

@@ -1,9 +1,9 @@
 /** The union of an object type's values. */
 export type ValueOf<T> = T[keyof T];
 
-/** What a listener is called with. */
+/** The argument of a listener. */
 export interface InstrumentationEvent<T> {
-  /** Counts the events of the process: a number, as in kafkajs, whose types say string. */
+  /** The number of the event in the process. A number, as in kafkajs, although its types say string. */
   id: string;
   /** The event’s name. */
   type: string;
@@ -13,7 +13,7 @@ export interface InstrumentationEvent<T> {
   payload: T;
 }
 
-/** Removes the listener it was returned for. */
+/** Removes the listener for which it was returned. */
 export type RemoveInstrumentationEventListener<_T> = () => void;
 
 /** A client connected. */
@@ -23,8 +23,8 @@ export type ConnectEvent = InstrumentationEvent<null>;
 export type DisconnectEvent = InstrumentationEvent<null>;
 
 /**
- * A broker has answered a request. librdkafka tells when a request was sent, not when it was
- * made, so `createdAt` is `sentAt` and `pendingDuration` 0.
+ * A broker has answered a request. librdkafka reports when a request was sent, not when it was created, so
+ * `createdAt` is `sentAt` and `pendingDuration` 0.
  */
 export type RequestEvent = InstrumentationEvent<{
   /** The request’s number in the protocol. */
@@ -84,23 +84,23 @@ export type RequestQueueSizeEvent = InstrumentationEvent<{
 }>;
 
 /**
- * librdkafka's statistics (its STATISTICS.md), every `librdkafka["statistics.interval.ms"]` milliseconds. Our extension; what else is
- * in it depends on librdkafka's version.
+ * librdkafka's statistics (its STATISTICS.md), every `librdkafka["statistics.interval.ms"]` milliseconds. An
+ * extension of kafkajs; its other fields depend on librdkafka's version.
  */
 export type StatisticsEvent = InstrumentationEvent<{
   /** Name of the client instance. */
   name: string;
   /** The `clientId`. */
   client_id: string;
-  /** Whose statistics these are. */
+  /** The kind of client. */
   type: 'consumer' | 'producer';
   /** Microseconds of an internal clock. */
   ts: number;
   /** Seconds since the epoch. */
   time: number;
-  /** Of each broker, by its name. */
+  /** Statistics of each broker, by its name. */
   brokers: Record<string, Record<string, unknown>>;
-  /** Of each topic, by its name. */
+  /** Statistics of each topic, by its name. */
   topics: Record<string, Record<string, unknown>>;
   [name: string]: unknown;
 }>;

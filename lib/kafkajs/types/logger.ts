@@ -3,7 +3,7 @@ export const logLevel = { NOTHING: 0, ERROR: 1, WARN: 2, INFO: 4, DEBUG: 5 } as 
 /** One of {@link logLevel}'s numbers. */
 export type logLevel = (typeof logLevel)[keyof typeof logLevel];
 
-/** What a log line carries besides its level and namespace. */
+/** The contents of a log line besides its level and namespace. */
 export interface LoggerEntryContent {
   /** ISO 8601 time of the line. */
   readonly timestamp: string;
@@ -20,11 +20,11 @@ export interface LogEntry {
   level: logLevel;
   /** The level's name: `ERROR`, `WARN`, `INFO` or `DEBUG`. */
   label: string;
-  /** What the line says. */
+  /** Message, time and extra fields of the line. */
   log: LoggerEntryContent;
 }
 
-/** Makes the function that writes log lines; it is called once with the configured level. */
+/** Creates the function that writes log lines; called once, with the configured level. */
 export type logCreator = (level: logLevel) => (entry: LogEntry) => void;
 
 /** kafkajs's logger. */
@@ -39,6 +39,6 @@ export interface Logger {
   debug: (message: string, extra?: object) => void;
   /** A logger of the same sink under another namespace, with its own level when one is given. */
   namespace: (namespace: string, logLevel?: logLevel) => Logger;
-  /** Changes the level of this logger and of those made from it that have none of their own. */
+  /** Changes the level of this logger and of its `namespace()` loggers without a level of their own. */
   setLogLevel: (logLevel: logLevel) => void;
 }

@@ -59,7 +59,7 @@ interface RecordBatchEntry {
 /** A consumed message. `offset` and `timestamp` (milliseconds) are strings, as 64-bit numbers are in kafkajs. */
 export type KafkaMessage = MessageSetEntry | RecordBatchEntry;
 
-/** What `producer.send()` takes. */
+/** The argument of `producer.send()`. */
 export interface ProducerRecord {
   /** The topic. Refused: it differs from call to call; give it to send() or emit(). */
   topic: string;
@@ -87,7 +87,7 @@ export interface TopicMessages {
   messages: Message[];
 }
 
-/** What `producer.sendBatch()` takes. */
+/** The argument of `producer.sendBatch()`. */
 export interface ProducerBatch {
   /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
@@ -119,9 +119,9 @@ export interface RecordMetadata {
   timestamp?: string;
   /** The offset of the first of the messages, as a decimal string. */
   baseOffset?: string;
-  /** When the broker wrote them, in milliseconds since the epoch; `-1` unless the topic’s timestamps are the broker’s. */
+  /** When the broker appended them, in milliseconds since the epoch; `-1` unless the topic has `LogAppendTime`. */
   logAppendTime?: string;
-  /** Always `0`: librdkafka keeps it to itself. */
+  /** Always `0`: librdkafka does not report it. */
   logStartOffset?: string;
 }
 
@@ -175,7 +175,7 @@ export interface Offsets {
   topics: TopicOffsets[];
 }
 
-/** What `uncommittedOffsets()` answers. */
+/** The result of `uncommittedOffsets()`. */
 export interface OffsetsByTopicPartition {
   /** The topics. */
   topics: TopicOffsets[];

@@ -22,17 +22,17 @@ export type ProducerEvents = {
   REQUEST_QUEUE_SIZE: 'producer.network.request_queue_size';
 };
 
-/** A reply to a request could not be sent. Emitted by the producer of a `ServerKafka`. Our extension. */
+/** A reply to a request could not be sent. Emitted by the producer of a `ServerKafka`. An extension of kafkajs. */
 export type ProducerReplyFailedEvent = InstrumentationEvent<{
   /** Reply topic. */
   topic: string;
-  /** Reply partition; null where the request named none. */
+  /** Reply partition; null if the request named none. */
   partition: number | null;
   /** librdkafka's or Kafka's code of the error. */
   code: number;
   /** Its text. */
   message: string;
-  /** The request, where its client could not even be sent an error instead; null where it was. */
+  /** The request, if an error reply could not be sent either; null if it was sent. */
   lost: {
     /** Its topic. */
     topic: string;
@@ -40,12 +40,12 @@ export type ProducerReplyFailedEvent = InstrumentationEvent<{
     partition: number;
     /** Its offset. */
     offset: string;
-    /** The request is handled again; else it counts as handled. */
+    /** Whether the request will be handled again; otherwise it counts as handled. */
     comesAgain: boolean;
   } | null;
 }>;
 
-/** The event that each of a producer's event names brings. */
+/** The event of each of a producer's event names. */
 export interface ProducerEventMap {
   /** The producer has connected. */
   'producer.connect': ConnectEvent;

@@ -4,14 +4,14 @@ import type { ProducerEventMap, ProducerEvents } from './producer-events.js';
 import type { Logger } from './logger.js';
 import type { Offsets, ProducerBatch, ProducerRecord, RecordMetadata } from './message.js';
 
-/** Makes a function that chooses the partition of a message. */
+/** Creates a function that chooses the partition of a message. */
 export type ICustomPartitioner = () => (args: PartitionerArgs) => number;
 /** The Java client's choice (murmur2 of the key). */
 export type DefaultPartitioner = ICustomPartitioner;
 /** The choice of kafkajs 1. */
 export type LegacyPartitioner = ICustomPartitioner;
 
-/** What sends: a producer or a transaction. */
+/** The methods that send, of a producer or a transaction. */
 export interface Sender {
   /** Sends messages to one topic; resolves when the broker has them. */
   send(record: ProducerRecord): Promise<RecordMetadata[]>;
@@ -23,7 +23,7 @@ export interface Sender {
 export interface Producer extends Sender {
   /** Connects; nothing can be sent before. */
   connect(): Promise<void>;
-  /** Waits for what is being sent, then disconnects. */
+  /** Waits for outstanding deliveries, then disconnects. */
   disconnect(): Promise<void>;
   /** Whether the option `idempotent` is set. */
   isIdempotent(): boolean;
@@ -40,27 +40,33 @@ export interface Producer extends Sender {
   logger(): Logger;
 }
 
-/** What {@link Transaction.sendOffsets} takes: the offsets, and who has read. One of both, the consumer where it is at hand. */
+/**
+ * The argument of {@link Transaction.sendOffsets}: the offsets, and either the consumer that has read the messages or
+ * its group.
+ */
 export type TransactionOffsets = Offsets & {
   /**
-   * The consumer group whose offsets they are. If a consumer of this process is in that group, it counts as the one that has read;
-   * otherwise whoever sends them is believed.
+   * The consumer group of the offsets. If a consumer of this process is in that group, it counts as the reader;
+   * otherwise the offsets are committed without fencing.
    */
   consumerGroupId?: string;
-  /** The running consumer that has read: a {@link Consumer}, or NestJS's server or client that has one. Before `consumerGroupId`. */
+  /**
+   * The running consumer that has read the messages: a {@link Consumer}, or a ServerKafka or ClientKafka that has
+   * one. Takes precedence over `consumerGroupId`.
+   */
   consumer?: object;
 };
 
 /** kafkajs's transaction. */
 export interface Transaction extends Sender {
   /**
-   * Has the offsets of what was read committed with the transaction. They are refused (`ILLEGAL_GENERATION`, `UNKNOWN_MEMBER_ID`) when
-   * the consumer that has read has lost the partition, so that two members never both commit.
+   * Commits the offsets of consumed messages with the transaction. They are refused (`ILLEGAL_GENERATION`,
+   * `UNKNOWN_MEMBER_ID`) if the consumer has lost the partition, so that two members never both commit.
    */
   sendOffsets(offsets: TransactionOffsets): Promise<void>;
-  /** Makes all of it visible; waits for what is being sent. */
+  /** Waits for outstanding deliveries and commits: the messages become visible to read-committed consumers. */
   commit(): Promise<void>;
-  /** Drops all of it. */
+  /** Aborts: the messages never become visible to read-committed consumers. */
   abort(): Promise<void>;
   /** Whether it has been neither committed nor aborted. */
   isActive(): boolean;

@@ -1,4 +1,4 @@
-/** kafkajs's types, but for the names that this package exports as classes. */
+/** kafkajs's types, except those whose names this package exports as classes. */
 export type * from './acls.js';
 export type {
   AuthorizedOperations,

@@ -5,21 +5,21 @@ import type { IResourceConfigEntry } from './configs.js';
 export interface ITopicConfig {
   /** The topic. */
   topic: string;
-  /** How many partitions it gets. Default: the broker’s `num.partitions`. */
+  /** Number of partitions. Default: the broker’s `num.partitions`. */
   numPartitions?: number;
-  /** How many replicas each of them gets. Default: the broker’s. */
+  /** Number of replicas of each partition. Default: the broker’s. */
   replicationFactor?: number;
-  /** Where the replicas go, in place of the two numbers. */
+  /** The brokers of the replicas, instead of the two numbers. */
   replicaAssignment?: ReplicaAssignment[];
-  /** The topic’s configuration, where it differs from the defaults. */
+  /** The topic’s configuration, if it differs from the defaults. */
   configEntries?: IResourceConfigEntry[];
 }
 
-/** The number of partitions that a topic shall have. */
+/** The new number of partitions of a topic. */
 export interface ITopicPartitionConfig {
   /** The topic. */
   topic: string;
-  /** How many partitions it shall have in all. */
+  /** The new total number of partitions. */
   count: number;
   /** The brokers of the replicas of each new partition. */
   assignments?: Array<Array<number>>;
@@ -33,7 +33,7 @@ export interface ITopicMetadata {
   partitions: PartitionMetadata[];
 }
 
-/** Where the replicas of a partition are. */
+/** The brokers with the replicas of a partition. */
 export interface ReplicaAssignment {
   /** The partition’s number. */
   partition: number;
@@ -41,7 +41,7 @@ export interface ReplicaAssignment {
   replicas: Array<number>;
 }
 
-/** Where the replicas of a topic shall go. */
+/** The new placement of a topic's replicas. */
 export interface PartitionReassignment {
   /** The topic. */
   topic: string;
@@ -49,13 +49,13 @@ export interface PartitionReassignment {
   partitionAssignment: Array<ReplicaAssignment>;
 }
 
-/** Moves of partitions under way. */
+/** Reassignments of partitions in progress. */
 export interface ListPartitionReassignmentsResponse {
   /** The topics whose partitions are moved. */
   topics: OngoingTopicReassignment[];
 }
 
-/** Moves of a topic's partitions. */
+/** Reassignments of a topic's partitions. */
 export interface OngoingTopicReassignment {
   /** The topic. */
   topic: string;
@@ -63,7 +63,7 @@ export interface OngoingTopicReassignment {
   partitions: OngoingPartitionReassignment[];
 }
 
-/** A move of a partition. */
+/** The reassignment of a partition. */
 export interface OngoingPartitionReassignment {
   /** The partition’s number. */
   partitionIndex: number;

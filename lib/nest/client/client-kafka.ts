@@ -50,18 +50,21 @@ const isNil = (value: unknown): value is null | undefined => value === null || v
  * ClientsModule.register([{ name: 'HERO_SERVICE', customClass: ClientKafka, options: { client: { brokers } } }]);
  * ```
  *
- * The options are those of `Transport.KAFKA`, and what an application sees is what it sees of NestJS's own `ClientKafka`.
+ * It has the options of `Transport.KAFKA` and behaves like NestJS's own `ClientKafka`.
  *
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
 export class ClientKafka extends ClientProxy {
-  /** NestJS's logger; the driver's lines go there too unless `client.logCreator` is given. */
+  /**
+   * NestJS's logger; log lines of librdkafka and of the kafkajs layer go there too, unless `client.logCreator` is
+   * given.
+   */
   protected logger: Logger = new Logger(ClientKafka.name);
-  /** What the constructor was given. */
+  /** The constructor's options. */
   protected readonly options: NestKafkaOptions;
-  /** The driver's object; null before {@link connect} and after {@link close}. */
+  /** The `Kafka` object; null before {@link connect} and after {@link close}. */
   protected client: Kafka | null = null;
-  /** The connecting under way or done, so that it happens once. */
+  /** The connection attempt that is in progress or done, so that there is only one. */
   protected initialized: Promise<void> | null = null;
   /** The reply topics subscribed to. */
   protected responsePatterns: string[] = [];
@@ -79,7 +82,7 @@ export class ClientKafka extends ClientProxy {
   protected _consumer: Consumer | null = null;
   /** The producer; null while not connected. */
   protected _producer: Producer | null = null;
-  /** The same, for lines that nobody awaits. */
+  /** The same logger, guarded against exceptions. */
   readonly #log = guardedLogger(() => this.logger);
   readonly #requests: Requests;
   readonly #events: Events;
@@ -88,7 +91,7 @@ export class ClientKafka extends ClientProxy {
   readonly #requestTopics: string[] = [];
   readonly #sendOptions: SendOptions;
   readonly #lifecycle = new Lifecycle('The client');
-  /** What is connected, or was begun to be. */
+  /** The parts that are connected or connecting. */
   #parts: Parts = {};
   #serializesItself = true;
   #deserializesItself = true;
@@ -131,7 +134,10 @@ export class ClientKafka extends ClientProxy {
     this.initializeDeserializer(given as any);
   }
 
-  /** `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`, as they come; a subscriber gets the last one at once. */
+  /**
+   * `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`, as they occur; a subscriber gets the last
+   * one at once.
+   */
   override get status(): Observable<KafkaStatus> {
     return new GuardedObservable(super.status, ({ message }) =>
       this.#log.error(`A subscriber of status failed: ${message}`),
@@ -154,7 +160,7 @@ export class ClientKafka extends ClientProxy {
     return this._producer;
   }
 
-  /** Subscribes to the replies of a pattern. Before {@link connect}. */
+  /** Subscribes to the replies of a pattern. To be called before {@link connect}. */
   subscribeToResponseOf(pattern: unknown): void {
     const request = this.normalizePattern(pattern as string);
     this.#requestTopics.push(request);
@@ -162,8 +168,8 @@ export class ClientKafka extends ClientProxy {
   }
 
   /**
-   * Errors the requests that wait ("Connection closed"), waits for what is being sent, leaves the group and disconnects. A
-   * {@link connect} under way is interrupted, and rejects; one that comes later connects again.
+   * Fails pending requests ("Connection closed"), waits for outstanding deliveries, leaves the group and disconnects.
+   * A {@link connect} in progress is interrupted, and rejects; a later one connects again.
    */
   async close(): Promise<void> {
     this.handleClose();
@@ -172,7 +178,7 @@ export class ClientKafka extends ClientProxy {
     await this.#lifecycle.stop('close', () => this.#disconnect());
   }
 
-  /** Errors the requests that wait. */
+  /** Fails pending requests. */
   protected handleClose(): void {
     this.#requests.replies.end(new Error('Connection closed'));
   }
@@ -187,7 +193,7 @@ export class ClientKafka extends ClientProxy {
    */
   connect(): Promise<Producer> {
     this.initialized ??= this.#connectOnce();
-    // Called for every message: what is connected need not be waited for by a promise of its own.
+    // Called for every message: once connected, no further promise is needed.
     if (this.#connected?.initialized !== this.initialized) {
       const producer = this.initialized.then(() => this._producer as Producer);
       this.#connected = { initialized: this.initialized, producer };
@@ -203,7 +209,7 @@ export class ClientKafka extends ClientProxy {
         await unlessAborted(this.#initialize(parts), signal);
       },
       undo: async () => {
-        // The next connect() tries again, unless close() and another one have come meanwhile.
+        // The next connect() tries again, unless close() and another connect() were called meanwhile.
         if (this.initialized === initialized) this.#forget();
         const { producer, consumer } = parts;
         await Promise.all([producer?.retire(), consumer?.retire()]);
@@ -249,7 +255,7 @@ export class ClientKafka extends ClientProxy {
         producer,
         requests: this.#requests,
         onReplyPartitions: (partitions) => {
-          // That of an attempt that is over has nothing to say.
+          // Ignored if it comes from an earlier connection attempt.
           if (this._consumer === attempt.consumer) this.consumerAssignments = partitions;
         },
       });
@@ -265,7 +271,7 @@ export class ClientKafka extends ClientProxy {
     await this.provisionTopics();
   }
 
-  /** Sees to the schemas of the topics of the requests and replies, and to these, as `options.topics` says. */
+  /** Creates or checks the topics of requests and replies and their schemas, as `options.topics` says. */
   protected async provisionTopics(): Promise<void> {
     await prepareTopics(
       [this.serializer, this.deserializer],
@@ -287,7 +293,7 @@ export class ClientKafka extends ClientProxy {
     await consumer.run(this.options.run);
   }
 
-  /** Makes the driver's object; nothing is connected yet. A subclass may make another one. */
+  /** Creates the `Kafka` object, without connecting. A subclass may create another one. */
   protected createClient(): Kafka {
     return new Kafka({
       logCreator: nestLogCreator(this.logger),
@@ -302,7 +308,7 @@ export class ClientKafka extends ClientProxy {
     return this.consumerAssignments;
   }
 
-  /** Sends many events at once; completes when all of them are delivered. */
+  /** Sends several events in one call; completes when all of them are delivered. */
   emitBatch<TResult = any, TInput = any>(
     pattern: any,
     data: {
@@ -326,7 +332,7 @@ export class ClientKafka extends ClientProxy {
     );
   }
 
-  /** Sends an event, at once; the result tells when it is delivered. */
+  /** Sends an event at once, without a subscriber; the result completes when it is delivered. */
   override emit<TResult = any, TInput = any>(pattern: any, data: TInput): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     return atOnce<TResult>(async () => {
@@ -335,7 +341,7 @@ export class ClientKafka extends ClientProxy {
     });
   }
 
-  /** The packet of a message. NestJS 12 shows it to a hook before. */
+  /** The packet of a message, after NestJS 12's dispatch hook. */
   #packet<TInput>(pattern: any, data: TInput): ReadPacket<TInput> {
     const createPacket = this.createPacket as typeof this.createPacket | undefined;
     return createPacket === undefined ? { pattern, data } : createPacket.call(this, pattern, data);
@@ -347,7 +353,7 @@ export class ClientKafka extends ClientProxy {
     return this._consumer.commitOffsets(topicPartitions);
   }
 
-  /** The driver's object: `Kafka`. */
+  /** The underlying `Kafka` object. */
   unwrap<T>(): T {
     if (!this.client) {
       throw new Error('Not initialized. Please call the "connect" method first.');
@@ -355,17 +361,17 @@ export class ClientKafka extends ClientProxy {
     return this.client as T;
   }
 
-  /** Not supported, as in stock: use {@link status}. */
+  /** Not supported, as in NestJS's own client: use {@link status}. */
   override on(): never {
     throw new Error('Method is not supported for Kafka client');
   }
 
-  /** Has the consumer's events change {@link status}. */
+  /** Makes the consumer's events change {@link status}. */
   protected registerConsumerEventListeners(): void {
     if (this._consumer) onConsumerStatus(this._consumer, (status) => this.#status(status));
   }
 
-  /** Has the producer's events change {@link status}. */
+  /** Makes the producer's events change {@link status}. */
   protected registerProducerEventListeners(): void {
     if (this._producer) onProducerStatus(this._producer, (status) => this.#status(status));
   }
