@@ -1,5 +1,6 @@
 /**
- * OpenTelemetry's instrumentation of this package. The application installs `@opentelemetry/api`, which is loaded by this entry alone.
+ * OpenTelemetry's instrumentation of this package. The application installs `@opentelemetry/api`, which only this
+ * entry point loads.
  *
  * @packageDocumentation
  */

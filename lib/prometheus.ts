@@ -1,5 +1,6 @@
 /**
- * Metrics of an application's Kafka clients for `prom-client`, which the application installs: it is loaded by this entry alone.
+ * Metrics of an application's Kafka clients for `prom-client`, which the application installs: only this entry point
+ * loads it.
  *
  * @packageDocumentation
  */

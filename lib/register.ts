@@ -5,10 +5,10 @@
  * node --import nestjs-kafka-native/register dist/main.js
  * ```
  *
- * or `-r nestjs-kafka-native/register`, or the import as the application's first line. Every server and client that NestJS makes of
- * `transport: Transport.KAFKA` is then this package's: those of `createMicroservice()`, `connectMicroservice()`, `ClientsModule`,
- * `ClientProxyFactory` and `@Client()`. What names its class (`strategy`, `customClass`, `new ClientKafka()`) is left alone, and so are
- * the other transports.
+ * or `-r nestjs-kafka-native/register`, or the import as the application's first line. Every server and client that
+ * NestJS creates for `transport: Transport.KAFKA` is then this package's: those of `createMicroservice()`,
+ * `connectMicroservice()`, `ClientsModule`, `ClientProxyFactory` and `@Client()`. Servers and clients with an
+ * explicit class (`strategy`, `customClass`, `new ClientKafka()`) and other transports are not changed.
  *
  * The environment variable `NESTJS_KAFKA_NATIVE` decides: `on` (the default; also `1`, `true`) or `off` (also `0`, `false`), which leaves
  * NestJS as it is.
@@ -25,7 +25,7 @@ import { otherNest } from './nest/register/other-nest.js';
 import { isSwitchedOn, VARIABLE } from './nest/register/switch.js';
 import { ServerKafka } from './nest/server/server-kafka.js';
 
-/** What NestJS's factories are called with, as far as it matters here. */
+/** The arguments of NestJS's factories that matter here. */
 interface TransportOptions {
   transport?: Transport;
   customClass?: unknown;
@@ -34,16 +34,20 @@ interface TransportOptions {
 
 type Create = (options: TransportOptions) => unknown;
 
-// On NestJS's own class: an application may load both builds of this package, and a test runner several copies of NestJS.
+// Set on NestJS's own class, because an application may load both builds of this package, and a test runner several
+// copies of NestJS.
 const REGISTERED: unique symbol = Symbol.for('nestjs-kafka-native.registered');
 
-/** Both factories, as plain JavaScript sees them. Each is a property that NestJS looks up at every call. */
+/** Both factories. NestJS reads their `create` at every call, so it can be replaced. */
 const factories = { server: ServerFactory, client: ClientProxyFactory } as unknown as Record<
   'server' | 'client',
   { create: Create; [REGISTERED]?: { isAnnounced: boolean } }
 >;
 
-/** Says once that the transport is another one, when the first server or client connects: by then the application's logger is in place. */
+/**
+ * Logs once that this transport is used, when the first server or client connects: by then the application's logger
+ * is set.
+ */
 function announce(): void {
   const registered = factories.server[REGISTERED];
   if (registered === undefined || registered.isAnnounced) return;
@@ -93,7 +97,7 @@ class RegisteredClient extends ClientKafka {
 function replace(factory: { create: Create }, Registered: new (options?: object) => unknown): void {
   const create = factory.create.bind(factory);
   factory.create = (options) => {
-    // A class of the application's own has precedence over the transport, as in NestJS.
+    // As in NestJS, `customClass` takes precedence over `transport`.
     const isKafka = options?.transport === Transport.KAFKA && !options.customClass;
     return isKafka ? new Registered(options.options) : create(options);
   };

@@ -4,8 +4,8 @@ import { runCallback, type FailureListener } from '../application/callbacks.js';
 type Next<T> = Partial<Observer<T>> | ((value: T) => void) | null;
 
 /**
- * An Observable whose subscribers may throw, also behind operators. RxJS throws what a subscriber throws where nobody can catch it, and
- * the process ends.
+ * An Observable that survives exceptions of subscribers, also after operators. RxJS rethrows a subscriber's exception
+ * as an uncaught one, which would end the process.
  */
 export class GuardedObservable<T> extends Observable<T> {
   readonly #failed: FailureListener;
@@ -16,7 +16,7 @@ export class GuardedObservable<T> extends Observable<T> {
     this.#failed = failed;
   }
 
-  // What pipe() makes; RxJS's subjects carry themselves on in the same way.
+  // Called by pipe(); RxJS's subjects override it in the same way.
   override lift<R>(operator?: Operator<T, R>): Observable<R> {
     const lifted = new GuardedObservable<R>(this, this.#failed);
     lifted.operator = operator;
@@ -28,7 +28,7 @@ export class GuardedObservable<T> extends Observable<T> {
     error?: ((error: any) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    // An operator's, which catches for itself.
+    // A subscriber of an operator, which handles exceptions itself.
     if (next instanceof Subscriber) return super.subscribe(next);
     const observer: Partial<Observer<T>> =
       typeof next === 'object' && next !== null

@@ -1,10 +1,10 @@
 /**
- * The only deep imports of NestJS: what its root does not export in both supported versions. Each file is named with its extension,
- * which both of them resolve, to the same classes that the application's own imports give.
+ * The only deep imports of NestJS: what its root does not export in both supported versions. Files are named with
+ * their extension, which both versions resolve, to the same classes as the application's own imports.
  *
  * @packageDocumentation
  */
-// Nest's decorators need it, and Nest 12 fails without it when a file is imported by its path first.
+// Nest's decorators need it, and Nest 12 fails if one of its files is imported by path before it.
 import 'reflect-metadata';
 import * as requestDeserializer from '@nestjs/microservices/deserializers/kafka-request.deserializer.js';
 import * as responseDeserializer from '@nestjs/microservices/deserializers/kafka-response.deserializer.js';
@@ -26,8 +26,9 @@ export const { ListenersController } = listenersController;
 export const { RpcExceptionsHandler } = rpcExceptionsHandler;
 export const { ServerFactory } = serverFactory;
 
-// Constants of @nestjs/microservices/constants.js; they are part of its wire and option contract and have not changed since 7.
-/** Where a decorator leaves the extras of a handler. */
+// Constants of @nestjs/microservices/constants.js; they are part of its wire format and options and have not changed
+// since version 7.
+/** Metadata key of a handler's extras. */
 export const PATTERN_EXTRAS_METADATA = 'microservices:pattern_extras';
 /** Broker of a client without `brokers`. */
 export const KAFKA_DEFAULT_BROKER = 'localhost:9092';
@@ -35,8 +36,8 @@ export const KAFKA_DEFAULT_BROKER = 'localhost:9092';
 export const KAFKA_DEFAULT_CLIENT = 'nestjs-consumer';
 /** Group id of a consumer without one. */
 export const KAFKA_DEFAULT_GROUP = 'nestjs-group';
-/** The error of a request that nobody handles. */
+/** The error of a request without a handler. */
 export const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
-/** The log line of an event that nobody handles. */
+/** The log line of an event without a handler. */
 export const noEventHandler = (pattern: string): string =>
   `There is no matching event handler defined in the remote service. Event pattern: ${pattern}`;

@@ -1,17 +1,17 @@
 import type { GuardedLogger } from './log/guarded-logger.js';
 
-/** The clients of this process that give a request up, and after how many milliseconds. */
+/** The clients of this process with a `replyTimeout`, and its milliseconds. */
 const clients = new Map<object, number>();
-/** The servers of this process whose requests may wait in retry topics, and for how many milliseconds in all. */
+/** The servers of this process whose requests may wait in retry topics, and for how many milliseconds in total. */
 const servers = new Map<object, number>();
 
-/** A client connects: tells if a server here may answer later than it waits. */
+/** A client connects: warns if a server here may answer later than the client waits. */
 export function noteClient(client: object, replyTimeout: number, logger: GuardedLogger): void {
   clients.set(client, replyTimeout);
   compare(replyTimeout, Math.max(...servers.values()), logger);
 }
 
-/** A server starts that retries requests: tells if a client here waits shorter than it may take. */
+/** A server with retry topics for requests starts: warns if a client here waits shorter than the retries may take. */
 export function noteServer(server: object, delays: number, logger: GuardedLogger): void {
   servers.set(server, delays);
   compare(Math.min(...clients.values()), delays, logger);

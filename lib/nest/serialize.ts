@@ -1,8 +1,8 @@
 import type { OutgoingRecord } from '../codec/outgoing.js';
 
 /**
- * What NestJS's `KafkaRequestSerializer` makes of a payload, without a copy of an application's own message object being changed twice:
- * an object with `key` or `value` is a Kafka message, anything else is its value.
+ * Does what NestJS's `KafkaRequestSerializer` does, without changing the application's own message object: an object
+ * with `key` or `value` is a Kafka message, anything else becomes its value.
  */
 export function serialize(data: any): OutgoingRecord {
   if (typeof data === 'object' && data !== null && ('key' in data || 'value' in data)) {
@@ -18,14 +18,17 @@ export function serialize(data: any): OutgoingRecord {
   return { value: encode(data) };
 }
 
-/** A key or value as it goes out: text and bytes as they are, plain objects and arrays as JSON, the rest by `toString()`. */
+/**
+ * Encodes a key or value: text and bytes stay as they are, plain objects and arrays become JSON, other values text by
+ * `toString()`.
+ */
 function encode(value: any): string | Uint8Array | null {
   if (typeof value === 'string') return value;
   if (value === null || value === undefined) return null;
   if (typeof value !== 'object' && typeof value !== 'function') return value.toString();
   if (Buffer.isBuffer(value)) return value;
   const usesDefault = value.toString === Object.prototype.toString;
-  // A symbol's or a toJSON's undefined is no text; stock hands it to kafkajs, which refuses it.
+  // JSON.stringify may return undefined (a symbol, a toJSON()); NestJS passes that to kafkajs, which refuses it.
   return usesDefault || Array.isArray(value) || isPlainObject(value)
     ? JSON.stringify(value)
     : value.toString();

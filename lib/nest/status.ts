@@ -4,7 +4,7 @@ import type { KafkaStatus } from './internals.js';
 
 type Status = `${KafkaStatus}`;
 
-/** Tells what a consumer's events mean for the `status` of NestJS's server or client. */
+/** Derives the `status` of a server or client from its consumer's events. */
 export function onConsumerStatus(consumer: Consumer, tell: (status: Status) => void): void {
   const { events } = consumer;
   consumer.on(events.CONNECT, () => tell('connected'));
@@ -15,7 +15,7 @@ export function onConsumerStatus(consumer: Consumer, tell: (status: Status) => v
   consumer.on(events.CRASH, () => tell('crashed'));
 }
 
-/** Tells what a producer's events mean for it. */
+/** Derives the `status` from a producer's events. */
 export function onProducerStatus(producer: Producer, tell: (status: Status) => void): void {
   const { events } = producer;
   producer.on(events.CONNECT, () => tell('connected'));

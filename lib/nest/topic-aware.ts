@@ -1,20 +1,20 @@
-/** Under this symbol a serializer or deserializer has what it wants to be told of topics. In both builds of the package. */
+/** The property of serializers and deserializers that need topics. The same symbol in both builds of the package. */
 export const TOPIC_AWARE: unique symbol = Symbol.for('nestjs-kafka-native.topic-aware');
 
 /** A serializer or deserializer whose work depends on the topic. */
 export interface TopicAware {
   readonly [TOPIC_AWARE]: {
-    /** Called before anything is read or sent, with the topics that are known by then. */
+    /** Called before anything is read or sent, with the topics known by then. */
     prepare(topics: readonly string[]): Promise<void>;
   };
 }
 
-/** Whether a serializer or deserializer wants to know of topics. NestJS tells it nothing of the topic of a reply. */
+/** Whether a serializer or deserializer needs topics. NestJS does not pass it the topic of a reply. */
 export function isTopicAware(codec: object): codec is TopicAware {
   return TOPIC_AWARE in codec;
 }
 
-/** Lets those among an application's serializer and deserializer that ask for it see to the topics first. */
+/** Calls `prepare` of the application's serializer and deserializer, if they are topic-aware. */
 export async function prepareTopics(
   codecs: readonly object[],
   topics: Iterable<string | RegExp>,

@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 
-// OpenTelemetry's conventions for messaging, in the version that @opentelemetry/instrumentation-kafkajs writes; those of Kafka are not
-// stable yet, so the names are written here instead of being imported from wherever they will move.
+// OpenTelemetry's conventions for messaging, in the version that @opentelemetry/instrumentation-kafkajs writes; those
+// for Kafka are not stable yet, so the names are written here instead of being imported.
 
 /** Names of attributes. */
 export const ATTRIBUTES = {
@@ -23,10 +23,10 @@ export const ATTRIBUTES = {
 
 /** Value of {@link ATTRIBUTES}' `system`. */
 export const KAFKA = 'kafka';
-/** Value of `error.type` where an error has no class of its own. */
+/** Value of `error.type` for an error without a class of its own. */
 const OTHER = '_OTHER';
 
-/** What an error is called in `error.type`, and what its span says of it. */
+/** The value of `error.type` for an error, and the text for its span. */
 export function describeError(error: unknown): {
   readonly type: string;
   readonly message: string | undefined;
@@ -40,7 +40,7 @@ export function describeError(error: unknown): {
   return { type: typeof name === 'string' ? name : OTHER, message: String(message) };
 }
 
-/** The attributes of a message's own, whichever way it goes. */
+/** Attributes of a message, sent or received. */
 export function messageAttributes(message: {
   readonly key?: unknown;
   readonly value?: unknown;
@@ -53,7 +53,7 @@ export function messageAttributes(message: {
   };
 }
 
-/** The attribute that is there once a broker has told of its cluster. */
+/** The attribute with the cluster's id, once a broker has reported it. */
 export function clusterAttribute(clusterId: string | undefined): Attributes {
   return clusterId === undefined || clusterId === '' ? {} : { [ATTRIBUTES.clusterId]: clusterId };
 }

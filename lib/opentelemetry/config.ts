@@ -1,7 +1,7 @@
 import type { Span } from '@opentelemetry/api';
 import type { IHeaders } from '../kafkajs/types/index.js';
 
-/** A message as a hook is given it. */
+/** A message in the argument of a hook. */
 export interface HookedMessage {
   /** The key. */
   key?: Buffer | string | null;
@@ -11,7 +11,7 @@ export interface HookedMessage {
   headers?: IHeaders;
 }
 
-/** What hooks are told. */
+/** The argument of hooks. */
 export interface MessageInfo {
   /** The topic. */
   topic: string;
@@ -21,9 +21,9 @@ export interface MessageInfo {
 
 /** Options of {@link KafkaNativeInstrumentation}: those of `@opentelemetry/instrumentation-kafkajs`. */
 export interface KafkaNativeInstrumentationConfig {
-  /** Whether it is on from the start. Default: `true`. */
+  /** Whether it is enabled from the start. Default: `true`. */
   enabled?: boolean;
-  /** Called with the span of each message that is sent: a place for attributes of one's own. */
+  /** Called with the span of each message that is sent, for example to add attributes. */
   producerHook?: (span: Span, info: MessageInfo) => void;
   /** Called with the span of each message that is handled. */
   consumerHook?: (span: Span, info: MessageInfo) => void;

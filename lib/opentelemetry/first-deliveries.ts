@@ -1,14 +1,14 @@
 import type { Link, SpanContext } from '@opentelemetry/api';
 import type { TracedProcess } from '../kafkajs/types/index.js';
 
-/** Messages that are remembered; an application that fails on more at once has other worries than the links of its spans. */
+/** Most messages that are remembered; with more failing at once, links between spans are dropped. */
 const MOST = 1000;
 
-/** The spans of messages whose first delivery has failed: those of later ones link to them. */
+/** The spans of failed first deliveries, to which the spans of later deliveries link. */
 export class FirstDeliveries {
   readonly #spans = new Map<string, SpanContext>();
 
-  /** A link to the span of the message's first delivery, if this is another one. */
+  /** A link to the span of the message's first delivery, if this is a later one. */
   link(context: TracedProcess): Link | undefined {
     if (context.attempt === 1) return undefined;
     const first = this.#spans.get(keyOf(context));
@@ -26,7 +26,7 @@ export class FirstDeliveries {
     }
   }
 
-  /** A delivery was the last one. */
+  /** A message was handled: its first span is no longer needed. */
   handled(context: TracedProcess): void {
     if (context.attempt > 1) this.#spans.delete(keyOf(context));
   }

@@ -45,7 +45,7 @@ const NAME = 'nestjs-kafka-native/opentelemetry';
 /** The header of NestJS's requests and replies. */
 const CORRELATION_ID = 'kafka_correlationId';
 
-/** Consumed headers are Buffers, or several. */
+/** Consumed headers are Buffers, or arrays of them. */
 const GETTER: TextMapGetter<IHeaders | undefined> = {
   keys: (headers) => Object.keys(headers ?? {}),
   get: (headers, key) => {
@@ -55,8 +55,8 @@ const GETTER: TextMapGetter<IHeaders | undefined> = {
 };
 
 /**
- * A storage whose contexts are OpenTelemetry's, wherever its context manager keeps them: a channel runs a call within `run()` of what is
- * bound to it.
+ * A store that sets OpenTelemetry's active context through its context manager: a tracing channel calls `run()` of
+ * the stores bound to it.
  */
 class ActiveContext extends AsyncLocalStorage<Context> {
   override run<R, Args extends unknown[]>(active: Context, call: (...args: Args) => R, ...args: Args): R {
@@ -75,14 +75,15 @@ type Handlers<Traced extends object> = Partial<
 >;
 
 /**
- * OpenTelemetry's instrumentation of this package: the spans, attributes and metrics of `@opentelemetry/instrumentation-kafkajs`, so that
- * traces go on through a switch and dashboards stay. For `registerInstrumentations()` and `NodeSDK`:
+ * OpenTelemetry's instrumentation of this package: the spans, attributes and metrics of
+ * `@opentelemetry/instrumentation-kafkajs`, so that traces continue and dashboards keep working after a migration.
+ * For `registerInstrumentations()` and `NodeSDK`:
  *
  * ```ts
  * new NodeSDK({ instrumentations: [new KafkaNativeInstrumentation()] }).start();
  * ```
  *
- * It may be made before or after the application's servers and clients: nothing is patched.
+ * It may be created before or after the application's servers and clients, because nothing is patched.
  */
 export class KafkaNativeInstrumentation {
   /** The name of the tracer and the meter. */
@@ -95,7 +96,7 @@ export class KafkaNativeInstrumentation {
   readonly #active = new ActiveContext();
   readonly #open = new WeakMap<object, Open>();
   readonly #first = new FirstDeliveries();
-  /** What undoes {@link enable}. */
+  /** Functions that undo {@link enable}. */
   readonly #undo: (() => void)[] = [];
   #networkWatched = false;
 
@@ -116,18 +117,18 @@ export class KafkaNativeInstrumentation {
     return this.#config;
   }
 
-  /** Makes spans with another provider than the global one. */
+  /** Sets another provider for spans than the global one. */
   setTracerProvider(provider: TracerProvider): void {
     this.#tracer = provider.getTracer(NAME, VERSION);
   }
 
-  /** Measures with another provider than the global one. */
+  /** Sets another provider for metrics than the global one. */
   setMeterProvider(provider: MeterProvider): void {
     this.#metrics = new MessagingMetrics(provider.getMeter(NAME, VERSION));
     if (this.#undo.length > 0) this.#watchNetwork();
   }
 
-  /** Begins to trace. Twice does nothing more. */
+  /** Starts tracing; does nothing if it is enabled. */
   enable(): void {
     if (this.#undo.length > 0) return;
     this.#subscribe(sendTracing, {
@@ -145,7 +146,7 @@ export class KafkaNativeInstrumentation {
     this.#watchNetwork();
   }
 
-  /** Ends tracing. */
+  /** Stops tracing. */
   disable(): void {
     for (const undo of this.#undo.splice(0)) undo();
     this.#networkWatched = false;
@@ -171,7 +172,9 @@ export class KafkaNativeInstrumentation {
     this.#undo.push(() => channel.unbindStore(this.#active));
   }
 
-  /** The core tells of each request to a broker only while somebody takes it. */
+  /**
+   * Subscribes to requests to brokers only while their metrics are collected, because the core reports each request.
+   */
   #watchNetwork(): void {
     if (this.#networkWatched || !this.#metrics.areTaken) return;
     this.#networkWatched = true;
@@ -201,7 +204,7 @@ export class KafkaNativeInstrumentation {
   }
 
   #requested(request: TracedRequest): void {
-    // What a server replies is no failure of the send, as over kafkajs.
+    // An error that a server has replied is not a failure of the send, as with kafkajs.
     const hasFailed = request.error !== undefined && !request.isReplied;
     const failure = hasFailed ? describeError(request.error) : undefined;
     this.#metrics.sent(request.topic, request.message.partition, failure?.type);

@@ -25,12 +25,12 @@ export class MessagingMetrics {
     this.#processing = meter.createHistogram('messaging.process.duration', { advice });
   }
 
-  /** Whether anybody takes them: requests to brokers are told of by the core only then. */
+  /** Whether the metrics are collected. */
   get areTaken(): boolean {
     return this.#operations.constructor !== createNoopMeter().createHistogram('none').constructor;
   }
 
-  /** Messages were sent, or failed to be. */
+  /** Messages were sent, or sending them failed. */
   sent(topic: string, partition: number | undefined, errorType: string | undefined): void {
     this.#sent.add(1, {
       ...of('send', topic, errorType),
@@ -38,13 +38,13 @@ export class MessagingMetrics {
     });
   }
 
-  /** Messages came to a handler. */
+  /** Messages were passed to a handler. */
   consumed(count: number, topic: string, partition: number, errorType: string | undefined): void {
     const attributes = of('process', topic, errorType);
     this.#consumed.add(count, { ...attributes, [ATTRIBUTES.partition]: String(partition) });
   }
 
-  /** A handler took so many milliseconds. */
+  /** A handler took `duration` milliseconds. */
   processed(duration: number, topic: string, partition: number, errorType: string | undefined): void {
     const attributes = of('process', topic, errorType);
     this.#processing.record(duration / 1000, { ...attributes, [ATTRIBUTES.partition]: String(partition) });

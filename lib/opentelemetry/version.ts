@@ -1,2 +1,2 @@
-/** The package's version, for those who are told which instrumentation made a span. */
+/** The package's version, which is the version of the instrumentation in spans. */
 export const VERSION = '0.1.0';

@@ -9,7 +9,7 @@ import { nested, readOptions } from './read.js';
 import { type Given } from './given.js';
 import { translate, type Translated } from './translate.js';
 
-/** The core's admin client has a group, which it never joins. */
+/** The native admin client is a consumer and needs a group id; it never joins the group. */
 const GROUP = 'nestjs-kafka-native-admin';
 
 /** The options of `kafka.admin()`. */

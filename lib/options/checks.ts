@@ -2,7 +2,7 @@ import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { isGiven } from './given.js';
 import type { Check } from './table.js';
 
-/** A whole number. Text that spells one is taken too: kafkajs does so, and values often come from the environment. */
+/** A whole number. Numeric text is accepted too, as in kafkajs, because values often come from the environment. */
 export function integer(min = 0, max = Number.MAX_SAFE_INTEGER, unit = ''): Check {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
   return {
@@ -74,7 +74,7 @@ export function numberOf(names: Readonly<Record<string, number>>): Check {
 
 const RAW_TYPES: ReadonlySet<string> = new Set(['string', 'number', 'boolean']);
 
-/** Raw librdkafka properties; which keys are allowed is judged where they are merged. */
+/** Raw librdkafka properties; the keys are checked when they are merged. */
 export const rawProperties: Check = {
   text: 'an object of strings, numbers and booleans',
   parse: (value) => {
@@ -84,7 +84,7 @@ export const rawProperties: Check = {
   },
 };
 
-/** An error that names the option. The value is never shown: a password, of digits too, may stand where it should not. */
+/** An error that names the option. The value is never shown, because it may be a misplaced password. */
 export function invalidValue(path: string, expected: string, value: unknown): KafkaJSInvalidOptionError {
   const message = `Invalid option ${path}: expected ${expected}, got ${kindOf(value, expected)}`;
   return new KafkaJSInvalidOptionError(message, { option: path });

@@ -28,8 +28,8 @@ const DEFAULT_REQUEST_TIMEOUT = 30_000;
 const MAX_SOCKET_TIMEOUT = 300_000;
 
 /**
- * What librdkafka logs at, of syslog's levels. INFO at least, whatever the logger then lets through: that a broker has closed a
- * connection stands nowhere else, and is why `connect()` fails.
+ * librdkafka's log levels (syslog's). At least INFO, even if the logger drops these lines: only the log says that a
+ * broker has closed a connection, which explains a failing `connect()`.
  */
 const SYSLOG_LEVELS: ReadonlyMap<number, number> = new Map([
   [logLevel.NOTHING, 6],
@@ -39,7 +39,7 @@ const SYSLOG_LEVELS: ReadonlyMap<number, number> = new Map([
   [logLevel.DEBUG, 7],
 ]);
 
-/** What librdkafka tells at level DEBUG; more of it with the raw property `debug`. */
+/** librdkafka's debug contexts at level DEBUG; the raw property `debug` sets others. */
 const DEBUG_CONTEXTS = 'generic,broker,security';
 
 /** `brokers`, with kafkajs's texts. */
@@ -52,7 +52,7 @@ const brokersCheck: Check = {
   },
 };
 
-/** kafkajs's check of a list of brokers; also for the answer of a `brokers` function. */
+/** kafkajs's check of a list of brokers; also for the result of a `brokers` function. */
 export function checkBrokers(brokers: unknown): asserts brokers is string[] {
   if (!Array.isArray(brokers)) {
     throw new KafkaJSNonRetriableError('Failed to connect: brokers should not be null');
@@ -77,7 +77,7 @@ export function checkBrokers(brokers: unknown): asserts brokers is string[] {
   }
 }
 
-/** What is wrong with a broker's address. It is not shown: credentials may stand in it. */
+/** What is wrong with a broker's address. The address is not shown, because it may contain credentials. */
 function addressFault(address: string): string | undefined {
   const scheme = /^\s*([a-z][a-z0-9+._-]*:\/\/)/i.exec(address)?.[1];
   if (scheme !== undefined) {
@@ -94,8 +94,8 @@ function addressFault(address: string): string | undefined {
 }
 
 /**
- * How long `connect()` may take: `connectionTimeout` (and `authenticationTimeout`, with `sasl`) when given; else ten seconds, which is
- * about what kafkajs's five tries of one second with their waits come to.
+ * How long `connect()` may take: `connectionTimeout` (and `authenticationTimeout`, with `sasl`) when given; else ten
+ * seconds, about as long as kafkajs's five attempts of one second with their waits.
  */
 function connectTimeout(client: Given): number {
   const connection = client['connectionTimeout'] as number | undefined;
@@ -108,7 +108,10 @@ function connectTimeout(client: Given): number {
 
 const SETUP_TIMEOUT = 'socket.connection.setup.timeout.ms';
 
-/** Without an option a connection's set-up gets less than `connect()`, so that one silent address leaves time for a second try. */
+/**
+ * By default a connection's set-up has less time than `connect()`, so that an address that does not answer leaves
+ * time for another one.
+ */
 const setupTimeout = (_value: unknown, { client }: Context): Properties => {
   const given = client['connectionTimeout'] !== undefined || client['authenticationTimeout'] !== undefined;
   const timeout = given ? clamp(connectTimeout(client), 1000, 2_147_483_647) : DEFAULT_SETUP_TIMEOUT;
@@ -249,19 +252,22 @@ export const clientTable = optionTable({
   ],
 });
 
-/** What the layer acts on of `client`'s options. */
+/** The options of `client` that this package itself uses. */
 export interface ClientSettings {
   readonly clientId: string;
-  /** The brokers, or the function to ask for them before a handle is created (then `bootstrap.servers` is missing). */
+  /**
+   * The brokers, or the function that returns them, called before a handle is created (then `bootstrap.servers` is
+   * missing).
+   */
   readonly brokers: string[] | BrokersFunction;
   /** How long `connect()` may take. */
   readonly connectTimeoutMs: number;
-  /** How long a response may take. */
+  /** Time limit of a response. */
   readonly requestTimeoutMs: number;
   readonly retry: ResolvedRetry;
   readonly logLevel: logLevel;
   readonly logCreator?: logCreator;
-  /** Answers tokens, with `sasl.mechanisms=OAUTHBEARER`. */
+  /** Returns tokens, for `sasl.mechanisms=OAUTHBEARER`. */
   readonly oauthBearerProvider?: () => Promise<OauthbearerProviderResponse>;
 }
 

@@ -34,7 +34,7 @@ export const concurrencyTable = optionTable({
   ],
 });
 
-/** What is given, over the defaults. */
+/** The given options over the defaults. */
 export function resolveConcurrency(given: Given | undefined): Required<ConcurrencyOptions> {
   return { ...DEFAULTS, ...given };
 }

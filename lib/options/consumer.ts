@@ -26,7 +26,7 @@ export const metadataMaxAge = sets([METADATA_PROPERTY], (value: number) => ({
 
 const IN_FLIGHT_PROPERTY = 'max.in.flight.requests.per.connection';
 
-/** Properties of every consumer that no option of kafkajs's sets. */
+/** Properties of every consumer that are not set by an option of kafkajs. */
 export const consumerFixed: readonly FixedProperty[] = [
   { property: 'enable.auto.commit', value: 'false', doc: 'The core commits what was handled.' },
   {
@@ -54,7 +54,7 @@ export const consumerFixed: readonly FixedProperty[] = [
 
 const STRATEGY = 'partition.assignment.strategy';
 
-/** A strategy of librdkafka's own; the other assigners go through the core's hook. */
+/** The property for a strategy of librdkafka's own; other assigners are added by the core. */
 function strategy(assigners: readonly PartitionAssigner[] | undefined): Properties {
   if (assigners === undefined) return {};
   const option = 'consumer.partitionAssigners';
@@ -144,7 +144,7 @@ export const consumerTable = optionTable({
         ['fetch.max.bytes', 'message.max.bytes'],
         (value: number) => ({
           'fetch.max.bytes': String(Math.max(value, 1000)),
-          // librdkafka refuses fetch.max.bytes below it; for a consumer it has no other meaning.
+          // librdkafka refuses a fetch.max.bytes below message.max.bytes, which has no other meaning for a consumer.
           'message.max.bytes': String(clamp(value, 1000, 1_000_000)),
         }),
         () => ['fetch.max.bytes'],
@@ -245,13 +245,13 @@ export const consumerTable = optionTable({
   ],
 });
 
-/** What is done about a stall. */
+/** What to do about a stall. */
 export type OnStall = 'report' | 'restart' | 'exit';
 
-/** What the layer acts on of a consumer's options. */
+/** A consumer's options that this package itself uses. */
 export interface ConsumerSettings extends ClientSettings {
   readonly groupId: string;
-  /** Undefined: the default one, or librdkafka's `partition.assignment.strategy`. */
+  /** Undefined for the default, or for librdkafka's `partition.assignment.strategy`. */
   readonly partitionAssigners?: readonly PartitionAssigner[];
   /** Back-off of redeliveries: `consumer.retry` over `client.retry` over the defaults. */
   readonly retry: ResolvedRetry;
@@ -261,7 +261,7 @@ export interface ConsumerSettings extends ClientSettings {
   readonly heartbeatIntervalMs: number;
   readonly metadataMaxAgeMs: number;
   readonly handlerTimeoutMs?: number;
-  /** Undefined: stalls are not looked for. */
+  /** Undefined if stalls are not detected. */
   readonly stallTimeoutMs: number | undefined;
   readonly onStall: OnStall;
   readonly drainTimeoutMs: number;
@@ -287,7 +287,10 @@ function readConsumer(config: unknown): Given {
   return consumer;
 }
 
-/** A consumer's options; one of `replies` goes on at the end where the log does not have its position. */
+/**
+ * A consumer's options, translated. A consumer of `replies` continues at the end if the log does not have its
+ * position.
+ */
 export function consumerProperties(
   kafkaConfig: KafkaConfig,
   consumerConfig: ConsumerConfig,
@@ -299,7 +302,8 @@ export function consumerProperties(
   if (!consumer['groupId']) {
     throw new KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.');
   }
-  // One for all topics: so what the log does not have is looked up by the core, for each as it is subscribed to.
+  // The property holds for all topics; so with `error` the core decides by each topic's subscription where to
+  // continue.
   const reset = { property: 'auto.offset.reset', value: replies ? 'latest' : 'error', doc: '' };
   const properties = translate(
     { role: 'consumer', client, own: consumer, call: {} },

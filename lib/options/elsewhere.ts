@@ -1,15 +1,15 @@
 import type { OptionTable } from './table.js';
 
-/** The tables of the objects that an application gives: constants, each registered where it is defined. */
+/** The option tables of all objects that an application passes; each is registered where it is defined. */
 const tables: OptionTable[] = [];
 
-/** A table that unknown options of other objects are looked for in, too. */
+/** Registers a table, in which unknown options of other objects are looked for too. */
 export function optionTable(table: OptionTable): OptionTable {
   tables.push(table);
   return table;
 }
 
-/** The options of a table that may be given, and of the objects in it, with their paths. */
+/** The accepted options of a table and of the objects in it, with their paths. */
 function* paths(table: OptionTable, path: string): Generator<{ name: string; path: string }> {
   for (const { name, handling, check } of table.rows) {
     if (handling.by === 'refused') continue;
@@ -18,7 +18,10 @@ function* paths(table: OptionTable, path: string): Generator<{ name: string; pat
   }
 }
 
-/** What to do about an option that a table does not have: the one that was meant, here or in another object, else those there are. */
+/**
+ * The hint for an unknown option: the one that was probably meant, here or in another object, else the list of
+ * options.
+ */
 export function hintFor(table: OptionTable, path: string, name: string): string {
   const here = [...paths(table, path)];
   const there = tables
@@ -52,7 +55,7 @@ function meant(
 
 const takesRaw = ({ rows }: OptionTable): boolean => rows.some(({ name }) => name === 'librdkafka');
 
-/** Where raw properties go: into the object itself, or those that have such an option. */
+/** Where raw properties can be given: in the object itself, or in objects that have such an option. */
 function rawOptions(table: OptionTable, path: string): string {
   if (takesRaw(table)) return `${path}.librdkafka`;
   return tables
@@ -63,10 +66,10 @@ function rawOptions(table: OptionTable, path: string): string {
 
 const letters = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
-/** The same but for case and separators. */
+/** Whether two names are equal apart from case and separators. */
 const isSame = (a: string, b: string): boolean => letters(a) === letters(b);
 
-/** The same, or one character more, less or other, or two of them in the other order. */
+/** Whether two names differ at most by one added, missing or changed character, or two swapped ones. */
 function isSimilar(a: string, b: string): boolean {
   const [x, y] = [letters(a), letters(b)];
   if (x === y) return true;

@@ -5,8 +5,8 @@ export type Given = Readonly<Record<string, any>>;
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /**
- * Options without those that are null, in them and in the objects among them: where an option is read without its table, null counts as
- * not given too. The object itself, when there is none.
+ * Options without null values, also in nested objects, so that null counts as not given where options are read
+ * without their table. Returns the object itself if it has none.
  */
 export function withoutNulls<T extends object>(options: T | null | undefined): Partial<T> {
   const given: Record<string, unknown> = {};

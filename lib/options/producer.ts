@@ -41,7 +41,7 @@ const IN_FLIGHT_PROPERTY = 'max.in.flight.requests.per.connection';
 const RETRIES_PROPERTY = 'message.send.max.retries';
 const DELIVERY_PROPERTY = 'message.timeout.ms';
 
-/** Properties of every producer that no option of kafkajs's sets. */
+/** Properties of every producer that are not set by an option of kafkajs. */
 export const producerFixed: readonly FixedProperty[] = [
   {
     property: 'linger.ms',
@@ -89,7 +89,7 @@ const transactionTimeout = (own: Given): number | undefined =>
     : undefined;
 const sendTimeout = (call: Given): number => (call['timeout'] as number | undefined) ?? DEFAULT_SEND_TIMEOUT;
 
-/** The time a message has to be delivered; a transaction's messages must not outlive it. */
+/** The delivery time-out of messages; in a transaction at most the transaction's. */
 function messageTimeout({ client, own, call }: Context): Properties {
   const request = Math.max(requestTimeout(client), sendTimeout(call));
   const budget = deliveryTimeout([client['retry'] as Given, own['retry'] as Given], request);
@@ -99,7 +99,7 @@ function messageTimeout({ client, own, call }: Context): Properties {
 function retryProperties(_value: unknown, context: Context): Properties {
   const retry = { ...(context.client['retry'] as Given), ...(context.own['retry'] as Given) };
   const given = retry['retries'] as number | undefined;
-  // An idempotent producer may try as often as the time allows: there are no duplicates to fear.
+  // An idempotent producer may retry as often as the time allows, because retries cause no duplicates.
   const retries = given ?? (isIdempotent(context) ? INT32_MAX : resolveRetry().retries);
   return {
     ...backoffProperties(retry, 'producer'),
@@ -167,7 +167,7 @@ export const producerTable = optionTable({
         (_value, { own, client }): Properties => {
           const timeout = transactionTimeout(own);
           if (timeout === undefined) return {};
-          // librdkafka wants a request to time out before its transaction.
+          // librdkafka requires a request time-out below the transaction's.
           const socket = clamp(requestTimeout(client), 10, timeout);
           return { 'transaction.timeout.ms': String(timeout), 'socket.timeout.ms': String(socket) };
         },
@@ -245,7 +245,7 @@ export const sendTable = optionTable({
   ],
 });
 
-/** The options of `send()` that belong to a handle of librdkafka's: one handle is kept for each combination. */
+/** The options of `send()` that librdkafka has per client: one handle is kept for each combination. */
 export interface SendOptions {
   /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
@@ -261,21 +261,21 @@ export interface SendOptions {
   compression?: CompressionTypes;
 }
 
-/** What the layer acts on of a producer's options. */
+/** A producer's options that this package itself uses. */
 export interface ProducerSettings extends ClientSettings {
   readonly createPartitioner?: ICustomPartitioner;
   /** `producer.retry` over `client.retry` over the defaults. */
   readonly retry: ResolvedRetry;
   readonly idempotent: boolean;
-  /** Whether retries were given, and not as many as there are. */
+  /** Whether a finite number of retries was given. */
   readonly limitsRetries: boolean;
   readonly transactionalId?: string;
   readonly transactionTimeoutMs: number;
   readonly allowAutoTopicCreation: boolean;
   readonly metadataMaxAgeMs: number;
-  /** How long a message may take until it is delivered or fails (0: without end). */
+  /** How long a message may take until it is delivered or fails (0: no limit). */
   readonly deliveryTimeoutMs: number;
-  /** The same for the messages of a send with this `timeout`; 0: {@link deliveryTimeoutMs} as well. */
+  /** The same for messages of a send with this `timeout`; returns 0 for {@link deliveryTimeoutMs}. */
   readonly sendLimit: (timeout: number) => number;
   readonly acks: number;
 }
@@ -302,7 +302,7 @@ export const readSend = (config: unknown): Given => readOptions(sendTable, confi
 /** A producer's options for one set of `send()`'s options: each handle serves one combination of them. */
 export type ProducerPropertiesOf = (sendOptions?: SendOptions) => Translated<ProducerSettings>;
 
-/** Reads a producer's options once; what it answers translates them for each handle. */
+/** Reads a producer's options once; the returned function translates them for each handle. */
 export function producerOptions(
   kafkaConfig: KafkaConfig,
   producerConfig: ProducerConfig = {},

@@ -4,7 +4,7 @@ import { isGiven } from './given.js';
 import type { Given } from './given.js';
 import type { Properties } from './table.js';
 
-/** librdkafka's second names for a property, each with the name that this package sets. */
+/** librdkafka's aliases of properties, each with the name that this package uses. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['metadata.broker.list', 'bootstrap.servers'],
   ['max.in.flight', 'max.in.flight.requests.per.connection'],
@@ -19,7 +19,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 
 const COMMITS = 'this package commits what was handled; see run.autoCommit and run.autoCommitInterval';
 
-/** Properties that the core needs for itself, each with the reason and what to use instead. */
+/** Properties that the core sets itself, each with the reason and what to use instead. */
 export const OWNED_PROPERTIES: ReadonlyMap<string, string> = new Map([
   ['bootstrap.servers', 'use client.brokers'],
   ['client.id', 'use client.clientId'],
@@ -46,10 +46,10 @@ export const OWNED_PROPERTIES: ReadonlyMap<string, string> = new Map([
   ['interceptors', 'they are native code'],
 ]);
 
-/** The name under which this package sets a property. */
+/** The name that this package uses for a property. */
 export const canonicalName = (property: string): string => ALIASES.get(property) ?? property;
 
-/** Where the raw properties of one options object come from. */
+/** The raw properties of one options object. */
 export interface RawSource {
   /** For example `consumer.librdkafka`. */
   readonly path: string;
@@ -59,7 +59,7 @@ export interface RawSource {
 /**
  * Merges raw properties over the translated ones, the later source over the earlier.
  *
- * @param explicit for each property the path of the kafkajs option that was given and set it
+ * @param explicit for each property the path of the given kafkajs option that set it
  * @throws KafkaJSInvalidOptionError on a property that the core owns or that contradicts a given option
  */
 export function mergeRaw(

@@ -55,10 +55,10 @@ export const retryTable: OptionTable = {
 const FROM_INITIAL = ['retry.backoff.ms', 'reconnect.backoff.ms'];
 const FROM_MAX = ['retry.backoff.max.ms', 'reconnect.backoff.max.ms'];
 
-/** Properties that {@link backoffProperties} sets. */
+/** The properties that {@link backoffProperties} sets. */
 export const BACKOFF_PROPERTIES: readonly string[] = [...FROM_INITIAL, ...FROM_MAX];
 
-/** Those of the properties that given retry options stand for. */
+/** The properties that given retry options set explicitly. */
 export function explicitBackoff(retry: Given): string[] {
   return [
     ...('initialRetryTime' in retry ? FROM_INITIAL : []),
@@ -74,8 +74,8 @@ export const INT32_MAX = 2_147_483_647;
 /**
  * Waits between attempts of a request and of a connection.
  *
- * The defaults stay below kafkajs's 30 s at most: librdkafka also finds a partition's new leader in these steps, and a broker that comes
- * back should be found within a second or two.
+ * The default maximum is below kafkajs's 30 s: librdkafka also looks for a partition's new leader in these steps, and
+ * a returning broker should be found within a second or two.
  */
 export function backoffProperties(retry: Given | undefined, role: Context['role']): Properties {
   const initial = retry?.['initialRetryTime'] as number | undefined;
@@ -94,10 +94,10 @@ export function backoffProperties(retry: Given | undefined, role: Context['role'
 }
 
 /**
- * How long a message may wait for its delivery: all the waits of kafkajs's retries and one request time-out, with the defaults 39.3 s.
+ * The delivery time-out of a message: all waits of kafkajs's retries and one request time-out, 39.3 s by default.
  *
- * kafkajs takes from about 10 s (nothing listens) to 190 s (a broker accepts and stays silent six times) to give up.
- * librdkafka does not count the attempts that it could not send, so the time has to be bounded as a whole.
+ * kafkajs takes from about 10 s (nothing listens) to 190 s (a broker accepts connections and does not answer, six
+ * times) to fail. librdkafka does not count attempts that it could not send, so the total time has to be limited.
  */
 export function deliveryTimeout(retries: readonly (Given | undefined)[], requestTimeout: number): number {
   const total = totalRetryTime(resolveRetry(...retries)) + requestTimeout;

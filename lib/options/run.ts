@@ -86,14 +86,17 @@ export interface RunSettings {
   readonly autoCommitIntervalMs?: number;
   readonly autoCommitThreshold?: number;
   readonly eachBatchAutoResolve: boolean;
-  /** Undefined: all assigned partitions. */
+  /** Undefined for all assigned partitions. */
   readonly partitionsConsumedConcurrently?: number;
   readonly concurrency: Required<ConcurrencyOptions>;
   readonly eachMessage?: EachMessageHandler;
   readonly eachBatch?: EachBatchHandler;
 }
 
-/** Where messages finish in any order, only the core knows what may be committed. */
+/**
+ * The error for an option that needs `autoCommit`: if messages finish in any order, only the core knows what may be
+ * committed.
+ */
 export function uncommitted(option: string): KafkaJSInvalidOptionError {
   const message = `Option ${option} contradicts run.autoCommit: false: where messages finish in any order, no offset can be committed by hand. Leave autoCommit out; with kafka.ack "manual" a handler decides when a message counts`;
   return new KafkaJSInvalidOptionError(message, { option });

@@ -19,7 +19,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   OAUTHBEARER: ['mechanism', 'oauthBearerProvider'],
 };
 
-/** `sasl`: kafkajs's mechanisms but for AWS and custom ones. No error of it shows a value. */
+/** `sasl`: kafkajs's mechanisms, except AWS and custom ones. Its errors never show a value. */
 export const saslCheck: Check = {
   text: 'an object with a mechanism: plain, scram-sha-256, scram-sha-512 or oauthbearer',
   parse: (value, path) => {
@@ -36,7 +36,8 @@ export const saslCheck: Check = {
     if (mechanism === 'AWS') throw unsupported(path, 'mechanism aws', AWS_INSTEAD);
     if (options === undefined) throw unsupported(path, 'this mechanism', CUSTOM_INSTEAD);
     for (const [name, item] of Object.entries(sasl)) {
-      // kafkajs leaves it in the credentials of its own mechanisms, in an object that both may be given.
+      // kafkajs adds this to the credentials object of its own mechanisms, which an application may pass to both
+      // libraries.
       if (item === undefined || item === null || name === 'authenticationProvider') continue;
       if (!options.includes(name)) {
         const option = `${path}.${name}`;
@@ -52,7 +53,10 @@ export const saslCheck: Check = {
   },
 };
 
-/** The options of the mechanism that `sasl` names, and those that it may carry besides; undefined where it names none of them. */
+/**
+ * The options of the mechanism that `sasl` names, with the ones allowed beside them; undefined for an unknown
+ * mechanism.
+ */
 export function saslOptions(sasl: unknown): readonly string[] | undefined {
   const mechanism = (sasl as { mechanism?: unknown } | null | undefined)?.mechanism;
   const options = typeof mechanism === 'string' ? OPTIONS[mechanism.toUpperCase()] : undefined;
@@ -64,7 +68,7 @@ function unsupported(option: string, what: string, instead: string): KafkaJSInva
   return new KafkaJSInvalidOptionError(message, { option });
 }
 
-/** Properties of the credentials. A bearer token is fetched by the layer. */
+/** Properties of the credentials. Bearer tokens are fetched by this package. */
 export function saslProperties(sasl: Given | undefined): Properties {
   if (sasl === undefined) return {};
   const properties: Properties = { 'sasl.mechanisms': String(sasl['mechanism']) };

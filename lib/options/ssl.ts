@@ -34,7 +34,7 @@ function pem(maxItems: number): Check {
 const PEM_INSTEAD = 'give cert and key in PEM, or the file as librdkafka["ssl.keystore.location"]';
 const NOT_PASSED_ON = 'librdkafka makes its own TLS context';
 
-/** `client.ssl`, when it is an object: the part of Node.js's `tls.connect` options that librdkafka can do. */
+/** `client.ssl`, when it is an object: the options of Node.js's `tls.connect` that librdkafka supports. */
 export const sslTable: OptionTable = {
   path: 'client.ssl',
   rows: [
@@ -167,12 +167,15 @@ export function sslProperties(ssl: Given | boolean | undefined): Properties {
   return properties;
 }
 
-/** Node.js's own switch, which kafkajs's connections obey too. */
+/** The environment variable `NODE_TLS_REJECT_UNAUTHORIZED`, which kafkajs's connections obey too. */
 function environmentVerifies(): false | undefined {
   return process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0' ? false : undefined;
 }
 
-/** Whether the function lets a certificate of another host pass. One that does neither nor Node.js's own check cannot be had here. */
+/**
+ * Whether the function accepts a certificate of another host. A function that neither accepts all nor is Node.js's
+ * own check is refused.
+ */
 function acceptsEveryHost(identity: typeof tls.checkServerIdentity): boolean {
   if (identity === tls.checkServerIdentity) return false;
   const certificate = {
@@ -188,7 +191,7 @@ function acceptsEveryHost(identity: typeof tls.checkServerIdentity): boolean {
   try {
     if (identity('host.invalid', certificate) === undefined) return true;
   } catch {
-    // It looks at the certificate, so it is a check of its own.
+    // It reads the certificate, so it is a custom check.
   }
   throw new KafkaJSInvalidOptionError(
     'Option client.ssl.checkServerIdentity is not supported: librdkafka cannot call it; leave it out for the usual check of the host name, or give () => undefined for none',
@@ -198,7 +201,10 @@ function acceptsEveryHost(identity: typeof tls.checkServerIdentity): boolean {
 
 const TRUST_PROPERTIES = ['ssl.ca.pem', 'ssl.ca.location', 'ssl.ca.certificate.stores'];
 
-/** Trusts what Node.js trusts, unless the options say whom to trust: the core's OpenSSL knows no system's certificates. */
+/**
+ * Trusts the certificates that Node.js trusts, unless the options name others: the core's OpenSSL has no system
+ * certificates.
+ */
 export function withRootCertificates(properties: Properties): Properties {
   const protocol = (properties['security.protocol'] ?? '').toLowerCase();
   if (!protocol.includes('ssl') || TRUST_PROPERTIES.some((property) => property in properties))
@@ -207,7 +213,7 @@ export function withRootCertificates(properties: Properties): Properties {
 }
 
 function rootCertificates(): readonly string[] {
-  // From Node.js 22.15 and 23.10 on; it knows `--use-system-ca`, `NODE_EXTRA_CA_CERTS` and the rest.
+  // From Node.js 22.15 and 23.10 on; it honours `--use-system-ca`, `NODE_EXTRA_CA_CERTS` and the like.
   const { getCACertificates } = tls as { getCACertificates?: () => string[] };
   if (getCACertificates !== undefined) return getCACertificates();
   const extra = process.env['NODE_EXTRA_CA_CERTS'];
@@ -215,6 +221,6 @@ function rootCertificates(): readonly string[] {
   try {
     return [...tls.rootCertificates, readFileSync(extra, 'utf8')];
   } catch {
-    return tls.rootCertificates; // Node.js itself has warned of the file at its start.
+    return tls.rootCertificates; // Node.js itself has already warned about the file.
   }
 }

@@ -5,15 +5,15 @@ export type Properties = Record<string, string>;
 
 /** What an option's value must be. */
 export interface Check {
-  /** In words, for the error and the documentation. */
+  /** Description for the error and the documentation. */
   readonly text: string;
-  /** The value in the form the code uses, or undefined when it is none. May throw an error of its own. */
+  /** The value in the form that the code uses, or undefined if it is invalid. May throw an error of its own. */
   readonly parse: (value: unknown, path: string) => unknown;
-  /** The options in it, where the value is an object of such. */
+  /** The options of the value, if it is an options object. */
   readonly table?: OptionTable;
 }
 
-/** What a translation may look at besides its own option. */
+/** The other options that a translation may use. */
 export interface Context {
   readonly role: 'consumer' | 'producer' | 'admin';
   /** The given options of `client`. */
@@ -24,15 +24,18 @@ export interface Context {
   readonly call: Given;
 }
 
-/** Who acts on an option. */
+/** How an option is handled. */
 export type Handling =
   | {
       readonly by: 'librdkafka';
       /** The properties it may set, for the documentation and for finding contradictions. */
       readonly properties: readonly string[];
-      /** Called with the value or the default; what it returns is set always. */
+      /** Called with the value or the default; the returned properties are always set. */
       readonly translate: (value: any, context: Context) => Properties;
-      /** Those of the properties that the given value stands for; the others follow from it and may be set raw. Default: all. */
+      /**
+       * The properties that the given value sets explicitly; the others are derived and may be overridden by raw
+       * ones. Default: all.
+       */
       readonly explicit?: (value: any) => readonly string[];
     }
   | { readonly by: 'layer' }
@@ -43,9 +46,9 @@ export type Handling =
 export interface OptionRow {
   readonly name: string;
   readonly check: Check;
-  /** The value when it is not given. */
+  /** The value if the option is not given. */
   readonly default?: unknown;
-  /** The default in words, where it is not a plain value. */
+  /** A description of the default, if it is not a plain value. */
   readonly defaultText?: string;
   readonly handling: Handling;
   /** One sentence for the documentation. */
@@ -59,7 +62,7 @@ export interface OptionTable {
   readonly rows: readonly OptionRow[];
 }
 
-/** `handling` of options that the layer acts on. */
+/** `handling` of options that this package itself uses. */
 export const layer: Handling = { by: 'layer' };
 
 /** `handling` of options that set properties. */
@@ -71,9 +74,9 @@ export function sets(
   return { by: 'librdkafka', properties, translate, explicit };
 }
 
-/** `handling` of an option whose value is a property's value as it is. */
+/** `handling` of an option whose value is that of a property. */
 export const setsAsIs = (property: string): Handling =>
   sets([property], (value) => (isGiven(value) ? { [property]: String(value) } : {}));
 
-/** `handling` of options that cannot work here. */
+/** `handling` of options that are not supported. */
 export const refused = (because: string, instead: string): Handling => ({ by: 'refused', because, instead });

@@ -3,7 +3,7 @@ import { mergeRaw } from './raw.js';
 import type { Context, OptionTable, Properties } from './table.js';
 import type { Given } from './given.js';
 
-/** A property that is set without an option of kafkajs's; a raw property of that name wins. */
+/** A property that is set without an option; a raw property of that name overrides it. */
 export interface FixedProperty {
   readonly property: string;
   readonly value: string;
@@ -11,11 +11,11 @@ export interface FixedProperty {
   readonly doc: string;
 }
 
-/** Options in the two forms they are acted on. */
+/** Translated options: for librdkafka, and for this package itself. */
 export interface Translated<Settings> {
-  /** What librdkafka is created with. */
+  /** librdkafka's properties. */
   readonly properties: Properties;
-  /** What this package itself acts on. */
+  /** The settings of this package itself. */
   readonly settings: Settings;
 }
 

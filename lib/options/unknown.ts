@@ -7,21 +7,21 @@ import type { OptionTable } from './table.js';
 export interface UnknownOption {
   /** For example `consumer.groupID`. */
   readonly path: string;
-  /** What may have been meant. */
+  /** The option that may have been meant. */
   readonly hint: string;
 }
 
 /** The options without those that no table has. */
 export interface KnownOptions {
-  /** The object itself, where it has none of them. */
+  /** The object itself, if it has no unknown options. */
   readonly options: unknown;
   readonly unknown: readonly UnknownOption[];
 }
 
 /**
- * Takes the unknown options out of an object, and out of the objects in it.
+ * Removes unknown options from an object and its nested objects.
  *
- * @param sections tables of the objects in it that its own table does not name, by the option
+ * @param sections tables of nested objects that its own table does not name, by the option
  */
 export function withoutUnknown(
   table: OptionTable,

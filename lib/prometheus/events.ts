@@ -15,7 +15,7 @@ import type { Instruments } from './instruments.js';
 const TIMEOUT = 'KafkaReplyTimeoutError';
 const LOST = 'KafkaReplyLostError';
 
-/** Counts and measures what is published; what is answered ends that. */
+/** Counts and measures published events; the returned function stops it. */
 export function registerEvents(instruments: Instruments): () => void {
   const watch = new Watch();
   watchHandlers(instruments, watch);
@@ -25,7 +25,7 @@ export function registerEvents(instruments: Instruments): () => void {
   return () => watch.end();
 }
 
-/** Subscriptions that end together, and when calls began that are under way. */
+/** Subscriptions that end together, and the start times of calls in progress. */
 class Watch {
   readonly #undo: (() => void)[] = [];
   readonly #started = new WeakMap<object, number>();

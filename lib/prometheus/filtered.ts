@@ -1,7 +1,7 @@
 import { clients, type ObservedClient } from '../kafkajs/instrumentation/clients.js';
 import type { Count, Instruments } from './instruments.js';
 
-/** Messages that no handler has taken; consumers count them by themselves. */
+/** Registers the counter of filtered messages, which consumers count themselves. */
 export function registerFiltered(instruments: Instruments): void {
   const filtered = new Filtered();
   instruments.counted(
@@ -12,7 +12,7 @@ export function registerFiltered(instruments: Instruments): void {
   );
 }
 
-/** What consumers have counted, and how much of it is known. */
+/** The counts of consumers, and how much of them was already added. */
 class Filtered {
   readonly #known = new Map<ObservedClient, Readonly<Record<string, number>>>();
 
@@ -20,7 +20,7 @@ class Filtered {
     this.add(() => undefined);
   }
 
-  /** Adds what was not known, also of those that have disconnected since. */
+  /** Adds new counts, also those of consumers that have disconnected since. */
   add(count: Count): void {
     for (const client of new Set([...clients, ...this.#known.keys()])) {
       const report = client.report();

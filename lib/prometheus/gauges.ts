@@ -1,7 +1,7 @@
 import { clients, type ConsumerReport, type PartitionReport } from '../kafkajs/instrumentation/clients.js';
 import type { Instruments } from './instruments.js';
 
-/** What is asked of the clients when the registry is read. */
+/** Registers gauges whose values are read from the clients when the registry is scraped. */
 export function registerGauges(instruments: Instruments): void {
   const perPartition = ['group', 'client', 'topic', 'partition'];
   instruments.gauge(
@@ -62,7 +62,7 @@ function eachPartition(
   visit: (values: Record<string, string | number>, partition: PartitionReport) => void,
 ): void {
   for (const { groupId, clientId, isOfReplies, partitions } of consumers()) {
-    // Replies are not tracked: those of others lie in the same partition.
+    // Replies are not tracked, and replies to other clients are in the same partitions.
     if (isOfReplies) continue;
     for (const partition of partitions) {
       const { topic, partition: number } = partition;

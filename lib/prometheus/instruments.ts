@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface InstrumentOptions {
   readonly registry: Registry;
   readonly prefix: string;
-  /** Labels that all of them have, with their values. */
+  /** Labels of all metrics, with their values. */
   readonly labels: Readonly<Record<string, string | number>>;
   /** Upper bounds of the histograms' buckets, in seconds. */
   readonly buckets: number[];
@@ -14,10 +14,10 @@ type Values = Readonly<Record<string, string | number>>;
 
 /** Counts. */
 export type Count = (values: Values, by?: number) => void;
-/** Notes a duration in milliseconds. */
+/** Records a duration in milliseconds. */
 export type Measure = (values: Values, milliseconds: number) => void;
 
-/** Makes metrics of a registry that have its prefix and labels. */
+/** Creates metrics with the common prefix and labels in a registry. */
 export class Instruments {
   readonly #options: InstrumentOptions;
   readonly #names: string[] = [];
@@ -48,7 +48,7 @@ export class Instruments {
       histogram.observe({ ...this.#options.labels, ...values }, milliseconds / 1000);
   }
 
-  /** A counter that is counted elsewhere: what has been added is asked for when the registry is read. */
+  /** A counter that is counted elsewhere: `added` is called when the registry is scraped, to add the difference. */
   counted(name: string, help: string, labels: readonly string[], added: (count: Count) => void): void {
     const counter: Counter = new Counter({
       ...this.#common(name, help, labels),
@@ -56,7 +56,7 @@ export class Instruments {
     });
   }
 
-  /** A gauge whose values are asked for when the registry is. */
+  /** A gauge whose values are read when the registry is scraped. */
   gauge(
     name: string,
     help: string,
@@ -67,14 +67,14 @@ export class Instruments {
     const gauge: Gauge = new Gauge({
       ...this.#common(name, help, labels),
       collect: () => {
-        // What is not assigned any more has no value.
+        // Partitions that are no longer assigned have no value.
         gauge.reset();
         read((values, value) => gauge.set({ ...own, ...values }, value));
       },
     });
   }
 
-  /** Takes them out of the registry. */
+  /** Removes the metrics from the registry. */
   remove(): void {
     for (const name of this.#names.splice(0)) this.#options.registry.removeSingleMetric(name);
   }

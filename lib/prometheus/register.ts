@@ -8,9 +8,9 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 /** Options of {@link registerKafkaMetrics}. */
 export interface KafkaMetricsOptions {
-  /** What the names begin with. Default: `kafka_`. */
+  /** Prefix of the metrics' names. Default: `kafka_`. */
   prefix?: string;
-  /** Labels that each metric has besides its own, with their values. Default: none. */
+  /** Additional labels of each metric, with their values. Default: none. */
   labels?: Record<string, string | number>;
   /** Upper bounds of the histograms' buckets, in seconds, ascending. Default: 1 ms to 60 s. */
   buckets?: number[];
@@ -18,12 +18,12 @@ export interface KafkaMetricsOptions {
 
 /** Metrics that were registered. */
 export interface KafkaMetrics {
-  /** Takes them out of the registry and ends counting. */
+  /** Removes the metrics from the registry and stops counting. */
   unregister(): void;
 }
 
 /**
- * Registers metrics of all Kafka servers, clients, consumers and producers of this process, whoever makes them and when:
+ * Registers metrics of all Kafka servers, clients, consumers and producers of this process, also those created later:
  *
  * ```ts
  * registerKafkaMetrics(register);

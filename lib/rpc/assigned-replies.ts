@@ -12,7 +12,7 @@ export interface RepliesReader {
   readonly clientId: string;
   /** Time limit of a request, in milliseconds. */
   readonly timeout: number;
-  /** Whether the consumer has not been stopped. */
+  /** False once the consumer was stopped. */
   readonly isCurrent: () => boolean;
 }
 
@@ -39,7 +39,7 @@ export async function assignReplies(
       if (left.length > 0) assignLater(reader, left);
       return;
     }
-    // Created just now, and not yet known to the broker that was asked.
+    // The topic was just created, and the broker that was asked does not know it yet.
     await setTimeoutPromise(CREATED_TOPIC_PAUSE);
   }
 }

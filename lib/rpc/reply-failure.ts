@@ -2,15 +2,15 @@ import { codeOf } from '../kafkajs/errors/codes.js';
 import type { LostRecord } from '../boundary/events.js';
 import type { EventOf } from '../native/core-events.js';
 
-/** What the core tells of a reply that could not be sent. */
+/** The core's event about a reply that could not be sent. */
 export type ReplyFailure = EventOf<'replyFailed'>;
 
-/** Errors of a topic or partition that the producer does not know, or knows no longer. */
+/** Errors of a topic or partition that the producer does not know (any more). */
 const UNKNOWN: ReadonlySet<number> = new Set(
   ['_UNKNOWN_PARTITION', '_UNKNOWN_TOPIC', 'UNKNOWN_TOPIC_OR_PARTITION'].map(codeOf),
 );
 
-/** What the log says of it. */
+/** The log line about it. */
 export function describeReplyFailure({ topic, partition, message, lost }: ReplyFailure): string {
   const where = partition === null ? topic : `${topic} [${partition}]`;
   const failure = `A reply to ${where} could not be sent: ${message}`;
@@ -22,7 +22,7 @@ export function describeReplyFailure({ topic, partition, message, lost }: ReplyF
   return `${failure}, nor could an error in its place: ${record} ${outcome}`;
 }
 
-/** The payload of the event that tells of it. */
+/** The payload of the event about it. */
 export function replyFailedPayload({ topic, partition, code, message, lost }: ReplyFailure): {
   topic: string;
   partition: number | null;
@@ -33,7 +33,10 @@ export function replyFailedPayload({ topic, partition, code, message, lost }: Re
   return { topic, partition, code, message, lost: lost ?? null };
 }
 
-/** Whether the next reply there fails too, unless the producer looks at the topic again: librdkafka does so every few minutes. */
+/**
+ * Whether the next reply to the topic would fail too, unless its metadata is refreshed: librdkafka does that only
+ * every few minutes.
+ */
 export function isOutdated({ code, startOver }: ReplyFailure): boolean {
   return startOver !== undefined && UNKNOWN.has(code);
 }

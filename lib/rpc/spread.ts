@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 
 /**
- * A number below `count` that differs from instance to instance, and stays the same within one: instances of one service share their
- * client id, so host and process count too.
+ * A number below `count` that differs from instance to instance, and is constant within one. Instances of one service
+ * have the same client id, so host and process id are included.
  */
 export function spread(name: string, count: number): number {
   const hash = createHash('sha1').update(`${name} ${hostname()} ${process.pid}`).digest();

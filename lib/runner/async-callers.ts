@@ -1,9 +1,9 @@
-/** Frames that are looked at. */
+/** Most stack frames that are checked. */
 const MOST_FRAMES = 200;
 
 /**
- * The functions that have called the one that calls this, the nearest first, and behind them those that wait for them: V8 follows the
- * promises that are awaited, for stack traces. It costs nothing until it is asked. Empty on an engine that cannot tell.
+ * The functions on the caller's stack, nearest first, followed by the async functions that await them: for stack
+ * traces V8 follows awaited promises. Costs nothing unless it is called. Empty if the engine does not support it.
  */
 function asyncCallers(): readonly NodeJS.CallSite[] {
   const { stackTraceLimit, prepareStackTrace } = Error;
@@ -13,18 +13,18 @@ function asyncCallers(): readonly NodeJS.CallSite[] {
     const sites: unknown = new Error('where this is called').stack;
     return Array.isArray(sites) ? (sites.slice(1) as NodeJS.CallSite[]) : [];
   } catch {
-    // A frozen Error.
+    // Error was frozen.
     return [];
   } finally {
     restore(stackTraceLimit, prepareStackTrace);
   }
 }
 
-/** Whether one of these functions, which are of the file that calls this, waits for the function that does. */
+/** Whether one of these functions, which must be of the calling file, awaits the calling function. */
 export function isAwaitedBy(...functions: readonly { readonly name: string }[]): boolean {
   const callers = asyncCallers();
   const file = callers[1]?.getFileName();
-  // By what they are called here: a bundler may have given them other names.
+  // By their actual names, because a bundler may have renamed them.
   const names = new Set(functions.map(({ name }) => name));
   return callers.some(
     (caller) =>
@@ -37,6 +37,6 @@ function restore(limit: number, prepare: typeof Error.prepareStackTrace): void {
     Error.stackTraceLimit = limit;
     Error.prepareStackTrace = prepare;
   } catch {
-    // It was not changed.
+    // Could not be changed, so need not be restored.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a handler of batches throws when one message has failed: the messages before it count as handled, it is retried (and goes to the
- * dead letters) by itself, and those behind it come again.
+ * To be thrown by a handler of batches when one message has failed: the messages before it count as handled, it is
+ * retried (and dead-lettered) on its own, and the messages after it are redelivered.
  *
  * ```ts
  * throw new KafkaBatchError(index, error);
@@ -9,15 +9,15 @@
 export class KafkaBatchError extends Error {
   /** `KafkaBatchError`. */
   override readonly name: string = 'KafkaBatchError';
-  /** The place in the batch of the message that has failed. */
+  /** The index in the batch of the failed message. */
   readonly index: number;
 
-  /** `cause` is what has gone wrong with the message; the dead letters name it. */
+  /** `cause` is the message's error, which its dead letter names. */
   constructor(index: number, cause?: unknown) {
     super(`Message ${index} of the batch has failed`, { cause });
     this.index = index;
   }
 }
 
-/** The same before the handler was called: the messages before the one that has failed are not handled either. */
+/** The same before the handler was called: then the messages before the failed one were not handled either. */
 export class BatchItemError extends KafkaBatchError {}

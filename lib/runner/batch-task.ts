@@ -12,38 +12,38 @@ import type { PartitionTask, RecordRange, TaskBatches } from './partition-task.j
 import { Handling, type ItemsHandler } from './record-handler.js';
 import type { BatchLimits } from './topic-handling.js';
 
-/** What the batches of a partition need of those who run them. */
+/** What the batches of a partition need of the runner. */
 export interface BatchOwner extends FailureOptions {
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
   readonly watch?: HandlerWatch | undefined;
-  /** Asked for each batch: it may be traced or not. */
+  /** Called for each batch, because tracing may be switched on or off. */
   readonly handler: () => ItemsHandler;
-  /** What a handler has thrown, where what came out of it is something else. */
+  /** The error that a handler has thrown, from the outcome that a filter has made of it. */
   readonly originalError: (outcome: unknown) => unknown;
-  /** There may be something to handle. */
+  /** Called when there may be a batch to handle. */
   readonly start: (task: PartitionTask) => void;
 }
 
-/** The records of an assigned partition whose handler gets several of them at once. */
+/** The records of an assigned partition with a handler of batches. */
 export class BatchTask implements DeliveryOwner, TaskBatches {
   readonly #task: PartitionTask;
   readonly #limits: BatchLimits;
   readonly #isManual: boolean;
   readonly #owner: BatchOwner;
-  /** Records that come again, before those that were not handled yet. */
+  /** Records to be redelivered, before those not handled yet. */
   #again: Delivery[] = [];
-  /** So many of the next ones are handled each by itself: one of them has failed, and it is not known which. */
+  /** How many of the next records are handled one by one, because one of them has failed and it is not known which. */
   #single = 0;
-  /** What was not handled yet. */
+  /** Number of records not handled yet. */
   #records = 0;
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** The time for a fuller batch is up. */
+  /** Whether `maxWait` has passed. */
   #isDue = false;
-  /** How long the partition is to rest when the batch in hand has been handled. */
+  /** How long the partition rests after the current batch, in milliseconds. */
   #rest = 0;
-  /** Records that are handled and yet to be acknowledged by hand. */
+  /** Handled records that wait for a manual acknowledgement. */
   readonly #unacked = new Set<Delivery>();
 
   constructor(task: PartitionTask, limits: BatchLimits, isManual: boolean, owner: BatchOwner) {
@@ -53,13 +53,13 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#owner = owner;
   }
 
-  /** Records have come. */
+  /** Records have arrived. */
   arrived({ batch, index, end }: RecordRange): void {
     this.#records += end - index;
     for (let i = index; i < end; i++) this.#bytes += batch.size(i);
   }
 
-  /** Whether a batch may be handled: there is one, and it is full, or has waited for that. */
+  /** Whether a batch may be handled: it is full, or has waited for `maxWait`. */
   isReady(): boolean {
     if (this.#again.length > 0) return true;
     if (this.#task.range() === undefined) return false;
@@ -77,7 +77,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     return this.#timer !== undefined;
   }
 
-  /** The next batch, of one handler. */
+  /** Takes the next batch, of one handler. */
   #take(): Delivery[] {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -100,7 +100,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     return taken;
   }
 
-  /** The first record; it stays where it is. */
+  /** The first record, without removing it. */
   #first(): Delivery | undefined {
     const [again] = this.#again;
     if (again !== undefined) return again;
@@ -153,7 +153,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#restIfAsked();
   }
 
-  /** Records were handled: they are finished, but for those that the handler wants again. */
+  /** Records were handled: they are finished, except those that the handler has refused. */
   async #handled(deliveries: readonly Delivery[], context: MessageContext): Promise<void> {
     const again: Delivery[] = [];
     for (const delivery of deliveries) {
@@ -177,7 +177,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     if (!this.#task.halted) this.#again.unshift(...deliveries);
   }
 
-  /** The partition goes on behind a record, which is finished or may still be acknowledged. */
+  /** The partition goes on after a record, which is finished or waits for its acknowledgement. */
   #finish(delivery: Delivery, isFinished: boolean): void {
     const { batch, index } = delivery;
     const { acks, memory } = this.#owner;
@@ -186,7 +186,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     task.retries = 0;
     delivery.state = isFinished ? 'over' : 'handled';
     if (!isFinished) this.#unacked.add(delivery);
-    // Of a partition that is gone, nobody waits for the acknowledgement.
+    // After a revocation the core does not wait for the acknowledgement.
     if (task.revoked) return;
     acks.ack(task.assignment, batch.sequence(index), isFinished ? ADVANCE | FINISHED : ADVANCE);
   }
@@ -196,7 +196,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#owner.memory.failedOf(this.#task, delivery.batch.offset(delivery.index), delivery.failures);
   }
 
-  /** Asks what is to become of a record whose delivery has failed; whether it has been taken care of, and is finished. */
+  /** Applies the failure policy to a record whose delivery has failed; resolves to whether it is finished thereby. */
   async #recovered(error: unknown, delivery: Delivery, context: MessageContext): Promise<boolean> {
     const task = this.#task;
     const { batch, index } = delivery;
@@ -216,7 +216,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const named = thrown instanceof KafkaBatchError ? deliveries[thrown.index] : undefined;
     const culprit = named?.state === 'running' ? named : left.length === 1 ? left[0] : undefined;
     const failing = culprit ?? left[0];
-    // All were acknowledged before the handler has failed.
+    // All records were acknowledged before the handler failed.
     if (failing === undefined) {
       onFailure(outcome, task, (deliveries[0] as Delivery).batch.offset((deliveries[0] as Delivery).index));
       return;
@@ -226,7 +226,8 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const error = thrown instanceof KafkaBatchError && culprit ? (thrown.cause ?? outcome) : outcome;
     onFailure(error, task, offset);
     if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), COMMIT);
-    // A handler that pauses its partition and throws asks for the records again after the resume; no attempt is counted.
+    // A handler that pauses its partition and throws wants the records redelivered after the resume; this does not
+    // count as an attempt.
     if (isPaused(task.topic, task.partition)) {
       this.#comeAgain(left);
       return;
@@ -246,7 +247,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       this.#fail(culprit);
     } else {
       this.#comeAgain(left);
-      // It would be given up by now, and it is not known which: each is handled by itself.
+      // The failing record would be given up now, and it is not known which one it is: handle them one by one.
       if (failurePolicy(task, batch, index).isFinal?.(outcome, failing.failures + 1)) {
         this.#single = left.length;
         return;
@@ -256,7 +257,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#retry(error, failing);
   }
 
-  /** The partition rests before what has failed comes again. */
+  /** The partition rests before the failed records are redelivered. */
   #retry(error: unknown, { batch, index }: Delivery): void {
     const { failurePolicy, onRetriesExceeded } = this.#owner;
     const task = this.#task;
@@ -272,14 +273,14 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#restIfAsked();
   }
 
-  /** The partition rests, where it is to. */
+  /** The partition rests, if asked to. */
   #restIfAsked(): void {
     const rest = this.#rest;
     this.#rest = 0;
     if (rest > 0 && !this.#task.halted) this.#task.rest(rest, () => this.#owner.start(this.#task));
   }
 
-  /** The partition goes back, or its position has moved: what waits is dropped. */
+  /** The partition is being revoked, or its position has moved: drops waiting records. */
   halt(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -314,14 +315,14 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#fail(delivery);
     this.#comeAgain([delivery]);
     this.#rest = Math.max(this.#rest, delay);
-    // While a handler runs, or the partition rests, that is what it waits for first.
+    // While a handler runs or the partition rests, it does not wait for more records.
     if (task.state !== 'idle' || task.halted) return true;
     this.#restIfAsked();
     this.#owner.start(task);
     return true;
   }
 
-  /** Whether the handler waits for the function that calls this. */
+  /** Whether the handler awaits the function that calls this. */
   isAwaitedByHandler(): boolean {
     return isAwaitedBy(this.deliver);
   }

@@ -1,12 +1,15 @@
-/** Handlers that never wait for anything give the event loop a turn after so many milliseconds, and their acknowledgements go out. */
+/**
+ * After this many milliseconds, handlers that never wait let the event loop take a turn, which sends their
+ * acknowledgements.
+ */
 const LONGEST_SLICE = 10;
 
-/** When it is time to let the event loop have its turn. */
+/** Decides when the event loop should get a turn. */
 export class Breath {
   #sliceStarted = 0;
   #breath: Promise<void> | undefined;
 
-  /** Whether handlers have run for long since the event loop had its last turn. */
+  /** Whether handlers have run too long since the event loop's last turn. */
   isOvertime(): boolean {
     const now = performance.now();
     if (this.#breath === undefined) {

@@ -1,48 +1,48 @@
 import type { IncomingBatch } from '../codec/incoming.js';
 
-/** What a handler can tell of its record. */
+/** What a handler can do with its record. */
 export interface Acknowledging {
-  /** The record is finished; false when it was told of before, or its partition is gone. */
+  /** Acknowledges the record; false if it was acknowledged or refused before, or its partition was revoked. */
   ack(): boolean;
-  /** The record is to come again after so many milliseconds; false as above. */
+  /** Refuses the record: it is redelivered after `delay` milliseconds; false as for {@link ack}. */
   nack(delay: number): boolean;
-  /** What the handler sends by, where that and the record belong to a transaction. */
+  /** The transaction of the record, if it is handled in one. */
   readonly transaction?: unknown;
 }
 
-/** Whose deliveries are told of. */
+/** The task that a delivery belongs to. */
 export interface DeliveryOwner {
   ack(delivery: Delivery): boolean;
   nack(delivery: Delivery, delay: number): boolean;
 }
 
 /**
- * Where a delivery stands: it waits for its turn (or rests after a failure); its handler runs; its handler has ended and it is yet to be
- * acknowledged; it is over.
+ * The state of a delivery: it waits for its turn (or rests after a failure); its handler is running; its handler has
+ * ended and it waits for its acknowledgement; it is over.
  */
 export type DeliveryState = 'waiting' | 'running' | 'handled' | 'over';
 
-/** A record on its way through a handler, where records of a partition do not simply follow one another. */
+/** A record and the state of its delivery, for partitions whose records are not simply handled one after the other. */
 export class Delivery implements Acknowledging {
   readonly #owner: DeliveryOwner;
   readonly batch: IncomingBatch;
   readonly index: number;
-  /** The records that it must not overtake; none where it waits for no other. */
+  /** The lane of records that it must not overtake; undefined if it waits for no other. */
   lane: Lane | undefined;
-  /** The one behind it in its lane. */
+  /** The next one in its lane. */
   next: Delivery | undefined;
   state: DeliveryState = 'waiting';
-  /** How many deliveries of the record have failed. */
+  /** Number of failed deliveries of the record. */
   failures = 0;
-  /** How many of them since the consumer was last started. */
+  /** How many of them since the consumer's last start. */
   retries = 0;
   /** Wait before the next attempt, in milliseconds. */
   retryTime = 0;
-  /** It was acknowledged while its handler ran. */
+  /** Whether it was acknowledged while its handler was running. */
   isAcked = false;
-  /** It is to come again after so many milliseconds, when its handler has ended. */
+  /** The delay of a `nack()` in milliseconds, which takes effect when its handler has ended. */
   nackedFor: number | undefined;
-  /** Replies to it; not known yet while a handler streams them. */
+  /** Number of replies to it; undefined while a handler streams them. */
   replies: number | undefined;
 
   constructor(owner: DeliveryOwner, batch: IncomingBatch, index: number) {
@@ -62,9 +62,9 @@ export class Delivery implements Acknowledging {
 
 /** The records of a partition that are handled one after the other. */
 export class Lane {
-  /** What they have in common; undefined: it is of one record alone. */
+  /** The hash of their key; undefined for the lane of a single record. */
   readonly unit: number | undefined;
-  /** A handler runs, or the first record rests. */
+  /** Whether a handler is running, or the first record rests. */
   isBusy = true;
   #first: Delivery | undefined;
   #last: Delivery | undefined;
@@ -76,7 +76,7 @@ export class Lane {
     this.unit = unit;
   }
 
-  /** The first record is to wait. */
+  /** Whether the first record has to wait. */
   get isToRest(): boolean {
     return this.#restsUntil !== 0;
   }
@@ -85,14 +85,14 @@ export class Lane {
     return this.#first === undefined;
   }
 
-  /** Behind those that wait. */
+  /** Adds a record at the end. */
   push(delivery: Delivery): void {
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;
   }
 
-  /** Before those that wait. */
+  /** Adds a record at the front. */
   unshift(delivery: Delivery): void {
     delivery.next = this.#first;
     this.#first = delivery;
@@ -108,12 +108,12 @@ export class Lane {
     return delivery;
   }
 
-  /** The first record is to wait so many milliseconds from now. */
+  /** Makes the first record wait, in milliseconds from now. */
   restFor(milliseconds: number): void {
     this.#restsUntil = Math.max(this.#restsUntil, performance.now() + milliseconds);
   }
 
-  /** Rests as long as it is to; false when it need not. */
+  /** Rests as long as needed, then calls `then`; false if no rest is needed. */
   rest(then: () => void): boolean {
     const left = this.#restsUntil - performance.now();
     this.#restsUntil = 0;
@@ -122,7 +122,7 @@ export class Lane {
     return true;
   }
 
-  /** Rests no more, and never comes to its turn. */
+  /** Stops resting for good. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#first = undefined;

@@ -6,26 +6,26 @@ import { NackError } from './nack-error.js';
 import type { PartitionTask } from './partition-task.js';
 import type { Outcome } from './record-handler.js';
 
-/** What is said of deliveries that fail. */
+/** Options for failed deliveries. */
 export interface FailureOptions {
-  /** What becomes of a record; asked when a delivery has failed. */
+  /** Returns the failure policy of a record; called when a delivery has failed. */
   readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
   readonly isPaused: (topic: string, partition: number) => boolean;
-  /** Told of each failed delivery. */
+  /** Called for each failed delivery. */
   readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
-  /** A record has failed more often than `retry` allows. */
+  /** Called when a record has failed more often than `retry` allows. */
   readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
 }
 
-/** How often the deliveries of a record have failed. */
+/** Counts of a record's failed deliveries. */
 export interface Attempts {
   /** In all. */
   failures: number;
-  /** Since the consumer was last started. */
+  /** Since the consumer's last start. */
   retries: number;
-  /** Wait before the next one, in milliseconds. */
+  /** The wait before the next one, in milliseconds. */
   retryTime: number;
-  /** The handler has asked for the record again after so many milliseconds. */
+  /** The delay of the handler's `nack()`, in milliseconds. */
   readonly nackedFor: number | undefined;
 }
 
@@ -35,19 +35,19 @@ export interface FailedDelivery {
   readonly batch: IncomingBatch;
   readonly index: number;
   readonly attempts: Attempts;
-  /** It was finished by hand before it has failed. */
+  /** Whether it was acknowledged before its handler failed. */
   readonly isAcked: boolean;
-  /** What was handled before it is committed now: it may take long. */
+  /** Commits the records handled before it, because this one may take long. */
   commit(): void;
-  /** The failure counts. */
+  /** Counts the failure. */
   count(): void;
-  /** It comes again after so many milliseconds; without a number never. Nothing is done in a partition that was halted. */
+  /** Redelivers it after this many milliseconds; never without a number. Does nothing in a halted partition. */
   again(milliseconds: number | undefined): void;
-  /** It comes again when its partition is no longer paused. */
+  /** Redelivers it when its partition is no longer paused. */
   afterPause(): void;
 }
 
-/** Sees to a record whose delivery has failed: false when it comes again, else what has come of it. */
+/** Handles a failed delivery: resolves to false if the record will be redelivered, else to its outcome. */
 export async function failedDelivery(
   error: unknown,
   delivery: FailedDelivery,
@@ -61,7 +61,8 @@ export async function failedDelivery(
   if (!(error instanceof NackError)) onFailure(error, task, offset);
   delivery.commit();
   if (delivery.isAcked) return undefined;
-  // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
+  // A handler that pauses its partition and throws wants the record redelivered after the resume; this does not count
+  // as an attempt.
   if (nackedFor === undefined && isPaused(task.topic, task.partition)) {
     delivery.afterPause();
     return false;
@@ -73,7 +74,7 @@ export async function failedDelivery(
     if (outcome !== false) return outcome;
   }
   delivery.count();
-  // What the handler has asked for counts before what it throws behind that.
+  // A `nack()` takes precedence over what the handler throws afterwards.
   if (nackedFor !== undefined) {
     delivery.again(nackedFor);
     return false;
@@ -85,7 +86,7 @@ export async function failedDelivery(
   return false;
 }
 
-/** Counts an attempt more; the wait before it in milliseconds, or undefined when there have been enough. */
+/** Counts another attempt and returns the wait before it in milliseconds; undefined if the retries are used up. */
 export function nextAttempt(retry: ResolvedRetry, attempts: Attempts): number | undefined {
   const isFirst = attempts.retries === 0;
   const isAllowed = shouldRetry(retry, attempts.retries);

@@ -3,13 +3,13 @@ import type { ResolvedRetry } from '../kafkajs/retry/retry.js';
 import type { PartitionTask } from './partition-task.js';
 import type { Outcome } from './record-handler.js';
 
-/** What becomes of a record whose delivery has failed. */
+/** What to do with a record whose delivery has failed. */
 export interface FailurePolicy {
-  /** The waits before it comes again, and how often it does. */
+  /** The back-off and number of its retries. */
   readonly retry: ResolvedRetry;
-  /** Whether a record that has failed so often with this error would be given up. */
+  /** Whether a record would be given up after this number of failed deliveries, the last with this error. */
   readonly isFinal?: ((error: unknown, attempts: number) => boolean) | undefined;
-  /** Asked first; false when the record is to come again, else what has come of it. Never rejects. */
+  /** Called first; resolves to false if the record has to be redelivered, else to its outcome. Never rejects. */
   readonly recover?:
     | ((error: unknown, task: PartitionTask, batch: IncomingBatch, index: number) => Promise<Outcome | false>)
     | undefined;

@@ -11,19 +11,19 @@ export interface SlowHandler {
   readonly offset: string;
   /** How long it has run, in milliseconds. */
   readonly duration: number;
-  /** It blocked the event loop and has ended by now. */
+  /** Whether it has ended by now, having blocked the event loop. */
   readonly ended: boolean;
 }
 
 /** How long handlers may run, in milliseconds. */
 export interface HandlerTimeouts {
-  /** The shortest of all. */
+  /** The shortest of all time-outs. */
   readonly shortest: number;
-  /** That of a record's handler; infinite where it may run for ever. */
+  /** The time-out of a record's handler; Infinity for none. */
   of(task: PartitionTask, batch: IncomingBatch, index: number): number;
 }
 
-/** The same time for all. */
+/** The same time-out for all handlers. */
 export function sameFor(limit: number): HandlerTimeouts {
   return { shortest: limit, of: () => limit };
 }
@@ -37,21 +37,21 @@ interface Running {
   told: boolean;
 }
 
-/** What a watch tells. */
+/** Callbacks of the watch. */
 export interface HandlerReports {
   /** A handler has passed the limit. */
   slow(handler: SlowHandler): void;
-  /** The last of those that had passed it has ended. */
+  /** All handlers that had passed it have ended. */
   recovered(): void;
 }
 
-/** Reports handlers that run longer than they may, each once. One timer serves all partitions. */
+/** Reports each handler that exceeds its time-out, once. One timer serves all partitions. */
 export class HandlerWatch {
   readonly #limits: HandlerTimeouts;
   readonly #reports: HandlerReports;
   readonly #running = new Map<object, Running>();
   readonly #timer: NodeJS.Timeout;
-  /** Handlers that run and have passed the limit. */
+  /** Number of running handlers that have passed the limit. */
   #slow = 0;
 
   constructor(limits: HandlerTimeouts, reports: HandlerReports) {
@@ -61,13 +61,13 @@ export class HandlerWatch {
     this.#timer = setInterval(() => this.#look(), look).unref();
   }
 
-  /** A handler starts; `whose` names it until it ends. */
+  /** A handler starts; `whose` identifies it until it ends. */
   begin(whose: object, task: PartitionTask, batch: IncomingBatch, index: number): void {
     const limit = this.#limits.of(task, batch, index);
     this.#running.set(whose, { task, batch, index, since: performance.now(), limit, told: false });
   }
 
-  /** It has ended. */
+  /** The handler has ended. */
   end(whose: object): void {
     const running = this.#running.get(whose);
     if (running === undefined) return;

@@ -11,9 +11,9 @@ import type { PartitionTask } from './partition-task.js';
 import type { Outcome, RecordHandler } from './record-handler.js';
 import { handleRecords, type RecordSource } from './record-loop.js';
 
-/** What a pool needs of its runner. */
+/** What a pool needs of the runner. */
 export interface PoolOptions extends FailureOptions {
-  /** Asked for each record: it may be traced or not. */
+  /** Called for each record, because tracing may be switched on or off. */
   readonly handler: () => RecordHandler;
   readonly context: OwnContext;
   readonly breath: Breath;
@@ -21,23 +21,23 @@ export interface PoolOptions extends FailureOptions {
   readonly onEscape: (error: Error) => void;
 }
 
-/** A record in hand, and whose it is. */
+/** A record to handle, and its partition. */
 interface Turn {
   readonly lanes: LaneTask;
   readonly delivery: Delivery;
 }
 
-/** Runs handlers over the lanes of partitions, so many at once. */
+/** Runs handlers over the lanes of partitions, up to a maximum at once. */
 export class LanePool {
   readonly #options: PoolOptions;
   readonly #max: number;
-  /** Partitions that may have something; each in its turn. */
+  /** Partitions that may have records to handle; served in turn. */
   readonly #offered: LaneTask[] = [];
   #turn = 0;
   #active = 0;
-  /** Handlers that run and have not answered yet, or whose failure is being taken care of. */
+  /** Number of handlers that have not returned yet, or whose failure is being handled. */
   unanswered = 0;
-  /** Whether more handlers are needed is looked at in the event loop's next turn. */
+  /** Whether the check for more handlers is scheduled for the event loop's next turn. */
   #isToGrow = false;
 
   constructor(max: number, options: PoolOptions) {
@@ -45,12 +45,12 @@ export class LanePool {
     this.#options = options;
   }
 
-  /** Handlers that run. */
+  /** Number of running handlers. */
   get active(): number {
     return this.#active;
   }
 
-  /** A partition may have something to handle. */
+  /** A partition may have records to handle. */
   offer(lanes: LaneTask): void {
     if (!lanes.isOffered) {
       lanes.isOffered = true;
@@ -59,12 +59,13 @@ export class LanePool {
     if (this.#begin()) this.#growLater();
   }
 
-  /** Begins with one more record; false when none may be handled. */
+  /** Starts handling one more record; false if there is none. */
   #begin(): boolean {
     const turn = this.#active < this.#max ? this.#next() : undefined;
     if (turn === undefined) return false;
     this.#active++;
-    // Who begins may be anybody: an application that resumes a partition in the middle of a request.
+    // In the context of `run()`, because the caller may be anything, like an application that resumes a partition in
+    // a request.
     const { context, breath, onEscape } = this.#options;
     const records = new LaneRecords(turn, this, this.#options);
     own(context.runInAsyncScope(handleRecords, undefined, records, breath), onEscape);
@@ -78,8 +79,8 @@ export class LanePool {
   }
 
   /**
-   * As many at once as there may be, if all that run wait for something else: by now those that do not have answered, and one after the
-   * other they take less of the machine.
+   * Starts as many handlers as allowed if all running ones are waiting for something. Handlers that do not wait have
+   * returned by now; running those one after the other costs less CPU time.
    */
   #grow(): void {
     this.#isToGrow = false;
@@ -97,7 +98,7 @@ export class LanePool {
         this.#turn++;
         return { lanes, delivery };
       }
-      // The last one takes its place, and is asked next.
+      // The last partition takes its place and is asked next.
       lanes.isOffered = false;
       const last = this.#offered.pop() as LaneTask;
       if (last !== lanes) this.#offered[this.#turn] = last;
@@ -105,7 +106,7 @@ export class LanePool {
     return undefined;
   }
 
-  /** The next record of one whose own is handled; without one, there is a handler less. */
+  /** The next record for a handler that is done; undefined ends that handler. */
   take(): Turn | undefined {
     const turn = this.#next();
     if (turn === undefined) this.#active--;
@@ -113,7 +114,7 @@ export class LanePool {
   }
 }
 
-/** One record after the other, of the same lane while that has some. */
+/** Records one after the other, of the same lane as long as it has any. */
 class LaneRecords implements RecordSource, FailedDelivery {
   readonly #options: PoolOptions;
   readonly #pool: LanePool;

@@ -7,45 +7,45 @@ import type { PartitionMemory } from './partition-memory.js';
 import { INCOMPLETE, REPLIED, type Outcome } from './record-handler.js';
 import type { TopicHandling } from './topic-handling.js';
 
-/** What the lanes of a partition need of those who run them. */
+/** What the lanes of a partition need of the runner. */
 export interface LaneOwner {
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
   readonly isPaused: (topic: string, partition: number) => boolean;
-  /** There may be something to handle. */
+  /** There may be records to handle. */
   readonly offer: (lanes: LaneTask) => void;
-  /** The last handler of a partition that was halted has ended. */
+  /** Called when the last handler of a halted partition has ended. */
   readonly ended: (task: PartitionTask) => void;
-  /** A record that was handled is finished, or comes again: it is watched no more. */
+  /** Called when a handled record is finished or will be redelivered, so that it is no longer watched. */
   readonly released: (delivery: Delivery) => void;
 }
 
 /**
- * The records of an assigned partition where they do not simply follow one another: in lanes, of which each is handled in its order. The
- * records of one key are a lane, or each record is one of its own, or all are one.
+ * The records of an assigned partition in lanes, each of which is handled in order. A lane has the records of one
+ * key, or a single record, or all records of the partition.
  */
 export class LaneTask implements DeliveryOwner, TaskLanes {
   readonly task: PartitionTask;
   readonly isManual: boolean;
   handled = 0;
-  /** Whether the pool has it in hand. */
+  /** Whether the pool has it in its list. */
   isOffered = false;
   readonly #owner: LaneOwner;
   readonly #unitOf: (batch: IncomingBatch, index: number) => number | undefined;
-  /** Lanes that are busy, or have records. */
+  /** Lanes that are busy or have records. */
   readonly #lanes = new Map<number, Lane>();
-  /** The only record that runs, while nothing has been taken beside it: it has no lane yet, and mostly needs none. */
+  /** The running record while it is the only one taken: it has no lane yet, and mostly needs none. */
   #alone: Delivery | undefined;
-  /** Those of single records that rest. */
+  /** Lanes of single records that rest. */
   readonly #single = new Set<Lane>();
   /** Lanes whose first record may be handled. */
   #ready: Lane[] = [];
-  /** Records that are handled or running, by their sequence, where they are acknowledged by hand. */
+  /** With manual acknowledgement: running and handled records by their sequence. */
   readonly #unacked = new Map<number, Delivery>();
-  /** What is told of when all records of a batch are handled, and how many are left. */
+  /** The callback for each batch, and how many of its records are left to be handled. */
   readonly #batches = new Map<IncomingBatch, { left: number; handled: () => void }>();
   #active = 0;
-  /** Lanes whose first record is not due. */
+  /** Number of lanes whose first record is not due. */
   #resting = 0;
 
   constructor(task: PartitionTask, { concurrency, isManual }: TopicHandling, owner: LaneOwner) {
@@ -57,7 +57,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     else this.#unitOf = order === 'none' ? () => undefined : () => 0;
   }
 
-  /** `handled` is to be called when the last of so many records of a batch has been. */
+  /** Calls `handled` when this number of records of a batch were handled. */
   watch(batch: IncomingBatch, records: number, handled: () => void): void {
     const left = (this.#batches.get(batch)?.left ?? 0) + records;
     this.#batches.set(batch, { left, handled });
@@ -75,12 +75,12 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return this.#resting > 0 && !isBusy && this.task.range() === undefined;
   }
 
-  /** There may be something to handle. */
+  /** There may be records to handle. */
   offer(): void {
     if (!this.task.halted) this.#owner.offer(this);
   }
 
-  /** Takes the next record that may be handled; undefined when all wait, or there is none. */
+  /** Takes the next record that may be handled; undefined if all have to wait, or there is none. */
   take(): Delivery | undefined {
     const { task } = this;
     if (task.halted || this.#owner.isPaused(task.topic, task.partition)) return undefined;
@@ -92,7 +92,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return fresh && this.#enter(fresh);
   }
 
-  /** The next record whose lane is free; those of others wait in theirs. */
+  /** The next new record whose lane is free; records of busy lanes are queued there. */
   #fresh(): Delivery | undefined {
     const { task } = this;
     for (let range = task.range(); range !== undefined; range = task.range()) {
@@ -116,7 +116,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return undefined;
   }
 
-  /** What is alone gets its lane: there are others now. */
+  /** Gives the lone running record its lane, because there are others now. */
   #joined(): void {
     const delivery = this.#alone;
     if (delivery === undefined) return;
@@ -124,7 +124,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#laneFor(delivery);
   }
 
-  /** The lane of a record that is the first of it. */
+  /** Creates the lane of its first record. */
   #laneFor(delivery: Delivery): Lane {
     if (delivery.lane !== undefined) return delivery.lane;
     const unit = this.#unitOf(delivery.batch, delivery.index);
@@ -133,7 +133,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return (delivery.lane = lane);
   }
 
-  /** A partition has no two handlers of different assignments at once. */
+  /** Starts a record, unless the handler of an earlier assignment of the partition is still running. */
   #enter(delivery: Delivery): Delivery | undefined {
     const { task } = this;
     if (this.#active === 0 && !this.#owner.memory.enter(task, () => this.#owner.offer(this))) {
@@ -149,7 +149,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return delivery;
   }
 
-  /** A record is the first of its lane again, and may be handled. */
+  /** Makes a record the first of its lane again, to be handled. */
   #putBack(delivery: Delivery): void {
     delivery.state = 'waiting';
     this.#joined();
@@ -158,7 +158,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#ready.push(lane);
   }
 
-  /** The handler of a record has ended, and nothing is to be done for it again; the next one of its lane may follow. */
+  /** The handler of a record has ended, and the record is not redelivered; the next one of its lane may follow. */
   succeeded(delivery: Delivery, outcome: Outcome): Delivery | undefined {
     const { task, isManual } = this;
     const { acks, memory } = this.#owner;
@@ -168,7 +168,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (delivery.failures > 0) memory.forget(task, delivery.batch.offset(delivery.index));
     const isIncomplete = outcome === INCOMPLETE;
     if (!isIncomplete) delivery.replies = outcome === REPLIED ? 1 : 0;
-    // Of a partition that is gone, nobody waits for the acknowledgement.
+    // After a revocation the core does not wait for the acknowledgement.
     if (!task.revoked) {
       const isFinished = !isIncomplete && (!isManual || delivery.isAcked);
       acks.ack(task.assignment, sequence, isFinished ? ADVANCE | FINISHED : ADVANCE, delivery.replies ?? 0);
@@ -186,7 +186,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#owner.released(delivery);
   }
 
-  /** A record is to come again after so many milliseconds; without a number never. */
+  /** Redelivers a record after this many milliseconds; never without a number. */
   again(delivery: Delivery, milliseconds: number | undefined): void {
     const { task } = this;
     delivery.nackedFor = undefined;
@@ -204,13 +204,13 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#left();
   }
 
-  /** A handler that asks for the record again after a pause. */
+  /** Redelivers a record when its partition is no longer paused. */
   afterPause(delivery: Delivery): void {
     if (!this.task.halted) this.#putBack(delivery);
     this.#left();
   }
 
-  /** The next record of a lane, where one may be handled at once. */
+  /** The next record of a lane, if one may be handled at once. */
   #goOn(lane: Lane | undefined): Delivery | undefined {
     const { task } = this;
     const next = lane === undefined || task.halted ? undefined : this.#nextOf(lane);
@@ -221,14 +221,14 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
   #nextOf(lane: Lane): Delivery | undefined {
     if (!lane.isEmpty && !lane.isToRest && !this.#owner.isPaused(this.task.topic, this.task.partition)) {
       const next = lane.shift() as Delivery;
-      // In the place of the one before it, which is about to leave.
+      // It takes the place of the one before it, which is about to leave.
       return this.#enter(next);
     }
     this.#ended(lane);
     return undefined;
   }
 
-  /** Nothing of a lane is running any more: it rests, or its turn comes, or it is gone. */
+  /** No handler of a lane is running any more: it rests, becomes ready, or is removed. */
   #ended(lane: Lane): void {
     lane.isBusy = false;
     if (lane.isEmpty) {
@@ -242,7 +242,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     }
     this.#single.delete(lane);
     this.#ready.push(lane);
-    // Not at once: who calls this is on its way out, and takes the next one itself.
+    // Later, because the caller is ending and takes the next record itself.
     queueMicrotask(() => this.#owner.offer(this));
   }
 
@@ -253,7 +253,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#owner.offer(this);
   }
 
-  /** A handler has ended; `next` begins in its place. */
+  /** A handler has ended; `next` starts in its place. */
   #left(next?: Delivery): void {
     this.#active--;
     if (this.#active > 0 || next !== undefined) return;
@@ -263,7 +263,9 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#owner.memory.leave(task);
   }
 
-  /** The partition goes back, or its position has moved: what waits is dropped, what runs is the last. */
+  /**
+   * The partition is being revoked, or its position has moved: drops waiting records; running handlers are the last.
+   */
   halt(): void {
     for (const lane of this.#lanes.values()) lane.stop();
     for (const lane of this.#single) lane.stop();
@@ -275,20 +277,20 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#resting = 0;
   }
 
-  /** The partition is gone: nothing is waited for any more. */
+  /** The partition was revoked: nothing is awaited any more. */
   close(): void {
     this.halt();
     for (const delivery of this.#unacked.values()) this.#owner.released(delivery);
     this.#unacked.clear();
   }
 
-  /** Commits what is done: a record takes long. */
+  /** Commits the position, because a record takes long. */
   commit({ batch, index }: Delivery): void {
     const { task } = this;
     if (!task.revoked) this.#owner.acks.ack(task.assignment, batch.sequence(index), COMMIT);
   }
 
-  /** All `replies` to a record are written, whose handler has let its lane go on before. */
+  /** All `replies` to a record are written, whose lane had already gone on. */
   completed(sequence: number, replies: number): void {
     const delivery = this.isManual ? this.#unacked.get(sequence) : undefined;
     if (delivery !== undefined && !delivery.isAcked) {
@@ -305,7 +307,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (delivery.state === 'running') return (delivery.isAcked = true);
     if (delivery.state !== 'handled') return false;
     delivery.isAcked = true;
-    // While its replies are streamed, they are waited for.
+    // While its replies are streamed, their end is awaited.
     if (delivery.replies === undefined) return true;
     const sequence = delivery.batch.sequence(delivery.index);
     this.#owner.acks.ack(task.assignment, sequence, FINISHED, delivery.replies);
@@ -335,7 +337,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return true;
   }
 
-  /** The lane of a record that had left it: that of its key may be another one by now. */
+  /** The current lane for a record that had left its lane: its key may have a new one by now. */
   #laneOf(delivery: Delivery): Lane {
     this.#joined();
     const unit = this.#unitOf(delivery.batch, delivery.index);

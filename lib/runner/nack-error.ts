@@ -1,7 +1,7 @@
-/** What a delivery has failed with whose handler has asked for the record again; dead letters name it as their cause. */
+/** The error of a delivery that the handler has refused; dead letters name it as their cause. */
 export class NackError extends Error {
   override readonly name = 'KafkaNackError';
-  /** The wait before the record comes again, in milliseconds. */
+  /** The wait before the redelivery, in milliseconds. */
   readonly delay: number;
 
   constructor(delay: number) {

@@ -19,25 +19,34 @@ import {
 } from './record-handler.js';
 import { handleRecords, type RecordSource } from './record-loop.js';
 
-/** A record that is not due is looked at again after so many milliseconds: clocks are set, and timers of long waits come early. */
+/**
+ * Longest rest of a record that is not due, in milliseconds, after which it is checked again: clocks may be set, and
+ * long timers may fire early.
+ */
 const LONGEST_REST = 5000;
 
-/** What is needed for handling the records of partitions in their order. */
+/** Options of handling the records of partitions in order. */
 export interface OrderedOptions extends FailureOptions {
-  /** One of two ways to handle records: one by one, or all at once. Read anew for each range: it may be traced or not. */
+  /**
+   * A handler of single records, or of all records at once. Read for each range, because tracing may be switched on
+   * or off.
+   */
   readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
-  /** Told of what goes to the handler next; what it returns, if anything, is called when that has been handled. */
+  /**
+   * Called with the records that the handler gets next; the returned function, if any, is called when they are
+   * handled.
+   */
   readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
   readonly watch?: HandlerWatch | undefined;
 }
 
-/** Handles the records of partitions in their order: one after the other, or as many as there are at once. */
+/** Handles the records of partitions in order: one after the other, or all available ones at once. */
 export class OrderedRecords {
   readonly #options: OrderedOptions;
   readonly #breath: Breath;
-  /** Goes on with a task that has rested. */
+  /** Continues a task that has rested. */
   readonly #start: (task: PartitionTask) => void;
 
   constructor(options: OrderedOptions, breath: Breath, start: (task: PartitionTask) => void) {
@@ -46,7 +55,7 @@ export class OrderedRecords {
     this.#start = start;
   }
 
-  /** Handles a range, until it is over or a record has failed. */
+  /** Handles a range, until its end or a failure. */
   async handle(task: PartitionTask, range: RecordRange): Promise<void> {
     const { handler, memory, onBatch } = this.#options;
     if (task.fresh) {
@@ -62,7 +71,7 @@ export class OrderedRecords {
     if (!records.hasFailed) handled?.();
   }
 
-  /** Handles what is left of a range at once. */
+  /** Handles the rest of a range at once. */
   async #whole(
     records: RangeRecords,
     task: PartitionTask,
@@ -87,27 +96,27 @@ export class OrderedRecords {
       return;
     }
     if (range.index === first) {
-      // It wants all of them again, and others a turn between.
+      // All records are redelivered; other partitions get a turn first.
       await new Promise(setImmediate);
     } else if (!task.revoked) {
       acks.ack(task.assignment, batch.sequence(range.index - 1), COMMIT);
     }
   }
 
-  /** Whether the handler of a whole range waits for the function that calls this. */
+  /** Whether the handler of a whole range awaits the function that calls this. */
   isAwaitedByHandler(): boolean {
     return isAwaitedBy(this.#whole);
   }
 }
 
-/** The records of a range: each follows the one before it, and a failing one stops them. */
+/** The records of a range one after the other; a failing one stops the loop. */
 class RangeRecords implements RecordSource, FailedDelivery {
   readonly task: PartitionTask;
   readonly batch: IncomingBatch;
   readonly isAcked = false;
-  /** What handles a single record. */
+  /** The handler of single records. */
   handler: RecordHandler | undefined;
-  /** A record has failed, and comes again. */
+  /** Whether a record has failed and will be redelivered. */
   hasFailed = false;
   readonly #options: OrderedOptions;
   readonly #range: RecordRange;
@@ -128,7 +137,7 @@ class RangeRecords implements RecordSource, FailedDelivery {
 
   get index(): number {
     const { index, end } = this.#range;
-    // A handler of all of them may have resolved the last one, and failed then.
+    // A handler of batches may have resolved the last record and failed then.
     return Math.min(index, end - 1);
   }
 
@@ -164,13 +173,13 @@ class RangeRecords implements RecordSource, FailedDelivery {
     const { task, batch } = this;
     const index = this.#range.index++;
     this.progressed();
-    // Of a partition that is gone, nobody waits for the acknowledgement.
+    // After a revocation the core does not wait for the acknowledgement.
     if (task.revoked) return;
     const flags = outcome === INCOMPLETE ? ADVANCE : ADVANCE | FINISHED;
     this.#options.acks.ack(task.assignment, batch.sequence(index), flags, outcome === REPLIED ? 1 : 0);
   }
 
-  /** The record whose turn it was has been handled. */
+  /** The current record was handled. */
   progressed(): void {
     const { task } = this;
     if (task.failures === 0) return;
@@ -208,6 +217,6 @@ class RangeRecords implements RecordSource, FailedDelivery {
     if (!task.halted) task.rest(milliseconds, () => this.#start(task));
   }
 
-  /** The task goes on with the record by itself. */
+  /** Nothing to do: after the resume the task continues with the record. */
   afterPause(): void {}
 }

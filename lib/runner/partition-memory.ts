@@ -3,16 +3,20 @@ import type { PartitionHold, PartitionTask } from './partition-task.js';
 
 type Place = Pick<PartitionTask, 'key'>;
 
-/** What outlasts the assignments of a partition to one consumer: its running handler, and how often a record has failed. */
+/**
+ * The state that outlives the assignments of a partition to one consumer: its running handler, and how often a record
+ * has failed.
+ */
 export class PartitionMemory {
   readonly #holds = new Map<string, PartitionHold>();
   readonly #failed = new Map<string, { offset: string; failures: number }>();
-  /** Of records that do not wait for those before them: by partition, and by offset. */
+  /** Failures of records that do not wait for earlier ones, by partition and offset. */
   readonly #apart = new Map<string, Map<string, number>>();
 
   /**
-   * Takes the partition for a task's handler. While the handler of an earlier assignment (or of the position before a seek) still
-   * runs, the answer is no, and `then` is called when it has ended: one partition never has two handlers at once.
+   * Reserves the partition for a task's handler, so that one partition never has two handlers at once. Returns false
+   * while the handler of an earlier assignment (or of the position before a seek) is running; then `then` is called
+   * when it has ended.
    */
   enter(task: PartitionTask, then: () => void): boolean {
     const hold = (task.hold ??= this.#hold(task.key));
@@ -41,12 +45,12 @@ export class PartitionMemory {
     onLeft();
   }
 
-  /** The task whose handler runs for a partition, also where that is assigned anew meanwhile. */
+  /** The task whose handler is running for a partition, even if the partition was assigned again meanwhile. */
   holder(key: string): PartitionTask | undefined {
     return this.#holds.get(key)?.holder;
   }
 
-  /** A delivery of the record has failed; `task.failures` says how often by now. */
+  /** A delivery of the record has failed; `task.failures` is the number so far. */
   failed(task: PartitionTask, offset: string): void {
     this.#failed.set(task.key, { offset, failures: task.failures });
   }
@@ -56,20 +60,20 @@ export class PartitionMemory {
     this.#failed.delete(task.key);
   }
 
-  /** A delivery of a record has failed that waits for none before it; so often by now. */
+  /** A delivery of a record that does not wait for earlier ones has failed, `failures` times so far. */
   failedOf({ key }: Place, offset: string, failures: number): void {
     let apart = this.#apart.get(key);
     if (apart === undefined) this.#apart.set(key, (apart = new Map()));
     apart.set(offset, failures);
   }
 
-  /** How often one has failed, in earlier assignments too. */
+  /** How often such a record has failed, including earlier assignments. */
   failuresOf({ key }: Place, batch: IncomingBatch, index: number): number {
     if (this.#apart.size === 0) return 0;
     return this.#apart.get(key)?.get(batch.offset(index)) ?? 0;
   }
 
-  /** One has been handled. */
+  /** Such a record was handled. */
   forget({ key }: Place, offset: string): void {
     const apart = this.#apart.get(key);
     if (apart?.delete(offset) && apart.size === 0) this.#apart.delete(key);

@@ -12,92 +12,98 @@ export interface RecordRange {
 }
 
 /**
- * Where a task stands: it has nothing to do (or is paused); it waits for its turn; its handler runs; it rests after a failure.
+ * The state of a task: it has nothing to do (or is paused); it waits for its turn; its handler is running; it rests
+ * after a failure.
  */
 export type TaskState = 'idle' | 'waiting' | 'running' | 'resting';
 
-/** The records of a task that do not simply follow one another. */
+/** The lanes of a task whose records are not simply handled one after the other. */
 export interface TaskLanes {
-  /** They are acknowledged by hand. */
+  /** Whether records are acknowledged manually. */
   readonly isManual: boolean;
-  /** How many were handled. */
+  /** Number of handled records. */
   readonly handled: number;
-  /** All that there is to handle waits for the time at which it comes again. */
+  /** Whether all records that could be handled wait for the time of their redelivery. */
   readonly isResting: boolean;
-  /** `handled` is to be called when the last of so many records of a batch has been. */
+  /** Calls `handled` when this number of records of a batch were handled. */
   watch(batch: IncomingBatch, records: number, handled: () => void): void;
-  /** There may be something to handle. */
+  /** There may be records to handle. */
   offer(): void;
-  /** All `replies` to a record are written, whose handler has let others go on before. */
+  /** All `replies` to a record are written, after other records had already gone on. */
   completed(sequence: number, replies: number): void;
   /** What waits is dropped. */
   halt(): void;
-  /** The partition is gone. */
+  /** The partition was revoked. */
   close(): void;
 }
 
-/** The records of a task whose handler gets several at once. */
+/** The batches of a task with a handler of batches. */
 export interface TaskBatches {
-  /** Records have come. */
+  /** Records have arrived. */
   arrived(range: RecordRange): void;
   /** Whether a batch may be handled. */
   isReady(): boolean;
-  /** There are records, which wait for more of them. */
+  /** Whether there are records that wait for a fuller batch. */
   readonly isFilling: boolean;
-  /** Handles the next one. */
+  /** Handles the next batch. */
   deliver(): Promise<void>;
-  /** Whether the handler waits for the function that calls this. */
+  /** Whether the handler awaits the function that calls this. */
   isAwaitedByHandler(): boolean;
   /** What waits is dropped. */
   halt(): void;
-  /** The handler that runs is waited for no longer. */
+  /** The running handler is no longer awaited. */
   letGo?(): void;
 }
 
-/** A partition, for as long as the consumer lives. */
+/** The reservation of a partition, which outlives its assignments. */
 export interface PartitionHold {
-  /** The task whose handler runs. */
+  /** The task whose handler is running. */
   holder: PartitionTask | undefined;
-  /** To be called when that has ended. */
+  /** Called when that handler has ended. */
   onLeft: (() => void) | undefined;
 }
 
-/** The processing of one assigned partition: its records that wait, and where its handler stands. */
+/** The processing of one assigned partition: its waiting records, and the state of its handler. */
 export class PartitionTask {
   /** Number of this assignment of the partition. */
   readonly assignment: number;
   readonly topic: string;
   readonly partition: number;
-  /** Names the partition, whichever its assignment. */
+  /** Identifies the partition, independent of its assignment. */
   readonly key: string;
   state: TaskState = 'idle';
-  /** How many deliveries of the current record have failed. */
+  /** Number of failed deliveries of the current record. */
   failures = 0;
-  /** How many of them since the consumer was last started. */
+  /** How many of them since the consumer's last start. */
   retries = 0;
   /** Wait before the next attempt, in milliseconds. */
   retryTime = 0;
-  /** No record of this assignment has been handled yet. */
+  /** Whether no record of this assignment was handled yet. */
   fresh = true;
-  /** The partition is being revoked, or its position has moved: no further record is handled. */
+  /** Whether the partition is being revoked, or its position has moved, so that no further record is handled. */
   halted = false;
-  /** The core waits to be told that the last handler has ended. */
+  /** Whether the core waits for the end of the last handler. */
   draining = false;
-  /** The partition was revoked: the running handler is told by its heartbeat, and its acknowledgements are void. */
+  /**
+   * Whether the partition was revoked: heartbeats of a running handler reject, and its acknowledgements have no
+   * effect.
+   */
   revoked = false;
-  /** How its records are handled where they do not simply follow one another. */
+  /** Its lanes, if its records are not simply handled one after the other. */
   lanes: TaskLanes | undefined;
-  /** How its records are handled where a handler gets several at once. */
+  /** Its batches, if it has a handler of batches. */
   batches: TaskBatches | undefined;
-  /** There: the one whose handler is being called. */
+  /** With lanes or batches: the delivery whose handler is being called. */
   delivery: Acknowledging | undefined;
-  /** The record whose handler runs is to come again after so many milliseconds. */
+  /** The delay of a `nack()` of the current record, in milliseconds. */
   nackedFor: number | undefined;
-  /** Where its running handler is told of. */
+  /** The reservation of its partition. */
   hold: PartitionHold | undefined;
-  /** What the handler remembers of the topic. */
+  /** What the handler caches about the topic. */
   route: unknown;
-  /** Those before {@link #next} are done and were removed: each keeps its whole batch in memory. */
+  /**
+   * The ranges before {@link #next} are finished and set to undefined, because each keeps its whole batch in memory.
+   */
   readonly #ranges: (RecordRange | undefined)[] = [];
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -109,17 +115,19 @@ export class PartitionTask {
     this.key = `${topic}:${partition}`;
   }
 
-  /** Adds records behind those that wait. */
+  /** Adds records after the waiting ones. */
   push(range: RecordRange): void {
     this.#ranges.push(range);
   }
 
-  /** All that there is to handle waits for a time: of the next delivery, or at which a batch is due. */
+  /**
+   * Whether all records that could be handled wait for a point in time: their next delivery, or when a batch is due.
+   */
   get isResting(): boolean {
     return this.state === 'resting' || this.lanes?.isResting === true || this.batches?.isFilling === true;
   }
 
-  /** How many records were handled while others before them were not. */
+  /** Number of records that were handled although earlier ones are not. */
   get handledApart(): number {
     return this.lanes?.handled ?? 0;
   }
@@ -142,7 +150,10 @@ export class PartitionTask {
     return range;
   }
 
-  /** The record whose handler runs is to come again after so many milliseconds; false when it is another one, or is told of already. */
+  /**
+   * Refuses the current record: it is redelivered after `delay` milliseconds. False if this is another record, or it
+   * was refused before.
+   */
   nack(batch: IncomingBatch, index: number, delay: number): boolean {
     const range = this.#ranges[this.#next];
     if (this.state !== 'running' || this.revoked || this.nackedFor !== undefined) return false;
@@ -151,7 +162,7 @@ export class PartitionTask {
     return true;
   }
 
-  /** Rests for so many milliseconds and then calls `then`; without a number it rests until it is stopped. */
+  /** Rests for this many milliseconds and then calls `then`; without a number it rests until it is stopped. */
   rest(milliseconds?: number, then?: () => void): void {
     this.state = 'resting';
     if (milliseconds === undefined) return;
@@ -161,7 +172,7 @@ export class PartitionTask {
     }, milliseconds);
   }
 
-  /** Drops the records that wait; the running handler is the last. */
+  /** Drops waiting records; the running handler is the last. */
   halt(): void {
     this.halted = true;
     this.#ranges.length = 0;

@@ -2,16 +2,19 @@ import type { IncomingBatch } from '../codec/incoming.js';
 import type { Delivery } from './delivery.js';
 import type { PartitionTask, RecordRange } from './partition-task.js';
 
-/** What a handler answers when the record's replies are not all there yet: it calls the runner's `finish` itself. */
+/** A handler's result while the record's replies are incomplete: it reports their end itself, by `complete`. */
 export const INCOMPLETE: unique symbol = Symbol('incomplete');
 
-/** What a handler answers that has written one reply, the only one. */
+/** A handler's result after it has written the only reply. */
 export const REPLIED: unique symbol = Symbol('replied');
 
-/** What has come of a record; without a value, nothing was replied. */
+/** The outcome of a record; undefined without a reply. */
 export type Outcome = void | typeof INCOMPLETE | typeof REPLIED;
 
-/** What a handler throws whose record is not due yet: it comes again after so many milliseconds, and none of its deliveries has failed. */
+/**
+ * Thrown by a handler whose record is not due yet: the record is redelivered after `wait` milliseconds, which does
+ * not count as a failure.
+ */
 export class NotDue {
   readonly wait: number;
 
@@ -20,22 +23,25 @@ export class NotDue {
   }
 }
 
-/** Handles one record. The partition waits for a promise; a rejection (or a throw) brings the record again. */
+/** Handles one record. The partition waits for a returned promise; a rejection (or a throw) redelivers the record. */
 export type RecordHandler = (
   task: PartitionTask,
   batch: IncomingBatch,
   index: number,
 ) => Promise<Outcome> | Outcome | Handling;
 
-/** Handles several records of one partition at once. What comes of each is told of its delivery; a rejection (or a throw) brings them again. */
+/**
+ * Handles several records of one partition at once. The outcome of each is noted on its delivery; a rejection (or a
+ * throw) redelivers them.
+ */
 export type ItemsHandler = (
   task: PartitionTask,
   deliveries: readonly Delivery[],
 ) => Promise<void> | void | Handling;
 
 /**
- * A promise of somebody else's, and what follows it. The runner awaits it as it is: an `async` function around it would cost each
- * record a promise and a turn of the microtask queue more.
+ * A handler's promise, and the work that follows it. The runner awaits it directly: an `async` function around it
+ * would cost each record another promise and another turn of the microtask queue.
  */
 export class Handling {
   readonly result: unknown;
@@ -47,11 +53,14 @@ export class Handling {
   }
 }
 
-/** What follows the handler of a record. A rejection (or a throw) brings the record again. */
+/** The work that follows a record's handler. A rejection (or a throw) redelivers the record. */
 export interface RecordEnd {
-  /** Whether what follows an answer calls the application, and so belongs into the message's async context. By default it does. */
+  /**
+   * Whether the work after a result calls the application and so has to run in the message's async context. Default:
+   * yes.
+   */
   callsApplication?(value: unknown): boolean;
-  /** The handler has answered. `ended` is called when a record that is {@link INCOMPLETE} has ended. */
+  /** The handler has returned. `ended` is called at the end of a record that is {@link INCOMPLETE}. */
   succeeded(
     value: unknown,
     task: PartitionTask,
@@ -68,7 +77,7 @@ export interface RecordEnd {
   ): Promise<Outcome> | Outcome;
 }
 
-/** Awaits a handler and what follows it, as the runner does, for those who need a promise of it. */
+/** A promise of a handler and the work that follows it, for callers outside of the runner. */
 export async function settled(
   { result, end }: Handling,
   task: PartitionTask,
@@ -86,8 +95,8 @@ export async function settled(
 }
 
 /**
- * Handles what is left of a range at once. `resolve` is told which record is done, and with it all before; what is not resolved in
- * the end comes again.
+ * Handles the rest of a range at once. `resolve` marks a record and all before it as finished; records that are not
+ * resolved in the end are redelivered.
  */
 export type BatchHandler = (
   task: PartitionTask,

@@ -5,31 +5,31 @@ import type { Breath } from './breath.js';
 import type { PartitionTask } from './partition-task.js';
 import { Handling, type Outcome, type RecordHandler } from './record-handler.js';
 
-/** Where records come from that are handled one after the other, and what is done with what has come of each. */
+/** A source of records that are handled one after the other, which also receives their outcomes. */
 export interface RecordSource {
-  /** The record whose turn it is. */
+  /** The partition of the current record. */
   readonly task: PartitionTask;
   readonly batch: IncomingBatch;
   readonly index: number;
-  /** Whether there is one. */
+  /** Whether there is a current record. */
   hasRecord(): boolean;
-  /** Its handler is about to be called: this one. */
+  /** Begins the current record and returns the handler to call. */
   begin(): RecordHandler;
   /**
-   * Its handler has ended, and has not failed.
+   * The handler has ended without an error.
    *
-   * @throws NackError when it has asked for the record again.
+   * @throws NackError if it has refused the record.
    */
   ended(): void;
-  /** Its handler has failed; false when it comes again, else what has come of it. */
+  /** The handler has failed; resolves to false if the record will be redelivered, else to its outcome. */
   failed(error: unknown, context: MessageContext): Promise<Outcome | false>;
-  /** It is the next one's turn. Of this one has come `outcome`; false when it comes again. */
+  /** Moves on to the next record. `outcome` is that of the current one; false if it will be redelivered. */
   next(outcome: Outcome | false): void;
 }
 
 /**
- * Handles records until none is left whose turn it is. A record costs no promise here beside its handler's: what a handler answers is
- * awaited in this function, and not in one that it calls.
+ * Handles records until the source has no current one. A record costs no promise beside its handler's, because the
+ * handler's promise is awaited in this function itself.
  */
 export async function handleRecords(source: RecordSource, breath: Breath): Promise<void> {
   let context = new MessageContext();
@@ -68,7 +68,7 @@ export async function handleRecords(source: RecordSource, breath: Breath): Promi
   }
 }
 
-/** Whether the handler of a single record waits for the function that calls this. */
+/** Whether the handler of a single record awaits the function that calls this. */
 export function isAwaitedByRecordHandler(): boolean {
   return isAwaitedBy(handleRecords);
 }

@@ -2,13 +2,13 @@ import { Delivery } from './delivery.js';
 import type { PartitionTask } from './partition-task.js';
 
 /**
- * The records of a transaction that was aborted because of one of them. Until that one is past, each has a transaction of its own: so the
- * others are handled, and the one that fails is alone when it does.
+ * The records of a transaction that was aborted because of one of them. Until that one is through, each gets a
+ * transaction of its own, so that the others succeed and the culprit fails alone.
  */
 export class Suspects {
   /** The record that has failed; undefined while it is not known. */
   culprit: TransactionalDelivery | undefined;
-  /** It is past, or its partition is gone. */
+  /** Whether the culprit is through, or its partition was revoked. */
   areCleared = false;
 
   constructor(culprit: TransactionalDelivery | undefined) {
@@ -16,15 +16,15 @@ export class Suspects {
   }
 }
 
-/** A record on its way through a handler whose sends, and whose offset, belong to a transaction. */
+/** The delivery of a record in a transaction with its handler's sends and its offset. */
 export class TransactionalDelivery extends Delivery {
-  /** What its handler sends by, from when it begins. */
+  /** Its transaction, from when its handler begins. */
   transaction: unknown;
-  /** It was in a transaction that was aborted. */
+  /** The suspects of an aborted transaction that it was in. */
   suspects: Suspects | undefined;
-  /** What it has failed with for good: it is not handled again, but put aside. */
+  /** The error with which it has failed for good: it is not handled again, but dead-lettered. */
   verdict: { readonly error: unknown } | undefined;
-  /** It is not handled before this time. */
+  /** The time before which it is not handled. */
   restsUntil = 0;
 
   /** Whether it must have a transaction of its own. */
@@ -35,43 +35,43 @@ export class TransactionalDelivery extends Delivery {
 
 /** Why a transaction is aborted. */
 export interface TransactionFailure {
-  /** The record that has failed; undefined where none is to blame, or it is not known which. */
+  /** The record that caused it; undefined if none did, or it is not known which. */
   readonly delivery: TransactionalDelivery | undefined;
-  /** One of them is to blame. */
+  /** Whether one of the records caused it. */
   readonly isOfRecord: boolean;
   readonly error: unknown;
 }
 
-/** Those whose records are in transactions: the tasks of partitions. */
+/** The owner of records in transactions: the task of a partition. */
 export interface TransactionMember {
   readonly task: PartitionTask;
-  /** The transaction of these records is committed. */
+  /** The transaction of these records was committed. */
   committed(deliveries: readonly TransactionalDelivery[]): void;
-  /** Nothing has come of these records, of which some were handled: they come again. */
+  /** The transaction of these records was aborted: they are redelivered, even those that were handled. */
   aborted(deliveries: readonly TransactionalDelivery[], failure: TransactionFailure): void;
 }
 
-/** One transaction and what is in it. */
+/** A transaction with its records. */
 export interface RecordTransaction {
-  /** Resolves when it has been committed or aborted, and its members know. */
+  /** Resolves when it was committed or aborted and its members were notified. */
   readonly ended: Promise<void>;
-  /** The handler of a record has ended; false when it was waited for no longer. */
+  /** The handler of a record has ended; false if it was abandoned before. */
   handled(delivery: TransactionalDelivery): boolean;
-  /** The handler of a record has failed, and with it all of the transaction. */
+  /** The handler of a record has failed, and with it the whole transaction. */
   failed(delivery: TransactionalDelivery, error: unknown): void;
-  /** A record is not handled after all. */
+  /** A record will not be handled after all. */
   left(delivery: TransactionalDelivery): void;
 }
 
-/** Gives records their transactions. */
+/** Provides the transactions of records. */
 export interface RecordTransactions {
-  /** The transaction that a record is handled in, when it may begin; undefined when its member has left meanwhile. */
+  /** Resolves to the transaction of a record when its handler may begin; undefined if its member has left meanwhile. */
   enter(
     member: TransactionMember,
     delivery: TransactionalDelivery,
   ): RecordTransaction | Promise<RecordTransaction | undefined>;
-  /** No more records of a member come; those that are in a transaction may still be committed, unless its partition is gone. */
+  /** A member has no more records; those in a transaction may still be committed, unless its partition was revoked. */
   leave(member: TransactionMember): void;
-  /** A member waits for its handler no longer: what it has in a transaction comes again. */
+  /** A member no longer waits for its handler: its records in a transaction are redelivered. */
   giveUp(member: TransactionMember): void;
 }

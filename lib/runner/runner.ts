@@ -14,40 +14,43 @@ import type { RecordTransactions } from './record-transactions.js';
 import { hasGaps, type BatchLimits, type Concurrency, type TopicHandling } from './topic-handling.js';
 import { TransactionalTask } from './transactional-task.js';
 
-/** What a runner needs of its owner. */
+/** Options of a runner. */
 export interface RunnerOptions extends OrderedOptions {
-  /** Handles the records of topics whose handler gets several at once. */
+  /** Handles records of topics with a handler of batches. */
   readonly handleItems?: ItemsHandler | undefined;
-  /** Whose transactions records are handled in, of topics whose handlers are transactional. */
+  /** Provides the transactions for topics with transactional handlers. */
   readonly transactions?: RecordTransactions | undefined;
-  /** What a handler has thrown, where what came out of it is something else. */
+  /** The error that a handler has thrown, from the outcome that a filter has made of it. */
   readonly originalError: (outcome: unknown) => unknown;
-  /** What records are handled in: that of the application's `run()` or `listen()`. */
+  /** The async context in which records are handled: that of the application's `run()` or `listen()`. */
   readonly context: OwnContext;
-  /** Partitions worked on at once, of those whose records are handled one after the other. */
+  /** Number of partitions handled at once, of those whose records are handled one after the other. */
   readonly concurrency: number;
-  /** How a topic's records are handled, where not one after the other. */
+  /** How a topic's records are handled, if not one after the other. */
   readonly handling?: ((topic: string) => TopicHandling | undefined) | undefined;
-  /** Told of each partition that is gone. */
+  /** Called for each revoked partition. */
   readonly onRevoked?: (task: PartitionTask) => void;
-  /** Something has failed that is no handler: the runner cannot go on with a partition. */
+  /** Called when something other than a handler has failed, so that the runner cannot go on with a partition. */
   readonly onEscape: (error: Error) => void;
 }
 
 /**
- * Runs the handler over the partitions: each in order, up to `concurrency` of them at once, a failing one resting while the others go
- * on.
+ * Runs the handlers of partitions: each partition in order, up to `concurrency` of them at once; a failing one rests
+ * while the others go on.
  */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #tasks = new Map<number, PartitionTask>();
-  /** Tasks whose position moves, by partition: it stays assigned to this member, and gets a new number. */
+  /**
+   * Tasks whose position is being moved, by partition: the partition stays assigned to this member, with a new
+   * assignment number.
+   */
   readonly #moving = new Map<string, PartitionTask>();
   #waiting: PartitionTask[] = [];
   #active = 0;
   readonly #breath = new Breath();
   readonly #ordered: OrderedRecords;
-  /** What runs the handlers of records that do not follow one another, by whose `max` they share. */
+  /** The pools that run handlers of lanes, by the concurrency options whose `max` they share. */
   readonly #pools = new Map<Concurrency | undefined, LanePool>();
 
   constructor(options: RunnerOptions) {
@@ -97,7 +100,7 @@ export class Runner {
   #pool(concurrency: Concurrency): LanePool {
     const { concurrency: partitions } = this.#options;
     const handler = (): RecordHandler => (this.#options.handler as { each: RecordHandler }).each;
-    // Where a partition is one lane, they are bounded as all partitions are.
+    // Partitions with a single lane share the limit of all such partitions.
     const shared = concurrency.order === 'partition' ? undefined : concurrency;
     let pool = this.#pools.get(shared);
     if (pool === undefined) {
@@ -108,7 +111,7 @@ export class Runner {
     return pool;
   }
 
-  /** Gives a batch's records to the tasks of their partitions. Those of assignments that are over are dropped. */
+  /** Passes a batch's records to the tasks of their partitions. Records of ended assignments are dropped. */
   accept(batch: IncomingBatch): void {
     for (const { assignment, start, end, highWatermark } of batch.partitions()) {
       const task = this.#tasks.get(assignment);
@@ -124,7 +127,7 @@ export class Runner {
     }
   }
 
-  /** The task of a partition that is being worked on. */
+  /** The task of an assigned partition. */
   find(topic: string, partition: number): PartitionTask | undefined {
     for (const task of this.#tasks.values()) {
       if (!task.halted && task.partition === partition && task.topic === topic) return task;
@@ -137,18 +140,21 @@ export class Runner {
     return this.#tasks.get(assignment);
   }
 
-  /** The partitions that are assigned, also those whose position moves. */
+  /** The tasks of all assigned partitions, also of those whose position is being moved. */
   *tasks(): Iterable<PartitionTask> {
     for (const task of this.#tasks.values()) if (!task.halted) yield task;
     yield* this.#moving.values();
   }
 
-  /** Whether the position of a partition moves: it has no task until then. */
+  /** Whether the position of a partition is being moved: it has no task until then. */
   isMoving(key: string): boolean {
     return this.#moving.has(key);
   }
 
-  /** These partitions are to be revoked: their running handlers are the last, and the core is told when they have ended. */
+  /**
+   * These partitions are about to be revoked: their running handlers are the last, and the core is notified when they
+   * have ended.
+   */
   revoke(assignments: number[]): void {
     this.#moveNoMore(assignments);
     for (const assignment of assignments) {
@@ -161,7 +167,7 @@ export class Runner {
     }
   }
 
-  /** The partitions are gone. */
+  /** The partitions were revoked. */
   revoked(assignments: readonly number[]): void {
     this.#moveNoMore(assignments);
     for (const assignment of assignments) {
@@ -175,27 +181,27 @@ export class Runner {
     }
   }
 
-  /** The consumer is to stop: the running handlers are the last, even before the group revokes the partitions. */
+  /** The consumer is stopping: the running handlers are the last, even before the group revokes the partitions. */
   halt(): void {
     this.#moving.clear();
     for (const task of this.#tasks.values()) this.#halt(task);
   }
 
-  /** Partitions whose handlers run, and handlers of records that do not follow one another. */
+  /** Number of partitions whose handlers are running, and of running handlers of lanes. */
   get active(): number {
     let active = this.#active;
     for (const pool of this.#pools.values()) active += pool.active;
     return active;
   }
 
-  /** Whether a handler waits for the function that calls this. */
+  /** Whether a handler awaits the function that calls this. */
   isAwaitedByHandler(): boolean {
     if (isAwaitedByRecordHandler() || this.#ordered.isAwaitedByHandler()) return true;
     for (const { batches } of this.#tasks.values()) if (batches?.isAwaitedByHandler()) return true;
     return false;
   }
 
-  /** Waits no longer for the handlers that run, while partitions are revoked: their records come again. */
+  /** Stops waiting for running handlers while partitions are revoked: their records are redelivered. */
   letGo(): void {
     for (const task of this.#tasks.values()) {
       if (!task.draining || task.state !== 'running' || task.revoked) continue;
@@ -204,31 +210,31 @@ export class Runner {
     }
   }
 
-  /** The consumer has stopped: handlers that still run come to nothing. */
+  /** The consumer has stopped: results of handlers that are still running are ignored. */
   close(): void {
     this.revoked([...this.#tasks.keys()]);
     this.#options.watch?.close();
   }
 
-  /** A position has moved: what waits in the task is void. */
+  /** A position has moved: drops the task's waiting records. */
   abandon(task: PartitionTask): void {
     this.#halt(task);
     this.#moving.set(task.key, task);
     if (task.state !== 'running') this.#tasks.delete(task.assignment);
   }
 
-  /** Partitions are revoked before the core has heard of their move. */
+  /** Partitions are revoked before the core has moved their position. */
   #moveNoMore(assignments: readonly number[]): void {
     for (const task of this.#moving.values())
       if (assignments.includes(task.assignment)) this.#moving.delete(task.key);
   }
 
-  /** Goes on with partitions that are no longer paused. */
+  /** Continues partitions that are no longer paused. */
   resume(): void {
     for (const task of this.#tasks.values()) this.#start(task);
   }
 
-  /** All `replies` to a record are written, whose handler answered {@link INCOMPLETE}. */
+  /** All `replies` to a record whose handler returned {@link INCOMPLETE} are written. */
   complete(assignment: number, sequence: number, replies: number): void {
     const lanes = this.#tasks.get(assignment)?.lanes;
     if (lanes !== undefined) lanes.completed(sequence, replies);
@@ -274,11 +280,12 @@ export class Runner {
     if (!this.#options.memory.enter(task, () => this.#start(task))) return;
     this.#active++;
     task.state = 'running';
-    // Who begins may be anybody: an application that resumes a partition in the middle of a request.
+    // In the context of `run()`, because the caller may be anything, like an application that resumes a partition in
+    // a request.
     own(this.#options.context.runInAsyncScope(this.#run, this, task), this.#options.onEscape);
   }
 
-  /** Works on one range after the other; between them a task that waits for its turn gets it. */
+  /** Handles one range after the other; between them a waiting task gets its turn. */
   async #run(task: PartitionTask): Promise<void> {
     while (!task.halted && !this.#isPaused(task) && this.#hasWork(task)) {
       if (task.batches === undefined) await this.#ordered.handle(task, task.range() as RecordRange);
@@ -298,7 +305,7 @@ export class Runner {
       next.state = 'idle';
       if (this.#ready(next)) this.#begin(next);
     }
-    // Records that came while the last handler was ending.
+    // Records that arrived while the last handler was ending.
     this.#start(task);
   }
 

@@ -5,19 +5,19 @@ export interface Concurrency {
   readonly window: number;
 }
 
-/** What a handler asks of a record's headers: of each one of these texts, or, without texts, that it is absent. */
+/** A handler's conditions on a record's headers: each header has one of these values or, without values, is absent. */
 export type HeaderFilters = readonly { readonly name: string; readonly values?: string[] }[];
 
-/** The handlers of a topic that ask for headers. */
+/** The handlers of a topic that filter by headers. */
 export interface HeaderRouting {
   readonly filters: readonly HeaderFilters[];
-  /** All that match take a record, not only the first. */
+  /** Whether all matching handlers take a record, not only the first. */
   readonly shared: boolean;
-  /** There is a handler for what none of them takes. */
+  /** Whether there is a handler for records that none of them takes. */
   readonly rest: boolean;
 }
 
-/** How many records a handler gets at once. */
+/** Limits of a handler's batches. */
 export interface BatchLimits {
   readonly maxMessages: number;
   readonly maxBytes: number;
@@ -29,12 +29,12 @@ export interface BatchLimits {
 export interface TopicHandling {
   /** Topics with the same object share its `max`. */
   readonly concurrency: Concurrency;
-  /** A record is finished when it is acknowledged, not when its handler has ended. */
+  /** Whether a record is finished when it is acknowledged, not when its handler has ended. */
   readonly isManual: boolean;
   readonly routing?: HeaderRouting | undefined;
-  /** The handler gets several at once. */
+  /** Set if the handler gets batches. */
   readonly batch?: BatchLimits | undefined;
-  /** What the handler sends, and the records' offsets, belong to transactions. */
+  /** Whether the handler's sends and the records' offsets are in transactions. */
   readonly isTransactional?: boolean | undefined;
 }
 

@@ -20,39 +20,40 @@ import {
   type TransactionMember,
 } from './record-transactions.js';
 
-/** What the records of a partition need of those who run their handlers. */
+/** What the transactional records of a partition need of the runner. */
 export interface TransactionalOwner {
   readonly transactions: RecordTransactions;
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
   readonly breath: Breath;
   readonly watch?: HandlerWatch | undefined;
-  /** Asked for each record: it may be traced or not. */
+  /** Called for each record, because tracing may be switched on or off. */
   readonly handler: () => RecordHandler;
   readonly isPaused: (topic: string, partition: number) => boolean;
   readonly failurePolicy: (task: PartitionTask, batch: IncomingBatch, index: number) => FailurePolicy;
-  /** Told of records that come; what it returns, if anything, is called when they have been handled. */
+  /** Called with arriving records; the returned function, if any, is called when they are handled. */
   readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
   readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
   readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
-  /** There may be something to handle. */
+  /** Called when there may be records to handle. */
   readonly start: (task: PartitionTask) => void;
 }
 
-/** A batch of which records are left to be handled. */
+/** A batch with records that are not handled yet. */
 interface Watched {
   left: number;
   readonly handled: () => void;
 }
 
 /**
- * The records of an assigned partition whose handler sends in transactions: one after the other, each of them in a transaction with what
- * other partitions have in hand. It counts when that is committed, and comes again when it is not.
+ * The records of an assigned partition with a transactional handler: handled one after the other, each in a
+ * transaction that it shares with records of other partitions. A record is finished when the transaction is
+ * committed, and redelivered when it is aborted.
  */
 export class TransactionalTask implements DeliveryOwner, TaskBatches, TransactionMember {
   readonly task: PartitionTask;
   readonly #owner: TransactionalOwner;
-  /** Records that come again, before those that were not handled yet. */
+  /** Records to be redelivered, before those not handled yet. */
   #again: TransactionalDelivery[] = [];
   /** The first one that was not handled yet. */
   #fresh: TransactionalDelivery | undefined;

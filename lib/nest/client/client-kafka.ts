@@ -403,12 +403,12 @@ export class ClientKafka extends ClientProxy {
    */
   protected getReplyTopicPartition(topic: string): string {
     const partition: unknown = this.consumerAssignments[topic];
-    // What an object's prototype has is no number.
+    // Not a number for names that `Object.prototype` has.
     if (typeof partition !== 'number') throw new InvalidKafkaClientTopicException(topic);
     return partition.toString();
   }
 
-  /** Sends a request of `send()`. `callback` gets the replies; the result forgets the request. */
+  /** Sends a request of `send()`. `callback` gets the replies; the returned function cancels the request. */
   protected publish(partialPacket: ReadPacket, callback: ReplyCallback): () => void {
     try {
       const pattern = this.normalizePattern(partialPacket.pattern);
@@ -422,7 +422,7 @@ export class ClientKafka extends ClientProxy {
     }
   }
 
-  /** Ends a request that has no reply partition, with the reason where it can be found out. */
+  /** Fails a request without a reply partition, with the reason if it can be found out. */
   #refuse(err: InstanceType<typeof InvalidKafkaClientTopicException>, callback: ReplyCallback): () => void {
     const topic = this.responsePatterns.find((name) => err.message.includes(`(${name})`));
     const consumer = this._consumer;

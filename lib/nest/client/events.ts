@@ -3,16 +3,16 @@ import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { RecordMetadata } from '../../kafkajs/types/index.js';
 import type { SendOptions } from '../../options/index.js';
 
-/** What events need of their client. */
+/** What sending events needs of the client. */
 export interface EventsOptions {
   readonly sendOptions: SendOptions;
-  /** Makes the message of a payload; a promise where a serializer is asynchronous. */
+  /** Serializes a payload; a promise only if the serializer is asynchronous. */
   readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | Promise<OutgoingRecord>;
   /** The client's producer. */
   readonly producer: () => Producer;
 }
 
-/** Sends events. What it answers resolves when they are delivered. */
+/** Sends events; the returned promises resolve when they are delivered. */
 export class Events {
   readonly #options: EventsOptions;
 
@@ -31,7 +31,7 @@ export class Events {
   /** Sends several events of one topic together. */
   async sendAll(topic: string, data: readonly unknown[]): Promise<RecordMetadata[]> {
     const { serialize } = this.#options;
-    // Not its own `map`: that of a typed array would turn promises into numbers.
+    // Not `data.map()`: that of a typed array would turn promises into numbers.
     const records = await Promise.all(Array.from(data, (one) => serialize(one, topic)));
     return this.#dispatch(topic, records);
   }

@@ -8,21 +8,21 @@ import {
 } from './pending-requests.js';
 import type { Replies } from './replies.js';
 
-/** Longest time for finding out why a request cannot be answered, in milliseconds. */
+/** Time limit for finding out why a request has no reply partition, in milliseconds. */
 const LONGEST_EXPLANATION = 3000;
 
-/** What an explanation is made with. */
+/** What finding the reason needs. */
 export interface MissingReplyPartitionOptions {
   readonly pending: PendingRequests;
   readonly replies: Replies;
   readonly groupId: string;
-  /** `replyTimeout`, in milliseconds, where it is set. */
+  /** `replyTimeout` in milliseconds, if it is set. */
   readonly replyTimeout: number | undefined;
 }
 
 /**
- * Says why there is no reply partition for a request to a pattern that was subscribed to. The request waits meanwhile, and ends like
- * every other; the function that is answered forgets it.
+ * Fails a request whose pattern was subscribed to but has no reply partition, with the reason. The request is pending
+ * while the reason is found out; the returned function cancels it.
  */
 export function refuseExplained(
   err: Error,
@@ -43,7 +43,7 @@ export function refuseExplained(
   return () => replies.forget(slot, generation);
 }
 
-/** Mostly there are too few partitions for the group. */
+/** Usually the topic has fewer partitions than the group has members. */
 async function explain(
   err: Error,
   consumer: Consumer,

@@ -1,9 +1,12 @@
 import { Observable, Subject, type Observer, type TeardownLogic } from 'rxjs';
 
-// NestJS builds these from operators: defer, mergeMap, connectable. What an application sees is the same; of the CPU time that a message
-// takes in a client, the operators took a third and more.
+// NestJS builds these Observables from operators: defer, mergeMap, connectable. These behave the same; the operators
+// took more than a third of a client's CPU time per message.
 
-/** A request: sent for each subscriber, once connected; unsubscribing before that sends nothing, and after it forgets the request. */
+/**
+ * A request: sent for each subscriber, once connected. Unsubscribing before that sends nothing; unsubscribing later
+ * cancels the request.
+ */
 export function onceConnected<T>(
   connect: () => Promise<unknown>,
   publish: (observer: Observer<T>) => TeardownLogic,
@@ -22,7 +25,7 @@ export function onceConnected<T>(
   });
 }
 
-/** An event: sent once, whether or not anybody subscribes; who subscribes hears of the outcome. */
+/** An event: sent once, with or without a subscriber; subscribers get the outcome. */
 export function atOnce<T>(send: () => Promise<T>): Observable<T> {
   const outcome = new Subject<T>();
   const tell = (value: T): void => {

@@ -12,29 +12,31 @@ export interface ReplyPartition {
   readonly partition: number;
 }
 
-/** The partition of a request that has none, and is soon told so. */
+/** The partition of a request that has none and will fail. */
 export const NO_PARTITION = -1;
 
-/** A reply whose way to the application is traced. */
+/** A reply that is traced while the application handles it. */
 interface TracedReply {
   trace(call: () => void): void;
 }
 
-/** A request that waits for replies. It is made in the async context of its subscriber, which its replies come to. */
+/** A pending request. It keeps the async context of its subscriber, in which replies are delivered. */
 export class PendingRequest extends OwnContext implements ReplyPartition, TraceableRequest {
-  /** The topic that was asked. */
+  /** The topic that the request was sent to. */
   readonly asked: string;
   readonly topic: string;
   readonly partition: number;
-  /** Resolves when all replies that are being deserialized have been handed on; absent when there are none. */
+  /**
+   * Resolves when all replies that are being deserialized were passed to the subscriber; undefined if there are none.
+   */
   deserialized: Promise<void> | undefined;
-  /** Runs while the first reply is being deserialized. */
+  /** The time-out while the first reply is being deserialized. */
   timer: NodeJS.Timeout | undefined;
-  /** A reply has been handed on. */
+  /** Whether a reply was passed to the subscriber. */
   isAnswered = false;
-  /** What those who trace requests were told of this one. */
+  /** The tracing context of the request, if it is traced. */
   traced: TracedRequest | undefined;
-  /** The reply that is handed on, where that is traced. */
+  /** The reply that is being passed on, if that is traced. */
   reply: TracedReply | undefined;
   readonly #callback: ReplyCallback;
 
@@ -46,7 +48,7 @@ export class PendingRequest extends OwnContext implements ReplyPartition, Tracea
     this.#callback = callback;
   }
 
-  /** Calls back with the last reply, or with what comes instead of it. */
+  /** Calls back with the last reply or with an error instead. */
   last(packet: WritePacket): void {
     if (this.timer !== undefined) clearTimeout(this.timer);
     if (this.traced !== undefined || this.reply !== undefined) {
@@ -61,7 +63,7 @@ export class PendingRequest extends OwnContext implements ReplyPartition, Tracea
     else reply.trace(() => this.#callback(packet));
   }
 
-  /** Calls back with a reply that others follow: what it enters is not there for them. */
+  /** Calls back with a reply that is not the last; stores that the callback enters do not affect later replies. */
   next(packet: WritePacket): void {
     clearTimeout(this.timer);
     this.isAnswered = true;
@@ -77,14 +79,14 @@ export class PendingRequest extends OwnContext implements ReplyPartition, Tracea
   }
 }
 
-/** The requests that wait for replies, by slot. A slot's generation tells its uses apart: the core forgets replies of earlier ones. */
+/** The pending requests by slot. A slot's generation distinguishes its uses: the core drops replies to earlier ones. */
 export class PendingRequests {
   readonly #requests: (PendingRequest | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
   #count = 0;
 
-  /** Requests that wait. */
+  /** Number of pending requests. */
   get size(): number {
     return this.#count;
   }
@@ -98,12 +100,12 @@ export class PendingRequests {
     return slot;
   }
 
-  /** The generation that the slot is in. */
+  /** The current generation of a slot. */
   generation(slot: number): number {
     return this.#generations[slot] as number;
   }
 
-  /** Those that wait for replies that arrive elsewhere than there, as slots and generations. */
+  /** The requests whose replies would arrive on other partitions than these, as slots and generations. */
   elsewhere(partitions: readonly ReplyPartition[]): [slot: number, generation: number][] {
     const read = new Set(partitions.map(({ topic, partition }) => `${topic}:${partition}`));
     const lost: [number, number][] = [];
@@ -114,12 +116,12 @@ export class PendingRequests {
     return lost;
   }
 
-  /** A request that still waits. */
+  /** A request that is still pending. */
   find(slot: number, generation: number): PendingRequest | undefined {
     return this.#generations[slot] === generation ? this.#requests[slot] : undefined;
   }
 
-  /** Gives a slot back; false when the request was over already. */
+  /** Frees a slot; false if the request has ended already. */
   close(slot: number, generation: number): boolean {
     const request = this.find(slot, generation);
     if (request === undefined) return false;
@@ -131,7 +133,7 @@ export class PendingRequests {
     return true;
   }
 
-  /** Gives all slots back and answers their requests. */
+  /** Frees all slots and returns their requests. */
   drain(): PendingRequest[] {
     const requests: PendingRequest[] = [];
     this.#requests.forEach((request, slot) => {

@@ -9,26 +9,26 @@ import type { TracedProcess } from '../../kafkajs/types/index.js';
 import { ReplyContext, traceRequestEnd } from './traced-requests.js';
 import type { PendingRequest, PendingRequests, ReplyPartition } from './pending-requests.js';
 
-/** What replies need of their client. */
+/** What handling replies needs of the client. */
 export interface RepliesOptions {
   readonly pending: PendingRequests;
   /** `parser.keepBinary`. */
   readonly keepBinary: boolean;
-  /** `replyTimeout`, in milliseconds, where it is set. */
+  /** `replyTimeout` in milliseconds, if it is set. */
   readonly replyTimeout: number | undefined;
-  /** The application's deserializer; undefined for NestJS's own, whose work the batch does. */
+  /** The application's deserializer; undefined for NestJS's own, which {@link IncomingBatch} replaces. */
   readonly deserializer: () => Deserializer | undefined;
   /** The partition that an assignment is of. */
   readonly partitionOf: (assignment: number) => ReplyPartition | undefined;
-  /** Who awaits the replies, for those who trace. */
+  /** The reply consumer's identity, for tracing. */
   readonly identity: () => Pick<TracedProcess, 'groupId' | 'clientId' | 'clusterId'>;
-  /** Tells the core that nobody waits for a request's replies any more. */
+  /** Tells the core that a request no longer waits for replies. */
   readonly cancel: (slot: number, generation: number) => void;
-  /** Takes what a callback throws. */
+  /** Logs what a callback throws. */
   readonly logError: (error: unknown) => void;
 }
 
-/** Hands replies, and what comes instead of them, to the callbacks of the requests. */
+/** Passes replies, or errors instead of them, to the callbacks of the requests. */
 export class Replies {
   readonly #options: RepliesOptions;
 
@@ -63,7 +63,10 @@ export class Replies {
     }
   }
 
-  /** Has the application's deserializer read a reply. Those of one request are handed on in their order, however long each takes. */
+  /**
+   * Calls the application's deserializer for a reply. The replies to one request are passed on in order, however long
+   * each takes.
+   */
   #deserialize(
     deserializer: Deserializer,
     batch: IncomingBatch,
@@ -75,7 +78,7 @@ export class Replies {
     const [slot, generation] = [batch.requestSlot(index), batch.requestGeneration(index)];
     const { topic, partition } = partitionOf(batch.assignment(index)) ?? { topic: '', partition: -1 };
     const handOn = (packet: WritePacket): void => {
-      // It may be over: unsubscribed, or ended by the reply before.
+      // The request may have ended: unsubscribed, or by the reply before.
       if (pending.find(slot, generation) === request) this.#handOn(slot, generation, request, packet, reply);
     };
     let read: unknown;
@@ -99,7 +102,10 @@ export class Replies {
     request.deserialized = deserialized;
   }
 
-  /** For the core a request is answered when its first reply has come; the application waits until that is deserialized. */
+  /**
+   * Applies `replyTimeout` while the first reply is deserialized: for the core the request is answered when the reply
+   * has arrived.
+   */
   #limit(slot: number, generation: number, request: PendingRequest): void {
     const { replyTimeout } = this.#options;
     if (replyTimeout === undefined || request.isAnswered) return;
@@ -125,12 +131,12 @@ export class Replies {
     }
   }
 
-  /** Only these reply partitions are read from now on: what waits for replies elsewhere has lost them. */
+  /** Only these reply partitions are read from now on: requests whose replies would arrive on others fail. */
   moved(read: readonly ReplyPartition[]): void {
     this.#lose(read, 'the partition has moved to another member of the group');
   }
 
-  /** Nobody reads replies any more: none of those that are waited for comes. */
+  /** The reply consumer has stopped: all pending requests fail. */
   stopped(): void {
     this.#lose([], 'the consumer of the replies has stopped');
   }
@@ -145,7 +151,7 @@ export class Replies {
     }
   }
 
-  /** Replies have not come in time. */
+  /** Requests have timed out. */
   expired(requests: readonly [slot: number, generation: number][]): void {
     const { pending, replyTimeout: timeout } = this.#options;
     for (const [slot, generation] of requests) {
@@ -156,7 +162,7 @@ export class Replies {
     }
   }
 
-  /** Ends a request with an error, if it still waits. */
+  /** Fails a request, if it is still pending. */
   fail(slot: number, generation: number, err: unknown): void {
     const request = this.#options.pending.find(slot, generation);
     if (request === undefined) return;
@@ -166,7 +172,7 @@ export class Replies {
     this.#call(() => request.last({ err }));
   }
 
-  /** Nobody waits for a request's replies any more. */
+  /** Cancels a request: it no longer waits for replies. */
   forget(slot: number, generation: number): void {
     const request = this.#options.pending.find(slot, generation);
     if (!this.#options.pending.close(slot, generation)) return;
@@ -174,12 +180,14 @@ export class Replies {
     if (request?.traced !== undefined) traceRequestEnd(request, {});
   }
 
-  /** Errors all requests that wait. */
+  /** Fails all pending requests. */
   end(err: Error): void {
     for (const request of this.#options.pending.drain()) this.#call(() => request.last({ err }));
   }
 
-  /** A failing callback must keep neither the others from being called nor the connection from being closed. */
+  /**
+   * Logs exceptions of a callback, so that the other callbacks are called and the connection is closed all the same.
+   */
   #call(callback: () => void): void {
     try {
       callback();
@@ -189,13 +197,13 @@ export class Replies {
   }
 }
 
-/** What the application's deserializer made of a reply. */
+/** The packet from the application's deserializer. */
 function replyOf(read: unknown): WritePacket {
   const { err, response, isDisposed } = read as WritePacket;
   return { err, response, isDisposed: Boolean(err) || Boolean(isDisposed) };
 }
 
-/** The same, once it is there. */
+/** The same for a promise. */
 async function packetOf(read: unknown): Promise<WritePacket> {
   try {
     return replyOf(await read);

@@ -5,20 +5,20 @@ import type { SendOptions } from '../../options/index.js';
 import type { NestKafkaOptions } from '../options/index.js';
 import type { Requests } from './requests.js';
 
-/** What the consumer of a client's replies is made with. */
+/** Options of the consumer of a client's replies. */
 export interface ReplyConsumerParts {
   readonly client: Kafka;
   readonly options: NestKafkaOptions;
   readonly groupId: string;
   readonly sendOptions: SendOptions;
-  /** The producer of the requests, whose handle makes their correlation ids with the consumer's. */
+  /** The producer of the requests, which creates correlation ids with the consumer's prefix. */
   readonly producer: Producer;
   readonly requests: Requests;
-  /** The partition of each reply topic has changed; none is left when the consumer has been closed. */
+  /** Called when the reply partitions have changed; with none when the consumer was closed. */
   readonly onReplyPartitions: (partitions: Record<string, number>) => void;
 }
 
-/** Makes the consumer of a client's replies. Nothing is connected yet. */
+/** Creates the consumer of a client's replies, without connecting. */
 export function replyConsumer(parts: ReplyConsumerParts): Consumer {
   const { client, options, groupId, sendOptions, producer, requests } = parts;
   const { replies } = requests;
@@ -33,7 +33,7 @@ export function replyConsumer(parts: ReplyConsumerParts): Consumer {
       assigned: options.replies === 'assigned',
       replyTimeout: options.replyTimeout,
       onRequestsExpired: (expired) => replies.expired(expired),
-      // Another one does not know of the requests of this one.
+      // A later native consumer does not know the requests of this one.
       closed: () => {
         parts.onReplyPartitions({});
         replies.stopped();

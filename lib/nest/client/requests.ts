@@ -14,22 +14,22 @@ import {
 import { Replies, type RepliesOptions } from './replies.js';
 import { traceRequest } from './traced-requests.js';
 
-/** What requests need of their client. */
+/** What sending requests needs of the client. */
 export interface RequestsOptions extends Omit<RepliesOptions, 'pending' | 'cancel'> {
-  /** `maxPendingRequests`; infinite where it is not set. */
+  /** `maxPendingRequests`; Infinity if it is not set. */
   readonly most: number;
   readonly sendOptions: SendOptions;
-  /** Makes the message of a payload; a promise where a serializer is asynchronous. */
+  /** Serializes a payload; a promise only if the serializer is asynchronous. */
   readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | Promise<OutgoingRecord>;
-  /** The client's producer, while it has one. */
+  /** The client's producer; null if it has none. */
   readonly producer: () => Producer | null;
 }
 
-/** Sends requests, each in a slot of its own, which its replies name; forgets those that nobody waits for any more. */
+/** Sends requests, each in a slot of its own that its replies name, and cancels those that are unsubscribed. */
 export class Requests {
-  /** What hands replies to those that wait. */
+  /** Passes replies to pending requests. */
   readonly replies: Replies;
-  /** What the correlation ids of the present consumer begin with. */
+  /** The prefix of the current consumer's correlation ids. */
   correlationPrefix = '';
   readonly #pending = new PendingRequests();
   readonly #options: RequestsOptions;
@@ -44,15 +44,15 @@ export class Requests {
     });
   }
 
-  /** The topic that a request which still waits has asked. */
+  /** The topic that a pending request was sent to. */
   topicOf(slot: number, generation: number): string | undefined {
     return this.#pending.find(slot, generation)?.asked;
   }
 
   /**
-   * Sends a request. `callback` gets the replies, or what comes instead of them; the result forgets the request.
+   * Sends a request. `callback` gets the replies, or an error instead; the returned function cancels the request.
    *
-   * @throws KafkaPendingRequestsError when as many as there may be wait already; whatever the serializer throws.
+   * @throws KafkaPendingRequestsError when `maxPendingRequests` is reached; also throws what the serializer throws.
    */
   send(pattern: string, reply: ReplyPartition, data: unknown, callback: ReplyCallback): () => void {
     const { most, serialize } = this.#options;
@@ -75,7 +75,10 @@ export class Requests {
     return () => this.replies.forget(slot, generation);
   }
 
-  /** Ends a request that has no reply partition, with the reason once that is found out; the result forgets it. */
+  /**
+   * Fails a request without a reply partition, with the reason once that is found out; the returned function cancels
+   * it.
+   */
   refuse(err: Error, topic: string, consumer: Consumer, callback: ReplyCallback): () => void {
     const { identity, replyTimeout } = this.#options;
     return refuseExplained(err, topic, consumer, callback, {
@@ -98,7 +101,7 @@ export class Requests {
   #write(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
     const producer = this.#producer;
     const write = ([placed]: readonly OutgoingRecord[]): void => {
-      // Unsubscribed while the topic's partitions were asked for.
+      // Unsubscribed while the topic's partitions were being fetched.
       if (this.#pending.find(slot, generation) === undefined) return;
       const channel = this.#producer.channel(this.#options.sendOptions);
       const [topic, reply] = [channel.topic(request.asked), channel.topic(request.topic)];

@@ -5,24 +5,24 @@ import { ended, processTracing, requestTracing, traceNow } from '../../kafkajs/i
 import { CopiedMessage } from '../../kafkajs/producer/traced-sends.js';
 import type { TopicPartition, TracedProcess, TracedRequest } from '../../kafkajs/types/index.js';
 
-/** A request that is traced. */
+/** A request that may be traced. */
 export interface TraceableRequest {
-  /** The topic that is asked. */
+  /** The topic that it is sent to. */
   readonly asked: string;
-  /** Where its replies arrive. */
+  /** The topic of its replies. */
   readonly topic: string;
   readonly partition: number;
-  /** What those who trace requests were told of this one. */
+  /** The tracing context of the request, if it is traced. */
   traced: TracedRequest | undefined;
 }
 
-/** What is known of a request besides its message and its reply partition. */
+/** The data of a request besides its message and its reply partition. */
 type RequestOrigin = Pick<
   TracedRequest,
   'clientId' | 'clusterId' | 'bootstrapServers' | 'groupId' | 'correlationId'
 >;
 
-/** Tells of a request, and writes what subscribers have made of it: a copy, in which they may write headers. */
+/** Publishes a request and writes a copy of its message, to which subscribers may add headers. */
 export function traceRequest(
   request: TraceableRequest,
   record: OutgoingRecord,
@@ -48,7 +48,7 @@ export function traceRequest(
   });
 }
 
-/** The request is over; without an error and without a reply, nobody waits for it any more. */
+/** The request has ended; without an error and without a reply, it was cancelled. */
 export function traceRequestEnd(
   request: TraceableRequest,
   end: { readonly err?: unknown; readonly response?: unknown; readonly isDisposed?: boolean },
@@ -56,7 +56,7 @@ export function traceRequestEnd(
   const context = request.traced;
   if (context === undefined) return;
   request.traced = undefined;
-  // What ends a request instead of a reply says only `err`.
+  // An error that is not a reply has only `err`.
   context.isReplied ||= end.isDisposed === true;
   if (end.err) {
     context.error = end.err;
@@ -65,13 +65,13 @@ export function traceRequestEnd(
   ended(requestTracing, context);
 }
 
-/** A reply with whoever waits for it. */
+/** The tracing context of a reply in its subscriber. */
 export class ReplyContext extends ProcessContext {
   constructor(client: ProcessIdentity, reply: TopicPartition, batch: IncomingBatch, index: number) {
     super(client, reply, batch, index, { isReply: true });
   }
 
-  /** Calls whoever waits for the reply, and tells of it. */
+  /** Calls the subscriber, with tracing. */
   trace(call: () => void): void {
     traceNow<TracedProcess>(processTracing, this, call);
   }

@@ -10,22 +10,23 @@ export interface IncomingMessage {
   timestamp: string;
   /** Bytes of key and value. */
   size: number;
-  /** Always 0, as kafkajs gives it for current brokers. */
+  /** Always 0, as in kafkajs with current brokers. */
   attributes: number;
-  /** The offset, a whole number. */
+  /** The offset, as a decimal string. */
   offset: string;
-  /** The key: text, what JSON says, a Buffer for binary data, or null. */
+  /** The key: text, parsed JSON, a Buffer for binary data, or null. */
   key: any;
-  /** The value, likewise; a Buffer with `parser.keepBinary`. */
+  /** The value, decoded in the same way; a Buffer with `parser.keepBinary`. */
   value: any;
   /**
-   * The headers, likewise. From the second delivery on also `kafka_deliveryAttempt` and `retryCount` (the deliveries before this one),
-   * where the message has no header of that name; they are not enumerable.
+   * The headers, decoded in the same way. From the second delivery on also `kafka_deliveryAttempt` and `retryCount`
+   * (the number of deliveries before this one), unless the message has a header of that name; both are not
+   * enumerable.
    */
   headers: Record<string, any>;
 }
 
-/** A record as `context.getMessage()` answers it. */
+/** A record in the form of `context.getMessage()`. */
 export function incomingMessage(
   batch: IncomingBatch,
   index: number,

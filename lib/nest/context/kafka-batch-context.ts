@@ -7,13 +7,13 @@ import { delayOf, PackedContext, type NackOptions } from './packed-context.js';
 
 /** A message of a batch whose value could not be decoded. */
 export interface BatchFailure {
-  /** Its place in the batch; the value there is undefined. */
+  /** Its index in the batch; the value there is undefined. */
   readonly index: number;
-  /** What the deserializer has thrown. */
+  /** The error that the deserializer has thrown. */
   readonly error: unknown;
 }
 
-/** What the handler of a batch gets beside the values. Where NestJS's `KafkaContext` tells of a message, this is the first one. */
+/** The context of a batch handler. The methods of NestJS's `KafkaContext` refer to the first message. */
 export class KafkaBatchContext extends PackedContext {
   readonly #deliveries: readonly Delivery[];
   readonly #task: PartitionTask;
@@ -36,7 +36,7 @@ export class KafkaBatchContext extends PackedContext {
     this.#decodesBinary = !keepBinary;
   }
 
-  /** The messages, in the order of their values; decoded when they are first asked for. */
+  /** The messages, in the order of their values; decoded when they are first read. */
   getMessages(): IncomingMessage[] {
     const { topic, partition } = this.#task;
     return (this.#messages ??= this.#deliveries.map(({ batch, index }) =>
@@ -44,7 +44,7 @@ export class KafkaBatchContext extends PackedContext {
     ));
   }
 
-  /** The messages whose values could not be decoded, by a deserializer of the application's. */
+  /** The messages whose values the application's deserializer could not decode. */
   getFailures(): readonly BatchFailure[] {
     return this.#failures;
   }
@@ -55,20 +55,20 @@ export class KafkaBatchContext extends PackedContext {
   }
 
   /**
-   * The message at a place of the batch is finished, whatever becomes of the others. With `ack: 'manual'` also after the handler has
-   * ended, and messages count only so.
+   * Acknowledges the message at an index of the batch: it is finished, whatever happens to the others. With `ack:
+   * 'manual'` this may also be called after the handler has ended, and only acknowledged messages count as finished.
    *
-   * @returns false, and nothing is done, when it was acknowledged or refused before, or its partition is gone.
+   * @returns false, without effect, if it was acknowledged or refused before, or its partition was revoked.
    */
   ack(index: number): boolean {
     return this.#at(index).ack();
   }
 
   /**
-   * The message at a place of the batch is to come again after `delay` milliseconds (0 by default), which counts as a delivery. Its
-   * partition waits; the others of the batch are finished as if it were not there.
+   * Refuses the message at an index of the batch: it is redelivered after `delay` milliseconds (0 by default), which
+   * counts as a delivery. Its partition waits; the other messages of the batch are finished independently.
    *
-   * @returns false as {@link ack}.
+   * @returns false as for {@link ack}.
    */
   nack(index: number, options?: NackOptions): boolean {
     const delay = delayOf(options);
@@ -81,12 +81,15 @@ export class KafkaBatchContext extends PackedContext {
     throw new RangeError(`The batch has ${this.#deliveries.length} messages, and none at ${String(index)}`);
   }
 
-  /** Rejects once the partition is gone; else it only tells that the handler is alive. */
+  /** Rejects once the partition was revoked; otherwise it only shows that the handler is alive. */
   heartbeat(): Promise<void> {
     return (this.getHeartbeat() as () => Promise<void>)();
   }
 
-  /** Whether the partition is being revoked, or gone: what the handler has not finished will be handled elsewhere. */
+  /**
+   * Whether the partition is being or was revoked: messages that the handler has not finished will be redelivered to
+   * another member.
+   */
   isRevoked(): boolean {
     return this.#task.halted;
   }

@@ -5,47 +5,48 @@ import { delayOf, PackedContext, type NackOptions } from './packed-context.js';
 
 type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
 
-/** NestJS's `KafkaContext`, and what this transport adds to it. */
+/** NestJS's `KafkaContext` with the additions of this transport. */
 export interface KafkaContext extends NestKafkaContext {
   /**
-   * Which delivery of the message this is: 1 for the first, 2 for the one after the first failure. Deliveries are counted in memory;
-   * after a restart, or when another member of the group has taken the partition, the count begins again at 1. In a retry topic
-   * (`deadLetter.retryTopics`) the message says how many came before.
+   * Which delivery of the message this is: 1 for the first, 2 for the one after the first failure. Deliveries are
+   * counted in memory; after a restart, or when the partition has moved to another member, the count begins at 1
+   * again. In a retry topic (`deadLetter.retryTopics`) earlier deliveries are counted in the message's headers.
    */
   getDeliveryAttempt(): number;
   /**
-   * Has the message come again after `delay` milliseconds (0 by default), which counts as a delivery. What keeps its order with it waits:
-   * its partition, or with `kafka.concurrency` its key, or nothing. While the handler runs, that begins when it has ended, whatever it
-   * answers. With `ack: 'manual'` also later.
+   * Refuses the message: it is redelivered after `delay` milliseconds (0 by default), which counts as a delivery.
+   * Messages that keep their order with it wait: those of its partition or, with `kafka.concurrency`, of its key, or
+   * none. Called in a running handler, it takes effect when the handler has ended, whatever that returns. With `ack:
+   * 'manual'` it may also be called later.
    *
    * @returns false, and nothing is done, when the message was acknowledged or refused before, or its partition is gone.
    */
   nack(options?: NackOptions): boolean;
   /**
-   * With `kafka: { ack: 'manual' }`: the message counts as finished.
+   * With `kafka: { ack: 'manual' }`: acknowledges the message, which is finished then.
    *
    * @returns false, and nothing is done, when the message was acknowledged or refused before, or its partition is gone.
    * @throws KafkaJSNonRetriableError without `ack: 'manual'`.
    */
   ack(): boolean;
   /**
-   * With `kafka: { transactional: true }`: what the handler sends by, so that it becomes visible together with the offset of the message,
-   * or not at all.
+   * With `kafka: { transactional: true }`: the transaction to send with. Its messages and the offset of the handled
+   * message are committed together, or not at all.
    *
    * @throws KafkaJSNonRetriableError without `transactional: true`.
    */
   getTransaction(): HandlerTransaction;
 }
 
-/** NestJS's class itself, so that `instanceof` and decorators see the same as with an import from `@nestjs/microservices`. */
+/** NestJS's class itself, so that `instanceof` and decorators work as with an import from `@nestjs/microservices`. */
 export const KafkaContext: {
-  /** Made by the transport, for each message; a test may make one of its own. */
+  /** Created by the transport for each message; tests may create their own. */
   new (args: ContextArgs): NestKafkaContext;
-  /** What handlers get. */
+  /** The type of handlers' contexts. */
   readonly prototype: KafkaContext;
 } = NestKafkaContext as never;
 
-/** What the handler of one message gets. */
+/** The context of a handler of single messages. */
 export class PackedKafkaContext extends PackedContext implements KafkaContext {
   nack(options?: NackOptions): boolean {
     return this.nackFirst(delayOf(options));

@@ -7,9 +7,9 @@ import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { incomingMessage, type IncomingMessage } from './incoming-message.js';
 
-/** From the second delivery on: its number. */
+/** Header with the number of the delivery, from the second on. */
 const DELIVERY_ATTEMPT = 'kafka_deliveryAttempt';
-/** From the second delivery on: how many came before it. */
+/** Header with the number of earlier deliveries, from the second on. */
 const RETRY_COUNT = 'retryCount';
 
 const MESSAGE = 0;
@@ -18,7 +18,8 @@ const HEARTBEAT = 4;
 type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
 
 /**
- * NestJS's `KafkaContext` over packed records: the (first) message is decoded when it is first asked for, which most handlers never do.
+ * NestJS's `KafkaContext` over packed records: the (first) message is decoded when it is first read, which most
+ * handlers never do.
  */
 export abstract class PackedContext extends NestKafkaContext {
   readonly #batch: IncomingBatch;
@@ -37,7 +38,7 @@ export abstract class PackedContext extends NestKafkaContext {
     keepBinary: boolean,
     attempt = task.failures + 1,
   ) {
-    // Nest's own arguments, in its order; the message and the heartbeat are filled in on demand.
+    // The arguments of NestJS's class; the message and the heartbeat are filled in on demand.
     const args: unknown[] = [undefined, task.partition, task.topic, consumer, undefined, producer];
     super(args as unknown as ContextArgs);
     this.#batch = batch;
@@ -75,17 +76,17 @@ export abstract class PackedContext extends NestKafkaContext {
     return this.#attempt;
   }
 
-  /** Has the (first) message come again after so many milliseconds. */
+  /** Refuses the (first) message: it is redelivered after `delay` milliseconds. */
   protected nackFirst(delay: number): boolean {
     return this.#delivery ? this.#delivery.nack(delay) : this.#task.nack(this.#batch, this.#index, delay);
   }
 
-  /** What the handler sends by, where that and its message belong to a transaction. */
+  /** The transaction of the (first) message, if it is handled in one. */
   protected get transaction(): unknown {
     return this.#delivery?.transaction;
   }
 
-  /** The (first) message is finished. */
+  /** Acknowledges the (first) message. */
   protected ackFirst(): boolean {
     if (!this.#delivery || !this.#task.lanes?.isManual) {
       throw new KafkaJSNonRetriableError(
@@ -107,17 +108,17 @@ export abstract class PackedContext extends NestKafkaContext {
 }
 
 /**
- * Answers a header that the record itself does not have. It is not enumerable: who passes the headers on, to another topic or as a
- * copy, passes on what the producer wrote.
+ * Adds a header that the record itself does not have. It is not enumerable, so that copies of the headers contain
+ * only what the producer wrote.
  */
 function tell(headers: Record<string, any>, name: string, count: number): void {
   if (Object.hasOwn(headers, name)) return;
   Object.defineProperty(headers, name, { value: String(count), writable: true, configurable: true });
 }
 
-/** How a message is refused. */
+/** Options of refusing a message. */
 export interface NackOptions {
-  /** The wait until the message comes again, in milliseconds. Default: 0. */
+  /** The wait until the redelivery, in milliseconds. Default: 0. */
   delay?: number;
 }
 

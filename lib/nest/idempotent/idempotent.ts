@@ -2,31 +2,39 @@ import { KafkaRetriableException } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import type { IdempotencyStore } from './store.js';
 
-/** How long a claim lasts whose process has died, in milliseconds. */
+/** Default of `lease`, in milliseconds: a minute. */
 const DEFAULT_LEASE = 60_000;
-/** How long is remembered what has been handled, in milliseconds: a day. */
+/** Default of `ttl`, in milliseconds: a day. */
 const DEFAULT_TTL = 86_400_000;
 
-/** What makes a handler's messages the same, and where it is remembered. */
+/** Options of {@link Idempotent}. */
 export interface IdempotentOptions<Args extends any[] = any[]> {
-  /** What messages have in common that are one: it gets what the handler gets. Text; of other handlers' too, where they share a store. */
+  /**
+   * Returns the key that identifies a message, from the handler's arguments. Messages with equal keys are handled
+   * once. Handlers that share a store share its keys.
+   */
   key: (...args: Args) => string;
-  /** How long is remembered what has been handled. A number of milliseconds. Default: a day. */
+  /** How long handled keys are remembered. A number of milliseconds. Default: a day. */
   ttl?: number;
-  /** How long a handler may take, before another may begin with the same message. A number of milliseconds. Default: a minute. */
+  /**
+   * How long a handler may take before another may begin with the same message. A number of milliseconds. Default: a
+   * minute.
+   */
   lease?: number;
-  /** Where it is remembered. */
+  /** The store of handled keys. */
   store: IdempotencyStore;
 }
 
 /**
- * Has a handler run once for messages that are one, whoever sends them again. The handler is not called for a message that was handled
- * already: an event counts as handled, a request is answered as before. While one is at it, others come again later.
+ * Handles messages with equal keys only once, whoever has sent them again. The handler is not called for a message
+ * that was handled already: an event counts as handled, a request gets the same reply again. While one message with a
+ * key is being handled, others are redelivered later.
  *
- * What it does not promise: a process that dies behind the handler's effect and before the store knows runs it again, when its claim
- * is over. Where the effect is in the database of the store, write both in one transaction instead.
+ * What it does not promise: if a process dies after the handler's effect and before the store knows it, the handler
+ * runs again when the lease is over. If the effect is in the same database as the store, write both in one
+ * transaction instead.
  *
- * @throws TypeError at once for options that are none
+ * @throws TypeError at decoration, for invalid options
  */
 export function Idempotent<Args extends any[] = any[]>(options: IdempotentOptions<Args>): MethodDecorator {
   const { key, store, ttl = DEFAULT_TTL, lease = DEFAULT_LEASE } = options;
@@ -55,7 +63,7 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
       await store.done(name, ttl, result);
       return result;
     }
-    // NestJS keeps what its decorators say at the function itself, and those above this one see the new one.
+    // NestJS's decorators store metadata on the function itself, so it is copied to the new function.
     for (const known of Reflect.getMetadataKeys(handle) as unknown[]) {
       Reflect.defineMetadata(known, Reflect.getMetadata(known, handle), once);
     }

@@ -1,25 +1,28 @@
-/** What a store answers to whoever wants to handle a message. */
+/** A store's answer to a claim. */
 export interface Claim {
   /**
-   * `claimed`: it is yours, nobody has handled it, and nobody else is at it. `busy`: somebody is at it, or was when its process
-   * died; the claim ends by itself. `done`: it has been handled.
+   * `claimed`: the caller may handle the message. `busy`: another handler is handling it, or its process died; that
+   * claim expires by itself. `done`: it was handled.
    */
   readonly state: 'claimed' | 'busy' | 'done';
-  /** What its handler has answered, when it is `done`. */
+  /** The handler's result, for `done`. */
   readonly result?: unknown;
 }
 
-/** Where {@link Idempotent} remembers what has been handled. All three have to be atomic over all processes that share the store. */
+/**
+ * Where {@link Idempotent} remembers handled messages. Each method has to be atomic over all processes that share the
+ * store.
+ */
 export interface IdempotencyStore {
   /** Claims a key for `lease` milliseconds, unless it is claimed or done. */
   claim(key: string, lease: number): Promise<Claim> | Claim;
-  /** The message of a claimed key is handled, which is remembered for `ttl` milliseconds. `result` is what JSON can hold, or undefined. */
+  /** Marks a claimed key as handled, for `ttl` milliseconds. `result` is a JSON value, or undefined. */
   done(key: string, ttl: number, result: unknown): Promise<void> | void;
-  /** The handler has failed: the key is nobody's again. */
+  /** The handler has failed: the key may be claimed again. */
   release(key: string): Promise<void> | void;
 }
 
-/** How many entries are looked at for being over, with each that is added. */
+/** How many entries are checked for expiry when one is added. */
 const SWEPT = 4;
 
 interface Entry {
@@ -27,17 +30,17 @@ interface Entry {
   readonly claim: Claim;
 }
 
-/** A store in the memory of this process: for tests, and for repetitions within one process alone. */
+/** A store in the memory of this process: for tests, and for duplicates within one process. */
 export class MemoryIdempotencyStore implements IdempotencyStore {
   readonly #entries = new Map<string, Entry>();
   readonly #now: () => number;
 
-  /** @param now the clock, in milliseconds; a test may bring its own */
+  /** @param now the clock, in milliseconds; replaceable in tests */
   constructor(now: () => number = Date.now) {
     this.#now = now;
   }
 
-  /** How many keys it remembers; those that are over go with time. */
+  /** Number of keys, expired ones that were not removed yet included. */
   get size(): number {
     return this.#entries.size;
   }
@@ -58,7 +61,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   }
 
   #put(key: string, time: number, claim: Claim): void {
-    // Behind those that were there: the oldest are looked at first.
+    // Added at the end: the oldest are checked first.
     this.#entries.delete(key);
     let left = SWEPT;
     for (const [old, { until }] of this.#entries) {

@@ -4,12 +4,13 @@ import { consoleLogCreator } from '../../kafkajs/logger.js';
 import { printable } from '../../values/printable.js';
 import { logLevel } from '../../kafkajs/types/index.js';
 
-/** What this package's own lines of NestJS's logger are written with. */
+/** The logger for this package's own lines. */
 export type GuardedLogger = Pick<LoggerService, 'error' | 'warn'>;
 
 /**
- * NestJS's logger, which may be the application's: a line that it fails to write goes to the console. A line may have text of others
- * in it, a topic's or an error's, which is made printable; an error object is written as it is.
+ * NestJS's logger, which may be the application's: if it throws, the line goes to the console. Lines may contain text
+ * from outside, like the name of a topic or an error's message, which is made printable; an error object is passed on
+ * as it is.
  */
 export function guardedLogger(logger: () => LoggerService): GuardedLogger {
   const write =

@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { jsonOf } from '../../values/describe.js';
 import { logLevel, type logCreator } from '../../kafkajs/types/index.js';
 
-/** Writes kafkajs's log entries to NestJS's logger, as stock's `KafkaLogger` does. */
+/** Writes kafkajs's log entries to NestJS's logger, as NestJS's `KafkaLogger` does. */
 export function nestLogCreator(logger: LoggerService): logCreator {
   return () =>
     ({ namespace, level, label, log }) => {

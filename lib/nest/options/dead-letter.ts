@@ -14,13 +14,13 @@ const LONGEST_DELAY = 7 * 24 * 3600 * 1000;
 /** An error's class, for {@link DeadLetterOptions.notRetried}. */
 export type ErrorClass = abstract new (...args: any[]) => unknown;
 
-/** What the name of a retry topic is made of. */
+/** What the name of a retry topic may be made of. */
 export interface RetryTopicSource {
-  /** The topic that the messages are of. */
+  /** The topic that the messages were consumed from. */
   topic: string;
   /** The server's group, with its postfix. */
   groupId: string;
-  /** Milliseconds, one of the `delays`. */
+  /** The wait in milliseconds, one of the `delays`. */
   delay: number;
 }
 
@@ -126,7 +126,7 @@ export const retryTopicsTable: OptionTable = {
   ],
 };
 
-/** Without waits there are no such topics. */
+/** `delays` must be given: without waits there are no retry topics. */
 const retryTopics: Check = {
   ...nested(retryTopicsTable),
   parse: (value, path) => {

@@ -9,7 +9,8 @@ import { withoutUnknown, type KnownOptions } from '../../options/unknown.js';
 import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
 
 /**
- * Options of one handler, over those of the server: what `@EventPattern` and `@MessagePattern` take as `kafka` in NestJS's extras.
+ * Options of one handler, which override those of the server: `kafka` in the extras of `@EventPattern` and
+ * `@MessagePattern`.
  *
  * ```ts
  * @EventPattern('orders', kafkaHandler({ handlerTimeout: 5_000, deadLetter: { maxAttempts: 5 } }))
@@ -69,9 +70,7 @@ export interface BatchOptions {
   maxWait?: number;
 }
 
-/**
- * Options of one handler as the extras of `@EventPattern` and `@MessagePattern`, whose keys the compiler checks: `{ kafka: options }`.
- */
+/** The extras `{ kafka: options }` for `@EventPattern` and `@MessagePattern`, with options that the compiler checks. */
 export function kafkaHandler(options: KafkaHandlerOptions): { kafka: KafkaHandlerOptions } {
   return { kafka: options };
 }
@@ -202,10 +201,10 @@ export const handlerTable: OptionTable = {
   ],
 };
 
-/** The options of a handler without those that this package does not know, and which these are. */
+/** A handler's options without unknown ones, and the list of those. */
 export function knownHandlerOptions(options: unknown): KnownOptions {
   if (typeof options === 'object' && !Array.isArray(options)) return withoutUnknown(handlerTable, options);
-  // Another transport's, or a library's.
+  // Not an object: the extra belongs to another transport or a library.
   return { options: undefined, unknown: [{ path: handlerTable.path, hint: 'it is no object of options' }] };
 }
 

@@ -29,7 +29,7 @@ import { withoutUnknown, type KnownOptions } from '../../options/unknown.js';
 /** Which of NestJS's two classes the options are for. */
 export type NestRole = 'client' | 'server';
 
-/** NestJS's `KafkaOptions['options']`, with what this package adds to it. */
+/** NestJS's `KafkaOptions['options']`, with this package's extensions. */
 export interface NestKafkaOptions {
   /** Appended to clientId and groupId. Default: `-server`, `-client`. */
   postfixId?: string;
@@ -104,7 +104,7 @@ export const parserTable: OptionTable = {
   ],
 };
 
-/** A unique value: numbers are NestJS's own transports. */
+/** Has to be a symbol: numbers are NestJS's own transports. */
 const symbol: Check = {
   text: 'a symbol',
   parse: (value) => (typeof value === 'symbol' ? value : undefined),
@@ -233,12 +233,12 @@ const SECTIONS: Readonly<Record<string, OptionTable>> = {
   send: sendTable,
 };
 
-/** NestJS's options without those that neither NestJS, nor KafkaJS, nor this package knows; and which these are. */
+/** NestJS's options without those that neither NestJS nor kafkajs nor this package knows, and the list of those. */
 export const knownNestOptions = (options: unknown): KnownOptions =>
   withoutUnknown(nestTable, options, SECTIONS);
 
 /**
- * Checks everything in NestJS's options, at construction, so that nothing is dropped in silence later.
+ * Checks all of NestJS's options at construction, so that none is silently ignored later.
  *
  * Brokers and group id may be missing: NestJS's classes have defaults for them.
  */
@@ -272,7 +272,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   }
 }
 
-/** A client's replies come to the partition that its own assigner gives it. */
+/** Refuses `partitionAssigners` of a client: reply partitions need the client's own assigner. */
 function refuseAssigners(): never {
   const option = 'consumer.partitionAssigners';
   throw new KafkaJSInvalidOptionError(

@@ -4,7 +4,7 @@ import { isGiven } from '../../options/given.js';
 import { nested, readOptions } from '../../options/read.js';
 import { layer, type Check, type OptionTable } from '../../options/table.js';
 
-/** What a topic shall be like. What is not given is as the brokers make it. */
+/** The desired settings of a topic. Settings that are not given have the brokers' defaults. */
 export interface TopicSettings {
   /**
    * Number of partitions; reply topics have one for each of `instances` at least. A number, 1 to 100000. Default:
@@ -17,7 +17,7 @@ export interface TopicSettings {
   config?: Record<string, string>;
 }
 
-/** How a server or client sees to its topics when it starts. */
+/** How a server or client creates or checks its topics at its start. */
 export interface TopicsOptions {
   /**
    * `create` makes those that are missing and reports others that differ; `validate` makes none, and refuses to start when
@@ -43,7 +43,7 @@ const config: Check = {
   },
 };
 
-/** What a topic is like. */
+/** Settings of a topic. */
 export const topicTable: OptionTable = {
   path: 'defaults',
   rows: [

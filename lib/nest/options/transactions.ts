@@ -43,7 +43,7 @@ export const transactionsTable: OptionTable = {
   ],
 };
 
-/** Without a name there are no transactions. */
+/** `idPrefix` must be given: without it there are no transactional ids. */
 export const transactions: Check = {
   ...nested(transactionsTable),
   parse: (value, path) => {

@@ -7,20 +7,20 @@ import {
   type NestRole,
 } from '../options/index.js';
 
-/** An application's options, as far as they are known. */
+/** An application's options, without unknown ones. */
 export interface IgnoredOptions {
-  /** What is left of them. */
+  /** The known options. */
   readonly options: NestKafkaOptions | undefined;
-  /** Says in NestJS's log what is ignored, once in the process for each option. */
+  /** Logs the ignored options, each once per process. */
   tell(): void;
 }
 
-/** What was told of. */
+/** The options that were logged. */
 const told = new Set<string>();
 
 /**
- * Takes out what neither NestJS nor KafkaJS knows, which NestJS's own transport has ignored so far: an application whose code does not
- * change is not to fail because of it. Where it names this package's classes, the same options throw.
+ * Removes options that neither NestJS nor kafkajs knows. NestJS's own transport ignores them, so an application that
+ * only adds `register` must not fail because of them. With this package's classes the same options throw.
  */
 export function ignoredOptions(role: NestRole, options: object | undefined): IgnoredOptions {
   const { options: known, unknown } = knownNestOptions(options);
@@ -30,7 +30,7 @@ export function ignoredOptions(role: NestRole, options: object | undefined): Ign
   };
 }
 
-/** The same of the options of a handler, which is called so; told of at once. */
+/** The same for the options of a handler; logged at once. `place` names the handler. */
 export function withoutIgnored(options: unknown, place: string): unknown {
   const { options: known, unknown } = knownHandlerOptions(options);
   tellOf(place, unknown);
@@ -38,7 +38,7 @@ export function withoutIgnored(options: unknown, place: string): unknown {
 }
 
 function tellOf(whose: string, unknown: readonly UnknownOption[]): void {
-  // Those of handlers are called the same.
+  // Different handlers may have options of the same path.
   const keyOf = ({ path }: UnknownOption): string => (path.startsWith('kafka') ? `${whose} ${path}` : path);
   const fresh = unknown.filter((option) => !told.has(keyOf(option)));
   if (fresh.length === 0) return;

@@ -1,17 +1,18 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-/** Files of two copies of NestJS. */
+/** The files of two copies of NestJS. */
 export interface NestCopies {
   /** The copy that the application's main file resolves. */
   application: string;
-  /** The copy that this package resolves, where the application has it. */
+  /** The copy that the installed package resolves. */
   own: string;
 }
 
 /**
- * Says whether the application resolves another copy of `@nestjs/microservices` than the package it has installed does. Only names are
- * resolved, nothing is loaded: what is not found from the main file (of a test runner, say) gives no answer.
+ * Finds out whether the application and this package resolve different copies of `@nestjs/microservices`. Resolves
+ * names only and loads nothing; undefined if they cannot be resolved from the main file (a test runner's, for
+ * example).
  */
 export function otherNest(
   main: string = process.argv[1] ?? join(process.cwd(), 'repl'),

@@ -5,9 +5,9 @@ const ON = new Set(['', 'on', '1', 'true']);
 const OFF = new Set(['off', '0', 'false']);
 
 /**
- * What the variable says; on where it is not set.
+ * Whether the variable switches the registration on; on if it is not set.
  *
- * @throws Error for any other value: taken for either, it would do the opposite of what somebody meant.
+ * @throws Error for an unknown value, which might be meant either way
  */
 export function isSwitchedOn(value: string = process.env[VARIABLE] ?? ''): boolean {
   const word = value.trim().toLowerCase();

@@ -12,15 +12,15 @@ interface ConfluentSerde {
 
 type SerdeClass = new (client: object, type: string, config: object) => ConfluentSerde;
 
-/** What the package's classes begin with, by the registry's name of the format. */
+/** The prefix of the package's class names, by the registry's name of the format. */
 const FORMATS: Readonly<Record<string, string>> = { AVRO: 'Avro', JSON: 'Json', PROTOBUF: 'Protobuf' };
 /**
- * The format that its Protobuf classes ask for. Its client keeps a schema without the format in which it was asked for, so the first one
- * has to ask as they do; the other formats have no such form and come as ever.
+ * The format that its Protobuf classes request. Its client caches a schema whatever format was requested, so the
+ * first request has to use this one too; for other schema types it makes no difference.
  */
 const SERIALIZED = 'serialized';
 
-/** Over `@confluentinc/schemaregistry`, whose serializers and deserializers do the work. */
+/** Uses the serializers and deserializers of `@confluentinc/schemaregistry`. */
 export class ConfluentCodec implements RegistryCodec {
   readonly #client: ConfluentSchemaRegistryClient;
   readonly #options: CheckedSchemaOptions;
@@ -68,7 +68,7 @@ export class ConfluentCodec implements RegistryCodec {
     return deserializer.deserialize(topic, bytes);
   }
 
-  /** One for each subject: which one it is may depend on more than the package tells its strategies. */
+  /** One serializer per subject: the subject may depend on data that the package does not pass to its strategies. */
   #serde(
     what: 'Serializer' | 'Deserializer',
     schemaType = 'AVRO',
@@ -88,7 +88,7 @@ export class ConfluentCodec implements RegistryCodec {
   }
 }
 
-/** Loaded where it is used: an application with the other package need not have it. */
+/** Loaded on first use: applications with the other package need not install it. */
 async function serdes(): Promise<Record<string, unknown>> {
   const loaded = (await import(PACKAGE)) as Record<string, unknown>;
   return (loaded['default'] ?? loaded) as Record<string, unknown>;

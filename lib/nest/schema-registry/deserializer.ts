@@ -4,7 +4,7 @@ import { KafkaRequestDeserializer, KafkaResponseDeserializer } from '../internal
 import { TOPIC_AWARE, type TopicAware } from '../topic-aware.js';
 import type { Schemas } from './schemas.js';
 
-/** Decodes what arrives, in place of NestJS's deserializers: that of a server, and that of a client. */
+/** Decodes incoming messages, instead of NestJS's deserializers of servers and clients. */
 export class SchemaRegistryDeserializer implements Deserializer<any, any> {
   /** @internal */
   readonly [TOPIC_AWARE]: TopicAware[typeof TOPIC_AWARE];
@@ -19,10 +19,10 @@ export class SchemaRegistryDeserializer implements Deserializer<any, any> {
   }
 
   /**
-   * What NestJS makes of a message, with its key and value decoded; in the message, which `context.getMessage()` answers, they are then,
-   * too. A server names the topic as `options.channel`, a client names none.
+   * NestJS's packet of a message, with key and value decoded, also in the message that `context.getMessage()`
+   * returns. A server passes the topic as `options.channel`, a client passes none.
    *
-   * @throws KafkaSchemaError where it cannot be decoded; KafkaSchemaRegistryError where the registry does not answer.
+   * @throws KafkaSchemaError if it cannot be decoded; KafkaSchemaRegistryError if the registry does not answer.
    */
   deserialize(message: IncomingMessage, options?: { channel?: string }): any {
     const topic = options?.channel ?? message.topic;

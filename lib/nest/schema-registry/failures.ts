@@ -2,20 +2,20 @@ import { KafkaSchemaError, KafkaSchemaRegistryError } from '../../kafkajs/errors
 import { messageOf } from '../../values/describe.js';
 import type { SchemaField } from './options.js';
 
-/** The registry knows no such id, subject or version; a schema that it has does not parse. */
+/** HTTP statuses: the registry has no such id, subject or version (404), or cannot parse a schema (422). */
 const DENIALS: ReadonlySet<unknown> = new Set([404, 422]);
-/** Codes of Node.js for what does not reach the other side. */
+/** Error codes of Node.js for connections that fail. */
 const NETWORK =
   /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|ERR_TLS)/;
 
 interface RegistryFailure {
-  /** Of an answer of the registry; kafkajs's client has 400 where there was none. */
+  /** HTTP status of the registry's answer; the kafkajs client sets 400 if there was no answer. */
   readonly status?: unknown;
   readonly code?: unknown;
   readonly isAxiosError?: unknown;
 }
 
-/** What the registry has to do with a failure: nothing, or it has said no, or it could not be asked. */
+/** The registry's part in a failure: none, it has refused (`denied`), or it did not answer (`away`). */
 function standOf(error: unknown): 'none' | 'denied' | 'away' {
   const { status, code, isAxiosError } = (error ?? {}) as RegistryFailure;
   if (typeof status === 'number') return DENIALS.has(status) ? 'denied' : 'away';
@@ -23,12 +23,12 @@ function standOf(error: unknown): 'none' | 'denied' | 'away' {
   return 'none';
 }
 
-/** Whether the registry says that it has no such thing. */
+/** Whether the registry answered that it does not have what was requested. */
 export function isDenied(error: unknown): boolean {
   return standOf(error) === 'denied';
 }
 
-/** What a message part is called in errors. */
+/** How errors refer to a part of a message. */
 export interface Place {
   readonly topic: string;
   readonly field: SchemaField;

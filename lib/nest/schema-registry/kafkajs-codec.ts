@@ -5,12 +5,12 @@ import { MOST_WARMED, Once, type RegistryCodec } from './registry-codec.js';
 
 const HEADER = 5;
 
-/** Over `@kafkajs/confluent-schema-registry`. */
+/** Uses `@kafkajs/confluent-schema-registry`. */
 export class KafkajsCodec implements RegistryCodec {
   readonly #registry: KafkajsSchemaRegistry;
   readonly #readsLatest: boolean;
   readonly #latest = new Once<number>();
-  /** By reader and writer. Making one takes longer than reading a value. */
+  /** Avro resolvers by reader and writer schema. Creating one takes longer than reading a value. */
   readonly #resolvers = new Map<string, unknown>();
 
   constructor(registry: KafkajsSchemaRegistry, readsLatest: boolean) {
@@ -27,7 +27,7 @@ export class KafkajsCodec implements RegistryCodec {
       throw error;
     }
     await this.#registry.getSchema(latest);
-    // It lists no versions, and they have no gaps but those of deleted ones.
+    // This client cannot list versions; their numbers have gaps only for deleted versions.
     for (let version = 1; version <= MOST_WARMED; version++) {
       const id = await this.#registry.getRegistryId(subject, version).catch((error: unknown) => {
         if (!isDenied(error)) throw error;
@@ -67,7 +67,7 @@ export class KafkajsCodec implements RegistryCodec {
 
   #resolver(reader: KafkajsSchema, writer: KafkajsSchema, pair: string): unknown {
     let resolver = this.#resolvers.get(pair);
-    // JSON Schema and Protobuf have none: their formats name the fields.
+    // JSON Schema and Protobuf need no resolver: their encodings identify fields.
     if (resolver === undefined && reader.createResolver && writer.createResolver) {
       resolver = reader.createResolver(writer);
       this.#resolvers.set(pair, resolver);

@@ -1,43 +1,49 @@
 import { matches } from '../../kafkajs/group/subscriptions.js';
 import type { SchemaRegistryLike } from './registries.js';
 
-/** Which part of a message a schema is of. */
+/** The part of a message that a schema is for. */
 export type SchemaField = 'key' | 'value';
 
 /** Options of {@link schemaRegistry}. */
 export interface SchemaRegistryOptions {
   /**
-   * Topics whose messages have schemas: names, and expressions that match them. What goes to others, and comes from them, is as without
-   * a registry. Topics of replies count like all others. Default: all.
+   * Topics whose messages have schemas: names and regular expressions. Messages of other topics are handled as
+   * without a registry. Reply topics count like all others. Default: all.
    */
   topics?: readonly (string | RegExp)[];
-  /** Whether keys have schemas, too. Default: `false`. */
+  /** Whether keys have schemas too. Default: `false`. */
   keys?: boolean;
   /**
-   * The subject of what is sent to a topic; `data` is what is to be encoded, and undefined where nothing is: while the subjects are looked
-   * at before the start (it may then answer undefined), and where something is decoded. Default: `<topic>-value`, `<topic>-key`.
+   * Returns the subject for a topic. `data` is the value to encode; it is undefined when decoding, and when subjects
+   * are collected before the start (then the result may be undefined). Default: `<topic>-value`, `<topic>-key`.
    */
   subject?: (topic: string, field: SchemaField, data?: unknown) => string | undefined;
   /**
-   * `writer`: a value is as it was written. `latest`: it is read as one of the latest version that its subject has, so that fields that
-   * are missing get their defaults; of Avro, and with Confluent's client also by its migration rules. Default: `"writer"`.
+   * `writer`: values are read with the schema they were written with. `latest`: they are read with the latest version
+   * of their subject, so that missing fields get their defaults; for Avro, and with Confluent's client also by its
+   * migration rules. Default: `"writer"`.
    */
   reader?: 'writer' | 'latest';
   /**
-   * Whether the schemas of the subjects are fetched before `listen()` and `connect()`, which fail without a registry then; a list names
-   * more subjects. Default: `true`.
+   * Whether the subjects' schemas are fetched before `listen()` and `connect()`, which then fail if the registry does
+   * not answer. A list names more subjects to fetch. Default: `true`.
    */
   warm?: boolean | readonly string[];
-  /** With Confluent's client: what its serializers and deserializers are made with besides, for example `ruleConfig`. Default: nothing. */
+  /**
+   * With Confluent's client: additional options of its serializers and deserializers, for example `ruleConfig`.
+   * Default: none.
+   */
   confluent?: {
-    /** Of `AvroSerializer`, `JsonSerializer` and `ProtobufSerializer`. Default: `{ useLatestVersion: true }`. */
+    /**
+     * Options of `AvroSerializer`, `JsonSerializer` and `ProtobufSerializer`. Default: `{ useLatestVersion: true }`.
+     */
     serializer?: Record<string, unknown>;
-    /** Of `AvroDeserializer`, `JsonDeserializer` and `ProtobufDeserializer`. */
+    /** Options of `AvroDeserializer`, `JsonDeserializer` and `ProtobufDeserializer`. */
     deserializer?: Record<string, unknown>;
   };
 }
 
-/** The options, checked and filled in. */
+/** The checked options with their defaults. */
 export interface CheckedSchemaOptions {
   readonly isWithSchema: (topic: string) => boolean;
   readonly keys: boolean;
@@ -66,7 +72,7 @@ const CHECKS: Readonly<Record<keyof SchemaRegistryOptions, [expected: string, te
   confluent: ['an object with serializer and deserializer', isObject],
 };
 
-/** Checks the options: one that is misspelt would leave topics without their schemas. */
+/** Checks the options; a misspelt one would otherwise leave topics without their schemas. */
 export function checkSchemaOptions(options: SchemaRegistryOptions): CheckedSchemaOptions {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
@@ -98,7 +104,7 @@ export function checkSchemaOptions(options: SchemaRegistryOptions): CheckedSchem
   };
 }
 
-/** Says what is missing of a registry's client: a URL, for example, is none. */
+/** Throws if a value is not a client of a registry (a URL, for example), naming what is missing. */
 export function checkRegistry(registry: unknown): asserts registry is SchemaRegistryLike {
   if (isObject(registry)) {
     const { decode, getSchema, getBySubjectAndId } = registry as Record<string, unknown>;

@@ -1,30 +1,30 @@
-/** What is used of the `SchemaRegistry` of `@kafkajs/confluent-schema-registry`, version 3. */
+/** The part of `SchemaRegistry` of `@kafkajs/confluent-schema-registry` (version 3) that is used. */
 export interface KafkajsSchemaRegistry {
-  /** The schema of an id, which it keeps. */
+  /** The schema with an id; cached. */
   getSchema(registryId: number): Promise<KafkajsSchema>;
   /** The id of a version of a subject. */
   getRegistryId(subject: string, version: number | string): Promise<number>;
   /** The id of the latest version of a subject. */
   getLatestSchemaId(subject: string): Promise<number>;
-  /** The bytes of a value, in the wire format. */
+  /** Encodes a value in the wire format. */
   encode(registryId: number, payload: any): Promise<Buffer>;
-  /** The value that bytes in the wire format have. */
+  /** Decodes bytes in the wire format. */
   decode(buffer: Buffer): Promise<any>;
 }
 
-/** What is used of a schema of `@kafkajs/confluent-schema-registry`. */
+/** The part of a schema of `@kafkajs/confluent-schema-registry` that is used. */
 export interface KafkajsSchema {
-  /** Reads a value, of Avro also one of another schema. */
+  /** Decodes a value; with an Avro resolver also one written with another schema. */
   fromBuffer(buffer: Buffer, resolver?: any): any;
-  /** Of Avro alone: what reads values of `writer` as values of this schema. */
+  /** Avro only: creates a resolver that reads values of `writer` as values of this schema. */
   createResolver?(writer: any): unknown;
 }
 
-/** What is used of the `SchemaRegistryClient` of `@confluentinc/schemaregistry`, version 1. */
+/** The part of `SchemaRegistryClient` of `@confluentinc/schemaregistry` (version 1) that is used. */
 export interface ConfluentSchemaRegistryClient {
-  /** The schema of an id, which it keeps. */
+  /** The schema with an id; cached. */
   getBySubjectAndId(subject: string, id: number, format?: string): Promise<ConfluentSchema>;
-  /** The latest version of a subject, which it keeps. */
+  /** The latest version of a subject; cached. */
   getLatestSchemaMetadata(subject: string, format?: string): Promise<ConfluentSchema>;
   /** A version of a subject. */
   getSchemaMetadata(
@@ -37,13 +37,13 @@ export interface ConfluentSchemaRegistryClient {
   getAllVersions(subject: string): Promise<number[]>;
 }
 
-/** What is used of a schema of `@confluentinc/schemaregistry`. */
+/** The part of a schema of `@confluentinc/schemaregistry` that is used. */
 export interface ConfluentSchema {
-  /** `AVRO` where it is left out. */
+  /** `AVRO` if it is left out. */
   schemaType?: string;
-  /** Its id, of a version. */
+  /** Its id, if it is a version of a subject. */
   id?: number;
 }
 
-/** A client of a schema registry: of one of the two packages. */
+/** A client of a schema registry, from one of the two packages. */
 export type SchemaRegistryLike = KafkajsSchemaRegistry | ConfluentSchemaRegistryClient;

@@ -1,12 +1,12 @@
 import type { SchemaField } from './options.js';
 
-/** Encodes and decodes what is in Confluent's wire format. Failures come as the registry's client has them. */
+/** Encodes and decodes values in Confluent's wire format. Rejects with the errors of the registry's client. */
 export interface RegistryCodec {
-  /** Fetches the schemas of a subject; a subject that is not there is none. */
+  /** Fetches the schemas of a subject; does nothing if the subject does not exist. */
   warm(subject: string): Promise<void>;
-  /** Encodes with the latest schema of the subject, as it was when it was first asked for. */
+  /** Encodes with the latest schema of the subject as of the first use. */
   encode(subject: string, topic: string, field: SchemaField, data: unknown): Promise<Buffer>;
-  /** Decodes with the schema whose id the bytes begin with. */
+  /** Decodes with the schema whose id is at the start of the bytes. */
   decode(
     subject: string,
     topic: string,
@@ -19,11 +19,11 @@ export interface RegistryCodec {
 /** The most versions of a subject that are fetched at the start. */
 export const MOST_WARMED = 50;
 
-/** What was begun once by its key. What fails is begun anew the next time. */
+/** Runs an asynchronous operation once per key and shares its result. A failed one is retried at the next call. */
 export class Once<Value> {
   readonly #begun = new Map<string, Promise<Value>>();
 
-  /** What `begin` comes to. */
+  /** The result of `begin`, which runs only for the first call with a key. */
   get(key: string, begin: () => Promise<Value>): Promise<Value> {
     const known = this.#begun.get(key);
     if (known !== undefined) return known;

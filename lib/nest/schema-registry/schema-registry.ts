@@ -6,11 +6,11 @@ import type { SchemaRegistryLike } from './registries.js';
 import { Schemas } from './schemas.js';
 import { SchemaRegistrySerializer } from './serializer.js';
 
-/** What {@link schemaRegistry} makes: two options of servers and clients. */
+/** The result of {@link schemaRegistry}: two options of servers and clients. */
 export interface SchemaRegistryCodecs {
-  /** Encodes what is sent. */
+  /** Encodes outgoing messages. */
   serializer: SchemaRegistrySerializer;
-  /** Decodes what arrives. */
+  /** Decodes incoming messages. */
   deserializer: SchemaRegistryDeserializer;
 }
 
@@ -22,7 +22,7 @@ export interface SchemaRegistryCodecs {
  * ```
  *
  * @param registry a `SchemaRegistry` of `@kafkajs/confluent-schema-registry`, or a `SchemaRegistryClient` of
- * `@confluentinc/schemaregistry`; the application makes it, with its address and credentials
+ * `@confluentinc/schemaregistry`; created by the application, with its address and credentials
  * @throws TypeError for an option that is unknown or wrong.
  */
 export function schemaRegistry(

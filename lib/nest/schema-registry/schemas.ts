@@ -46,7 +46,7 @@ export class Schemas {
   }
 
   /**
-   * The bytes of a key or value. What is bytes already goes as it is, and so does null.
+   * Encodes a key or value. Bytes and null stay as they are.
    *
    * @throws KafkaSchemaError, KafkaSchemaRegistryError
    */
@@ -68,7 +68,7 @@ export class Schemas {
   }
 
   /**
-   * The value of a key's or value's bytes.
+   * Decodes the bytes of a key or value.
    *
    * @throws KafkaSchemaError, KafkaSchemaRegistryError
    */

@@ -4,7 +4,9 @@ import { serialize } from '../serialize.js';
 import { TOPIC_AWARE, type TopicAware } from '../topic-aware.js';
 import type { Schemas } from './schemas.js';
 
-/** Encodes what is sent, in place of NestJS's serializer: events, requests, and this package's servers' replies. */
+/**
+ * Encodes outgoing messages, instead of NestJS's serializer: events, requests, and replies of this package's servers.
+ */
 export class SchemaRegistrySerializer implements Serializer<any, any> {
   /** @internal */
   readonly [TOPIC_AWARE]: TopicAware[typeof TOPIC_AWARE];
@@ -16,10 +18,10 @@ export class SchemaRegistrySerializer implements Serializer<any, any> {
     this[TOPIC_AWARE] = { prepare: (topics) => schemas.warm(topics) };
   }
 
-  /** A message of what is sent: an object with `key` or `value` is one already, anything else is its value. */
+  /** Creates the Kafka message: an object with `key` or `value` is one already, anything else becomes its value. */
   serialize(data: any, options?: { pattern?: string }): object | Promise<object> {
     const topic = options?.pattern;
-    // NestJS's own server does not tell where a reply goes.
+    // NestJS's own server does not pass the reply's topic.
     if (topic === undefined || !this.#schemas.has(topic, 'value')) return serialize(data);
     return this.#encode(topic, data);
   }

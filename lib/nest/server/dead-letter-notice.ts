@@ -5,7 +5,7 @@ import type { DeadLetterNotice, KafkaMessage } from '../../kafkajs/types/index.j
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { DeadLetter } from './dead-letter-writer.js';
 
-/** A message in its dead-letter topic. It is decoded for those who look at it. */
+/** A message that was dead-lettered. It is decoded when it is read. */
 class Notice implements DeadLetterNotice {
   readonly topic: string;
   readonly partition: number;
@@ -42,7 +42,7 @@ class Notice implements DeadLetterNotice {
   }
 }
 
-/** Tells those who watch dead letters. */
+/** Publishes a dead letter to its subscribers. */
 export function noticeDeadLetter(...about: ConstructorParameters<typeof Notice>): void {
   if (deadLetters.hasSubscribers) deadLetters.publish(new Notice(...about));
 }

@@ -28,12 +28,12 @@ import { incomingMessage, type IncomingMessage } from '../context/incoming-messa
 import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
 
-/** A message that has failed for good, and where it is now. */
+/** A message that has failed for good, and the dead-letter topic that it was written to. */
 export interface DeadLetter {
   readonly topic: string;
-  /** What the handler threw. */
+  /** The error that the handler threw. */
   readonly error: unknown;
-  /** How often the message was delivered. */
+  /** Number of deliveries of the message. */
   readonly attempt: number;
 }
 
@@ -47,11 +47,11 @@ export interface DeadLetterPorts {
     index: number,
     packet: ReplyPacket,
   ) => Promise<Outcome> | Outcome;
-  /** Told of what is now in its dead-letter topic. */
+  /** Called when a message was written to its dead-letter topic. */
   readonly moved: (task: PartitionTask, batch: IncomingBatch, index: number, letter: DeadLetter) => void;
-  /** A record ends whose partition has gone on before. */
+  /** Finishes a record whose partition has already gone on. */
   readonly complete: (assignment: number, sequence: number) => void;
-  /** Retry topics that come before the dead letters. */
+  /** The retry topics, which come before the dead-letter topic. */
   readonly retries?: Retries | undefined;
   readonly logger: GuardedLogger;
 }
@@ -68,14 +68,14 @@ export class DeadLetterWriter {
     this.#ports = ports;
   }
 
-  /** Whether a message that has failed so often with this outcome would be moved. */
+  /** Whether a message would be dead-lettered after `attempt` deliveries, the last with this outcome. */
   isFinal(outcome: unknown, attempt: number): boolean {
     return isFinal(this.#options, { error: originalError(outcome), outcome, attempt });
   }
 
   /**
-   * Looks at a failed delivery. `false`: the message is to be delivered again, also when the dead-letter topic could not be written.
-   * Else it is in its dead-letter topic and its partition may go on. Never rejects.
+   * Handles a failed delivery. `false`: the message has to be redelivered, also because the dead-letter topic could
+   * not be written. Otherwise the message was moved and its partition may go on. Never rejects.
    */
   async take(
     outcome: unknown,
@@ -91,7 +91,7 @@ export class DeadLetterWriter {
     let target = '';
     try {
       if (!isFinal(this.#options, failure)) {
-        // More and more rarely: it may take hours.
+        // Logged ever more rarely (at attempts 1, 2, 4, 8, …), because the registry may be down for hours.
         if (isWaiting(failure) && Number.isInteger(Math.log2(attempt))) {
           logger.warn(`${where} waits for the schema registry: ${messageOf(failure.error)}`);
         }
@@ -112,7 +112,7 @@ export class DeadLetterWriter {
       );
       return false;
     }
-    // From here on the message is safe: nothing may bring it again.
+    // From here on the copy is written: no failure may cause a redelivery.
     try {
       const { name, message } = describeError(failure.error);
       const deliveries = failure.attempt === 1 ? '1 delivery' : `${failure.attempt} deliveries`;
@@ -145,8 +145,8 @@ export class DeadLetterWriter {
   }
 
   /**
-   * The topic that the option names. A function that fails must not hold the partition up for ever, nor may a message that cannot be
-   * decoded for it: then it is the default one.
+   * The topic that the option names. If the option is a function that fails, or the message cannot be decoded for it,
+   * the default topic is used, so that the partition is not held up for ever.
    */
   async #target(
     where: string,

@@ -8,9 +8,9 @@ import { LONG_TEXTS, type ErrorTexts, type WrittenHeader } from './retry-headers
 
 /** A failed delivery. */
 export interface Failure {
-  /** What the handler threw, or what is known of it. */
+  /** The error that the handler threw, or else the outcome. */
   readonly error: unknown;
-  /** What came out of Nest's exception filters. */
+  /** The result of Nest's exception filters. */
   readonly outcome: unknown;
   /** Deliveries of the message so far, this one included. */
   readonly attempt: number;
@@ -18,43 +18,43 @@ export interface Failure {
 
 const SUFFIX = '.DLT';
 const DEFAULT_ATTEMPTS = 3;
-/** With retry topics: a partition that does not wait is what they are for. */
+/** With retry topics: they exist so that the partition does not wait for further attempts. */
 const DEFAULT_ATTEMPTS_BEFORE_RETRY = 1;
 /** Longest exception text in a header, in characters. */
 const MAX_TEXT = 8192;
-/** Causes of an error that its stack trace lists. */
+/** Most causes of an error that a stack trace lists. */
 const MAX_CAUSES = 5;
 
-/** Deliveries of a message in its own topic. */
+/** Most deliveries of a message in its own topic. */
 export function maxAttempts({ maxAttempts: given, retryTopics }: DeadLetterOptions): number {
   return Number(given ?? (retryTopics ? DEFAULT_ATTEMPTS_BEFORE_RETRY : DEFAULT_ATTEMPTS));
 }
 
-/** Whether a message has failed for good, or where it is. */
+/** Whether a message has had all its deliveries in its own topic, or must not be retried. */
 export function isFinal(options: DeadLetterOptions, failure: Failure): boolean {
   if (isWaiting(failure)) return false;
   return failure.attempt >= maxAttempts(options) || isHopeless(options, failure);
 }
 
-/** Whether nothing is known of a message yet, because its schema is not there. */
+/** Whether a delivery failed only because the schema registry did not answer. */
 export function isWaiting({ error }: Pick<Failure, 'error'>): boolean {
   return isOfKind(error, KafkaSchemaRegistryError.brand);
 }
 
-/** Whether a message is not to be delivered again, however often it was. */
+/** Whether a message must not be redelivered because of its error (`notRetried`). */
 export function isHopeless({ notRetried }: DeadLetterOptions, failure: Failure): boolean {
   if (isOfKind(failure.error, KafkaSchemaError.brand)) return true;
   if (typeof notRetried === 'function') return notRetried(failure.error);
   const errors = [failure.error, failure.outcome].flatMap((error) => [error, wrapped(error)]);
   if (notRetried) return errors.some((error) => notRetried.some((kind) => isOfKind(error, kind)));
-  // Who throws it asks for another delivery.
+  // KafkaRetriableException asks for another delivery.
   if (errors.some((error) => error instanceof KafkaRetriableException)) return false;
   return errors.some((error) => isClientError(error) || isValidationError(error));
 }
 
-/** What an RpcException was made with. */
+/** The error that an RpcException was created with. */
 function wrapped(error: unknown): unknown {
-  // KafkaRetriableException answers itself.
+  // Called on the prototype, because KafkaRetriableException overrides getError() to return itself.
   return error instanceof RpcException ? RpcException.prototype.getError.call(error) : undefined;
 }
 
@@ -68,7 +68,7 @@ function isOfKind(error: unknown, kind: string | ErrorClass): boolean {
   return false;
 }
 
-/** An HttpException with status 400 to 499, of whichever copy of `@nestjs/common`. */
+/** An HttpException with status 400 to 499, of any copy of `@nestjs/common`. */
 function isClientError(error: unknown): boolean {
   const { getStatus } = (error ?? {}) as { getStatus?: () => unknown };
   if (!(error instanceof Error) || typeof getStatus !== 'function') return false;
@@ -87,15 +87,16 @@ function isValidationError(error: unknown): boolean {
   );
 }
 
-/** The topic of messages that have failed for good where the option names none. */
+/** The default dead-letter topic. */
 export function defaultDeadLetterTopic(topic: string): string {
   return topic + SUFFIX;
 }
 
 /**
- * The topic that a message goes to when it has failed for good.
+ * The dead-letter topic of a message.
  *
- * @throws TypeError (as a rejection) when the option is a function that answers no name; what it throws comes out as it is.
+ * @throws TypeError (as a rejection) when the option is a function that does not return a name; its own errors are
+ * passed on.
  */
 export async function deadLetterTopic<Message extends { topic: string }>(
   option: DeadLetterOptions['topic'] | ((message: Message, error: any) => string),
@@ -104,20 +105,20 @@ export async function deadLetterTopic<Message extends { topic: string }>(
   error: unknown,
 ): Promise<string> {
   if (typeof option !== 'function') return option ?? defaultDeadLetterTopic(topic);
-  // A function that is asynchronous all the same must not leave its rejection to nobody.
+  // An asynchronous function is awaited too, so that its rejection is not unhandled.
   const named: unknown = await (option as (message: Message, error: unknown) => unknown)(message(), error);
   if (typeof named === 'string' && named !== '') return named;
   throw new TypeError(`deadLetter.topic must answer the name of a topic; it answered ${inspect(named)}`);
 }
 
-/** An error in words. */
+/** An error as text. */
 export interface ErrorInWords {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
 }
 
-/** An error in words, whatever it is: one whose own properties throw when they are read is described too. */
+/** Describes any thrown value as text, also an error whose properties throw when they are read. */
 export function describeError(error: unknown): ErrorInWords {
   try {
     return inWords(error);
@@ -138,12 +139,12 @@ function inWords(error: unknown): ErrorInWords {
   return { name, message: typeof message === 'string' ? message : inspect(error) };
 }
 
-/** Those of an application may be anything. */
+/** Properties of an application's error may have any type. */
 function asText(value: unknown): string {
   return typeof value === 'string' ? value : inspect(value);
 }
 
-/** ValidationPipe's exception says what is wrong only in its response. */
+/** The exception of ValidationPipe has its reasons only in its response. */
 function errorMessage(error: Error & { getResponse?: () => unknown }): string {
   const response = typeof error.getResponse === 'function' ? error.getResponse() : undefined;
   const details = (response as { message?: unknown } | undefined)?.message;
@@ -162,7 +163,7 @@ function stackOf(error: Error): string {
   return text;
 }
 
-/** The message's own headers, and those that say why it is here. Earlier ones of these names are replaced. */
+/** The message's own headers, and those about its failure. Earlier headers of these names are replaced. */
 export function deadLetterHeaders(
   headers: readonly WrittenHeader[],
   origin: Origin,
@@ -182,13 +183,13 @@ export function deadLetterHeaders(
   return [...headers.filter(([header]) => !Object.hasOwn(added, header)), ...Object.entries(added)];
 }
 
-/** An error as headers tell of it: texts that are too long are cut. */
+/** An error's texts for headers; long ones are cut. */
 export function errorTexts(error: unknown): ErrorTexts {
   const { name, message, stack } = describeError(error);
   return { name: cut(name), message: cut(message), stack: cut(stack ?? '') };
 }
 
-/** The same headers without the texts that may not fit any more. */
+/** The headers without long texts, for a message that would be too large with them. */
 export function withoutTexts<Header extends readonly [string, unknown]>(
   headers: readonly Header[],
 ): Header[] {
@@ -199,7 +200,7 @@ function cut(text: string): string {
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }
 
-/** The error reply to a request that is given up: what the exception was made with, in stock's shape. */
+/** The error reply to a request that has failed for good: the exception's error, in NestJS's shape. */
 export function errorReply(outcome: unknown): unknown {
   if (!(outcome instanceof KafkaRetriableException)) {
     return { status: 'error', message: 'Internal server error' };
@@ -208,7 +209,7 @@ export function errorReply(outcome: unknown): unknown {
   return typeof error === 'object' && error !== null ? error : { status: 'error', message: error };
 }
 
-/** Whether a topic does not take a message for its size. */
+/** Whether a message was refused because it is too large. */
 export function isTooLarge(error: unknown): boolean {
   return (error as { type?: unknown } | null)?.type === 'MESSAGE_TOO_LARGE';
 }

@@ -3,7 +3,7 @@ import type { FailurePolicy } from '../../runner/failure-policy.js';
 import type { DeadLetterOptions, KafkaHandlerOptions, NestKafkaOptions } from '../options/index.js';
 import { DeadLetterWriter, type DeadLetterPorts } from './dead-letter-writer.js';
 
-/** What becomes of the messages that a handler fails on: by its own options over the server's. */
+/** The failure policies of handlers: their own options merged over the server's. */
 export class FailurePolicies {
   readonly #options: NestKafkaOptions;
   readonly #ports: DeadLetterPorts;
@@ -14,7 +14,7 @@ export class FailurePolicies {
     this.#ports = ports;
   }
 
-  /** That of a handler with these options, or without any. */
+  /** The policy of a handler with these options, or without any. */
   of(handler: KafkaHandlerOptions | undefined): FailurePolicy {
     let policy = this.#policies.get(handler);
     if (policy === undefined) {
@@ -30,7 +30,7 @@ export class FailurePolicies {
     const retry = resolveRetry(client?.retry, consumer?.retry, handler?.retry, deadLetter?.backoff);
     if (deadLetter === undefined) return { retry };
     const writer = new DeadLetterWriter(deadLetter, parser?.keepBinary ?? false, this.#ports);
-    // The policy gives messages up, not the consumer.
+    // With dead letters the consumer itself never gives up on a message.
     return {
       retry: { ...retry, retries: Number.POSITIVE_INFINITY },
       recover: writer.take.bind(writer),
@@ -39,7 +39,7 @@ export class FailurePolicies {
   }
 }
 
-/** A handler's dead letters: its own options over the server's. */
+/** A handler's `deadLetter`: its own options merged over the server's. */
 export function deadLetterOf(
   { deadLetter }: NestKafkaOptions,
   handler: KafkaHandlerOptions | undefined,

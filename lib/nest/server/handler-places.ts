@@ -5,15 +5,15 @@ interface Registering {
   registerPatternHandlers(wrapper: { instance?: object; metatype?: unknown }, ...rest: unknown[]): unknown;
 }
 
-/** The extras of a handler's decorator, and which class's method it decorates. */
+/** Class and method of a handler, by the extras of its decorator. */
 const places = new WeakMap<object, string>();
 let watching = false;
 
 /**
- * From now on {@link handlerPlace} knows the methods of the controllers that NestJS registers.
+ * Makes {@link handlerPlace} know the methods of controllers that NestJS registers from now on.
  *
- * A transport is handed functions that call them, and the extras of their decorators. Only the class of NestJS's that hands them over
- * knows whose they are, so its method is wrapped; what it does stays the same.
+ * NestJS passes a transport only anonymous functions and the extras of the decorators. The NestJS class that
+ * registers them knows their methods, so its method is wrapped; its behaviour does not change.
  */
 export function rememberHandlerPlaces(): void {
   if (watching) return;
@@ -38,7 +38,7 @@ function note({ instance, metatype }: { instance?: object; metatype?: unknown })
   }
 }
 
-/** Class and method of the handler whose decorator has these extras; undefined where NestJS did not register it. */
+/** Class and method of the handler whose decorator has these extras; undefined if NestJS did not register it. */
 export function handlerPlace(extras: object): string | undefined {
   return places.get(extras);
 }

@@ -16,21 +16,21 @@ import { handlerPlace } from './handler-places.js';
 import { HeaderRoutes, MOST_SHARED, type HeaderRoute } from './header-routes.js';
 import { refuseTransactional } from './transactions/refusals.js';
 
-/** A handler as NestJS registers it. */
+/** A handler that NestJS registers. */
 export interface Registration {
-  /** As NestJS knows it: text, or an expression. */
+  /** The pattern: text or a regular expression. */
   readonly pattern: string | RegExp;
   readonly callback: MessageHandler;
   readonly isEventHandler: boolean;
-  /** Those of its decorator. */
+  /** The extras of its decorator. */
   readonly extras: Record<string, any>;
 }
 
 /** The handlers of a topic. */
 export interface TopicRoute {
-  /** That of messages that no other takes. */
+  /** The handler of messages that no other takes. */
   readonly handler: MessageHandler | null;
-  /** Those that ask for headers. */
+  /** The handlers that filter by headers. */
   readonly routes?: HeaderRoutes | undefined;
   readonly handling?: TopicHandling | undefined;
 }
@@ -39,37 +39,40 @@ interface Entry extends Registration {
   options: KafkaHandlerOptions;
 }
 
-/** Options that a topic has as a whole; those of the second kind must be given by all of its handlers, or by none. */
+/**
+ * Options that all handlers of a topic share; those of the second list must be given by all of its handlers or by
+ * none.
+ */
 const OF_TOPIC = ['concurrency'] as const;
 const OF_ALL = ['ack', 'batch', 'transactional'] as const;
 
-/** The options that handlers have of their own: `kafka` in the extras of their decorators. */
+/** The options of single handlers: `kafka` in the extras of their decorators. */
 export class HandlerRegistry {
   readonly #entries: Entry[] = [];
   readonly #options = new Map<MessageHandler, KafkaHandlerOptions>();
   readonly #routes = new Map<MessageHandler, TopicRoute>();
   readonly #given: (options: unknown, place: string) => unknown;
 
-  /** `given` answers what is read of the options of a handler, which is called so. */
+  /** `given` returns the options of a handler to use; `place` names the handler. */
   constructor(given: (options: unknown, place: string) => unknown) {
     this.#given = given;
   }
 
-  /** A handler is registered; its options are looked at by {@link check}. */
+  /** Registers a handler; its options are checked by {@link check}. */
   add(registration: Registration): void {
     this.#entries.push({ ...registration, options: {} });
   }
 
-  /** Whether a handler asks for headers; so NestJS must not call it for all messages of its pattern. */
+  /** Whether a handler filters by headers, so that NestJS must not call it for all messages of its pattern. */
   asksForHeaders({ kafka }: Record<string, any>): boolean {
     return isGiven((kafka as KafkaHandlerOptions | null | undefined)?.headers);
   }
 
   /**
-   * Reads the options of all handlers.
+   * Checks the options of all handlers.
    *
-   * @throws KafkaJSInvalidOptionError naming class, method and option, for an option that is unknown, wrong or not supported; and, naming
-   * both handlers, for one that is not the same in two handlers of which it must be.
+   * @throws KafkaJSInvalidOptionError naming class, method and option, for an option that is unknown, wrong or not
+   * supported; and, naming both handlers, for one that must be equal in two handlers and is not.
    */
   check(run: Pick<RunSettings, 'autoCommit' | 'concurrency'>, server: NestKafkaOptions): void {
     this.#options.clear();
@@ -106,7 +109,7 @@ export class HandlerRegistry {
     if (!isGiven(given)) return {};
     try {
       const { transactional, ...options } = readHandler(given);
-      // Off is as good as not given, where all handlers of a topic must say the same.
+      // `false` counts as not given when the handlers of a topic are compared.
       return transactional ? { ...options, transactional } : options;
     } catch (error) {
       if (!(error instanceof KafkaJSInvalidOptionError)) throw error;
@@ -119,22 +122,22 @@ export class HandlerRegistry {
     return this.#options.size > 0;
   }
 
-  /** The options of a handler; undefined when it has none of its own. */
+  /** The options of a handler; undefined if it has none. */
   options(handler: MessageHandler | null): KafkaHandlerOptions | undefined {
     return handler ? this.#options.get(handler) : undefined;
   }
 
-  /** Whether any handler sends in transactions. */
+  /** Whether any handler is transactional. */
   get areTransactional(): boolean {
     return [...this.#options.values()].some(({ transactional }) => transactional);
   }
 
-  /** The options of all handlers that have some. */
+  /** The options of all handlers that have any. */
   all(): Iterable<KafkaHandlerOptions> {
     return this.#options.values();
   }
 
-  /** The handlers of a topic, of which NestJS has found one. */
+  /** All handlers of a topic, from the one that NestJS has found. */
   route(found: MessageHandler | null): TopicRoute {
     return (found && this.#routes.get(found)) ?? { handler: found };
   }
@@ -163,7 +166,7 @@ function patternOf(pattern: string | RegExp): string {
   return pattern instanceof RegExp ? String(pattern) : `"${pattern}"`;
 }
 
-/** What handlers say together. What one of them leaves out, the other decides. */
+/** Merges the options of a topic's handlers: an option that one handler leaves out is taken from another. */
 function merged(
   entries: readonly Entry[],
   because: string,
@@ -192,7 +195,7 @@ function differs(name: string, one: Entry, other: Entry, because: string): Kafka
   );
 }
 
-/** What is special about the handlers of a pattern; undefined where nothing is. */
+/** The route of a pattern's handlers; undefined if there is only what NestJS has found. */
 function routeOf(
   entries: readonly Entry[],
   run: Pick<RunSettings, 'autoCommit' | 'concurrency'>,
@@ -221,14 +224,14 @@ function routeOf(
   }
   const isUsual = !isManual && !batch && !isTransactional && topic.concurrency === undefined;
   if (routes === undefined && isUsual) return undefined;
-  // NestJS calls the others behind the first.
+  // NestJS itself calls the further handlers after the first.
   const handler = unfiltered(entries);
   return { handler, routes, handling };
 }
 
 const BATCH_DEFAULTS: BatchLimits = { maxMessages: 500, maxBytes: 1_048_576, maxWait: 0 };
 
-/** How many messages the handlers of a topic get at once. */
+/** The batch limits of a topic's handlers. */
 function batchOf(entry: Entry): BatchLimits | undefined {
   const { batch } = entry.options;
   if (batch === undefined) return undefined;
@@ -242,7 +245,10 @@ function batchOf(entry: Entry): BatchLimits | undefined {
   return { ...BATCH_DEFAULTS, ...batch };
 }
 
-/** Retry topics have a consumer of their own, which hands one message to a handler and has it end with it. */
+/**
+ * Refuses retry topics for handlers of batches and with manual acks: the consumer of retry topics hands single
+ * messages to a handler, and they end with it.
+ */
 function refuseRetryTopics(
   entry: Entry,
   { batch, ack }: KafkaHandlerOptions,
@@ -265,7 +271,7 @@ function unordered(entry: Entry, order: string): KafkaJSInvalidOptionError {
   );
 }
 
-/** The handler that NestJS knows for what no other takes: of requests the last that was registered, of events the first. */
+/** NestJS's handler for messages that no other takes: the last registered one for requests, the first for events. */
 function unfiltered(entries: readonly Entry[]): MessageHandler | null {
   const rest = entries.filter(({ options }) => options.headers === undefined);
   const last = rest.findLast(({ isEventHandler }) => !isEventHandler);

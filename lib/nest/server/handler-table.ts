@@ -2,12 +2,12 @@ import type { MessageHandler } from '@nestjs/microservices';
 import { matches } from '../../kafkajs/group/subscriptions.js';
 import type { HandlerRegistry, Registration } from './handler-registry.js';
 
-/** NestJS's `messageHandlers`, with patterns that are expressions. */
+/** NestJS's `messageHandlers`, whose patterns may be regular expressions. */
 export type HandlerTable = Map<string | RegExp, MessageHandler>;
 
 /**
- * Registers a handler in NestJS's table where NestJS's own `addHandler` would not do it as it is meant: one of an expression, or one that
- * asks for headers. False when it is NestJS's to register.
+ * Registers a handler that NestJS's own `addHandler` would not register correctly: one with a regular expression, or
+ * one that filters by headers. Returns false if NestJS has to register it.
  */
 export function putHandler(
   table: HandlerTable,
@@ -15,8 +15,8 @@ export function putHandler(
   { pattern, callback, isEventHandler, extras }: Registration,
 ): boolean {
   const known = table.get(pattern);
-  // One that asks for headers stands in NestJS's table only as long as no other of its pattern does: it is called for some messages
-  // alone, and not together with the others.
+  // A handler that filters by headers is in NestJS's table only while its pattern has no other: it must not be called
+  // together with others for all messages.
   const asks = handlers.asksForHeaders(extras);
   const isApart = asks || (known !== undefined && handlers.asksForHeaders(known.extras ?? {}));
   if (!isApart && !(pattern instanceof RegExp)) return false;
@@ -29,14 +29,14 @@ export function putHandler(
   return true;
 }
 
-/** The last of the handlers that are called one after the other. */
+/** The last of the handlers linked by `next`. */
 function lastOf(handler: MessageHandler): MessageHandler {
   let last = handler;
   while (last.next) last = last.next as MessageHandler;
   return last;
 }
 
-/** The handler of the first expression that a topic matches. */
+/** The handler of the first regular expression that a topic matches. */
 export function findHandler(table: HandlerTable, topic: string): MessageHandler | null {
   for (const [pattern, handler] of table) {
     if (pattern instanceof RegExp && matches(pattern, topic)) return handler;

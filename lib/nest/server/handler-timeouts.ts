@@ -4,7 +4,7 @@ import type { PartitionTask } from '../../runner/partition-task.js';
 import type { KafkaHandlerOptions } from '../options/index.js';
 import type { HandlerRegistry } from './handler-registry.js';
 
-/** The handlers' own time-outs over the server's; undefined where no handler has one of its own. */
+/** The handlers' own time-outs over the server's; undefined if no handler has its own. */
 export function handlerTimeouts(
   server: number | undefined,
   handlers: HandlerRegistry,

@@ -4,35 +4,35 @@ import type { RawHeader } from '../../codec/incoming.js';
 import type { HeaderFilters, HeaderRouting } from '../../runner/topic-handling.js';
 import type { KafkaHandlerOptions } from '../options/index.js';
 
-/** So many handlers, at most, can match the same message: the core tells them by a number of 32 bits. */
+/** Most handlers that can match the same message: the core reports them as bits of a 32-bit number. */
 export const MOST_SHARED = 32;
 
-/** A handler, and what it asks of a message's headers. */
+/** A handler and its conditions on a message's headers. */
 export interface HeaderRoute {
   readonly callback: MessageHandler;
   readonly headers: NonNullable<KafkaHandlerOptions['headers']>;
 }
 
-/** The handlers of a topic that ask for headers. Which of them take a message is found out by the core. */
+/** The handlers of a topic that filter by headers. The core finds out which of them take a message. */
 export class HeaderRoutes {
   readonly routing: HeaderRouting;
   readonly #handlers: readonly MessageHandler[];
   readonly #rest: MessageHandler | null;
-  /** Handlers that are called as one, by which they are. */
+  /** Combined handlers, by the bits of those that they call. */
   readonly #together = new Map<number, MessageHandler>();
 
-  /** `rest` gets what no other takes. */
+  /** `rest` gets the messages that no other takes. */
   constructor(routes: readonly HeaderRoute[], rest: MessageHandler | null) {
     this.#handlers = routes.map(({ callback }) => callback);
     this.#rest = rest;
     const filters = routes.map(({ headers }) => filtersOf(headers));
-    // A request has one answer: the first of those that match gives it.
+    // A request is handled by the first matching handler only, because it has one answer.
     const events = routes.filter(({ callback }) => callback.isEventHandler);
     const shared = events.some((one, index) => events.slice(index + 1).some((other) => mayBoth(one, other)));
     this.routing = { filters, shared, rest: rest !== null };
   }
 
-  /** The handler of a message that the core has not looked at, by its headers. */
+  /** The handler of a message by its headers, for messages that the core did not check. */
   find(headers: readonly RawHeader[]): MessageHandler | null {
     let route = 0;
     for (const [index, filters] of this.routing.filters.entries()) {
@@ -43,7 +43,7 @@ export class HeaderRoutes {
     return this.handler(route);
   }
 
-  /** The handler of a message, by what the core has found; null: there is none. */
+  /** The handler of a message by the core's result; null if there is none. */
   handler(route: number): MessageHandler | null {
     if (route === 0) return this.#rest;
     if (!this.routing.shared) return this.#handlers[route - 1] ?? null;
@@ -56,14 +56,14 @@ export class HeaderRoutes {
   }
 }
 
-/** Whether a header is one of these texts, or, without texts, absent; as the core sees it. */
+/** Whether a header has one of these values or, without values, is absent; with the core's rules. */
 function isMatch(headers: readonly RawHeader[], wanted: string, values: string[] | undefined): boolean {
   const found = headers.flatMap(([name, value]) => (name === wanted && value !== null ? [value] : []));
   if (values === undefined) return found.length === 0;
   return found.some((value) => values.some((text) => value.equals(Buffer.from(text))));
 }
 
-/** Whether a message may have headers that both ask for. */
+/** Whether a message may match both handlers. */
 function mayBoth(one: HeaderRoute, other: HeaderRoute): boolean {
   return !Object.entries(one.headers).some(([name, wanted]) => {
     if (!Object.hasOwn(other.headers, name)) return false;
@@ -83,7 +83,7 @@ function filtersOf(headers: HeaderRoute['headers']): HeaderFilters {
   );
 }
 
-/** Several handlers as one, as NestJS calls all event handlers of a pattern. */
+/** Combines handlers into one, as NestJS calls all event handlers of a pattern. */
 function together(handlers: readonly MessageHandler[]): MessageHandler {
   const first = handlers[0] as MessageHandler;
   if (!first.isEventHandler) return first;

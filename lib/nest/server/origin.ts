@@ -2,17 +2,17 @@ import { LOG_APPEND_TIME } from '../../boundary/incoming.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 
-/** Where a message was. */
+/** Where a message was consumed from, and its timestamp. */
 export interface Origin {
   readonly topic: string;
   readonly partition: number;
   readonly offset: string;
   readonly timestamp: string;
-  /** The broker set the timestamp when it stored the message. */
+  /** Whether the broker set the timestamp when it appended the message. */
   readonly appended: boolean;
 }
 
-/** Where a record is. */
+/** The origin of a record. */
 export function originOf({ topic, partition }: PartitionTask, batch: IncomingBatch, index: number): Origin {
   return {
     topic,
@@ -23,7 +23,7 @@ export function originOf({ topic, partition }: PartitionTask, batch: IncomingBat
   };
 }
 
-/** Kafka's name of what a message's timestamp is. */
+/** Kafka's name of the timestamp's type. */
 export function timestampType({ timestamp, appended }: Origin): string {
   if (timestamp === '-1') return 'NoTimestampType';
   return appended ? 'LogAppendTime' : 'CreateTime';

@@ -7,16 +7,16 @@ interface ExceptionsHandler {
   handle(exception: unknown, host: ArgumentsHost, ...rest: unknown[]): unknown;
 }
 
-/** What came out of Nest's exception handling, and what had gone in. */
+/** The original error by the result of Nest's exception handling. */
 const originals = new WeakMap<object, unknown>();
 let watching = false;
 
 /**
- * From now on {@link originalError} knows what the handlers of this transport threw.
+ * Makes {@link originalError} know what handlers throw from now on.
  *
- * Nest passes everything that a handler, a pipe, a guard or an interceptor throws to one method, which answers with what the exception
- * filters made of it: of an unknown error `{ status: 'error', message: 'Internal server error' }`. That method is the only place that
- * knows both, so it is wrapped; what it answers stays the same.
+ * Nest passes everything that a handler, a pipe, a guard or an interceptor throws to one method, which returns the
+ * result of the exception filters: for an unknown error `{ status: 'error', message: 'Internal server error' }`. Only
+ * that method knows both, so it is wrapped; its result does not change.
  */
 export function rememberOriginalErrors(): void {
   if (watching) return;
@@ -24,7 +24,7 @@ export function rememberOriginalErrors(): void {
   watchExceptions(RpcExceptionsHandler.prototype as unknown as ExceptionsHandler);
 }
 
-/** What was thrown before Nest's exception filters made `outcome` of it; `outcome` itself where that is not known. */
+/** The error from which Nest's exception filters made `outcome`; `outcome` itself if it is not known. */
 export function originalError(outcome: unknown): unknown {
   return isObject(outcome) && originals.has(outcome) ? originals.get(outcome) : outcome;
 }
@@ -45,7 +45,7 @@ export function watchExceptions(handlers: ExceptionsHandler): void {
   };
 }
 
-/** The same result: a filter answers an Observable, a promise of one, or a value. */
+/** Returns an equivalent result: a filter returns an Observable, a promise of one, or a value. */
 function watchResult(result: unknown, exception: unknown): unknown {
   if (isObservable(result)) return result.pipe(tap({ error: (error) => remember(error, exception) }));
   if (!(result instanceof Promise)) return result;

@@ -1,15 +1,15 @@
 import { INCOMPLETE, type Outcome } from '../../runner/record-handler.js';
 
-/** NestJS's start hook: it is to call `done`, which starts the handling. */
+/** NestJS's start hook: it has to call `done`, which starts the handling. */
 type StartHook = (done: () => Promise<Outcome>) => unknown;
 
 /**
- * Handles a record within NestJS's hooks. The start hook's type lets it return nothing, and some start the handling without waiting for
- * it: then the record waits all the same, or its offset would count too early.
+ * Handles a record within NestJS's hooks. The start hook may return nothing, and start the handling without waiting
+ * for it: the record is awaited all the same, or its offset would be committed too early.
  *
  * @param startHook absent before NestJS 11.1.4
- * @param endHook called when the record has ended, whatever has come of it
- * @param handle handles the record; it calls `ended` itself where its outcome is {@link INCOMPLETE}
+ * @param endHook called when the record has ended, with success or failure
+ * @param handle handles the record; calls `ended` itself if its outcome is {@link INCOMPLETE}
  */
 export function withinHooks(
   startHook: StartHook | undefined,
@@ -23,7 +23,7 @@ export function withinHooks(
   return returned === undefined || returned === handled ? handled : processed(returned, handled);
 }
 
-/** Tells of the end of a record, unless it is told when its replies are all there. */
+/** Calls `ended`, unless the outcome is INCOMPLETE: then it is called when all replies are written. */
 async function untilEnd(handled: Promise<Outcome>, ended: () => void): Promise<Outcome> {
   let outcome: Outcome;
   try {
@@ -36,7 +36,9 @@ async function untilEnd(handled: Promise<Outcome>, ended: () => void): Promise<O
   return outcome;
 }
 
-/** Waits for what a hook returned, whose outcome counts, and then for a handling that the hook did not wait for. */
+/**
+ * Waits for the hook's result, which decides the outcome, and then for the handling if the hook did not wait for it.
+ */
 async function processed(returned: unknown, handled: Promise<Outcome> | undefined): Promise<Outcome> {
   let isUnderWay = handled !== undefined;
   let outcome = undefined as Outcome;

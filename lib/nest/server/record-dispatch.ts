@@ -17,12 +17,15 @@ import { eventEnd } from './record-end.js';
 import type { Responder } from './responder.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
-/** What has come of a record, or will. */
+/** The outcome of a record, now or later. */
 type Handled = Promise<Outcome> | Outcome | Handling;
-/** Handles a record within NestJS's hooks; `ended` is to be called when a record has ended whose outcome is `INCOMPLETE`. */
+/**
+ * Handles a record within NestJS's hooks; `ended` has to be called at the end of a record whose outcome is
+ * `INCOMPLETE`.
+ */
 type HandleWithin = (ended: () => void) => Promise<Outcome>;
 
-/** What a task remembers of its topic. */
+/** What a task caches about its topic. */
 interface Route extends TopicRoute {
   readonly topic: string;
 }
@@ -30,10 +33,10 @@ interface Route extends TopicRoute {
 /** What the dispatch needs of its server. */
 export interface DispatchPorts {
   readonly handlers: HandlerRegistry;
-  /** `getHandlerByPattern`, which a subclass may have made its own. */
+  /** `getHandlerByPattern`, which a subclass may override. */
   readonly find: (pattern: string) => MessageHandler | null;
   readonly deserializer: ConsumerDeserializer;
-  /** The server's producer, which contexts show to the application. */
+  /** The server's producer, for `context.getProducer()`. */
   readonly producer: () => Producer;
   /** `parser.keepBinary`. */
   readonly keepBinary: boolean;
@@ -44,10 +47,10 @@ export interface DispatchPorts {
   readonly logger: GuardedLogger;
 }
 
-/** Gives records to NestJS's handlers: finds the handler, makes payload and context, and says what follows. */
+/** Passes records to NestJS's handlers: finds the handler, creates payload and context, and handles the result. */
 export class RecordDispatch {
   readonly #ports: DispatchPorts;
-  /** NestJS's own deserializer is left out: the batch decodes. */
+  /** Whether NestJS's own deserializer is replaced by the batch's decoding. */
   readonly #decodesItself: boolean;
 
   constructor(ports: DispatchPorts) {
@@ -55,7 +58,7 @@ export class RecordDispatch {
     this.#decodesItself = ports.deserializer.constructor === KafkaRequestDeserializer;
   }
 
-  /** Handles a record as one of the topic `topic`, as the delivery with the number `attempt` where that is not the task's to say. */
+  /** Handles a record as one of the topic `topic`. `attempt` is the number of the delivery, if it is not the task's. */
   handle(
     responder: Responder,
     task: PartitionTask,
@@ -95,19 +98,19 @@ export class RecordDispatch {
     return this.#call(responder, handler, task.topic, values, context, task, batch, index) as Handling;
   }
 
-  /** The options of the handler of a partition's records: that of its topic, whatever a deserializer says of the pattern. */
+  /** The options of the handler of a record's topic; a pattern from a deserializer does not count. */
   optionsOf(task: PartitionTask, batch: IncomingBatch, index: number): KafkaHandlerOptions | undefined {
     const { handlers } = this.#ports;
     if (!handlers.haveOptions) return undefined;
     try {
       return handlers.options(this.#handlerOf(task, batch, index));
     } catch {
-      // A subclass that looks handlers up may fail, and what failed for that is to be given up as the server says.
+      // A subclass's lookup may fail; a message that failed because of it gets the server's own failure policy.
       return undefined;
     }
   }
 
-  /** The handler of a record that a task is at: in retry topics, that of the topic in which it was first. */
+  /** The handler of a record; in retry topics, that of the record's original topic. */
   #handlerOf(
     task: PartitionTask,
     batch: IncomingBatch,
@@ -121,11 +124,11 @@ export class RecordDispatch {
     }
     const { handler, routes } = route;
     if (routes === undefined) return handler;
-    // The core has looked at the headers, but not at those of retry topics.
+    // The core has checked the headers, except in retry topics.
     return topic === task.topic ? routes.handler(batch.route(index)) : routes.find(batch.rawHeaders(index));
   }
 
-  /** Records that no handler takes: requests are answered. */
+  /** Records without a handler: requests get an error reply. */
   async #handleEach(
     responder: Responder,
     task: PartitionTask,
@@ -137,7 +140,7 @@ export class RecordDispatch {
     }
   }
 
-  /** Has the application's deserializer read a record. */
+  /** Calls the application's deserializer for a record. */
   async #deserialize(
     responder: Responder,
     topic: string,
@@ -167,7 +170,7 @@ export class RecordDispatch {
         const packet: any = await this.#ports.deserializer.deserialize(message, { channel: task.topic });
         values.push(packet.data);
       } catch (error) {
-        // It says nothing of the message, which comes again with the others.
+        // The registry did not answer: the message itself may be fine, and the batch is redelivered.
         if (isWaiting({ error })) throw error;
         context.failed(place, error);
         values.push(undefined);
@@ -177,7 +180,7 @@ export class RecordDispatch {
     await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
   }
 
-  /** Calls a handler, within NestJS's hooks where there are some. */
+  /** Calls a handler, within NestJS's hooks if there are any. */
   #call(
     responder: Responder,
     handler: Handler | null,
@@ -203,7 +206,7 @@ export class RecordDispatch {
   }
 }
 
-/** Calls a handler; what it throws is the promise's. */
+/** Calls a handler; what it throws becomes a rejection. */
 function begin(handler: Handler, data: unknown, context: PackedContext, end: RecordEnd): Handling {
   try {
     return new Handling(handler(data, context), end);

@@ -7,9 +7,9 @@ import { noteHandlerError } from '../../kafkajs/consumer/traced-handling.js';
 import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
 
-/** What a request's end needs of its server. */
+/** What finishing a request needs of the server. */
 export interface RequestOwner {
-  /** Writes one reply, whatever the packet; a promise only where a serializer is asynchronous. */
+  /** Writes one reply; a promise only if the serializer is asynchronous. */
   reply(
     assignment: number,
     batch: IncomingBatch,
@@ -18,11 +18,11 @@ export interface RequestOwner {
   ): Promise<typeof REPLIED> | typeof REPLIED;
   /** NestJS's `Server.send`: a reply for each value of a stream, one after the other. */
   send(stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>): void;
-  /** All `replies` to a record are written, whose handler answered {@link INCOMPLETE}. */
+  /** All `replies` to a record whose handler returned {@link INCOMPLETE} are written. */
   complete(assignment: number, sequence: number, replies: number): void;
 }
 
-/** What follows the handler of an event: what it streams is waited for. */
+/** Finishes an event: a returned stream is awaited. */
 export const eventEnd: RecordEnd = {
   callsApplication: isObservable,
   succeeded(value) {
@@ -33,12 +33,15 @@ export const eventEnd: RecordEnd = {
   },
 };
 
-/** Waits for the end of a stream. Stock has no default, so a stream that completes empty fails and is redelivered for ever. */
+/**
+ * Waits for the end of a stream. An empty stream is fine here, while in NestJS's own server it fails and is
+ * redelivered for ever.
+ */
 async function drained(stream$: Observable<unknown>): Promise<void> {
   await lastValueFrom(stream$, { defaultValue: undefined });
 }
 
-/** What follows the handler of a request: its replies. */
+/** Finishes a request: writes its replies. */
 export class RequestEnd implements RecordEnd {
   readonly #owner: RequestOwner;
 
@@ -69,8 +72,8 @@ export class RequestEnd implements RecordEnd {
   }
 
   /**
-   * Replies with each value of a stream. The partition goes on after the first one, as in stock; the offset counts when the last reply
-   * is acknowledged.
+   * Replies with each value of a stream. The partition goes on after the first one, as in NestJS; the offset may be
+   * committed when the last reply is acknowledged.
    */
   async #stream(
     response$: Observable<unknown>,

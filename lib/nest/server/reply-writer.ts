@@ -13,14 +13,14 @@ import { traceReply } from './traced-replies.js';
 
 const REPLY_LOGGER = new Logger('ServerKafka');
 
-/** What NestJS's server replies with. */
+/** A reply of NestJS's server. */
 export interface ReplyPacket {
   response?: unknown;
   err?: any;
   isDisposed?: boolean;
 }
 
-/** Writes replies into the tick's buffer. Correlation id, topic and partition are the core's business. */
+/** Writes replies into the tick's buffer. The core adds correlation id, topic and partition. */
 export class ReplyWriter {
   readonly #logger = guardedLogger(() => REPLY_LOGGER);
   readonly #outgoing: () => OutgoingBuffer;
@@ -30,8 +30,8 @@ export class ReplyWriter {
   readonly #namesTopic: boolean;
 
   /**
-   * With `isDefault`, the serializer is NestJS's own and is not called: {@link serialize} does what it does. `origin` is what those who
-   * trace replies are told of their sender.
+   * With `isDefault`, the serializer is NestJS's own and is not called: {@link serialize} does what it does. `origin`
+   * is the sender's data for tracing.
    */
   constructor(
     outgoing: () => OutgoingBuffer,
@@ -47,8 +47,8 @@ export class ReplyWriter {
   }
 
   /**
-   * Writes one reply: one that cannot be written becomes an error reply instead of silence. Answers a promise only where a serializer
-   * is asynchronous.
+   * Writes one reply; an error reply if it cannot be serialized. Returns a promise only if the serializer is
+   * asynchronous.
    */
   write(
     assignment: number,
@@ -73,7 +73,7 @@ export class ReplyWriter {
     }
   }
 
-  /** Where a reply goes is told to those that ask for it: others are called as NestJS calls them. */
+  /** Passes the reply's topic to serializers that ask for it; others are called as NestJS calls them. */
   #serialize(response: unknown, batch: IncomingBatch, index: number): unknown {
     if (!this.#namesTopic) return this.#serializer.serialize(response);
     const pattern: unknown = batch.decodedHeaders(index)[KafkaHeaders.REPLY_TOPIC];
@@ -123,7 +123,7 @@ export class ReplyWriter {
   }
 }
 
-/** The text of stock's error header: objects as JSON, the rest as it is. */
+/** The text of NestJS's error header: objects as JSON, other values as they are. */
 function errorText(error: unknown): string {
   return typeof error === 'object' ? JSON.stringify(error) : String(error);
 }

@@ -20,32 +20,32 @@ import type { Retries } from './retries.js';
 import type { DeliveryTransaction } from './transactions/handler-transaction.js';
 import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 
-/** A consumer of the server's, and what answers the requests that it reads. */
+/** A consumer of the server with the producer of the replies to its requests. */
 export interface Responder {
   readonly consumer: Consumer;
-  /** Of its replies, and of what is moved from its topics. */
+  /** The producer of its replies, dead letters and retries. */
   readonly producer: Producer;
   readonly replies: ReplyWriter;
   readonly requestEnd: RequestEnd;
 }
 
-/** What a responder is made with. */
+/** Options of a responder. */
 export interface ResponderParts {
   readonly client: Kafka;
   readonly options: NestKafkaOptions;
   readonly groupId: string;
   readonly clientId: string;
   readonly serializer: Serializer;
-  /** The serializer is NestJS's own. */
+  /** Whether the serializer is NestJS's own. */
   readonly serializesItself: boolean;
   /** NestJS's `Server.send`. */
   readonly send: (stream$: Observable<unknown>, respond: (packet: ReplyPacket) => Promise<void>) => void;
   readonly handleRecord: RecordHandler;
   /** Handles several records at once. */
   readonly handleItems?: ItemsHandler;
-  /** How the records of a topic are handled; without it, those of a partition one after the other. */
+  /** How the records of a topic are handled; by default one after the other in each partition. */
   readonly handling?: (topic: string) => TopicHandling | undefined;
-  /** The options of the handler of the record that a task is at. */
+  /** The options of a record's handler. */
   readonly optionsOf: (
     task: PartitionTask,
     batch: IncomingBatch,
@@ -53,18 +53,18 @@ export interface ResponderParts {
   ) => KafkaHandlerOptions | undefined;
   readonly handlerTimeouts: HandlerTimeouts | undefined;
   readonly retries: Retries | undefined;
-  /** Whose transactions records are handled in, of transactional handlers. */
+  /** Provides the transactions of transactional handlers. */
   readonly transactions?: RecordTransactions | undefined;
   readonly logger: GuardedLogger;
 }
 
-/** Records of a partition one after the other, whatever the options of `run` say. */
+/** Handles the records of a partition one after the other, whatever the options of `run` are. */
 const IN_ORDER: TopicHandling = {
   concurrency: { order: 'partition', max: 1, window: 1 },
   isManual: false,
 };
 
-/** Makes a consumer, the producer of its replies, and what they share. Nothing is connected yet. */
+/** Creates a consumer, the producer of its replies and their shared parts, without connecting. */
 export function makeResponder(parts: ResponderParts): Responder {
   const { client, options, groupId, serializer, serializesItself, handleRecord, retries } = parts;
   const sendOptions = options.send ?? {};
@@ -72,7 +72,7 @@ export function makeResponder(parts: ResponderParts): Responder {
     timeout: sendOptions.timeout,
     startOver: (where) => consumer.startOver(where),
   });
-  // Kept: a handler that outlives close() still writes its replies, which then go nowhere.
+  // Kept, because a handler that outlives close() still writes its replies, which are dropped then.
   let outgoing: OutgoingBuffer | undefined;
   const channel = (): OutgoingBuffer => (outgoing ??= producer.channel(sendOptions).outgoing);
   const replies = new ReplyWriter(channel, serializer, serializesItself, () => producer.origin());
@@ -112,7 +112,7 @@ export function makeResponder(parts: ResponderParts): Responder {
   return { consumer, producer, replies, requestEnd };
 }
 
-/** Resolves when the broker has acknowledged a record, with all in-sync replicas, whatever the options say of `acks`. */
+/** Sends a record; resolves when all in-sync replicas have it, whatever the option `acks` is. */
 function sendSafely(
   producer: Producer,
   options: NestKafkaOptions,

@@ -8,27 +8,27 @@ import { attemptsOf, dueOf, firstOrigin, firstTopic } from './retry-headers.js';
 import { RetrySchedule, type RetryStep } from './retry-schedule.js';
 import type { FailedRecord, RetryWriter } from './retry-writer.js';
 
-/** What the retries of a server are made of. */
+/** Options of a server's retries. */
 export interface RetriesParts {
   /** The server's group. */
   readonly groupId: string;
-  /** What holds for messages of a topic that fail: by its handler's options, or the server's. */
+  /** `deadLetter` of a topic: of its handler or the server. */
   readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
   readonly writer: RetryWriter;
 }
 
-/** What is known of the retries of a message: where it was first, which delivery this is, and where it goes next. */
+/** The retries of messages: a message's original topic, the number of its delivery, and its next retry topic. */
 export class Retries {
   readonly #parts: RetriesParts;
   readonly #schedules = new Map<string, RetrySchedule | undefined>();
-  /** The topics whose messages wait in a retry topic. A function may give several one. */
+  /** The original topics of each retry topic; a function may give several topics the same one. */
   readonly #sources = new Map<string, string[]>();
 
   constructor(parts: RetriesParts) {
     this.#parts = parts;
   }
 
-  /** The schedule of a topic's messages; undefined where they have no retry topics. */
+  /** The schedule of a topic's messages; undefined without retry topics. */
   schedule(source: string): RetrySchedule | undefined {
     if (!this.#schedules.has(source)) {
       const { retryTopics } = this.#parts.deadLetterOf(source) ?? {};
@@ -37,7 +37,7 @@ export class Retries {
     return this.#schedules.get(source);
   }
 
-  /** Learns the topics whose messages may fail; answers their retry topics. */
+  /** Adds topics whose messages may be retried; returns their retry topics. */
   learn(sources: readonly string[]): string[] {
     for (const source of sources) {
       for (const topic of this.schedule(source)?.topics(source) ?? []) {
@@ -49,25 +49,25 @@ export class Retries {
     return [...this.#sources.keys()];
   }
 
-  /** Topics without those that are retry topics of others among them: expressions match these too. */
+  /** Removes retry topics from a list of topics, because regular expressions may match them too. */
   without(topics: readonly string[]): string[] {
     const retried = new Set(topics.flatMap((topic) => this.schedule(topic)?.topics(topic) ?? []));
     return topics.filter((topic) => !retried.has(topic));
   }
 
-  /** The topic that a message was in first, whose handler handles it. */
+  /** The original topic of a message, whose handler handles it. */
   sourceOf(topic: string, headers: readonly RawHeader[]): string {
     const sources = this.#sources.get(topic) ?? [];
     const told = sources.length > 1 ? firstTopic(headers) : undefined;
     return told ?? sources[0] ?? topic;
   }
 
-  /** How long it is until a message is due, in milliseconds; 0 when it is. */
+  /** The time until a message is due, in milliseconds; 0 if it is due. */
   wait(topic: string, headers: readonly RawHeader[]): number {
     return this.schedule(this.sourceOf(topic, headers))?.wait(dueOf(headers)) ?? 0;
   }
 
-  /** Which delivery of a message this is, over all topics. */
+  /** The number of a message's delivery, counted over all topics. */
   delivery(task: PartitionTask, batch: IncomingBatch, index: number): number {
     const here = task.failures + 1;
     if (!this.#isRetry(task.topic)) return here;
@@ -76,13 +76,13 @@ export class Retries {
     return maxAttempts(options) + attemptsInRetry(headers) - 2 + here;
   }
 
-  /** Where a message was first. */
+  /** The origin of a message: its place in its original topic. */
   origin(task: PartitionTask, batch: IncomingBatch, index: number): Origin {
     const told = this.#isRetry(task.topic) ? firstOrigin(batch.rawHeaders(index)) : undefined;
     return told ?? originOf(task, batch, index);
   }
 
-  /** The retry topic that a failed message goes to; undefined when it has been in all of them, or there are none. */
+  /** The next retry topic of a failed message; undefined if it has been in all of them, or there are none. */
   next({ topic }: PartitionTask, batch: IncomingBatch, index: number): RetryStep | undefined {
     if (!this.#isRetry(topic)) return this.schedule(topic)?.next(topic, 1);
     const headers = batch.rawHeaders(index);
@@ -100,5 +100,5 @@ export class Retries {
   }
 }
 
-/** A message in a retry topic has been delivered once at least, whatever it says. */
+/** A message in a retry topic was delivered at least once, even if its headers do not say so. */
 const attemptsInRetry = (headers: readonly RawHeader[]): number => Math.max(2, attemptsOf(headers));

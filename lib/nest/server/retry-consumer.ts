@@ -17,22 +17,22 @@ import { RetryWriter } from './retry-writer.js';
 /** What the consumer of the retry topics needs of its server. */
 export interface RetryConsumerPorts {
   readonly client: () => Kafka;
-  /** What holds for messages of a topic that fail. */
+  /** `deadLetter` of a topic. */
   readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
-  /** Makes a consumer of the server's. */
+  /** Creates a consumer of the server with its producer. */
   readonly responder: (groupId: string, handle: RecordHandler, retries: Retries) => Responder;
-  /** What hands records to the handlers. */
+  /** Passes records to the handlers. */
   readonly dispatch: RecordDispatch;
   /** The retry topics of requests. */
   readonly requests: () => RetryTopicsOptions[];
-  /** Tells the server's status of handlers that take too long. */
+  /** Connects the consumer to the server's status. */
   readonly watch: (consumer: Consumer) => void;
   readonly logger: GuardedLogger;
 }
 
 /** The consumer of the server's retry topics: a group of its own, whose messages are handled when they are due, by the same handlers. */
 export class RetryConsumer {
-  /** What is known of the messages' retries, for both consumers. */
+  /** The retries of messages, shared by both consumers. */
   readonly retries: Retries;
   readonly #topics: RetryTopics;
   readonly #groupId: string;
@@ -57,15 +57,15 @@ export class RetryConsumer {
   }
 
   /**
-   * Checks the names that the patterns' retry topics would have, before anything is read.
+   * Checks the names that the patterns' retry topics would have, before any message is read.
    *
-   * @throws KafkaJSInvalidOptionError for one that no topic can have.
+   * @throws KafkaJSInvalidOptionError for an illegal topic name.
    */
   check(patterns: Iterable<string | RegExp>): void {
     this.#topics.check([...patterns].filter((pattern) => typeof pattern === 'string'));
   }
 
-  /** Makes the retry topics of the topics that are read, joins their group and handles what becomes due. */
+  /** Creates the retry topics of the subscribed topics, joins their group and handles messages when they are due. */
   async start(sources: readonly string[]): Promise<void> {
     const topics = this.retries.learn(sources);
     if (topics.length === 0) return;
@@ -81,12 +81,12 @@ export class RetryConsumer {
     this.#ports.watch(consumer);
     await producer.connect();
     await consumer.connect();
-    // What was moved before the group had an offset is waited for too.
+    // From the beginning, because messages may have been written before the group had an offset.
     await consumer.subscribe({ topics, fromBeginning: true });
     await consumer.run(this.#options.run);
   }
 
-  /** Clients are told of the longest time that an answer may take. */
+  /** Notes the longest time that a reply may take, to warn clients with a shorter `replyTimeout`. */
   #noteDelays(): void {
     const totals = this.#ports.requests().map((options) => new RetrySchedule(options, this.#groupId).total);
     const longest = Math.max(0, ...totals);
@@ -107,7 +107,7 @@ export class RetryConsumer {
     return this.#ports.dispatch.handle(responder, task, batch, index, source, attempt);
   }
 
-  /** Waits for a close without waiting for a handler that waits for it. */
+  /** Waits for a close; called in a handler, without waiting for that handler itself. */
   async untilClosed(closed: Promise<unknown>): Promise<void> {
     await this.#responder?.consumer.untilClosed(closed);
   }
@@ -121,7 +121,7 @@ export class RetryConsumer {
     this.#responder = undefined;
   }
 
-  /** Disconnects, and cannot connect again: a start was interrupted. */
+  /** Disconnects for good: a start was interrupted. */
   async retire(): Promise<void> {
     await Promise.all([this.#responder?.consumer.retire(), this.#responder?.producer.retire()]);
   }

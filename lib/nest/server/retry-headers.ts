@@ -3,9 +3,9 @@ import type { RawHeader } from '../../codec/incoming.js';
 import { timestampType, type Origin } from './origin.js';
 
 /**
- * The headers of messages in retry topics, in Spring Kafka's names and bytes (its `RetryTopicHeaders`, and `KafkaHeaders.ORIGINAL_…`),
- * so that a group of one can go on where one of the other was: texts in UTF-8, numbers in big-endian bytes, times of the schedule as
- * Java's `BigInteger.toByteArray()` writes them.
+ * The headers of messages in retry topics, in Spring Kafka's names and bytes (its `RetryTopicHeaders`, and
+ * `KafkaHeaders.ORIGINAL_…`), so that either can continue with the other's retry topics: texts in UTF-8, numbers in
+ * big-endian bytes, times of the schedule as Java's `BigInteger.toByteArray()` writes them.
  */
 const ATTEMPTS = 'retry_topic-attempts';
 const BACKOFF_TIMESTAMP = 'retry_topic-backoff-timestamp';
@@ -27,7 +27,7 @@ const EXCEPTION = {
   stack: 'kafka_exception-stacktrace',
 } as const;
 
-/** Headers with text that may be long, which a message that is too large goes without. */
+/** Headers with long texts, which are left out of a message that would be too large. */
 export const LONG_TEXTS: ReadonlySet<string> = new Set([
   EXCEPTION.message,
   EXCEPTION.stack,
@@ -37,19 +37,19 @@ export const LONG_TEXTS: ReadonlySet<string> = new Set([
 
 /** The attempts of a message in its first retry topic. */
 const FIRST_RETRY = 2;
-/** More attempts than Spring counts, which takes a larger number for a mistake, as this does. */
+/** Most attempts that Spring Kafka counts; a larger number is taken for invalid, here too. */
 const MOST_ATTEMPTS = 32_767;
 
-/** An error in the words of headers. */
+/** An error's texts for headers. */
 export interface ErrorTexts {
   readonly name: string;
   readonly message: string;
   readonly stack: string;
 }
 
-/** A message's way into a retry topic. */
+/** A message's next delivery in a retry topic. */
 export interface Retry {
-  /** Deliveries that it will have begun with the one it waits for, those in place counted as one. */
+  /** Number of the delivery that it waits for; all deliveries in its own topic count as one. */
   readonly attempts: number;
   /** When it is due, in milliseconds since 1970. */
   readonly due: number;
@@ -58,14 +58,14 @@ export interface Retry {
 /** A header to be written. */
 export type WrittenHeader = readonly [string, Buffer | string | null];
 
-/** Where a message was when it failed first, and for whom. */
+/** Where a message first failed, and in which group. */
 export interface RetryOrigin extends Origin {
   readonly groupId: string;
 }
 
 /**
- * The message's own headers, and those of its retry. On its way into the first retry topic, such headers that it has already are of an
- * earlier life and are replaced; from then on its origin stays. The error is always the last one.
+ * The message's own headers and those of its retry. For the first retry topic, existing headers of these names are
+ * replaced, because they come from an earlier failure; later the origin is kept. The error is always the last one.
  */
 export function retryHeaders(
   headers: readonly RawHeader[],
@@ -94,7 +94,7 @@ export function retryHeaders(
   return [...without(headers, added), ...added];
 }
 
-/** Headers of a message that leaves the retry topics for the dead letters: the error that they tell of is the last one. */
+/** Headers of a message that moves from the retry topics to the dead letters, with the last error. */
 export function withLastError(headers: readonly RawHeader[], error: ErrorTexts): WrittenHeader[] {
   if (!headers.some(([name]) => name === EXCEPTION.name)) return [...headers];
   const replaced: WrittenHeader[] = [
@@ -109,7 +109,7 @@ function without(headers: readonly RawHeader[], names: readonly WrittenHeader[])
   return headers.filter(([name]) => !dropped.has(name));
 }
 
-/** The attempts that a message's headers tell: 1 where they tell none, as of a message that is in no retry topic. */
+/** The number of attempts in a message's headers; 1 without such a header, as in a topic that is not a retry topic. */
 export function attemptsOf(headers: readonly RawHeader[]): number {
   const value = lastHeader(headers, ATTEMPTS);
   // One byte: written by Spring Kafka before 3.3.
@@ -117,13 +117,13 @@ export function attemptsOf(headers: readonly RawHeader[]): number {
   return attempts !== undefined && attempts >= 1 && attempts <= MOST_ATTEMPTS ? attempts : 1;
 }
 
-/** When a message is due, in milliseconds since 1970; 0 where its headers do not tell. */
+/** When a message is due, in milliseconds since 1970; 0 without such a header. */
 export function dueOf(headers: readonly RawHeader[]): number {
   const value = lastHeader(headers, BACKOFF_TIMESTAMP);
   return isTime(value) ? Number(readInteger(value)) : 0;
 }
 
-/** Where a message was first, as its headers tell; undefined where they do not tell all of it. */
+/** The origin of a message from its headers; undefined if they are incomplete. */
 export function firstOrigin(headers: readonly RawHeader[]): Origin | undefined {
   const topic = lastHeader(headers, ORIGINAL.topic);
   const partition = lastHeader(headers, ORIGINAL.partition);
@@ -142,12 +142,12 @@ export function firstOrigin(headers: readonly RawHeader[]): Origin | undefined {
   };
 }
 
-/** The topic that a message was in first, as its headers tell. */
+/** The original topic of a message from its headers. */
 export function firstTopic(headers: readonly RawHeader[]): string | undefined {
   return lastHeader(headers, ORIGINAL.topic)?.toString() || undefined;
 }
 
-/** Of repeated ones the last, which is the newest: Spring Kafka adds, where this replaces. */
+/** The last of repeated headers is the newest: Spring Kafka appends headers, while this package replaces them. */
 function lastHeader(headers: readonly RawHeader[], wanted: string): Buffer | undefined {
   return headers.findLast(([name]) => name === wanted)?.[1] ?? undefined;
 }
@@ -178,7 +178,7 @@ export function bigInteger(value: bigint): Buffer {
   return bytes.subarray(from);
 }
 
-/** The number of such bytes. */
+/** Reads such bytes. */
 export function readInteger(bytes: Buffer): bigint {
   return BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`));
 }

@@ -1,21 +1,21 @@
 import type { RetryTopicsOptions } from '../options/index.js';
 import type { Retry } from './retry-headers.js';
 
-/** Where a message goes next that has failed. */
+/** The next retry topic of a failed message. */
 export interface RetryStep extends Retry {
   readonly topic: string;
   /** The wait, in milliseconds. */
   readonly delay: number;
 }
 
-/** What the group of a server's retry topics is called, behind the server's. */
+/** The suffix of the retry topics' group id, after the server's group id. */
 export const RETRY_GROUP_SUFFIX = '-retry';
 
-/** What a retry topic is called where the option names none. */
+/** The default name of a retry topic. */
 const defaultName = (topic: string, groupId: string, delay: number): string =>
   `${topic}.retry.${groupId}.${delay}`;
 
-/** Which retry topic comes when. Pure but for the clock, which a test may bring. */
+/** The order of a topic's retry topics. Pure, with a clock that tests may replace. */
 export class RetrySchedule {
   readonly #delays: readonly number[];
   readonly #name: RetryTopicsOptions['topic'];
@@ -29,7 +29,7 @@ export class RetrySchedule {
     this.#now = now;
   }
 
-  /** The longest time from the first failure to the last delivery, handlers left out, in milliseconds. */
+  /** The sum of all waits from the first failure to the last delivery, in milliseconds. */
   get total(): number {
     return this.#delays.reduce((sum, delay) => sum + delay, 0);
   }
@@ -39,15 +39,15 @@ export class RetrySchedule {
     return [...new Set(this.#delays.map((delay) => this.topic(source, delay)))];
   }
 
-  /** The topic in which messages of `source` wait so long. */
+  /** The topic in which messages of `source` wait for `delay` milliseconds. */
   topic(source: string, delay: number): string {
     const groupId = this.#groupId;
     return this.#name?.({ topic: source, groupId, delay }) ?? defaultName(source, groupId, delay);
   }
 
   /**
-   * Where a message of `source` goes whose delivery has failed: to the topic of the next wait, or nowhere, when it has had all. In
-   * `attempts` all deliveries before the first retry topic are one.
+   * The next step of a failed message of `source`; undefined if it has had all waits. In `attempts`, all deliveries
+   * before the first retry topic count as one.
    */
   next(source: string, attempts: number): RetryStep | undefined {
     const delay = this.#delays[attempts - 1];
@@ -55,7 +55,7 @@ export class RetrySchedule {
     return { topic: this.topic(source, delay), delay, attempts: attempts + 1, due: this.#now() + delay };
   }
 
-  /** How long a message has to wait that is due then; 0 when it is due. */
+  /** How long to wait until `due`, in milliseconds; 0 if it has passed. */
   wait(due: number): number {
     return Math.max(0, due - this.#now());
   }

@@ -5,10 +5,10 @@ import { KafkaJSInvalidOptionError } from '../../kafkajs/errors/index.js';
 import type { ITopicMetadata } from '../../kafkajs/types/index.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 
-/** A topic that could not be made is not tried again within so many milliseconds. */
+/** Shortest time between two attempts to create a topic, in milliseconds. */
 const TRY_AGAIN = 1000;
 
-/** What the topics are made with. */
+/** What creating the topics needs. */
 export interface RetryTopicsPorts {
   /** The retry topics of a topic. */
   readonly topicsOf: (source: string) => string[];
@@ -17,12 +17,12 @@ export interface RetryTopicsPorts {
   readonly logger: GuardedLogger;
 }
 
-/** The retry topics in the cluster: made like the topics they are of, or waited for. */
+/** The retry topics in the cluster: created with the partitions of the original topics, or waited for. */
 export class RetryTopics {
   readonly #ports: RetryTopicsPorts;
-  /** How many partitions those have that are known to be there. */
+  /** Number of partitions of existing retry topics. */
   readonly #partitions = new Map<string, number>();
-  /** When the topics of a source were last tried, and what comes of it. */
+  /** The last attempt to create the topics of a source, and its result. */
   readonly #tries = new Map<string, { at: number; made: Promise<void> }>();
 
   constructor(ports: RetryTopicsPorts) {
@@ -30,7 +30,7 @@ export class RetryTopics {
   }
 
   /**
-   * Checks the names of the retry topics of all these.
+   * Checks the names of these topics' retry topics.
    *
    * @throws KafkaJSInvalidOptionError for one that no topic can have.
    */
@@ -45,7 +45,9 @@ export class RetryTopics {
     );
   }
 
-  /** Makes what is missing for those of these topics that exist. What cannot be made is told of, and waited for. */
+  /**
+   * Creates missing retry topics of those topics that exist. A topic that cannot be created is logged and waited for.
+   */
   async make(sources: readonly string[]): Promise<void> {
     const { topicsOf, admin: makeAdmin, logger } = this.#ports;
     const retried = sources.filter((source) => topicsOf(source).length > 0);
@@ -79,7 +81,7 @@ export class RetryTopics {
     for (const topic of names) {
       try {
         const topics = [{ topic, numPartitions, replicationFactor }];
-        // False: another instance has made it meanwhile.
+        // False if another instance has created it meanwhile.
         await admin.createTopics({ topics });
         const made = await metadataOf(admin, [topic]);
         this.#partitions.set(topic, made.get(topic)?.partitions.length ?? numPartitions);
@@ -92,15 +94,15 @@ export class RetryTopics {
   }
 
   /**
-   * The partition of a retry topic that a message of this one goes to: the same, where there is one, else the partitioner's choice. A
-   * topic that is not known yet is looked for, and made, first.
+   * The partition of a retry topic for a message: the same number as in its own topic if it exists, else undefined
+   * for the partitioner's choice. An unknown topic is looked up, and created, first.
    */
   async partition(topic: string, source: string, partition: number): Promise<number | undefined> {
     if (!this.#partitions.has(topic)) await this.#tried(source);
     return partition < (this.#partitions.get(topic) ?? 0) ? partition : undefined;
   }
 
-  /** A topic is not what it was: the next message looks for it. */
+  /** Forgets a topic that has changed: the next message looks it up again. */
   forget(topic: string): void {
     this.#partitions.delete(topic);
   }
@@ -121,7 +123,7 @@ async function metadataOf(admin: Admin, topics: string[]): Promise<Map<string, I
   return new Map(found.topics.map((topic) => [topic.name, topic]));
 }
 
-/** An aggregate says no more than that there were errors. */
+/** The message of a KafkaJSAggregateError does not contain its errors. */
 function causeOf(error: unknown): string {
   const { errors } = error as { errors?: unknown[] };
   return messageOf(errors?.[0] ?? error);

@@ -13,12 +13,12 @@ import { retryHeaders } from './retry-headers.js';
 import type { RetryStep } from './retry-schedule.js';
 import type { RetryTopics } from './retry-topics.js';
 
-/** Copies under way at once, each of which keeps its batch in memory. Beyond them partitions wait. */
+/** Most copies in flight, each of which keeps its batch in memory. Beyond that partitions wait. */
 const MOST_PENDING = 1000;
 
 /**
- * Copies of so many milliseconds are written together: each request of its own costs client and broker a third of a millisecond, twice,
- * and a copy that is to wait for seconds is in no hurry.
+ * Copies are gathered for this many milliseconds and written together: a request of its own would cost client and
+ * broker a third of a millisecond each, and a copy that has to wait for seconds is not urgent.
  */
 const GATHERING = 10;
 
@@ -26,7 +26,7 @@ const GATHERING = 10;
 export interface RetryWriterPorts {
   readonly groupId: string;
   readonly topics: RetryTopics;
-  /** The waits between attempts to write a copy. */
+  /** The back-off between attempts to write a copy. */
   readonly retry: ResolvedRetry;
   readonly logger: GuardedLogger;
 }
@@ -40,15 +40,18 @@ export interface FailedRecord {
   readonly origin: Origin;
   /** Resolves when the broker has acknowledged the record. */
   readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
-  /** A record ends whose partition has gone on before. */
+  /** Finishes a record whose partition has already gone on. */
   readonly complete: (assignment: number, sequence: number) => void;
 }
 
-/** Writes messages to retry topics. Their partitions go on meanwhile; their offsets count when the copies are acknowledged. */
+/**
+ * Writes messages to retry topics. Their partitions go on meanwhile; their offsets may be committed when the copies
+ * are acknowledged.
+ */
 export class RetryWriter {
   readonly #ports: RetryWriterPorts;
   #pending = 0;
-  /** Resolves when those that are gathered are written. */
+  /** Resolves when the gathered copies are written. */
   #gathered: Promise<void> | undefined;
 
   constructor(ports: RetryWriterPorts) {
@@ -66,7 +69,7 @@ export class RetryWriter {
     const { task, batch, index, complete } = record;
     this.#pending++;
     try {
-      // Of a partition that is gone its next owner takes care.
+      // If the partition was revoked, its next owner gets the message.
       for (let failures = 0; !task.revoked; failures++) {
         if (await this.#tryToWrite(record, step)) {
           complete(task.assignment, batch.sequence(index));

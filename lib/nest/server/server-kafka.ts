@@ -42,8 +42,8 @@ import { ServerStatus } from './server-status.js';
 import { transactionsOf, type HandlerTransactions } from './transactions/handler-transactions.js';
 
 /**
- * What a server's `status` emits: NestJS's values, and `stalled` while a handler runs longer than `consumer.handlerTimeout`, or from when
- * on partitions stand still for `consumer.stallTimeout`.
+ * The values of a server's `status`: NestJS's, and `stalled` while a handler runs longer than
+ * `consumer.handlerTimeout` or partitions are stalled for `consumer.stallTimeout`.
  */
 export type ServerKafkaStatus = KafkaStatus | 'stalled';
 
@@ -59,19 +59,22 @@ interface Serving {
  * NestFactory.createMicroservice(AppModule, { strategy: new ServerKafka({ client: { brokers } }) });
  * ```
  *
- * The options are those of `Transport.KAFKA`, and what an application sees is what it sees of NestJS's own `ServerKafka`.
+ * It has the options of `Transport.KAFKA` and behaves like NestJS's own `ServerKafka`.
  *
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
 export class ServerKafka extends Server<any, ServerKafkaStatus> implements CustomTransportStrategy {
-  // An event handler's failure reaches the runner, which logs it: Nest 12 must not report it a second time.
+  // Failures of event handlers reach the runner, which logs them: Nest 12 must not report them a second time.
   override readonly propagatesEventHandlerErrors: boolean = true;
   override transportId: any = Transport.KAFKA;
-  /** NestJS's logger; the driver's lines go there too unless `client.logCreator` is given. */
+  /**
+   * NestJS's logger; log lines of librdkafka and of the kafkajs layer go there too, unless `client.logCreator` is
+   * given.
+   */
   protected override logger: Logger = new Logger(ServerKafka.name);
-  /** What the constructor was given. */
+  /** The constructor's options. */
   protected readonly options: NestKafkaOptions;
-  /** The driver's object; null before {@link listen} and after {@link close}. */
+  /** The `Kafka` object; null before {@link listen} and after {@link close}. */
   protected client: Kafka | null = null;
   /** The consumer; null while not listening. */
   protected consumer: Consumer | null = null;
@@ -83,7 +86,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   protected clientId: string;
   /** `consumer.groupId` and the postfix. */
   protected groupId: string;
-  /** The same, for lines that nobody awaits. */
+  /** The same logger, guarded against exceptions. */
   readonly #log = guardedLogger(() => this.logger);
   readonly #lifecycle = new Lifecycle('The server');
   readonly #handlers = new HandlerRegistry((options, place) => this.handlerOptions(options, place));
@@ -92,7 +95,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
   #retries: RetryConsumer | undefined;
   #transactions: HandlerTransactions | undefined;
-  /** While it listens: what hands records to the handlers, and where those come from. */
+  /** The parts that exist while it listens. */
   #serving: Serving | undefined;
 
   constructor(options: NestKafkaOptions = {}) {
@@ -110,7 +113,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     rememberHandlerPlaces();
   }
 
-  /** NestJS's values and `stalled`, as they come; a subscriber gets the last one at once. */
+  /** NestJS's values and `stalled`, as they occur; a subscriber gets the last one at once. */
   override get status(): Observable<ServerKafkaStatus> {
     return new GuardedObservable(super.status, ({ message }) =>
       this.#log.error(`A subscriber of status failed: ${message}`),
@@ -118,7 +121,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   }
 
   /**
-   * What counts of the options that a handler has in its decorator.
+   * The options of a handler's decorator that are used.
    *
    * @internal
    */
@@ -126,7 +129,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return options;
   }
 
-  /** Registers a handler. Patterns may be expressions, with any flags, on Nest 11 too. */
+  /** Registers a handler. Patterns may be regular expressions, with any flags, also with Nest 11. */
   override addHandler(
     pattern: any,
     callback: MessageHandler,
@@ -141,7 +144,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     }
   }
 
-  /** The handler of a topic: the one registered for it, else the first whose expression matches. */
+  /** The handler of a topic: the one registered for it, else the first whose regular expression matches. */
   override getHandlerByPattern(pattern: string): MessageHandler | null {
     return super.getHandlerByPattern(pattern) ?? findHandler(this.#table, this.getRouteFromPattern(pattern));
   }
@@ -151,14 +154,14 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   }
 
   /**
-   * Connects, joins the group and starts handling. `callback` gets the error when that fails, also because of a {@link close} meanwhile.
-   * Calls at once are one; one that listens already calls back at once.
+   * Connects, joins the group and starts handling. `callback` gets the error if that fails, also because of a {@link
+   * close} meanwhile. Concurrent calls share one start; a server that is listening calls back at once.
    */
   async listen(callback: (error?: unknown, ...optionalParams: unknown[]) => void): Promise<void> {
     try {
       if (this.#lifecycle.state !== 'ready') await this.#lifecycle.start('listen', this.#starting());
     } catch (error) {
-      // A callback may be asynchronous, whatever its type says: what it rejects with is listen()'s.
+      // The callback may be asynchronous despite its type: listen() rejects with its rejection.
       await (callback(error) as unknown);
       return;
     }
@@ -179,7 +182,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     };
   }
 
-  /** Makes the driver's object; nothing is connected yet. A subclass may make another one. */
+  /** Creates the `Kafka` object, without connecting. A subclass may create another one. */
   protected createClient(): Kafka {
     return new Kafka({
       logCreator: nestLogCreator(this.logger),
@@ -210,7 +213,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
       {
         handleItems: (task, deliveries) => dispatch.handleItems(responder, task, deliveries),
         transactions: this.#transactions,
-        // A lookup of an application's own is called for what it decides alone.
+        // getHandlerByPattern() may be overridden, so it is called only if its result matters.
         handling: (topic) =>
           this.#handlers.haveOptions
             ? this.#handlers.route(this.getHandlerByPattern(topic)).handling
@@ -258,7 +261,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     });
   }
 
-  /** Makes a consumer, with the producer of the replies to its requests. */
+  /** Creates a consumer, with the producer of the replies to its requests. */
   #makeResponder(
     dispatch: RecordDispatch,
     groupId: string,
@@ -285,7 +288,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     });
   }
 
-  /** What is needed for retry topics, where the server or a handler has some. */
+  /** The consumer of retry topics, if the server or a handler has any. */
   #makeRetries(dispatch: RecordDispatch): RetryConsumer | undefined {
     const all = [undefined, ...this.#handlers.all()];
     if (!all.some((handler) => deadLetterOf(this.options, handler)?.retryTopics)) return undefined;
@@ -303,12 +306,15 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     });
   }
 
-  /** What becomes of the messages that a handler fails on for good. */
+  /** The effective `deadLetter` of a handler. */
   #deadLetterOf(handler: MessageHandler | null): DeadLetterOptions | undefined {
     return deadLetterOf(this.options, this.#handlers.options(handler));
   }
 
-  /** Sees to the topics of the patterns and to those of their dead letters, as `options.topics` says; before, to the schemas of the first. */
+  /**
+   * Fetches the schemas of the patterns' topics; then creates or checks these topics and their dead-letter topics, as
+   * `options.topics` says.
+   */
   protected async provisionTopics(): Promise<void> {
     await prepareTopics([this.serializer, this.deserializer], this.messageHandlers.keys());
     const { topics } = this.options;
@@ -320,7 +326,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     await provision(this.client as Kafka, topics.provision, serverTopics(topics, handled), this.logger);
   }
 
-  /** Has the consumer's events change the server's status. */
+  /** Makes the consumer's events change the server's status. */
   protected registerConsumerEventListeners(): void {
     const { consumer } = this;
     if (!consumer) return;
@@ -328,7 +334,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.#status.watchStalls(consumer);
   }
 
-  /** Has the producer's events change the server's status. */
+  /** Makes the producer's events change the server's status. */
   protected registerProducerEventListeners(): void {
     if (this.producer) onProducerStatus(this.producer, (status) => this.#status.tell(status));
   }
@@ -341,13 +347,13 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   }
 
   /**
-   * Stops fetching, lets the running handlers finish, commits, leaves the group and disconnects. A {@link listen} under way is
-   * interrupted, and calls back with an error.
+   * Stops fetching, lets the running handlers finish, commits, leaves the group and disconnects. A {@link listen} in
+   * progress is interrupted, and calls back with an error.
    */
   async close(): Promise<void> {
     const { consumer } = this;
     const closed = this.#lifecycle.stop('close', () => this.#disconnect());
-    // Together: who waits for it may be a handler of either.
+    // Both at once, because a handler of either may be awaiting this close().
     const [stopped] = await Promise.all([
       consumer?.untilClosed(closed) ?? closed,
       this.#retries?.untilClosed(closed),
@@ -379,7 +385,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return dispatch.handle(responder, task, batch, index);
   }
 
-  /** The driver's objects: `[Kafka, Consumer, Producer]`. */
+  /** The underlying objects: `[Kafka, Consumer, Producer]`. */
   unwrap<T>(): T {
     if (!this.client) {
       throw new Error(
@@ -389,7 +395,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return [this.client, this.consumer, this.producer] as T;
   }
 
-  /** Not supported, as in stock: use `status`. */
+  /** Not supported, as in NestJS's own server: use `status`. */
   override on(): never {
     throw new Error('Method is not supported for Kafka server');
   }

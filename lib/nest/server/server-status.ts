@@ -9,7 +9,7 @@ import type { KafkaStatus } from '../internals.js';
 
 type Status = `${KafkaStatus}` | 'stalled';
 
-/** A server's `status`: NestJS's values, and `stalled` while handlers or partitions stand still. */
+/** A server's `status`: NestJS's values, and `stalled` while handlers run too long or partitions are stalled. */
 export class ServerStatus {
   readonly #emit: (status: Status) => void;
   #last: Status | undefined;
@@ -18,20 +18,20 @@ export class ServerStatus {
     this.#emit = emit;
   }
 
-  /** The status changes. */
+  /** Changes the status. */
   tell(status: Status): void {
     this.#last = status;
     this.#emit(status);
   }
 
-  /** Has handlers and partitions of a consumer that stand still change the status. */
+  /** Makes slow handlers and stalled partitions of a consumer change the status. */
   watchStalls(consumer: Consumer): void {
     for (const begun of [HANDLER_TIMEOUT, CONSUMER_STALLED] as const) {
       consumer.on(begun, () => this.tell('stalled'));
     }
     for (const over of [HANDLER_RECOVERED, CONSUMER_STALL_ENDED] as const) {
       consumer.on(over, () => {
-        // Not over a rebalance or a crash that has come meanwhile.
+        // Not if a rebalance or a crash has changed it meanwhile.
         if (this.#last === 'stalled') this.tell('connected');
       });
     }

@@ -2,7 +2,7 @@ import { KafkaHeaders } from '@nestjs/microservices';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import { traceWritten, type SendOrigin } from '../../kafkajs/producer/traced-sends.js';
 
-/** Tells of a reply: the core knows where it goes, and subscribers read it off the request. */
+/** Traces a reply. The core knows its destination; for subscribers it is read from the request's headers. */
 export function traceReply(
   record: OutgoingRecord,
   request: Readonly<Record<string, unknown>>,
@@ -17,7 +17,7 @@ export function traceReply(
     text(KafkaHeaders.REPLY_TOPIC) ?? '',
     Number.isInteger(partition) ? { ...record, partition } : record,
     { ...origin, purpose: 'reply', ...(correlationId !== undefined && { correlationId }) },
-    // Its partition is the core's business, unless the application has chosen one.
+    // The core chooses the partition, unless the application has given one.
     (traced) => write({ ...traced, partition: record.partition }),
   );
 }

@@ -5,14 +5,14 @@ import { ConfigResourceTypes } from '../../kafkajs/types/index.js';
 import type { TopicsOptions } from '../options/index.js';
 import type { WantedTopic } from './wanted-topics.js';
 
-/** What the provisioning has to say. */
+/** The logger of the provisioning. */
 interface Log {
   log(message: string): void;
   warn(message: string): void;
 }
 
 /**
- * Sees to topics before they are used: makes those that are missing, or only compares.
+ * Creates missing topics before they are used, or only compares topics with their desired settings.
  *
  * @throws KafkaJSNonRetriableError naming every topic that is missing or differs, with `provision: 'validate'`.
  */
@@ -43,7 +43,7 @@ export async function provision(
 async function createMissing(admin: Admin, wanted: readonly WantedTopic[], log: Log): Promise<void> {
   const partitions = await partitionsOf(admin, wanted);
   const missing = wanted.filter(({ name }) => !partitions.has(name));
-  // Topics that others are like come first: their number of partitions may be the brokers' to decide.
+  // Topics that others are modelled on come first, because brokers may decide their number of partitions.
   const rounds = [
     missing.filter(({ like }) => like === undefined),
     missing.filter(({ like }) => like !== undefined),
@@ -54,7 +54,7 @@ async function createMissing(admin: Admin, wanted: readonly WantedTopic[], log: 
       admin,
       round.flatMap(({ like }) => (like === undefined ? [] : [{ name: like }])),
     );
-    // False where another instance was first: it wants the same.
+    // False if another instance was first, which created the same topic.
     await admin.createTopics({
       topics: round.map(({ name, partitions: given, replicationFactor, config = {}, atLeast = 0, like }) => ({
         topic: name,
@@ -65,7 +65,7 @@ async function createMissing(admin: Admin, wanted: readonly WantedTopic[], log: 
     });
     log.log(`Topics made: ${round.map(({ name }) => name).join(', ')}`);
   }
-  // Nothing of a reply depends on its partition but who reads it: more of them harm nobody.
+  // The partition of a reply only decides which client reads it, so adding partitions is harmless.
   const short = wanted.flatMap(({ name, atLeast = 0 }) => {
     const count = partitions.get(name)?.count;
     return count !== undefined && count < atLeast ? [{ topic: name, count: atLeast }] : [];
@@ -75,7 +75,7 @@ async function createMissing(admin: Admin, wanted: readonly WantedTopic[], log: 
   log.log(`Partitions added: ${short.map(({ topic, count }) => `${topic} has ${count}`).join(', ')}`);
 }
 
-/** -1: the brokers' default. */
+/** The number of partitions or replicas; -1 for the brokers' default. */
 function numberOf(given: number | undefined, atLeast: number, like: number | undefined): number {
   const wanted = given ?? like ?? -1;
   return atLeast > 1 ? Math.max(wanted, atLeast) : wanted;
@@ -86,7 +86,7 @@ interface Found {
   readonly replicas: number;
 }
 
-/** The topics among them that there are. */
+/** The existing ones of these topics, with their number of partitions. */
 async function partitionsOf(
   admin: Admin,
   wanted: readonly { readonly name: string }[],
@@ -106,7 +106,7 @@ async function partitionsOf(
   );
 }
 
-/** What differs, in words. */
+/** Descriptions of all differences. */
 async function compare(admin: Admin, wanted: readonly WantedTopic[]): Promise<string[]> {
   const found = await partitionsOf(admin, wanted);
   const configured = wanted.filter(({ name, config }) => config !== undefined && found.has(name));

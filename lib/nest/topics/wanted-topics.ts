@@ -3,13 +3,13 @@ import type { DeadLetterOptions, TopicSettings, TopicsOptions } from '../options
 /** A topic that a server or client needs. */
 export interface WantedTopic extends TopicSettings {
   readonly name: string;
-  /** Partitions that it has at least: those of a reply topic, one for each instance. */
+  /** Minimum number of partitions: for a reply topic one per instance. */
   readonly atLeast?: number;
-  /** The topic whose number of partitions it has, where it is made: that of a dead-letter topic. */
+  /** The topic whose number of partitions it gets when it is created: for a dead-letter topic its original topic. */
   readonly like?: string;
 }
 
-/** Gathers topics; what is wanted of one twice is wanted once. */
+/** Collects topics, merging settings of the same topic. */
 class Wanted {
   readonly #topics = new Map<string, WantedTopic>();
   readonly #options: TopicsOptions;
@@ -25,7 +25,7 @@ class Wanted {
     this.#topics.set(name, { ...this.#topics.get(name), ...settings, name, ...more });
   }
 
-  /** The topics, those of `overrides` that nothing else has named included. */
+  /** All topics, including those that only `overrides` names. */
   all(): WantedTopic[] {
     for (const name of Object.keys(this.#options.overrides ?? {}))
       if (!this.#topics.has(name)) this.add(name);
@@ -33,13 +33,16 @@ class Wanted {
   }
 }
 
-/** A pattern that a server handles, and where its messages go that cannot be handled. */
+/** A pattern that a server handles, and its dead-letter topic. */
 export interface HandledPattern {
   readonly pattern: string | RegExp;
   readonly deadLetter: DeadLetterOptions | undefined;
 }
 
-/** The topics of a server: those of its patterns and their dead letters. Expressions and functions name none. */
+/**
+ * The topics of a server: those of its patterns and their dead letters. Regular expressions and functions do not name
+ * topics.
+ */
 export function serverTopics(options: TopicsOptions, handled: readonly HandledPattern[]): WantedTopic[] {
   const wanted = new Wanted(options);
   for (const { pattern, deadLetter } of handled) {
@@ -51,7 +54,7 @@ export function serverTopics(options: TopicsOptions, handled: readonly HandledPa
   return wanted.all();
 }
 
-/** The topics of a client: those that it asks in, and those of the replies. */
+/** The topics of a client: those of its requests and of the replies. */
 export function clientTopics(
   options: TopicsOptions,
   requests: readonly string[],

@@ -7,47 +7,47 @@ import type { TransactionalDelivery } from '../../../runner/record-transactions.
 import { isTooLarge, withoutTexts } from '../dead-letter.js';
 
 /**
- * What a handler with `kafka: { transactional: true }` sends by. What is sent becomes visible together with the offset of the handler's
- * message, or not at all: a send that fails has the message handled again, whether or not the handler waits for it. When the handler has
- * ended it takes no more.
+ * The transaction of a handler with `kafka: { transactional: true }`. Its messages are committed together with the
+ * offset of the handler's message, or not at all: if a send fails, the message is redelivered, whether or not the
+ * handler awaits the send. After the handler has ended, nothing can be sent.
  */
 export interface HandlerTransaction {
   /**
-   * Sends messages, in kafkajs's shape; resolves with where they were written. They are visible to readers of what is committed when the
-   * transaction is.
+   * Sends messages, in kafkajs's shape; resolves with where they were written. Read-committed consumers see them once
+   * the transaction is committed.
    */
   send(record: ProducerRecord): Promise<RecordMetadata[]>;
   /**
-   * Sends an event to the topic of a pattern, as `ClientKafka.emit()` does, with the server's serializer. It is sent also where nobody
-   * subscribes to the answer.
+   * Sends an event to the topic of a pattern, as `ClientKafka.emit()` does, with the server's serializer. It is sent
+   * even without a subscriber to the result.
    */
   emit<TInput = any>(pattern: any, data: TInput): Observable<RecordMetadata[]>;
 }
 
-/** How a server writes what handlers send. */
+/** How a server writes the messages of handlers' transactions. */
 export interface TransactionWriting {
-  /** How all of it is sent. */
+  /** The compression of all messages. */
   readonly compression: ProducerRecord['compression'];
   /** The topic of a pattern. */
   readonly topicOf: (pattern: unknown) => string;
-  /** An event as it goes out. */
+  /** Serializes an event. */
   readonly serialize: (data: unknown, topic: string) => OutgoingRecord | Promise<OutgoingRecord>;
 }
 
-/** The transaction that a message is in. */
+/** The transaction of a message. */
 export interface DeliveriesTransaction {
   /** The producer's. */
   readonly transaction: Transaction;
-  /** Whether the handler of a record runs, and is waited for. */
+  /** Whether the handler of a record is running, and was not abandoned. */
   isRunning(delivery: TransactionalDelivery): boolean;
-  /** Something that its handler sends has failed. */
+  /** A send of its handler has failed. */
   sendFailed(delivery: TransactionalDelivery, error: unknown): void;
 }
 
-/** Records whose dead letter was too large with the texts of the error. */
+/** Records whose dead letter was too large with the error's texts. */
 const tooLarge = new WeakSet<TransactionalDelivery>();
 
-/** The part that one message has in a transaction. */
+/** One message's share of a transaction. */
 export class DeliveryTransaction implements HandlerTransaction {
   readonly #shared: DeliveriesTransaction;
   readonly #delivery: TransactionalDelivery;
@@ -67,11 +67,11 @@ export class DeliveryTransaction implements HandlerTransaction {
     return from(this.#followed(this.#emitted(pattern, data)));
   }
 
-  /** Writes a record of the server's own; resolves when the broker has acknowledged it. */
+  /** Writes a record of the server itself; resolves when the broker has acknowledged it. */
   async write(topic: string, record: OutgoingRecord): Promise<void> {
     const delivery = this.#delivery;
     const { rawHeaders } = record;
-    // A second attempt in one transaction would come to nothing: the first has ended it.
+    // A second attempt in the same transaction would be in vain: the first failure has doomed it.
     const sent =
       rawHeaders && tooLarge.has(delivery) ? { ...record, rawHeaders: withoutTexts(rawHeaders) } : record;
     try {
@@ -98,7 +98,7 @@ export class DeliveryTransaction implements HandlerTransaction {
     return this.#shared.transaction.send(compression === undefined ? record : { compression, ...record });
   }
 
-  /** The transaction comes to nothing where a send does, also if nobody waits for it. */
+  /** A failed send fails the transaction, even if the send is not awaited. */
   #followed(sent: Promise<RecordMetadata[]>): Promise<RecordMetadata[]> {
     const followed = sent.catch((error: unknown) => {
       this.#shared.sendFailed(this.#delivery, error);

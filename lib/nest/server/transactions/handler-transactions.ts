@@ -27,10 +27,10 @@ import type { TransactionWriting } from './handler-transaction.js';
 import { SharedTransaction } from './shared-transaction.js';
 import { TransactionalProducer } from './transactional-producer.js';
 
-/** What the transactions of a server need of it. */
+/** What handlers' transactions need of the server. */
 export interface HandlerTransactionsPorts {
   readonly client: () => Kafka;
-  /** What reads the records. */
+  /** The consumer of the records. */
   readonly consumer: () => Consumer;
   readonly groupId: string;
   readonly serializer: Serializer;
@@ -47,9 +47,9 @@ interface Waiting {
 }
 
 /**
- * The transactions of a server's handlers, one after the other. One takes what all partitions have in hand, until it has been open for
- * `commitInterval` or has `maxRecords`; then the handlers that run are waited for, and it is committed. A record that was in one that was
- * aborted has the next one for itself.
+ * The transactions of a server's handlers, one after the other. A transaction takes records of all partitions until
+ * it has been open for `commitInterval` or has `maxRecords`; then running handlers are awaited, and it is committed.
+ * Records of an aborted transaction are handled again in transactions of their own.
  */
 export class HandlerTransactions implements RecordTransactions {
   readonly #settings: Required<TransactionsOptions>;
@@ -59,10 +59,10 @@ export class HandlerTransactions implements RecordTransactions {
   readonly #logger: GuardedLogger;
   readonly #closing = new AbortController();
   #current: SharedTransaction | undefined;
-  /** One begins, or ends. */
+  /** A transaction is being begun or ended. */
   #isBusy = false;
   #waiting: Waiting[] = [];
-  /** Transactions in turn that have come to nothing, and no message was to blame. */
+  /** Number of consecutive transactions that failed without a message being the cause. */
   #failures = 0;
 
   constructor(options: NestKafkaOptions, transactions: TransactionsOptions, ports: HandlerTransactionsPorts) {
@@ -80,7 +80,7 @@ export class HandlerTransactions implements RecordTransactions {
     this.#logger = logger;
     this.#producer = new TransactionalProducer({
       client,
-      // Of this server of this process, and of no other: two that share one would fence each other for ever.
+      // Unique for this server of this process: two that share an id would fence each other for ever.
       config: { ...options.producer, transactionalId: `${idPrefix}-${randomUUID()}`, idempotent: true },
       consumer,
       groupId,
@@ -89,7 +89,7 @@ export class HandlerTransactions implements RecordTransactions {
     });
   }
 
-  /** Connects the producer, which takes its transactional id. */
+  /** Connects the producer, which initializes its transactional id. */
   connect(): Promise<void> {
     return this.#producer.connect();
   }
@@ -128,7 +128,7 @@ export class HandlerTransactions implements RecordTransactions {
     return taken;
   }
 
-  /** Begins the next one, where somebody waits for it. */
+  /** Begins the next transaction, if records wait for one. */
   #next(): void {
     if (this.#isBusy || this.#current !== undefined || this.#waiting.length === 0) return;
     this.#isBusy = true;
@@ -142,7 +142,7 @@ export class HandlerTransactions implements RecordTransactions {
     } finally {
       this.#isBusy = false;
     }
-    // The server closes: whoever waits is told to leave.
+    // The server is closing: waiting records are told to leave.
     if (begun === undefined) return;
     const current: SharedTransaction = new SharedTransaction(begun, {
       ...this.#settings,
@@ -156,7 +156,7 @@ export class HandlerTransactions implements RecordTransactions {
       current.close();
       return;
     }
-    // Those behind one that is to be alone come after it.
+    // Records after one that must be alone wait until it is through.
     for (const waiting of this.#waiting) {
       if (waiting.delivery.isAlone || !current.isOpen) break;
       this.#admit(current, waiting);
@@ -188,7 +188,7 @@ export class HandlerTransactions implements RecordTransactions {
     }
   }
 
-  /** Commits it or aborts it; answers why nothing of it counts. */
+  /** Commits or aborts a transaction; returns the reason if it was aborted. */
   async #ended(current: SharedTransaction): Promise<SharedTransaction['failure']> {
     const { transaction } = current;
     if (current.failure === undefined) {
@@ -207,7 +207,7 @@ export class HandlerTransactions implements RecordTransactions {
     return current.failure;
   }
 
-  /** No message is to blame: what it was may pass. */
+  /** Waits after a failure that no message has caused, because the reason may be temporary. */
   async #rest({ size }: SharedTransaction, error: unknown): Promise<void> {
     this.#logger.warn(
       `A transaction of ${size} messages has come to nothing, and they are handled again: ${messageOf(error)}`,
@@ -216,12 +216,12 @@ export class HandlerTransactions implements RecordTransactions {
     await delay(retryTimeOf(this.#retry, this.#failures++), undefined, { signal }).catch(ignore);
   }
 
-  /** The same: a start was interrupted. */
+  /** Disconnects for good: a start was interrupted. */
   retire(): Promise<void> {
     return this.close();
   }
 
-  /** Aborts what is open and disconnects. */
+  /** Aborts an open transaction and disconnects. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#current?.close();
@@ -229,7 +229,7 @@ export class HandlerTransactions implements RecordTransactions {
   }
 }
 
-/** What transactional handlers need, where there are some. */
+/** The transactions of a server; undefined without transactional handlers. */
 export function transactionsOf(
   options: NestKafkaOptions,
   handlers: HandlerRegistry,

@@ -1,7 +1,7 @@
 import { KafkaJSInvalidOptionError } from '../../../kafkajs/errors/index.js';
 import type { DeadLetterOptions, KafkaHandlerOptions, NestKafkaOptions } from '../../options/index.js';
 
-/** A transactional handler, and what else holds for its messages. */
+/** A transactional handler, and the other settings of its messages. */
 export interface TransactionalHandler {
   /** Class, method and pattern. */
   readonly place: string;
@@ -15,7 +15,7 @@ export interface TransactionalHandler {
 const OPTION = 'kafka.transactional';
 
 /**
- * Refuses what a transaction cannot keep its promise with.
+ * Refuses options with which transactions cannot keep their promise.
  *
  * @throws KafkaJSInvalidOptionError naming the handler, the option and the way out.
  */

@@ -13,13 +13,13 @@ import {
   type TransactionWriting,
 } from './handler-transaction.js';
 
-/** What a transaction is made with. */
+/** Options of a transaction. */
 export interface SharedTransactionOptions {
   readonly maxRecords: number;
-  /** The longest time until it is closed, in milliseconds. */
+  /** The longest time until it takes no more records, in milliseconds. */
   readonly commitInterval: number;
   readonly writing: TransactionWriting;
-  /** It takes no more, and none of its handlers runs. */
+  /** Called when it takes no more records and none of its handlers is running. */
   readonly onQuiet: () => void;
 }
 
@@ -29,9 +29,9 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   /** The producer's. */
   readonly transaction: Transaction;
   readonly #options: SharedTransactionOptions;
-  /** Whose handlers run. */
+  /** The records whose handlers are running. */
   readonly #running = new Map<TransactionalDelivery, TransactionMember>();
-  /** What was handled, or has failed, of each member, in its order. */
+  /** The handled or failed records of each member, in order. */
   readonly #members = new Map<TransactionMember, TransactionalDelivery[]>();
   readonly #timer: NodeJS.Timeout;
   #resolve: () => void = () => undefined;
@@ -53,36 +53,36 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
     return this.#isOpen;
   }
 
-  /** Why it is to be aborted. */
+  /** Why it will be aborted. */
   get failure(): TransactionFailure | undefined {
     return this.#failure;
   }
 
-  /** Whether something that was sent in it has failed: then it was not asked to be committed. */
+  /** Whether a send in it has failed: then no commit was requested. */
   get hasFailedSend(): boolean {
     return this.#hasFailedSend;
   }
 
-  /** Whether nothing was handled in it. */
+  /** Whether no record was handled in it. */
   get isEmpty(): boolean {
     return this.#members.size === 0;
   }
 
-  /** How many records are in it. */
+  /** Number of records in it. */
   get size(): number {
     let size = 0;
     for (const deliveries of this.#members.values()) size += deliveries.length;
     return size;
   }
 
-  /** Takes a record, whose handler begins. */
+  /** Adds a record, whose handler begins. */
   add(member: TransactionMember, delivery: TransactionalDelivery): void {
     this.#running.set(delivery, member);
     delivery.transaction = new DeliveryTransaction(this, delivery, this.#options.writing);
     if (++this.#admitted >= this.#options.maxRecords) this.close();
   }
 
-  /** Whether the handler of a record runs, and is waited for. */
+  /** Whether the handler of a record is running, and was not abandoned. */
   isRunning(delivery: TransactionalDelivery): boolean {
     return this.#running.has(delivery);
   }
@@ -100,17 +100,20 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
 
   failed(delivery: TransactionalDelivery, error: unknown): void {
     if (!this.#put(delivery)) return;
-    // What the handler says counts before what its send has said.
+    // The handler's own error takes precedence over that of its send.
     if (this.#failure === undefined || this.#failure.delivery === delivery) {
       this.#failure = { delivery, error, isOfRecord: true };
     }
     this.close();
   }
 
-  /** Something that is sent has failed: perhaps because of what went out together with it, so that it tells of a record only if that is alone. */
+  /**
+   * A send has failed. Messages of other records in the same request may be the cause, so it is attributed to a
+   * record only if that is alone.
+   */
   sendFailed(delivery: TransactionalDelivery, error: unknown): void {
     this.#hasFailedSend = true;
-    // A producer that is lost is the fault of no record.
+    // No record is the cause of a fatal error of the producer.
     const isOfRecord = !(isKafkaError(error) && error.fatal === true);
     const isKnown = isOfRecord && this.#admitted === 1;
     this.#failure ??= { delivery: isKnown ? delivery : undefined, error, isOfRecord };
@@ -121,7 +124,7 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
     if (this.#running.delete(delivery)) this.#look();
   }
 
-  /** What a member has in it is void, and its handler is waited for no longer. */
+  /** Drops a member's records, and no longer waits for its handler. */
   abandon(member: TransactionMember): void {
     this.#failure ??= { delivery: undefined, error: undefined, isOfRecord: false };
     for (const [delivery, running] of this.#running) if (running === member) this.#put(delivery);
@@ -150,17 +153,17 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   #look(): void {
     if (this.#isOpen || this.#isQuiet || this.#running.size > 0) return;
     this.#isQuiet = true;
-    // Whoever has ended is still at it.
+    // The caller that has just ended is still running.
     queueMicrotask(this.#options.onQuiet);
   }
 
-  /** The offsets that are committed with it: of each partition that behind its last record. */
+  /** The offsets to commit: for each partition the one after its last record. */
   offsets(): TopicOffsets[] {
     const topics = new Map<string, Map<number, string>>();
     for (const [{ task }, deliveries] of this.#members) {
       const { batch, index } = deliveries.at(-1) as TransactionalDelivery;
       const partitions = topics.get(task.topic) ?? new Map<number, string>();
-      // An assignment that followed another one of the partition is behind it, also here.
+      // A later assignment of the same partition comes later in the map and wins.
       partitions.set(task.partition, String(BigInt(batch.offset(index)) + 1n));
       topics.set(task.topic, partitions);
     }
@@ -170,16 +173,16 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
     }));
   }
 
-  /** It is committed. */
+  /** It was committed. */
   committed(): void {
     this.#resolve();
     for (const [member, deliveries] of this.#members) member.committed(deliveries);
   }
 
-  /** Nothing has come of it. */
+  /** It was aborted. */
   aborted(failure: TransactionFailure): void {
     const suspects = failure.isOfRecord ? suspectsOf(failure.delivery) : undefined;
-    // Who waits for it goes on behind what follows.
+    // Those that await it continue after the following calls.
     this.#resolve();
     for (const [member, deliveries] of this.#members) {
       for (const one of deliveries) if (suspects) one.suspects = suspects;
@@ -188,7 +191,10 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   }
 }
 
-/** Those of a transaction, or one that has failed alone: the one that the others were suspected for, if nobody was known yet. */
+/**
+ * The suspects of a transaction, or of a record that has failed alone: then it is the culprit of its suspects, if
+ * none was known yet.
+ */
 function suspectsOf(culprit: TransactionalDelivery | undefined): Suspects {
   const { suspects } = culprit ?? {};
   if (!suspects || suspects.areCleared) return new Suspects(culprit);

@@ -8,47 +8,51 @@ import type { ProducerConfig, TopicOffsets, Transaction } from '../../../kafkajs
 import { messageOf } from '../../../values/describe.js';
 import type { GuardedLogger } from '../../log/guarded-logger.js';
 
-/** What the producer of transactions needs of its server. */
+/** What the producer of transactions needs of the server. */
 export interface TransactionalProducerPorts {
   readonly client: () => Kafka;
   /** The options of the producer, its transactional id among them. */
   readonly config: ProducerConfig;
-  /** What reads the records. */
+  /** The consumer of the records. */
   readonly consumer: () => Consumer;
   readonly groupId: string;
-  /** The waits between attempts to replace it. */
+  /** The back-off between attempts to replace the producer. */
   readonly retry: ResolvedRetry;
   readonly logger: GuardedLogger;
 }
 
-/** What a transaction is to be committed with. */
+/** The arguments of a commit. */
 export interface Commit {
   readonly offsets: TopicOffsets[];
-  /** Whether something has come between: then it is aborted. */
+  /** Whether the transaction has become void meanwhile, so that it has to be aborted. */
   readonly isVoid: () => boolean;
-  /** Whether what was sent has failed: then nobody has asked for the commit. */
+  /** Whether a send has failed: then no commit was requested. */
   readonly hasFailedSend: () => boolean;
 }
 
-/** What an answer that did not come is waited for again, in milliseconds: the coordinator of the group may know it a moment later. */
+/**
+ * Pause before asking for the committed offsets again, in milliseconds: the group's coordinator may know them a
+ * moment later.
+ */
 const LOOK_AGAIN = 500;
 
 /**
- * The producer of a server's transactions. One that is fenced, or of which it is not known what has come of a transaction, is replaced by
- * one of the same transactional id: the broker ends what the earlier one has begun before it knows the new one.
+ * The producer of a server's transactions. If it is fenced, or the outcome of a transaction is not known, it is
+ * replaced by a new one with the same transactional id: the broker ends the earlier one's transaction before it
+ * accepts the new one.
  */
 export class TransactionalProducer {
   readonly #ports: TransactionalProducerPorts;
   readonly #closing = new AbortController();
   #producer: Producer | undefined;
-  /** A transaction that is begun, and in which is nothing. */
+  /** A transaction that has begun and is still empty. */
   #begun: Transaction | undefined;
 
   constructor(ports: TransactionalProducerPorts) {
     this.#ports = ports;
   }
 
-  /** Connects and takes the transactional id over. */
+  /** Connects and takes over the transactional id. */
   async connect(): Promise<void> {
     await this.#open();
   }
@@ -60,7 +64,7 @@ export class TransactionalProducer {
     this.#begun = await producer.transaction();
   }
 
-  /** A transaction in which is nothing; undefined when the server closes first. */
+  /** Begins an empty transaction; undefined if the server closes first. */
   async begin(): Promise<Transaction | undefined> {
     if (this.#begun === undefined) {
       try {
@@ -74,12 +78,12 @@ export class TransactionalProducer {
     return begun;
   }
 
-  /** Nothing was done in a transaction: it is the next one. */
+  /** Keeps an empty transaction for the next use. */
   keep(transaction: Transaction): void {
     this.#begun = transaction;
   }
 
-  /** Commits; answers what it has failed with, when nothing of the transaction counts. */
+  /** Commits; returns the error if the transaction was aborted. */
   async commit(
     transaction: Transaction,
     { offsets, isVoid, hasFailedSend }: Commit,
@@ -104,7 +108,7 @@ export class TransactionalProducer {
     return { error: undefined };
   }
 
-  /** Aborts. Where that fails, the broker does it for the successor. */
+  /** Aborts. If that fails, the broker does it when the producer is replaced. */
   async abort(transaction: Transaction): Promise<void> {
     try {
       await transaction.abort();
@@ -132,7 +136,7 @@ export class TransactionalProducer {
     }
   }
 
-  /** Whether the group has these offsets, now that no transaction of the producer's name is open. */
+  /** Whether the group has committed these offsets, now that no transaction of the transactional id is open. */
   async #areCommitted(offsets: TopicOffsets[]): Promise<boolean> {
     const { signal } = this.#closing;
     const { logger, retry } = this.#ports;
@@ -149,7 +153,7 @@ export class TransactionalProducer {
         await delay(retryTimeOf(retry, failures), undefined, { signal }).catch(ignore);
       }
     }
-    // Its partitions go back now, and whoever gets them reads on from what is committed.
+    // The partitions are being revoked, and their next owners start at the committed offsets.
     return false;
   }
 
@@ -164,7 +168,7 @@ export class TransactionalProducer {
           partitions.map(({ partition, offset }) => [`${topic}:${partition}`, BigInt(offset)] as const),
         ),
       );
-      // They were committed together, or not at all.
+      // They were committed together or not at all.
       return offsets.every(({ topic, partitions }) =>
         partitions.every(
           ({ partition, offset }) => (known.get(`${topic}:${partition}`) ?? -1n) >= BigInt(offset),
@@ -175,7 +179,7 @@ export class TransactionalProducer {
     }
   }
 
-  /** Aborts what is open and disconnects. */
+  /** Aborts an open transaction and disconnects. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#producer?.disconnect();
