@@ -1,5 +1,6 @@
 /**
- * Health of an application's Kafka clients for `@nestjs/terminus`, which the application installs: it is loaded by this entry alone.
+ * Health of an application's Kafka clients for `@nestjs/terminus`, which the application installs: only this entry
+ * point loads it.
  *
  * @packageDocumentation
  */

@@ -19,7 +19,7 @@ await main(import.meta.url, async (args) => {
     say('docs/api: written');
     return 0;
   }
-  // In the repository: typedoc writes links relative to where it writes.
+  // Within the repository, because typedoc writes links relative to its output.
   mkdirSync(TARGET, { recursive: true });
   const fresh = mkdtempSync(join(TARGET, 'api-docs-'));
   try {
@@ -35,7 +35,7 @@ await main(import.meta.url, async (args) => {
   }
 });
 
-/** What must be documented, and what stays out, is in typedoc.json. */
+/** Generates the reference; typedoc.json says what must be documented and what is left out. */
 async function generate(folder) {
   const { code, output } = await runBin('typedoc', ['--out', folder], { env: { NO_COLOR: '1' } });
   if (code !== 0) throw new Failure(`typedoc failed:\n${output}`);

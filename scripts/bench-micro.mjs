@@ -11,7 +11,7 @@ import { Failure, main, run, say } from './lib/process.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
 import { buildTypescript } from './lib/typescript.mjs';
 
-/** Of each part. Without a least time, Divan stops at 100 samples, which is too few beside other programs. */
+/** Minimum time of each part. Without it, Divan stops at 100 samples, too few on a busy machine. */
 const USUAL = ['--min-time', '1'];
 const QUICK = ['--sample-count', '10'];
 

@@ -39,7 +39,7 @@ function inOneLine(text) {
   return text.replaceAll(/\/\*\*\n \* (.*)\n \*\//g, '/** $1 */').replaceAll(/\[(`\w+`)\]/g, '$1');
 }
 
-/** The files that are not what the crate says. */
+/** The files that differ from what the crate generates. */
 export async function staleBoundary() {
   const files = await generate();
   const names = new Set([...files.keys(), ...readdirSync(join(ROOT, FOLDER))]);

@@ -21,7 +21,7 @@ const tsc = (project, name) => () =>
     join(ROOT, `target/check-${name}.tsbuildinfo`),
   ]);
 
-/** Cheap and independent of one another: two at a time. */
+/** Cheap and independent checks, run two at a time. */
 const CHECKS = [
   {
     name: 'prettier',
@@ -85,7 +85,7 @@ const CHECKS = [
   { name: 'package.json', run: packageMetadata },
 ];
 
-/** One after the other: cargo locks its folder. The build comes first, because it says how long it takes. */
+/** Run one after the other, because cargo locks its folder. The build comes first, because it reports its progress. */
 const CARGO_CHECKS = [
   {
     name: `${GENERATED.join(' and ')} are what the crate generates`,
@@ -152,7 +152,7 @@ async function generated() {
   };
 }
 
-/** What bundlers and compilers will say of the main package, as it is packed. */
+/** Checks the packed main package as bundlers and compilers will see it. */
 async function packedPackage() {
   await buildTypescript();
   const binaries = await buildNative();
@@ -182,7 +182,7 @@ function read(name) {
   return readFileSync(join(ROOT, name), 'utf8');
 }
 
-/** What npm, bundlers and cargo believe about the package, where two files must agree. */
+/** Checks metadata on which two files must agree. */
 async function packageMetadata() {
   const { name, version, license, files, exports } = JSON.parse(read('package.json'));
   const lock = JSON.parse(read('package-lock.json'));
@@ -209,7 +209,7 @@ registry does not have; use one that has the packages of all platforms`);
       );
     }
   }
-  // npm leaves out a missing file in silence; dist is built.
+  // npm silently leaves out missing files; dist is built.
   for (const file of files.filter((entry) => !entry.startsWith('!')))
     expect(file === 'dist' || existsSync(join(ROOT, file)), `files names ${file}: not there`);
   return { code: problems.length, output: problems.join('\n') };

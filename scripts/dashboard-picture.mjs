@@ -1,5 +1,5 @@
-// Draws docs/grafana-dashboard.json as it looks with what a Prometheus has, for light and for dark backgrounds: each panel's own queries,
-// at the places that it has in Grafana.
+// Draws docs/grafana-dashboard.json with the data of a Prometheus server, for light and for dark backgrounds: each
+// panel with its own queries, placed as in Grafana.
 //
 //   node scripts/dashboard-picture.mjs --prometheus http://127.0.0.1:9090 --from <s> --to <s> [--group <regular expression>]
 //
@@ -21,7 +21,7 @@ const COLOURS = ['#2da44e', '#3572d4', '#d1603d', '#8250df', '#b08800', '#0a8fa8
 /** Width of Grafana's 24 columns, and height of one of its rows. */
 const [COLUMN, ROW] = [40, 24];
 const GAP = 8;
-/** Points of a line. */
+/** Number of points of a line. */
 const STEPS = 100;
 const LONGEST_LABEL = 24;
 
@@ -41,7 +41,7 @@ function inWords(value, unit) {
   return `${thousands}${name && ` ${name}`}`;
 }
 
-/** The next number that reads well. */
+/** The next round number. */
 function rounded(value) {
   const size = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 2.5, 5, 10].map((step) => step * size).find((step) => step >= value);

@@ -9,15 +9,15 @@ import { Failure, main, ROOT, run, say } from './lib/process.mjs';
 
 const PICTURE = join(ROOT, 'docs/images/demo.svg');
 const FONT_SIZE = 13;
-/** Of every common monospaced font nearly; textLength makes it exact. */
+/** Approximate width of a character in common monospaced fonts; textLength makes it exact. */
 const CHARACTER = FONT_SIZE * 0.6;
 const LINE = 18;
 const MARGIN = 18;
 
-/** The demo's colours: the class of the text for each code that it prints. */
+/** CSS classes for the terminal colour codes of the demo. */
 const CLASSES = { 1: 'bold', 2: 'dim', 31: 'red', 32: 'green', 33: 'yellow', 35: 'magenta', 36: 'cyan' };
 
-/** Made of text: a lint takes a control character in a literal for a mistake. */
+/** Built from a string, because a lint refuses control characters in regular expressions. */
 const ESCAPE = new RegExp(String.raw`\u001B\[(\d+)m`);
 
 const STYLE = `

@@ -93,7 +93,7 @@ function startProcess(file, colour, env, children) {
   const name = basename(file, '.js');
   const child = spawn(process.execPath, [file], {
     env: { ...process.env, ...env },
-    // The channel is how the service is told to close; it also closes if this process dies.
+    // Over the IPC channel the service is told to close; it also closes when this process dies.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   children.push(child);
@@ -144,7 +144,7 @@ function startProcess(file, colour, env, children) {
   };
 }
 
-/** What the reader should see first: what came back and where it was. */
+/** Emphasises the important parts of a line: results and where they were handled. */
 function highlight(line) {
   if (line.startsWith('status: ')) return paint('dim', line);
   return line

@@ -3,7 +3,8 @@
 //   npm run docs:site -- --serve    and shows it on http://localhost:4173
 //   npm run docs:site -- --check    and looks at it in Chromium
 //
-// What makes it is a package of its own, docs-site/, which the first run installs. DOCS_BASE=/name/ is for a site below the top of its host.
+// The generator is a package of its own, docs-site/, which the first run installs. DOCS_BASE=/name/ is for a site
+// below the top of its host.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +33,7 @@ await main(import.meta.url, async (args) => {
   return 0;
 });
 
-/** Installs what makes the site, unless it is there. */
+/** Installs the generator, unless it is there. */
 async function install() {
   const wanted = JSON.parse(readFileSync(join(SITE, 'package-lock.json'), 'utf8')).packages[
     'node_modules/vitepress'

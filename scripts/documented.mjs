@@ -1,4 +1,4 @@
-// Counts the members of what the package exports, and those that an editor shows a text for. Fails when one has none.
+// Counts the members of exported types, and those with a doc comment. Fails if one has none.
 //
 //   node scripts/documented.mjs
 

@@ -1,4 +1,4 @@
-// Names the files that have more lines than one job mostly takes: whoever reads such a file looks for its parts.
+// Lists files with too many lines, which probably do more than one job.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ await main(import.meta.url, () => {
   return long.length === 0 ? 0 : 1;
 });
 
-/** Lines of a file; none where it was deleted and git does not know yet. */
+/** Number of lines of a file; 0 if it was deleted and git still lists it. */
 function lengthOf(path) {
   try {
     return readFileSync(path, 'utf8').split('\n').length - 1;

@@ -1,6 +1,6 @@
-// Which glibc a binary for Linux needs: the newest version of a symbol that it takes from there.
+// Which glibc a binary for Linux needs: the newest version among its symbols.
 //
-//   node scripts/glibc.mjs                  says it of the binary of this checkout
+//   node scripts/glibc.mjs                  prints it for the binary of this checkout
 //   node scripts/glibc.mjs --most 2.28 <file.node>   fails if that is newer
 
 import { readdirSync } from 'node:fs';

@@ -1,10 +1,10 @@
-// Installs the package into an application of its own and runs the hero example there: what a user's first minute is.
+// Installs the package into an application of its own and runs the hero example there: a user's first steps.
 //
-//   node scripts/installed.mjs --packages npm          from what `npm run packages` laid out
+//   node scripts/installed.mjs --packages npm          from the folders of `npm run packages`
 //   node scripts/installed.mjs --version 0.1.0          from the npm registry, waiting until it has that version
 //
-// Without a compiler and without scripts of packages; the example uses the embedded broker. The release workflow runs it
-// on every system, before and after it publishes.
+// Uses no compiler and runs no install scripts; the example uses the embedded broker. The release workflow runs it on
+// every system, before and after it publishes.
 
 import { execFileSync } from 'node:child_process';
 import {

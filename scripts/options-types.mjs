@@ -15,7 +15,7 @@ import { buildTypescript } from './lib/typescript.mjs';
 
 const TABLES = ['options', 'nest/options'].map((room) => join(ROOT, `dist/esm/${room}/index.js`));
 
-/** Which table an object's options are in, by the file and the name of its type; after a dot: of the object at that property. */
+/** The table of each type with options, by file and type name; after a dot, of the object at that property. */
 const TYPES = {
   'lib/kafkajs/types/config.ts': {
     KafkaConfig: 'clientTable',
@@ -77,7 +77,7 @@ async function withTexts(file, source, types, tables) {
     const rows = new Map(tables[tableName].rows.map((row) => [row.name, row]));
     for (const member of membersAt(parsed, path)) {
       const row = rows.get(member.name.getText());
-      // An object that is described member by member needs its own words.
+      // For an option that is an object type, the text of the object itself is kept.
       if (row) edits.push(editOf(source, member, textOf(row)));
     }
   }
@@ -104,7 +104,7 @@ function membersAt(parsed, path) {
   return literals.flatMap(({ members }) => [...members]);
 }
 
-/** Replaces what stands above a member, or puts it there. */
+/** Replaces a member's doc comment, or adds one. */
 function editOf(source, member, text) {
   const comment = ts.getJSDocCommentsAndTags(member).find(ts.isJSDoc);
   const put = `/** ${text} */`;
@@ -113,7 +113,7 @@ function editOf(source, member, text) {
   return { from, to: from, put: `${put}\n` };
 }
 
-/** What the option does, in which unit, what it is by default, and whether it is acted on. */
+/** The doc comment of an option: what it does, its unit, its default, and whether it has an effect. */
 function textOf({ doc, check, default: value, defaultText, handling }) {
   const sentences = [doc];
   if (check.text.startsWith('a number'))

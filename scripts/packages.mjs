@@ -25,7 +25,7 @@ import { parseArgs } from 'node:util';
 import { writeFile } from './lib/files.mjs';
 import { Failure, main, ROOT, runBin, say } from './lib/process.mjs';
 
-/** What the licences of the linked libraries ask to be passed on with the binary. */
+/** Files that the licences of linked libraries require with the binary. */
 const NOTICES = ['LICENSE', 'THIRD-PARTY-NOTICES.md'];
 
 const SYSTEMS = ['built', 'complete', 'all'];
@@ -68,7 +68,7 @@ async function assemble({ binaries, into, systems }) {
   say(`${into}: main and ${Object.keys(optionalDependencies).length} systems, ${found.length} with a binary`);
 }
 
-/** Lets napi make the folders. It writes nowhere but below a package.json, so it gets one of its own. */
+/** Lets napi create the folders. It needs a package.json, so it gets one of its own. */
 async function createSystems(into) {
   const workplace = mkdtempSync(join(into, 'napi-'));
   copyFileSync(join(ROOT, 'package.json'), join(workplace, 'package.json'));
@@ -79,7 +79,7 @@ async function createSystems(into) {
   rmSync(workplace, { recursive: true });
 }
 
-/** Only what is published: a folder copied whole would bring the sources' build along. */
+/** Copies only published files: whole folders would contain build output. */
 async function assembleMain(folder, manifest) {
   if (!existsSync(join(ROOT, 'dist'))) throw new Failure('dist is not there: npm run build');
   const excluded = new Set(
@@ -91,7 +91,7 @@ async function assembleMain(folder, manifest) {
       filter: (from) => !excluded.has(from.slice(ROOT.length).replaceAll('\\', '/')),
     });
   }
-  // What works on the checkout only; npm takes the overrides for a request to the application's tree.
+  // Fields for the checkout only; npm would apply overrides to the application's tree.
   const ofTheCheckout = new Set(['devDependencies', 'overrides', 'scripts']);
   const published = Object.entries(manifest).filter(([key]) => !ofTheCheckout.has(key));
   writeJson(join(folder, 'package.json'), Object.fromEntries(published));

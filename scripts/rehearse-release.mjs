@@ -20,7 +20,7 @@ import { startNpmRegistry } from './lib/registry.mjs';
 import { releaseSteps } from './lib/release-steps.mjs';
 
 const { name, version, napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-/** What a runner's shell is called with. */
+/** Options of a runner's shell. */
 const BASH = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
 
 await main(import.meta.url, async () => {
@@ -50,7 +50,7 @@ await main(import.meta.url, async () => {
   }
 });
 
-/** What the tag's commit, and the jobs before, would have left. */
+/** Prepares the state that the tag's commit and earlier jobs would have left. */
 function prepare(checkout) {
   const changelog = join(checkout, 'CHANGELOG.md');
   writeFileSync(changelog, readFileSync(changelog, 'utf8').replace(/^## Unreleased$/m, `## ${version}`));
@@ -62,7 +62,7 @@ function prepare(checkout) {
   for (const file of built) copyFileSync(join(ROOT, file), join(binaries, file));
 }
 
-/** The targets, as packages are called after them. */
+/** The targets, by their names in package names. */
 function systems() {
   const words = { x86_64: 'x64', aarch64: 'arm64', windows: 'win32', apple: 'darwin' };
   return napi.targets.map((target) => {

@@ -1,5 +1,5 @@
-// Runs what is native under a sanitizer of the compilers: the Rust tests, with librdkafka's mock cluster, and with
-// `address` also the addon in Node.js. `npm run test:long` calls it; docs/internal/memory-safety.md says what each covers.
+// Runs native code under a sanitizer: the Rust tests, with librdkafka's mock cluster, and with `address` also the
+// addon in Node.js. `npm run test:long` calls it; docs/internal/memory-safety.md says what each covers.
 //
 //   node scripts/sanitize.mjs address     out of bounds, freed twice or used after it, leaks
 //   node scripts/sanitize.mjs thread      data races
@@ -13,7 +13,7 @@ import { hostTriple, TARGET } from './lib/cargo.mjs';
 import { Failure, main, ROOT, run, runBin, say, since } from './lib/process.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
 
-/** Options of the sanitizers' run time. `halt_on_error`: the first one ends the test, with its report. */
+/** Options of the sanitizers' run time. `halt_on_error`: the first error ends the test, with its report. */
 const OPTIONS = {
   address: {
     ASAN_OPTIONS: 'abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1',
@@ -31,18 +31,18 @@ const OPTIONS = {
 const RUN_TIME = {
   address: [
     '-Zexternal-clangrt',
-    // Before all other libraries, which it has to see loaded.
+    // Loaded before all other libraries, so that it sees them being loaded.
     '-Zpre-link-arg=-Wl,--no-as-needed',
     '-Zpre-link-arg=-lasan',
   ],
   thread: [],
 };
 
-/** How everything is compiled. */
+/** The environment for compiling. */
 async function environment(sanitizer) {
   const flags = `-fsanitize=${sanitizer} -fno-omit-frame-pointer -g -O1`;
   return {
-    // The options of the compiler are unstable; the compiler itself is the usual one.
+    // Allows unstable options with the stable compiler.
     RUSTC_BOOTSTRAP: '1',
     RUSTFLAGS: [
       `-Zsanitizer=${sanitizer}`,
@@ -59,7 +59,7 @@ async function environment(sanitizer) {
     CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
     CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
-    // Ten times as many random cases as usual, of all that reads the bytes of others.
+    // Ten times the usual number of random cases, for code that reads bytes from outside.
     PROPTEST_CASES: process.env.PROPTEST_CASES ?? '2560',
     ...OPTIONS[sanitizer],
   };
@@ -67,7 +67,7 @@ async function environment(sanitizer) {
 
 async function rustTests(env, filters) {
   const start = performance.now();
-  // One after the other: what two at once are slow at is taken for a failure.
+  // One test at a time, because two at once are so slow that they run into time-outs.
   const args = [
     'test',
     '--workspace',
@@ -86,10 +86,13 @@ async function rustTests(env, filters) {
   say(`✓ Rust tests: ${/\d+ passed/.exec(output)?.[0]} (${since(start)})`);
 }
 
-/** What is run with the addon: records with all they may carry, both ways, requests with replies, the embedded broker. */
+/**
+ * The tests that run with the addon: records with all their parts in both directions, requests with replies, the
+ * embedded broker.
+ */
 const SUITE = ['__test__/switches', '__test__/testing/mock-kafka', '__test__/producer/script.test'];
 
-/** Runs tests with an addon that is compiled in this way, in a Node.js that is not: it gets the run time before all else. */
+/** Runs tests with the sanitized addon in an ordinary Node.js, which preloads the sanitizer's run time. */
 async function addonTests(env) {
   const start = performance.now();
   const triple = await hostTriple();
@@ -102,7 +105,7 @@ async function addonTests(env) {
   const addon = join(folder, 'nestjs-kafka-native.node');
   copyFileSync(join(folder, 'libnestjs_kafka_native.so'), addon);
   const { stdout: library } = await run('cc', [`-print-file-name=libasan.so`]);
-  // The broker is a Java program, which would not start with it.
+  // The broker is a Java program, which would not start with the preloaded run time.
   const given = process.env.KAFKA_BROKERS;
   const broker = given ? undefined : await startBroker();
   try {
@@ -112,7 +115,7 @@ async function addonTests(env) {
         KAFKA_BROKERS: given ?? broker.brokers,
         LD_PRELOAD: library.trim(),
         TESTED_ADDON: addon,
-        // Node.js itself keeps much until it ends.
+        // Without leak detection, because Node.js itself frees much only at its end.
         ASAN_OPTIONS: `${env.ASAN_OPTIONS}:detect_leaks=0`,
       },
     });

@@ -18,13 +18,13 @@ import { checkTools, prepare } from './lib/setup.mjs';
 const CHAOS = join('__test__', 'chaos', 'command.mjs');
 /** Two seeds on one cluster, with a third of the processes each: a minute and a half in all. */
 const SHORT_CHAOS = ['--part', '--seed', '49,50', '--minutes', '0.4', '--quiet'];
-/** As many random seeds as go into half an hour, with all of the processes. */
+/** As many random seeds as fit into half an hour, with all processes. */
 const LONG_CHAOS = ['--for', '30', '--minutes', '3'];
 const TOTALS_REPORTER = fileURLToPath(new URL('lib/totals-reporter.mjs', import.meta.url));
 
 const SANITIZE = fileURLToPath(new URL('sanitize.mjs', import.meta.url));
 
-/** Tests by outcome. A step that fails otherwise counts as one failure: a red run never reports none. */
+/** Tests by outcome. A step that fails in another way counts as one failure, so that a red run never reports 0. */
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 await main(import.meta.url, async (args) => {
@@ -71,7 +71,7 @@ async function rustTests(filters) {
   say(`${code === 0 ? '✓' : '✗'} Rust tests: ${passed} passed, ${failed} failed (${since(start)})`);
 }
 
-/** A seed is a test. */
+/** Each seed counts as a test. */
 async function chaosRuns(args) {
   const start = performance.now();
   say(`chaos: ${args.join(' ')}`);
@@ -84,7 +84,7 @@ async function chaosRuns(args) {
   say(`${code === 0 ? '✓' : '✗'} chaos: ${passed} seeds passed, ${failed} failed (${since(start)})`);
 }
 
-/** Where there are sanitizers: docs/internal/memory-safety.md. */
+/** Runs the sanitizers where they are available: docs/internal/memory-safety.md. */
 async function sanitize() {
   if (process.platform !== 'linux') return;
   const { code } = await run(process.execPath, [SANITIZE, 'address'], { inherit: true });

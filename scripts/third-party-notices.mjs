@@ -1,7 +1,7 @@
 // Writes THIRD-PARTY-NOTICES.md: the licences of all that the published binary links, for every platform it is
 // published for. `--check` only says whether the file is current.
 //
-// The texts are those in the crates' own sources, as cargo keeps them; nothing else is asked for them.
+// The texts come from the crates' own sources in cargo's folder.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -80,7 +80,7 @@ function notices({ packages, workspace_members: own, resolve }) {
   return render([...groups.values()]);
 }
 
-/** The packages whose code is in the binary: reached by normal dependencies, but not through a proc macro. */
+/** The packages whose code is in the binary: normal dependencies, but not those of proc macros. */
 function linkedPackages(packages, own, { nodes, root }) {
   const byId = new Map(packages.map((each) => [each.id, each]));
   const node = new Map(nodes.map((each) => [each.id, each]));

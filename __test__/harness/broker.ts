@@ -12,7 +12,7 @@ import { until } from './wait';
 /** The broker under test; every name the tests use on it is unique to the run. */
 export const BROKERS = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:19092').split(',');
 
-/** Plain kafkajs: the tests' own eyes and hands, independent of both transports. */
+/** Plain kafkajs, with which tests write and read independently of both transports. */
 export const kafka = new Kafka({ clientId: 'tests', brokers: BROKERS, logLevel: logLevel.NOTHING });
 
 let counter = 0;
@@ -45,7 +45,7 @@ export function rawProducer(): Promise<Producer> {
   return producer;
 }
 
-/** Disconnects what this module opened; call it in the file's last afterAll. */
+/** Disconnects the clients that this module opened; call it in the file's last afterAll. */
 export async function closeBroker(): Promise<void> {
   await Promise.all([(await admin)?.disconnect(), (await producer)?.disconnect()]);
   admin = undefined;
@@ -53,8 +53,9 @@ export async function closeBroker(): Promise<void> {
 }
 
 /**
- * Creates topics and waits until every partition answers. `topics` maps a name to its number of partitions.
- * A partition that is not ready yet would refuse its records, and kafkajs then sends those of the others again.
+ * Creates topics and waits until every partition answers. `topics` maps a name to its number of partitions. A
+ * partition that is not ready yet would refuse its records, and kafkajs would then send those of the other partitions
+ * again.
  */
 export async function createTopics(
   topics: Record<string, number>,
@@ -77,7 +78,7 @@ export async function createTopics(
   await Promise.all(ready);
 }
 
-/** kafkajs's error of several topics says of none what it is. */
+/** kafkajs's error for several topics does not contain their reasons. */
 function sayWhy(error: Error & { errors?: { topic?: string; message: string }[] }): never {
   const reasons = (error.errors ?? []).map(({ topic, message }) => `${topic}: ${message}`);
   throw new Error([error.message, ...reasons].join('; '), { cause: error });

@@ -10,12 +10,12 @@ export const STORE_PASSWORD = 'broker-secret';
 export class Certificates {
   readonly #folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-certificates-'));
 
-  /** Where a file is. */
+  /** The path of a file. */
   file(name: string): string {
     return join(this.#folder, name);
   }
 
-  /** What a file says. */
+  /** The content of a file. */
   text(name: string): string {
     return readFileSync(this.file(name), 'utf8');
   }
@@ -26,7 +26,10 @@ export class Certificates {
     this.#openssl('req', '-x509', ...key, '-days', '90', '-out', `${name}.pem`);
   }
 
-  /** A certificate that the authority `ca` has signed, and `<name>.p12`, the store that Kafka reads, unless its key has a passphrase. */
+  /**
+   * A certificate signed by the authority `ca` and, unless its key has a passphrase, `<name>.p12`, the store that
+   * Kafka reads.
+   */
   signed(name: string, { address = '127.0.0.1', days = 2, passphrase = '' } = {}): void {
     const protection = passphrase ? ['-passout', `pass:${passphrase}`] : ['-nodes'];
     const key = ['-newkey', 'rsa:2048', ...protection, '-keyout', `${name}.key`, '-subj', `/CN=${name}`];

@@ -7,7 +7,7 @@ import { closeBroker, rawProducer, unique } from './broker';
 import { header, Tap, type RawRecord } from './tap';
 import { openGates } from './wait';
 
-/** What is closed after each test. */
+/** Closed after each test. */
 export const open: { close(): Promise<unknown> }[] = [];
 /** A back-off that tests need not wait for. */
 export const QUICK = { initialRetryTime: 20, maxRetryTime: 100 };
@@ -15,7 +15,7 @@ export const QUICK = { initialRetryTime: 20, maxRetryTime: 100 };
 export let topic = '';
 export let dead = '';
 
-/** Registers what gives each test of a file its topics, and closes what it has opened. */
+/** Registers hooks that give each test of a file its topics and close what it has opened. */
 export function deadLetterTests(): void {
   beforeEach(() => {
     topic = unique('dlt');
@@ -35,12 +35,12 @@ export class OutOfStock extends Error {}
 /** A delivery as the handler saw it: the value and which attempt it was. */
 export type Seen = [value: unknown, attempt: string];
 
-/** Which delivery the handler got. */
+/** The number of the handler's delivery. */
 export function attemptOf(context: KafkaContext): string {
   return String((context as NativeContext).getDeliveryAttempt());
 }
 
-/** A controller of the topic's events. */
+/** A controller with a handler of the topic's events. */
 export function events(handle: (data: any, context: KafkaContext) => unknown, seen: Seen[] = []): Type {
   @Controller()
   class Events {
@@ -92,7 +92,7 @@ export async function deadOnes(reader: Tap, count: number, where = dead): Promis
   return records.map(({ value }) => value);
 }
 
-/** The exception's class as a dead letter says. */
+/** The exception's class in a dead letter's headers. */
 export function name(record: RawRecord | undefined): string | undefined {
   return record && header(record, 'kafka_dlt-exception-fqcn');
 }

@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { BROKERS } from './broker';
 
-/** A port in front of the broker at which nobody answers until it is opened. */
+/** A port in front of the broker that does not answer until it is opened. */
 export class Doorway {
   private readonly sockets = new Set<Socket>();
 

@@ -4,7 +4,7 @@ import { BROKERS } from './broker';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** Runs a program to its end and returns what it prints; rejects with that when it fails. */
+/** Runs a program to its end and returns its output; rejects with the output when it fails. */
 export function finished(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((done, failed) => {
     const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env } });
@@ -15,12 +15,12 @@ export function finished(command: string, args: string[], env: NodeJS.ProcessEnv
   });
 }
 
-/** Runs test files on the broker of this run, with another Node.js or another environment, and returns what that prints. */
+/** Runs test files on the broker of this run, with another Node.js or another environment, and returns the output. */
 export function innerRun(
   files: string[],
   { node = process.execPath, env = {} }: InnerRun = {},
 ): Promise<string> {
-  // None of the outer run's own variables: the inner one is a run by itself.
+  // Without the outer run's own variables: the inner run is independent.
   const outer = Object.keys(process.env).filter((key) =>
     /^(VITEST|VITE_|TEST_TOTALS|TEST$|NODE_ENV|MODE$|DEV$|PROD$|BASE_URL|SSR)/.test(key),
   );

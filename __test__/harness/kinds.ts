@@ -4,8 +4,8 @@ import type { Kind } from './transports';
 import './wait';
 
 /**
- * One test for stock and one for the native transport, of a scenario that runs on one of them alone and
- * brings its own servers and clients. Stock's picture is checked by `check` and is then the reference.
+ * One test for stock and one for the native transport, for a scenario that brings its own servers and clients. The
+ * stock transport's picture is checked by `check` and is then the reference.
  */
 export function onEither(
   title: string,

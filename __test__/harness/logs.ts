@@ -5,7 +5,7 @@ interface LogEntry {
   text: string;
 }
 
-/** Nest's logger during tests: keeps what both transports log, shows it with KAFKA_TEST_LOGS=1. */
+/** Nest's logger during tests: keeps the lines of both transports, and prints them with KAFKA_TEST_LOGS=1. */
 class CollectedLogs implements LoggerService {
   readonly entries: LogEntry[] = [];
 

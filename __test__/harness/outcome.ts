@@ -8,7 +8,10 @@ export interface Outcome {
   error?: unknown;
 }
 
-/** Subscribes, and settles when the stream does; a stream that does neither in time says so. */
+/**
+ * Subscribes, and resolves when the stream completes or fails; a stream that does neither in time is reported as
+ * such.
+ */
 export function outcome(stream: Observable<unknown>, deadlineMs = DEADLINE_MS): Promise<Outcome> {
   return new Promise((resolve) => {
     const values: unknown[] = [];

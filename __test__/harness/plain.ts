@@ -21,7 +21,7 @@ function plainObject(value: object): unknown {
   return typeof name === 'string' && name !== 'Object' ? { [`<${name}>`]: picture } : picture;
 }
 
-/** Replaces a text in every string of a picture, keys too: run-specific names become comparable. */
+/** Replaces a text in every string of a picture, keys too, so that run-specific names become comparable. */
 export function replaceText(picture: unknown, text: string, replacement: string): unknown {
   if (typeof picture === 'string') return picture.replaceAll(text, replacement);
   if (Array.isArray(picture)) return picture.map((item) => replaceText(item, text, replacement));
@@ -34,7 +34,7 @@ export function replaceText(picture: unknown, text: string, replacement: string)
   );
 }
 
-/** Takes a field out of a picture, wherever it is. */
+/** Removes a field from a picture, at any depth. */
 export function withoutField(picture: unknown, name: string): unknown {
   if (Array.isArray(picture)) return picture.map((item) => withoutField(item, name));
   if (typeof picture !== 'object' || picture === null) return picture;

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { plain } from './plain';
 
-/** What a call resolves with, or all that an application can read off its error. */
+/** A call's result, or everything that an application can read from its error. */
 export async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
   try {
     return plain(await call);

@@ -6,13 +6,13 @@ export function plainUsers(passwords: Readonly<Record<string, string>>): string 
   return `org.apache.kafka.common.security.plain.PlainLoginModule required ${users.join(' ')};`;
 }
 
-/** A broker with access rules, which hold for those who log in: who does not may do everything. */
+/** A broker with access rules for authenticated users; unauthenticated ones may do everything. */
 export const WITH_RULES = {
   'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
   'super.users': 'User:ANONYMOUS',
 };
 
-/** Starts a broker with access rules: nobody has to log in at `broker.brokers`, and these users may at `secured`. */
+/** Starts a broker with access rules: `broker.brokers` needs no authentication, `secured` is for these users. */
 export async function startSecuredBroker(
   passwords: Readonly<Record<string, string>>,
   more: Readonly<Record<string, string | number>> = {},

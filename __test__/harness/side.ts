@@ -24,7 +24,7 @@ export const ALL: Combination[] = [
 export const SERVERS = ALL.filter(({ client }) => client === 'stock');
 export const CLIENTS = ALL.filter(({ server }) => server === 'stock');
 
-/** One combination at work: its own topics, and what was seen in it. */
+/** One running combination: its topics, and what its handlers saw. */
 export class Side {
   readonly name: string;
   private readonly seen: { topic: string; entry: unknown }[] = [];
@@ -56,7 +56,7 @@ export class Side {
     return `${this.prefix}.${name}`;
   }
 
-  /** Called by handlers: remembers what one saw of a message on the topic. */
+  /** Called by handlers: records what a handler saw of a message on the topic. */
   see(topic: string, entry: unknown): void {
     this.seen.push({ topic: this.topic(topic), entry: this.picture(entry) });
   }

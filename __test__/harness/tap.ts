@@ -2,7 +2,7 @@ import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { kafka, unique } from './broker';
 import { until } from './wait';
 
-/** A record as it lies on the broker, bytes as latin1 text (lossless, readable). */
+/** A record as stored by the broker, bytes as latin1 text (lossless, readable). */
 export interface RawRecord {
   topic: string;
   partition: number;

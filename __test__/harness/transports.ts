@@ -6,7 +6,7 @@ export type Kind = 'stock' | 'native';
 
 export type TransportOptions = Required<KafkaOptions>['options'];
 
-/** What the tests use of a transport, in stock's own types: the promise is that they fit both. */
+/** The part of a transport that tests use, in NestJS's own types, which have to fit both transports. */
 export interface Transport {
   ServerKafka: typeof microservices.ServerKafka;
   ClientKafka: typeof microservices.ClientKafka;

@@ -27,7 +27,7 @@ export async function until<T>(
   }
 }
 
-/** Fails with `what` when `promise` is not settled in time, so that a hang has a name. */
+/** Fails with `what` when `promise` is not settled in time, so that a hanging test says what it waits for. */
 export async function within<T>(what: string, promise: Promise<T>, deadlineMs = DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
@@ -44,13 +44,13 @@ export async function within<T>(what: string, promise: Promise<T>, deadlineMs = 
 
 const gates = new Set<Gate>();
 
-/** Opens every gate: after a failed test no handler may go on waiting, for nothing could be closed. */
+/** Opens every gate: after a failed test no handler may go on waiting, or closing would hang. */
 export function openGates(): void {
   for (const gate of gates) gate.open();
   gates.clear();
 }
 
-/** Something a handler waits for and a test opens. */
+/** A gate that a handler waits for and a test opens. */
 export class Gate {
   private release: () => void = () => undefined;
   private readonly opened = new Promise<void>((resolve) => {

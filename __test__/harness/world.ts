@@ -8,11 +8,11 @@ import { Tap } from './tap';
 import type { Kind, TransportOptions } from './transports';
 import './wait';
 
-/** What a file's scenarios need; every combination gets its own topics and handlers from it. */
+/** The topics and controllers of a file's scenarios, of which every combination gets its own. */
 export interface WorldSpec {
   /** Topics to create: name → partitions. */
   topics: Record<string, number>;
-  /** Those of them a client awaits replies of; their reply topics are created too. */
+  /** The topics whose replies a client awaits; their reply topics are created too. */
   replies?: string[];
   /** Controllers on the combination's topics. */
   controllers?: (side: Side) => Type[];

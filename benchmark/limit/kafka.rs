@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use crate::{Outcome, number, text};
 
-/// How long nothing may come before the messages under way count as lost.
+/// How long without a message until those in flight count as lost.
 const STALL: Duration = Duration::from_secs(30);
 
 /// Records taken from a queue at once.
 const BATCH: usize = 1000;
 
-/// What a thread sleeps on until one of its queues has something.
+/// A thread sleeps on this until one of its queues becomes non-empty.
 #[derive(Default)]
 pub(crate) struct Bell {
     rung: Mutex<bool>,
@@ -154,7 +154,7 @@ impl Receiver {
             ("fetch.max.bytes", "10485760"),
             ("max.partition.fetch.bytes", "1048576"),
             ("fetch.wait.max.ms", "5000"),
-            // As in the package: librdkafka's second is made for consumers that are slow.
+            // As in the package: librdkafka's default of a second is for slow consumers.
             ("fetch.queue.backoff.ms", "20"),
             ("socket.nagle.disable", "true"),
         ])?;
@@ -205,7 +205,7 @@ pub(crate) fn header_number(record: &Message<'_>, name: &str) -> Option<u64> {
     std::str::from_utf8(value?).ok()?.parse().ok()
 }
 
-/// A JSON text of as many bytes as the benchmark's payloads have.
+/// A JSON text with the size of the benchmark's payloads.
 pub(crate) fn payload(argument: &Value) -> Outcome<Vec<u8>> {
     const FRAME: &str = r#"{"sequence":1000000000,"note":""}"#;
     let bytes = number(argument, "payloadBytes")? as usize;

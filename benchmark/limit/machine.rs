@@ -1,11 +1,12 @@
-//! What /proc tells of the machine and of this process, in the shapes of `benchmark/src/machine.mjs`. Null elsewhere.
+//! Data of /proc about the machine and this process, in the shapes of `benchmark/src/machine.mjs`. Null on other
+//! systems.
 
 use std::fs::{read_dir, read_to_string};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-/// What /proc counts CPU time in: `USER_HZ`, 100 on Linux.
+/// The unit of CPU time in /proc: `USER_HZ`, 100 on Linux.
 const MICROS_PER_TICK: u64 = 10_000;
 
 /// A measured window of this process.
@@ -17,7 +18,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Opens it; `brokerPid` of the argument is the process whose CPU time is told apart from others'.
+    /// Opens a window; `brokerPid` of the argument is the process whose CPU time is measured separately.
     pub(crate) fn open(argument: &Value) -> Self {
         let broker = argument["brokerPid"].as_u64();
         let machine = sample_machine(broker);
@@ -51,8 +52,8 @@ pub(crate) fn sample_process() -> Value {
     })
 }
 
-/// CPU time of this process so far, in µs: that of its threads, which last as long as it does, because the ticks of the
-/// whole are too coarse for a topic that is drained in a tenth of a second.
+/// CPU time of this process so far, in µs. Summed over its threads, because the process's own ticks are too coarse
+/// for a topic that is drained in a tenth of a second.
 pub(crate) fn own_cpu_micros() -> Option<u64> {
     let threads = read_dir("/proc/self/task").ok()?.filter_map(Result::ok);
     let nanos = threads.map(|thread| {

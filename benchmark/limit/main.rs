@@ -1,6 +1,6 @@
 //! The limit: the roles of the benchmark (`benchmark/src/roles/`) by librdkafka alone, through the crate's thin wrappers.
 //!
-//! Bytes are sent back as they came and nothing is parsed; consumers read all partitions without a group. Commands come
+//! Bytes are sent back unchanged and nothing is parsed; consumers read all partitions without a group. Commands come
 //! as lines of JSON on the standard input, `{"id", "command", "argument"}`, and are answered as lines on the standard
 //! output, `{"id", "result"}` or `{"id", "error"}`, in the shapes of the Node roles. The end of the input ends the
 //! program.
@@ -22,7 +22,7 @@ use crate::consumer::Consumer;
 use crate::producer::Producer;
 use crate::server::Server;
 
-/// Whatever goes wrong ends a command, with its text.
+/// Any error ends a command, with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// One role: answers the commands that its Node counterpart answers.

@@ -1,4 +1,4 @@
-//! The process that answers requests: with the value that came.
+//! The process that answers requests, with their own value.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

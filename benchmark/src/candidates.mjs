@@ -2,9 +2,9 @@
  * What is compared. A candidate of the Nest workloads is `roles/nest/<name>.mjs`, one of the raw workloads
  * `roles/raw/<name>.mjs`, in Node processes; those with `program` are a program of their own.
  *
- * `kinds`: the kinds of workloads that it can carry out. `workloads`: the only ones that it is for. `rival`: the folder of `rivals/` that it is installed from.
- * `earlier`: it is the build of the commit that `--against` names, and measured only with that option.
- * `inProcess`: server and client are one process, whose figures stand in the client's columns.
+ * `kinds`: the kinds of workloads that it can carry out. `workloads`: the only workloads that it is for. `rival`: the
+ * folder of `rivals/` that it is installed from. `earlier`: the build of the commit that `--against` names, measured
+ * only with that option. `inProcess`: server and client are one process, whose figures are in the client's columns.
  */
 const NEST = ['request', 'consume', 'emit'];
 const RAW = ['raw-produce', 'raw-consume'];
@@ -73,7 +73,7 @@ export const CANDIDATES = [
   },
 ];
 
-/** What is measured if nothing else is asked for, by what a run is for. */
+/** The default candidates, by the purpose of a run. */
 export const USUAL_CANDIDATES = {
   comparison: ['stock', 'stock-routed', 'stock-batches', 'native'],
   scaling: ['stock', 'native'],
@@ -81,7 +81,7 @@ export const USUAL_CANDIDATES = {
   against: ['against', 'against-raw', 'native', 'native-raw'],
 };
 
-/** Whom ratios are taken to: the first of these that carries the workload out, an earlier build only where it is measured. */
+/** The base of ratios: the first of these that can carry the workload out; an earlier build only if it is measured. */
 const BASES = ['against', 'against-raw', 'stock', 'kafkajs'];
 
 /** Whether a candidate can carry a workload out. */

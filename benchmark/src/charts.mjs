@@ -1,11 +1,11 @@
-/** The pictures of a result: what each shows. How they are drawn stands in `drawing.mjs`. */
+/** The pictures of a result: what each shows. `drawing.mjs` draws them. */
 import { draw, inThemes } from './drawing.mjs';
 import { capitalised, grouped, significant, times } from './format.mjs';
 import { README_NAMES } from './readme.mjs';
 import { DEFAULT_WORKLOADS } from './workloads.mjs';
 
 const NEST_KINDS = ['request', 'consume', 'emit'];
-/** Space that SVG does not fold into one. */
+/** Spaces that SVG does not collapse. */
 const GAP = '\u00A0\u00A0';
 const RAW_KINDS = ['raw-produce', 'raw-consume'];
 
@@ -48,8 +48,8 @@ export async function drawCharts(result) {
 }
 
 /**
- * The summary as rows of one candidate in one workload: of those that say most, where they were measured. Requests that
- * never leave their process would dwarf all others.
+ * The summary as rows of one candidate in one workload, for the most telling workloads. Leaves out candidates within
+ * one process, whose figures would dwarf all others.
  */
 function rowsOf({ workloads, candidates: measured, summary }, kinds) {
   const inProcess = new Set(measured.filter((one) => one.inProcess).map(({ name }) => name));
@@ -65,7 +65,7 @@ function rowsOf({ workloads, candidates: measured, summary }, kinds) {
   });
 }
 
-/** Those candidates alone that have a name, where they were all measured, under that name and the workload's as tables have it. */
+/** Only the named candidates, in workloads in which all of them were measured, with the names of tables. */
 function named(rows, names) {
   const isMeasured = (workload) =>
     Object.keys(names).every((name) =>

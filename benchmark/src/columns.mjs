@@ -15,7 +15,7 @@ const both = (title, client, server, format) => ({
   ratio: () => '',
 });
 
-/** All there are. */
+/** All columns. */
 export const COLUMNS = [
   column('messages/s', 'perSecond', grouped),
   column('p50 ms', 'p50', significant),
@@ -32,7 +32,7 @@ export const COLUMNS = [
   column('others', 'otherShare', percent, { ratio: false }),
 ];
 
-/** How the columns of a table are aligned that has the workload and the candidate in front of these. */
+/** The alignment of a table's columns: workload and candidate, then these. */
 export function alignment(columns) {
   return ['left', 'left', ...columns.map(() => 'right')];
 }

@@ -2,16 +2,16 @@
 import { COLOURS, INK, PARTS, render, WIDTH } from './drawing.mjs';
 import { LABEL_SIZE, MARKER_RADIUS, placeLabels } from './label-places.mjs';
 
-/** What lines may be about, and which colour each has. */
+/** What lines may stand for, with their colours. */
 const LINES = { candidate: COLOURS, process: PARTS };
 
 const HEIGHT = 150;
 /** Panels with a number at every point need more room than curves alone. */
 const STEPS = { width: 310, height: 190, gap: { column: 40, row: 78 } };
-/** How far the axis of labelled points reaches beyond them, as shares of the distance between the lowest and the highest. */
+/** How far an axis extends beyond labelled points, as a share of the distance between the lowest and the highest. */
 const LABEL_ROOM = 0.16;
 
-/** What is drawn once, and not for every value. */
+/** Data of marks that are drawn once, not for every value. */
 const ONCE = { values: [{}] };
 
 /**
@@ -22,7 +22,7 @@ const ONCE = { values: [{}] };
  * @param {'light' | 'dark'} theme
  */
 export function drawSteps({ title, panels }, theme) {
-  // Laid out by the panels alone, without their axes: these differ in height, and panels of a row would stand askew.
+  // Laid out without the axes, whose heights differ: otherwise the panels of a row would not be aligned.
   const layout = { columns: 2, bounds: 'flush', spacing: STEPS.gap };
   return render({ ...layout, concat: panels.map((panel) => steps(panel)) }, title, theme);
 }
@@ -73,7 +73,7 @@ function domainOf(values) {
   return [10 ** (low - room), 10 ** (high + room)];
 }
 
-/** Each label with its place, in pixels: where Vega-Lite puts the points is known, and that it may not cover them too. */
+/** Each label with its position in pixels, computed from those of the points, so that no label covers a point. */
 function labelsOf(values, [low, high]) {
   const { width, height } = STEPS;
   const xs = [...new Set(values.map(({ x }) => x))];
@@ -91,7 +91,7 @@ function labelsOf(values, [low, high]) {
 }
 
 /**
- * Curves over time, from zero, so that their height says how much it is and their slope how it grows.
+ * Curves over time, with an axis from zero, so that heights can be compared.
  *
  * @param {{ title: string, panels: { title: string, values: object[] }[], mark: { x: number, label: string } }} chart
  *   `values`: `x` in minutes, `y`, and the `process`; `mark`: a line across all curves at one moment

@@ -30,7 +30,7 @@ export const PARTS = { client: '#3572d4', server: '#2da44e', broker: '#8c959f' }
 export const WIDTH = 560;
 const ROW_HEIGHT = 20;
 const LABEL_SIZE = 11;
-/** How far the width reaches beyond the longest bar, for the label behind it. */
+/** Width relative to the longest bar, with room for the label after it. */
 const LABEL_SHARE = 1.35;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif';
 
@@ -72,7 +72,7 @@ export async function draw(chart, theme) {
  * @returns {Promise<string>} the SVG, with nothing behind it
  */
 export async function render(chart, title, theme) {
-  // Only here: whoever reads results and writes pages does not need it installed.
+  // Imported only here: reading results and writing pages works without it.
   const { Error: ERRORS, logger, parse, textMetrics, View } = await import('vega');
   const { compile } = await import('vega-lite');
   textMetrics.width = (item, text) =>
@@ -83,7 +83,7 @@ export async function render(chart, title, theme) {
     config: config(INK[theme]),
     ...chart,
   };
-  // It warns of rows that layers disagree about; here all layers have the same.
+  // Only errors: it warns about layers with different rows, although here all are equal.
   const compiled = compile(spec, { logger: logger(ERRORS) });
   const view = new View(parse(compiled.spec), { renderer: 'none' });
   const svg = await view.toSVG();
@@ -155,7 +155,7 @@ const LAYERS = {
     };
     return [
       { mark: 'bar', encoding: { y: ROWS, x: x('value'), color: colour, order: { field: 'place' } } },
-      // Once for a row, not for each of its parts: letters over one another look bold.
+      // Once per row, not for each of its parts: repeated labels on the same spot look bold.
       label({ ...x('total'), stack: null }, { transform: [{ filter: 'datum.isLast' }] }),
       room(x('room')),
     ];
@@ -171,12 +171,12 @@ const CANDIDATES = {
 };
 
 function amount(field, isShown) {
-  // "f" and not "g", of which Vega makes as few digits as tell the ticks apart: 1e+2.
+  // "f" and not "g", for which Vega uses the fewest digits that distinguish the ticks: 1e+2.
   const axis = { domain: false, ticks: false, tickCount: 6, format: ',~f' };
   return { field, type: 'quantitative', title: null, axis: isShown ? axis : null };
 }
 
-/** Whole powers of ten: the lines in between, of which there are eight to each, tell nothing. */
+/** Only whole powers of ten: the eight lines between two of them are of no use. */
 function powersOfTen([from, to]) {
   const first = Math.ceil(Math.log10(from));
   const length = Math.floor(Math.log10(to)) - first + 1;
@@ -195,7 +195,7 @@ function label(x, more = {}) {
   };
 }
 
-/** Invisible points, where the labels behind the bars may end. */
+/** Invisible points that make room for the labels after the bars. */
 function room(x) {
   return { mark: { type: 'point', opacity: 0 }, encoding: { y: ROWS, x } };
 }

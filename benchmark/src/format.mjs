@@ -1,6 +1,6 @@
-/** How numbers read, in terminals, pages and pictures alike. */
+/** Formats of numbers, the same in terminals, pages and pictures. */
 
-/** `format` of the value, or a dash where there is none. */
+/** `format` of the value, or a dash without one. */
 export function optional(value, format) {
   return value === null || value === undefined ? '–' : format(value);
 }

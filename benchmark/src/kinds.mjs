@@ -1,4 +1,4 @@
-/** The kinds of results: how each reads in a terminal, what its pictures are, and where in the pages it stands. */
+/** The kinds of results: how each is printed, what its pictures are, and where it is in the pages. */
 import { drawCharts } from './charts.mjs';
 import { formatReadme } from './readme.mjs';
 import { formatMarkdown, formatReport } from './report.mjs';
@@ -8,8 +8,8 @@ import { drawSoakCharts } from './soak/charts.mjs';
 import { formatSoakMarkdown, formatSoakReport } from './soak/report.mjs';
 
 /**
- * `images`: what the names of its pictures begin with. `sections`: the parts of pages between marks, `format` being
- * called with the result, a function that writes the picture of a name, and a sentence about where all figures are.
+ * `images`: the prefix of its pictures' names. `sections`: the parts of pages between marks; `format` is called with
+ * the result, a function that embeds a picture by its name, and a sentence about where all figures are.
  */
 export const KINDS = {
   comparison: {
@@ -25,7 +25,7 @@ export const KINDS = {
       },
     ],
   },
-  // For those who change the code: no page has it.
+  // For contributors only: no page shows it.
   against: { report: formatReport, draw: () => [], images: 'against', sections: [] },
   scaling: {
     report: formatReport,
@@ -41,7 +41,7 @@ export const KINDS = {
   },
 };
 
-/** The kind of a result; those that do not say are from before there was more than one. */
+/** The kind of a result; results without one are older than the second kind. */
 export function kindOf({ kind = 'comparison' }) {
   return KINDS[kind];
 }

@@ -1,4 +1,4 @@
-/** Where the number of each point of some curves stands, so that it covers no other number, no marker and no line. */
+/** Places the labels of curves' points so that none covers another label, a marker or a line. */
 import { textWidth } from './text-width.mjs';
 
 export const LABEL_SIZE = 11;
@@ -10,7 +10,7 @@ const HALF_HEIGHT = LABEL_SIZE / 2;
 const DISTANCES = [12, 20, 29];
 /** Above and below, in the middle, or to a side of a line that passes there. */
 const SIDES = [0, -0.5, 0.5, -0.8, 0.8];
-/** How bad it is: two numbers over one another are never readable, a line behind one is. */
+/** Penalties: overlapping labels are unreadable, a line behind a label is acceptable. */
 const COVERED = 1000;
 const CROSSED = 20;
 const OUTSIDE = 200;

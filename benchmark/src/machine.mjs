@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
-/** What /proc counts CPU time in: USER_HZ, 100 on every Linux that Node runs on. */
+/** The unit of CPU time in /proc: USER_HZ, 100 on every Linux that Node runs on. */
 const MICROS_PER_TICK = 10_000;
 
 /** The machine and the runtime, for the record beside the figures. */
@@ -16,10 +16,9 @@ export function describeMachine() {
 }
 
 /**
- * CPU time since the machine started, in µs: all there was, idle, and used by the broker.
- * Null where there is no /proc.
+ * CPU time since the machine started, in µs: in total, idle, and used by the broker. Null without /proc.
  *
- * @param {number | undefined} brokerPid the broker's process where it runs on this machine
+ * @param {number | undefined} brokerPid the broker's process if it runs on this machine
  */
 export function sampleMachine(brokerPid) {
   const stat = readProc('stat');
@@ -51,8 +50,8 @@ export function compareMachine(before, after, ownMicros) {
 }
 
 /**
- * What this process takes of the machine: resident memory now and at its highest, in MiB, and its threads. The first
- * and the last are null where there is no /proc.
+ * Resources of this process: resident memory now and at its peak, in MiB, and its threads. The first and the last are
+ * null without /proc.
  */
 export function sampleProcess() {
   const status = readProc('self/status') ?? '';
@@ -74,12 +73,12 @@ export function sampleMemory() {
   return { residentMiB: mib(rss), heapUsedMiB: mib(heapUsed), externalMiB: mib(external) };
 }
 
-/** With two decimals, which is more than changes mean. */
+/** With two decimals, more than enough. */
 function mib(bytes) {
   return Math.round((bytes / 1024 ** 2) * 100) / 100;
 }
 
-/** The process on this machine that listens on a TCP port, if it can be seen. */
+/** The process on this machine that listens on a TCP port, if it is visible. */
 export function findListener(port) {
   const inodes = new Set();
   for (const table of ['net/tcp', 'net/tcp6']) {
@@ -100,7 +99,7 @@ function openFiles(pid) {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
   } catch {
-    return []; // It has gone, one of its files has, or it belongs to someone else.
+    return []; // It has ended, one of its files is closed, or it belongs to another user.
   }
 }
 

@@ -4,7 +4,7 @@ import { DEFAULT_WORKLOADS, findWorkloads, purposeOf, WORKLOADS } from './worklo
 
 const { comparison, scaling, soak, against } = USUAL_CANDIDATES;
 
-/** What a soak has in flight when it looks for the largest load. */
+/** The workload with which a soak finds the largest load. */
 const SOAK_WORKLOAD = 'request-64';
 
 export const USAGE = `npm run bench -- [options]
@@ -95,7 +95,7 @@ export function parseOptions(argv) {
   };
 }
 
-/** What a run is for. */
+/** The purpose of a run. */
 function purposeOfRun({ soak: isSoak, against: earlier }, workloads) {
   if (isSoak) return 'soak';
   return earlier === undefined ? purposeOf(workloads) : 'against';
@@ -125,7 +125,7 @@ function selectSoakWorkload(text = SOAK_WORKLOAD) {
   throw new Error(`--soak: "${text}" is not a workload of requests from one client`);
 }
 
-/** Those whose server and client are Node processes of their own, which tell what memory they take. */
+/** Candidates whose server and client are Node processes of their own, which report their memory. */
 function canSoak({ kinds, program, inProcess }) {
   return kinds.includes('request') && !program && !inProcess;
 }

@@ -40,7 +40,7 @@ async function writeKind(path) {
   });
 }
 
-/** Writes the pictures of a kind, and removes those that there are no figures for any more. */
+/** Writes the pictures of a kind, and removes those without figures. */
 function writeImages(pictures, images) {
   const folder = join(ROOT, IMAGES);
   mkdirSync(folder, { recursive: true });

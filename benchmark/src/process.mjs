@@ -2,13 +2,13 @@ import { fork, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** How long a process may take to leave by itself after it has closed its transport. */
+/** How long a process may take to exit after it has closed its transport. */
 const EXIT_DEADLINE_MS = 20_000;
 
 /** How many of the last lines of output an error about a process shows. */
 const TAIL_LINES = 30;
 
-/** What a role throws for something that its client does not offer, kafkajs's name of it among them. */
+/** Names of errors for features that a role's client does not have, kafkajs's included. */
 const NOT_SUPPORTED = new Set(['NotSupported', 'KafkaJSNotImplemented']);
 
 const living = new Set();
@@ -36,7 +36,7 @@ function forkRole(role) {
 /** A role in a program of any language: messages as lines of JSON over its standard input and output. */
 function spawnProgram(program, role) {
   const child = spawn(program, [role], { stdio: ['pipe', 'pipe', 'pipe'] });
-  child.stdin.on('error', () => undefined); // The exit says it better.
+  child.stdin.on('error', () => undefined); // The exit is reported instead.
   return {
     child,
     output: [child.stderr],
@@ -48,8 +48,8 @@ function spawnProgram(program, role) {
 }
 
 /**
- * A measured process: one of `roles/*.mjs` in a Node process of its own, or the same role of a program, which does what
- * it is asked.
+ * A measured process: one of `roles/*.mjs` in a Node process of its own, or the same role of a program, which carries
+ * out commands.
  */
 export class RoleProcess {
   #channel;
@@ -60,7 +60,7 @@ export class RoleProcess {
   #exited;
   #stopping = false;
 
-  /** Rejects when the process leaves before `stop()`: for whoever waits for another that depends on it. */
+  /** Rejects when the process exits before `stop()`, for callers that wait for another process that depends on it. */
   died;
 
   /**
@@ -85,7 +85,7 @@ export class RoleProcess {
   }
 
   /**
-   * Has the process do something.
+   * Makes the process carry out a command.
    *
    * @param {string} command one of the role's commands
    * @param {object} argument its argument
@@ -111,9 +111,9 @@ export class RoleProcess {
   }
 
   /**
-   * Has the process close its transport and waits until it has left by itself.
+   * Makes the process close its transport, and waits until it has exited by itself.
    *
-   * @returns warnings: a process that does not close or leave is killed, which its figures outlive
+   * @returns warnings: a process that does not close or exit is killed; its figures count all the same
    */
   async stop() {
     this.#stopping = true;

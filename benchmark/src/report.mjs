@@ -1,4 +1,4 @@
-/** How a result reads: progress lines, the table at the end, and the generated part of docs/benchmarks.md. */
+/** Formats a result: progress lines, the table at the end, and the generated part of docs/benchmarks.md. */
 import { alignment, COLUMNS } from './columns.mjs';
 import { grouped, markdownTable, optional, percent, significant, terminalTable, times } from './format.mjs';
 
@@ -12,7 +12,7 @@ const SECTIONS = [
   { title: 'Without NestJS', kinds: ['raw-produce', 'raw-consume'] },
 ];
 
-/** From which share of other processes on the figures of a measurement are in doubt. */
+/** Share of CPU time used by other processes from which a measurement's figures are in doubt. */
 const BUSY_SHARE = 0.1;
 
 const LEGEND =
@@ -76,15 +76,15 @@ export function listCandidates({ candidates }) {
   return candidates.map(({ name, about }) => `- \`${name}\`: ${about}.`).join('\n');
 }
 
-/** What is left out or in doubt, in Markdown under that heading; nothing if nothing is. */
+/** Skipped and doubtful measurements, in Markdown under that heading; empty if there are none. */
 export function listTroubles(result, heading) {
   const notes = [...result.skipped.map(describeSkipped), ...troubles(result)];
   return notes.length === 0 ? '' : `${heading}\n\n${notes.map((note) => `- ${note}`).join('\n')}`;
 }
 
 /**
- * What this package gains in each workload; for events also on stock without its lookups, because they are much of what
- * an event costs, and beside what NestJS itself takes.
+ * This package's gain in each workload; for events also against NestJS without its repeated route lookups, which are
+ * a large part of an event's cost, and beside the cost of NestJS itself.
  */
 function formatHeadlines({ workloads, summary }) {
   return summary.flatMap(({ workload, base, candidates }) => {
@@ -120,7 +120,7 @@ export function describeMachine({ date, machine, settings }) {
   );
 }
 
-/** What is the same for all candidates. */
+/** The conditions that are the same for all candidates. */
 export function describeConditions(settings) {
   const { minBytes, maxBytes, maxBytesPerPartition, maxWaitMs } = settings.fetch;
   return [
@@ -157,7 +157,7 @@ export function tableRows(
   return rows;
 }
 
-/** Why a candidate is not there, or not in one workload. */
+/** Why a candidate was not measured, or not in one workload. */
 export function describeSkipped({ candidate, workload, reason }) {
   return workload === undefined
     ? `${candidate} is left out: ${reason}`

@@ -19,7 +19,7 @@ export function createRunState(options, { limit, progress }) {
   };
 }
 
-/** What every result says of the run that it is of: when, how and where it was made. */
+/** The data of the run that every result contains: when, how and where it was made. */
 export function describeRunState(options, state, kafka) {
   return {
     date: options.date,

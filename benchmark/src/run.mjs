@@ -8,7 +8,7 @@ import { createRunState, describeRunState } from './run-state.mjs';
 import { summarise } from './summary.mjs';
 
 const WARM_BROKER_SECONDS = 10;
-/** At any time, in the messages of one direction: large payloads would take the memory of the machine otherwise. */
+/** Limits of messages in flight in one direction, because large payloads would exhaust the machine's memory. */
 const WARM_BROKER_IN_FLIGHT = { messages: 256, bytes: 16 * 1024 ** 2 };
 
 const MEASURES = {
@@ -21,8 +21,8 @@ const MEASURES = {
 
 /**
  * Measures every workload for every candidate, in rounds: within a round the candidates take turns workload by
- * workload, and every other round they do so in reversed order, so that whatever drifts on the machine meets all.
- * A measurement that fails is recorded and the others go on.
+ * workload, in every other round in reversed order, so that drifts of the machine affect all candidates. A
+ * measurement that fails is recorded and the others go on.
  *
  * @param {object} options from `parseOptions()`, with `brokers` filled in and the candidates that can be run
  * @param {{ kafka: string, limit?: string, skipped: object[], progress: (line: string) => void, signal: AbortSignal }} context
@@ -79,8 +79,8 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
 }
 
 /**
- * Puts load on the broker before the first round, by every candidate: a freshly started one compiles its code while
- * it is measured. Failures show up in the rounds.
+ * Puts load on the broker before the first round, by every candidate, because a freshly started JVM is still
+ * compiling its code. Failures show up in the rounds.
  */
 async function warmBroker({ workloads, candidates, quick }, { measure, progress, signal }) {
   const workload = workloads.find((one) => one.inFlight !== undefined);

@@ -7,8 +7,8 @@ export function median(values) {
 }
 
 /**
- * The slope of the straight line that fits points best, by least squares; null where no line is given: of points that
- * are fewer than two, or all at one place.
+ * The slope of the straight line that fits points best, by least squares; null for fewer than two points, or if all
+ * have the same x.
  *
  * @param {[number, number][]} points
  */
@@ -38,14 +38,14 @@ export class Latencies {
     this.#values[this.#count++] = milliseconds;
   }
 
-  /** What was recorded, as text, to be added to those of another process. */
+  /** The recorded latencies as text, to be added to those of another process. */
   toText() {
     return Buffer.from(this.#values.buffer, 0, this.#count * Float64Array.BYTES_PER_ELEMENT).toString(
       'base64',
     );
   }
 
-  /** Records what another process has given as text. */
+  /** Adds latencies that another process has written as text. */
   recordText(text) {
     const bytes = Buffer.from(text, 'base64');
     for (let at = 0; at < bytes.length; at += Float64Array.BYTES_PER_ELEMENT)

@@ -1,7 +1,7 @@
 import { baseOf } from './candidates.mjs';
 import { median } from './statistics.mjs';
 
-/** The figures of a measurement: how to take each out of it. */
+/** The figures of a measurement, each with the function that extracts it. */
 export const FIGURES = {
   perSecond: (measured) => measured.perSecond,
   p50: (measured) => measured.latencyMs?.p50,

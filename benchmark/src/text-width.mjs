@@ -1,6 +1,7 @@
 /**
- * How wide a text is, without a browser to ask: by the widths of DejaVu Sans, the widest of the fonts that readers have, so that what
- * fits here fits everywhere. Vega's own guess, 0.8 em a character, leaves a quarter of a picture blank behind a long title.
+ * The width of a text without a browser, computed with the widths of DejaVu Sans, the widest of the common fonts, so
+ * that what fits here fits everywhere. Vega's own guess, 0.8 em a character, leaves a quarter of a picture blank
+ * behind a long title.
  */
 
 /** In thousandths of an em, for characters that differ from the rest. */

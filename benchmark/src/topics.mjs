@@ -17,7 +17,8 @@ export class Topics {
   constructor(brokers) {
     const kafka = new Kafka({ clientId: 'bench-topics', brokers, logLevel: logLevel.NOTHING });
     this.#admin = kafka.admin();
-    // A new topic may not take messages of all partitions yet: what is sent again must not stand in it twice.
+    // Idempotent, because a new topic may refuse messages of some partitions at first, and retries must not write
+    // others twice.
     this.#producer = kafka.producer({ idempotent: true });
   }
 
@@ -40,7 +41,7 @@ export class Topics {
     await this.#untilKnown(names, performance.now() + DEADLINE_MS);
   }
 
-  /** A broker may hear of new topics only after they were made: of a hundred at once it often does. */
+  /** Waits until brokers know new topics, which may take a moment after their creation, often for a hundred at once. */
   async #untilKnown(names, deadline) {
     try {
       await this.#admin.fetchTopicMetadata({ topics: names });
@@ -61,11 +62,13 @@ export class Topics {
       await this.#admin.deleteTopics({ topics, timeout: DEADLINE_MS });
       this.#created = this.#created.filter((name) => !topics.includes(name));
     } catch {
-      // Then at the end, which tells.
+      // Tried again at the end, where a failure is reported.
     }
   }
 
-  /** Fills a topic with numbered events, dealt out over its partitions in turn, with so many keys and types. */
+  /**
+   * Fills a topic with numbered events, dealt out over its partitions in turn, with these numbers of keys and types.
+   */
   async fill(topic, { partitions, payloadBytes, keys = 0, types = 1 }, messages) {
     const payload = createPayload(payloadBytes);
     const batchLength = Math.ceil(FILL_BATCH_BYTES / payloadBytes);

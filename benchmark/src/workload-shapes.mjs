@@ -1,5 +1,5 @@
 /**
- * The shapes of workloads, by kind. A workload is data; how its kind is carried out stands in `measure/`.
+ * The shapes of workloads, by kind. A workload is data; `measure/` carries it out by its kind.
  *
  * `payloadBytes` is the length of the JSON text of a request, a reply or an event. `batchLength` is how many messages
  * one call sends, `inFlight` how many calls are unanswered at any time.
@@ -8,8 +8,8 @@
 export const KIB = 1024;
 
 /**
- * `topics`: how many patterns the requests go to in turn, each with that many partitions. `clients`: how many processes
- * send them; `inFlight` is that of all together, so that more clients do the same work.
+ * `topics`: how many patterns the requests go to in turn, each with that many partitions. `clients`: how many
+ * processes send them; `inFlight` is the total of all clients, so that more clients do the same work.
  */
 export function request(inFlight, partitions = 1, payloadBytes = 200, { topics = 1, clients = 1 } = {}) {
   const spread = `${topics === 1 ? '' : `-${topics}t`}${clients === 1 ? '' : `-${clients}c`}`;
@@ -63,8 +63,8 @@ export function consume(partitions = 1, payloadBytes = 200, share = 1) {
 }
 
 /**
- * Events of one partition, whose handler has options (`kafka`) or a time to wait. `keys`: how many keys they have in turn; `types`: how
- * many headers `event-type`, of which the handler is for one.
+ * Events of one partition, whose handler has options (`kafka`) or a time to wait. `keys`: number of keys, used in
+ * turn; `types`: number of values of the header `event-type`, one of which the handler takes.
  */
 export function handle(name, title, { share = 1, keys = 0, types = 1, waitMs = 0, kafka, ignores = false }) {
   return {

@@ -38,13 +38,16 @@ const RAW_WORKLOADS = [
 
 const BY_KEY = { concurrency: { order: 'key', max: 64 } };
 const WAITS = { share: 0.02, keys: 1000, waitMs: 5 };
-/** More of them than of others: of what nobody takes, the usual number is gone before the code that handles the rest is compiled. */
+/**
+ * More messages than in other workloads: most are filtered, and the usual number would be consumed before V8 has
+ * compiled the code for the others.
+ */
 const TYPES = { share: 5, types: 20 };
 const ONE_TYPE = { headers: { 'event-type': 'type-0' } };
 
 /**
- * Handlers with options of their own, which stock does not know: it handles the same events as it always does. Before them the same
- * events without any.
+ * Handlers with options that NestJS's own transport does not have; it handles the same events as usual. Before them
+ * the same events without options.
  */
 const HANDLERS = [
   EVENTS,
@@ -63,7 +66,7 @@ const HANDLERS = [
 /** The workloads that compare candidates. */
 const COMPARING = [...NEST_WORKLOADS, ...RAW_WORKLOADS];
 
-/** Those, and the ones that only some candidates can do in their own way. */
+/** These, and workloads that only some candidates support. */
 const COMPARED = [...COMPARING, ...HANDLERS];
 
 /** The steps of the scaling series; a step that compares candidates as well is the same workload. */
@@ -96,8 +99,8 @@ export function findWorkloads(name) {
 }
 
 /**
- * What a run of these workloads is for: it compares candidates, or shows how their cost grows with the work. A single
- * workload that only the latter has makes it that.
+ * The purpose of a run of these workloads: to compare candidates, or to show how their cost grows with the work. The
+ * latter if any workload is only in the scaling series.
  *
  * @returns {'comparison' | 'scaling'}
  */

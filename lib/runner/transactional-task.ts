@@ -55,10 +55,10 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
   readonly #owner: TransactionalOwner;
   /** Records to be redelivered, before those not handled yet. */
   #again: TransactionalDelivery[] = [];
-  /** The first one that was not handled yet. */
+  /** The first record that was not handled yet. */
   #fresh: TransactionalDelivery | undefined;
   readonly #watched = new Map<IncomingBatch, Watched>();
-  /** Nothing waits here for more of it. */
+  /** Records never wait for a fuller batch here. */
   readonly isFilling = false;
 
   constructor(task: PartitionTask, owner: TransactionalOwner) {
@@ -66,18 +66,18 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     this.#owner = owner;
   }
 
-  /** Records have come. */
+  /** Records have arrived. */
   arrived(range: RecordRange): void {
     const handled = this.#owner.onBatch?.(this.task, range);
     if (handled !== undefined) this.#watched.set(range.batch, { left: range.end - range.index, handled });
   }
 
-  /** Whether there is something to handle. */
+  /** Whether there is a record to handle. */
   isReady(): boolean {
     return this.#again.length > 0 || this.task.range() !== undefined;
   }
 
-  /** The record whose turn it is; it stays where it is. */
+  /** The current record, without removing it. */
   #first(): TransactionalDelivery | undefined {
     const [again] = this.#again;
     if (again !== undefined) return again;
@@ -103,7 +103,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     return !task.halted && !this.#owner.isPaused(task.topic, task.partition);
   }
 
-  /** Handles what there is, one record after the other. */
+  /** Handles the available records one after the other. */
   async deliver(): Promise<void> {
     const { task } = this;
     const { transactions, breath, start } = this.#owner;
@@ -120,7 +120,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
       const entered = transactions.enter(this, first);
       const transaction = entered instanceof Promise ? await entered : entered;
       if (transaction === undefined) return;
-      // While it waited for the end of a transaction, that may have sent back what comes before it.
+      // While this waited for the end of a transaction, that may have returned records that come before it.
       if (first !== this.#first() || !this.#mayGoOn()) {
         transaction.left(first);
         continue;
@@ -134,7 +134,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     }
   }
 
-  /** Has a record handled, or put aside; false when that has failed. */
+  /** Handles a record, or dead-letters it; false if that has failed. */
   async #handle(
     delivery: TransactionalDelivery,
     transaction: RecordTransaction,
@@ -187,7 +187,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     const { task } = this;
     const { batch, index } = delivery;
     const { recover } = this.#owner.failurePolicy(task, batch, index);
-    // The failed delivery counts already.
+    // The failed delivery is counted already.
     task.failures = delivery.failures - 1;
     const outcome = await context.proceed(
       recover as NonNullable<typeof recover>,
@@ -201,7 +201,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     return outcome;
   }
 
-  /** The transaction of these records is committed. */
+  /** The transaction of these records was committed. */
   committed(deliveries: readonly TransactionalDelivery[]): void {
     const { task } = this;
     const { acks, memory } = this.#owner;
@@ -222,7 +222,10 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     watched.handled();
   }
 
-  /** Nothing has come of these records: they come again, and where one of them has failed, each by itself until that one is past. */
+  /**
+   * The transaction of these records was aborted: they are redelivered. If one of them was the cause, each gets a
+   * transaction of its own until that one is through.
+   */
   aborted(
     deliveries: readonly TransactionalDelivery[],
     { delivery: culprit, error }: TransactionFailure,
@@ -242,14 +245,15 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     this.#owner.start(task);
   }
 
-  /** Decides what becomes of a record that has failed. */
+  /** Decides whether a failed record is redelivered or dead-lettered. */
   #judge(delivery: TransactionalDelivery, error: unknown): void {
     const { task } = this;
     const { memory, failurePolicy, isPaused, onFailure, onRetriesExceeded } = this.#owner;
     const { batch, index, nackedFor } = delivery;
     const offset = batch.offset(index);
     if (!(error instanceof NackError)) onFailure(error, task, offset);
-    // A handler that pauses its partition and throws asks for the record again after the resume; no attempt is counted.
+    // A handler that pauses its partition and throws wants the record redelivered after the resume; this does not
+    // count as an attempt.
     if (task.halted || (nackedFor === undefined && isPaused(task.topic, task.partition))) return;
     const { retry, isFinal } = failurePolicy(task, batch, index);
     if (delivery.verdict === undefined) {
@@ -260,7 +264,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
         return;
       }
     } else {
-      // It could not be put aside: the handler gets it again.
+      // It could not be dead-lettered: the handler gets it again.
       delivery.verdict = undefined;
     }
     if (nackedFor !== undefined) {
@@ -273,7 +277,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     if (wait === undefined) onRetriesExceeded(error, task, offset);
   }
 
-  /** The partition goes back, or its position has moved: what waits is dropped. */
+  /** The partition is being revoked, or its position has moved: drops waiting records. */
   halt(): void {
     clear(this.#again);
     this.#again = [];
@@ -282,12 +286,12 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     this.#owner.transactions.leave(this);
   }
 
-  /** The handler that runs is waited for no longer. */
+  /** The running handler is no longer awaited. */
   letGo(): void {
     this.#owner.transactions.giveUp(this);
   }
 
-  /** Nothing is acknowledged by hand. */
+  /** Records of transactional handlers are not acknowledged manually. */
   ack(): boolean {
     return false;
   }
@@ -298,13 +302,13 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     return true;
   }
 
-  /** Whether the handler waits for the function that calls this. */
+  /** Whether the handler awaits the function that calls this. */
   isAwaitedByHandler(): boolean {
     return isAwaitedBy(this.#called);
   }
 }
 
-/** These records come no more: nobody need wait for them to be past. */
+/** These records will not be redelivered here, so their suspects need not wait for them. */
 function clear(deliveries: readonly TransactionalDelivery[]): void {
   for (const delivery of deliveries) {
     const { suspects } = delivery;
@@ -312,7 +316,10 @@ function clear(deliveries: readonly TransactionalDelivery[]): void {
   }
 }
 
-/** A function of the application's that fails decides nothing here: it is asked again, and told of, when the record is put aside. */
+/**
+ * If the application's function throws here, that is ignored: it is called again when the record is dead-lettered,
+ * where its error is logged.
+ */
 function isGivenUp(
   isFinal: NonNullable<FailurePolicy['isFinal']>,
   error: unknown,

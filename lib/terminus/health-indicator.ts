@@ -5,7 +5,7 @@ import { judge } from './judgement.js';
 import { checkHealthOptions, type KafkaHealthOptions } from './options.js';
 
 /**
- * How the Kafka servers, clients, consumers and producers of this process are, for `@nestjs/terminus`:
+ * Checks the health of the Kafka servers, clients, consumers and producers of this process, for `@nestjs/terminus`:
  *
  * ```ts
  * @Get('ready')
@@ -15,7 +15,7 @@ import { checkHealthOptions, type KafkaHealthOptions } from './options.js';
  * }
  * ```
  *
- * It opens no connection of its own: what is connected is asked.
+ * It opens no connection of its own; it uses those of the clients.
  */
 export class KafkaHealthIndicator {
   readonly #health: HealthIndicatorService;
@@ -25,9 +25,9 @@ export class KafkaHealthIndicator {
   }
 
   /**
-   * Up, with what each client is doing; or down, with a reason for each that is not as the probe wants it.
+   * Resolves to up, with the state of each client; or to down, with a reason for each client that fails the probe.
    *
-   * @throws TypeError for options that are unknown, wrong, or of another probe.
+   * @throws TypeError for options that are unknown, wrong, or for another probe.
    */
   async isHealthy<const Key extends string>(
     key: Key,

@@ -1,25 +1,25 @@
 import type { ConsumerReport, ObservedClient, ProducerReport } from '../kafkajs/instrumentation/clients.js';
 import type { CheckedHealthOptions } from './options.js';
 
-/** Rebalances that last longer are no part of a deployment any more, in milliseconds. */
+/** Longest rebalance that still counts as ready, in milliseconds: a deployment causes shorter ones. */
 const LONGEST_REBALANCE = 60_000;
 
-/** What is wrong with one client. */
+/** A problem of one client. */
 interface HealthProblem {
-  /** In words: which client, what, and since when. */
+  /** Description: which client, what is wrong, and since when. */
   readonly text: string;
   /** The `clientId`. */
   readonly clientId: string;
   /** The consumer group; absent for producers. */
   readonly groupId?: string;
-  /** Since when, as an ISO date; absent where only this moment is known. */
+  /** Since when, as an ISO date; absent if it is not known. */
   readonly since?: string;
 }
 
-/** What a probe has found. */
+/** The result of a probe. */
 export interface Judgement {
   readonly problems: HealthProblem[];
-  /** What each client is doing. */
+  /** The state of each client. */
   readonly details: {
     readonly consumers: object[];
     readonly producers: object[];
@@ -28,7 +28,7 @@ export interface Judgement {
 
 type Report = ConsumerReport | ProducerReport;
 
-/** Asks clients how they are, as the probe wants to know. */
+/** Checks the clients for a probe. */
 export async function judge(
   observed: Iterable<ObservedClient>,
   options: CheckedHealthOptions,
@@ -99,7 +99,7 @@ function problemOf(report: ConsumerReport, options: CheckedHealthOptions): Healt
   };
 }
 
-/** The partition that has stood still for longest, if that is too long. */
+/** The partition that has been stalled longest, if that is too long. */
 function stallOf(
   { partitions }: ConsumerReport,
   limit = Number.POSITIVE_INFINITY,
@@ -124,11 +124,11 @@ async function unanswered(
     await client.ping(Math.max(deadline - Date.now(), 0));
     return undefined;
   } catch (error) {
-    // It may have crashed since it was asked, and its connection was closed: that is no answer about the brokers.
+    // The client may have crashed meanwhile, which closed its connection: that says nothing about the brokers.
     const now = client.report();
     const problem = now.role === 'consumer' ? problemOf(now, options) : undefined;
     if (problem !== undefined) return problem;
-    // It has joined again since: it is the new connection that is to answer.
+    // It has reconnected since: ask over the new connection.
     if (now.since !== since && Date.now() < deadline) return unanswered(client, now, options, deadline);
     const reason = error instanceof Error ? error.message : String(error);
     const text = `no broker has answered ${role} ${clientId} within ${options.timeout} ms: ${reason}`;

@@ -1,38 +1,38 @@
-/** What is asked. */
+/** The kind of probe. */
 export type KafkaProbe = 'readiness' | 'liveness' | 'startup';
 
 /** Options of {@link KafkaHealthIndicator.isHealthy}. */
 export interface KafkaHealthOptions {
   /**
-   * `readiness`: consumers have joined their groups, and a broker answers. `liveness`: none has ended for good; an absent broker is no
-   * reason. `startup`: all have joined once. Default: `readiness`.
+   * `readiness`: consumers have joined their groups, and a broker answers. `liveness`: no client has failed for good;
+   * unreachable brokers do not count. `startup`: all consumers have joined once. Default: `readiness`.
    */
   probe?: KafkaProbe;
-  /** Messages that may wait for one consumer, over all of its partitions; for `readiness`. Default: any number. */
+  /** Largest lag of a consumer, in messages, over all of its partitions; for `readiness`. Default: any number. */
   maxLag?: number;
   /**
-   * How long, in milliseconds, something may wait in a partition of which nothing is handled; for `readiness` and `liveness`. Known as
-   * finely as probes come, or as `consumer.stallTimeout` looks. Default: for ever.
+   * How long a partition may be stalled, in milliseconds: messages wait and none is handled. For `readiness` and
+   * `liveness`. As precise as the interval of the probes, or of `consumer.stallTimeout`. Default: no limit.
    */
   maxStall?: number;
-  /** Whether each consumer has to have a partition; for `readiness`. Default: `false`. */
+  /** Whether each consumer must have a partition; for `readiness`. Default: `false`. */
   requireAssignment?: boolean;
-  /** How long a broker has to answer, in milliseconds; for `readiness`. Default: `1000`. */
+  /** Time limit for a broker's answer, in milliseconds; for `readiness`. Default: `1000`. */
   timeout?: number;
-  /** Only clients of these consumer groups, and the producers. Default: all. */
+  /** Check only clients of these consumer groups, and the producers. Default: all. */
   groups?: readonly string[];
 }
 
 const DEFAULT_TIMEOUT = 1000;
 
-/** The options of a probe, filled in. */
+/** The options of a probe with their defaults. */
 export interface CheckedHealthOptions extends KafkaHealthOptions {
   readonly probe: KafkaProbe;
   readonly timeout: number;
 }
 
 const PROBES: readonly string[] = ['readiness', 'liveness', 'startup'] satisfies KafkaProbe[];
-/** The probes that each of the others is for. */
+/** The probes that each option is for. */
 const FOR: Readonly<Record<Exclude<keyof KafkaHealthOptions, 'probe'>, readonly KafkaProbe[]>> = {
   maxLag: ['readiness'],
   maxStall: ['readiness', 'liveness'],
@@ -42,7 +42,7 @@ const FOR: Readonly<Record<Exclude<keyof KafkaHealthOptions, 'probe'>, readonly 
 };
 const NUMBERS: ReadonlySet<string> = new Set(['maxLag', 'maxStall', 'timeout']);
 
-/** Checks the options: a probe that silently looks at something else is worse than none. */
+/** Checks the options: a probe that silently checks something else is worse than none. */
 export function checkHealthOptions(options: KafkaHealthOptions): CheckedHealthOptions {
   const { probe = 'readiness' } = options;
   if (!PROBES.includes(probe)) {

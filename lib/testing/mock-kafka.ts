@@ -2,7 +2,7 @@ import { codeOf, errorCodeOfType } from '../kafkajs/errors/codes.js';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { answerOf, call, NativeMockCluster } from '../native/index.js';
 
-/** A kind of request, by its name in Kafka's protocol. `Produce` carries records out, `Fetch` asks for records. */
+/** A kind of request, by its name in Kafka's protocol. `Produce` writes records, `Fetch` reads them. */
 export type MockApi =
   | 'Produce'
   | 'Fetch'
@@ -21,7 +21,7 @@ export type MockApi =
   | 'EndTxn'
   | 'TxnOffsetCommit';
 
-/** Their numbers in the protocol. */
+/** Their API keys in Kafka's protocol. */
 const APIS: Readonly<Record<MockApi, number>> = {
   Produce: 0,
   Fetch: 1,
@@ -41,20 +41,20 @@ const APIS: Readonly<Record<MockApi, number>> = {
   TxnOffsetCommit: 28,
 };
 
-/** What librdkafka's mock cluster can take, or has memory for. */
+/** Limits of librdkafka's mock cluster and its memory. */
 const [MOST_BROKERS, MOST_PARTITIONS, MOST_ERRORS] = [10_000, 100_000, 100_000];
 const INT32_MAX = 2 ** 31 - 1;
 
-/** librdkafka's number for a lost connection, which has the mock broker end it. */
+/** librdkafka's code for a lost connection; the mock broker closes the connection for it. */
 const TRANSPORT = codeOf('_TRANSPORT');
 
 /**
- * The clusters that have not been stopped. Nothing else may refer to one, when a test keeps only the addresses, and a cluster ends
- * with its object.
+ * The running clusters. Keeps them alive when a test holds only the addresses: a cluster ends when its object is
+ * collected.
  */
 const running = new Set<MockKafka>();
 
-/** How a {@link MockKafka} starts. */
+/** Options of {@link MockKafka.start}. */
 export interface MockKafkaOptions {
   /** Number of brokers. Default 1. */
   brokers?: number;
@@ -63,9 +63,9 @@ export interface MockKafkaOptions {
 }
 
 /**
- * An embedded broker for an application's tests: librdkafka's mock cluster, in this process and on local ports. It keeps
- * everything in memory, and fails where a test tells it to. It proves nothing about Kafka itself: the guide's page on testing
- * lists what it cannot do.
+ * An embedded broker for an application's tests: librdkafka's mock cluster, in this process and on local ports. It
+ * keeps everything in memory, and fails on request. It is not Kafka itself: the guide's page on testing lists what it
+ * cannot do.
  *
  * @example
  * ```ts
@@ -78,8 +78,9 @@ export interface MockKafkaOptions {
  */
 export class MockKafka implements AsyncDisposable {
   /**
-   * Options for `consumer` that suit the mock cluster, which regroups consumers only about a session time-out after one has joined
-   * or left, and answers a fetch that finds nothing only when its wait is over. A real Kafka needs none of them.
+   * Options for `consumer` that suit the mock cluster, which rebalances only about a session time-out after a
+   * consumer has joined or left, and answers an empty fetch only after its full wait. A real Kafka does not need
+   * them.
    */
   static readonly consumerOptions: Readonly<{
     /** Milliseconds. */
@@ -103,7 +104,7 @@ export class MockKafka implements AsyncDisposable {
   /**
    * Starts a cluster on free ports of 127.0.0.1. It is ready when this returns, and runs until {@link stop} or the process's end.
    *
-   * @throws KafkaJSInvalidOptionError when a number is none.
+   * @throws KafkaJSInvalidOptionError for an invalid number.
    */
   static start({ brokers = 1, topics = {} }: MockKafkaOptions = {}): MockKafka {
     between('brokers', brokers, 1, MOST_BROKERS);
@@ -134,7 +135,7 @@ export class MockKafka implements AsyncDisposable {
   }
 
   /**
-   * Has a broker accept connections again, on its old port.
+   * Makes a broker accept connections again, on its old port.
    *
    * @param broker Its number, from 1. Default: all brokers.
    */
@@ -143,7 +144,7 @@ export class MockKafka implements AsyncDisposable {
   }
 
   /**
-   * Has a broker answer each request only after a while; 0 ends that.
+   * Makes a broker delay each answer; 0 ends that.
    *
    * @param milliseconds From a request's arrival to its answer.
    * @param broker Its number, from 1. Default: all brokers.
@@ -154,14 +155,14 @@ export class MockKafka implements AsyncDisposable {
   }
 
   /**
-   * Answers the next requests of a kind with an error instead of carrying them out, whichever client and broker they come
-   * from and go to, once the errors of earlier calls are used up. Requests that wait at the broker, as fetches do, have been seen
-   * already. Errors that the driver retries do not reach the application unless they outlast its retries.
+   * Answers the next requests of a kind with an error instead of carrying them out, of any client and broker, after
+   * the errors of earlier calls are used up. Requests that are waiting at the broker already, like fetches, are not
+   * affected. Errors that are retried internally reach the application only if they outlast the retries.
    *
    * @param api The kind of request.
    * @param error kafkajs's name of a protocol error, for example `MESSAGE_TOO_LARGE`.
    * @param times How many requests. Default 1.
-   * @throws KafkaJSInvalidOptionError for a name that is none.
+   * @throws KafkaJSInvalidOptionError for an unknown name.
    */
   failNext(api: MockApi, error: string, times = 1): void {
     const row = errorCodeOfType(error);
@@ -174,7 +175,7 @@ export class MockKafka implements AsyncDisposable {
   }
 
   /**
-   * Ends the connection at the next requests of a kind, which are not carried out.
+   * Closes the connection instead of answering the next requests of a kind, which are not carried out.
    *
    * @param api The kind of request.
    * @param times How many requests. Default 1.
@@ -184,7 +185,7 @@ export class MockKafka implements AsyncDisposable {
   }
 
   /**
-   * Forgets what {@link failNext} and {@link disconnectNext} still hold.
+   * Removes the remaining errors of {@link failNext} and {@link disconnectNext}.
    *
    * @param api The kind of request. Default: all kinds.
    */
@@ -194,7 +195,8 @@ export class MockKafka implements AsyncDisposable {
   }
 
   /**
-   * Makes a broker the leader of a partition, as after an election. Clients learn of it when they next ask the old leader.
+   * Makes a broker the leader of a partition, as after an election. Clients learn of it at their next request to the
+   * old leader.
    *
    * @param topic The topic, which is created if it does not exist.
    * @param partition The partition.

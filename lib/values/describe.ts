@@ -1,14 +1,17 @@
 import { types } from 'node:util';
 
-// What an application throws, logs and returns may be anything: without a prototype, circular, with getters that throw. Whatever is
-// here answers for any of it.
+// Values that an application throws, logs or returns may be anything: without a prototype, circular, with getters
+// that throw. The functions here work for all of them.
 
-/** How deep, and how many values, are written of what JSON refuses: an ORM's error may hold its whole pool of connections. */
+/**
+ * Limits of depth and number of values for objects that JSON refuses: an ORM's error may refer to its whole
+ * connection pool.
+ */
 const [MOST_DEPTH, MOST_VALUES] = [6, 500];
-/** Longest text that is written of it, in characters. */
+/** Longest text of such a value, in characters. */
 const MOST_TEXT = 8192;
 
-/** Answers `read()`, or `otherwise` when it throws. */
+/** Returns `read()`, or `otherwise` if it throws. */
 function attempt<T, U>(read: () => T, otherwise: U): T | U {
   try {
     return read();
@@ -19,14 +22,14 @@ function attempt<T, U>(read: () => T, otherwise: U): T | U {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-/** A text property of a value, where reading it neither throws nor answers something else. */
+/** A string property of a value; undefined if reading it throws or gives something else. */
 function textProperty(value: unknown, name: string): string | undefined {
   if (!isObject(value)) return undefined;
   const text = attempt(() => (value as Record<string, unknown>)[name], undefined);
   return typeof text === 'string' ? text : undefined;
 }
 
-/** What was thrown, in words: an error's message, a text as it is, the rest as JSON. Never throws. */
+/** A thrown value as text: an error's message, a string itself, anything else as JSON. Never throws. */
 export function messageOf(thrown: unknown): string {
   const message = textProperty(thrown, 'message');
   if (message !== undefined) return message;
@@ -38,10 +41,10 @@ export function stackOf(thrown: unknown): string | undefined {
   return textProperty(thrown, 'stack');
 }
 
-/** What was thrown, as an error: itself where it is one, of whichever realm, else one that has its words. Never throws. */
+/** A thrown value as an error: itself if it is one (of any realm), else a new one with its text. Never throws. */
 export function errorFrom(thrown: unknown): Error {
   if (attempt(() => types.isNativeError(thrown) || thrown instanceof Error, false)) {
-    // Reading these later must not fail, where nobody expects it.
+    // Checked now, because code that reads these later does not expect exceptions.
     const names = ['name', 'message', 'stack'] as const;
     if (names.every((name) => textProperty(thrown, name) !== undefined)) return thrown as Error;
   }
@@ -52,7 +55,10 @@ export function errorFrom(thrown: unknown): Error {
   return error;
 }
 
-/** JSON of any value. What JSON cannot say is written some other way: circles and depths as marks, BigInts as digits. Never throws. */
+/**
+ * JSON of any value. Values that JSON does not support are replaced: circular and deep parts by marks, BigInts by
+ * digits. Never throws.
+ */
 export function jsonOf(value: unknown): string {
   return attempt(() => JSON.stringify(value), undefined) ?? JSON.stringify(plain(value));
 }
@@ -111,7 +117,7 @@ function plain(root: unknown): unknown {
   return copy(root);
 }
 
-/** An error's own words only: its other properties may be what could not be read. */
+/** Only an error's message: its other properties may be the unreadable ones. */
 function messageOfError(error: unknown): string {
   return textProperty(error, 'message') ?? (isObject(error) ? 'an object was thrown' : String(error));
 }

@@ -1,13 +1,13 @@
 /**
- * A 64-bit number, of which kafkajs's shape has the text: a number where that is exact, else a bigint. The operators that compare take
- * both kinds together, and are exact.
+ * A 64-bit number, which kafkajs represents as text: a number if that is exact, else a bigint. Comparison operators
+ * work between both kinds and are exact.
  */
 export type Long = number | bigint;
 
-/** The largest and the smallest number of the protocol's 64 bits. */
+/** The largest and the smallest 64-bit number. */
 const [MOST, LEAST] = [2n ** 63n - 1n, -(2n ** 63n)];
 
-/** What a text, a number or a bigint stands for; undefined when it is no whole number of 64 bits. */
+/** Parses a text, a number or a bigint; undefined unless it is a 64-bit integer. */
 export function parseLong(value: unknown): Long | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
   if (typeof value === 'bigint') return value >= LEAST && value <= MOST ? narrow(value) : undefined;
@@ -21,7 +21,7 @@ export function parseLong(value: unknown): Long | undefined {
   }
 }
 
-/** The same of a text that this package, or a broker, has written. */
+/** The same for a text written by this package or a broker, which is always valid. */
 export function long(text: string): Long {
   const number = Number(text);
   return Number.isSafeInteger(number) ? number : BigInt(text);
@@ -41,5 +41,5 @@ export function plus(a: Long, b: Long): Long {
   return narrow(BigInt(a) + BigInt(b));
 }
 
-/** What is left of the first without the second. */
+/** The difference of both. */
 export const minus = (a: Long, b: Long): Long => plus(a, -b);

@@ -1,6 +1,6 @@
 /**
- * Objects whose keys come from elsewhere: from the wire, or from the application. A header may be called `constructor`, a topic
- * `__proto__`; such a name must find and make properties of the object itself, never its prototype's.
+ * For objects whose keys come from outside, from Kafka or the application. A header may be named `constructor`, a
+ * topic `__proto__`; such names must refer to properties of the object itself, never of its prototype.
  */
 
 /** The object's own property of that name. */

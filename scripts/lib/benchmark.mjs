@@ -1,4 +1,5 @@
-// What the benchmark's candidates run on: its dependencies, this package, the rivals, and the program of the limit.
+// Installs what the benchmark's candidates need: dependencies, this package, the rivals, and the program of the
+// limit.
 
 import { spawn } from 'node:child_process';
 import {
@@ -21,10 +22,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BENCHMARK = join(ROOT, 'benchmark');
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 
-/** What in the output of a failed install tells the cause, and not that there is one. */
+/** Lines in the output of a failed install that contain the cause. */
 const CAUSE = /reason: |ENOTFOUND|EAI_AGAIN|E404|ETARGET|Cannot find|No prebuilt|not found/;
 
-/** Installs what the benchmark itself depends on, unless it is there as locked. */
+/** Installs the benchmark's own dependencies, unless they are installed as locked. */
 export async function installBenchmark({ progress, signal }) {
   if (isInstalled(BENCHMARK)) return;
   progress('installing the dependencies of benchmark/');
@@ -58,7 +59,7 @@ export async function prepareCandidates(candidates, context) {
   return { candidates: candidates.filter(usable), skipped, limit };
 }
 
-/** Under which name the build of an earlier commit is installed beside the present one. */
+/** Name under which the build of an earlier commit is installed beside the current one. */
 const EARLIER_NAME = 'nestjs-kafka-native-against';
 
 /**
@@ -85,12 +86,13 @@ async function installPackages({ against, progress, signal }) {
     }
     progress('installing into benchmark/');
     const install = ['install', '--no-save', '--no-package-lock', '--ignore-scripts', '--prefer-offline'];
-    // In one call: npm takes away what an earlier one has installed without saving it.
+    // In one call, because npm removes packages that an earlier call installed without saving.
     await execute('npm', [...install, ...QUIET, ...packages], { cwd: BENCHMARK, signal });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  // The binary is published in a package of its own for each platform: put the one just built where it is also sought.
+  // The binary is published in a package of its own for each platform: copy the one just built to where the loader
+  // also looks.
   for (const { name, root } of builds) {
     for (const binary of readdirSync(root).filter((file) => file.endsWith('.node'))) {
       copyFileSync(join(root, binary), join(BENCHMARK, 'node_modules', name, binary));
@@ -110,7 +112,7 @@ async function pack(root, tarball, signal) {
   }
 }
 
-/** Checks an earlier commit out beside what is built; answers the folder, which is kept for the next time. */
+/** Checks out an earlier commit; returns the folder, which is kept for the next time. */
 async function checkOut(ref, { progress, signal }) {
   const git = (...args) => execute('git', args, { cwd: ROOT, signal });
   const commit = (await git('rev-parse', '--verify', '--end-of-options', `${ref}^{commit}`)).trim();
@@ -125,8 +127,8 @@ async function checkOut(ref, { progress, signal }) {
 }
 
 /**
- * Gives another checkout what cargo has built of librdkafka, OpenSSL and the other dependencies, which takes minutes. A
- * copy: to cargo both checkouts are one package, so that in one folder each would take the other's build for its own.
+ * Copies cargo's builds of librdkafka, OpenSSL and other dependencies to another checkout, because they take minutes.
+ * Copied, not shared: cargo considers both checkouts the same package and would mix up their builds.
  */
 function copyDependencies(target, triple) {
   for (const path of ['rdkafka-sys', 'release', join(triple, 'release')].filter((one) =>
@@ -141,7 +143,10 @@ function isDependency(path) {
   return !/nestjs[-_]kafka[-_]native/.test(path.slice(TARGET.length));
 }
 
-/** Builds the program of the limit, an example of the crate that has librdkafka: from the same one as the binding. */
+/**
+ * Builds the program of the limit, an example of the crate that has librdkafka: linked with the same librdkafka as
+ * the binding.
+ */
 async function buildLimit({ progress, signal }) {
   progress('building the program of the limit');
   await prepareLibrdkafka();
@@ -164,7 +169,7 @@ async function installRival(rival, { progress, signal }) {
       await execute('npm', ['ci', ...QUIET], { cwd: folder, signal });
     }
     const [name] = Object.keys(readJson(join(folder, 'package.json')).dependencies);
-    // npm leaves out an optional binary that does not fit, and says nothing.
+    // npm silently leaves out an optional binary for another platform.
     await execute(process.execPath, ['-e', `require(${JSON.stringify(name)})`], { cwd: folder, signal });
     return undefined;
   } catch (error) {

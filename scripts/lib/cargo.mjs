@@ -1,10 +1,10 @@
-// How cargo is called, so that all its calls share what takes minutes.
+// How cargo is called, so that all calls share the builds that take minutes.
 //
 // librdkafka and OpenSSL are compiled once per target and profile: two minutes and more. `napi build` always names
-// the target, so clippy, the tests and rustdoc name it too, and all use the release profile. The crates of this
-// repository alone get debug assertions and overflow checks there, and less optimisation (15 s instead of 22 until their
-// tests have run). They make these, and only these, builds of their own, whose build script is not run again each time `napi build`, with
-// its own environment, was called in between.
+// the target, so clippy, the tests and rustdoc name it too, and all use the release profile. Only the crates of this
+// repository get debug assertions, overflow checks and less optimisation there (15 s instead of 22 until their tests
+// have run). So only these have builds separate from those of `napi build`, whose different environment would
+// otherwise make their build script run again each time.
 
 import { join } from 'node:path';
 import { ROOT, run } from './process.mjs';
@@ -17,12 +17,12 @@ export async function hostTriple() {
   return triple;
 }
 
-/** The crates of this repository: what Node.js loads, what decides, and the driver. */
+/** The crates of this repository: the binding, the core, and the one over librdkafka. */
 export const CORE = 'nestjs-kafka-native-core';
 export const LIBRDKAFKA = 'nestjs-kafka-native-librdkafka';
 const CRATES = ['nestjs-kafka-native', CORE, LIBRDKAFKA];
 
-/** Options of `cargo clippy`, `cargo test` and `cargo doc`, which are to be told which crates, too. */
+/** Options of `cargo clippy`, `cargo test` and `cargo doc`, to which the crates have to be added. */
 export async function checkedProfile() {
   const settings = ['debug-assertions=true', 'overflow-checks=true', 'opt-level=1', 'codegen-units=16'];
   const checks = CRATES.flatMap((crate) =>

@@ -13,7 +13,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { ROOT } from './process.mjs';
 
-/** A digest of files and of all files below folders, and of other text that decides about the output. */
+/** A digest of files, of all files below folders, and of other texts that affect the output. */
 export function digest(paths, ...texts) {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(`${text}\0`);

@@ -6,7 +6,7 @@ import { hostTriple, TARGET } from './cargo.mjs';
 import { digest, publish, readIfThere, writeFile } from './files.mjs';
 import { Failure, ROOT, run, runBin, say, since } from './process.mjs';
 
-/** What the generated files are called; they are committed, and check.mjs compares them. */
+/** Names of the generated files; they are committed, and check.mjs compares them. */
 export const GENERATED = ['index.js', 'index.d.ts'];
 
 const INPUTS = [

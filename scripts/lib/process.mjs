@@ -38,9 +38,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: object, inherit?: boolean, heartbeat?: string }} options `cwd` is the repository unless
- *   given; `inherit` hands it this terminal instead
- *   of collecting its output; `heartbeat` names the work in a line every 20 s, with the last thing cargo did.
+ * @param {{ cwd?: string, env?: object, inherit?: boolean, heartbeat?: string }} options `cwd` is the repository
+ * unless given; `inherit` hands it this terminal instead of collecting its output; `heartbeat` names the work in a
+ * line every 20 s, with cargo's last progress line.
  * @returns {Promise<{ code: number, stdout: string, output: string }>}
  */
 export function run(command, args, { cwd = ROOT, env, inherit = false, heartbeat } = {}) {
@@ -86,7 +86,7 @@ export function runBin(name, args, options) {
   return run(process.execPath, [join(folder, file), ...args], options);
 }
 
-/** Ends the run with a message for the reader, not with a stack trace. */
+/** Ends the run with a message for the user instead of a stack trace. */
 export class Failure extends Error {}
 
 /** Runs a module's main function if the module is what Node was started with; a Failure becomes its message. */

@@ -1,4 +1,4 @@
-/** What an application sees of the package when it points at a name: every member of what is exported, and whether it has a text. */
+/** Every member of the exported types, and whether it has a doc comment, which editors show. */
 import { join, relative } from 'node:path';
 import ts from 'typescript';
 import { ROOT } from './process.mjs';
@@ -6,7 +6,7 @@ import { ROOT } from './process.mjs';
 /** The entries of the package. */
 const ENTRIES = ['lib/index.ts', 'lib/kafka.ts', 'lib/testing.ts', 'lib/register.ts'];
 
-/** Where the shapes of kafkajs are: those that exported ones name are seen too, whatever a hover shows them in. */
+/** The folder of kafkajs's types: types that exported ones refer to count too. */
 const SHAPES = 'lib/kafkajs/types/';
 
 /**
@@ -47,7 +47,7 @@ export function publicMembers() {
       for (const type of types) visitTypes(type, name);
   };
 
-  /** Objects that are written where they are used, and those of the types that are named there, exported or not. */
+  /** Visits inline object types and the types that are named there, exported or not. */
   const visitTypes = (node, name) => {
     if (ts.isTypeLiteralNode(node)) visit(node, name);
     else if (ts.isTypeReferenceNode(node)) {

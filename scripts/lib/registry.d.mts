@@ -1,9 +1,9 @@
-/** An npm registry that has what is published to it, and passes on what npm's own has of others. */
+/** A local npm registry with the packages published to it; other packages come from the upstream registry. */
 export function startNpmRegistry(options: {
-  /** Where it keeps what it has. */
+  /** Storage folder. */
   folder: string;
-  /** The registry behind it. */
+  /** The upstream registry. */
   upstream: string;
-  /** Packages that never come from there. */
+  /** Packages that never come from the upstream registry. */
   own: string;
 }): Promise<{ userConfig: string; stop(): Promise<void> }>;

@@ -1,4 +1,4 @@
-// An npm registry of one's own: it has what is published to it, and passes on what npm's own has of others.
+// A local npm registry with the packages published to it; other packages come from the upstream registry.
 
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { runServer } from 'verdaccio';
 
 /**
- * Starts one in a folder. `upstream` is the registry behind it; what matches `own` never comes from there: that it came from here is the
- * point. Answers an .npmrc that names it.
+ * Starts a registry in a folder. Packages that match `own` never come from `upstream`, so that tests are sure to get
+ * the published ones. Returns the path of an .npmrc for it.
  */
 export async function startNpmRegistry({ folder, upstream, own }) {
   const anybody = { access: ['$all'], publish: ['$all'] };

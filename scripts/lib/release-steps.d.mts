@@ -5,11 +5,11 @@ export interface ReleaseStep {
   name: string;
   run: string;
   env: Record<string, string>;
-  /** Why a rehearsal leaves it out. */
+  /** Why a rehearsal skips it. */
   without?: string;
 }
 
 /** The steps, in the order of the workflow. */
 export function releaseSteps(): ReleaseStep[];
-/** Steps that are said to be left out and are not there any more. */
+/** Steps listed as skipped that no longer exist. */
 export function staleExceptions(): string[];

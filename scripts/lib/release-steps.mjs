@@ -7,7 +7,7 @@ import { ROOT } from './process.mjs';
 
 const CONTAINER = 'in a container, or on a machine, of another system';
 
-/** What is not rehearsed, by job and the step's place among those of its job that run something; and why. */
+/** Steps that are not rehearsed, by job and index among the job's steps that run a script, each with the reason. */
 const LEFT_OUT = {
   'build 0': 'the binary of this checkout stands for it',
   'build 1': CONTAINER,
@@ -39,7 +39,7 @@ export function releaseSteps() {
   );
 }
 
-/** Steps that are said to be left out and are not there any more. */
+/** Entries of the list above whose steps no longer exist. */
 export function staleExceptions() {
   const known = new Set(releaseSteps().map(({ job, place }) => `${job} ${place}`));
   return Object.keys(LEFT_OUT).filter((step) => !known.has(step));

@@ -15,7 +15,7 @@ const BUILD_ESSENTIAL = {
 
 const buildTools = BUILD_ESSENTIAL[process.platform] ?? 'from the packages of the system';
 
-/** What the native build runs, what for, and where to get it. */
+/** The tools of the native build, with their purpose and where to get them. */
 const TOOLS = [
   {
     command: 'cargo',
@@ -52,7 +52,7 @@ const TEST_TOOLS = [
   },
 ];
 
-/** Refuses to start without a tool: three minutes into a build is late to learn of it. */
+/** Fails early if a tool is missing, instead of minutes into a build. */
 export async function checkTools({ tests = false } = {}) {
   checkNode();
   const wanted = tests && !process.env.KAFKA_BROKERS ? [...TOOLS, ...TEST_TOOLS] : TOOLS;
@@ -97,7 +97,7 @@ function checkRust(version) {
   }
 }
 
-/** Makes what the build and the checks start from. */
+/** Prepares the sources that the build and the checks need. */
 export async function prepare() {
   await installModules();
   await prepareLibrdkafka();
@@ -109,7 +109,8 @@ export async function installModules() {
   const installed = join(ROOT, 'node_modules/.package-lock.json');
   const stamp = join(ROOT, 'node_modules/.cache/installed-lock');
   const digest = createHash('sha256').update(readFileSync(lock)).digest('hex');
-  // By time after an `npm install`; by content after a checkout, which touches the lock file without changing it.
+  // Compared by time after an `npm install`; by content after a checkout, which touches the lock file without
+  // changing it.
   const isNewer = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs;
   const isSame = existsSync(installed) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
   if (!isNewer && !isSame) {

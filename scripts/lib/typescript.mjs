@@ -19,7 +19,7 @@ const INPUTS = [
   'scripts/lib/typescript.mjs',
 ];
 
-/** Builds both into a folder beside dist and then swaps them in: a failure leaves the old dist whole. */
+/** Builds both into a folder beside dist and then swaps them in, so that a failure leaves the old dist intact. */
 export async function buildTypescript() {
   const dist = join(ROOT, 'dist');
   const stamp = join(dist, '.inputs');
@@ -59,8 +59,8 @@ export async function buildTypescript() {
 }
 
 /**
- * Makes the built files import the binding by its path. The sources use the package's own name for it, which Node
- * cannot resolve from a folder with a package.json of its own, and each build needs one: it says ESM or CommonJS.
+ * Makes the built files import the binding by path. The sources import it by the package's own name, which Node
+ * cannot resolve from a folder with its own package.json; each build needs one to declare ESM or CommonJS.
  */
 function reachBinding(folder) {
   for (const name of readdirSync(folder, { recursive: true })) {

@@ -11,7 +11,7 @@ const ofJson = packBatch({ ...sized, value: JSON_TEXT });
 const ofText = packBatch({ ...sized, value: TEXT });
 const withHeaders = packBatch({ ...sized, value: JSON_TEXT, headers: HEADERS });
 
-/** A part for a whole batch; what is read is kept until the end of it, as tasks keep records. */
+/** Reads a whole batch; the values are kept until its end, as tasks keep records. */
 function reading(packed, read) {
   const kept = Array.from({ length: RECORDS });
   return () => {
@@ -21,7 +21,7 @@ function reading(packed, read) {
   };
 }
 
-/** By name what is measured, and what it does with {@link RECORDS} records. */
+/** What is measured, by name; each handles {@link RECORDS} records. */
 export const decode = {
   'a batch and its runs, nothing of its records': () => new IncomingBatch(ofJson).partitions(),
   offset: reading(ofJson, (batch, index) => batch.offset(index)),
@@ -39,7 +39,7 @@ export const decode = {
   ]),
 };
 
-/** That the package reads what was packed: otherwise the figures would be those of something else. */
+/** Checks that the package reads what was packed, so that the right thing is measured. */
 export function checkDecoding() {
   const batch = new IncomingBatch(withHeaders);
   strictEqual(new IncomingBatch(ofText).decodedValue(0), TEXT);

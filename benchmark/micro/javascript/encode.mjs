@@ -35,7 +35,7 @@ const send = (record) => outgoing.send(TOPIC, 7, 0, outgoing.read([record], 'top
 const reply = (index) => outgoing.reply(ASSIGNMENT, index, REPLY_DISPOSED, serialize(OBJECT));
 const acknowledge = (index) => acks.ack(ASSIGNMENT, index, ADVANCE | FINISHED, 1);
 
-/** By name what is measured, and what it does with {@link RECORDS} records. */
+/** What is measured, by name; each handles {@link RECORDS} records. */
 export const encode = {
   'send of text': writing(() => send({ value: JSON_TEXT })),
   'send of an object': writing(() => send(serialize(OBJECT))),
@@ -52,12 +52,12 @@ export const encode = {
   'JSON.stringify alone': writing(() => JSON.stringify(OBJECT)),
 };
 
-/** That a call writes all records: otherwise the figures would be those of something else. */
+/** Checks that a call writes all records, so that the right thing is measured. */
 export function checkEncoding() {
   bytesWritten = 0;
   encode['send of an object']();
   strictEqual(bytesWritten, RECORDS * JSON_TEXT.length);
   encode['acknowledgement of a record']();
-  // Acknowledgements of records in a row are one.
+  // Acknowledgements of consecutive records are merged.
   strictEqual(wordsWritten, ACK_WORDS);
 }

@@ -12,7 +12,7 @@ import { ASCII, JSON_TEXT, TEXT } from '../../../dist/esm/boundary/payload.js';
 const ASSIGNMENT = 3;
 const TIMESTAMP = 1_700_000_000_000;
 
-/** Packs as many records with this value and these headers; the records' offsets count from `firstOffset`. */
+/** Packs `records` records with this value and these headers; their offsets count from `firstOffset`. */
 export function packBatch({ records, value, headers = {}, firstOffset = 0 }) {
   const kind = (value.startsWith('{') ? JSON_TEXT : TEXT) | ASCII;
   const headerNames = Object.keys(headers);

@@ -7,7 +7,7 @@ const MANY = 10_000;
 const ORIGIN = { topic: 'orders.reply', partition: 3 };
 const answer = () => undefined;
 
-/** Each request takes a slot, is answered and gives the slot back, while all the others wait. */
+/** Each request takes a slot, is answered and frees the slot, while all the others wait. */
 function requesting(waiting) {
   const pending = new PendingRequests();
   for (let other = 1; other < waiting; other++) pending.open(answer, ORIGIN);
@@ -21,7 +21,7 @@ function requesting(waiting) {
   };
 }
 
-/** By name what is measured, and what it does with {@link RECORDS} requests. */
+/** What is measured, by name; each handles {@link RECORDS} requests. */
 export const pending = {
   'open, find, close: 1 waiting': requesting(1),
   'open, find, close: 10,000 waiting': requesting(MANY),

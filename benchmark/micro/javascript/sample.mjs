@@ -3,12 +3,12 @@
 const VALUE_BYTES = 200;
 const EMPTY = { id: 123_456, text: '' };
 
-/** What a handler gets and answers: a JSON object of 200 bytes, all of them ASCII. */
+/** A handler's payload and result: a JSON object of 200 bytes, all ASCII. */
 export const OBJECT = { ...EMPTY, text: 'x'.repeat(VALUE_BYTES - JSON.stringify(EMPTY).length) };
 
 export const JSON_TEXT = JSON.stringify(OBJECT);
 
-/** As many bytes that are no JSON. */
+/** Text of the same size that is not JSON. */
 export const TEXT = 'x'.repeat(VALUE_BYTES);
 
 /** The headers that a request of NestJS's clients carries. */
@@ -18,5 +18,5 @@ export const HEADERS = {
   kafka_replyPartition: '3',
 };
 
-/** As many as a partition hands out at once: a lone one takes less than a timer can tell. */
+/** As many as a partition hands out at once: a single one takes less time than a timer can measure. */
 export const RECORDS = 1024;

@@ -17,7 +17,7 @@ fn empty_table() -> CorrelationTable {
     CorrelationTable::new("p".repeat(PREFIX_LENGTH), Some(Duration::from_secs(30)))
 }
 
-/// All slots in scattered order: replies need not come in the order of the requests.
+/// All slots in scattered order, because replies do not arrive in the order of the requests.
 fn scattered(pending: u32) -> Vec<u32> {
     (1..=pending).map(|turn| turn * STRIDE % pending).collect()
 }
@@ -33,8 +33,8 @@ fn id(bencher: Bencher) {
     });
 }
 
-/// One bench for both, because either alone would leave another table to the next call. With the deadlines, which
-/// the poll thread drops once their requests are over.
+/// One bench for both, because either alone would leave a different table for the next call. With deadlines, which
+/// the poll thread drops after their requests have ended.
 #[divan::bench(args = PENDING)]
 fn insert_and_remove(bencher: Bencher, pending: u32) {
     let mut table = empty_table();

@@ -1,4 +1,4 @@
-//! What may be committed (`consumer::ledger`): batches, each delivered and handled until all of it is done.
+//! The ledger (`consumer::ledger`): batches, each delivered, handled and acknowledged.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -15,7 +15,7 @@ type Records = Ledger<ReplyAddress>;
 
 #[divan::bench(args = BATCHES)]
 fn in_order(bencher: Bencher, batch: usize) {
-    // As one mark.
+    // As one acknowledgement.
     each_batch(bencher, batch, None, |ledger, first| ledger.finish(first, batch as u32, 0));
 }
 
@@ -25,7 +25,7 @@ fn out_of_order(bencher: Bencher, batch: usize) {
     each_batch(bencher, batch, None, |ledger, first| handle_all(ledger, first, &order, 0));
 }
 
-/// All handlers are through before the first reply is acknowledged.
+/// All handlers have finished before the first reply is acknowledged.
 #[divan::bench(args = BATCHES)]
 fn replies_acknowledged_late(bencher: Bencher, batch: usize) {
     let address = ReplyAddress { topic: "r".into(), partition: Some(3), correlation_id: [7; 28][..].into() };

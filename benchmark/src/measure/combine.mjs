@@ -1,7 +1,7 @@
 /** What several client processes did at the same time, as one: their work, CPU time, memory and threads added up. */
 import { Latencies } from '../statistics.mjs';
 
-/** Divides a whole number into as equal parts as there can be. */
+/** Divides a whole number into parts that are as equal as possible. */
 export function shareOut(whole, parts) {
   return Array.from(
     { length: parts },
@@ -9,7 +9,7 @@ export function shareOut(whole, parts) {
   );
 }
 
-/** One window out of those of all clients: from when the first opened to when the last closed. */
+/** Combines the windows of all clients into one, from the first opening to the last closing. */
 export function combineWindows(windows) {
   if (windows.length === 1) return windows[0];
   const sum = (take) => windows.reduce((total, window) => total + take(window), 0);

@@ -1,15 +1,15 @@
 import { compareMachine } from '../machine.mjs';
 import { DEADLINES, perMessage, startRole, stopAll } from './shared.mjs';
 
-/** The share of the measured messages that comes before them as warm-up. */
+/** Warm-up messages before the measured ones, as a share of these. */
 const WARM_UP_SHARE = 0.1;
 
 /** Which role consumes for which kind of workload. */
 const ROLES = { consume: 'consumer', 'raw-consume': 'raw-consumer' };
 
 /**
- * Measures messages drained from a topic that is filled once a run, through NestJS or without: one process with a
- * group of its own, from the beginning. The window goes from the first to the last message after the warm-up.
+ * Measures messages drained from a topic that is filled once a run, through NestJS or without: one process with its
+ * own group reads from the beginning. The window goes from the first to the last message after the warm-up.
  */
 export async function measureDrain({ workload, candidate, id, run }) {
   const messages = Math.max(1, Math.round(run.messages * workload.share));

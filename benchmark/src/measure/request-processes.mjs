@@ -28,7 +28,7 @@ export class RequestProcesses {
    * Makes the topics and waits until every client has had replies.
    *
    * @param {Record<string, string>} topicConfig of all topics
-   * @returns what the start of the clients took, and what they and the server are like without load
+   * @returns the start-up cost of the clients, and the resources of clients and server without load
    */
   async start(topicConfig = {}) {
     const { workload, candidate, id, run } = this.#step;
@@ -60,7 +60,7 @@ export class RequestProcesses {
     };
   }
 
-  /** Keeps the workload's requests in flight for so many seconds; returns the window of all clients together. */
+  /** Keeps the workload's requests in flight for `seconds`; returns the combined window of all clients. */
   async drive(seconds) {
     const { workload, run } = this.#step;
     const inFlight = shareOut(workload.inFlight, this.#clients.length);
@@ -73,7 +73,7 @@ export class RequestProcesses {
     return combineWindows(windows);
   }
 
-  /** Has the one client send so many requests a second, whatever becomes of them; returns its window. */
+  /** Makes the only client send at a fixed rate, whether or not requests are answered; returns its window. */
   async pace(load) {
     const { brokerPid } = this.#step.run;
     const [window] = await this.#askClients(
@@ -84,7 +84,7 @@ export class RequestProcesses {
     return window;
   }
 
-  /** What the one client and the server take at this moment, while they work. */
+  /** The current resources of the only client and the server, while they work. */
   async sample() {
     const [[client], server] = await Promise.all([
       this.#askClients('sample', () => ({}), DEADLINES.mark),
@@ -93,12 +93,12 @@ export class RequestProcesses {
     return { client, server };
   }
 
-  /** Where the server stands. */
+  /** Marks the server's CPU time and the like; two marks make a window. */
   mark() {
     return this.#server?.request('mark', {}, DEADLINES.mark);
   }
 
-  /** Stops clients and server; returns what there is to warn about. */
+  /** Stops clients and server; returns warnings. */
   stop() {
     return stopAll([...this.#clients, ...this.#servers()]);
   }
@@ -113,7 +113,7 @@ export class RequestProcesses {
     for (const process of [...this.#clients, ...this.#servers()]) process.kill();
   }
 
-  /** Whatever comes first: the answers of all clients, or the end of the server that they depend on. */
+  /** Resolves with the answers of all clients, or rejects if the server that they depend on ends first. */
   #askClients(command, argumentOf, deadlineMs) {
     const answers = this.#clients.map((client, place) =>
       client.request(command, argumentOf(place), deadlineMs),

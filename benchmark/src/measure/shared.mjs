@@ -15,7 +15,7 @@ export function startRole(candidate, role, run) {
   return new RoleProcess(role, `${candidate.name} ${role}`, { verbose: run.verbose, program });
 }
 
-/** CPU times of a window, in µs per message; null where it could not be seen. */
+/** CPU times of a window, in µs per message; null if not known. */
 export function perMessage(micros, messages) {
   const entries = Object.entries(micros).map(([role, value]) => [
     role,
@@ -24,7 +24,7 @@ export function perMessage(micros, messages) {
   return Object.fromEntries(entries);
 }
 
-/** Stops processes one after another, in that order; returns what there is to warn about. */
+/** Stops processes one after another, in order; returns warnings. */
 export async function stopAll(processes) {
   const warnings = [];
   for (const process of processes) {

@@ -32,7 +32,7 @@ export function createEventApplication(config, onEvent) {
     handle(data, context) {
       if (ignores && context.getMessage().headers['event-type'] !== 'type-0') return undefined;
       if (waitMs) return delay(waitMs).then(() => onEvent(indexOf(data)));
-      // A batch, where the transport knows of such.
+      // A batch, if the transport supports batches.
       if (Array.isArray(data)) for (const each of data) onEvent(indexOf(each));
       else onEvent(indexOf(data));
       return undefined;

@@ -61,8 +61,8 @@ function isAnswer(index, reply) {
 }
 
 /**
- * Waits until a request to the topic of that index is answered. Consumers may settle on "latest" only after they have said
- * that they are ready, so the first requests can go unanswered.
+ * Waits until a request to the topic of that index is answered. Consumers may determine "latest" only after they have
+ * reported to be ready, so the first requests can go unanswered.
  */
 async function probe(index, attempt = 1) {
   try {

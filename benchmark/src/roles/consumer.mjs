@@ -13,7 +13,7 @@ serveRole({
     const { feed } = await loadNest(config.candidate);
     const bytes = feed && fillMemory(config);
     const { types = 1, warmUp, messages } = config;
-    // Of several types one is handled.
+    // With several types, one is handled.
     const drain = new Drain({
       ...config,
       warmUp: Math.floor(warmUp / types),
@@ -32,7 +32,7 @@ serveRole({
   },
 });
 
-/** What the topic holds, end to end, made beforehand for a candidate that is fed from memory. */
+/** The topic's messages, concatenated and created beforehand, for a candidate that is fed from memory. */
 function fillMemory({ payloadBytes, warmUp, messages }) {
   const payload = createPayload(payloadBytes);
   const bytes = Buffer.alloc((warmUp + messages) * payloadBytes);

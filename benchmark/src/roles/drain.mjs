@@ -2,8 +2,8 @@ import { sampleProcess } from '../machine.mjs';
 import { openWindow } from './window.mjs';
 
 /**
- * Counts the messages of a topic that is drained: `warmUp` of them, then the `messages` of the measured window. A
- * message that comes again is not counted.
+ * Counts the messages of a topic that is drained: `warmUp` of them, then the `messages` of the measured window.
+ * Redelivered messages are not counted.
  */
 export class Drain {
   #total;
@@ -16,7 +16,7 @@ export class Drain {
   #closeWindow;
   #resolve;
 
-  /** Resolves to the window when the last message has come. */
+  /** Resolves to the window when the last message has arrived. */
   drained = new Promise((resolve) => {
     this.#resolve = resolve;
   });
@@ -28,7 +28,7 @@ export class Drain {
     this.#seen = new Uint8Array(this.#total);
   }
 
-  /** @param {number} index the number of the message that has come */
+  /** @param {number} index the number of the message that has arrived */
   count(index) {
     if (this.#seen[index] === 1) {
       this.#repeated++;

@@ -38,7 +38,7 @@ function emission({ topic, payloadBytes, batchLength }) {
   };
 }
 
-/** What an acknowledgement says differs between brokers and clients; that it came is what counts. */
+/** The contents of an acknowledgement differ between brokers and clients, so only its arrival is checked. */
 function isSent() {
   return true;
 }

@@ -1,6 +1,6 @@
 /**
  * How much every candidate fetches: kafkajs's defaults. At least one byte, at most 1 MiB of a partition and 10 MiB in
- * all; a broker that has nothing answers after 5 s.
+ * all; a broker without records answers after 5 s.
  */
 export const FETCH = { minBytes: 1, maxBytes: 10_485_760, maxBytesPerPartition: 1_048_576, maxWaitMs: 5000 };
 

@@ -1,7 +1,7 @@
 import { Latencies } from '../statistics.mjs';
 import { openWindow } from './window.mjs';
 
-/** How long nothing may finish before the operations in flight count as lost. */
+/** How long without a finished operation until those in flight count as lost. */
 export const STALL_MS = 30_000;
 
 /**

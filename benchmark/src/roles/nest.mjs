@@ -11,8 +11,8 @@ import { KAFKAJS_FETCH } from './fetch.mjs';
 Logger.overrideLogger(['fatal', 'error', 'warn']);
 
 /**
- * The options of every candidate. Whatever is not here is at its default, which is the same on both sides: linger 0
- * among it.
+ * The options of every candidate. Other options have their defaults, which are the same on both sides, linger 0 among
+ * them.
  */
 export function kafkaOptions({ brokers, group, fromBeginning = false, producerOnlyMode = false }) {
   return {

@@ -1,6 +1,6 @@
 /**
- * When operations are due that are started at a fixed rate: number i after i ÷ rate seconds. It is reckoned from the
- * beginning every time, so that a late look neither loses nor delays any that come after.
+ * When operations are due that are started at a fixed rate: number i after i ÷ rate seconds. Computed from the start
+ * each time, so that a late tick neither loses nor delays later operations.
  */
 export class PaceSchedule {
   /** How many operations there are in all. */

@@ -2,15 +2,15 @@ import { STALL_MS } from './load.mjs';
 import { PaceSchedule } from './pace-schedule.mjs';
 import { openWindow } from './window.mjs';
 
-/** How often what has become due is started: all of it at once, so that no operation needs a timer of its own. */
+/** Interval at which all due operations are started, so that no operation needs a timer of its own. */
 const TICK_MS = 1;
 
-/** How many seconds' operations may be unfinished before the load counts as more than can be carried. */
+/** How many seconds' worth of operations may be unfinished before the load counts as too high. */
 const MOST_SECONDS_BEHIND = 60;
 
 /**
- * Starts operations at a fixed rate, whether or not those before them have finished. It keeps nothing of an operation
- * that has finished, so that the memory of the process is not the benchmark's.
+ * Starts operations at a fixed rate, whether or not those before them have finished. It keeps nothing of finished
+ * operations, so that the process's memory is not the benchmark's.
  */
 export class PacedLoad {
   /** The window, once everything due was started and has finished; rejects when an operation fails or none ends. */

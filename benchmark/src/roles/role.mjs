@@ -1,5 +1,5 @@
 /**
- * Makes this process do what the runner asks of it over IPC.
+ * Makes this process carry out the runner's commands over IPC.
  *
  * @param {Record<string, (argument: any) => unknown>} commands by name; `close` ends the process: it must then have
  *   nothing left that holds the event loop
@@ -16,8 +16,8 @@ export function serveRole(commands) {
       process.send({ id, error: String(error?.stack ?? error), errorName: error?.name });
     }
   });
-  // The runner has gone without saying so.
+  // The runner has ended unexpectedly.
   process.on('disconnect', () => closing || process.exit(1));
-  // Ctrl-C reaches the whole process group; the runner is the one who ends this process.
+  // Ctrl-C reaches the whole process group; the runner ends this process.
   process.on('SIGINT', () => undefined);
 }

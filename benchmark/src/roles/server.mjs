@@ -11,7 +11,7 @@ serveRole({
     application = await createRequestApplication(config, () => handled++);
     await application.listen();
   },
-  /** Where the process stands: two of these make a window. */
+  /** Marks this moment: two marks make a window. */
   mark() {
     const { user, system } = process.cpuUsage();
     return { cpuMicros: user + system, handled, process: sampleProcess() };

@@ -3,9 +3,9 @@ import { sampleMachine } from '../machine.mjs';
 /**
  * Opens a measured window of this process.
  *
- * @param {number | undefined} brokerPid the broker's process, whose CPU time is told apart from others'
- * @returns a function that closes the window and says how long it was, the CPU time this process used in it, all
- *   threads counted, and what the machine did at both ends
+ * @param {number | undefined} brokerPid the broker's process, whose CPU time is measured separately
+ * @returns a function that closes the window and returns its length, the CPU time of this process in it (all
+ * threads), and samples of the machine at both ends
  */
 export function openWindow(brokerPid) {
   const machineBefore = sampleMachine(brokerPid);

@@ -20,7 +20,7 @@ const CHARTS = [
 ];
 
 /**
- * Draws the pictures of a result, of the series that it has more than one step of.
+ * Draws the pictures of a result, for series with more than one measured step.
  *
  * @returns {Promise<{ name: string, title: string, svg: Record<string, string> }[]>} each for every theme
  */

@@ -4,7 +4,7 @@ import { capitalised, grouped, markdownTable } from '../format.mjs';
 import { describeRun, listCandidates, listTroubles, tableRows } from '../report.mjs';
 import { SERIES } from './series.mjs';
 
-/** Those of the columns that change as the work grows. */
+/** The columns that change as the work grows. */
 const SHOWN = new Set([
   'messages/s',
   'p50 ms',
@@ -74,7 +74,7 @@ function formatCapacity({ workloads, summary }) {
   ];
 }
 
-/** How often a second a core can do what takes so many µs. */
+/** How often per second a core can do work of this many µs. */
 function perCore(micros) {
   return `${grouped(1_000_000 / micros)}/s`;
 }

@@ -1,13 +1,13 @@
 /**
- * How the work grows: in each series one property of a workload takes larger and larger values, and the others stay.
- * `steps` are the workloads, `point` is the value that a step stands for.
+ * How the work grows: in each series one property of a workload increases while the others stay. `steps` are the
+ * workloads, `point` returns a step's value of that property.
  */
 import { consume, describeSize, KIB, request } from '../workload-shapes.mjs';
 
 /**
- * The largest payload: 1 MB, less what the key, the headers and the record around it take, because librdkafka sends at
- * most 1,000,000 B in one message unless it is told otherwise (`message.max.bytes`), and a broker takes batches of at
- * most 1,048,588 B. No limit is raised anywhere.
+ * The largest payload: 1 MB, minus room for key, headers and record overhead, because librdkafka sends at most
+ * 1,000,000 B in one message unless it is told otherwise (`message.max.bytes`), and a broker takes batches of at most
+ * 1,048,588 B. No limit is raised anywhere.
  */
 const LARGEST = 999_000;
 

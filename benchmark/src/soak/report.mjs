@@ -1,4 +1,4 @@
-/** How a soak reads: a line at its end, the tables for a terminal, and the generated part of docs/scaling.md. */
+/** Formats a soak: a line at its end, the tables for a terminal, and the generated part of docs/scaling.md. */
 import { grouped, markdownTable, optional, percent, significant, terminalTable } from '../format.mjs';
 import { describeConditions, describeMachine, describeSkipped } from '../report.mjs';
 import { CURVES, MINUTES } from './samples.mjs';

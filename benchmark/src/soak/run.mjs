@@ -7,7 +7,7 @@ import { createRunState, describeRunState } from '../run-state.mjs';
 import { formatSoakProgress } from './report.mjs';
 import { describeGrowth, toRow } from './samples.mjs';
 
-/** The share of the largest load that is sent. */
+/** The load of a soak, as a share of the largest load. */
 const LOAD_SHARE = 0.5;
 
 /** Before the largest load is measured: a freshly started broker compiles its code meanwhile. */
@@ -15,15 +15,15 @@ const WARM_UP_SECONDS = 10;
 
 const SAMPLE_INTERVAL_MS = 1000;
 
-/** Every how many samples a line tells how it goes. */
+/** Number of samples between two progress lines. */
 const SAMPLES_PER_LINE = 60;
 
-/** So that the broker keeps little of what is sent for so long, whatever its own settings are. */
+/** Short retention, so that the broker keeps little during a long run. */
 const TOPIC_CONFIG = { 'retention.bytes': String(256 * 1024 ** 2), 'segment.bytes': String(64 * 1024 ** 2) };
 
 /**
- * Has every candidate answer requests for a long time at half of the load that it carries at most, and watches the
- * memory of its processes. It states what it sees, and judges nothing.
+ * Makes every candidate answer requests for a long time at half of its largest load, and records the memory of its
+ * processes. It does not judge the results.
  *
  * @param {object} options and context, as for `run()` of the other benchmarks; of the workloads the first counts
  * @returns the result, as it is written to a file
@@ -143,7 +143,7 @@ async function sampleUntil(ended, processes, { candidate, progress }) {
       const memory = `client ${Math.round(client.residentMiB)} MiB, server ${Math.round(server.residentMiB)} MiB`;
       progress(`${candidate.name}: ${client.answered} answered, ${memory}`);
     }
-    // Reckoned from the start, so that the samples do not drift.
+    // Computed from the start, so that the samples do not drift.
     const next = rows.length * SAMPLE_INTERVAL_MS - (performance.now() - startedAt);
     // oxlint-disable-next-line no-await-in-loop -- see above
     await pause(next, ended);

@@ -1,10 +1,10 @@
 /**
- * The samples of a soak: what each holds, and what they say together. Samples are rows of numbers, because there are
- * thousands of them in a result.
+ * The samples of a soak, and figures computed from them. Samples are rows of numbers, because a result has thousands
+ * of them.
  */
 import { slope } from '../statistics.mjs';
 
-/** What the numbers of a row are. Memory is in MiB. */
+/** The columns of a row. Memory is in MiB. */
 export const COLUMNS = [
   'seconds',
   'clientResident',
@@ -30,10 +30,10 @@ export const CURVES = [
 /** The minutes whose memory the table shows, as far as the soak went. */
 export const MINUTES = [1, 5, 10, 20];
 
-/** Up to here a process may grow: its caches and its heap fill. */
+/** How long a process may grow while its caches and its heap fill. */
 export const SETTLED_SECONDS = 60;
 
-/** A row out of what both processes said after so many seconds. */
+/** A row from the data of both processes after `seconds`. */
 export function toRow(seconds, { client, server }) {
   return [
     Math.round(seconds * 1000) / 1000,
@@ -76,7 +76,7 @@ export function describeGrowth(rows) {
   return Object.fromEntries(entries);
 }
 
-/** The value of the sample nearest to a moment; null of a moment more than a second after the last. */
+/** The value of the sample nearest to a moment; null if it is more than a second after the last sample. */
 function valueAt(points, moment) {
   const last = points.at(-1);
   if (last === undefined || last.seconds < moment - 1) return null;

@@ -1,7 +1,7 @@
 /**
- * NestJS over @confluentinc/kafka-javascript: NestJS's own Kafka classes with its KafkaJS interface in kafkajs's place,
- * as far as that goes. It has no events, takes no assigner, and wants acknowledgements and `fromBeginning` set when
- * the producer and the consumer are made.
+ * NestJS over @confluentinc/kafka-javascript: NestJS's own Kafka classes with its KafkaJS interface instead of
+ * kafkajs, as far as possible. That interface has no events, does not take assigners, and needs `acks` and
+ * `fromBeginning` when the producer and the consumer are created.
  */
 import { ClientKafka, ServerKafka } from '@nestjs/microservices';
 import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
@@ -39,7 +39,7 @@ class ConfluentClient extends ClientKafka {
     await this._producer.connect();
   }
 
-  /** Waits for the partitions: the return address of every request is one of them. */
+  /** Waits for the reply partitions, which every request has to name. */
   async #joinReplies(attempt) {
     const assigned = new Promise((resolve) => {
       const onRebalance = ({ code }, partitions) => {
@@ -68,7 +68,7 @@ function consumerConfig({ groupId, options }) {
   return { kafkaJS: { groupId, fromBeginning: options.subscribe.fromBeginning }, ...LIBRDKAFKA_FETCH };
 }
 
-/** Without what `producer.send()` refuses here. */
+/** Removes the options that `producer.send()` refuses here. */
 function withoutSend(options) {
   return { ...options, send: {} };
 }

@@ -1,6 +1,6 @@
 /**
- * NestJS without Kafka: a transport whose broker is this module. Messages are handed over as the texts that Kafka would
- * carry, so that JSON counts, as it does for every transport.
+ * NestJS without Kafka: a transport whose broker is this module. Messages are passed as the texts that Kafka would
+ * carry, so that the cost of JSON is included, as for every transport.
  */
 import { ClientProxy, Server } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
@@ -50,7 +50,7 @@ class MemoryClient extends ClientProxy {
       callback({ err: new Error(`nothing listens to ${pattern}`) });
       return () => undefined;
     }
-    // A hand-over is a task of its own, as a message from a socket is.
+    // Delivered in a task of its own, like a message from a socket.
     setImmediate(() => this.#deliver(server, pattern, JSON.stringify(data), callback));
     return () => undefined;
   }

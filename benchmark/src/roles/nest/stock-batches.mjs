@@ -3,8 +3,8 @@ import { ServerKafka } from '@nestjs/microservices';
 export { createClient } from './stock.mjs';
 
 /**
- * NestJS's server with kafkajs's `eachBatch`, as applications have it that want many messages at once: the values of what was fetched,
- * parsed, in arrays of at most so many, each with one call of the handler.
+ * NestJS's server with kafkajs's `eachBatch`, as applications write it that want many messages at once: the parsed
+ * values of a fetch in arrays of a maximum length, each with one call of the handler.
  */
 class BatchServerKafka extends ServerKafka {
   async bindEvents(consumer) {

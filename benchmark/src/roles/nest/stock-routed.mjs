@@ -3,8 +3,8 @@ import { ServerKafka } from '@nestjs/microservices';
 export { createClient } from './stock.mjs';
 
 /**
- * NestJS's server with one change: the route of a topic is remembered. NestJS finds it out for every message, twice
- * for an event, by parsing the topic as JSON, which throws, and by normalising the text.
+ * NestJS's server with one change: the route of a topic is cached. NestJS computes it for every message, twice for an
+ * event, by parsing the topic as JSON, which throws, and by normalising the text.
  */
 class RoutedServerKafka extends ServerKafka {
   #routes = new Map();

@@ -2,7 +2,7 @@ import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
 import { failure } from '../raw.mjs';
 import { loadConfluent } from '../rivals.mjs';
 
-/** Its batches are made up by itself; as many messages as the other candidates' fetches bring would be its choice. */
+/** The largest batch that this client may build. */
 const LARGEST_BATCH = 1000;
 
 export async function createProducer({ brokers, topic }) {
@@ -24,7 +24,7 @@ export async function createConsumer({ brokers, topic, group, batches }, handle)
     'js.consumer.max.batch.size': LARGEST_BATCH,
     ...LIBRDKAFKA_FETCH,
   });
-  const { failed } = failure(); // It restarts by itself and tells nobody.
+  const { failed } = failure(); // It restarts by itself without reporting it.
   await consumer.connect();
   const eachMessage = async ({ message }) => handle(message.value);
   const eachBatch = async ({ batch }) => {

@@ -4,7 +4,7 @@ import { loadRival } from '../rivals.mjs';
 
 const { KafkaClient } = await loadRival('kafka-crab', 'kafka-crab-js');
 
-/** What its documentation measures with, and what it recommends to begin with. */
+/** The values of its own benchmark, which its documentation recommends to start with. */
 const BATCH = { batchSize: 1000, batchTimeout: 5 };
 
 const client = ({ brokers }) =>

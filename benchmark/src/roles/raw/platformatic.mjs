@@ -24,7 +24,7 @@ export async function createProducer({ brokers, topic }) {
   };
 }
 
-/** It has no batches: a stream of messages is all there is. */
+/** It has no batches, only a stream of messages. */
 export async function createConsumer({ brokers, topic, group, batches }, handle) {
   if (batches) throw Object.assign(new Error('it has no batches'), { name: 'NotSupported' });
   const consumer = new Consumer({
