@@ -23,6 +23,7 @@ import { describe, expect, test } from 'vitest';
 import { consumerOf, numbered, Rig, SOON } from '../delivery/rig';
 import { listen } from '../harness/apps';
 import { createTopics, rawProducer, untilCommitted } from '../harness/broker';
+import { untilInHand } from '../harness/in-hand';
 import { Tap } from '../harness/tap';
 import { Gate, pause, until } from '../harness/wait';
 
@@ -83,7 +84,8 @@ describe('a batch', () => {
       '0:y'.padEnd(500, 'y'),
       '0:z',
     );
-    await pause(300);
+    // Partition 1 is not held up.
+    await untilInHand(rig.topic, 11);
     gate.open();
     await untilCommitted(rig.group, rig.topic, 11, 0);
     await untilCommitted(rig.group, rig.topic, 4, 1);
@@ -99,7 +101,7 @@ describe('a batch', () => {
   test('waits to be fuller, if it is to', async () => {
     await createTopics({ [rig.topic]: 1 });
     const seen: number[] = [];
-    await rig.serve(batches((values) => void seen.push(values.length), { maxMessages: 10, maxWait: 1500 }));
+    await rig.serve(batches((values) => void seen.push(values.length), { maxMessages: 10, maxWait: 5000 }));
     await rig.write('0:1', '0:2');
     await pause(300);
     expect(seen).toEqual([]);
@@ -107,7 +109,7 @@ describe('a batch', () => {
     await until('the time is up', () => seen.length > 0);
     expect(seen).toEqual([3]);
     await rig.write(...numbered(0, 10));
-    await until('it is full', () => seen.length > 1, 1200);
+    await until('it is full', () => seen.length > 1, 4000);
     expect(seen).toEqual([3, 10]);
     await untilCommitted(rig.group, rig.topic, 13);
   });
@@ -165,7 +167,7 @@ describe('a failure', () => {
     );
     await rig.write('0:first');
     await rig.write('0:1', '0:2', '0:bad', '0:4', '0:5');
-    await pause(300);
+    await untilInHand(rig.topic, 6);
     gate.open();
     await untilCommitted(rig.group, rig.topic, 6);
     expect(seen).toEqual(['1,2,3,4,5/1', '3,4,5/2', '3,4,5/3', '4,5/1']);
@@ -191,7 +193,7 @@ describe('a failure', () => {
     );
     await rig.write('0:first');
     await rig.write('0:1', '0:bad', '0:3');
-    await pause(300);
+    await untilInHand(rig.topic, 4);
     gate.open();
     await untilCommitted(rig.group, rig.topic, 4);
     expect(seen).toEqual(['1,2,3', '1,2,3', '1', '2', '3']);
@@ -227,7 +229,7 @@ describe('a failure', () => {
     await rig.serve(batches(handle, {}, { deadLetter: {} }));
     await rig.write('0:first');
     await rig.write('0:bad', '0:2');
-    await pause(300);
+    await untilInHand(rig.topic, 3);
     gate.open();
     await untilCommitted(rig.group, rig.topic, 3);
     expect(seen).toEqual(['1,2', '1', '2']);
