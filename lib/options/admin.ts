@@ -35,8 +35,16 @@ export function adminProperties(
   const base = clientSettings(client);
   const admin = readOptions(adminTable, adminConfig);
   const fixed = [
-    { property: 'allow.auto.create.topics', value: 'false', doc: 'Asking about a topic must not create it.' },
-    { property: 'group.id', value: GROUP, doc: 'It is not joined: see Handle::admin of the core.' },
+    {
+      property: 'allow.auto.create.topics',
+      value: 'false',
+      doc: 'Fetching a topic’s metadata must not create it.',
+    },
+    {
+      property: 'group.id',
+      value: GROUP,
+      doc: 'The admin client is a librdkafka consumer and needs a group id; it never joins the group.',
+    },
   ];
   const properties = translate({ role: 'admin', client, own: admin, call: {} }, fixed, [
     { table: clientTable, given: client },

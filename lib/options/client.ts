@@ -144,7 +144,7 @@ export const clientTable = optionTable({
       handling: sets(['bootstrap.servers'], (value): Properties =>
         Array.isArray(value) ? { 'bootstrap.servers': value.join(',') } : {},
       ),
-      doc: 'Brokers to start from, or a function that answers them, which is called before each start.',
+      doc: 'Bootstrap brokers, or a function that returns them, which is called before each start.',
     },
     {
       name: 'clientId',
@@ -187,7 +187,7 @@ export const clientTable = optionTable({
       name: 'reauthenticationThreshold',
       check: milliseconds(),
       handling: { by: 'nothing', because: 'librdkafka authenticates again in time by itself' },
-      doc: 'When to authenticate again; librdkafka does so at 90 % of a session’s life.',
+      doc: 'When to authenticate again; librdkafka does so after 90 % of a session’s lifetime.',
     },
     {
       name: 'requestTimeout',
@@ -201,7 +201,7 @@ export const clientTable = optionTable({
       check: boolean,
       default: true,
       handling: sets([SOCKET_TIMEOUT], socketTimeout),
-      doc: 'false waits for responses as long as librdkafka can: 300000 ms.',
+      doc: '`false` raises the request time-out to librdkafka’s maximum, 300000 ms.',
     },
     {
       name: 'retry',
@@ -235,13 +235,13 @@ export const clientTable = optionTable({
         },
         () => ['log_level'],
       ),
-      doc: 'The level of the logger and of librdkafka’s own lines; KAFKAJS_LOG_LEVEL of the environment goes first.',
+      doc: 'The level of the logger and of librdkafka’s own lines; the environment variable KAFKAJS_LOG_LEVEL overrides it.',
     },
     {
       name: 'logCreator',
       check: callback,
       handling: layer,
-      doc: 'Makes the function that log lines are written with.',
+      doc: 'Creates the function that writes log lines.',
     },
     {
       name: 'librdkafka',

@@ -15,7 +15,7 @@ export const concurrencyTable = optionTable({
       check: oneOf('partition', 'key', 'none'),
       default: DEFAULTS.order,
       handling: layer,
-      doc: '`partition`: the messages of a partition are handled one after the other. `key`: those with equal keys are, different keys at once; messages without a key have no order. `none`: there is no order.',
+      doc: '`partition`: messages of a partition are handled one after the other. `key`: messages with equal keys are handled one after the other, those with different keys or without a key concurrently. `none`: all messages are handled concurrently.',
     },
     {
       name: 'max',
@@ -29,7 +29,7 @@ export const concurrencyTable = optionTable({
       check: integer(1, 1_000_000),
       default: DEFAULTS.window,
       handling: layer,
-      doc: 'With `key` and `none`, and where messages are acknowledged by hand: how many offsets beyond its lowest unfinished one a partition is handled, before it waits.',
+      doc: 'With `key` and `none`, and with manual acknowledgement: how many offsets beyond its lowest unfinished one a partition is handled before it waits.',
     },
   ],
 });

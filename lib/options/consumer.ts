@@ -28,7 +28,7 @@ const IN_FLIGHT_PROPERTY = 'max.in.flight.requests.per.connection';
 
 /** Properties of every consumer that are not set by an option of kafkajs. */
 export const consumerFixed: readonly FixedProperty[] = [
-  { property: 'enable.auto.commit', value: 'false', doc: 'The core commits what was handled.' },
+  { property: 'enable.auto.commit', value: 'false', doc: 'The core commits offsets of handled messages.' },
   {
     property: 'enable.auto.offset.store',
     value: 'false',
@@ -42,14 +42,14 @@ export const consumerFixed: readonly FixedProperty[] = [
   {
     property: 'queued.min.messages',
     value: '100000',
-    doc: 'librdkafka fetches on while a partition has less than this waiting.',
+    doc: 'librdkafka goes on fetching while a partition has fewer messages than this queued.',
   },
   {
     property: 'fetch.queue.backoff.ms',
     value: '20',
-    doc: 'How soon a partition is fetched again after its queue was full; librdkafka’s second would stall a fast consumer behind a small queue.',
+    doc: 'How soon a partition is fetched again after its queue was full; librdkafka’s default of a second would stall a fast consumer with a small queue.',
   },
-  { property: 'socket.nagle.disable', value: 'true', doc: 'Small requests leave at once.' },
+  { property: 'socket.nagle.disable', value: 'true', doc: 'Small requests are sent at once.' },
 ];
 
 const STRATEGY = 'partition.assignment.strategy';
@@ -86,21 +86,21 @@ export const consumerTable = optionTable({
       check: callbacks,
       defaultText: '`PartitionAssigners.roundRobin`',
       handling: sets([STRATEGY], strategy),
-      doc: 'How the group’s leader distributes partitions: functions as kafkajs takes them, or one of `PartitionAssigners`.',
+      doc: 'How the group’s leader assigns partitions: functions like kafkajs’s, or one of `PartitionAssigners`.',
     },
     {
       name: 'metadataMaxAge',
       check: milliseconds(),
       default: 300_000,
       handling: metadataMaxAge,
-      doc: 'How often topics and partitions are looked up anew (at most 3600000).',
+      doc: 'How often the metadata of topics and partitions is refreshed (at most 3600000).',
     },
     {
       name: 'sessionTimeout',
       check: milliseconds(1, 3_600_000),
       default: DEFAULT_SESSION_TIMEOUT,
       handling: setsAsIs('session.timeout.ms'),
-      doc: 'Without a heartbeat for this long a member counts as dead.',
+      doc: 'The coordinator removes a member without a heartbeat for this long.',
     },
     {
       name: 'rebalanceTimeout',
@@ -118,14 +118,14 @@ export const consumerTable = optionTable({
       check: milliseconds(1, 3_600_000),
       default: DEFAULT_HEARTBEAT_INTERVAL,
       handling: setsAsIs('heartbeat.interval.ms'),
-      doc: 'How often the member tells that it is alive; the core does so while handlers run.',
+      doc: 'How often heartbeats are sent; the core sends them also while handlers run.',
     },
     {
       name: 'maxBytesPerPartition',
       check: bytes(1, 1_000_000_000),
       default: 1_048_576,
       handling: setsAsIs('max.partition.fetch.bytes'),
-      doc: 'How much of a partition one response may bring; a larger message comes all the same.',
+      doc: 'Most bytes of a partition in one fetch response; a single larger message is returned all the same.',
     },
     {
       name: 'minBytes',
@@ -134,7 +134,7 @@ export const consumerTable = optionTable({
       handling: sets(['fetch.min.bytes'], (value: number) => ({
         'fetch.min.bytes': String(Math.max(value, 1)),
       })),
-      doc: 'How much a broker collects before it answers.',
+      doc: 'Least bytes that a broker collects before it answers a fetch.',
     },
     {
       name: 'maxBytes',
@@ -149,20 +149,20 @@ export const consumerTable = optionTable({
         }),
         () => ['fetch.max.bytes'],
       ),
-      doc: 'How much one response may bring (at least 1000).',
+      doc: 'Most bytes in one fetch response (at least 1000).',
     },
     {
       name: 'maxWaitTimeInMs',
       check: milliseconds(0, 300_000),
       default: 500,
       handling: setsAsIs('fetch.wait.max.ms'),
-      doc: 'How long a broker collects minBytes before it answers. kafkajs’s default is 5000; with minBytes 1 both answer at once.',
+      doc: 'How long a broker waits for `minBytes` before it answers a fetch. kafkajs’s default is 5000; with `minBytes` 1 a broker that has a message answers at once with either.',
     },
     {
       name: 'retry',
       check: nested(retryTable),
       handling: layer,
-      doc: 'Redelivery of messages whose handler failed. Joining the group is given up, and finding positions, when it has failed for all their waits and one request time-out: 39.3 s with the defaults.',
+      doc: 'Redelivery of messages whose handler has failed. Also limits how long joining the group and finding positions may fail: the sum of all waits and one request time-out, 39.3 s by default.',
     },
     {
       name: 'allowAutoTopicCreation',
@@ -191,13 +191,13 @@ export const consumerTable = optionTable({
       check: string,
       default: '',
       handling: sets(['client.rack'], (value: string): Properties => (value ? { 'client.rack': value } : {})),
-      doc: 'The rack to fetch from, where brokers allow fetching from followers.',
+      doc: 'The rack to fetch from, if brokers allow fetching from followers.',
     },
     {
       name: 'groupInstanceId',
       check: string,
       handling: setsAsIs('group.instance.id'),
-      doc: 'Static membership: a member that comes back under this id within sessionTimeout gets its partitions back without a rebalance. An extension of this package.',
+      doc: 'Static membership: a member that rejoins with this id within sessionTimeout gets its partitions back without a rebalance. An extension of this package.',
     },
     {
       name: 'groupProtocol',
@@ -220,21 +220,21 @@ export const consumerTable = optionTable({
       check: milliseconds(1),
       defaultText: 'off',
       handling: layer,
-      doc: 'How long something may wait in an assigned partition that is not paused while nothing of it is handled, before that is reported. An extension of this package.',
+      doc: 'A partition is reported as stalled after this time: it is assigned and not paused, messages wait, and none is handled. An extension of this package.',
     },
     {
       name: 'onStall',
       check: oneOf('report', 'restart', 'exit'),
       default: 'report',
       handling: layer,
-      doc: 'What is done about it besides: `restart` starts the consumer anew, as after a crash; `exit` ends the process with code 1. An extension of this package.',
+      doc: 'What to do about a stall besides reporting it: `restart` restarts the consumer, as after a crash; `exit` ends the process with code 1. An extension of this package.',
     },
     {
       name: 'drainTimeout',
       check: milliseconds(0),
       default: DEFAULT_DRAIN_TIMEOUT,
       handling: layer,
-      doc: 'How long a close waits for running handlers, and a revocation, this at most as long as rebalanceTimeout allows. An extension of this package.',
+      doc: 'How long closing waits for running handlers. A revocation waits as long too, at most as rebalanceTimeout allows. An extension of this package.',
     },
     {
       name: 'librdkafka',

@@ -46,17 +46,17 @@ export const producerFixed: readonly FixedProperty[] = [
   {
     property: 'linger.ms',
     value: '0',
-    doc: 'A message leaves at once; this package batches while others are under way.',
+    doc: 'A message is sent at once; this package batches messages while others are in flight.',
   },
   {
     property: 'partitioner',
     value: 'murmur2_random',
-    doc: 'Keys go where the Java client and kafkajs’s default partitioner put them. With another one, or with sticky.partitioning.linger.ms, requests without a key no longer share partitions by themselves.',
+    doc: 'Chooses the same partition for a key as the Java client and kafkajs’s default partitioner. With another partitioner, or with sticky.partitioning.linger.ms, this package does not group requests without a key by partition.',
   },
   {
     property: 'message.max.bytes',
     value: '1000000000',
-    doc: 'The only limit of a message’s size is the broker’s, as in kafkajs. Batches still end at batch.size, 1 MB.',
+    doc: 'Only the broker limits a message’s size, as in kafkajs. Batches still end at batch.size, 1 MB.',
   },
   {
     property: 'queue.buffering.max.messages',
@@ -71,14 +71,14 @@ export const producerFixed: readonly FixedProperty[] = [
   {
     property: 'topic.metadata.refresh.fast.interval.ms',
     value: '100',
-    doc: 'How soon a partition’s new leader is asked for.',
+    doc: 'How soon a partition’s new leader is looked for.',
   },
   {
     property: 'topic.metadata.propagation.max.ms',
     value: '10000',
     doc: 'How long a topic may take to appear before its messages fail; kafkajs gives up after about that time.',
   },
-  { property: 'socket.nagle.disable', value: 'true', doc: 'Small requests leave at once.' },
+  { property: 'socket.nagle.disable', value: 'true', doc: 'Small requests are sent at once.' },
 ];
 
 const isIdempotent = ({ own }: Context): boolean =>
@@ -117,7 +117,7 @@ export const producerTable = optionTable({
       check: callback,
       defaultText: '`Partitioners.DefaultPartitioner`',
       handling: layer,
-      doc: 'Chooses partitions; the default one runs in the core, and always for replies whose request names no partition.',
+      doc: 'Creates the partitioner. The default one runs in the core; replies whose request names no partition always use it.',
     },
     {
       name: 'retry',
@@ -134,7 +134,7 @@ export const producerTable = optionTable({
       check: milliseconds(),
       default: 300_000,
       handling: metadataMaxAge,
-      doc: 'How often topics and partitions are looked up anew (at most 3600000).',
+      doc: 'How often the metadata of topics and partitions is refreshed (at most 3600000).',
     },
     {
       name: 'allowAutoTopicCreation',
@@ -150,13 +150,13 @@ export const producerTable = optionTable({
       handling: sets(['enable.idempotence'], (_value, context) => ({
         'enable.idempotence': String(context.own['idempotent'] === true),
       })),
-      doc: 'Whether a message that is sent again is written once, in its place.',
+      doc: 'Whether a retried message is written only once and in order.',
     },
     {
       name: 'transactionalId',
       check: string,
       handling: setsAsIs('transactional.id'),
-      doc: 'The name of a transactional producer, for `transaction()`; what is sent outside of one belongs to none.',
+      doc: 'The transactional id, for `transaction()`. Messages sent outside of a transaction belong to none.',
     },
     {
       name: 'transactionTimeout',
@@ -173,7 +173,7 @@ export const producerTable = optionTable({
         },
         () => ['transaction.timeout.ms'],
       ),
-      doc: 'When the broker aborts a transaction that does not end.',
+      doc: 'After this time the broker aborts a transaction that was not ended.',
     },
     {
       name: 'maxInFlightRequests',
@@ -229,7 +229,7 @@ export const sendTable = optionTable({
       handling: sets(['request.timeout.ms'], (_value, { call }) => ({
         'request.timeout.ms': String(clamp(sendTimeout(call), 1, 900_000)),
       })),
-      doc: 'How long a message may take to be acknowledged, besides the waits between its retries: what is not delivered by then fails, and is not tried again. It may be another one in each `send()`; a message behind others of its partition that have more time waits for those. Without effect in a transaction, or beside a raw `message.timeout.ms`. Leaders wait as long for their replicas: 30 s, or what NestJS’s `send` says (at most 900000).',
+      doc: 'How long a message may take to be acknowledged, besides the waits between its retries; after that it fails and is not retried. Each `send()` may have its own; a message queued after others of its partition with more time waits for those. Has no effect in a transaction, or with a raw `message.timeout.ms`. It is also how long leaders wait for their replicas: 30 s, or the value in NestJS’s `send` (at most 900000).',
     },
     {
       name: 'compression',
@@ -250,11 +250,10 @@ export interface SendOptions {
   /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
   /**
-   * How long a message may take to be acknowledged, besides the waits between its retries: what is not delivered by then
-   * fails, and is not tried again. It may be another one in each `send()`; a message behind others of its partition that
-   * have more time waits for those. Without effect in a transaction, or beside a raw `message.timeout.ms`. Leaders wait as
-   * long for their replicas: 30 s, or what NestJS’s `send` says (at most 900000). A number of milliseconds, 1 or more.
-   * Default: `30000`.
+   * How long a message may take to be acknowledged, besides the waits between its retries; after that it fails and is not
+   * retried. Each `send()` may have its own; a message queued after others of its partition with more time waits for those.
+   * Has no effect in a transaction, or with a raw `message.timeout.ms`. It is also how long leaders wait for their replicas:
+   * 30 s, or the value in NestJS’s `send` (at most 900000). A number of milliseconds, 1 or more. Default: `30000`.
    */
   timeout?: number;
   /** Compression of batches; every codec is built in. Default: `0`. */

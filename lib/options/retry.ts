@@ -27,14 +27,14 @@ export const retryTable: OptionTable = {
       check: decimal(0),
       default: RETRY_DEFAULTS.factor,
       handling: layer,
-      doc: 'The random share of each wait, of retried handlers; librdkafka’s own retries have 20 %.',
+      doc: 'How much waits vary at random, as a share; for retried handlers (librdkafka’s own retries vary by 20 %).',
     },
     {
       name: 'multiplier',
       check: decimal(0),
       default: RETRY_DEFAULTS.multiplier,
       handling: layer,
-      doc: 'How many times the one before each wait is, of retried handlers; librdkafka’s own waits double.',
+      doc: 'Factor from one wait to the next; for retried handlers (librdkafka’s own waits double).',
     },
     {
       name: 'retries',
@@ -47,7 +47,7 @@ export const retryTable: OptionTable = {
       name: 'restartOnFailure',
       check: callback,
       handling: layer,
-      doc: 'Asked after a consumer crashed whether to start it again; without it the answer is yes.',
+      doc: 'Called after a consumer has crashed; resolves to whether to restart it. Restarts without it.',
     },
   ],
 };

@@ -22,7 +22,7 @@ export const runTable = optionTable({
       check: boolean,
       default: true,
       handling: layer,
-      doc: 'Whether offsets of handled messages are committed without being asked.',
+      doc: 'Whether offsets of handled messages are committed automatically.',
     },
     {
       name: 'autoCommitInterval',
@@ -50,7 +50,7 @@ export const runTable = optionTable({
       check: integer(1),
       defaultText: 'all assigned partitions (1 in kafkajs)',
       handling: layer,
-      doc: 'How many partitions are worked on at once.',
+      doc: 'How many partitions are handled at once.',
     },
     {
       name: 'concurrency',
@@ -75,8 +75,8 @@ export const subscribeTable = optionTable({
       handling: layer,
       doc: 'Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics that appear later are always read from their first message.',
     },
-    { name: 'topics', check: anything, handling: layer, doc: 'Names and expressions of topics.' },
-    { name: 'topic', check: anything, handling: layer, doc: 'The old form of topics, for one.' },
+    { name: 'topics', check: anything, handling: layer, doc: 'Names and regular expressions of topics.' },
+    { name: 'topic', check: anything, handling: layer, doc: 'Older form of `topics`, for a single one.' },
   ],
 });
 

@@ -68,7 +68,7 @@ export const sslTable: OptionTable = {
       name: 'checkServerIdentity',
       check: callback,
       handling: layer,
-      doc: 'A function that accepts every host turns the check of host names off (`ssl.endpoint.identification.algorithm`); another is refused.',
+      doc: 'A function that accepts every host turns off the check of host names (`ssl.endpoint.identification.algorithm`); any other is refused.',
     },
     { name: 'ciphers', check: string, handling: layer, doc: 'Cipher suites (`ssl.cipher.suites`).' },
     { name: 'sigalgs', check: string, handling: layer, doc: 'Signature algorithms (`ssl.sigalgs.list`).' },

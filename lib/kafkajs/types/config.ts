@@ -133,25 +133,25 @@ export interface RetryOptions {
   /** The wait before the first retry. A number of milliseconds, 0 or more. Default: `300`. */
   initialRetryTime?: number;
   /**
-   * The random share of each wait, of retried handlers; librdkafka’s own retries have 20 %. A number, 0 or more. Default:
-   * `0.2`.
+   * How much waits vary at random, as a share; for retried handlers (librdkafka’s own retries vary by 20 %). A number, 0 or
+   * more. Default: `0.2`.
    */
   factor?: number;
   /**
-   * How many times the one before each wait is, of retried handlers; librdkafka’s own waits double. A number, 0 or more.
-   * Default: `2`.
+   * Factor from one wait to the next; for retried handlers (librdkafka’s own waits double). A number, 0 or more. Default:
+   * `2`.
    */
   multiplier?: number;
   /** Retries before giving up. A number, 0 or more. Default: `5`. */
   retries?: number;
-  /** Asked after a consumer crashed whether to start it again; without it the answer is yes. */
+  /** Called after a consumer has crashed; resolves to whether to restart it. Restarts without it. */
   restartOnFailure?: (e: Error) => Promise<boolean>;
 }
 
 /** `client`: how to connect to a cluster. */
 export interface KafkaConfig {
   /**
-   * Brokers to start from, or a function that answers them, which is called before each start. Default: `localhost:9092` in
+   * Bootstrap brokers, or a function that returns them, which is called before each start. Default: `localhost:9092` in
    * NestJS’s classes.
    */
   brokers: string[] | BrokersFunction;
@@ -169,13 +169,13 @@ export interface KafkaConfig {
   /** Added to connectionTimeout when `sasl` is used. A number of milliseconds, 1 or more. Default: 10000, with `sasl`. */
   authenticationTimeout?: number;
   /**
-   * When to authenticate again; librdkafka does so at 90 % of a session’s life. A number of milliseconds, 0 or more. Has no
-   * effect: librdkafka authenticates again in time by itself.
+   * When to authenticate again; librdkafka does so after 90 % of a session’s lifetime. A number of milliseconds, 0 or more.
+   * Has no effect: librdkafka authenticates again in time by itself.
    */
   reauthenticationThreshold?: number;
   /** How long to wait for a response (10 to 300000). A number of milliseconds, 0 or more. Default: `30000`. */
   requestTimeout?: number;
-  /** false waits for responses as long as librdkafka can: 300000 ms. Default: `true`. */
+  /** `false` raises the request time-out to librdkafka’s maximum, 300000 ms. Default: `true`. */
   enforceRequestTimeout?: boolean;
   /** Back-off of requests and reconnections, and the defaults for the retries of producers and consumers. */
   retry?: RetryOptions;
@@ -184,9 +184,12 @@ export interface KafkaConfig {
    * addresses through a TCP tunnel; keep-alive is librdkafka["socket.keepalive.enable"].
    */
   socketFactory?: ISocketFactory;
-  /** The level of the logger and of librdkafka’s own lines; KAFKAJS_LOG_LEVEL of the environment goes first. Default: `4`. */
+  /**
+   * The level of the logger and of librdkafka’s own lines; the environment variable KAFKAJS_LOG_LEVEL overrides it. Default:
+   * `4`.
+   */
   logLevel?: logLevel;
-  /** Makes the function that log lines are written with. */
+  /** Creates the function that writes log lines. */
   logCreator?: logCreator;
   /** Raw librdkafka properties of every client made from this one. */
   librdkafka?: LibrdkafkaProperties;
@@ -197,16 +200,19 @@ export interface ConsumerConfig {
   /** The consumer group. Default: `nestjs-group` in NestJS’s classes. */
   groupId: string;
   /**
-   * How the group’s leader distributes partitions: functions as kafkajs takes them, or one of `PartitionAssigners`. Default:
+   * How the group’s leader assigns partitions: functions like kafkajs’s, or one of `PartitionAssigners`. Default:
    * `PartitionAssigners.roundRobin`.
    */
   partitionAssigners?: PartitionAssigner[];
   /**
-   * How often topics and partitions are looked up anew (at most 3600000). A number of milliseconds, 0 or more. Default:
-   * `300000`.
+   * How often the metadata of topics and partitions is refreshed (at most 3600000). A number of milliseconds, 0 or more.
+   * Default: `300000`.
    */
   metadataMaxAge?: number;
-  /** Without a heartbeat for this long a member counts as dead. A number of milliseconds, 1 to 3600000. Default: `30000`. */
+  /**
+   * The coordinator removes a member without a heartbeat for this long. A number of milliseconds, 1 to 3600000. Default:
+   * `30000`.
+   */
   sessionTimeout?: number;
   /**
    * How long the group waits for its members in a rebalance; at least sessionTimeout. A number of milliseconds, 1 to
@@ -214,30 +220,30 @@ export interface ConsumerConfig {
    */
   rebalanceTimeout?: number;
   /**
-   * How often the member tells that it is alive; the core does so while handlers run. A number of milliseconds, 1 to
-   * 3600000. Default: `3000`.
+   * How often heartbeats are sent; the core sends them also while handlers run. A number of milliseconds, 1 to 3600000.
+   * Default: `3000`.
    */
   heartbeatInterval?: number;
   /**
-   * How much of a partition one response may bring; a larger message comes all the same. A number of bytes, 1 to 1000000000.
-   * Default: `1048576`.
+   * Most bytes of a partition in one fetch response; a single larger message is returned all the same. A number of bytes, 1
+   * to 1000000000. Default: `1048576`.
    */
   maxBytesPerPartition?: number;
-  /** How much a broker collects before it answers. A number of bytes, 0 to 100000000. Default: `1`. */
+  /** Least bytes that a broker collects before it answers a fetch. A number of bytes, 0 to 100000000. Default: `1`. */
   minBytes?: number;
-  /** How much one response may bring (at least 1000). A number of bytes, 1 to 2147483135. Default: `10485760`. */
+  /** Most bytes in one fetch response (at least 1000). A number of bytes, 1 to 2147483135. Default: `10485760`. */
   maxBytes?: number;
   /**
-   * How long a broker collects minBytes before it answers. kafkajs’s default is 5000; with minBytes 1 both answer at once. A
-   * number of milliseconds, 0 to 300000. Default: `500`.
+   * How long a broker waits for `minBytes` before it answers a fetch. kafkajs’s default is 5000; with `minBytes` 1 a broker
+   * that has a message answers at once with either. A number of milliseconds, 0 to 300000. Default: `500`.
    */
   maxWaitTimeInMs?: number;
   /**
-   * Redelivery of messages whose handler failed. Joining the group is given up, and finding positions, when it has failed
-   * for all their waits and one request time-out: 39.3 s with the defaults.
+   * Redelivery of messages whose handler has failed. Also limits how long joining the group and finding positions may fail:
+   * the sum of all waits and one request time-out, 39.3 s by default.
    */
   retry?: RetryOptions & {
-    /** Asked after a consumer crashed whether to start it again; without it the answer is yes. */
+    /** Called after a consumer has crashed; resolves to whether to restart it. Restarts without it. */
     restartOnFailure?: (err: Error) => Promise<boolean>;
   };
   /** Whether subscribing to a topic that does not exist creates it. Default: `true`. */
@@ -246,10 +252,10 @@ export interface ConsumerConfig {
   maxInFlightRequests?: number;
   /** Whether messages of open and aborted transactions are read. Default: `false`. */
   readUncommitted?: boolean;
-  /** The rack to fetch from, where brokers allow fetching from followers. */
+  /** The rack to fetch from, if brokers allow fetching from followers. */
   rackId?: string;
   /**
-   * Static membership: a member that comes back under this id within sessionTimeout gets its partitions back without a
+   * Static membership: a member that rejoins with this id within sessionTimeout gets its partitions back without a
    * rebalance. An extension of this package.
    */
   groupInstanceId?: string;
@@ -261,17 +267,17 @@ export interface ConsumerConfig {
   /** A handler that runs longer is reported. An extension of this package. A number of milliseconds, 1 or more. Default: off. */
   handlerTimeout?: number;
   /**
-   * How long something may wait in an assigned partition that is not paused while nothing of it is handled, before that is
-   * reported. An extension of this package. A number of milliseconds, 1 or more. Default: off.
+   * A partition is reported as stalled after this time: it is assigned and not paused, messages wait, and none is handled.
+   * An extension of this package. A number of milliseconds, 1 or more. Default: off.
    */
   stallTimeout?: number;
   /**
-   * What is done about it besides: `restart` starts the consumer anew, as after a crash; `exit` ends the process with code
-   * 1. An extension of this package. Default: `"report"`.
+   * What to do about a stall besides reporting it: `restart` restarts the consumer, as after a crash; `exit` ends the
+   * process with code 1. An extension of this package. Default: `"report"`.
    */
   onStall?: 'report' | 'restart' | 'exit';
   /**
-   * How long a close waits for running handlers, and a revocation, this at most as long as rebalanceTimeout allows. An
+   * How long closing waits for running handlers. A revocation waits as long too, at most as rebalanceTimeout allows. An
    * extension of this package. A number of milliseconds, 0 or more. Default: `30000`.
    */
   drainTimeout?: number;
@@ -282,24 +288,27 @@ export interface ConsumerConfig {
 /** `producer`. */
 export interface ProducerConfig {
   /**
-   * Chooses partitions; the default one runs in the core, and always for replies whose request names no partition. Default:
-   * `Partitioners.DefaultPartitioner`.
+   * Creates the partitioner. The default one runs in the core; replies whose request names no partition always use it.
+   * Default: `Partitioners.DefaultPartitioner`.
    */
   createPartitioner?: ICustomPartitioner;
   /** Retries of a message. It fails at the latest after all their waits and one request time-out: 39.3 s with the defaults. */
   retry?: RetryOptions;
   /**
-   * How often topics and partitions are looked up anew (at most 3600000). A number of milliseconds, 0 or more. Default:
-   * `300000`.
+   * How often the metadata of topics and partitions is refreshed (at most 3600000). A number of milliseconds, 0 or more.
+   * Default: `300000`.
    */
   metadataMaxAge?: number;
   /** Whether sending to a topic that does not exist creates it. Default: `true`. */
   allowAutoTopicCreation?: boolean;
-  /** Whether a message that is sent again is written once, in its place. Default: `false`. */
+  /** Whether a retried message is written only once and in order. Default: `false`. */
   idempotent?: boolean;
-  /** The name of a transactional producer, for `transaction()`; what is sent outside of one belongs to none. */
+  /** The transactional id, for `transaction()`. Messages sent outside of a transaction belong to none. */
   transactionalId?: string;
-  /** When the broker aborts a transaction that does not end. A number of milliseconds, 1000 to 2147483647. Default: `60000`. */
+  /**
+   * After this time the broker aborts a transaction that was not ended. A number of milliseconds, 1000 to 2147483647.
+   * Default: `60000`.
+   */
   transactionTimeout?: number;
   /** Requests that may wait for a response on one connection; an idempotent producer has at most 5. A number, 1 to 1000000. */
   maxInFlightRequests?: number;

@@ -80,7 +80,7 @@ export type EachMessageHandler = (payload: EachMessagePayload) => Promise<void>;
 
 /** `run`: how messages are handled and offsets committed. */
 export interface ConsumerRunConfig {
-  /** Whether offsets of handled messages are committed without being asked. Default: `true`. */
+  /** Whether offsets of handled messages are committed automatically. Default: `true`. */
   autoCommit?: boolean;
   /** Commits at least this often. A number of milliseconds, 0 or more. Default: after each drained batch. */
   autoCommitInterval?: number | null;
@@ -88,7 +88,7 @@ export interface ConsumerRunConfig {
   autoCommitThreshold?: number | null;
   /** Whether a batch counts as handled when eachBatch returns. Default: `true`. */
   eachBatchAutoResolve?: boolean;
-  /** How many partitions are worked on at once. A number, 1 or more. Default: all assigned partitions (1 in kafkajs). */
+  /** How many partitions are handled at once. A number, 1 or more. Default: all assigned partitions (1 in kafkajs). */
   partitionsConsumedConcurrently?: number;
   /**
    * Which messages of a partition are handled at once. An extension of this package. Default: one message of a partition at
@@ -103,15 +103,16 @@ export interface ConsumerRunConfig {
 /** Which messages of a partition are handled at once. */
 export interface ConcurrencyOptions {
   /**
-   * `partition`: the messages of a partition are handled one after the other. `key`: those with equal keys are, different
-   * keys at once; messages without a key have no order. `none`: there is no order. Default: `"partition"`.
+   * `partition`: messages of a partition are handled one after the other. `key`: messages with equal keys are handled one
+   * after the other, those with different keys or without a key concurrently. `none`: all messages are handled concurrently.
+   * Default: `"partition"`.
    */
   order?: 'partition' | 'key' | 'none';
   /** With `key` and `none`: handlers that run at once in this consumer. A number, 1 or more. Default: `64`. */
   max?: number;
   /**
-   * With `key` and `none`, and where messages are acknowledged by hand: how many offsets beyond its lowest unfinished one a
-   * partition is handled, before it waits. A number, 1 to 1000000. Default: `10000`.
+   * With `key` and `none`, and with manual acknowledgement: how many offsets beyond its lowest unfinished one a partition is
+   * handled before it waits. A number, 1 to 1000000. Default: `10000`.
    */
   window?: number;
 }
@@ -120,7 +121,7 @@ export type RunConfig = ConsumerRunConfig;
 
 /** @deprecated Use {@link ConsumerSubscribeTopics}. */
 export interface ConsumerSubscribeTopic {
-  /** The old form of topics, for one. */
+  /** Older form of `topics`, for a single one. */
   topic: string | RegExp;
   /**
    * Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics
@@ -130,7 +131,7 @@ export interface ConsumerSubscribeTopic {
 }
 /** `subscribe`: topics by name or regular expression, and where to start in partitions without a committed offset. */
 export interface ConsumerSubscribeTopics {
-  /** Names and expressions of topics. */
+  /** Names and regular expressions of topics. */
   topics: (string | RegExp)[];
   /**
    * Where to begin in a partition without a committed offset: at its first message instead of its end. Partitions and topics

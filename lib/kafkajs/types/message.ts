@@ -68,11 +68,10 @@ export interface ProducerRecord {
   /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
   /**
-   * How long a message may take to be acknowledged, besides the waits between its retries: what is not delivered by then
-   * fails, and is not tried again. It may be another one in each `send()`; a message behind others of its partition that
-   * have more time waits for those. Without effect in a transaction, or beside a raw `message.timeout.ms`. Leaders wait as
-   * long for their replicas: 30 s, or what NestJS’s `send` says (at most 900000). A number of milliseconds, 1 or more.
-   * Default: `30000`.
+   * How long a message may take to be acknowledged, besides the waits between its retries; after that it fails and is not
+   * retried. Each `send()` may have its own; a message queued after others of its partition with more time waits for those.
+   * Has no effect in a transaction, or with a raw `message.timeout.ms`. It is also how long leaders wait for their replicas:
+   * 30 s, or the value in NestJS’s `send` (at most 900000). A number of milliseconds, 1 or more. Default: `30000`.
    */
   timeout?: number;
   /** Compression of batches; every codec is built in. Default: `0`. */
@@ -92,11 +91,10 @@ export interface ProducerBatch {
   /** Acknowledgements to wait for: -1 all in-sync replicas, 1 the leader, 0 none. A number, -1 to 1000. Default: `-1`. */
   acks?: number;
   /**
-   * How long a message may take to be acknowledged, besides the waits between its retries: what is not delivered by then
-   * fails, and is not tried again. It may be another one in each `send()`; a message behind others of its partition that
-   * have more time waits for those. Without effect in a transaction, or beside a raw `message.timeout.ms`. Leaders wait as
-   * long for their replicas: 30 s, or what NestJS’s `send` says (at most 900000). A number of milliseconds, 1 or more.
-   * Default: `30000`.
+   * How long a message may take to be acknowledged, besides the waits between its retries; after that it fails and is not
+   * retried. Each `send()` may have its own; a message queued after others of its partition with more time waits for those.
+   * Has no effect in a transaction, or with a raw `message.timeout.ms`. It is also how long leaders wait for their replicas:
+   * 30 s, or the value in NestJS’s `send` (at most 900000). A number of milliseconds, 1 or more. Default: `30000`.
    */
   timeout?: number;
   /** Compression of batches; every codec is built in. Default: `0`. */

@@ -27,34 +27,34 @@ export interface RetryTopicSource {
 /** Retries that do not hold the partition up. */
 export interface RetryTopicsOptions {
   /**
-   * The waits, one for each further delivery: a message that has failed its `maxAttempts` goes to a topic of the first, if
-   * it fails again to one of the second, and so on, and then to the dead letters. Equal waits share a topic.
+   * The waits in milliseconds, one for each further delivery. A message that has failed `maxAttempts` times goes to the
+   * topic of the first wait; if it fails again, to that of the second, and so on; at last to the dead-letter topic. Equal
+   * waits share a topic.
    */
   delays: readonly number[];
-  /** Names the topic of a wait. Default: `<topic>.retry.<groupId>.<delay>`. */
+  /** Returns the name of a wait’s topic. Default: `<topic>.retry.<groupId>.<delay>`. */
   topic?: (source: RetryTopicSource) => string;
 }
 
 /** What happens to a message whose handler keeps failing. */
 export interface DeadLetterOptions {
   /**
-   * Where messages go that cannot be handled: a name, or a function that gets the message, as `KafkaContext.getMessage()`
-   * answers it, and the error that the handler threw. Default: `<topic>.DLT`.
+   * The topic for messages that have failed for good: a name, or a function of the message (as from
+   * `KafkaContext.getMessage()`) and the handler’s error. Default: `<topic>.DLT`.
    */
   topic?: string | ((message: IncomingMessage, error: any) => string);
-  /** Deliveries in all, the first included, before a message goes there. A number, 1 or more. Default: `3`. */
+  /** Deliveries of a message, the first included, before it is dead-lettered. A number, 1 or more. Default: `3`. */
   maxAttempts?: number;
   /**
-   * Topics in which a message waits for further deliveries, before it goes to the dead letters, while its partition goes on.
-   * With them `maxAttempts` counts the deliveries before the first of these topics, and is 1 where it is not given. Default:
-   * off.
+   * Retry topics, in which a message waits for further deliveries before it is dead-lettered, while its partition goes on.
+   * With them, `maxAttempts` counts the deliveries before the first retry topic, and defaults to 1. Default: off.
    */
   retryTopics?: RetryTopicsOptions;
   /** The waits between deliveries. Default: `consumer.retry`. */
   backoff?: Pick<RetryOptions, 'initialRetryTime' | 'maxRetryTime' | 'factor' | 'multiplier'>;
   /**
-   * Errors after which a message goes there at once: their classes or names, subclasses included, or a function that says
-   * so. What is given replaces the default. Default: validation errors and HTTP exceptions with status 400 to 499, and an
+   * Errors after which a message is dead-lettered at once: classes or names, subclasses included, or a function of the
+   * error. Replaces the default. Default: validation errors and HTTP exceptions with status 400 to 499, and an
    * `RpcException` around one.
    */
   notRetried?: readonly (ErrorClass | string)[] | ((error: any) => boolean);
@@ -114,14 +114,14 @@ export const retryTopicsTable: OptionTable = {
       name: 'delays',
       check: delays,
       handling: layer,
-      doc: 'The waits, one for each further delivery: a message that has failed its `maxAttempts` goes to a topic of the first, if it fails again to one of the second, and so on, and then to the dead letters. Equal waits share a topic.',
+      doc: 'The waits in milliseconds, one for each further delivery. A message that has failed `maxAttempts` times goes to the topic of the first wait; if it fails again, to that of the second, and so on; at last to the dead-letter topic. Equal waits share a topic.',
     },
     {
       name: 'topic',
       check: callback,
       defaultText: '`<topic>.retry.<groupId>.<delay>`',
       handling: layer,
-      doc: 'Names the topic of a wait.',
+      doc: 'Returns the name of a wait’s topic.',
     },
   ],
 };
@@ -145,21 +145,21 @@ export const deadLetterTable: OptionTable = {
       check: topic,
       defaultText: '`<topic>.DLT`',
       handling: layer,
-      doc: 'Where messages go that cannot be handled: a name, or a function that gets the message, as `KafkaContext.getMessage()` answers it, and the error that the handler threw.',
+      doc: 'The topic for messages that have failed for good: a name, or a function of the message (as from `KafkaContext.getMessage()`) and the handler’s error.',
     },
     {
       name: 'maxAttempts',
       check: integer(1),
       default: 3,
       handling: layer,
-      doc: 'Deliveries in all, the first included, before a message goes there.',
+      doc: 'Deliveries of a message, the first included, before it is dead-lettered.',
     },
     {
       name: 'retryTopics',
       check: retryTopics,
       defaultText: 'off',
       handling: layer,
-      doc: 'Topics in which a message waits for further deliveries, before it goes to the dead letters, while its partition goes on. With them `maxAttempts` counts the deliveries before the first of these topics, and is 1 where it is not given.',
+      doc: 'Retry topics, in which a message waits for further deliveries before it is dead-lettered, while its partition goes on. With them, `maxAttempts` counts the deliveries before the first retry topic, and defaults to 1.',
     },
     {
       name: 'backoff',
@@ -174,7 +174,7 @@ export const deadLetterTable: OptionTable = {
       defaultText:
         'validation errors and HTTP exceptions with status 400 to 499, and an `RpcException` around one',
       handling: layer,
-      doc: 'Errors after which a message goes there at once: their classes or names, subclasses included, or a function that says so. What is given replaces the default.',
+      doc: 'Errors after which a message is dead-lettered at once: classes or names, subclasses included, or a function of the error. Replaces the default.',
     },
   ],
 };

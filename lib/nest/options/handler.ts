@@ -17,37 +17,34 @@ import { deadLetterTable, type DeadLetterOptions } from './dead-letter.js';
  * ```
  */
 export interface KafkaHandlerOptions {
-  /**
-   * The waits between deliveries, and how many there are, over `consumer.retry`, option by option. Default:
-   * `consumer.retry`.
-   */
+  /** Number of redeliveries and waits between them; merged over `consumer.retry`. Default: `consumer.retry`. */
   retry?: Omit<RetryOptions, 'restartOnFailure'>;
   /**
-   * Over the server’s `deadLetter`, option by option; `false`: this handler’s messages go to no dead-letter topic. Default:
+   * Merged over the server’s `deadLetter`; `false`: this handler’s messages are not dead-lettered. Default:
    * `options.deadLetter`.
    */
   deadLetter?: DeadLetterOptions | false;
   /**
-   * Which messages of a partition are handled at once, in place of `run.concurrency`. One for all handlers of a topic.
+   * Which messages of a partition are handled at once, instead of `run.concurrency`. The same for all handlers of a topic.
    * Default: `run.concurrency`.
    */
   concurrency?: ConcurrencyOptions;
-  /** The handler gets several messages of a partition at once. One for all handlers of a topic. Default: off. */
+  /** The handler gets several messages of a partition at once. The same for all handlers of a topic. Default: off. */
   batch?: BatchOptions;
   /**
-   * `manual`: a message counts as finished when the handler acknowledges it by `context.ack()`. One for all handlers of a
-   * topic. Default: `"auto"`.
+   * `manual`: a message counts as finished when the handler acknowledges it with `context.ack()`. The same for all handlers
+   * of a topic. Default: `"auto"`.
    */
   ack?: 'auto' | 'manual';
   /**
-   * The handler gets only messages whose headers are so: each equal to the text, or to one of the texts, or absent where it
-   * is `null`. What no handler of a topic takes counts as handled, and never reaches JavaScript. Default: all messages that
-   * no other handler of the topic takes.
+   * The handler gets only messages with these headers: each equal to the text or one of the texts, or absent for `null`.
+   * Messages that no handler of a topic takes count as handled and never reach JavaScript. Default: all messages that no
+   * other handler of the topic takes.
    */
   headers?: Record<string, string | readonly string[] | null>;
   /**
-   * What the handler sends by `context.getTransaction()`, and the offset of its message, become visible together, or not at
-   * all. It needs `options.transactions`. One for all handlers of a topic. Default: `false`.
+   * Messages sent with `context.getTransaction()` and the offset of the handled message are committed together, or not at
+   * all. Needs `options.transactions`. The same for all handlers of a topic. Default: `false`.
    */
   transactional?: boolean;
   /** A handler that runs longer is reported. A number of milliseconds, 1 or more. Default: `consumer.handlerTimeout`. */
@@ -59,13 +56,13 @@ export interface BatchOptions {
   /** The most messages of a batch. A number, 1 to 100000. Default: `500`. */
   maxMessages?: number;
   /**
-   * The most bytes of their keys, values and headers; a larger message comes alone. A number of bytes, 1 to 100000000.
-   * Default: `1048576`.
+   * The most bytes of a batch’s keys, values and headers; a larger message is a batch of its own. A number of bytes, 1 to
+   * 100000000. Default: `1048576`.
    */
   maxBytes?: number;
   /**
-   * How long a batch waits to be full; with 0 a handler gets what there is. A number of milliseconds, 0 to 3600000. Default:
-   * `0`.
+   * How long a batch waits to be full; with 0 a handler gets the messages available. A number of milliseconds, 0 to 3600000.
+   * Default: `0`.
    */
   maxWait?: number;
 }
@@ -109,14 +106,14 @@ export const batchTable: OptionTable = {
       check: bytes(1, 100_000_000),
       default: 1_048_576,
       handling: layer,
-      doc: 'The most bytes of their keys, values and headers; a larger message comes alone.',
+      doc: 'The most bytes of a batch’s keys, values and headers; a larger message is a batch of its own.',
     },
     {
       name: 'maxWait',
       check: milliseconds(0, 3_600_000),
       default: 0,
       handling: layer,
-      doc: 'How long a batch waits to be full; with 0 a handler gets what there is.',
+      doc: 'How long a batch waits to be full; with 0 a handler gets the messages available.',
     },
   ],
 };
@@ -147,49 +144,49 @@ export const handlerTable: OptionTable = {
       check: nested(handlerRetryTable),
       defaultText: '`consumer.retry`',
       handling: layer,
-      doc: 'The waits between deliveries, and how many there are, over `consumer.retry`, option by option.',
+      doc: 'Number of redeliveries and waits between them; merged over `consumer.retry`.',
     },
     {
       name: 'deadLetter',
       check: deadLetterOrNone,
       defaultText: '`options.deadLetter`',
       handling: layer,
-      doc: 'Over the server’s `deadLetter`, option by option; `false`: this handler’s messages go to no dead-letter topic.',
+      doc: 'Merged over the server’s `deadLetter`; `false`: this handler’s messages are not dead-lettered.',
     },
     {
       name: 'concurrency',
       check: nested(concurrencyTable),
       defaultText: '`run.concurrency`',
       handling: layer,
-      doc: 'Which messages of a partition are handled at once, in place of `run.concurrency`. One for all handlers of a topic.',
+      doc: 'Which messages of a partition are handled at once, instead of `run.concurrency`. The same for all handlers of a topic.',
     },
     {
       name: 'batch',
       check: nested(batchTable),
       defaultText: 'off',
       handling: layer,
-      doc: 'The handler gets several messages of a partition at once. One for all handlers of a topic.',
+      doc: 'The handler gets several messages of a partition at once. The same for all handlers of a topic.',
     },
     {
       name: 'ack',
       check: oneOf('auto', 'manual'),
       default: 'auto',
       handling: layer,
-      doc: '`manual`: a message counts as finished when the handler acknowledges it by `context.ack()`. One for all handlers of a topic.',
+      doc: '`manual`: a message counts as finished when the handler acknowledges it with `context.ack()`. The same for all handlers of a topic.',
     },
     {
       name: 'headers',
       check: headers,
       defaultText: 'all messages that no other handler of the topic takes',
       handling: layer,
-      doc: 'The handler gets only messages whose headers are so: each equal to the text, or to one of the texts, or absent where it is `null`. What no handler of a topic takes counts as handled, and never reaches JavaScript.',
+      doc: 'The handler gets only messages with these headers: each equal to the text or one of the texts, or absent for `null`. Messages that no handler of a topic takes count as handled and never reach JavaScript.',
     },
     {
       name: 'transactional',
       check: boolean,
       default: false,
       handling: layer,
-      doc: 'What the handler sends by `context.getTransaction()`, and the offset of its message, become visible together, or not at all. It needs `options.transactions`. One for all handlers of a topic.',
+      doc: 'Messages sent with `context.getTransaction()` and the offset of the handled message are committed together, or not at all. Needs `options.transactions`. The same for all handlers of a topic.',
     },
     {
       name: 'handlerTimeout',

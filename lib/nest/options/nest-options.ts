@@ -33,11 +33,11 @@ export type NestRole = 'client' | 'server';
 export interface NestKafkaOptions {
   /** Appended to clientId and groupId. Default: `-server`, `-client`. */
   postfixId?: string;
-  /** The connection; what `new Kafka()` takes. */
+  /** The connection: options of `new Kafka()`. */
   client?: Partial<KafkaConfig>;
-  /** The consumer; what `kafka.consumer()` takes. */
+  /** The consumer: options of `kafka.consumer()`. */
   consumer?: Partial<ConsumerConfig>;
-  /** How messages are consumed; what `consumer.run()` takes. */
+  /** How messages are consumed: options of `consumer.run()`. */
   run?: Omit<ConsumerRunConfig, 'eachBatch' | 'eachMessage'>;
   /** Where a group begins in a partition without a committed offset. */
   subscribe?: {
@@ -47,15 +47,15 @@ export interface NestKafkaOptions {
      */
     fromBeginning?: boolean;
   };
-  /** The producer; what `kafka.producer()` takes. */
+  /** The producer: options of `kafka.producer()`. */
   producer?: ProducerConfig;
-  /** How everything is sent. */
+  /** How all messages are sent: options of `producer.send()`. */
   send?: SendOptions;
-  /** Makes messages of what is sent, in place of NestJS’s serializer. */
+  /** Serializes outgoing messages, instead of NestJS’s serializer. */
   serializer?: Serializer;
-  /** Reads what arrives, in place of NestJS’s deserializer. */
+  /** Deserializes incoming messages, instead of NestJS’s deserializer. */
   deserializer?: Deserializer;
-  /** How bytes become values. */
+  /** How bytes are decoded. */
   parser?: {
     /** Whether every value stays a Buffer instead of becoming text or JSON. Default: `false`. */
     keepBinary?: boolean;
@@ -65,27 +65,27 @@ export interface NestKafkaOptions {
    * application has several. An extension. Default: `Transport.KAFKA`.
    */
   transportId?: symbol;
-  /** Whether topics are made, or compared with what they are to be, at the start. An extension. Default: off. */
+  /** Whether topics are created, or compared with their desired settings, at the start. An extension. Default: off. */
   topics?: TopicsOptions;
-  /** Client: only sends; no consumer is made. Default: `false`. */
+  /** Client: whether it only sends, without a consumer. Default: `false`. */
   producerOnlyMode?: boolean;
   /**
-   * Client: until a request without a reply errors with `KafkaReplyTimeoutError`. An extension. A number of milliseconds, 1
-   * or more. Default: off.
+   * Client: a request without a reply for this long fails with `KafkaReplyTimeoutError`. An extension. A number of
+   * milliseconds, 1 or more. Default: off.
    */
   replyTimeout?: number;
   /** Client: how many requests may wait for their replies at once. An extension. A number, 1 or more. Default: unlimited. */
   maxPendingRequests?: number;
   /**
-   * Client: `group` joins a group that assigns the partitions of the reply topics among its members; `assigned` joins none
-   * and reads one partition of each, which it may share with others. An extension. Default: `"group"`.
+   * Client: with `group` it joins a group that assigns the reply topics’ partitions to its members; with `assigned` it reads
+   * one partition of each reply topic without a group, which other clients may share. An extension. Default: `"group"`.
    */
   replies?: 'group' | 'assigned';
   /** Server: retries and a dead-letter topic for messages that cannot be handled. An extension. Default: off. */
   deadLetter?: DeadLetterOptions;
   /**
-   * Server: transactions for handlers with `kafka: { transactional: true }`: what they send and the offsets of their
-   * messages become visible together, or not at all. An extension. Default: off.
+   * Server: transactions for handlers with `kafka: { transactional: true }`: the messages that they send and the offsets of
+   * their messages are committed together, or not at all. An extension. Default: off.
    */
   transactions?: TransactionsOptions;
 }
@@ -121,13 +121,13 @@ export const nestTable = optionTable({
       handling: layer,
       doc: 'Appended to clientId and groupId.',
     },
-    { name: 'client', check: object, handling: layer, doc: 'The connection; what `new Kafka()` takes.' },
-    { name: 'consumer', check: object, handling: layer, doc: 'The consumer; what `kafka.consumer()` takes.' },
+    { name: 'client', check: object, handling: layer, doc: 'The connection: options of `new Kafka()`.' },
+    { name: 'consumer', check: object, handling: layer, doc: 'The consumer: options of `kafka.consumer()`.' },
     {
       name: 'run',
       check: object,
       handling: layer,
-      doc: 'How messages are consumed; what `consumer.run()` takes.',
+      doc: 'How messages are consumed: options of `consumer.run()`.',
     },
     {
       name: 'subscribe',
@@ -135,21 +135,26 @@ export const nestTable = optionTable({
       handling: layer,
       doc: 'Where a group begins in a partition without a committed offset.',
     },
-    { name: 'producer', check: object, handling: layer, doc: 'The producer; what `kafka.producer()` takes.' },
-    { name: 'send', check: object, handling: layer, doc: 'How everything is sent.' },
+    { name: 'producer', check: object, handling: layer, doc: 'The producer: options of `kafka.producer()`.' },
+    {
+      name: 'send',
+      check: object,
+      handling: layer,
+      doc: 'How all messages are sent: options of `producer.send()`.',
+    },
     {
       name: 'serializer',
       check: anything,
       handling: layer,
-      doc: 'Makes messages of what is sent, in place of NestJS’s serializer.',
+      doc: 'Serializes outgoing messages, instead of NestJS’s serializer.',
     },
     {
       name: 'deserializer',
       check: anything,
       handling: layer,
-      doc: 'Reads what arrives, in place of NestJS’s deserializer.',
+      doc: 'Deserializes incoming messages, instead of NestJS’s deserializer.',
     },
-    { name: 'parser', check: nested(parserTable), handling: layer, doc: 'How bytes become values.' },
+    { name: 'parser', check: nested(parserTable), handling: layer, doc: 'How bytes are decoded.' },
     {
       name: 'transportId',
       check: symbol,
@@ -162,21 +167,21 @@ export const nestTable = optionTable({
       check: nested(topicsTable),
       defaultText: 'off',
       handling: layer,
-      doc: 'Whether topics are made, or compared with what they are to be, at the start. An extension.',
+      doc: 'Whether topics are created, or compared with their desired settings, at the start. An extension.',
     },
     {
       name: 'producerOnlyMode',
       check: boolean,
       default: false,
       handling: layer,
-      doc: 'Client: only sends; no consumer is made.',
+      doc: 'Client: whether it only sends, without a consumer.',
     },
     {
       name: 'replyTimeout',
       check: milliseconds(1),
       defaultText: 'off',
       handling: layer,
-      doc: 'Client: until a request without a reply errors with `KafkaReplyTimeoutError`. An extension.',
+      doc: 'Client: a request without a reply for this long fails with `KafkaReplyTimeoutError`. An extension.',
     },
     {
       name: 'maxPendingRequests',
@@ -190,7 +195,7 @@ export const nestTable = optionTable({
       check: oneOf('group', 'assigned'),
       default: 'group',
       handling: layer,
-      doc: 'Client: `group` joins a group that assigns the partitions of the reply topics among its members; `assigned` joins none and reads one partition of each, which it may share with others. An extension.',
+      doc: 'Client: with `group` it joins a group that assigns the reply topics’ partitions to its members; with `assigned` it reads one partition of each reply topic without a group, which other clients may share. An extension.',
     },
     {
       name: 'deadLetter',
@@ -204,7 +209,7 @@ export const nestTable = optionTable({
       check: transactions,
       defaultText: 'off',
       handling: layer,
-      doc: 'Server: transactions for handlers with `kafka: { transactional: true }`: what they send and the offsets of their messages become visible together, or not at all. An extension.',
+      doc: 'Server: transactions for handlers with `kafka: { transactional: true }`: the messages that they send and the offsets of their messages are committed together, or not at all. An extension.',
     },
   ],
 });

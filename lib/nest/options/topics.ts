@@ -7,7 +7,7 @@ import { layer, type Check, type OptionTable } from '../../options/table.js';
 /** The desired settings of a topic. Settings that are not given have the brokers' defaults. */
 export interface TopicSettings {
   /**
-   * Number of partitions; reply topics have one for each of `instances` at least. A number, 1 to 100000. Default:
+   * Number of partitions; reply topics have at least one for each of `instances`. A number, 1 to 100000. Default:
    * `num.partitions` of the brokers.
    */
   partitions?: number;
@@ -20,16 +20,19 @@ export interface TopicSettings {
 /** How a server or client creates or checks its topics at its start. */
 export interface TopicsOptions {
   /**
-   * `create` makes those that are missing and reports others that differ; `validate` makes none, and refuses to start when
-   * one is missing or differs. Default: `"off"`.
+   * `create` creates missing topics and logs topics that differ; `validate` creates none, and refuses to start if a topic is
+   * missing or differs. Default: `"off"`.
    */
   provision?: 'create' | 'validate' | 'off';
-  /** What all of them are like. */
+  /** Settings of all topics. */
   defaults?: TopicSettings;
-  /** What some are like, by their names, over `defaults`. Names of no pattern are topics that are sent to, seen to as well. */
+  /**
+   * Settings of single topics, by name, over `defaults`. Names that are not patterns are topics that the application sends
+   * to; they are created or checked too.
+   */
   overrides?: Record<string, TopicSettings>;
   /**
-   * Client: how many processes of it run at once, each of which needs a partition of its reply topics. A number, 1 or more.
+   * Client: how many instances run at once, each of which needs a partition of the reply topics. A number, 1 or more.
    * Default: `1`.
    */
   instances?: number;
@@ -52,7 +55,7 @@ export const topicTable: OptionTable = {
       check: integer(1, 100_000),
       defaultText: '`num.partitions` of the brokers',
       handling: layer,
-      doc: 'Number of partitions; reply topics have one for each of `instances` at least.',
+      doc: 'Number of partitions; reply topics have at least one for each of `instances`.',
     },
     {
       name: 'replicationFactor',
@@ -95,21 +98,21 @@ export const topicsTable: OptionTable = {
       check: oneOf('create', 'validate', 'off'),
       default: 'off',
       handling: layer,
-      doc: '`create` makes those that are missing and reports others that differ; `validate` makes none, and refuses to start when one is missing or differs.',
+      doc: '`create` creates missing topics and logs topics that differ; `validate` creates none, and refuses to start if a topic is missing or differs.',
     },
-    { name: 'defaults', check: nested(topicTable), handling: layer, doc: 'What all of them are like.' },
+    { name: 'defaults', check: nested(topicTable), handling: layer, doc: 'Settings of all topics.' },
     {
       name: 'overrides',
       check: overrides,
       handling: layer,
-      doc: 'What some are like, by their names, over `defaults`. Names of no pattern are topics that are sent to, seen to as well.',
+      doc: 'Settings of single topics, by name, over `defaults`. Names that are not patterns are topics that the application sends to; they are created or checked too.',
     },
     {
       name: 'instances',
       check: integer(1),
       default: 1,
       handling: layer,
-      doc: 'Client: how many processes of it run at once, each of which needs a partition of its reply topics.',
+      doc: 'Client: how many instances run at once, each of which needs a partition of the reply topics.',
     },
   ],
 };

@@ -6,13 +6,13 @@ import { layer, type Check, type OptionTable } from '../../options/table.js';
 /** The transactions of handlers with `kafka: { transactional: true }`. */
 export interface TransactionsOptions {
   /**
-   * What the transactional id begins with. Behind it is an id of this process’s server, so that one prefix does for all
-   * instances.
+   * Prefix of the transactional id. A unique id is appended for each server of each process, so all instances can have the
+   * same prefix.
    */
   idPrefix: string;
   /** The longest time from a transaction’s first message to its commit. A number of milliseconds, 1 to 60000. Default: `100`. */
   commitInterval?: number;
-  /** The most messages that are handled in one transaction. A number, 1 to 50000. Default: `500`. */
+  /** The largest number of messages handled in one transaction. A number, 1 to 50000. Default: `500`. */
   maxRecords?: number;
 }
 
@@ -24,7 +24,7 @@ export const transactionsTable: OptionTable = {
       name: 'idPrefix',
       check: string,
       handling: layer,
-      doc: 'What the transactional id begins with. Behind it is an id of this process’s server, so that one prefix does for all instances.',
+      doc: 'Prefix of the transactional id. A unique id is appended for each server of each process, so all instances can have the same prefix.',
     },
     {
       name: 'commitInterval',
@@ -38,7 +38,7 @@ export const transactionsTable: OptionTable = {
       check: integer(1, 50_000),
       default: 500,
       handling: layer,
-      doc: 'The most messages that are handled in one transaction.',
+      doc: 'The largest number of messages handled in one transaction.',
     },
   ],
 };
