@@ -6,8 +6,13 @@
  * folder of `rivals/` that it is installed from. `earlier`: the build of the commit that `--against` names, measured
  * only with that option. `inProcess`: server and client are one process, whose figures are in the client's columns.
  */
-const NEST = ['request', 'consume', 'emit'];
+const NEST = ['request', 'consume', 'emit', 'start'];
 const RAW = ['raw-produce', 'raw-consume'];
+/** What packages with decorators of their own can carry out: events and batches of them. */
+const DECORATED = [
+  ...['consume', 'consume-6p', 'handle-batch'],
+  ...['emit-1', 'emit-256', 'emit-1024', 'emit-batch-1', 'emit-batch-10'],
+];
 
 export const CANDIDATES = [
   { name: 'stock', kinds: NEST, about: 'NestJS over kafkajs: Transport.KAFKA' },
@@ -35,6 +40,21 @@ export const CANDIDATES = [
     kinds: NEST,
     rival: 'confluent',
     about: 'NestJS over @confluentinc/kafka-javascript, by a thin custom transport of this benchmark',
+  },
+  {
+    name: 'nest-native',
+    kinds: ['consume', 'emit'],
+    workloads: DECORATED,
+    rival: 'confluent',
+    about: '@nest-native/kafka: modules and decorators of its own over @confluentinc/kafka-javascript',
+  },
+  {
+    name: 'drarzter',
+    kinds: ['consume', 'emit'],
+    workloads: DECORATED,
+    rival: 'confluent',
+    about:
+      "@drarzter/kafka-client: a client with a NestJS module over @confluentinc/kafka-javascript; librdkafka's own linger of 5 ms, which it cannot change",
   },
   {
     name: 'nest-memory',

@@ -7,6 +7,7 @@ const ALIGN = alignment(COLUMNS);
 /** How the tables are divided in the page. */
 const SECTIONS = [
   { title: 'Request-reply', kinds: ['request'] },
+  { title: 'Start', kinds: ['start'] },
   { title: 'Events', kinds: ['consume'] },
   { title: 'Emit', kinds: ['emit'] },
   { title: 'Without NestJS', kinds: ['raw-produce', 'raw-consume'] },
@@ -19,7 +20,7 @@ const LEGEND =
   'Medians over the rounds; ratios are to stock, or to kafkajs without NestJS; to the earlier build where one is measured. CPU is per message, all threads of the ' +
   'process counted. Pairs are client / server; what only consumes is a server. peak: most resident memory; idle: ' +
   'resident once connected and before the load, with the threads there are under load. first s: from making the client ' +
-  'to its first reply, acknowledgement or event. machine idle, others: shares of the CPU time of the whole machine that ' +
+  'to its first reply, acknowledgement or event; for starts, and listening s too, from the fork of its process. machine idle, others: shares of the CPU time of the whole machine that ' +
   'nobody took, and that processes outside the benchmark took.';
 
 /** One measurement in a line. */
@@ -91,6 +92,7 @@ function formatHeadlines({ workloads, summary }) {
     const { native, 'stock-routed': routed, 'nest-memory': memory } = candidates;
     if (native?.ratios === undefined) return [];
     const { title, kind } = workloads.find(({ name }) => name === workload);
+    if (kind === 'start') return [`${title}: ${formatStart(native, base)}.`];
     const parts = [`${times(native.ratios.perSecond)} the throughput of ${base}`];
     if (kind === 'consume') {
       if (routed) parts.push(`${times(native.perSecond / routed.perSecond)} that of stock-routed`);
@@ -99,6 +101,14 @@ function formatHeadlines({ workloads, summary }) {
     }
     return [`${title}: ${parts.join(', ')}.`];
   });
+}
+
+function formatStart({ listeningSeconds, firstSeconds, ratios }, base) {
+  const [listening, first] = [listeningSeconds, firstSeconds].map(significant);
+  return (
+    `it listens after ${listening} s, ${times(ratios.listeningSeconds)} the time of ${base}, and the client has its ` +
+    `first reply after ${first} s, ${times(ratios.firstSeconds)}`
+  );
 }
 
 /** When, where and how a run was made. */
@@ -143,15 +153,18 @@ export function tableRows(
   isShown,
   { columns = COLUMNS, head = 'workload', titleOf = ({ title }) => title } = {},
 ) {
-  const rows = [[head, 'candidate', ...columns.map(({ title }) => title)]];
-  for (const { workload, base, candidates } of summary) {
-    const described = workloads.find(({ name }) => name === workload);
-    if (!isShown(described)) continue;
+  const tables = summary
+    .map((one) => ({ ...one, described: workloads.find(({ name }) => name === one.workload) }))
+    .filter(({ described }) => isShown(described));
+  const all = tables.flatMap(({ candidates }) => Object.values(candidates));
+  const shown = columns.filter((column) => column.isNeeded(all));
+  const rows = [[head, 'candidate', ...shown.map(({ title }) => title)]];
+  for (const { described, base, candidates } of tables) {
     let title = titleOf(described);
     for (const [candidate, figures] of Object.entries(candidates)) {
-      rows.push([title, candidate, ...columns.map(({ cell }) => cell(figures))]);
+      rows.push([title, candidate, ...shown.map(({ cell }) => cell(figures))]);
       title = '';
-      if (figures.ratios) rows.push(['', `÷ ${base}`, ...columns.map(({ ratio }) => ratio(figures.ratios))]);
+      if (figures.ratios) rows.push(['', `÷ ${base}`, ...shown.map(({ ratio }) => ratio(figures.ratios))]);
     }
   }
   return rows;

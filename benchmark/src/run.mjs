@@ -2,6 +2,7 @@ import { carriesOut } from './candidates.mjs';
 import { measureDrain } from './measure/drain.mjs';
 import { measureRequest } from './measure/request.mjs';
 import { measureSend } from './measure/send.mjs';
+import { measureStart } from './measure/start.mjs';
 import { killAll } from './process.mjs';
 import { formatProgress } from './report.mjs';
 import { createRunState, describeRunState } from './run-state.mjs';
@@ -13,6 +14,7 @@ const WARM_BROKER_IN_FLIGHT = { messages: 256, bytes: 16 * 1024 ** 2 };
 
 const MEASURES = {
   request: measureRequest,
+  start: measureStart,
   emit: measureSend,
   consume: measureDrain,
   'raw-produce': measureSend,

@@ -16,6 +16,7 @@ export const FIGURES = {
   serverIdleMiB: (measured) => measured.processes.server?.idleMiB,
   clientThreads: (measured) => measured.processes.client?.threads,
   serverThreads: (measured) => measured.processes.server?.threads,
+  listeningSeconds: (measured) => measured.listeningSeconds,
   firstSeconds: (measured) => measured.firstSeconds,
   idleShare: (measured) => measured.machine.idle,
   otherShare: (measured) => measured.machine.other,

@@ -26,6 +26,17 @@ export function request(inFlight, partitions = 1, payloadBytes = 200, { topics =
   };
 }
 
+/** The start of a server, and of a client until its first reply. */
+export function start() {
+  return {
+    name: 'start',
+    title: 'a server starts, then a client',
+    kind: 'start',
+    partitions: 1,
+    payloadBytes: 200,
+  };
+}
+
 export function emit(inFlight, partitions = 6, payloadBytes = 200) {
   return {
     name: `emit-${inFlight}${suffix(partitions, 6, payloadBytes)}`,

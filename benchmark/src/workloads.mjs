@@ -9,6 +9,7 @@ import {
   rawConsume,
   rawProduce,
   request,
+  start,
 } from './workload-shapes.mjs';
 
 const REQUESTS = [1, 6].flatMap((partitions) =>
@@ -28,6 +29,7 @@ const NEST_WORKLOADS = [
   emit(256, 6, 10 * KIB),
   emitBatch(1),
   emitBatch(10),
+  start(),
 ];
 
 const RAW_WORKLOADS = [

@@ -26,16 +26,19 @@ export function createRequestApplication(config, onRequest) {
  *
  * @param {(index: number) => void} onEvent called with the number of every event
  */
-export function createEventApplication(config, onEvent) {
+export async function createEventApplication(config, onEvent) {
   const { topic, kafka, waitMs, ignores } = config;
+  const handle = (data) => {
+    // A batch, if the transport supports batches.
+    if (Array.isArray(data)) for (const each of data) onEvent(indexOf(each));
+    else onEvent(indexOf(data));
+  };
+  const { eventApplication } = await loadNest(config.candidate);
+  if (eventApplication) return eventApplication(config, handle);
   class EventController {
     handle(data, context) {
       if (ignores && context.getMessage().headers['event-type'] !== 'type-0') return undefined;
-      if (waitMs) return delay(waitMs).then(() => onEvent(indexOf(data)));
-      // A batch, if the transport supports batches.
-      if (Array.isArray(data)) for (const each of data) onEvent(indexOf(each));
-      else onEvent(indexOf(data));
-      return undefined;
+      return waitMs ? delay(waitMs).then(() => handle(data)) : handle(data);
     }
   }
   if (ignores) Ctx()(EventController.prototype, 'handle', 1);

@@ -4,6 +4,9 @@
  * - `microserviceOptions(options)`, what `NestFactory.createMicroservice()` takes: the one line in which applications
  *   differ;
  * - `createClient(options)`, a client not yet connected.
+ *
+ * A package that is no transport has `eventApplication(config, handle)` instead of the first: the application whose handler of the
+ * topic's events is `handle`, with `listen()` and `close()`.
  */
 import { Logger } from '@nestjs/common';
 import { KAFKAJS_FETCH } from './fetch.mjs';
