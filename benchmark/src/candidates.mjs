@@ -10,8 +10,14 @@ const NEST = ['request', 'consume', 'emit', 'start'];
 const RAW = ['raw-produce', 'raw-consume'];
 /** What packages with decorators of their own can carry out: events and batches of them. */
 const DECORATED = [
-  ...['consume', 'consume-6p', 'handle-batch'],
-  ...['emit-1', 'emit-256', 'emit-1024', 'emit-batch-1', 'emit-batch-10'],
+  'consume',
+  'consume-6p',
+  'handle-batch',
+  'emit-1',
+  'emit-256',
+  'emit-1024',
+  'emit-batch-1',
+  'emit-batch-10',
 ];
 
 export const CANDIDATES = [
