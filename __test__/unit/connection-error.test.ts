@@ -15,6 +15,7 @@ const refusedCertificate: CoreEvent = {
     '[thrd:ssl://a:9093/bootstrap]: Certificate (subject=/CN=a, issuer=/CN=b) verification callback failed: certificate has expired',
 };
 
+const logged = (message: string): CoreEvent => ({ type: 'log', level: 6, facility: 'FAIL', message });
 const error = (code: number, message: string): CoreEvent => ({ type: 'error', code, message, fatal: false });
 
 describe('the error of a connection', () => {
@@ -35,7 +36,6 @@ describe('the error of a connection', () => {
   });
 
   const at = 'a:9093/bootstrap';
-  const logged = (message: string): CoreEvent => ({ type: 'log', level: 6, facility: 'FAIL', message });
 
   // Which of them it is hangs on whether the broker had closed before the request was written.
   it.each([
@@ -84,7 +84,7 @@ describe('the error of a connection', () => {
   ])('takes no other end for one of these: $message', (event) => {
     const trouble = new ConnectionTrouble();
     trouble.note(event);
-    expect(String(failed(trouble))).toContain(`(${event.message})`);
+    expect(String(failed(trouble))).toContain(`(${'message' in event && event.message})`);
   });
 
   // -185: a listener that wants SASL lets a connection stand for a moment, and the request on it goes unanswered.
