@@ -9,9 +9,10 @@
  * What is used beyond rdkafka.h, and so has to be compared when librdkafka is upgraded:
  *
  *  - rd_kafka_topic_proper(), the fields rkt_p and rkt_partition_cnt under the topic's read lock;
- *  - rktp_msgq.rkmq_wakeup.signalled, under the partition's lock: set, rd_kafka_toppar_enq_msg() wakes nobody; the
- *    broker thread clears it by itself whenever it has served the partition (rd_kafka_msgq_allow_wakeup_at()), after
- *    which the next record wakes it: a chunk is then split, and nothing worse;
+ *  - rktp_msgq.rkmq_wakeup.signalled, under the partition's lock: while it is set, rd_kafka_toppar_enq_msg() does not
+ *    wake the broker thread; the broker thread clears it by itself whenever it has served the partition
+ *    (rd_kafka_msgq_allow_wakeup_at()), after which the next record wakes it: a chunk is then split, and nothing
+ *    worse;
  *  - rktp_msgq_wakeup_q and rd_kafka_q_yield(), as rd_kafka_toppar_enq_msg() uses them.
  */
 #include "rdkafka_int.h"

@@ -31,7 +31,7 @@ export class GroupLog {
       .map(({ topic, partition, records }) => `${topic} [${partition}] (${records})`)
       .join(', ');
     this.#logger.error(
-      `Handlers did not finish in time (consumer.drainTimeout); their messages will come again. Unfinished messages: ${unfinished}`,
+      `Handlers did not finish in time (consumer.drainTimeout); their messages will be redelivered. Unfinished messages: ${unfinished}`,
       { groupId: this.#groupId },
     );
   }

@@ -26,9 +26,9 @@ export interface IdempotentOptions<Args extends any[] = any[]> {
 }
 
 /**
- * Handles messages with equal keys only once, whoever has sent them again. The handler is not called for a message
- * that was handled already: an event counts as handled, a request gets the same reply again. While one message with a
- * key is being handled, others are redelivered later.
+ * Handles messages with equal keys only once, even if a producer has sent them again. The handler is not called for a
+ * message that was handled already: an event counts as handled, a request gets the same reply again. While one
+ * message with a key is being handled, others are redelivered later.
  *
  * What it does not promise: if a process dies after the handler's effect and before the store knows it, the handler
  * runs again when the lease is over. If the effect is in the same database as the store, write both in one

@@ -103,13 +103,13 @@ impl Assignor for NestReplyPartitionAssigner {
 ///    partitions lower than its own: it would take such a one as its reply partition, and lose the replies to its
 ///    requests in flight.
 ///
-/// The algorithm is that of NestJS 12 (`helpers/kafka-reply-partition-assigner`), apart from the rank, which is
-/// by member id alone there, and from what stock gets wrong: it gives a partition that two members claim to both,
-/// one that does not exist to whoever claims it, and topics to members that do not subscribe to them.
+/// The algorithm is that of NestJS 12 (`helpers/kafka-reply-partition-assigner`), apart from the rank, which is by
+/// member id alone there, and from what stock gets wrong: it gives a partition that two members claim to both, one
+/// that does not exist to the member that claims it, and topics to members that do not subscribe to them.
 ///
-/// Whatever user data the members send, every partition of every topic with a subscriber is assigned exactly
-/// once. One assignment per member is returned, in the order of `members`; topics nobody subscribes to are
-/// left out. The result does not depend on the order of `members`.
+/// Whatever user data the members send, every partition of every topic with a subscriber is assigned exactly once.
+/// One assignment per member is returned, in the order of `members`; topics without a subscriber are left out. The
+/// result does not depend on the order of `members`.
 #[must_use]
 pub fn assign_reply_partitions(members: &[Member], topics: &[(String, i32)]) -> Vec<Assignment> {
     let user_data: Vec<UserData> = members.iter().map(|member| UserData::parse(&member.user_data)).collect();

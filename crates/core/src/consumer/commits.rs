@@ -20,8 +20,8 @@ const COMMIT_PACE: Duration = Duration::from_millis(10);
 const COMMIT_RETRY: Duration = Duration::from_millis(500);
 
 /// Warning when a broker refuses the metadata of a commit.
-const TOO_LARGE: &str = "the broker takes less metadata with an offset than this needs (offset.metadata.max.bytes is below 4096): \
-    what is finished beyond the committed offset is not told any more, and comes again after a restart";
+const TOO_LARGE: &str = "the broker accepts less metadata with an offset than this needs (offset.metadata.max.bytes is below 4096): \
+    records finished beyond the committed offset are no longer noted there, and are redelivered after a restart";
 
 /// A commit in flight.
 enum Commit {

@@ -142,8 +142,8 @@ pub trait PartitionQueue: Send + Sync + 'static {
     /// Whether there is nothing in it now.
     fn is_empty(&self) -> bool;
 
-    /// The offset after the partition's last record, as the last response to a fetch said; -1 when it is not known. Asks
-    /// nobody.
+    /// The offset after the partition's last record, as the last response to a fetch said; -1 when it is not known.
+    /// Makes no request.
     fn high_watermark(&self) -> i64;
 
     /// The offset before which everything was fetched and put into this queue. `None` while that is not known, as after

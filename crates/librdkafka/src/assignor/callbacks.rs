@@ -28,8 +28,8 @@ pub(super) unsafe extern "C" fn joined(
     if len == 0 {
         return 0;
     }
-    // SAFETY: The shim gives what prepare() gave it, and the response's own buffer, which nobody else reads or writes
-    // during the call.
+    // SAFETY: The shim gives what prepare() gave it, and the response's own buffer, which no other thread reads or
+    // writes during the call.
     let (watch, payload) =
         unsafe { (&*watch.cast::<Arc<dyn JoinWatch>>(), slice::from_raw_parts_mut(payload, len)) };
     let holds = catch_unwind(AssertUnwindSafe(|| {

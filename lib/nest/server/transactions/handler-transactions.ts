@@ -210,7 +210,7 @@ export class HandlerTransactions implements RecordTransactions {
   /** Waits after a failure that no message has caused, because the reason may be temporary. */
   async #rest({ size }: SharedTransaction, error: unknown): Promise<void> {
     this.#logger.warn(
-      `A transaction of ${size} messages has come to nothing, and they are handled again: ${messageOf(error)}`,
+      `A transaction of ${size} messages was aborted, and the messages will be redelivered: ${messageOf(error)}`,
     );
     const { signal } = this.#closing;
     await delay(retryTimeOf(this.#retry, this.#failures++), undefined, { signal }).catch(ignore);

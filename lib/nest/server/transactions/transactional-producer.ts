@@ -98,7 +98,7 @@ export class TransactionalProducer {
       }
     } catch (error) {
       if (isAsked && !hasFailedSend()) {
-        await this.#replace('does not know what has come of a transaction', error);
+        await this.#replace('does not know the outcome of a transaction', error);
         return (await this.#areCommitted(offsets)) ? undefined : { error };
       }
       await this.abort(transaction);
@@ -148,7 +148,7 @@ export class TransactionalProducer {
       } catch (error) {
         if (signal.aborted) break;
         logger.error(
-          `It could not be found out what has come of a transaction, and is looked for again: ${messageOf(error)}`,
+          `The outcome of a transaction is not known and will be asked for again: ${messageOf(error)}`,
         );
         await delay(retryTimeOf(retry, failures), undefined, { signal }).catch(ignore);
       }
