@@ -145,10 +145,7 @@ export class Consumer implements ConsumerShape {
     return this.#state.session?.native;
   }
 
-  /**
-   * Whether a partition was revoked while its handler was running, and that handler still runs; the partition may
-   * have been assigned again meanwhile. @internal
-   */
+  /** Whether a handler of a partition still runs that was revoked since; it may be assigned again by now. @internal */
   isOutlived(partition: TopicPartition): boolean {
     return this.#handling.isOutlived(partition);
   }
@@ -245,7 +242,7 @@ export class Consumer implements ConsumerShape {
     });
   }
 
-  /** Handles failures that no call waits for: a start in progress rejects with them, and a running consumer crashes. */
+  /** Takes failures that no call waits for: a start in progress rejects with them, a running consumer crashes. */
   #crash(cause: unknown, task?: PartitionTask): void {
     if (this.#state.lifecycle.fail(errorFrom(cause))) return;
     own(this.#recovery.crash(cause, task), (error) => this.#parts.log.crash(error));

@@ -55,10 +55,7 @@ const isNil = (value: unknown): value is null | undefined => value === null || v
  * @throws KafkaJSInvalidOptionError at construction, for an option that is unknown, wrong, or not supported; it names the option.
  */
 export class ClientKafka extends ClientProxy {
-  /**
-   * NestJS's logger; log lines of librdkafka and of the kafkajs layer go there too, unless `client.logCreator` is
-   * given.
-   */
+  /** NestJS's logger; unless `client.logCreator` is given, librdkafka's lines go there too. */
   protected logger: Logger = new Logger(ClientKafka.name);
   /** The constructor's options. */
   protected readonly options: NestKafkaOptions;
@@ -134,10 +131,7 @@ export class ClientKafka extends ClientProxy {
     this.initializeDeserializer(given as any);
   }
 
-  /**
-   * `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`, as they occur; a subscriber gets the last
-   * one at once.
-   */
+  /** `connected`, `disconnected`, `rebalancing`, `crashed` and `stopped`; a subscriber gets the last one at once. */
   override get status(): Observable<KafkaStatus> {
     return new GuardedObservable(super.status, ({ message }) =>
       this.#log.error(`A subscriber of status failed: ${message}`),
@@ -271,7 +265,7 @@ export class ClientKafka extends ClientProxy {
     await this.provisionTopics();
   }
 
-  /** Creates or checks the topics of requests and replies and their schemas, as `options.topics` says. */
+  /** Fetches schemas, and creates or checks the topics of requests and replies as `options.topics` says. */
   protected async provisionTopics(): Promise<void> {
     await prepareTopics(
       [this.serializer, this.deserializer],
@@ -422,7 +416,7 @@ export class ClientKafka extends ClientProxy {
     }
   }
 
-  /** Fails a request without a reply partition, with the reason if it can be found out. */
+  /** Fails a request without a reply partition, with the reason if it is found out. */
   #refuse(err: InstanceType<typeof InvalidKafkaClientTopicException>, callback: ReplyCallback): () => void {
     const topic = this.responsePatterns.find((name) => err.message.includes(`(${name})`));
     const consumer = this._consumer;

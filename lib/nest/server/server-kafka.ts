@@ -67,10 +67,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   // Failures of event handlers reach the runner, which logs them: Nest 12 must not report them a second time.
   override readonly propagatesEventHandlerErrors: boolean = true;
   override transportId: any = Transport.KAFKA;
-  /**
-   * NestJS's logger; log lines of librdkafka and of the kafkajs layer go there too, unless `client.logCreator` is
-   * given.
-   */
+  /** NestJS's logger; unless `client.logCreator` is given, librdkafka's lines go there too. */
   protected override logger: Logger = new Logger(ServerKafka.name);
   /** The constructor's options. */
   protected readonly options: NestKafkaOptions;
