@@ -94,7 +94,7 @@ pub trait Assignor: Send + Sync {
 pub trait JoinWatch: Send + Sync {
     /// The group has a new generation with this member in it. Called on the client's main librdkafka thread, before
     /// librdkafka sees the response; must not block. Returns whether the response is to be held until
-    /// [`ConsumerClient::release_join_response`](crate::kafka::ConsumerClient::release_join_response), is called; the
+    /// [`ConsumerClient::release_join_response`](crate::kafka::ConsumerClient::release_join_response) is called; the
     /// group waits meanwhile.
     fn joined(&self, join: Join) -> bool;
 
