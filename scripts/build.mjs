@@ -1,5 +1,6 @@
 // `npm run build`: the native binding, then the TypeScript layer. `-- --debug` builds the crate's dev profile,
-// `-- --typescript` only the TypeScript layer, over a binary from elsewhere.
+// `-- --typescript` only the TypeScript layer, over a binary from elsewhere. `-- --fault-injection` builds the binding that tests
+// make stand still, beside all others: target/binding/fault-injection.
 
 import { parseArgs } from 'node:util';
 import { buildNative, publishNative } from './lib/native.mjs';
@@ -16,10 +17,15 @@ export async function build({ debug = false, typescript = false } = {}) {
 await main(import.meta.url, async (args) => {
   const { values } = parseArgs({
     args,
-    options: { debug: { type: 'boolean', default: false }, typescript: { type: 'boolean', default: false } },
+    options: {
+      debug: { type: 'boolean', default: false },
+      typescript: { type: 'boolean', default: false },
+      'fault-injection': { type: 'boolean', default: false },
+    },
   });
   if (!values.typescript) await checkTools();
   await (values.typescript ? installModules() : prepare());
-  await build(values);
+  if (values['fault-injection']) await buildNative({ faultInjection: true });
+  else await build(values);
   say('build: done');
 });

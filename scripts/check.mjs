@@ -103,7 +103,16 @@ const CARGO_CHECKS = [
     run: async () =>
       run(
         'cargo',
-        ['clippy', '--workspace', '--all-targets', ...(await checkedProfile()), '--', '-D', 'warnings'],
+        [
+          'clippy',
+          '--workspace',
+          '--all-targets',
+          '--all-features',
+          ...(await checkedProfile()),
+          '--',
+          '-D',
+          'warnings',
+        ],
         {
           heartbeat: 'clippy',
         },

@@ -23,6 +23,7 @@ import {
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeFile } from './lib/files.mjs';
+import { FAULT } from './lib/native.mjs';
 import { Failure, main, ROOT, runBin, say } from './lib/process.mjs';
 
 /** Files that the licences of linked libraries require with the binary. */
@@ -44,7 +45,7 @@ async function assemble({ binaries, into, systems }) {
     const file = join(into, system, 'package.json');
     const platform = readJson(file);
     const binary = `${binaryName}.${system}.node`;
-    if (found.includes(binary)) copyFileSync(join(binaries, binary), join(into, system, binary));
+    if (found.includes(binary)) copyBinary(join(binaries, binary), join(into, system, binary));
     else if (systems === 'complete') throw new Failure(`${binaries} has no ${binary}`);
     else if (systems === 'built') {
       rmSync(join(into, system), { recursive: true });
@@ -66,6 +67,13 @@ async function assemble({ binaries, into, systems }) {
     throw new Failure(`${binaries} has no ${binaryName}.*.node: npm run build`);
   await assembleMain(join(into, 'main'), { ...manifest, optionalDependencies });
   say(`${into}: main and ${Object.keys(optionalDependencies).length} systems, ${found.length} with a binary`);
+}
+
+/** A module that the tests can make stand still is for nobody else. */
+function copyBinary(from, to) {
+  if (readFileSync(from).includes(FAULT))
+    throw new Failure(`${from} is built with faults on command: npm run build`);
+  copyFileSync(from, to);
 }
 
 /** Lets napi create the folders. It needs a package.json, so it gets one of its own. */

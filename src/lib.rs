@@ -13,6 +13,8 @@ mod client;
 mod consumer;
 mod consumer_types;
 mod failure;
+#[cfg(all(feature = "fault-injection", not(test)))]
+mod fault_injection;
 mod mock;
 mod numbers;
 mod producer;

@@ -1,16 +1,10 @@
-import { type INestApplication, Controller, Get, Module, type Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { EventPattern, Payload } from '@nestjs/microservices';
-import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
-import { ClientKafka, ServerKafka } from 'nestjs-kafka-native';
-import { KafkaHealthIndicator, type KafkaHealthOptions } from 'nestjs-kafka-native/terminus';
+import { ClientKafka } from 'nestjs-kafka-native';
+import { KafkaHealthIndicator } from 'nestjs-kafka-native/terminus';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { startBroker } from '../broker/start.mjs';
-import { BROKERS, closeBroker, createTopics, kafka as stock, rawProducer, unique } from '../harness/broker';
-import { logs } from '../harness/logs';
+import { BROKERS, closeBroker, createTopics, kafka as stock } from '../harness/broker';
 import { Gate, openGates, pause, until } from '../harness/wait';
-
-const open: (() => Promise<unknown>)[] = [];
+import { open, send, start } from './probed';
 
 afterEach(async () => {
   openGates();
@@ -18,80 +12,7 @@ afterEach(async () => {
 });
 afterAll(closeBroker);
 
-interface Probed {
-  status: number;
-  body: { status: string; details: { kafka: any } };
-}
-
-interface Running {
-  readonly group: string;
-  readonly topic: string;
-  probe(options?: KafkaHealthOptions): Promise<Probed>;
-}
-
 const BACK_OFF = { retries: 0, initialRetryTime: 50, maxRetryTime: 50 };
-
-/** An HTTP application with one Kafka server, and probes as an orchestrator asks them. */
-async function start(
-  handle: (value: string) => unknown,
-  { brokers = BROKERS, consumer = {} }: { brokers?: string[]; consumer?: object } = {},
-): Promise<Running> {
-  const topic = unique('health');
-  if (brokers === BROKERS) await createTopics({ [topic]: 1 });
-  let asked: KafkaHealthOptions = {};
-  @Controller()
-  class Events {
-    @EventPattern<string>(topic)
-    event(@Payload() value: string): unknown {
-      return handle(value);
-    }
-  }
-  const Health = probes(() => asked);
-  @Module({ imports: [TerminusModule], controllers: [Events, Health], providers: [KafkaHealthIndicator] })
-  class AppModule {}
-  const app: INestApplication = await NestFactory.create(AppModule, { logger: logs });
-  const options = {
-    client: { brokers, clientId: topic },
-    consumer: { groupId: topic, ...consumer },
-    subscribe: { fromBeginning: true },
-  };
-  app.connectMicroservice({ strategy: new ServerKafka(options) });
-  await app.startAllMicroservices();
-  await app.listen(0, '127.0.0.1');
-  open.push(() => app.close());
-  const url = await app.getUrl();
-  return {
-    topic,
-    group: `${topic}-server`,
-    probe: async (wanted = {}) => {
-      // Brokers that are there answer some time, however busy the machine is.
-      asked = { ...((wanted.probe ?? 'readiness') === 'readiness' && { timeout: 20_000 }), ...wanted };
-      const response = await fetch(`${url}/health`);
-      return { status: response.status, body: (await response.json()) as Probed['body'] };
-    },
-  };
-}
-
-function probes(asked: () => KafkaHealthOptions): Type {
-  @Controller('health')
-  class Health {
-    constructor(
-      private readonly health: HealthCheckService,
-      private readonly kafka: KafkaHealthIndicator,
-    ) {}
-
-    @Get()
-    @HealthCheck()
-    check() {
-      return this.health.check([() => this.kafka.isHealthy('kafka', asked())]);
-    }
-  }
-  return Health;
-}
-
-async function send(topic: string, ...values: string[]): Promise<void> {
-  await (await rawProducer()).send({ topic, messages: values.map((value) => ({ value })) });
-}
 
 describe('O5 health', () => {
   test('what runs is up, for each probe, and says what it does', async () => {

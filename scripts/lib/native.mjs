@@ -1,7 +1,7 @@
 // The Rust core as a Node-API module, with the loader and the types that napi generates.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { hostTriple, TARGET } from './cargo.mjs';
 import { digest, publish, readIfThere, writeFile } from './files.mjs';
 import { Failure, ROOT, run, runBin, say, since } from './process.mjs';
@@ -20,13 +20,17 @@ const INPUTS = [
   'scripts/librdkafka',
 ];
 
+/** A function that only modules with faults on command have (src/fault_injection.rs). No package is made of such a module. */
+export const FAULT = 'holdFetches';
+
 /**
  * Builds into target/binding/<profile>, beside the sources' digest: an unchanged module takes no time, and the
- * generated files can be compared before they replace those in the checkout.
+ * generated files can be compared before they replace those in the checkout. With faults on command it is a build of its
+ * own: target/binding/fault-injection, which nothing but the tests loads.
  */
-export async function buildNative({ debug = false } = {}) {
+export async function buildNative({ debug = false, faultInjection = false } = {}) {
   const profile = debug ? 'debug' : 'release';
-  const folder = join(TARGET, 'binding', profile);
+  const folder = join(TARGET, 'binding', faultInjection ? 'fault-injection' : profile);
   const stamp = join(folder, 'inputs');
   const { napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const cli = readFileSync(join(ROOT, 'node_modules/@napi-rs/cli/package.json'), 'utf8');
@@ -40,7 +44,7 @@ export async function buildNative({ debug = false } = {}) {
   );
   const isBuilt = GENERATED.every((name) => existsSync(join(folder, name))) && binaries(folder).length > 0;
   if (isBuilt && readIfThere(stamp) === inputs) {
-    say(`native binding (${profile}): up to date`);
+    say(`native binding (${basename(folder)}): up to date`);
     return folder;
   }
 
@@ -49,18 +53,22 @@ export async function buildNative({ debug = false } = {}) {
   const note = isFirst
     ? ' the first time compiles librdkafka and OpenSSL: 3 to 5 minutes on two cores …'
     : ' …';
-  say(`native binding (${profile}): building;${note}`.replace('; …', ' …'));
+  say(`native binding (${basename(folder)}): building;${note}`.replace('; …', ' …'));
   mkdirSync(folder, { recursive: true });
+  const kind = [
+    ...(debug ? [] : ['--release']),
+    ...(faultInjection ? ['--features', 'fault-injection'] : []),
+  ];
   const { code, output } = await runBin(
     '@napi-rs/cli',
-    ['build', '--platform', ...(debug ? [] : ['--release']), '--output-dir', folder, '--', '--locked'],
+    ['build', '--platform', ...kind, '--output-dir', folder, '--', '--locked'],
     { heartbeat: 'native binding' },
   );
   if (code !== 0) throw new Failure(`the native build failed:\n${output}`);
   if (!existsSync(join(folder, 'index.js')))
     throw new Failure('the crate exports nothing: napi generated no index.js');
   writeFile(stamp, inputs);
-  say(`native binding (${profile}): built (${since(start)})`);
+  say(`native binding (${basename(folder)}): built (${since(start)})`);
   return folder;
 }
 

@@ -13,6 +13,8 @@ pub mod boundary;
 pub mod codec;
 pub mod consumer;
 pub mod error;
+#[cfg(feature = "fault-injection")]
+pub mod fault_injection;
 pub mod kafka;
 pub mod producer;
 pub mod request_events;

@@ -83,6 +83,22 @@ impl ConsumerHandle {
     }
 }
 
+#[cfg(feature = "fault-injection")]
+impl ConsumerHandle {
+    /// Has librdkafka fetch nothing of what is assigned now, or fetch it again; nobody else is told.
+    pub fn hold_fetches(&self, wanted: bool) -> Result<()> {
+        let list = PartitionList::new(&self.assignment()?);
+        // SAFETY: handle and list are alive; the outcome of each partition is written into the list.
+        check("hold the fetches", unsafe {
+            if wanted {
+                sys::rd_kafka_pause_partitions(self.raw(), list.as_ptr())
+            } else {
+                sys::rd_kafka_resume_partitions(self.raw(), list.as_ptr())
+            }
+        })
+    }
+}
+
 impl EventSource for ConsumerHandle {
     type Client = Handle;
 

@@ -169,6 +169,12 @@ impl<C: ConsumerClient> Intake<C> {
         if ready.is_empty() {
             return Vec::new();
         }
+        #[cfg(feature = "fault-injection")]
+        if crate::fault_injection::are_records_held() {
+            // Looked at again whenever the poll thread wakes up, as if it had not come to them.
+            self.ready().assignments.extend(ready);
+            return Vec::new();
+        }
         let Open { client, queues, sink, puller } = open;
         let left = match &*self.mode {
             Mode::Records => puller.records(ready, queues, &self.assignments, &**sink),
