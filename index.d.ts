@@ -204,6 +204,8 @@ export declare class NativeProducer {
   sendOffsets(reader: number | string, offsets: Array<NativeOffset>, timeout: number): Promise<Failure | null>
   /** The fatal error, after which the producer cannot be used, if there was one. */
   fatalError(): Failure | null
+  /** Bytes of the keys and values of requests and replies that are on their way to the broker. */
+  rpcBytes(): number
   /** Commits the transaction, within the rest of the transaction time-out. */
   commitTransaction(): Promise<Failure | null>
   /** Aborts the transaction, within the transaction time-out unless `timeout` (ms) is given. */

@@ -171,6 +171,13 @@ impl NativeProducer {
         self.producer.fatal_error().map(Failure::from)
     }
 
+    /// Bytes of the keys and values of requests and replies that are on their way to the broker.
+    #[napi]
+    #[must_use]
+    pub fn rpc_bytes(&self) -> f64 {
+        self.producer.rpc_bytes() as f64
+    }
+
     /// Commits the transaction, within the rest of the transaction time-out.
     #[napi]
     pub async fn commit_transaction(&self) -> Option<Failure> {

@@ -4,16 +4,17 @@ import {
 } from '@christiangalsterer/kafkajs-prometheus-exporter';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { ClientKafka, Kafka, logLevel } from 'nestjs-kafka-native';
+import { ClientKafka, Kafka, logLevel, ServerKafka } from 'nestjs-kafka-native';
 import { registerKafkaMetrics } from 'nestjs-kafka-native/prometheus';
+import { MockKafka } from 'nestjs-kafka-native/testing';
 import { Registry } from 'prom-client';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Rig } from '../delivery/rig';
-import { optionsFor } from '../harness/apps';
+import { listen, optionsFor } from '../harness/apps';
 import { BROKERS, committed, createTopics, endOffsets, rawProducer } from '../harness/broker';
 import { QUICK } from '../harness/dead-letters';
-import { Gate, until } from '../harness/wait';
+import { Gate, until, within } from '../harness/wait';
 
 const rig = new Rig('metrics');
 const undo: (() => void)[] = [];
@@ -174,6 +175,47 @@ describe('O4 registerKafkaMetrics', () => {
     const labels = { client: rig.topic };
     expect(await value(registry, 'kafka_producer_messages_total', { ...labels, topic: rig.topic })).toBe(1);
     expect(await value(registry, 'kafka_producer_failures_total', { ...labels, topic: absent })).toBe(1);
+  });
+
+  test('bytes that are not acknowledged: of requests and replies, too', async () => {
+    const asked = `${rig.topic}.asked`;
+    const mock = MockKafka.start({ topics: { [asked]: 1, [`${asked}.reply`]: 1 } });
+    rig.keep({ close: () => mock.stop() });
+    const registry = registered();
+    const answering = new Gate();
+    @Controller()
+    class Handlers {
+      @MessagePattern(asked)
+      async answer(): Promise<string> {
+        await answering.pass();
+        return 'nine more';
+      }
+    }
+    const options = {
+      client: { brokers: mock.brokers, clientId: rig.topic, logLevel: logLevel.NOTHING },
+      consumer: { ...MockKafka.consumerOptions, groupId: rig.topic },
+      subscribe: { fromBeginning: true },
+    };
+    const server = await listen(new ServerKafka(options) as never, [Handlers]);
+    rig.keep({ close: () => server.close() });
+    const client = new ClientKafka(options);
+    client.subscribeToResponseOf(asked);
+    await client.connect();
+    rig.keep({ close: () => client.close() });
+    const queued = (side: string): Promise<number | undefined> =>
+      value(registry, 'kafka_producer_queue_bytes', { client: `${rig.topic}-${side}` });
+    // A record that is refused so is sent again and again.
+    mock.failNext('Produce', 'NOT_ENOUGH_REPLICAS', 100_000);
+    const reply = firstValueFrom(client.send(asked, { key: 'key', value: 'ten bytes…' }));
+    await until('the request waits', async () => (await queued('client')) === 3 + 12);
+    mock.clearFailures('Produce');
+    await until('it is acknowledged', async () => (await queued('client')) === 0);
+    mock.failNext('Produce', 'NOT_ENOUGH_REPLICAS', 100_000);
+    answering.open();
+    await until('the reply waits', async () => (await queued('server')) === 9);
+    mock.clearFailures('Produce');
+    expect(await within('the reply', reply)).toBe('nine more');
+    await until('it is acknowledged, too', async () => (await queued('server')) === 0);
   });
 
   test('unregister: nothing is left in the registry, and nobody is subscribed', async () => {

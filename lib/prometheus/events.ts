@@ -10,6 +10,7 @@ import {
   stalls,
 } from '../kafkajs/instrumentation/channels.js';
 import type { TracedMessage, TracedSend } from '../kafkajs/types/index.js';
+import { producers } from './gauges.js';
 import type { Instruments } from './instruments.js';
 
 const TIMEOUT = 'KafkaReplyTimeoutError';
@@ -161,10 +162,14 @@ function watchSends(instruments: Instruments, watch: Watch): void {
   const sizes = new WeakMap<TracedSend, number>();
   instruments.gauge(
     'producer_queue_bytes',
-    'Bytes of keys, values and headers of messages that are sent and not acknowledged.',
+    'Bytes that are sent and not acknowledged: of keys, values and headers of messages, of keys and values of requests and replies.',
     ['client'],
     (set) => {
-      for (const [client, bytes] of queued) set({ client }, bytes);
+      const sums = new Map(queued);
+      // Those of requests and replies the core knows.
+      for (const { clientId, rpcBytes } of producers())
+        sums.set(clientId, (sums.get(clientId) ?? 0) + rpcBytes);
+      for (const [client, bytes] of sums) set({ client }, bytes);
     },
   );
   const add = (client: string, bytes: number): void => {

@@ -1,4 +1,9 @@
-import { clients, type ConsumerReport, type PartitionReport } from '../kafkajs/instrumentation/clients.js';
+import {
+  clients,
+  type ConsumerReport,
+  type PartitionReport,
+  type ProducerReport,
+} from '../kafkajs/instrumentation/clients.js';
 import type { Instruments } from './instruments.js';
 
 /** Registers gauges whose values are read from the clients when the registry is scraped. */
@@ -52,6 +57,11 @@ export function registerGauges(instruments: Instruments): void {
       }
     },
   );
+}
+
+/** The producers that are connected. */
+export function producers(): ProducerReport[] {
+  return [...clients].map((client) => client.report()).filter((report) => report.role === 'producer');
 }
 
 function consumers(): ConsumerReport[] {

@@ -87,6 +87,7 @@ impl RawEvent {
                 partition: message.partition,
                 offset: message.offset,
                 append_time: if appended { timestamp } else { -1 },
+                size: message.len + message.key_len,
             });
         }
     }

@@ -51,6 +51,8 @@ export interface ProducerReport {
   readonly role: 'producer';
   readonly clientId: string;
   readonly since: number;
+  /** Bytes of the keys and values of requests and replies that are on their way to the brokers. */
+  readonly rpcBytes: number;
 }
 
 /** A consumer or a producer. */

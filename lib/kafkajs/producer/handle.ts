@@ -138,6 +138,11 @@ export class ProducerHandle {
     if (!this.#closed) this.#native.watchRequests(watched);
   }
 
+  /** Bytes of the keys and values of requests and replies that are on their way to the broker. */
+  rpcBytes(): number {
+    return this.#native.rpcBytes();
+  }
+
   /** Lets this producer send a consumer's replies; or, for a consumer of replies, the requests. */
   attach(consumer: NativeConsumer): void {
     call(() => this.#native.attach(consumer));

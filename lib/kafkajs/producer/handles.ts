@@ -126,6 +126,13 @@ export class ProducerHandles {
     await handle.connect(timeout);
   }
 
+  /** Bytes of the keys and values of requests and replies that are on their way to the brokers. */
+  rpcBytes(): number {
+    let sum = 0;
+    for (const handle of this.#handles.values()) sum += handle.rpcBytes();
+    return sum;
+  }
+
   /** Starts or stops reporting requests: handles report them only while there are listeners. */
   watchRequests(watched: boolean): void {
     for (const handle of this.#handles.values()) handle.watchRequests(watched);

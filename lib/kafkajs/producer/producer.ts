@@ -88,7 +88,12 @@ export class Producer implements Pick<
   readonly #lifecycle = new Lifecycle('The producer');
   #since = 0;
   readonly #observed: ObservedClient<ProducerReport> = {
-    report: () => ({ role: 'producer', clientId: this.#settings.clientId, since: this.#since }),
+    report: () => ({
+      role: 'producer',
+      clientId: this.#settings.clientId,
+      since: this.#since,
+      rpcBytes: this.#handles.rpcBytes(),
+    }),
     ping: (timeout) => this.#handles.ping(timeout),
   };
 

@@ -130,6 +130,13 @@ impl<'a> Payload<'a> {
         self.lengths.len() / HeaderWords::LEN
     }
 
+    /// Bytes of key and value.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let bytes = |field: Option<&[u8]>| field.map_or(0, <[u8]>::len);
+        bytes(self.key) + bytes(self.value)
+    }
+
     /// Names and values of the headers.
     pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let mut rest = self.header_bytes;

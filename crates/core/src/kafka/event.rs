@@ -87,4 +87,6 @@ pub struct DeliveryReport {
     pub offset: i64,
     /// When the broker appended it, in ms since the epoch, for topics with `LogAppendTime`; else -1.
     pub append_time: i64,
+    /// Bytes of its key and value.
+    pub size: usize,
 }

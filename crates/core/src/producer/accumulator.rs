@@ -55,6 +55,15 @@ impl Latency {
     }
 }
 
+/// What was handed to librdkafka, or what delivery reports came for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Produced {
+    /// Records.
+    pub(super) records: usize,
+    /// Bytes of the keys and values of the requests and replies among them.
+    pub(super) rpc_bytes: usize,
+}
+
 /// The packed records of one flush from JavaScript.
 pub(super) struct Chunk {
     pub(super) words: Vec<u32>,
@@ -75,6 +84,8 @@ struct State {
     latency: Latency,
     /// Records handed to librdkafka whose delivery reports are missing.
     unacknowledged: usize,
+    /// Bytes of the requests and replies among them.
+    rpc_bytes: usize,
     /// A thread is handing records to librdkafka; other threads must queue theirs.
     producing: bool,
     awake: bool,
@@ -118,10 +129,11 @@ impl Accumulator {
         idle
     }
 
-    /// Records were handed over: `count` of them, whose delivery reports will come.
-    pub(super) fn produced(&self, count: usize) {
+    /// Records were handed over, whose delivery reports will come.
+    pub(super) fn produced(&self, produced: Produced) {
         let mut state = self.lock();
-        state.unacknowledged = state.unacknowledged.wrapping_add(count);
+        state.unacknowledged = state.unacknowledged.wrapping_add(produced.records);
+        state.rpc_bytes = state.rpc_bytes.wrapping_add(produced.rpc_bytes);
         state.producing = false;
         let unacknowledged = state.unacknowledged;
         state.latency.produced(unacknowledged);
@@ -130,10 +142,10 @@ impl Accumulator {
         }
     }
 
-    /// Another record was handed over, as a consequence of a report.
-    pub(super) fn added(&self, count: usize) {
+    /// Another record, without key and value, was handed over, as a consequence of a report.
+    pub(super) fn added(&self) {
         let mut state = self.lock();
-        state.unacknowledged = state.unacknowledged.wrapping_add(count);
+        state.unacknowledged = state.unacknowledged.wrapping_add(1);
     }
 
     /// Has the poll thread send these events.
@@ -157,12 +169,19 @@ impl Accumulator {
         }
     }
 
-    /// Delivery reports arrived for `count` records.
-    pub(super) fn acknowledged(&self, count: usize) {
+    /// Delivery reports arrived.
+    pub(super) fn acknowledged(&self, ended: Produced) {
         let mut state = self.lock();
         // A report may come before the thread that produced the record has counted it.
-        state.unacknowledged = state.unacknowledged.wrapping_sub(count);
-        state.latency.acknowledged(count);
+        state.unacknowledged = state.unacknowledged.wrapping_sub(ended.records);
+        state.rpc_bytes = state.rpc_bytes.wrapping_sub(ended.rpc_bytes);
+        state.latency.acknowledged(ended.records);
+    }
+
+    /// Bytes of the keys and values of requests and replies whose delivery reports are missing.
+    pub(super) fn rpc_bytes(&self) -> usize {
+        // Below zero for the moment in which a report is there and the record is not counted.
+        self.lock().rpc_bytes.cast_signed().max(0).cast_unsigned()
     }
 
     /// The queued flushes, if they need not wait any longer; then [`Accumulator::produced`] must follow.
@@ -250,21 +269,37 @@ mod tests {
         Chunk { words: vec![1], bytes: Vec::new() }
     }
 
+    fn records(records: usize) -> Produced {
+        Produced { records, rpc_bytes: 0 }
+    }
+
+    #[test]
+    fn bytes_of_requests_and_replies_count_until_they_are_reported_in_whatever_order() {
+        let accumulator = Accumulator::default();
+        accumulator.produced(Produced { records: 2, rpc_bytes: 30 });
+        accumulator.acknowledged(Produced { records: 1, rpc_bytes: 10 });
+        assert_eq!(accumulator.rpc_bytes(), 20);
+        accumulator.acknowledged(Produced { records: 2, rpc_bytes: 25 });
+        assert_eq!(accumulator.rpc_bytes(), 0, "the report has come before the record was counted");
+        accumulator.produced(Produced { records: 1, rpc_bytes: 5 });
+        assert_eq!(accumulator.rpc_bytes(), 0);
+    }
+
     #[test]
     fn the_first_records_bypass_and_later_ones_wait_for_them() {
         let accumulator = Accumulator::default();
         assert!(accumulator.try_bypass());
         assert!(!accumulator.try_bypass(), "another thread must not overtake the one that produces");
-        accumulator.produced(2);
+        accumulator.produced(records(2));
         assert!(!accumulator.try_bypass(), "records are unacknowledged");
         accumulator.push(chunk());
         assert!(accumulator.take_due().is_none(), "held back");
-        accumulator.acknowledged(1);
+        accumulator.acknowledged(records(1));
         assert!(accumulator.take_due().is_none(), "one is still unacknowledged");
-        accumulator.acknowledged(1);
+        accumulator.acknowledged(records(1));
         assert_eq!(accumulator.take_due().map(|c| c.len()), Some(1));
-        accumulator.produced(1);
-        accumulator.acknowledged(1);
+        accumulator.produced(records(1));
+        accumulator.acknowledged(records(1));
         assert!(accumulator.try_bypass());
     }
 
@@ -272,7 +307,7 @@ mod tests {
     fn held_records_are_due_after_the_linger() {
         let accumulator = Accumulator::default();
         assert!(accumulator.try_bypass());
-        accumulator.produced(1);
+        accumulator.produced(records(1));
         accumulator.push(chunk());
         let started = Instant::now();
         while accumulator.take_due().is_none() {
@@ -302,12 +337,12 @@ mod tests {
     fn a_close_lets_nothing_wait() {
         let accumulator = Accumulator::default();
         assert!(accumulator.try_bypass());
-        accumulator.produced(1);
+        accumulator.produced(records(1));
         accumulator.push(chunk());
         let (done, closed) = oneshot::channel();
         accumulator.close(Duration::from_secs(1), done);
         assert!(accumulator.take_due().is_some());
-        accumulator.produced(0);
+        accumulator.produced(records(0));
         assert!(accumulator.is_empty());
         drop(accumulator.end());
         assert!(closed.blocking_recv().is_err());

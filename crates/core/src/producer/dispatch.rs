@@ -6,6 +6,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::Shared;
+use super::accumulator::Produced;
 use super::held_topics::HeldTopics;
 use super::opaque::Opaque;
 use super::reports::Reports;
@@ -34,6 +35,8 @@ struct Flush<'a, P: ProducerClient> {
     held: HeldTopics<P::Topic>,
     /// When the flush began.
     now: Instant,
+    /// Bytes of the keys and values of the requests and replies in it.
+    rpc_bytes: usize,
 }
 
 struct KnownTopic<T> {
@@ -55,6 +58,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
             reply_topic: None,
             held: HeldTopics::default(),
             now: Instant::now(),
+            rpc_bytes: 0,
         }
     }
 
@@ -104,7 +108,7 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
 
     fn ended_if_failed(&self, opaque: Opaque, result: Result<()>, reports: &mut Reports) -> bool {
         let Err(error) = result else { return true };
-        self.shared.ended(opaque, Err(error.code), reports);
+        self.shared.ended(opaque, 0, Err(error.code), reports);
         false
     }
 
@@ -184,7 +188,9 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         headers.push(Header { name: headers::REPLY_TOPIC, value: Some(&reply_topic) });
         let reply_partition = Some(number.format(reply_partition).as_bytes());
         headers.push(Header { name: headers::REPLY_PARTITION, value: reply_partition });
-        self.produce((topic, partition), payload, &headers, Opaque::Request { slot, generation }, 0)
+        self.produce((topic, partition), payload, &headers, Opaque::Request { slot, generation }, 0)?;
+        self.rpc_bytes += payload.size();
+        Ok(())
     }
 
     fn reply(
@@ -204,7 +210,9 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         let opaque = Opaque::Reply { assignment, sequence, substitute: false };
         let result = self.reply_topic(&address.topic).and_then(|topic| {
             let headers = reply_headers(&address, flags, payload);
-            self.produce((topic, address.partition.or(partition)), payload, &headers, opaque, 0)
+            self.produce((topic, address.partition.or(partition)), payload, &headers, opaque, 0)?;
+            self.rpc_bytes += payload.size();
+            Ok(())
         });
         self.ended_if_failed(opaque, result, reports)
     }
@@ -222,14 +230,14 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
 }
 
 impl<P: ProducerClient> Shared<P> {
-    /// Carries out the entries of chunks in order, each chunk up to its first malformed entry. Returns how many
-    /// records were produced, whose delivery reports will follow, and what was malformed.
+    /// Carries out the entries of chunks in order, each chunk up to its first malformed entry. Returns what was
+    /// produced, whose delivery reports will follow, and what was malformed.
     pub(super) fn handle_all<'a>(
         &self,
         chunks: impl Iterator<Item = (&'a [u32], &'a [u8])>,
         reports: &mut Reports,
-    ) -> (usize, Result<()>) {
-        let mut produced = 0;
+    ) -> (Produced, Result<()>) {
+        let mut records = 0;
         let mut result = Ok(());
         let mut flush = Flush::new(self);
         for (words, bytes) in chunks {
@@ -237,8 +245,8 @@ impl<P: ProducerClient> Shared<P> {
                 match entry {
                     Ok(entry) => {
                         if flush.handle(entry, reports) {
-                            produced += 1;
-                            if produced % HELD_RECORDS == 0 {
+                            records += 1;
+                            if records % HELD_RECORDS == 0 {
                                 flush.release();
                             }
                         }
@@ -250,7 +258,7 @@ impl<P: ProducerClient> Shared<P> {
                 }
             }
         }
-        (produced, result)
+        (Produced { records, rpc_bytes: flush.rpc_bytes }, result)
     }
 }
 

@@ -183,6 +183,12 @@ impl<P: ProducerClient> Producer<P> {
         result.map(|()| reports)
     }
 
+    /// Bytes of the keys and values of requests and replies that are on their way to the broker.
+    #[must_use]
+    pub fn rpc_bytes(&self) -> usize {
+        self.accumulator.rpc_bytes()
+    }
+
     /// Waits until everything is delivered, at most for `timeout`; then drops the rest, ends the thread and closes.
     pub async fn close(&self, timeout: Duration) {
         self.release_client();

@@ -15,10 +15,11 @@ use crate::rpc::headers;
 use crate::rpc::reply::ReplyAddress;
 
 impl<P: ProducerClient> Shared<P> {
-    /// A record was delivered or has failed.
+    /// A record of `size` bytes was delivered or has failed; one that was not even produced counts 0.
     pub(super) fn ended(
         &self,
         opaque: Opaque,
+        size: usize,
         outcome: std::result::Result<Written, i32>,
         reports: &mut Reports,
     ) {
@@ -32,6 +33,7 @@ impl<P: ProducerClient> Shared<P> {
                 sends.ended(send, outcome, reports);
             }
             Opaque::Request { slot, generation } => {
+                reports.rpc_bytes += size;
                 if let Err(error) = outcome
                     && let Some(requests) = self.requests.get()
                     && requests.close(slot, generation)
@@ -40,6 +42,7 @@ impl<P: ProducerClient> Shared<P> {
                 }
             }
             Opaque::Reply { assignment, sequence, substitute } => {
+                reports.rpc_bytes += size;
                 let Some(assignments) = self.assignments.get() else { return };
                 match outcome {
                     Ok(_) => assignments.reply_acknowledged(assignment, sequence),
@@ -124,7 +127,7 @@ impl<P: ProducerClient> Shared<P> {
                 opaque: Opaque::Reply { assignment, sequence, substitute: true }.into(),
             },
         )?;
-        self.accumulator.added(1);
+        self.accumulator.added();
         Ok(())
     }
 }

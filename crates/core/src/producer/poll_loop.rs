@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::accumulator::Accumulator;
+use super::accumulator::{Accumulator, Produced};
 use super::opaque::Opaque;
 use super::reports::{Reports, Written};
 use super::{Shared, Sink};
@@ -93,10 +93,10 @@ impl<P: ProducerClient> PollLoop<P> {
         let Self { shared, reports, sink, .. } = self;
         let mut ended = |report: DeliveryReport| {
             acknowledged += 1;
-            let DeliveryReport { opaque, error, partition, offset, append_time } = report;
+            let DeliveryReport { opaque, error, partition, offset, append_time, size } = report;
             let written = Written { partition, offset, append_time };
             let outcome = if error == 0 { Ok(written) } else { Err(error) };
-            shared.ended(Opaque::from(opaque), outcome, reports);
+            shared.ended(Opaque::from(opaque), size, outcome, reports);
         };
         while let Some(mut event) = shared.client.poll(&mut ended) {
             if let Event::Error { code, text, fatal: true } = &mut event
@@ -109,7 +109,8 @@ impl<P: ProducerClient> PollLoop<P> {
                 sink.event(event.into());
             }
         }
-        self.accumulator.acknowledged(acknowledged);
+        let rpc_bytes = std::mem::take(&mut self.reports.rpc_bytes);
+        self.accumulator.acknowledged(Produced { records: acknowledged, rpc_bytes });
         self.tell();
         if let Some(requests) = self.request_events.take_event() {
             self.sink.event(requests.into());

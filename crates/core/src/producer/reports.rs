@@ -109,6 +109,8 @@ impl SendTable {
 pub struct Reports {
     words: Vec<u32>,
     events: Vec<DeliveryEvent>,
+    /// Bytes of requests and replies that have come to an end.
+    pub(super) rpc_bytes: usize,
 }
 
 impl Reports {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accumulator::Produced;
 use super::{Producer, Settings, Sink, Step};
 use crate::boundary::events::ProducerEvent;
 use crate::error::{CODE_TIMED_OUT, Result};
@@ -119,6 +120,6 @@ fn the_end_of_a_transaction_does_not_wait_for_held_records_for_ever() {
         let ended = producer.transaction(step, Some(SHORT));
         assert_eq!(runtime.block_on(ended).unwrap_err().code, CODE_TIMED_OUT);
     }
-    producer.accumulator.produced(0);
+    producer.accumulator.produced(Produced::default());
     runtime.block_on(producer.transaction(Step::Commit, Some(SHORT))).unwrap();
 }
