@@ -123,8 +123,12 @@ test('a certificate that has expired, one that soon does, and one of an authorit
   ]);
   expect(soon.code).toBe(0);
   const unknown = await look(ports.soon, { ssl: true });
-  expect(idsOf(unknown)).toContain('connection');
+  expect(idsOf(unknown)).toEqual(['connection', 'certificate', 'certificate-expires']);
   expect(unknown.findings[0]?.fix).toContain('client.ssl');
+  expect(unknown.findings[1]).toMatchObject({
+    what: expect.stringMatching(/^The certificate of 127\.0\.0\.1:\d+ \(soon\) is not accepted: /),
+    fix: expect.stringContaining('client.ssl: { ca:'),
+  });
 });
 
 test('TLS where the listener has none, and SASL that is missing or wrong', async () => {

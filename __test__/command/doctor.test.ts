@@ -243,6 +243,26 @@ describe('what is found without a cluster', () => {
     expect((await diagnose([join(place, 'main.mjs')])).findings).toEqual([]);
   });
 
+  test('a binary that does not load, with what Node.js says', async () => {
+    const broken = join(newFolder(), 'broken.node');
+    writeFileSync(broken, 'no library');
+    const env = { NAPI_RS_NATIVE_LIBRARY_PATH: broken };
+    const { findings, code, notes, err } = await diagnose([SERVICE, '--online'], { env });
+    expect(findings).toEqual([
+      {
+        id: 'binary',
+        severity: 'error',
+        what: expect.stringMatching(/^The binary does not load \(/),
+        why: expect.stringContaining(broken),
+        fix: expect.stringMatching(/npm install|glibc/),
+      },
+    ]);
+    expect(notes).toContain('The application and its clusters were not looked at: both take the binary');
+    expect(err).toBe('');
+    expect(idsOf(await diagnose([], { env }))).toEqual(['binary']);
+    expect(code).toBe(1);
+  });
+
   test('an application that does not start is told of with what it has printed', async () => {
     const place = newFolder();
     writeFileSync(join(place, 'main.mjs'), "throw new Error('no database');\n");

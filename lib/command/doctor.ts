@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { CLUSTER_OPTIONS, clusterOptions } from './cluster-options.js';
-import { checkCluster } from './doctor/clusters.js';
 import { Diagnoses, type Diagnosis } from './doctor/finding.js';
 import { checkInstallation } from './doctor/installation.js';
 import { CommandError, EXIT, wrongUsage, type Command, type Given } from './front.js';
@@ -60,8 +59,10 @@ async function examined(given: Given): Promise<Diagnosis> {
     );
   }
   const diagnoses = new Diagnoses();
-  await checkInstallation(entry, diagnoses);
-  if (entry !== undefined) {
+  const isUsable = checkInstallation(entry, diagnoses);
+  if (!isUsable && (entry !== undefined || cluster !== undefined)) {
+    diagnoses.note('The application and its clusters were not looked at: both take the binary');
+  } else if (entry !== undefined) {
     const online = values['online'] === true || cluster !== undefined;
     const task = {
       module: taskModule('doctor/examination'),
@@ -74,6 +75,8 @@ async function examined(given: Given): Promise<Diagnosis> {
       notStarted(error, diagnoses);
     }
   } else if (cluster !== undefined) {
+    // Loads the binary.
+    const { checkCluster } = await import('./doctor/clusters.js');
     await checkCluster({ config: cluster, servers: [], clients: [] }, instances, diagnoses);
   } else if (values['online'] === true) {
     throw wrongUsage('--online looks at the clusters of an application: give its entry, or --brokers');

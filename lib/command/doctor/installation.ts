@@ -8,14 +8,18 @@ import type { Diagnoses } from './finding.js';
 const [OLDEST_20, OLDEST_22] = [19, 12];
 /** The C library that the binary for glibc is linked against. */
 const OLDEST_GLIBC = 2.28;
+/** What loads the binary, from where this file is in the package. */
+const BINDING = '../../../../binding/index.js';
 
-/** Checks the machine and the installed packages, without a cluster. */
-export async function checkInstallation(entry: string | undefined, diagnoses: Diagnoses): Promise<void> {
+/** Checks the machine and the installed packages, without a cluster. Returns whether the binary loads. */
+export function checkInstallation(entry: string | undefined, diagnoses: Diagnoses): boolean {
   checkNode(process.versions.node, diagnoses);
-  await checkBinary(diagnoses);
-  if (entry === undefined) return;
-  checkCopies(entry, diagnoses);
-  checkKafkajs(entry, diagnoses);
+  const isUsable = checkBinary(diagnoses);
+  if (entry !== undefined) {
+    checkCopies(entry, diagnoses);
+    checkKafkajs(entry, diagnoses);
+  }
+  return isUsable;
 }
 
 /** Checks whether the binary runs under this Node.js. */
@@ -32,13 +36,15 @@ function checkNode(version: string, diagnoses: Diagnoses): void {
   });
 }
 
-async function checkBinary(diagnoses: Diagnoses): Promise<void> {
+function checkBinary(diagnoses: Diagnoses): boolean {
   const glibc = glibcVersion();
   const libc = process.platform !== 'linux' ? '' : glibc === undefined ? ', musl' : `, glibc ${glibc}`;
   const system = `${process.platform} ${process.arch}${libc}`;
   try {
-    await import('../../native/index.js');
+    // Required: what an import is refused, Node.js 20 calls uncaught as well.
+    createRequire(import.meta.url)(BINDING);
     diagnoses.checked(`the binary (${system})`);
+    return true;
   } catch (error) {
     const isOld = glibc !== undefined && olderThan(glibc, String(OLDEST_GLIBC));
     diagnoses.error('binary', {
@@ -48,6 +54,7 @@ async function checkBinary(diagnoses: Diagnoses): Promise<void> {
         ? `Use an image with glibc ${OLDEST_GLIBC} or newer, for example FROM node:22-bookworm-slim`
         : 'npm install (without --omit=optional and --no-optional) on the kind of system that runs it',
     });
+    return false;
   }
 }
 

@@ -131,13 +131,16 @@ async function checkCertificate(
       why: 'No client accepts it',
       fix: `A new certificate in ssl.keystore.location of that broker; ssl.client settings cannot mend it`,
     });
-  } else if (until < Date.now() + SOON) {
+    return secure;
+  }
+  if (until < Date.now() + SOON) {
     diagnoses.warning('certificate-expires', {
       what: `The certificate of ${address} (${name}) expires on ${certificate.valid_to}`,
       why: `That is in ${Math.floor((until - Date.now()) / DAY)} days; then no client connects`,
       fix: 'A new certificate in ssl.keystore.location of that broker',
     });
-  } else if (secure.authorizationError && options.rejectUnauthorized !== false) {
+  }
+  if (secure.authorizationError && options.rejectUnauthorized !== false) {
     diagnoses.error('certificate', {
       what: `The certificate of ${address} (${name}) is not accepted: ${String(secure.authorizationError)}`,
       why: 'It is not of an authority that Node.js or client.ssl.ca trusts, or of another host',
