@@ -45,12 +45,18 @@ async function installInto(folder: string, dependencies: Dependencies, kafkajs: 
   const { name, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const options = ['--strict-peer-deps', `--userconfig=${userConfig}`];
   await npm(['install', ...options, `${name}@${version}`], folder, bareEnvironment());
+  compileApplications(folder);
+}
+
+/** Compiles the applications into a folder, once for each module system. */
+export function compileApplications(folder: string): void {
   for (const [format, type] of Object.entries(FORMATS)) compile(join(folder, format), type);
 }
 
 let started: Promise<Registry> | undefined;
 
-function registry(): Promise<Registry> {
+/** The registry, started when it is first needed. */
+export function registry(): Promise<Registry> {
   started ??= startRegistry();
   return started;
 }

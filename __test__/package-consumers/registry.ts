@@ -8,6 +8,7 @@ import { npm, script } from './programs';
 export interface Registry {
   /** An .npmrc that names it. */
   userConfig: string;
+  url: string;
   stop(): Promise<void>;
 }
 
@@ -16,7 +17,7 @@ export async function startRegistry(): Promise<Registry> {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-kafka-native-registry-'));
   const upstream = await npm(['config', 'get', 'registry'], folder);
   const server = await startNpmRegistry({ folder, upstream, own: 'nestjs-kafka-native*' });
-  const { userConfig } = server;
+  const { userConfig, url } = server;
 
   const packages = join(folder, 'packages');
   await script('scripts/packages.mjs', ['--systems', 'all', '--into', packages]);
@@ -25,6 +26,7 @@ export async function startRegistry(): Promise<Registry> {
   await Promise.all(readdirSync(packages).map(publish));
   return {
     userConfig,
+    url,
     stop: async () => {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });

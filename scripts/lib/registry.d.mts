@@ -6,4 +6,4 @@ export function startNpmRegistry(options: {
   upstream: string;
   /** Packages that never come from the upstream registry. */
   own: string;
-}): Promise<{ userConfig: string; stop(): Promise<void> }>;
+}): Promise<{ userConfig: string; url: string; stop(): Promise<void> }>;

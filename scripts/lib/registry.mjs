@@ -7,7 +7,7 @@ import { runServer } from 'verdaccio';
 
 /**
  * Starts a registry in a folder. Packages that match `own` never come from `upstream`, so that tests are sure to get
- * the published ones. Returns the path of an .npmrc for it.
+ * the published ones. Returns its address, and the path of an .npmrc for it.
  */
 export async function startNpmRegistry({ folder, upstream, own }) {
   const anybody = { access: ['$all'], publish: ['$all'] };
@@ -28,6 +28,7 @@ export async function startNpmRegistry({ folder, upstream, own }) {
   writeFileSync(userConfig, `registry=http://${host}\n//${host}:_authToken=anybody\n`);
   return {
     userConfig,
+    url: `http://${host}`,
     stop: async () => {
       server.closeAllConnections();
       server.close();
