@@ -16,6 +16,18 @@ const PARTITIONS = 6;
 /** A whole scenario: it waits for elections, and for a broker's JVM to start again. */
 const SCENARIO = 240_000;
 
+/** Stand between a client and the brokers, each in front of the one of the same place. */
+const { Proxies } = (await import(new URL('../chaos/proxy.mjs', import.meta.url).href)) as {
+  Proxies: {
+    before(brokers: readonly string[], random: { next(): number }): Promise<Proxies>;
+  };
+};
+interface Proxies {
+  readonly addresses: string[];
+  disturb(fault: object | undefined, broker: number): void;
+  close(): Promise<void>;
+}
+
 let cluster: Cluster;
 let leaders: Leaders;
 
@@ -201,6 +213,48 @@ test(
     expect([...loads, events].map((load) => load.failures)).toEqual([[], [], []]);
     await until('all is handled', () => events.succeeded.every((number) => handled.has(number)));
     await Promise.all([...clients, server].map((one) => one.close()));
+  },
+  SCENARIO,
+);
+
+test(
+  'a record of an idempotent producer that lost its answer is written once, though another one is refused meanwhile',
+  async () => {
+    const topic = unique('once');
+    const [lost, other] = [0, 1];
+    await leaders.create({ [topic]: PARTITIONS });
+    await leaders.move(topic, 0);
+    const admin = stockAdmin(cluster.brokers);
+    await admin.connect();
+    const written = async (): Promise<number> => {
+      const offsets = await admin.fetchTopicOffsets(topic);
+      return Number(offsets.find(({ partition }) => partition === lost)?.high);
+    };
+    const proxies = await Proxies.before(cluster.brokers, { next: Math.random });
+    const kafka = new Kafka({
+      brokers: proxies.addresses,
+      logLevel: logLevel.NOTHING,
+      retry: { retries: 30 },
+    });
+    const producer = kafka.producer({ idempotent: true });
+    await producer.connect();
+    const send = (partition: number, value: string): Promise<unknown> =>
+      producer.send({ topic, messages: [{ partition, value }] });
+    try {
+      await Promise.all([send(lost, 'first'), send(other, 'first')]);
+      proxies.disturb({ kind: 'hold', api: 'Produce', ms: 90_000 }, lost);
+      const sent = send(lost, 'second');
+      await until('the second record is written', async () => (await written()) === 2, 60_000);
+      proxies.disturb({ kind: 'refuse' }, lost);
+      await expect(send(other, 'x'.repeat(1 << 21))).rejects.toMatchObject({ type: 'MESSAGE_TOO_LARGE' });
+      proxies.disturb(undefined, lost);
+      await sent;
+      await send(lost, 'third');
+      expect(await written()).toBe(3);
+    } finally {
+      await producer.disconnect();
+      await Promise.all([proxies.close(), admin.disconnect()]);
+    }
   },
   SCENARIO,
 );
