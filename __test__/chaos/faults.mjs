@@ -64,7 +64,7 @@ export class Faults {
 
   /** Everything that was started works. */
   async settled() {
-    await Promise.allSettled(this.#present().map((member) => member.ready));
+    await Promise.allSettled(this.running.map((member) => member.ready));
   }
 
   /** Asks processes to end. */
@@ -75,15 +75,16 @@ export class Faults {
   /** Ends all processes at once; none is started any more. */
   async killAll() {
     this.#isOver = true;
-    await Promise.all(this.#present().map((member) => member.kill()));
+    await Promise.all(this.running.map((member) => member.kill()));
   }
 
-  #present() {
+  /** The processes that run. */
+  get running() {
     return this.members.filter(({ isRunning }) => isRunning);
   }
 
   #members(which) {
-    return this.#present().filter(({ description }) => which(description));
+    return this.running.filter(({ description }) => which(description));
   }
 
   async #start(kind) {

@@ -91,7 +91,6 @@ export class Timeline {
         .filter(({ step }) => step === 'made')
         .map(({ topic, at }) => [topic, at]),
     );
-    this.commits = commits.filter(({ topic, at }) => !this.isOfEarlierLife(topic, at)).toSorted(byTime);
     this.assignments = new Map(this.of('assigned').map((event) => [assignmentName(event), event]));
     this.stock = new Set(
       this.of('start')
@@ -100,6 +99,7 @@ export class Timeline {
     );
     this.exits = new Map(this.of('exit').map((event) => [event.process, event]));
     this.#faults = groupBy(this.#allFaults(), ({ target }) => target);
+    this.commits = commits.filter((commit) => !this.#isCommitOfEarlierLife(commit)).toSorted(byTime);
     this.deliveries = this.#deliveries();
     this.deliveriesOf = groupBy(
       this.deliveries,
@@ -116,6 +116,16 @@ export class Timeline {
   /** Whether a time belongs to a topic of the same name that was deleted, or may: not everybody hears of it at once. */
   isOfEarlierLife(topic, at) {
     return this.#made.has(topic) && at < this.#made.get(topic) + STALE_MS;
+  }
+
+  /** The same of a commit. It waits for its coordinator, where a fault has taken that away, and names no life of the topic. */
+  #isCommitOfEarlierLife({ topic, at }) {
+    if (!this.#made.has(topic)) return false;
+    let end = this.#made.get(topic) + STALE_MS;
+    for (const fault of this.#faults.get('*') ?? []) {
+      if (fault.at <= end) end = Math.max(end, fault.until);
+    }
+    return at < end;
   }
 
   /** Whether a fault had hit a process, or what all depend on, between two times. */

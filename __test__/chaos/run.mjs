@@ -11,9 +11,12 @@ import { deadLetters, MAX_ATTEMPTS, populationOf } from './population.mjs';
 import { readCommits, readLog } from './reading.mjs';
 import { now, Notes, Recorder } from './recorder.mjs';
 import { makeSchedule } from './schedule.mjs';
+import { within } from './within.mjs';
 
 /** What was sent is handled within so long after the last fault; the checker says what is missing otherwise. */
 const DRAIN_MS = 90_000;
+/** No step after the faults takes so long: starts and restarts have limits of their own, and so has each reading. */
+const STEP_MS = 15 * 60_000;
 
 /**
  * @typedef {object} Run what makes a run; written to `run.json`, from which it can be made again
@@ -58,10 +61,17 @@ export async function carryOut(run, { cluster, folder, say, signal }) {
   const faults = new Faults({ cluster, admin, population, prefix, folder, seed, recorder, say });
   const notes = new Notes(folder);
   const check = () => signal.throwIfAborted();
+  const running = () => faults.running.map((member) => member.name).join(', ') || 'nobody';
+  /** Ends with the run when that is given up, and names who keeps it when it comes to no end. */
+  const step = (name, promise) => {
+    const late = () =>
+      `seed ${seed}: ${name} did not end within ${STEP_MS / 60_000} min; still there: ${running()}`;
+    return within(STEP_MS, abortable(promise, signal), late);
+  };
   try {
     await createTopics(admin, population.topics);
     check();
-    await abortable(faults.startAll(), signal);
+    await step('starting', faults.startAll());
     say(
       `seed ${seed}: ${faults.members.length} processes work; ${schedule.length} faults in ${minutes * 60} s`,
     );
@@ -72,23 +82,23 @@ export async function carryOut(run, { cluster, folder, say, signal }) {
     }
     await abortable(faults.at(milliseconds), signal);
     say(`seed ${seed}: healing`);
-    await abortable(faults.heal(), signal);
+    await step('the last fault', faults.heal());
     recorder.note('healed');
-    await abortable(faults.settled(), signal);
-    await abortable(
+    await step('what was started last', faults.settled());
+    await step(
+      'the work of producers and clients',
       faults.leave(({ role }) => ['producer', 'client'].includes(role)),
-      signal,
     );
     say(`seed ${seed}: nobody sends any more; what is left is handled`);
-    await abortable(drained(notes, population, cluster.brokers, say), signal);
-    await abortable(
+    await step('handling', drained(notes, population, cluster.brokers, say));
+    await step(
+      'the work of servers',
       faults.leave(() => true),
-      signal,
     );
     say(`seed ${seed}: reading the log`);
-    const log = await abortable(readLog(cluster.brokers, judgedTopics(population)), signal);
+    const log = await step('reading the log', readLog(cluster.brokers, judgedTopics(population)));
     const topics = new Set(Object.keys(population.topics));
-    const commits = (await abortable(readCommits(cluster.brokers), signal)).filter(({ topic }) =>
+    const commits = (await step('reading commits', readCommits(cluster.brokers))).filter(({ topic }) =>
       topics.has(topic),
     );
     noteExpulsions(cluster, notes, recorder);

@@ -397,6 +397,22 @@ test('what a fault explains is no violation', () => {
   expect(excused).toEqual([]);
 });
 
+/** A topic was made anew, and then an offset of the old one is committed. */
+function committedLate(made: Made): void {
+  made.events.push({ at: -6000, process: 'run', type: 'topic', topic: 't', step: 'made' });
+  made.commits.unshift(commit(32, 2));
+}
+
+test('an offset of a topic that was made anew may be committed as long as its coordinator was away', () => {
+  expect(judged(committedLate)).toEqual([expect.stringMatching(/^commit safety: g committed 2 of t/)]);
+  const away = (until: number) => (h: Made) => {
+    committedLate(h);
+    h.events.push(fault(-7000, '*', until));
+  };
+  expect(judged(away(40))).toEqual([]);
+  expect(judged(away(30))).toHaveLength(1);
+});
+
 test('a violation shows the events that it is made of', () => {
   const made = well();
   made.commits.unshift(commit(32, 2));
