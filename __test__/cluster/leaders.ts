@@ -24,6 +24,8 @@ export class Leaders {
   async create(topics: Record<string, number>): Promise<void> {
     await this.#admin.createTopics({
       topics: Object.entries(topics).map(([topic, numPartitions]) => ({ topic, numPartitions })),
+      // kafkajs fails where a broker that it asks has not heard of the topic yet.
+      waitForLeaders: false,
     });
     await Promise.all(Object.keys(topics).map((topic) => this.settled(topic)));
   }
