@@ -36,6 +36,10 @@ export class AckBuffer {
       else this.#count++;
       return;
     }
+    this.#begin(assignment, sequence, flags, replies);
+  }
+
+  #begin(assignment: number, sequence: number, flags: number, replies: number): void {
     this.#write();
     this.#assignment = assignment;
     this.#first = sequence;

@@ -66,7 +66,7 @@ export class OrderedRecords {
     const records = new RangeRecords(this.#options, task, range, this.#start);
     if ('each' in handler) {
       records.handler = handler.each;
-      await handleRecords(records, this.#breath);
+      task.context = await handleRecords(records, this.#breath, task.context);
     } else await this.#whole(records, task, range, handler.batch);
     if (!records.hasFailed) handled?.();
   }
@@ -172,7 +172,7 @@ class RangeRecords implements RecordSource, FailedDelivery {
     }
     const { task, batch } = this;
     const index = this.#range.index++;
-    this.progressed();
+    if (task.failures !== 0) this.progressed();
     // After a revocation the core does not wait for the acknowledgement.
     if (task.revoked) return;
     const flags = outcome === INCOMPLETE ? ADVANCE : ADVANCE | FINISHED;

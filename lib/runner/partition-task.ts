@@ -1,3 +1,4 @@
+import type { MessageContext } from '../application/async-context.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import type { Acknowledging } from './delivery.js';
 import type { Long } from '../values/long.js';
@@ -101,6 +102,8 @@ export class PartitionTask {
   hold: PartitionHold | undefined;
   /** What the handler caches about the topic. */
   route: unknown;
+  /** The async context of the last record, while records are handled one after the other. */
+  context: MessageContext | undefined;
   /**
    * The ranges before {@link #next} are finished and set to undefined, because each keeps its whole batch in memory.
    */

@@ -55,11 +55,8 @@ export class Handling {
 
 /** The work that follows a record's handler. A rejection (or a throw) redelivers the record. */
 export interface RecordEnd {
-  /**
-   * Whether the work after a result calls the application and so has to run in the message's async context. Default:
-   * yes.
-   */
-  callsApplication?(value: unknown): boolean;
+  /** Whether the record is finished with this result, so that {@link succeeded} need not be called. Default: no. */
+  isOver?(value: unknown): boolean;
   /** The handler has returned. `ended` is called at the end of a record that is {@link INCOMPLETE}. */
   succeeded(
     value: unknown,

@@ -29,10 +29,14 @@ export interface RecordSource {
 
 /**
  * Handles records until the source has no current one. A record costs no promise beside its handler's, because the
- * handler's promise is awaited in this function itself.
+ * handler's promise is awaited in this function itself. Takes the context of the record before the first one, and resolves
+ * to that of the last one.
  */
-export async function handleRecords(source: RecordSource, breath: Breath): Promise<void> {
-  let context = new MessageContext();
+export async function handleRecords(
+  source: RecordSource,
+  breath: Breath,
+  context = new MessageContext(),
+): Promise<MessageContext> {
   while (source.hasRecord()) {
     context = context.next();
     const { task, batch, index } = source;
@@ -51,9 +55,8 @@ export async function handleRecords(source: RecordSource, breath: Breath): Promi
         }
         context.answered();
         if (isFailed) handled = context.proceed(sequel.failed, sequel, value, task, batch, index);
-        else if (sequel.callsApplication?.(value) === false) {
-          handled = sequel.succeeded(value, task, batch, index);
-        } else handled = context.proceed(sequel.succeeded, sequel, value, task, batch, index);
+        else if (sequel.isOver?.(value)) handled = undefined;
+        else handled = context.proceed(sequel.succeeded, sequel, value, task, batch, index);
       }
       if (handled instanceof Promise) {
         outcome = await handled;
@@ -66,6 +69,7 @@ export async function handleRecords(source: RecordSource, breath: Breath): Promi
     source.next(outcome);
     if (breath.isOvertime()) await breath.breathe();
   }
+  return context;
 }
 
 /** Whether the handler of a single record awaits the function that calls this. */

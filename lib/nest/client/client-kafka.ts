@@ -84,8 +84,8 @@ export class ClientKafka extends ClientProxy {
   readonly #requests: Requests;
   readonly #events: Events;
   #connected: { readonly initialized: Promise<void>; readonly producer: Promise<Producer> } | undefined;
-  /** The topics of {@link responsePatterns}'s requests. */
-  readonly #requestTopics: string[] = [];
+  /** The reply topics by request topic: a string made anew for each request would be hashed and interned each time. */
+  readonly #replyTopics = new Map<string, string>();
   readonly #sendOptions: SendOptions;
   readonly #lifecycle = new Lifecycle('The client');
   /** The parts that are connected or connecting. */
@@ -157,7 +157,7 @@ export class ClientKafka extends ClientProxy {
   /** Subscribes to the replies of a pattern. To be called before {@link connect}. */
   subscribeToResponseOf(pattern: unknown): void {
     const request = this.normalizePattern(pattern as string);
-    this.#requestTopics.push(request);
+    this.#replyTopics.set(request, `${request}.reply`);
     this.responsePatterns.push(this.getResponsePatternName(request));
   }
 
@@ -269,12 +269,12 @@ export class ClientKafka extends ClientProxy {
   protected async provisionTopics(): Promise<void> {
     await prepareTopics(
       [this.serializer, this.deserializer],
-      [...this.#requestTopics, ...this.responsePatterns],
+      [...this.#replyTopics.keys(), ...this.responsePatterns],
     );
     const { topics, replies } = this.options;
     if (topics === undefined) return;
     const isShared = replies === 'assigned';
-    const wanted = clientTopics(topics, this.#requestTopics, this.responsePatterns, isShared);
+    const wanted = clientTopics(topics, [...this.#replyTopics.keys()], this.responsePatterns, isShared);
     await provision(this.client as Kafka, topics.provision, wanted, this.logger);
   }
 
@@ -435,7 +435,7 @@ export class ClientKafka extends ClientProxy {
 
   /** The reply topic of a pattern; a subclass may name it differently. */
   protected getResponsePatternName(pattern: string): string {
-    return `${pattern}.reply`;
+    return this.#replyTopics.get(pattern) ?? `${pattern}.reply`;
   }
 
   /** Sets the serializer of outgoing messages: the option, or NestJS's. */

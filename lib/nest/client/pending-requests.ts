@@ -1,7 +1,8 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { TracedRequest } from '../../kafkajs/types/index.js';
 import { traceRequestEnd, type TraceableRequest } from './traced-requests.js';
-import { isolated, OwnContext } from '../../application/async-context.js';
+import { isolated, type OwnContext } from '../../application/async-context.js';
+import { EmptyContexts } from '../../application/empty-contexts.js';
 
 /** NestJS's callback of a request. */
 export type ReplyCallback = (packet: WritePacket) => void;
@@ -20,8 +21,11 @@ interface TracedReply {
   trace(call: () => void): void;
 }
 
-/** A pending request. It keeps the async context of its subscriber, in which replies are delivered. */
-export class PendingRequest extends OwnContext implements ReplyPartition, TraceableRequest {
+/** Where replies are delivered to subscribers with an empty async context. */
+const EMPTY = new EmptyContexts();
+
+/** A pending request. It keeps the async context of its subscriber, in which replies are delivered. It is made after an `await`. */
+export class PendingRequest implements ReplyPartition, TraceableRequest {
   /** The topic that the request was sent to. */
   readonly asked: string;
   readonly topic: string;
@@ -38,10 +42,11 @@ export class PendingRequest extends OwnContext implements ReplyPartition, Tracea
   traced: TracedRequest | undefined;
   /** The reply that is being passed on, if that is traced. */
   reply: TracedReply | undefined;
+  /** The subscriber's context; undefined if it is empty, because a resource would be a fiftieth of the cost of a request. */
+  readonly #context: OwnContext | undefined = EMPTY.unlessEmpty();
   readonly #callback: ReplyCallback;
 
   constructor(asked: string, { topic, partition }: ReplyPartition, callback: ReplyCallback) {
-    super();
     this.asked = asked;
     this.topic = topic;
     this.partition = partition;
@@ -51,16 +56,16 @@ export class PendingRequest extends OwnContext implements ReplyPartition, Tracea
   /** Calls back with the last reply or with an error instead. */
   last(packet: WritePacket): void {
     if (this.timer !== undefined) clearTimeout(this.timer);
-    if (this.traced !== undefined || this.reply !== undefined) {
-      this.runInAsyncScope(this.#traced, this, packet);
-    } else this.runInAsyncScope(this.#callback, undefined, packet);
-  }
-
-  #traced(packet: WritePacket): void {
-    traceRequestEnd(this, packet);
     const { reply } = this;
-    if (reply === undefined) this.#callback(packet);
-    else reply.trace(() => this.#callback(packet));
+    const callback = this.#callback;
+    if (this.traced === undefined && reply === undefined) this.#run(callback, packet);
+    else {
+      this.#run((told) => {
+        traceRequestEnd(this, told);
+        if (reply === undefined) callback(told);
+        else reply.trace(() => callback(told));
+      }, packet);
+    }
   }
 
   /** Calls back with a reply that is not the last; stores that the callback enters do not affect later replies. */
@@ -75,7 +80,13 @@ export class PendingRequest extends OwnContext implements ReplyPartition, Tracea
 
   /** Runs something in a copy of the request's context. */
   aside<R>(call: () => R): R {
-    return this.runInAsyncScope(() => isolated(call));
+    return this.#run(isolated<R>, call);
+  }
+
+  #run<A, R>(call: (argument: A) => R, argument: A): R {
+    const context = this.#context;
+    if (context !== undefined) return context.runInAsyncScope(call, undefined, argument);
+    return EMPTY.run(call, argument);
   }
 }
 

@@ -24,7 +24,7 @@ export interface RequestOwner {
 
 /** Finishes an event: a returned stream is awaited. */
 export const eventEnd: RecordEnd = {
-  callsApplication: isObservable,
+  isOver: (value) => !isObservable(value),
   succeeded(value) {
     if (isObservable(value)) return drained(value);
   },
