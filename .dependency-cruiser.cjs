@@ -131,6 +131,8 @@ const ABOVE = [
   'opentelemetry.ts',
   'prometheus.ts',
   'msk-iam.ts',
+  'postgres.ts',
+  'redis.ts',
   'schema-registry.ts',
   'terminus.ts',
   'nest',
@@ -170,7 +172,10 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^lib/',
-        pathNot: ['^lib/(nest|command|terminus)/', '^lib/(index|register|schema-registry)[.]ts$'],
+        pathNot: [
+          '^lib/(nest|command|terminus)/',
+          '^lib/(index|postgres|redis|register|schema-registry)[.]ts$',
+        ],
       },
       to: { path: '(^lib/nest/|node_modules/(@nestjs|rxjs|reflect-metadata)/)' },
     },

@@ -137,6 +137,16 @@ describe('the store in memory', () => {
     expect(store.claim('a', 100)).toEqual({ state: 'claimed' });
   });
 
+  test('gives nothing back of another', () => {
+    let now = 0;
+    const store = new MemoryIdempotencyStore(() => now);
+    const claim = store.claim('a', 100);
+    now = 100;
+    store.claim('a', 100);
+    store.release('a', claim);
+    expect(store.claim('a', 100)).toEqual({ state: 'busy' });
+  });
+
   test('forgets what is over', () => {
     let now = 0;
     const store = new MemoryIdempotencyStore(() => now);
@@ -153,4 +163,7 @@ test('options that are none are refused at once', () => {
     'needs a function as key',
   );
   expect(() => Idempotent({ key: () => 'a' } as never)).toThrow('needs a store');
+  const store = new MemoryIdempotencyStore();
+  expect(() => Idempotent({ key: () => 'a', store, ttl: 0 })).toThrow('ttl of @Idempotent must be a whole');
+  expect(() => Idempotent({ key: () => 'a', store, lease: 1.5 })).toThrow('lease of @Idempotent must be');
 });

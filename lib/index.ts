@@ -24,6 +24,7 @@ export type {
   TopicsOptions,
   TransactionsOptions,
 } from './nest/options/index.js';
+export { KafkaIdempotencyException } from './nest/idempotent/exception.js';
 export { Idempotent, type IdempotentOptions } from './nest/idempotent/idempotent.js';
 export { MemoryIdempotencyStore, type Claim, type IdempotencyStore } from './nest/idempotent/store.js';
 export type { SendOptions } from './options/index.js';

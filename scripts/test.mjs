@@ -13,6 +13,7 @@ import { check } from './check.mjs';
 import { checkedProfile, TARGET } from './lib/cargo.mjs';
 import { readIfThere } from './lib/files.mjs';
 import { main, run, runBin, say, since } from './lib/process.mjs';
+import { installServers } from './lib/servers.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
 
 const CHAOS = join('__test__', 'chaos', 'command.mjs');
@@ -31,12 +32,15 @@ await main(import.meta.url, async (args) => {
   const [mode, rest] = ['--long', '--rust'].includes(args[0]) ? [args[0], args.slice(1)] : ['', args];
   const all = mode === '' && rest.length === 0;
   await checkTools({ tests: mode !== '--rust' });
+  // Beside the checks: it takes a quarter of a minute, where there is something to install at all.
+  const servers = mode === '' ? installServers() : undefined;
   await prepare();
 
   const failedChecks = all ? await check() : [];
   total.failed += failedChecks.length;
   if (all || mode === '--rust') await rustTests(all ? [] : rest);
   if (mode === '--long' && rest.length === 0) await sanitize();
+  await servers;
   if (mode !== '--rust') await buildAndTest(mode === '--long' ? ['long'] : ['unit', 'integration'], rest);
   if (all) await chaosRuns(SHORT_CHAOS);
   if (mode === '--long' && rest.length === 0) await chaosRuns(LONG_CHAOS);

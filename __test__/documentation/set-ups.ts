@@ -199,6 +199,18 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
       await stop();`,
   },
   'docs/exactly-once.md ts 1': { imports: NEST },
+  // Neither server is there: the stores themselves are tried in __test__/idempotent.
+  'docs/exactly-once.md ts 3': {
+    replaced: [['maxRetriesPerRequest: 1 ', 'maxRetriesPerRequest: 1, lazyConnect: true ']],
+    after: 'assert.equal(typeof inRedis.claim, "function");',
+  },
+  'docs/exactly-once.md ts 4': {
+    replaced: [
+      ['await inPostgres.createTable();', ''],
+      ['3_600_000', '1_000_000'],
+    ],
+    after: 'assert.equal(typeof inPostgres.claim, "function"); await pool.end();',
+  },
   'docs/producer.md ts 0': {
     after: `
       assert.deepEqual(Object.keys(written[0]!).sort(), ['baseOffset', 'errorCode', 'logAppendTime', 'logStartOffset', 'partition', 'topicName']);

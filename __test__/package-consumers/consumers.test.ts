@@ -116,12 +116,18 @@ const NODE10 = { module: ModuleKind.CommonJS, moduleResolution: Resolution.Node1
 const INTEGRATIONS = `
 import { KafkaNativeInstrumentation } from 'nestjs-kafka-native/opentelemetry';
 import { registerKafkaMetrics, type KafkaMetrics } from 'nestjs-kafka-native/prometheus';
+import { PostgresIdempotencyStore } from 'nestjs-kafka-native/postgres';
+import { RedisIdempotencyStore } from 'nestjs-kafka-native/redis';
 import { KafkaHealthIndicator, type KafkaHealthOptions } from 'nestjs-kafka-native/terminus';
 
 export const name: string = new KafkaNativeInstrumentation({ enabled: false }).instrumentationName;
 export const metrics = (registry: any): KafkaMetrics => registerKafkaMetrics(registry, { prefix: 'kafka_' });
 export const options: KafkaHealthOptions = { probe: 'liveness' };
 export const health = (indicator: KafkaHealthIndicator) => indicator.isHealthy('kafka', options);
+export const stores = [
+  new RedisIdempotencyStore({ client: { status: 'ready', eval: async () => null } }),
+  new PostgresIdempotencyStore({ query: async () => [] }),
+];
 // @ts-expect-error there is no such probe
 export const wrong: KafkaHealthOptions = { probe: 'alive' };
 `;
@@ -148,7 +154,7 @@ describe('types', () => {
   // Whoever checks the libraries' types, too, installs the peer of what is imported.
   test('the integrations, without their peers', async () => {
     const installed = await install('nest12');
-    const peers = ['@nestjs/terminus', '@opentelemetry/api', 'prom-client'];
+    const peers = ['@nestjs/terminus', '@opentelemetry/api', 'prom-client', 'ioredis', 'redis', 'pg'];
     expect(peers.filter((name) => existsSync(join(installed, 'node_modules', name)))).toEqual([]);
     const folder = join(installed, 'integrations');
     mkdirSync(folder, { recursive: true });

@@ -77,9 +77,9 @@ describe('CompressionCodecs', () => {
 
 describe.each(['esm', 'cjs'])('the integrations (%s)', (format) => {
   const OPTIONAL =
-    /^(@opentelemetry\/|prom-client|@nestjs\/terminus|dd-trace|@confluentinc\/|@kafkajs\/|aws-)/;
+    /^(@opentelemetry\/|prom-client|@nestjs\/terminus|dd-trace|@confluentinc\/|@kafkajs\/|aws-|ioredis|redis|pg)/;
 
-  it.each(['index', 'kafka', 'register', 'testing', 'schema-registry', 'msk-iam'])(
+  it.each(['index', 'kafka', 'register', 'testing', 'schema-registry', 'msk-iam', 'redis', 'postgres'])(
     '%s loads no optional peer',
     (entry) => {
       const files = new Set<string>();

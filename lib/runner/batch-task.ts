@@ -191,9 +191,11 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     acks.ack(task.assignment, batch.sequence(index), isFinished ? ADVANCE | FINISHED : ADVANCE);
   }
 
-  #fail(delivery: Delivery): void {
+  #fail(delivery: Delivery, error?: unknown): void {
+    const { batch, index } = delivery;
+    if (this.#owner.failurePolicy(this.#task, batch, index).counts?.(error) === false) return;
     delivery.failures++;
-    this.#owner.memory.failedOf(this.#task, delivery.batch.offset(delivery.index), delivery.failures);
+    this.#owner.memory.failedOf(this.#task, batch.offset(index), delivery.failures);
   }
 
   /** Applies the failure policy to a record whose delivery has failed; resolves to whether it is finished thereby. */
@@ -244,7 +246,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
         return;
       }
       this.#comeAgain([...others, culprit, ...behind]);
-      this.#fail(culprit);
+      this.#fail(culprit, error);
     } else {
       this.#comeAgain(left);
       // The failing record would be given up now, and it is not known which one it is: handle them one by one.
@@ -252,7 +254,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
         this.#single = left.length;
         return;
       }
-      for (const delivery of left) this.#fail(delivery);
+      for (const delivery of left) this.#fail(delivery, error);
     }
     this.#retry(error, failing);
   }

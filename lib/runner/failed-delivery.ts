@@ -67,13 +67,14 @@ export async function failedDelivery(
     delivery.afterPause();
     return false;
   }
-  const { retry, recover } = failurePolicy(task, batch, index);
+  const { retry, recover, counts } = failurePolicy(task, batch, index);
   if (recover !== undefined && !task.revoked) {
     task.failures = attempts.failures;
+    task.retries = attempts.retries;
     const outcome = await context.proceed(recover, undefined, error, task, batch, index);
     if (outcome !== false) return outcome;
   }
-  delivery.count();
+  if (counts?.(error) !== false) delivery.count();
   // A `nack()` takes precedence over what the handler throws afterwards.
   if (nackedFor !== undefined) {
     delivery.again(nackedFor);

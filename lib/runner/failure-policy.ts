@@ -9,6 +9,8 @@ export interface FailurePolicy {
   readonly retry: ResolvedRetry;
   /** Whether a record would be given up after this number of failed deliveries, the last with this error. */
   readonly isFinal?: ((error: unknown, attempts: number) => boolean) | undefined;
+  /** Whether a failed delivery with this error counts as an attempt; if undefined, every one does. */
+  readonly counts?: ((error: unknown) => boolean) | undefined;
   /** Called first; resolves to false if the record has to be redelivered, else to its outcome. Never rejects. */
   readonly recover?:
     | ((error: unknown, task: PartitionTask, batch: IncomingBatch, index: number) => Promise<Outcome | false>)

@@ -182,7 +182,8 @@ class RangeRecords implements RecordSource, FailedDelivery {
   /** The current record was handled. */
   progressed(): void {
     const { task } = this;
-    if (task.failures === 0) return;
+    // A delivery that has failed need not count.
+    if (task.failures === 0 && task.retries === 0) return;
     task.failures = 0;
     task.retries = 0;
     this.#options.memory.handled(task);

@@ -255,10 +255,9 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     // A handler that pauses its partition and throws wants the record redelivered after the resume; this does not
     // count as an attempt.
     if (task.halted || (nackedFor === undefined && isPaused(task.topic, task.partition))) return;
-    const { retry, isFinal } = failurePolicy(task, batch, index);
+    const { retry, isFinal, counts } = failurePolicy(task, batch, index);
     if (delivery.verdict === undefined) {
-      delivery.failures++;
-      memory.failedOf(task, offset, delivery.failures);
+      if (counts?.(error) !== false) memory.failedOf(task, offset, ++delivery.failures);
       if (isFinal !== undefined && isGivenUp(isFinal, error, delivery.failures)) {
         delivery.verdict = { error };
         return;

@@ -1,11 +1,14 @@
-import { KafkaRetriableException } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
-import type { IdempotencyStore } from './store.js';
+import { messageOf } from '../../values/describe.js';
+import { KafkaIdempotencyException } from './exception.js';
+import type { Claim, IdempotencyStore } from './store.js';
 
 /** Default of `lease`, in milliseconds: a minute. */
 const DEFAULT_LEASE = 60_000;
 /** Default of `ttl`, in milliseconds: a day. */
 const DEFAULT_TTL = 86_400_000;
+/** So many keys are kept that were handled while the store was away; their messages are in hand, so that they are few. */
+const MOST_UNSAVED = 1000;
 
 /** Options of {@link Idempotent}. */
 export interface IdempotentOptions<Args extends any[] = any[]> {
@@ -40,16 +43,22 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
   const { key, store, ttl = DEFAULT_TTL, lease = DEFAULT_LEASE } = options;
   if (typeof key !== 'function') throw new TypeError('@Idempotent needs a function as key');
   if (typeof store?.claim !== 'function') throw new TypeError('@Idempotent needs a store');
+  for (const [name, time] of Object.entries({ ttl, lease })) {
+    // A store may take whole milliseconds alone, and one that takes none remembers nothing.
+    if (!Number.isSafeInteger(time) || time < 1) {
+      throw new TypeError(`${name} of @Idempotent must be a whole number of milliseconds, at least 1`);
+    }
+  }
   return (_target, _name, descriptor: PropertyDescriptor) => {
     const handle = descriptor.value as (...args: unknown[]) => unknown;
+    const keys = new HandledKeys(store, ttl, lease);
     async function once(this: unknown, ...args: Args): Promise<unknown> {
       const name = key.apply(this, args);
       if (typeof name !== 'string' || name === '') {
         throw new TypeError('The key of @Idempotent must be a text that is not empty');
       }
-      const claim = await store.claim(name, lease);
+      const claim = await keys.claim(name);
       if (claim.state === 'done') return claim.result;
-      if (claim.state === 'busy') throw new KafkaRetriableException(`${name} is being handled already`);
       let result: unknown;
       try {
         result = await handle.apply(this, args);
@@ -57,10 +66,10 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
           result = await lastValueFrom(result as Observable<unknown>, { defaultValue: undefined });
         }
       } catch (error) {
-        await store.release(name);
+        await keys.release(name, claim);
         throw error;
       }
-      await store.done(name, ttl, result);
+      await keys.done(name, result, claim);
       return result;
     }
     // NestJS's decorators store metadata on the function itself, so it is copied to the new function.
@@ -70,4 +79,62 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
     Object.defineProperty(once, 'name', { value: handle.name, configurable: true });
     descriptor.value = once;
   };
+}
+
+/** The keys of a handler, in a store that may be away. */
+class HandledKeys {
+  readonly #store: IdempotencyStore;
+  readonly #ttl: number;
+  readonly #lease: number;
+  /** What was handled and the store could not be told of: their messages come again, and must not be handled for that. */
+  readonly #unsaved = new Map<string, { readonly result: unknown; readonly claim: Claim }>();
+
+  constructor(store: IdempotencyStore, ttl: number, lease: number) {
+    this.#store = store;
+    this.#ttl = ttl;
+    this.#lease = lease;
+  }
+
+  /** Claims a key, or answers that it is done. */
+  async claim(key: string): Promise<Claim> {
+    const unsaved = this.#unsaved.get(key);
+    if (unsaved !== undefined) {
+      await this.done(key, unsaved.result, unsaved.claim);
+      return { state: 'done', result: unsaved.result };
+    }
+    let claim: Claim;
+    try {
+      claim = await this.#store.claim(key, this.#lease);
+    } catch (error) {
+      throw storeFailed(key, error);
+    }
+    if (claim.state !== 'busy') return claim;
+    throw new KafkaIdempotencyException(`${key} is being handled already`, key, 'busy');
+  }
+
+  async done(key: string, result: unknown, claim: Claim): Promise<void> {
+    try {
+      await this.#store.done(key, this.#ttl, result, claim);
+      this.#unsaved.delete(key);
+    } catch (error) {
+      const [oldest] = this.#unsaved.keys();
+      if (this.#unsaved.size >= MOST_UNSAVED) this.#unsaved.delete(oldest as string);
+      this.#unsaved.set(key, { result, claim });
+      throw storeFailed(key, error);
+    }
+  }
+
+  /** What the handler has failed with is to be told, not what the store says: the claim ends by itself. */
+  async release(key: string, claim: Claim): Promise<void> {
+    try {
+      await this.#store.release(key, claim);
+    } catch {
+      // Whoever wants the key next is told of a store that is away.
+    }
+  }
+}
+
+function storeFailed(key: string, cause: unknown): KafkaIdempotencyException {
+  const text = `The store of @Idempotent has failed for ${key}: ${messageOf(cause)}`;
+  return new KafkaIdempotencyException(text, key, 'store', cause);
 }

@@ -7,6 +7,8 @@ export interface Claim {
   readonly state: 'claimed' | 'busy' | 'done';
   /** The handler's result, for `done`. */
   readonly result?: unknown;
+  /** What the store knows a claim by: `done()` and `release()` get the claim back that `claim()` has answered. */
+  readonly token?: string;
 }
 
 /**
@@ -16,10 +18,13 @@ export interface Claim {
 export interface IdempotencyStore {
   /** Claims a key for `lease` milliseconds, unless it is claimed or done. */
   claim(key: string, lease: number): Promise<Claim> | Claim;
-  /** Marks a claimed key as handled, for `ttl` milliseconds. `result` is a JSON value, or undefined. */
-  done(key: string, ttl: number, result: unknown): Promise<void> | void;
-  /** The handler has failed: the key may be claimed again. */
-  release(key: string): Promise<void> | void;
+  /**
+   * Marks a claimed key as handled, for `ttl` milliseconds, even if the claim has expired. `result` is a JSON value, or
+   * undefined.
+   */
+  done(key: string, ttl: number, result: unknown, claim?: Claim): Promise<void> | void;
+  /** The handler has failed: the key may be claimed again, unless another claim holds it by now. */
+  release(key: string, claim?: Claim): Promise<void> | void;
 }
 
 /** How many entries are checked for expiry when one is added. */
@@ -27,7 +32,10 @@ const SWEPT = 4;
 
 interface Entry {
   readonly until: number;
+  /** What others are told. */
   readonly claim: Claim;
+  /** What the one who has claimed it was told. */
+  readonly own?: Claim;
 }
 
 /** A store in the memory of this process: for tests, and for duplicates within one process. */
@@ -48,19 +56,20 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   claim(key: string, lease: number): Claim {
     const known = this.#entries.get(key);
     if (known !== undefined && known.until > this.#now()) return known.claim;
-    this.#put(key, lease, { state: 'busy' });
-    return { state: 'claimed' };
+    const own: Claim = { state: 'claimed' };
+    this.#put(key, { until: this.#now() + lease, claim: { state: 'busy' }, own });
+    return own;
   }
 
   done(key: string, ttl: number, result: unknown): void {
-    this.#put(key, ttl, { state: 'done', result });
+    this.#put(key, { until: this.#now() + ttl, claim: { state: 'done', result } });
   }
 
-  release(key: string): void {
-    this.#entries.delete(key);
+  release(key: string, claim?: Claim): void {
+    if (claim === undefined || this.#entries.get(key)?.own === claim) this.#entries.delete(key);
   }
 
-  #put(key: string, time: number, claim: Claim): void {
+  #put(key: string, entry: Entry): void {
     // Added at the end: the oldest are checked first.
     this.#entries.delete(key);
     let left = SWEPT;
@@ -68,6 +77,6 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
       if (left-- === 0 || until > this.#now()) break;
       this.#entries.delete(old);
     }
-    this.#entries.set(key, { until: this.#now() + time, claim });
+    this.#entries.set(key, entry);
   }
 }

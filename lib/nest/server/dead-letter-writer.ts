@@ -17,6 +17,7 @@ import {
   isHopeless,
   isWaiting,
   isTooLarge,
+  waitsFor,
   withoutTexts,
   type Failure,
 } from './dead-letter.js';
@@ -73,6 +74,16 @@ export class DeadLetterWriter {
     return isFinal(this.#options, { error: originalError(outcome), outcome, attempt });
   }
 
+  /** Whether a failure says something of the message: else the delivery does not count. */
+  counts(outcome: unknown): boolean {
+    try {
+      return !isWaiting({ error: originalError(outcome) });
+    } catch {
+      // What cannot be looked at is none of ours.
+      return true;
+    }
+  }
+
   /**
    * Handles a failed delivery. `false`: the message has to be redelivered, also because the dead-letter topic could
    * not be written. Otherwise the message was moved and its partition may go on. Never rejects.
@@ -91,9 +102,9 @@ export class DeadLetterWriter {
     let target = '';
     try {
       if (!isFinal(this.#options, failure)) {
-        // Logged ever more rarely (at attempts 1, 2, 4, 8, …), because the registry may be down for hours.
-        if (isWaiting(failure) && Number.isInteger(Math.log2(attempt))) {
-          logger.warn(`${where} waits for the schema registry: ${messageOf(failure.error)}`);
+        // Logged ever more rarely (at attempts 1, 2, 4, 8, …), because the registry or the store may be down for hours.
+        if (isWaiting(failure) && Number.isInteger(Math.log2(task.retries + 1))) {
+          logger.warn(`${where} ${waitsFor(failure)}: ${messageOf(failure.error)}`);
         }
         return false;
       }

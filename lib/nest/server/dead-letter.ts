@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { KafkaHeaders, KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { KafkaSchemaError, KafkaSchemaRegistryError } from '../../kafkajs/errors/index.js';
 import { messageOf } from '../../values/describe.js';
+import { IDEMPOTENCY_EXCEPTION, type KafkaIdempotencyException } from '../idempotent/exception.js';
 import type { DeadLetterOptions, ErrorClass } from '../options/index.js';
 import { timestampType, type Origin } from './origin.js';
 import { LONG_TEXTS, type ErrorTexts, type WrittenHeader } from './retry-headers.js';
@@ -36,9 +37,16 @@ export function isFinal(options: DeadLetterOptions, failure: Failure): boolean {
   return failure.attempt >= maxAttempts(options) || isHopeless(options, failure);
 }
 
-/** Whether a delivery failed only because the schema registry did not answer. */
+/** Whether a delivery failed only because the schema registry, or the store or another claim of `@Idempotent`, has to be waited for. */
 export function isWaiting({ error }: Pick<Failure, 'error'>): boolean {
-  return isOfKind(error, KafkaSchemaRegistryError.brand);
+  return isOfKind(error, KafkaSchemaRegistryError.brand) || isOfKind(error, IDEMPOTENCY_EXCEPTION);
+}
+
+/** Of a message that waits, that it does, and for what. */
+export function waitsFor({ error }: Pick<Failure, 'error'>): string {
+  if (isOfKind(error, KafkaSchemaRegistryError.brand)) return 'waits for the schema registry';
+  const { reason } = error as Partial<KafkaIdempotencyException>;
+  return reason === 'busy' ? 'waits for another delivery of its key' : 'waits for the store of @Idempotent';
 }
 
 /** Whether a message must not be redelivered because of its error (`notRetried`). */

@@ -35,6 +35,7 @@ export class FailurePolicies {
       retry: { ...retry, retries: Number.POSITIVE_INFINITY },
       recover: writer.take.bind(writer),
       isFinal: writer.isFinal.bind(writer),
+      counts: writer.counts.bind(writer),
     };
   }
 }
