@@ -219,6 +219,39 @@ describe('examples', { timeout: 5 * STEP }, () => {
     await audit.terminate();
   });
 
+  test('exactly-once', async () => {
+    const [plain, failing, bad] = [unique('order'), unique('order'), unique('order')];
+    const program = new Program('exactly-once/main', [plain, failing, bad]);
+    running.push(program);
+    await program.succeeds();
+    const seen = program.lines.filter((line) => line.startsWith('shipment of order '));
+    expect(seen.toSorted()).toEqual(
+      [`shipment of order ${plain}, by attempt 1`, `shipment of order ${failing}, by attempt 2`].toSorted(),
+    );
+    expect(program.lines.filter((line) => line.includes(bad))).toEqual([
+      ...[1, 2, 3].map((attempt) => `order ${bad}: attempt ${attempt} is undone`),
+      `order ${bad}: put aside`,
+    ]);
+  });
+
+  test.each([
+    ['an embedded broker', { KAFKA_BROKERS: undefined }],
+    ['a real one', { KAFKA_BROKERS: BROKERS.join(',') }],
+  ])('retries, on %s', async (_, env) => {
+    const [failing, good] = [unique('mail'), unique('mail')];
+    const program = new Program('retries/main', [failing, good], env);
+    running.push(program);
+    await program.succeeds();
+    expect(program.lines.filter((line) => line.includes(failing))).toEqual([
+      `mail ${failing}: delivery 1 fails`,
+      `mail ${failing}: delivery 2 fails`,
+      `mail ${failing}: sent with delivery 3`,
+    ]);
+    // It was not held up.
+    expect(program.lines.slice(0, -1)).toContain(`mail ${good}: sent with delivery 1`);
+    expect(program.lines).toHaveLength(4);
+  });
+
   test.each([
     ['an embedded broker', { KAFKA_BROKERS: undefined }],
     ['a real one', { KAFKA_BROKERS: BROKERS.join(',') }],
