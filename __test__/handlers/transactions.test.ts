@@ -122,7 +122,7 @@ describe('transactions of handlers', () => {
     expect(await rig.committed()).toEqual({ 0: 2 });
   });
 
-  test('that fail come again, each message by itself until the one that fails is past', async () => {
+  test('that fail come again, and the message that fails has its own', async () => {
     const tap = await topics(2);
     await rig.write(...numbered(0, 20), ...numbered(1, 20));
     const seen: string[] = [];

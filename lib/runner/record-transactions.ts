@@ -2,17 +2,18 @@ import { Delivery } from './delivery.js';
 import type { PartitionTask } from './partition-task.js';
 
 /**
- * The records of a transaction that was aborted because of one of them. Until that one is through, each gets a
- * transaction of its own, so that the others succeed and the culprit fails alone.
+ * The records of a transaction that was aborted because of one of them, while it is not known which. They are handled
+ * again in transactions of half the size; if one of those fails too, its records in transactions of half of that, until
+ * the culprit fails alone.
  */
 export class Suspects {
-  /** The record that has failed; undefined while it is not known. */
-  culprit: TransactionalDelivery | undefined;
-  /** Whether the culprit is through, or its partition was revoked. */
+  /** The maximum size of a transaction with one of them. */
+  readonly limit: number;
+  /** Whether the culprit is known. */
   areCleared = false;
 
-  constructor(culprit: TransactionalDelivery | undefined) {
-    this.culprit = culprit;
+  constructor(limit: number) {
+    this.limit = limit;
   }
 }
 
@@ -22,14 +23,17 @@ export class TransactionalDelivery extends Delivery {
   transaction: unknown;
   /** The suspects of an aborted transaction that it was in. */
   suspects: Suspects | undefined;
+  /** Whether it has failed: from then on it gets transactions of its own. */
+  isAlone = false;
   /** The error with which it has failed for good: it is not handled again, but dead-lettered. */
   verdict: { readonly error: unknown } | undefined;
   /** The time before which it is not handled. */
   restsUntil = 0;
 
-  /** Whether it must have a transaction of its own. */
-  get isAlone(): boolean {
-    return this.suspects !== undefined && !this.suspects.areCleared;
+  /** The maximum size of a transaction that it may be in; undefined if only the options limit it. */
+  get limit(): number | undefined {
+    if (this.isAlone) return 1;
+    return this.suspects === undefined || this.suspects.areCleared ? undefined : this.suspects.limit;
   }
 }
 

@@ -206,9 +206,8 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     const { task } = this;
     const { acks, memory } = this.#owner;
     for (const delivery of deliveries) {
-      const { batch, index, suspects } = delivery;
+      const { batch, index } = delivery;
       delivery.state = 'over';
-      if (suspects?.culprit === delivery) suspects.areCleared = true;
       if (delivery.failures > 0) memory.forget(task, batch.offset(index));
       if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), FINISHED, delivery.replies);
       if (this.#watched.size > 0) this.#count(batch);
@@ -222,10 +221,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     watched.handled();
   }
 
-  /**
-   * The transaction of these records was aborted: they are redelivered. If one of them was the cause, each gets a
-   * transaction of its own until that one is through.
-   */
+  /** The transaction of these records was aborted: they are redelivered, in their order. */
   aborted(
     deliveries: readonly TransactionalDelivery[],
     { delivery: culprit, error }: TransactionFailure,
@@ -240,7 +236,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     }
     if (culprit !== undefined && deliveries.includes(culprit)) this.#judge(culprit, error);
     for (const delivery of deliveries) delivery.nackedFor = undefined;
-    if (task.halted) return clear(deliveries);
+    if (task.halted) return;
     this.#again.unshift(...deliveries);
     this.#owner.start(task);
   }
@@ -278,7 +274,6 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
 
   /** The partition is being revoked, or its position has moved: drops waiting records. */
   halt(): void {
-    clear(this.#again);
     this.#again = [];
     this.#fresh = undefined;
     this.#watched.clear();
@@ -304,14 +299,6 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
   /** Whether the handler awaits the function that calls this. */
   isAwaitedByHandler(): boolean {
     return isAwaitedBy(this.#called);
-  }
-}
-
-/** These records will not be redelivered here, so their suspects need not wait for them. */
-function clear(deliveries: readonly TransactionalDelivery[]): void {
-  for (const delivery of deliveries) {
-    const { suspects } = delivery;
-    if (suspects?.culprit === delivery) suspects.areCleared = true;
   }
 }
 

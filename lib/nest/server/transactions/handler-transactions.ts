@@ -49,7 +49,8 @@ interface Waiting {
 /**
  * The transactions of a server's handlers, one after the other. A transaction takes records of all partitions until
  * it has been open for `commitInterval` or has `maxRecords`; then running handlers are awaited, and it is committed.
- * Records of an aborted transaction are handled again in transactions of their own.
+ * After a failure the record that has failed gets a transaction of its own; if it is not known which one has failed,
+ * the records are handled again in transactions of half the size.
  */
 export class HandlerTransactions implements RecordTransactions {
   readonly #settings: Required<TransactionsOptions>;
@@ -99,14 +100,16 @@ export class HandlerTransactions implements RecordTransactions {
     delivery: TransactionalDelivery,
   ): RecordTransaction | Promise<RecordTransaction | undefined> {
     const current = this.#current;
-    if (current?.isOpen && !delivery.isAlone && this.#waiting.length === 0) {
+    const isLimited = delivery.limit !== undefined;
+    // A transaction of suspects is filled with suspects, even while other records wait.
+    if (current?.takes(delivery) && (isLimited || this.#waiting.length === 0)) {
       current.add(member, delivery);
       return current;
     }
     return new Promise((admit) => {
       this.#waiting.push({ member, delivery, admit });
       if (current === undefined) this.#next();
-      else if (delivery.isAlone) current.close();
+      else if (isLimited) current.close();
     });
   }
 
@@ -151,17 +154,13 @@ export class HandlerTransactions implements RecordTransactions {
     });
     this.#current = current;
     const [first] = this.#waiting;
-    if (first?.delivery.isAlone) {
-      this.#admit(current, first);
-      current.close();
-      return;
-    }
-    // Records after one that must be alone wait until it is through.
+    const isLimited = first?.delivery.limit !== undefined;
     for (const waiting of this.#waiting) {
-      if (waiting.delivery.isAlone || !current.isOpen) break;
-      this.#admit(current, waiting);
+      if (current.takes(waiting.delivery)) this.#admit(current, waiting);
+      // Records after one that must be alone wait until it is through.
+      else if (!isLimited) break;
     }
-    if (this.#waiting.length > 0 || first === undefined) current.close();
+    if (first === undefined || (!isLimited && this.#waiting.length > 0)) current.close();
   }
 
   #admit(current: SharedTransaction, waiting: Waiting): void {

@@ -36,6 +36,10 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   readonly #timer: NodeJS.Timeout;
   #resolve: () => void = () => undefined;
   #admitted = 0;
+  /** The maximum number of its records. */
+  #most: number;
+  /** Whether it is for suspects, or for a record that has failed. */
+  #isLimited = false;
   #isOpen = true;
   #isQuiet = false;
   #hasFailedSend = false;
@@ -44,6 +48,7 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   constructor(transaction: Transaction, options: SharedTransactionOptions) {
     this.transaction = transaction;
     this.#options = options;
+    this.#most = options.maxRecords;
     this.ended = new Promise((resolve) => (this.#resolve = resolve));
     this.#timer = setTimeout(() => this.close(), options.commitInterval);
   }
@@ -51,6 +56,13 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   /** Whether it takes more records. */
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Whether it takes a record. Suspects are not mixed with other records, so that each failure halves their number. */
+  takes({ limit }: TransactionalDelivery): boolean {
+    if (!this.#isOpen) return false;
+    if (this.#admitted === 0) return true;
+    return this.#isLimited === (limit !== undefined) && this.#admitted < (limit ?? this.#most);
   }
 
   /** Why it will be aborted. */
@@ -79,7 +91,12 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   add(member: TransactionMember, delivery: TransactionalDelivery): void {
     this.#running.set(delivery, member);
     delivery.transaction = new DeliveryTransaction(this, delivery, this.#options.writing);
-    if (++this.#admitted >= this.#options.maxRecords) this.close();
+    const { limit } = delivery;
+    if (limit !== undefined) {
+      this.#isLimited = true;
+      this.#most = Math.min(this.#most, limit);
+    }
+    if (++this.#admitted >= this.#most) this.close();
   }
 
   /** Whether the handler of a record is running, and was not abandoned. */
@@ -181,23 +198,21 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
 
   /** It was aborted. */
   aborted(failure: TransactionFailure): void {
-    const suspects = failure.isOfRecord ? suspectsOf(failure.delivery) : undefined;
+    if (failure.isOfRecord) this.#suspect(failure.delivery);
     // Those that await it continue after the following calls.
     this.#resolve();
-    for (const [member, deliveries] of this.#members) {
-      for (const one of deliveries) if (suspects) one.suspects = suspects;
-      member.aborted(deliveries, failure);
-    }
+    for (const [member, deliveries] of this.#members) member.aborted(deliveries, failure);
   }
-}
 
-/**
- * The suspects of a transaction, or of a record that has failed alone: then it is the culprit of its suspects, if
- * none was known yet.
- */
-function suspectsOf(culprit: TransactionalDelivery | undefined): Suspects {
-  const { suspects } = culprit ?? {};
-  if (!suspects || suspects.areCleared) return new Suspects(culprit);
-  suspects.culprit ??= culprit;
-  return suspects.culprit === culprit ? suspects : new Suspects(culprit);
+  /** One of its records was the cause: the culprit, or if that is not known, any of them. */
+  #suspect(culprit: TransactionalDelivery | undefined): void {
+    if (culprit !== undefined) {
+      culprit.isAlone = true;
+      if (culprit.suspects) culprit.suspects.areCleared = true;
+      return;
+    }
+    const suspects = new Suspects(Math.ceil(this.size / 2));
+    for (const deliveries of this.#members.values())
+      for (const delivery of deliveries) delivery.suspects = suspects;
+  }
 }
