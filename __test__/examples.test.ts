@@ -228,10 +228,13 @@ describe('examples', { timeout: 5 * STEP }, () => {
     expect(seen.toSorted()).toEqual(
       [`shipment of order ${plain}, by attempt 1`, `shipment of order ${failing}, by attempt 2`].toSorted(),
     );
-    expect(program.lines.filter((line) => line.includes(bad))).toEqual([
-      ...[1, 2, 3].map((attempt) => `order ${bad}: attempt ${attempt} is undone`),
-      `order ${bad}: put aside`,
-    ]);
+    // One that is in a transaction in which another one fails is handled again, and that counts as no attempt.
+    expect(new Set(program.lines.filter((line) => line.includes(bad)))).toEqual(
+      new Set([
+        ...[1, 2, 3].map((attempt) => `order ${bad}: attempt ${attempt} is undone`),
+        `order ${bad}: put aside`,
+      ]),
+    );
   });
 
   test.each([
