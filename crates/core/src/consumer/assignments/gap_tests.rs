@@ -165,6 +165,8 @@ enum Step {
     Commit,
     /// The member is killed, or the partition moves: the next owner starts at what is committed.
     Move,
+    /// To a record at or before the first unfinished one: a seek beyond it would skip records, as asked to.
+    Seek(prop::sample::Index),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -174,12 +176,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<prop::sample::Index>().prop_map(Step::Return),
         2 => Just(Step::Commit),
         1 => Just(Step::Move),
+        1 => any::<prop::sample::Index>().prop_map(Step::Seek),
     ];
     prop::collection::vec(step, 1..200)
 }
 
 proptest! {
-    /// In any order of finishing, with gaps in the log: no offset above an unfinished record is committed, no record
+    /// In any order of finishing, failing, seeking and revoking, with gaps in the log: no offset above an unfinished record is committed, no record
     /// is handed out twice within an assignment, none that a commit recorded as finished is handed out again, and
     /// none is lost.
     #[test]
@@ -239,6 +242,19 @@ proptest! {
                     open.clear();
                     given.clear();
                     finished.clone_from(&told);
+                }
+                Step::Seek(which) => {
+                    let first = log.iter().find(|offset| !finished.contains(offset)).copied().unwrap_or(i64::MAX);
+                    let offset = log[which.index(log.len())].min(first);
+                    assignments.close(assignment);
+                    assignment = assignments.open("t".into(), 0, offset);
+                    // As the poll thread does: the target is committed, and what was recorded beyond it counts no more.
+                    committed = (offset, None);
+                    finished = log.iter().copied().take_while(|o| *o < offset).collect();
+                    told.clone_from(&finished);
+                    next = finished.len();
+                    open.clear();
+                    given.clear();
                 }
             }
         }
