@@ -29,15 +29,19 @@ test('under register the same keys are simply there', async () => {
     const producer = await rawProducer();
     await producer.send({
       topic,
-      messages: ['Created', 'Deleted', 'Created'].map((type, n) => ({ value: `v${n}`, headers: { type } })),
+      messages: ['Created', 'Deleted', 'Moved', 'Created'].map((type, n) => ({
+        value: `v${n}`,
+        headers: { type },
+      })),
     });
     await producer.send({ topic: `${topic}-batch`, messages: [{ value: 'a' }, { value: 'b' }] });
-    await untilCommitted(`${topic}-server`, topic, 3);
+    await untilCommitted(`${topic}-server`, topic, 4);
     await untilCommitted(`${topic}-server`, `${topic}-batch`, 2);
     expect(told.filter(({ created }) => created)).toEqual([
       { created: 'v0', acked: true },
-      { created: 'v2', acked: true },
+      { created: 'v3', acked: true },
     ]);
+    expect(told.filter(({ moved }) => moved)).toEqual([{ moved: 'v2', acked: true }]);
     expect(told.filter(({ batch }) => batch)).toEqual([{ batch: ['a', 'b'] }]);
     const ignored = said.split('\n').filter((line) => line.includes('Ignored, as by'));
     expect(ignored).toHaveLength(1);

@@ -11,6 +11,10 @@ class Events {
     process.send({ created: value, acked: context.ack() });
   }
 
+  moved(value, context) {
+    process.send({ moved: value, acked: context.ack() });
+  }
+
   batch(values) {
     process.send({ batch: values });
   }
@@ -32,6 +36,7 @@ decorate('created', topic, {
   // What this package does not know, NestJS's own transport has ignored.
   handlerTimeOut: 5000,
 });
+decorate('moved', topic, { headers: { type: 'Moved' }, ack: 'manual', concurrency: { order: 'key' } });
 decorate('batch', `${topic}-batch`, { batch: { maxWait: 300 } });
 Controller()(Events);
 class AppModule {}
