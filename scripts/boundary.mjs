@@ -3,7 +3,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { format, resolveConfig } from 'prettier';
 import { checkedProfile, CORE, TARGET } from './lib/cargo.mjs';
 import { readIfThere, writeFile } from './lib/files.mjs';
 import { Failure, main, ROOT, run, say } from './lib/process.mjs';
@@ -26,6 +25,8 @@ async function generate() {
   ];
   const { code, output } = await run('cargo', args, { heartbeat: FOLDER });
   if (code !== 0 || !existsSync(folder)) throw new Failure(`the crate's tests wrote nothing:\n${output}`);
+  // Not at the top: a bare checkout loads this file before it has installed any package.
+  const { format, resolveConfig } = await import('prettier');
   const options = await resolveConfig(join(ROOT, FOLDER, 'any.ts'));
   const files = readdirSync(folder).map(async (name) => {
     const text = inOneLine(readFileSync(join(folder, name), 'utf8'));

@@ -3,7 +3,6 @@
 
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { rolldown } from 'rolldown';
 import { digest, readIfThere, writeFile } from './files.mjs';
 import { Failure, ROOT, runBin, say, since } from './process.mjs';
 
@@ -76,6 +75,8 @@ async function bundle({ modules, names, folder, format }) {
   const command = format === 'esm' ? scripts.filter(isOfCommand) : [];
   const imported = command.flatMap((name) => importsOfCommand(modules, name));
   const input = [...new Set([...entries, ...TABLES, ...imported])];
+  // Not at the top: a bare checkout loads this file before it has installed any package.
+  const { rolldown } = await import('rolldown');
   const bundler = await rolldown({
     input: Object.fromEntries(input.map((name) => [name, join(modules, `${name}.js`)])),
     external: (id) => !/^(\.|\/|[A-Za-z]:)/.test(id),
