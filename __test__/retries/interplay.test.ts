@@ -2,45 +2,16 @@ import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { kafkaHandler, type KafkaContext } from 'nestjs-kafka-native';
 import { expect, test } from 'vitest';
-import { type Options, Rig, type Running } from './delivery/rig';
-import { committed, createTopics, endOffsets, rawProducer, untilCommitted } from './harness/broker';
-import { header, Tap, type RawRecord } from './harness/tap';
-import { Gate, until } from './harness/wait';
+import type { Options, Running } from '../delivery/rig';
+import { committed, createTopics, endOffsets, rawProducer, untilCommitted } from '../harness/broker';
+import { Tap } from '../harness/tap';
+import { Gate, until } from '../harness/wait';
+import { dueOf, note, RetryRig, type Seen, summary } from './rig';
 
 // Retry topics together with what else decides about who handles a message, and when.
 
-const rig = new Rig('interplay');
-/** A delivery as its handler saw it. */
-interface Seen {
-  readonly value: string;
-  readonly attempt: number;
-  /** Where the record is that was delivered. */
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly at: number;
-}
-
-const retry = (delay: number, topic = rig.topic): string => `${topic}.retry.${rig.group}.${delay}`;
-
-function note(seen: Seen[], value: string, context: KafkaContext): Seen {
-  const delivery = {
-    value,
-    attempt: context.getDeliveryAttempt(),
-    topic: context.getTopic(),
-    partition: context.getPartition(),
-    offset: Number(context.getMessage().offset),
-    at: Date.now(),
-  };
-  seen.push(delivery);
-  return delivery;
-}
-
-/** When a record of a retry topic is due. */
-function dueOf(record: RawRecord): number {
-  const bytes = Buffer.from(header(record, 'retry_topic-backoff-timestamp') as string, 'latin1');
-  return Number(BigInt(`0x${bytes.toString('hex')}`));
-}
+const rig = new RetryRig('interplay');
+const retry = (delay: number, topic?: string): string => rig.retry(delay, topic);
 
 const serve = (controller: new () => object, delays: number[], extra: Options = {}): Promise<Running> =>
   rig.serve(controller, { deadLetter: { retryTopics: { delays } }, ...extra });
@@ -59,9 +30,6 @@ const topicOf = (name: string): string => `${rig.topic}.${name}`;
 
 const place = ({ topic, partition, offset }: Pick<Seen, 'topic' | 'partition' | 'offset'>): string =>
   `${topic} ${partition} ${offset}`;
-
-const summary = (seen: readonly Seen[]): (string | number)[][] =>
-  seen.map(({ value, attempt, topic }) => [value, attempt, topic]);
 
 test('with keys at once, a message that fails leaves its key, whose others go on in their order', async () => {
   await createTopics({ [rig.topic]: 1 });
