@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { consumerOf } from '../delivery/rig';
 import { createTopics, endOffsets, rawProducer, untilCommitted } from '../harness/broker';
 import { logs } from '../harness/logs';
 import type { RawRecord } from '../harness/tap';
@@ -126,5 +127,25 @@ describe('a message that fails', () => {
     await until('the third delivery', () => seen.length === 3);
     await untilCommitted(`${rig.group}-retry`, rig.retry(100), 1);
     expect(await endOffsets(rig.retry(60_000))).toEqual({ 0: 0 });
+  });
+
+  test('asks for no commit by itself: what one costs is that of hundreds of messages', async () => {
+    const [count, every] = [2000, 20];
+    await createTopics({ [rig.topic]: 1 });
+    let handled = 0;
+    const running = await rig.serve(
+      (value) => {
+        handled++;
+        if (Number(value) % every === 0) throw new Error('never');
+      },
+      { deadLetter: { retryTopics: { delays: [60_000] } } },
+    );
+    let commits = 0;
+    consumerOf(running).on('consumer.commit_offsets', () => commits++);
+    await rig.send(...Array.from({ length: count }, (_, n) => String(n)));
+    await until('all are handled', () => handled === count);
+    await untilCommitted(rig.group, rig.topic, count);
+    // After each batch, and at times.
+    expect(commits).toBeLessThan(count / every / 2);
   });
 });

@@ -58,22 +58,24 @@ export async function failedDelivery(
   const { task, batch, index, attempts } = delivery;
   const offset = batch.offset(index);
   const { nackedFor } = attempts;
+  const { retry, recover, counts, goesOn } = failurePolicy(task, batch, index);
   if (!(error instanceof NackError)) onFailure(error, task, offset);
-  delivery.commit();
+  if (goesOn !== true) delivery.commit();
   if (delivery.isAcked) return undefined;
   // A handler that pauses its partition and throws wants the record redelivered after the resume; this does not count
   // as an attempt.
   if (nackedFor === undefined && isPaused(task.topic, task.partition)) {
+    if (goesOn === true) delivery.commit();
     delivery.afterPause();
     return false;
   }
-  const { retry, recover, counts } = failurePolicy(task, batch, index);
   if (recover !== undefined && !task.revoked) {
     task.failures = attempts.failures;
     task.retries = attempts.retries;
     const outcome = await context.proceed(recover, undefined, error, task, batch, index);
     if (outcome !== false) return outcome;
   }
+  if (goesOn === true) delivery.commit();
   if (counts?.(error) !== false) delivery.count();
   // A `nack()` takes precedence over what the handler throws afterwards.
   if (nackedFor !== undefined) {

@@ -11,6 +11,11 @@ export interface FailurePolicy {
   readonly isFinal?: ((error: unknown, attempts: number) => boolean) | undefined;
   /** Whether a failed delivery with this error counts as an attempt; if undefined, every one does. */
   readonly counts?: ((error: unknown) => boolean) | undefined;
+  /**
+   * Whether failed records are moved while their partition goes on. Then a failure does not trigger a commit of the
+   * records before it: a commit per failure would cost client and broker as much as hundreds of records.
+   */
+  readonly goesOn?: boolean | undefined;
   /** Called first; resolves to false if the record has to be redelivered, else to its outcome. Never rejects. */
   readonly recover?:
     | ((error: unknown, task: PartitionTask, batch: IncomingBatch, index: number) => Promise<Outcome | false>)

@@ -36,6 +36,7 @@ export class FailurePolicies {
       recover: writer.take.bind(writer),
       isFinal: writer.isFinal.bind(writer),
       counts: writer.counts.bind(writer),
+      goesOn: this.#ports.retries !== undefined && deadLetter.retryTopics !== undefined,
     };
   }
 }
