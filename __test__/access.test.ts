@@ -1,10 +1,13 @@
-import { ClientKafka } from '@nestjs/microservices';
+import { Controller } from '@nestjs/common';
+import { ClientKafka, Ctx, EventPattern } from '@nestjs/microservices';
 import * as kafkajs from 'kafkajs';
 import * as native from 'nestjs-kafka-native';
 import { lastValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from './broker/start.mjs';
+import { listen } from './harness/apps';
 import { unique } from './harness/broker';
+import { logs } from './harness/logs';
 import { startSecuredBroker } from './harness/secured-broker';
 import { until, within } from './harness/wait';
 
@@ -199,4 +202,77 @@ describe('what access rules forbid', () => {
       { refused: 'KafkaJSAggregateError' },
     ]);
   });
+});
+
+test('retry topics that may not be made are waited for and told of, and used when somebody has made them', async () => {
+  const [topic, groupId] = ['retried', 'retrying'];
+  const retryTopic = `${topic}.retry.${groupId}-server.50`;
+  const { AclResourceTypes, AclOperationTypes, AclPermissionTypes, ResourcePatternTypes } = kafkajs;
+  const { READ, WRITE, DESCRIBE } = AclOperationTypes;
+  const allow = (resourceType: number, resourceName: string, operation: number) => ({
+    resourceType,
+    resourceName,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: 'User:limited',
+    host: '*',
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  });
+  const acl = [
+    ...[topic, retryTopic].flatMap((name) =>
+      [READ, WRITE, DESCRIBE].map((operation) => allow(AclResourceTypes.TOPIC, name, operation)),
+    ),
+    ...['-server', '-server-retry'].map((suffix) => allow(AclResourceTypes.GROUP, groupId + suffix, READ)),
+  ];
+  const kafka = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const admin = await opened(kafka.admin());
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+  await admin.createAcls({ acl: acl as kafkajs.AclEntry[] });
+  // The controller answers before the broker has heard of them.
+  await until('the rules hold', async () => {
+    const { resources } = await admin.describeAcls({
+      resourceType: AclResourceTypes.ANY,
+      resourcePatternType: ResourcePatternTypes.ANY,
+      operation: AclOperationTypes.ANY,
+      permissionType: AclPermissionTypes.ANY,
+    });
+    const ruled = new Set(resources.map(({ resourceName }) => resourceName));
+    return acl.every(({ resourceName }) => ruled.has(resourceName));
+  });
+
+  const attempts: number[] = [];
+  @Controller()
+  class Events {
+    @EventPattern<string>(topic)
+    event(@Ctx() context: native.KafkaContext): void {
+      attempts.push(context.getDeliveryAttempt());
+      if (attempts.length === 1) throw new Error('not now');
+    }
+  }
+  const server = new native.ServerKafka({
+    client: { ...options(), clientId: groupId } as never,
+    consumer: { groupId, maxWaitTimeInMs: 100 },
+    subscribe: { fromBeginning: true },
+    deadLetter: { retryTopics: { delays: [50] }, backoff: { initialRetryTime: 50, maxRetryTime: 200 } },
+  });
+  const { close } = await listen(server as never, [Events]);
+  open.push({ disconnect: close });
+  const waits = `Retry topic ${retryTopic} could not be created and is waited for (1 partitions, replication 1)`;
+  expect(logs.matching('warn', waits).length).toBeGreaterThan(0);
+
+  const producer = await opened(kafka.producer());
+  await producer.send({ topic, messages: [{ value: 'v' }] });
+  await until(
+    'it cannot be moved',
+    () => logs.matching('error', `could not be moved to ${retryTopic}`).length > 0,
+  );
+  const offset = async (): Promise<number> => {
+    const [found] = await admin.fetchOffsets({ groupId: `${groupId}-server`, topics: [topic] });
+    return Number(found?.partitions[0]?.offset);
+  };
+  expect(await offset()).toBeLessThan(1);
+  await admin.createTopics({ topics: [{ topic: retryTopic, numPartitions: 1 }], waitForLeaders: true });
+  await until('it is delivered again', () => attempts.length === 2);
+  expect(attempts).toEqual([1, 2]);
+  await until('its offset counts', async () => (await offset()) === 1);
 });

@@ -19,8 +19,13 @@ export interface RetryConsumerPorts {
   readonly client: () => Kafka;
   /** `deadLetter` of a topic. */
   readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
-  /** Creates a consumer of the server with its producer. */
-  readonly responder: (groupId: string, handle: RecordHandler, retries: Retries) => Responder;
+  /** Creates a consumer with its producer. */
+  readonly responder: (
+    groupId: string,
+    handle: RecordHandler,
+    retries: Retries,
+    options: NestKafkaOptions,
+  ) => Responder;
   /** Passes records to the handlers. */
   readonly dispatch: RecordDispatch;
   /** The retry topics of requests. */
@@ -75,6 +80,8 @@ export class RetryConsumer {
       this.#groupId + RETRY_GROUP_SUFFIX,
       (task, batch, index) => this.#handle(responder, task, batch, index),
       this.retries,
+      // They are made by name, or waited for: who may not make topics must not be refused for asking for one that is missing.
+      { ...this.#options, consumer: { ...this.#options.consumer, allowAutoTopicCreation: false } },
     );
     this.#responder = responder;
     const { consumer, producer } = responder;

@@ -264,7 +264,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     groupId: string,
     handleRecord: RecordHandler,
     retries?: Retries,
-    own?: Pick<ResponderParts, 'handleItems' | 'handling' | 'transactions'>,
+    own?: Partial<Pick<ResponderParts, 'options' | 'handleItems' | 'handling' | 'transactions'>>,
   ): Responder {
     const optionsOf: ResponderParts['optionsOf'] = (task, batch, index) =>
       dispatch.optionsOf(task, batch, index);
@@ -292,7 +292,8 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return new RetryConsumer(this.options, this.groupId, {
       client: () => this.client as Kafka,
       deadLetterOf: (topic) => this.#deadLetterOf(this.getHandlerByPattern(topic)),
-      responder: (groupId, handle, retries) => this.#makeResponder(dispatch, groupId, handle, retries),
+      responder: (groupId, handle, retries, options) =>
+        this.#makeResponder(dispatch, groupId, handle, retries, { options }),
       dispatch,
       requests: () => {
         const handlers = [...this.messageHandlers.values()].filter(({ isEventHandler }) => !isEventHandler);
