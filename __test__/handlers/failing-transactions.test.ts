@@ -6,6 +6,7 @@ import { numbered, type Options, Rig, SOON } from '../delivery/rig';
 import { listen } from '../harness/apps';
 import { createTopics, untilCommitted } from '../harness/broker';
 import { Tap } from '../harness/tap';
+import { Gate, pause } from '../harness/wait';
 
 // What a failure in a full transaction costs: the others that were in it are handled again together, and not each by itself.
 
@@ -108,6 +109,34 @@ describe('a transaction in which one message of 500 fails', () => {
     expect(attempts.get('2:100')).toBe(3);
     expect([...attempts.values()].filter((attempt) => attempt > 1)).toHaveLength(1);
     expect(server.transactions).toBeLessThanOrEqual(30);
+  });
+
+  test('counts a delivery of each that has failed, where several have', async () => {
+    const failing = [0, 1, 2, 3].map((partition) => `${partition}:3`);
+    const tap = await written(4);
+    const deliveries = new Map<string, number[]>();
+    const meeting = new Gate();
+    const server = await serve(
+      async (data, context) => {
+        await send(data, context);
+        if (!failing.includes(data)) return;
+        const seen = deliveries.get(data) ?? [];
+        deliveries.set(data, [...seen, context.getDeliveryAttempt()]);
+        // All four are in one transaction, and none has failed before the last one is handled; but for a machine that does so much
+        // else that the transaction's time is up before.
+        if (deliveries.size === failing.length) meeting.open();
+        await Promise.race([meeting.pass(), pause(1500)]);
+        throw new Error('never');
+      },
+      { deadLetter: { maxAttempts: 3, backoff: { initialRetryTime: 20, maxRetryTime: 50 } } },
+    );
+    await expectAll(tap, 4, failing);
+    const dead = await tap.read(`${rig.topic}.DLT`, failing.length);
+    expect(dead.map(({ value }) => value).toSorted()).toEqual(failing);
+    expect(Object.fromEntries(deliveries)).toEqual(
+      Object.fromEntries(failing.map((data) => [data, [1, 2, 3]])),
+    );
+    expect(server.transactions).toBeLessThanOrEqual(40);
   });
 
   test('is halved where a send has failed, until the message is alone that has sent it', async () => {

@@ -39,10 +39,11 @@ export class TransactionalDelivery extends Delivery {
 
 /** Why a transaction is aborted. */
 export interface TransactionFailure {
-  /** The record that caused it; undefined if none did, or it is not known which. */
-  readonly delivery: TransactionalDelivery | undefined;
+  /** The records that caused it, each with its error; empty if none did, or it is not known which. */
+  readonly culprits: ReadonlyMap<TransactionalDelivery, unknown>;
   /** Whether one of the records caused it. */
   readonly isOfRecord: boolean;
+  /** The first error. */
   readonly error: unknown;
 }
 

@@ -222,10 +222,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
   }
 
   /** The transaction of these records was aborted: they are redelivered, in their order. */
-  aborted(
-    deliveries: readonly TransactionalDelivery[],
-    { delivery: culprit, error }: TransactionFailure,
-  ): void {
+  aborted(deliveries: readonly TransactionalDelivery[], { culprits }: TransactionFailure): void {
     const { task } = this;
     const { acks } = this.#owner;
     for (const delivery of deliveries) {
@@ -234,8 +231,10 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
       }
       delivery.state = 'waiting';
     }
-    if (culprit !== undefined && deliveries.includes(culprit)) this.#judge(culprit, error);
-    for (const delivery of deliveries) delivery.nackedFor = undefined;
+    for (const delivery of deliveries) {
+      if (culprits.has(delivery)) this.#judge(delivery, culprits.get(delivery));
+      delivery.nackedFor = undefined;
+    }
     if (task.halted) return;
     this.#again.unshift(...deliveries);
     this.#owner.start(task);

@@ -200,7 +200,7 @@ export class HandlerTransactions implements RecordTransactions {
         isVoid: () => current.failure !== undefined,
         hasFailedSend: () => current.hasFailedSend,
       });
-      return failed && (current.failure ?? { delivery: undefined, error: failed.error, isOfRecord: false });
+      return failed && (current.failure ?? { culprits: new Map(), error: failed.error, isOfRecord: false });
     }
     await this.#producer.abort(transaction);
     return current.failure;

@@ -13,6 +13,8 @@ import {
   type TransactionWriting,
 } from './handler-transaction.js';
 
+const NOBODY: TransactionFailure['culprits'] = new Map();
+
 /** Options of a transaction. */
 export interface SharedTransactionOptions {
   readonly maxRecords: number;
@@ -44,6 +46,8 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   #isQuiet = false;
   #hasFailedSend = false;
   #failure: TransactionFailure | undefined;
+  /** The records whose handlers have failed, each with its error. */
+  readonly #culprits = new Map<TransactionalDelivery, unknown>();
 
   constructor(transaction: Transaction, options: SharedTransactionOptions) {
     this.transaction = transaction;
@@ -117,10 +121,11 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
 
   failed(delivery: TransactionalDelivery, error: unknown): void {
     if (!this.#put(delivery)) return;
-    // The handler's own error takes precedence over that of its send.
-    if (this.#failure === undefined || this.#failure.delivery === delivery) {
-      this.#failure = { delivery, error, isOfRecord: true };
-    }
+    this.#failure ??= { culprits: this.#culprits, error, isOfRecord: true };
+    // Behind a failed send every other one fails too, so what handlers make of that is no failure of their records. The
+    // handler's own error takes precedence over that of its send.
+    const isKnown = this.#failure.culprits === this.#culprits && !this.#hasFailedSend;
+    if (isKnown || this.#culprits.has(delivery)) this.#culprits.set(delivery, error);
     this.close();
   }
 
@@ -133,7 +138,8 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
     // No record is the cause of a fatal error of the producer.
     const isOfRecord = !(isKafkaError(error) && error.fatal === true);
     const isKnown = isOfRecord && this.#admitted === 1;
-    this.#failure ??= { delivery: isKnown ? delivery : undefined, error, isOfRecord };
+    if (isKnown && this.#failure === undefined) this.#culprits.set(delivery, error);
+    this.#failure ??= { culprits: isKnown ? this.#culprits : NOBODY, error, isOfRecord };
     this.close();
   }
 
@@ -143,7 +149,7 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
 
   /** Drops a member's records, and no longer waits for its handler. */
   abandon(member: TransactionMember): void {
-    this.#failure ??= { delivery: undefined, error: undefined, isOfRecord: false };
+    this.#failure ??= { culprits: NOBODY, error: undefined, isOfRecord: false };
     for (const [delivery, running] of this.#running) if (running === member) this.#put(delivery);
     this.close();
   }
@@ -198,19 +204,19 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
 
   /** It was aborted. */
   aborted(failure: TransactionFailure): void {
-    if (failure.isOfRecord) this.#suspect(failure.delivery);
+    if (failure.isOfRecord) this.#suspect(failure);
     // Those that await it continue after the following calls.
     this.#resolve();
     for (const [member, deliveries] of this.#members) member.aborted(deliveries, failure);
   }
 
-  /** One of its records was the cause: the culprit, or if that is not known, any of them. */
-  #suspect(culprit: TransactionalDelivery | undefined): void {
-    if (culprit !== undefined) {
+  /** Its records were the cause: the culprits, or if they are not known, any of them. */
+  #suspect({ culprits }: TransactionFailure): void {
+    for (const culprit of culprits.keys()) {
       culprit.isAlone = true;
       if (culprit.suspects) culprit.suspects.areCleared = true;
-      return;
     }
+    if (culprits.size > 0) return;
     const suspects = new Suspects(Math.ceil(this.size / 2));
     for (const deliveries of this.#members.values())
       for (const delivery of deliveries) delivery.suspects = suspects;
