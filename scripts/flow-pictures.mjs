@@ -165,14 +165,14 @@ const PICTURES = {
     ],
   },
   'exactly-once': {
-    size: [760, 250],
+    size: [780, 250],
     title: 'What a transaction makes visible together',
     boxes: [
       topic(20, 60, 150, 'orders', 'read'),
       code(250, 60, 170, 'the handler', 'transaction.send()'),
-      topic(560, 40, 180, 'invoices', 'what was sent'),
-      topic(560, 110, 180, '__consumer_offsets', 'how far it has read'),
-      code(560, 190, 180, 'a reader', 'read_committed'),
+      topic(560, 40, 170, 'invoices', 'what was sent'),
+      topic(560, 110, 170, '__consumer_offsets', 'how far it has read'),
+      code(560, 190, 170, 'a reader', 'read_committed'),
     ],
     arrows: [
       arrow('plain', [
@@ -203,16 +203,16 @@ const PICTURES = {
           [95, 104],
         ],
         'abort: neither, and the messages come again',
-        [215, 206],
+        [215, 228],
       ),
       arrow('good', [
-        [740, 62],
-        [752, 62],
-        [752, 212],
-        [740, 212],
+        [746, 96],
+        [762, 96],
+        [762, 212],
+        [730, 212],
       ]),
     ],
-    frame: [540, 26, 210, 140],
+    frame: [544, 26, 202, 142],
   },
 };
 
@@ -247,7 +247,7 @@ function draw({ size: [width, height], title, boxes, arrows, frame }, ink) {
   );
   const around = frame
     ? [
-        `<rect x="${frame[0]}" y="${frame[1]}" width="${frame[2] - 16}" height="${frame[3]}" rx="8" fill="none" stroke="${ink.good}" stroke-dasharray="4 3"/>`,
+        `<rect x="${frame[0]}" y="${frame[1]}" width="${frame[2]}" height="${frame[3]}" rx="8" fill="none" stroke="${ink.good}" stroke-dasharray="4 3"/>`,
       ]
     : [];
   return `${[
