@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { kafkaHandler, type KafkaContext } from 'nestjs-kafka-native';
@@ -30,6 +32,8 @@ const topicOf = (name: string): string => `${rig.topic}.${name}`;
 
 const place = ({ topic, partition, offset }: Pick<Seen, 'topic' | 'partition' | 'offset'>): string =>
   `${topic} ${partition} ${offset}`;
+
+const inTurn = (seen: Seen[]): unknown => summary(seen.toSorted((a, b) => a.attempt - b.attempt));
 
 test('with keys at once, a message that fails leaves its key, whose others go on in their order', async () => {
   await createTopics({ [rig.topic]: 1 });
@@ -87,7 +91,6 @@ test('with handlers by header, a message comes again to its own, and what nobody
     [1, 2].flatMap((attempt) =>
       values.map((value) => [value, attempt, attempt === 1 ? rig.topic : retry(100)]),
     );
-  const inTurn = (seen: Seen[]): unknown => summary(seen.toSorted((a, b) => a.attempt - b.attempt));
   expect(inTurn(placed)).toEqual(expected('placed-0', 'placed-3'));
   expect(inTurn(paid)).toEqual(expected('paid-1', 'paid-4'));
   await untilCommitted(rig.group, rig.topic, messages.length);
@@ -164,4 +167,32 @@ test('of several instances that come and go, each message is delivered when it i
   }
   const again = seen.filter(({ attempt }) => attempt > 1);
   expect(again.filter((delivery) => !(delivery.at >= (due.get(place(delivery)) as number)))).toEqual([]);
+});
+
+test('under register, an application that does not know this package has them too', async () => {
+  await createTopics({ [rig.topic]: 1 });
+  const options = rig.options({ deadLetter: { retryTopics: { delays: [100, 200] } } });
+  const child = fork(
+    fileURLToPath(new URL('registered.mjs', import.meta.url)),
+    [JSON.stringify({ topic: rig.topic, options })],
+    { execArgv: ['--import', 'nestjs-kafka-native/register'] },
+  );
+  const told: unknown[] = [];
+  child.on('message', (message) => told.push(message));
+  try {
+    await until('it listens', () => told.includes('listening'));
+    await rig.send('bad', 'good');
+    await until('all are delivered', () => told.length === 5);
+    const expected = [
+      { value: 'bad', attempt: 1, topic: rig.topic },
+      { value: 'good', attempt: 1, topic: rig.topic },
+      { value: 'bad', attempt: 2, topic: retry(100) },
+      { value: 'bad', attempt: 3, topic: retry(200) },
+    ];
+    expect(told.slice(1)).toEqual(expect.arrayContaining(expected));
+    await untilCommitted(rig.group, rig.topic, 2);
+    await untilCommitted(`${rig.group}-retry`, retry(200), 1);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });

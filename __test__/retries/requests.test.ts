@@ -50,9 +50,13 @@ describe('requests', () => {
     await rig.retrying([prices(() => false)], [100, 200]);
     expect(logs.matching('warn', warning)).toHaveLength(1);
     const warn = vi.spyOn(Logger.prototype, 'warn');
-    rig.keep(await startClient('native', [], { ...optionsFor(`${rig.topic}-d`), replyTimeout: 301 } as never));
+    rig.keep(
+      await startClient('native', [], { ...optionsFor(`${rig.topic}-d`), replyTimeout: 301 } as never),
+    );
     expect(warn).not.toHaveBeenCalled();
-    rig.keep(await startClient('native', [], { ...optionsFor(`${rig.topic}-e`), replyTimeout: 150 } as never));
+    rig.keep(
+      await startClient('native', [], { ...optionsFor(`${rig.topic}-e`), replyTimeout: 150 } as never),
+    );
     expect(warn).toHaveBeenCalledWith(expect.stringContaining(warning));
     warn.mockRestore();
   });
