@@ -111,8 +111,13 @@ export const USUAL_CANDIDATES = {
 const BASES = ['against', 'against-raw', 'stock', 'kafkajs'];
 
 /** Whether a candidate can carry a workload out. */
-export function carriesOut({ kinds, workloads }, { kind, name }) {
-  return kinds.includes(kind) && (workloads === undefined || workloads.includes(name));
+export function carriesOut(candidate, { kind, name, candidates }) {
+  const { kinds, workloads = [name] } = candidate;
+  return (
+    kinds.includes(kind) &&
+    workloads.includes(name) &&
+    (candidates ?? [candidate.name]).includes(candidate.name)
+  );
 }
 
 /** The candidate of that name; throws an error that lists the names. */

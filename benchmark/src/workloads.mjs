@@ -45,6 +45,10 @@ const WAITS = { share: 0.02, keys: 1000, waitMs: 5 };
  * compiled the code for the others.
  */
 const TYPES = { share: 5, types: 20 };
+const OURS = { candidates: ['native', 'against'] };
+const TRANSACTIONAL = { ...OURS, copies: true, kafka: { transactional: true } };
+/** A wait that is not over before the end. */
+const RETRIED = { ...OURS, deadLetter: { retryTopics: { delays: [3_600_000] } } };
 const ONE_TYPE = { headers: { 'event-type': 'type-0' } };
 
 /**
@@ -62,6 +66,21 @@ const HANDLERS = [
     ...TYPES,
     ignores: true,
   }),
+  handle('copy', 'sent on to another topic', {
+    copies: true,
+    candidates: ['stock', 'stock-routed', ...OURS.candidates],
+  }),
+  handle('copy-bulk', 'sent on in transactions of up to 500', {
+    ...TRANSACTIONAL,
+    transactions: { idPrefix: 'bench', maxRecords: 500 },
+  }),
+  handle('copy-each', 'sent on, each in a transaction of its own', {
+    ...TRANSACTIONAL,
+    share: 0.01,
+    transactions: { idPrefix: 'bench', maxRecords: 1 },
+  }),
+  handle('retried', 'with retry topics, none of them failing', RETRIED),
+  handle('poison', 'with retry topics, one in a hundred failing', { ...RETRIED, failsEvery: 100 }),
   handle('filter', 'of 20 types, one of them handled, by its header', { ...TYPES, kafka: ONE_TYPE }),
 ];
 

@@ -15,6 +15,7 @@ export async function measureDrain({ workload, candidate, id, run }) {
   const messages = Math.max(1, Math.round(run.messages * workload.share));
   const warmUp = Math.ceil(messages * WARM_UP_SHARE);
   const { partitions, payloadBytes, batches = false, types = 1, kafka, waitMs, ignores } = workload;
+  const { copies, transactions, deadLetter, failsEvery } = workload;
   const topic = candidate.inProcess ? id : await filledTopic(workload, warmUp + messages, run);
 
   const config = {
@@ -31,6 +32,10 @@ export async function measureDrain({ workload, candidate, id, run }) {
     kafka,
     waitMs,
     ignores,
+    failsEvery,
+    deadLetter,
+    transactions,
+    copyTopic: copies && (await copyTopic(id, run)),
     brokerPid: run.brokerPid,
   };
   const consumer = startRole(candidate, ROLES[workload.kind], run);
@@ -53,6 +58,13 @@ export async function measureDrain({ workload, candidate, id, run }) {
   } finally {
     consumer.kill();
   }
+}
+
+/** The topic that a handler sends events on to. */
+async function copyTopic(id, run) {
+  const topic = `${id}.copies`;
+  await run.topics.create([topic], 1);
+  return topic;
 }
 
 /** A topic with that many messages, shared by the workloads that differ only in who consumes. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { kafkaOptions, loadNest } from './nest.mjs';
 import { createPayload, indexOf } from './payload.mjs';
 
@@ -27,21 +27,29 @@ export function createRequestApplication(config, onRequest) {
  * @param {(index: number) => void} onEvent called with the number of every event
  */
 export async function createEventApplication(config, onEvent) {
-  const { topic, kafka, waitMs, ignores } = config;
+  const { topic, kafka, waitMs, ignores, copyTopic, failsEvery } = config;
   const handle = (data) => {
     // A batch, if the transport supports batches.
     if (Array.isArray(data)) for (const each of data) onEvent(indexOf(each));
     else onEvent(indexOf(data));
+    // An exception that NestJS does not log: what is measured is what becomes of the message.
+    if (failsEvery && indexOf(data) % failsEvery === 0) throw new RpcException('poison');
   };
   const { eventApplication } = await loadNest(config.candidate);
   if (eventApplication) return eventApplication(config, handle);
   class EventController {
     handle(data, context) {
       if (ignores && context.getMessage().headers['event-type'] !== 'type-0') return undefined;
+      if (copyTopic) copy(data, context);
       return waitMs ? delay(waitMs).then(() => handle(data)) : handle(data);
     }
   }
-  if (ignores) Ctx()(EventController.prototype, 'handle', 1);
+  // A transaction waits for what is sent in it; without one it is sent beside the next events.
+  const copy = (data, context) => {
+    const sender = kafka?.transactional ? context.getTransaction() : context.getProducer();
+    void sender.send({ topic: copyTopic, messages: [{ value: JSON.stringify(data) }] });
+  };
+  if (ignores || copyTopic) Ctx()(EventController.prototype, 'handle', 1);
   return createApplication(config, EventController, EventPattern(topic, kafka ? { kafka } : {}));
 }
 

@@ -17,13 +17,24 @@ Logger.overrideLogger(['fatal', 'error', 'warn']);
  * The options of every candidate. Other options have their defaults, which are the same on both sides, linger 0 among
  * them.
  */
-export function kafkaOptions({ brokers, group, fromBeginning = false, producerOnlyMode = false }) {
+export function kafkaOptions(config) {
+  const {
+    brokers,
+    group,
+    fromBeginning = false,
+    producerOnlyMode = false,
+    transactions,
+    deadLetter,
+  } = config;
   return {
     client: { clientId: 'bench', brokers },
     consumer: { groupId: group, ...KAFKAJS_FETCH },
     subscribe: { fromBeginning },
     send: { acks: -1 },
     producerOnlyMode,
+    // Only in workloads of what other packages do not have: they know no such options.
+    ...(transactions && { transactions }),
+    ...(deadLetter && { deadLetter }),
   };
 }
 
