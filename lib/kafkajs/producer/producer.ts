@@ -263,11 +263,7 @@ export class Producer implements Pick<
     });
   }
 
-  /**
-   * Calls `next` with the messages on the partitions that a custom partitioner chooses; later, if the topic's partitions are not known.
-   *
-   * @internal
-   */
+  /** {@link Sends.place}, for what sends by itself. @internal */
   place(
     topic: string,
     messages: readonly OutgoingRecord[],
