@@ -141,6 +141,7 @@ const ABOVE = [
   'kafka.ts',
   'register.ts',
   'testing.ts',
+  'worker.ts',
 ];
 
 const pathOf = (room) => (room.endsWith('.ts') ? `^lib/${room.replace('.ts', '[.]ts')}$` : `^lib/${room}/`);
@@ -174,7 +175,7 @@ module.exports = {
         path: '^lib/',
         pathNot: [
           '^lib/(nest|command|terminus)/',
-          '^lib/(index|postgres|redis|register|schema-registry)[.]ts$',
+          '^lib/(index|postgres|redis|register|schema-registry|worker)[.]ts$',
         ],
       },
       to: { path: '(^lib/nest/|node_modules/(@nestjs|rxjs|reflect-metadata)/)' },

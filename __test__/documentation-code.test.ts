@@ -1,10 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Kafka } from 'kafkajs';
 import { startBroker, type Broker } from './broker/start.mjs';
 import { blocksOf, PAGES } from './documentation/blocks';
 import {
@@ -29,6 +30,7 @@ const MINUTE = 60_000;
 const STARTED = 'docs/getting-started.md';
 const SPEC = 'docs/testing.md';
 const WAYS = 'docs/ways-in.md';
+const WORKERS = 'docs/workers.md';
 
 /** Uses what the page's files export, as the application around them would. */
 const CLIENTS = `
@@ -105,13 +107,17 @@ afterAll(async () => {
 const silent = (): void => undefined;
 
 /** A running program, the lines that it has printed, and how it ended. */
-function start(file: string): {
+function start(
+  file: string,
+  cwd?: string,
+): {
   child: ChildProcess;
   lines: string[];
   says(line: string | RegExp): Promise<void>;
   ended: Promise<unknown>;
 } {
   const child = spawn(process.execPath, [file], {
+    cwd,
     env: { ...process.env, KAFKA_BROKERS: broker.brokers, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -167,6 +173,21 @@ describe.each(Object.keys(FORMATS) as Format[])('%s', (format) => {
     // The hooks close the application, and then let the signal end the process.
     expect(await within('the end', service.ended)).toBe('SIGTERM');
   });
+});
+
+test(`${WORKERS} does what it says`, { timeout: 3 * MINUTE }, async () => {
+  // As after the build of an application, whose files are in dist/.
+  const folder = folderOf('esm', WORKERS);
+  symlinkSync('.', join(folder, 'dist'));
+  const service = start(join(folder, 'main.js'), folder);
+  await service.says(/Nest microservice successfully started/);
+  const producer = new Kafka({ brokers: [broker.brokers] }).producer();
+  await producer.connect();
+  await producer.send({ topic: 'pictures', messages: [{ value: JSON.stringify({ id: '7' }) }] });
+  await producer.disconnect();
+  await service.says('thumbnail of 7, made in a worker');
+  service.child.kill('SIGTERM');
+  expect(await within('the end', service.ended)).toBe('SIGTERM');
 });
 
 describe('runs as it is printed:', { timeout: 3 * MINUTE }, () => {

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { CORE, hostTriple } from './lib/cargo.mjs';
 import { Failure, main, run, say } from './lib/process.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
-import { buildTypescript } from './lib/typescript.mjs';
+import { buildModules } from './lib/typescript.mjs';
 
 /** Minimum time of each part. Without it, Divan stops at 100 samples, too few on a busy machine. */
 const USUAL = ['--min-time', '1'];
@@ -39,7 +39,7 @@ async function measureCore(quick) {
 }
 
 async function measureLayer(quick) {
-  await buildTypescript();
+  await buildModules();
   say('TypeScript layer: measuring');
   const options = quick ? ['--quick'] : [];
   const { code } = await run(process.execPath, ['benchmark/micro/javascript/main.mjs', ...options], {

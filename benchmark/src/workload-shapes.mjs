@@ -77,10 +77,20 @@ export function consume(partitions = 1, payloadBytes = 200, share = 1) {
  * Events of one partition, whose handler has options (`kafka`) or a time to wait. `keys`: number of keys, used in
  * turn; `types`: number of values of the header `event-type`, one of which the handler takes. `copies`: the handler
  * sends each on to another topic, with `transactions` in one. `failsEvery`: one message in so many fails, and goes where
- * `deadLetter` says. `candidates`: the only ones that can do that.
+ * `deadLetter` says. `computeMs`: how long the handler keeps its thread busy;
+ * `workers`: number of worker threads that run it. `candidates`: the only ones that can do that.
  */
 export function handle(name, title, options) {
-  const { share = 1, keys = 0, types = 1, waitMs = 0, kafka, ignores = false } = options;
+  const {
+    share = 1,
+    keys = 0,
+    types = 1,
+    waitMs = 0,
+    computeMs = 0,
+    workers = 0,
+    kafka,
+    ignores = false,
+  } = options;
   const { copies, transactions, deadLetter, failsEvery, candidates } = options;
   return {
     name: `handle-${name}`,
@@ -92,6 +102,8 @@ export function handle(name, title, options) {
     keys,
     types,
     waitMs,
+    computeMs,
+    workers,
     kafka,
     ignores,
     copies,

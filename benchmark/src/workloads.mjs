@@ -51,6 +51,9 @@ const TRANSACTIONAL = { ...OURS, copies: true, kafka: { transactional: true } };
 const RETRIED = { ...OURS, deadLetter: { retryTopics: { delays: [3_600_000] } } };
 const ONE_TYPE = { headers: { 'event-type': 'type-0' } };
 
+/** By key, because one partition in its order has one handler at a time. */
+const COMPUTES = { share: 0.02, keys: 1000, computeMs: 1, kafka: BY_KEY };
+
 /**
  * Handlers with options that NestJS's own transport does not have; it handles the same events as usual. Before them
  * the same events without options.
@@ -81,6 +84,12 @@ const HANDLERS = [
   }),
   handle('retried', 'with retry topics, none of them failing', RETRIED),
   handle('poison', 'with retry topics, one in a hundred failing', { ...RETRIED, failsEvery: 100 }),
+  handle('compute', 'of 1,000 keys, each computed for 1 ms, by key', COMPUTES),
+  handle('compute-workers', 'of 1,000 keys, each computed for 1 ms, by key, in 2 worker threads', {
+    ...COMPUTES,
+    ...OURS,
+    workers: 2,
+  }),
   handle('filter', 'of 20 types, one of them handled, by its header', { ...TYPES, kafka: ONE_TYPE }),
 ];
 

@@ -309,6 +309,54 @@ export class IncomingBatch {
     return this.decodedHeaders(index)[ERROR_HEADER];
   }
 
+  /** A packed batch of one record alone, as the first of the assignment of this number. */
+  single(index: number, assignment: number): ArrayBuffer {
+    const at = this.#recordsAt + index * RECORD_WORDS;
+    const record = this.#words.slice(at, at + RECORD_WORDS);
+    const wide = this.#times instanceof BigInt64Array;
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    const place = (start: number, size: number): number => {
+      const placed = length;
+      parts.push(this.#bytes.subarray(this.#base + start, this.#base + start + size));
+      length += size;
+      return placed;
+    };
+    const headers: number[] = [];
+    const names: number[] = [];
+    const count = record[RECORD_HEADER_COUNT] as number;
+    const firstHeader = this.#headersAt + (record[RECORD_FIRST_HEADER] as number) * HEADER_WORDS;
+    for (let header = 0; header < count; header++) {
+      const words = this.#words.subarray(firstHeader + header * HEADER_WORDS);
+      const name = this.#words.subarray(this.#namesAt + (words[HEADER_NAME] as number) * NAME_WORDS);
+      const [nameLength, valueLength] = [name[NAME_LENGTH] as number, words[HEADER_LENGTH] as number];
+      names.push(place(name[NAME_START] as number, nameLength), nameLength);
+      const start = place(words[HEADER_START] as number, valueLength);
+      headers.push(header, start, valueLength, words[HEADER_KIND] as number);
+    }
+    record[RECORD_KEY_START] = place(record[RECORD_KEY_START] as number, record[RECORD_KEY_LENGTH] as number);
+    record[RECORD_VALUE_START] = place(
+      record[RECORD_VALUE_START] as number,
+      record[RECORD_VALUE_LENGTH] as number,
+    );
+    record[RECORD_ASSIGNMENT] = assignment;
+    record[RECORD_SEQUENCE] = 0;
+    record[RECORD_FIRST_HEADER] = 0;
+    const times = this.#times.slice(index * TIME_NUMBERS, (index + 1) * TIME_NUMBERS);
+    const range = wide ? new BigInt64Array([-1n, -1n]) : new Float64Array([-1, -1]);
+    const head = new Uint32Array(HEAD_WORDS);
+    const words = Uint32Array.from([...record, ...headers, ...names]);
+    const base = TIMES_AT + times.byteLength + range.byteLength + words.byteLength;
+    head.set([1, count, count, base, 1, wide ? 1 : 0]);
+    const packed = new Uint8Array(base + length);
+    let end = 0;
+    for (const part of [head, times, range, words, ...parts]) {
+      packed.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), end);
+      end += part.byteLength;
+    }
+    return packed.buffer;
+  }
+
   /** Whether the value starts with a zero byte, as schema payloads do. */
   isBinary(index: number): boolean {
     return ((this.flags(index) >> VALUE_SHIFT) & KIND_MASK) === BINARY;

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { isGiven } from './given.js';
 import type { Check } from './table.js';
@@ -46,6 +47,15 @@ export const boolean = ofType('boolean', 'true or false');
 export const string = ofType('string', 'a string');
 export const callback = ofType('function', 'a function');
 export const anything: Check = { text: 'any value', parse: (value) => value };
+
+/** A module: a worker thread takes no path that is relative to the file that names it. */
+export const moduleFile: Check = {
+  text: 'an absolute path or a file URL',
+  parse: (value) =>
+    (value instanceof URL && value.protocol === 'file:') || (typeof value === 'string' && isAbsolute(value))
+      ? value
+      : undefined,
+};
 
 /** An object that is not checked further. */
 export const object: Check = {

@@ -6,7 +6,7 @@ import type {
   EachMessageHandler,
   SubscribeConfig,
 } from '../kafkajs/types/index.js';
-import { anything, boolean, callback, integer, milliseconds } from './checks.js';
+import { anything, boolean, callback, integer, milliseconds, moduleFile } from './checks.js';
 import { concurrencyTable, resolveConcurrency } from './concurrency.js';
 import { isGiven, type Given } from './given.js';
 import { layer } from './table.js';
@@ -59,6 +59,20 @@ export const runTable = optionTable({
       handling: layer,
       doc: 'Which messages of a partition are handled at once. An extension of this package.',
     },
+    {
+      name: 'workers',
+      check: integer(1),
+      defaultText: 'none: handlers run on the thread of the server',
+      handling: layer,
+      doc: 'Number of worker threads that run the handlers of a NestJS server, for handlers that compute. With `workerModule`. An extension of this package.',
+    },
+    {
+      name: 'workerModule',
+      check: moduleFile,
+      defaultText: 'none',
+      handling: layer,
+      doc: 'With `workers`: the absolute path or the file URL of the module that each of them runs, which calls `serveKafkaWorker()`. An extension of this package.',
+    },
     { name: 'eachMessage', check: callback, handling: layer, doc: 'Handles a message.' },
     { name: 'eachBatch', check: callback, handling: layer, doc: 'Handles a batch.' },
   ],
@@ -89,6 +103,10 @@ export interface RunSettings {
   /** Undefined for all assigned partitions. */
   readonly partitionsConsumedConcurrently?: number;
   readonly concurrency: Required<ConcurrencyOptions>;
+  /** Number of worker threads; undefined without. */
+  readonly workers?: number;
+  /** The module of each of them. */
+  readonly workerModule?: string | URL;
   readonly eachMessage?: EachMessageHandler;
   readonly eachBatch?: EachBatchHandler;
 }
@@ -115,6 +133,7 @@ export function runSettings(config?: ConsumerRunConfig | null): RunSettings {
       throw new KafkaJSInvalidOptionError(message, { option });
     }
   }
+  refuseHalfOfWorkers(rest);
   return {
     ...rest,
     autoCommit: autoCommit !== false,
@@ -122,6 +141,23 @@ export function runSettings(config?: ConsumerRunConfig | null): RunSettings {
     eachBatchAutoResolve: eachBatchAutoResolve !== false,
     concurrency: order,
   };
+}
+
+/** The error for `workers` of a consumer that is no NestJS server's. */
+export function workersWithoutServer(): KafkaJSInvalidOptionError {
+  const option = 'run.workers';
+  const message = `Option ${option} is for servers of NestJS, whose handlers a module can create once more: post messages to worker threads of your own in eachMessage, and await their answers there`;
+  return new KafkaJSInvalidOptionError(message, { option });
+}
+
+/** @throws KafkaJSInvalidOptionError unless `workers` and `workerModule` are given both or not at all. */
+export function refuseHalfOfWorkers({ workers, workerModule }: Given): void {
+  if ((workers === undefined) === (workerModule === undefined)) return;
+  const [option, other] = workers === undefined ? ['workerModule', 'workers'] : ['workers', 'workerModule'];
+  throw new KafkaJSInvalidOptionError(
+    `Option run.${option} needs run.${other}: ${workers === undefined ? 'how many worker threads run that module' : 'the module that each worker thread runs'}`,
+    { option: `run.${option}` },
+  );
 }
 
 /** `consumer.subscribe()`'s options with their defaults. */

@@ -40,11 +40,7 @@ export async function buildTypescript() {
     (name) => `${dist}.${name}-${process.pid}`,
   );
   try {
-    const args = ['-p', 'tsconfig.json', '--outDir', modules, '--noEmitOnError', '--pretty', 'false'];
-    const { code, output } = await runBin('typescript', args);
-    if (code !== 0) throw new Failure(`tsc -p tsconfig.json failed:\n${output}`);
-    // Says what they are: a file of types alone would be taken for CommonJS, and what imports it would be wrapped.
-    writeFile(join(modules, 'package.json'), `${JSON.stringify({ type: 'module' })}\n`);
+    await compile(modules);
     const names = readdirSync(modules, { recursive: true }).map((name) => name.replaceAll('\\', '/'));
     for (const { format, type } of BUILDS) {
       const folder = join(incoming, format);
@@ -61,6 +57,23 @@ export async function buildTypescript() {
     for (const folder of [incoming, outgoing, modules]) rmSync(folder, { recursive: true, force: true });
   }
   say(`TypeScript (ESM, CommonJS): built (${since(start)})`);
+}
+
+/** Builds the modules one by one into `target/modules`, for what looks at the parts of the layer: they are not in the bundle. */
+export async function buildModules() {
+  const modules = join(ROOT, 'target/modules');
+  rmSync(modules, { recursive: true, force: true });
+  await compile(modules);
+  reachBinding(modules);
+}
+
+/** Compiles the TypeScript into ES modules. */
+async function compile(folder) {
+  const args = ['-p', 'tsconfig.json', '--outDir', folder, '--noEmitOnError', '--pretty', 'false'];
+  const { code, output } = await runBin('typescript', args);
+  if (code !== 0) throw new Failure(`tsc -p tsconfig.json failed:\n${output}`);
+  // Says what they are: a file of types alone would be taken for CommonJS, and what imports it would be wrapped.
+  writeFile(join(folder, 'package.json'), `${JSON.stringify({ type: 'module' })}\n`);
 }
 
 const isOfCommand = (name) => name.startsWith('command/');
@@ -132,7 +145,7 @@ function copyFiles({ modules, names, folder, hasCommand }) {
 }
 
 /**
- * Makes the built files import the binding by path. The sources import it by the package's own name, which Node
+ * Makes the built files, two folders below the checkout, import the binding by path. The sources import it by the package's own name, which Node
  * cannot resolve from a folder with its own package.json; each build needs one to declare ESM or CommonJS.
  */
 function reachBinding(folder) {

@@ -1,7 +1,7 @@
 // Reading a packed batch (lib/codec/incoming.ts), each time a fresh one: names of headers are decoded once per batch.
 
 import { deepStrictEqual, strictEqual } from 'node:assert';
-import { IncomingBatch } from '../../../dist/esm/codec/incoming.js';
+import { IncomingBatch } from '../../../target/modules/codec/incoming.js';
 import { packBatch } from './packed-batch.mjs';
 import { HEADERS, JSON_TEXT, OBJECT, RECORDS, TEXT } from './sample.mjs';
 

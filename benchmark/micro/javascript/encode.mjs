@@ -1,11 +1,11 @@
 // Writing into a tick's outgoing buffer (lib/codec/outgoing.ts), which is handed over in several flushes.
 
 import { strictEqual } from 'node:assert';
-import { ADVANCE, FINISHED, ACK_WORDS } from '../../../dist/esm/boundary/acks.js';
-import { REPLY_DISPOSED } from '../../../dist/esm/boundary/outgoing.js';
-import { AckBuffer } from '../../../dist/esm/codec/acks.js';
-import { OutgoingBuffer } from '../../../dist/esm/codec/outgoing.js';
-import { serialize } from '../../../dist/esm/nest/serialize.js';
+import { ADVANCE, FINISHED, ACK_WORDS } from '../../../target/modules/boundary/acks.js';
+import { REPLY_DISPOSED } from '../../../target/modules/boundary/outgoing.js';
+import { AckBuffer } from '../../../target/modules/codec/acks.js';
+import { OutgoingBuffer } from '../../../target/modules/codec/outgoing.js';
+import { serialize } from '../../../target/modules/nest/serialize.js';
 import { HEADERS, JSON_TEXT, OBJECT, RECORDS } from './sample.mjs';
 
 const TOPIC = 1;

@@ -6,8 +6,8 @@ import {
   NAME_WORDS,
   RECORD_WORDS,
   VALUE_SHIFT,
-} from '../../../dist/esm/boundary/incoming.js';
-import { ASCII, JSON_TEXT, TEXT } from '../../../dist/esm/boundary/payload.js';
+} from '../../../target/modules/boundary/incoming.js';
+import { ASCII, JSON_TEXT, TEXT } from '../../../target/modules/boundary/payload.js';
 
 const ASSIGNMENT = 3;
 const TIMESTAMP = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 // The requests that wait for replies (lib/nest/client/pending-requests.ts), with one of them waiting and with many.
 
-import { PendingRequests } from '../../../dist/esm/nest/client/pending-requests.js';
+import { PendingRequests } from '../../../target/modules/nest/client/pending-requests.js';
 import { RECORDS } from './sample.mjs';
 
 const MANY = 10_000;

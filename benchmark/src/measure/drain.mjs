@@ -14,7 +14,17 @@ const ROLES = { consume: 'consumer', 'raw-consume': 'raw-consumer' };
 export async function measureDrain({ workload, candidate, id, run }) {
   const messages = Math.max(1, Math.round(run.messages * workload.share));
   const warmUp = Math.ceil(messages * WARM_UP_SHARE);
-  const { partitions, payloadBytes, batches = false, types = 1, kafka, waitMs, ignores } = workload;
+  const {
+    partitions,
+    payloadBytes,
+    batches = false,
+    types = 1,
+    kafka,
+    waitMs,
+    computeMs,
+    workers,
+    ignores,
+  } = workload;
   const { copies, transactions, deadLetter, failsEvery } = workload;
   const topic = candidate.inProcess ? id : await filledTopic(workload, warmUp + messages, run);
 
@@ -31,6 +41,8 @@ export async function measureDrain({ workload, candidate, id, run }) {
     types,
     kafka,
     waitMs,
+    computeMs,
+    workers,
     ignores,
     failsEvery,
     deadLetter,

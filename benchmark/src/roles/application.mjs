@@ -27,7 +27,7 @@ export function createRequestApplication(config, onRequest) {
  * @param {(index: number) => void} onEvent called with the number of every event
  */
 export async function createEventApplication(config, onEvent) {
-  const { topic, kafka, waitMs, ignores, copyTopic, failsEvery } = config;
+  const { topic, kafka, waitMs, computeMs, ignores, copyTopic, failsEvery } = config;
   const handle = (data) => {
     // A batch, if the transport supports batches.
     if (Array.isArray(data)) for (const each of data) onEvent(indexOf(each));
@@ -39,6 +39,7 @@ export async function createEventApplication(config, onEvent) {
   if (eventApplication) return eventApplication(config, handle);
   class EventController {
     handle(data, context) {
+      if (computeMs) compute(computeMs);
       if (ignores && context.getMessage().headers['event-type'] !== 'type-0') return undefined;
       if (copyTopic) copy(data, context);
       return waitMs ? delay(waitMs).then(() => handle(data)) : handle(data);
@@ -53,6 +54,12 @@ export async function createEventApplication(config, onEvent) {
   return createApplication(config, EventController, EventPattern(topic, kafka ? { kafka } : {}));
 }
 
+/** Keeps the thread busy. */
+function compute(milliseconds) {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
 async function createApplication(config, controller, pattern) {
   const handler = Object.getOwnPropertyDescriptor(controller.prototype, 'handle');
   Reflect.defineMetadata('design:paramtypes', [Object], controller.prototype, 'handle');
@@ -65,6 +72,7 @@ async function createApplication(config, controller, pattern) {
   Module({ controllers: [controller] })(AppModule);
 
   const { microserviceOptions } = await loadNest(config.candidate);
-  const options = microserviceOptions(kafkaOptions(config));
+  // In a worker thread the transport is given.
+  const options = config.strategy ? { strategy: config.strategy } : microserviceOptions(kafkaOptions(config));
   return NestFactory.createMicroservice(AppModule, { ...options, logger: ['fatal', 'error', 'warn'] });
 }

@@ -1,4 +1,5 @@
 /** The process that drains a topic through an event handler. */
+import { WORKER_CONFIG, WORKER_EVENTS } from './worker-channel.mjs';
 import { createEventApplication } from './application.mjs';
 import { Drain } from './drain.mjs';
 import { loadNest } from './nest.mjs';
@@ -6,6 +7,7 @@ import { createPayload } from './payload.mjs';
 import { serveRole } from './role.mjs';
 
 let application;
+let workers;
 
 serveRole({
   /** Handles `warmUp` events, then measures from the first to the last call of the handler for the other `messages`. */
@@ -22,6 +24,7 @@ serveRole({
     const onEvent = (index) => {
       if (index % types === 0) drain.count(index / types);
     };
+    if (config.workers) receiveFromWorkers(config, onEvent);
     application = await createEventApplication({ ...config, fromBeginning: true }, onEvent);
     await application.listen();
     await feed?.(config.topic, bytes, config.payloadBytes);
@@ -29,8 +32,16 @@ serveRole({
   },
   async close() {
     await application?.close();
+    workers?.close();
   },
 });
+
+/** Counts what the handlers of worker threads tell of. */
+function receiveFromWorkers(config, onEvent) {
+  process.env[WORKER_CONFIG] = JSON.stringify(config);
+  workers = new BroadcastChannel(WORKER_EVENTS);
+  workers.addEventListener('message', ({ data }) => onEvent(data));
+}
 
 /** The topic's messages, concatenated and created beforehand, for a candidate that is fed from memory. */
 function fillMemory({ payloadBytes, warmUp, messages }) {

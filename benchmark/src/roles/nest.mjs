@@ -11,6 +11,8 @@
 import { Logger } from '@nestjs/common';
 import { KAFKAJS_FETCH } from './fetch.mjs';
 
+const WORKER_MODULE = new URL('worker.mjs', import.meta.url);
+
 Logger.overrideLogger(['fatal', 'error', 'warn']);
 
 /**
@@ -25,6 +27,7 @@ export function kafkaOptions(config) {
     producerOnlyMode = false,
     transactions,
     deadLetter,
+    workers = 0,
   } = config;
   return {
     client: { clientId: 'bench', brokers },
@@ -35,6 +38,7 @@ export function kafkaOptions(config) {
     // Only in workloads of what other packages do not have: they know no such options.
     ...(transactions && { transactions }),
     ...(deadLetter && { deadLetter }),
+    ...(workers > 0 && { run: { workers, workerModule: WORKER_MODULE } }),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { StartOver } from '../../boundary/events.js';
 import { valueOf, type NativeConsumer } from '../../native/index.js';
 import { withoutNulls } from '../../options/given.js';
-import { runSettings } from '../../options/run.js';
+import { runSettings, workersWithoutServer } from '../../options/run.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { AckBuffer } from '../../codec/acks.js';
 import { ignore, own } from '../../application/callbacks.js';
@@ -215,7 +215,8 @@ export class Consumer implements ConsumerShape {
       this.#parts.logger.warn('consumer#run was called, but the consumer is already running', { groupId });
       return;
     }
-    runSettings(config);
+    const { workers } = runSettings(config);
+    if (workers !== undefined && this.#internals.handleRecord === undefined) throw workersWithoutServer();
     const run = this.#state.begin(withoutNulls(config));
     this.#observation.begin();
     const stalls = this.#observation.watchStalls((error) => this.#crash(error));

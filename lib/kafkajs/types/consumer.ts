@@ -95,6 +95,16 @@ export interface ConsumerRunConfig {
    * a time.
    */
   concurrency?: ConcurrencyOptions;
+  /**
+   * Number of worker threads that run the handlers of a NestJS server, for handlers that compute. With `workerModule`. An
+   * extension of this package. A number, 1 or more. Default: none: handlers run on the thread of the server.
+   */
+  workers?: number;
+  /**
+   * With `workers`: the absolute path or the file URL of the module that each of them runs, which calls
+   * `serveKafkaWorker()`. An extension of this package. Default: none.
+   */
+  workerModule?: string | URL;
   /** Handles a batch. */
   eachBatch?: EachBatchHandler;
   /** Handles a message. */

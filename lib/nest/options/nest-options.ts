@@ -20,7 +20,7 @@ import {
   sendTable,
   type SendOptions,
 } from '../../options/producer.js';
-import { runTable, subscribeTable } from '../../options/run.js';
+import { refuseHalfOfWorkers, runTable, subscribeTable } from '../../options/run.js';
 import { layer, refused, type Check, type OptionTable } from '../../options/table.js';
 import { nested, readOptions } from '../../options/read.js';
 import { optionTable } from '../../options/elsewhere.js';
@@ -259,7 +259,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
   const group = consumerProperties(kafka, { ...consumer, groupId: consumer?.groupId || 'nestjs-group' });
   const send = readSend(given['send']);
   producerProperties(kafka, given['producer'] as ProducerConfig | undefined, send);
-  readOptions(nestRunTable, given['run']);
+  refuseHalfOfWorkers(readOptions(nestRunTable, given['run']));
   readOptions(nestSubscribeTable, given['subscribe']);
   for (const name of ['deadLetter', 'transportId', 'transactions'] as const) {
     if (role === 'client' && isGiven(given[name])) throw wrongRole(name, 'the server');

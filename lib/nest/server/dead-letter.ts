@@ -4,6 +4,7 @@ import { KafkaSchemaError, KafkaSchemaRegistryError } from '../../kafkajs/errors
 import { messageOf } from '../../values/describe.js';
 import { IDEMPOTENCY_EXCEPTION, type KafkaIdempotencyException } from '../idempotent/exception.js';
 import type { DeadLetterOptions, ErrorClass } from '../options/index.js';
+import { isFromWorker } from '../workers/sent-error.js';
 import { timestampType, type Origin } from './origin.js';
 import { LONG_TEXTS, type ErrorTexts, type WrittenHeader } from './retry-headers.js';
 
@@ -67,7 +68,9 @@ function wrapped(error: unknown): unknown {
 }
 
 function isOfKind(error: unknown, kind: string | ErrorClass): boolean {
-  if (typeof kind !== 'string') return error instanceof kind;
+  if (typeof kind !== 'string') {
+    return error instanceof kind || (isFromWorker(error) && isOfKind(error, kind.name));
+  }
   if (typeof error !== 'object' || error === null) return false;
   if ((error as Error).name === kind) return true;
   for (let proto: unknown = error; proto; proto = Object.getPrototypeOf(proto)) {

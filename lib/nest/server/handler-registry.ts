@@ -26,6 +26,21 @@ export interface Registration {
   readonly extras: Record<string, any>;
 }
 
+/** A handler as it is told of: its class and method, its pattern, and its options as they are used. */
+export interface DescribedHandler {
+  readonly place: string;
+  /** The same in a worker thread. */
+  readonly name: string;
+  readonly options: KafkaHandlerOptions;
+}
+
+/** A name of a handler that is the same in each thread. */
+export function handlerName({ pattern, isEventHandler, extras }: Omit<Registration, 'callback'>): string {
+  const { headers } = (extras['kafka'] ?? {}) as KafkaHandlerOptions;
+  const filter = isGiven(headers) ? ` with headers ${JSON.stringify(headers)}` : '';
+  return `${isEventHandler ? 'event' : 'request'} ${patternOf(pattern)}${filter}`;
+}
+
 /** The handlers of a topic. */
 export interface TopicRoute {
   /** The handler of messages that no other takes. */
@@ -135,6 +150,14 @@ export class HandlerRegistry {
   /** The options of all handlers that have any. */
   all(): Iterable<KafkaHandlerOptions> {
     return this.#options.values();
+  }
+
+  /** All handlers, in the order of their registration. */
+  described(): DescribedHandler[] {
+    return this.#entries.map((entry) => {
+      const { options } = entry;
+      return { place: placeOf(entry), name: handlerName(entry), options };
+    });
   }
 
   /** All handlers of a topic, from the one that NestJS has found. */

@@ -39,7 +39,7 @@ export function watchExceptions(handlers: ExceptionsHandler): void {
     try {
       return watchResult(handle.call(this, exception, host, ...rest), exception);
     } catch (error) {
-      remember(error, exception);
+      rememberOriginal(error, exception);
       throw error;
     }
   };
@@ -47,18 +47,19 @@ export function watchExceptions(handlers: ExceptionsHandler): void {
 
 /** Returns an equivalent result: a filter returns an Observable, a promise of one, or a value. */
 function watchResult(result: unknown, exception: unknown): unknown {
-  if (isObservable(result)) return result.pipe(tap({ error: (error) => remember(error, exception) }));
+  if (isObservable(result)) return result.pipe(tap({ error: (error) => rememberOriginal(error, exception) }));
   if (!(result instanceof Promise)) return result;
   return result.then(
     (value: unknown) => watchResult(value, exception),
     (error: unknown) => {
-      remember(error, exception);
+      rememberOriginal(error, exception);
       throw error;
     },
   );
 }
 
-function remember(outcome: unknown, exception: unknown): void {
+/** Makes {@link originalError} answer `exception` for `outcome`. */
+export function rememberOriginal(outcome: unknown, exception: unknown): void {
   if (isObject(outcome) && outcome !== exception) originals.set(outcome, exception);
 }
 

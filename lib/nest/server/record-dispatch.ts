@@ -18,7 +18,7 @@ import type { Responder } from './responder.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
 /** The outcome of a record, now or later. */
-type Handled = Promise<Outcome> | Outcome | Handling;
+export type Handled = Promise<Outcome> | Outcome | Handling;
 /**
  * Handles a record within NestJS's hooks; `ended` has to be called at the end of a record whose outcome is
  * `INCOMPLETE`.
@@ -51,11 +51,11 @@ export interface DispatchPorts {
 export class RecordDispatch {
   readonly #ports: DispatchPorts;
   /** Whether NestJS's own deserializer is replaced by the batch's decoding. */
-  readonly #decodesItself: boolean;
+  protected readonly decodesItself: boolean;
 
   constructor(ports: DispatchPorts) {
     this.#ports = ports;
-    this.#decodesItself = ports.deserializer.constructor === KafkaRequestDeserializer;
+    this.decodesItself = ports.deserializer.constructor === KafkaRequestDeserializer;
   }
 
   /** Handles a record as one of the topic `topic`. `attempt` is the number of the delivery, if it is not the task's. */
@@ -70,11 +70,11 @@ export class RecordDispatch {
     const { consumer } = responder;
     const { producer, keepBinary } = this.#ports;
     const context = new PackedKafkaContext(batch, index, task, consumer, producer(), keepBinary, attempt);
-    if (!this.#decodesItself) return this.#deserialize(responder, topic, context, task, batch, index);
+    if (!this.decodesItself) return this.#deserialize(responder, topic, context, task, batch, index);
     const value = keepBinary ? batch.value(index) : batch.decodedValue(index);
     // A tombstone's payload is the message itself.
     const data = value ?? context.getMessage();
-    const handler = this.#handlerOf(task, batch, index, topic);
+    const handler = this.handlerOf(task, batch, index, topic);
     return this.#call(responder, handler, topic, data, context, task, batch, index);
   }
 
@@ -85,12 +85,12 @@ export class RecordDispatch {
     deliveries: readonly Delivery[],
   ): Promise<void> | Handling {
     const [first] = deliveries as [Delivery];
-    const handler = this.#handlerOf(task, first.batch, first.index);
+    const handler = this.handlerOf(task, first.batch, first.index);
     if (handler === null) return this.#handleEach(responder, task, deliveries);
     const { consumer } = responder;
     const { producer, keepBinary } = this.#ports;
     const context = new KafkaBatchContext(deliveries, task, consumer, producer(), keepBinary);
-    if (!this.#decodesItself) return this.#deserializeEach(responder, handler, context, task, first);
+    if (!this.decodesItself) return this.#deserializeEach(responder, handler, context, task, first);
     const values = deliveries.map(({ batch, index }) =>
       keepBinary ? batch.value(index) : batch.decodedValue(index),
     );
@@ -103,7 +103,7 @@ export class RecordDispatch {
     const { handlers } = this.#ports;
     if (!handlers.haveOptions) return undefined;
     try {
-      return handlers.options(this.#handlerOf(task, batch, index));
+      return handlers.options(this.handlerOf(task, batch, index));
     } catch {
       // A subclass's lookup may fail; a message that failed because of it gets the server's own failure policy.
       return undefined;
@@ -111,7 +111,7 @@ export class RecordDispatch {
   }
 
   /** The handler of a record; in retry topics, that of the record's original topic. */
-  #handlerOf(
+  protected handlerOf(
     task: PartitionTask,
     batch: IncomingBatch,
     index: number,
@@ -152,7 +152,7 @@ export class RecordDispatch {
     const { deserializer, find } = this.#ports;
     const packet: any = await deserializer.deserialize(context.getMessage(), { channel: topic });
     const { pattern, data } = packet;
-    const handler = pattern === topic ? this.#handlerOf(task, batch, index, topic) : find(pattern);
+    const handler = pattern === topic ? this.handlerOf(task, batch, index, topic) : find(pattern);
     const handled = this.#call(responder, handler, pattern, data, context, task, batch, index);
     return handled instanceof Handling ? settled(handled, task, batch, index) : handled;
   }

@@ -23,7 +23,8 @@ export interface ReplyPacket {
 /** Writes replies into the tick's buffer. The core adds correlation id, topic and partition. */
 export class ReplyWriter {
   readonly #logger = guardedLogger(() => REPLY_LOGGER);
-  readonly #outgoing: () => OutgoingBuffer;
+  /** The buffer of the replies. */
+  readonly outgoing: () => OutgoingBuffer;
   readonly #origin: () => SendOrigin;
   readonly #serializer: Serializer;
   readonly #serializesItself: boolean;
@@ -39,7 +40,7 @@ export class ReplyWriter {
     isDefault: boolean,
     origin: () => SendOrigin,
   ) {
-    this.#outgoing = outgoing;
+    this.outgoing = outgoing;
     this.#origin = origin;
     this.#serializer = serializer;
     this.#serializesItself = isDefault;
@@ -103,11 +104,11 @@ export class ReplyWriter {
   ): void {
     const sequence = batch.sequence(index);
     if (!areSendsTraced()) {
-      this.#outgoing().reply(assignment, sequence, flags, record, error);
+      this.outgoing().reply(assignment, sequence, flags, record, error);
       return;
     }
     traceReply(record, batch.decodedHeaders(index), this.#origin(), (traced) =>
-      this.#outgoing().reply(assignment, sequence, flags, traced, error),
+      this.outgoing().reply(assignment, sequence, flags, traced, error),
     );
   }
 

@@ -22,7 +22,7 @@ import {
   type KafkaStatus,
 } from '../internals.js';
 import { validateNestOptions, type DeadLetterOptions, type NestKafkaOptions } from '../options/index.js';
-import { runSettings, withoutNulls } from '../../options/index.js';
+import { runSettings, withoutNulls, type RunSettings } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { deadLetterOf } from './failure-policies.js';
 import { rememberHandlerPlaces } from './handler-places.js';
@@ -34,11 +34,12 @@ import { prepareTopics } from '../topic-aware.js';
 import { provision } from '../topics/provisioning.js';
 import { serverTopics } from '../topics/wanted-topics.js';
 import { withinHooks } from './processing-hooks.js';
-import { RecordDispatch } from './record-dispatch.js';
+import { RecordDispatch, type DispatchPorts } from './record-dispatch.js';
 import { makeResponder, type Responder, type ResponderParts } from './responder.js';
 import type { Retries } from './retries.js';
 import { RetryConsumer } from './retry-consumer.js';
 import { ServerStatus } from './server-status.js';
+import type { WorkerPool } from '../workers/worker-pool.js';
 import { transactionsOf, type HandlerTransactions } from './transactions/handler-transactions.js';
 
 /**
@@ -92,6 +93,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   readonly #noStartHook = this.onProcessingStartHook as typeof this.onProcessingStartHook | undefined;
   #retries: RetryConsumer | undefined;
   #transactions: HandlerTransactions | undefined;
+  #workers: WorkerPool | undefined;
   /** The parts that exist while it listens. */
   #serving: Serving | undefined;
 
@@ -191,8 +193,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
 
   /** Connects, joins the group and starts handling, then calls back. */
   protected async start(callback: () => void): Promise<void> {
-    this.#handlers.check(runSettings(this.options.run), this.options);
-    const dispatch = this.#makeDispatch();
+    const run = runSettings(this.options.run);
+    this.#handlers.check(run, this.options);
+    const dispatch = await this.#makeDispatch(run);
     this.#retries = this.#makeRetries(dispatch);
     this.#transactions = transactionsOf(this.options, this.#handlers, {
       client: () => this.client as Kafka,
@@ -233,8 +236,8 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     callback();
   }
 
-  #makeDispatch(): RecordDispatch {
-    return new RecordDispatch({
+  async #makeDispatch(run: RunSettings): Promise<RecordDispatch> {
+    const ports: DispatchPorts = {
       handlers: this.#handlers,
       find: (pattern) => this.getHandlerByPattern(pattern),
       deserializer: this.deserializer,
@@ -255,6 +258,14 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
         );
       },
       logger: this.#log,
+    };
+    if (run.workers === undefined) return new RecordDispatch(ports);
+    // Not loaded where nobody uses it.
+    const { startWorkers } = await import('../workers/start-workers.js');
+    const { options, clientId, groupId } = this;
+    const owner = { options, run, clientId, groupId, handlers: this.#handlers, logger: this.#log };
+    return startWorkers(owner, ports, (workers) => {
+      this.#workers = workers;
     });
   }
 
@@ -363,7 +374,8 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   async #disconnect(): Promise<void> {
     const { consumer, producer } = this;
     await Promise.all([consumer?.disconnect(), this.#retries?.close()]);
-    await Promise.all([producer?.disconnect(), this.#transactions?.close()]);
+    await Promise.all([producer?.disconnect(), this.#transactions?.close(), this.#workers?.close()]);
+    this.#workers = undefined;
     this.consumer = null;
     this.producer = null;
     this.client = null;
@@ -378,9 +390,11 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     task: PartitionTask,
     batch: IncomingBatch,
     index: number,
+    topic?: string,
+    attempt?: number,
   ): Promise<Outcome> | Outcome | Handling {
     const { dispatch, responder } = this.#serving as Serving;
-    return dispatch.handle(responder, task, batch, index);
+    return dispatch.handle(responder, task, batch, index, topic, attempt);
   }
 
   /** The underlying objects: `[Kafka, Consumer, Producer]`. */

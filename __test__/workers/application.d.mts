@@ -1,0 +1,4 @@
+import type { Type } from '@nestjs/common';
+
+export function applicationOf(topic: string): Type;
+export class OutOfStock extends Error {}

@@ -1,0 +1,116 @@
+// The application of a server and of its worker threads: handlers that say in which thread they run. Without a compiler, so that Node
+// itself runs it in a worker.
+import 'reflect-metadata';
+import { BroadcastChannel, threadId } from 'node:worker_threads';
+import { Controller, HttpException, Module } from '@nestjs/common';
+import {
+  Ctx,
+  EventPattern,
+  KafkaRetriableException,
+  MessagePattern,
+  Payload,
+  RpcException,
+} from '@nestjs/microservices';
+import { kafkaHandler } from 'nestjs-kafka-native';
+import { concat, of, throwError } from 'rxjs';
+
+const CHANNEL = 'workers-test';
+
+const told = new BroadcastChannel(CHANNEL);
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, not of threads
+const tell = (what) => told.postMessage({ thread: threadId, ...what });
+
+export class OutOfStock extends Error {
+  name = 'OutOfStock';
+  article = 'lamp';
+}
+
+/** Computes for about a millisecond. */
+function compute() {
+  const end = performance.now() + 1;
+  while (performance.now() < end);
+}
+
+const EVENTS = {
+  work(data, context) {
+    compute();
+    tell({ event: data, key: context.getMessage().key, offset: context.getMessage().offset });
+  },
+  fail() {
+    throw new OutOfStock('no lamp left');
+  },
+  refuse() {
+    throw new HttpException('not like this', 422);
+  },
+  nack(data, context) {
+    tell({ event: data, attempt: context.getDeliveryAttempt() });
+    if (context.getDeliveryAttempt() < 3) context.nack({ delay: 20 });
+  },
+  async beat(data, context) {
+    await context.getHeartbeat()();
+    let refusal = '';
+    try {
+      context.getConsumer().pause([{ topic: 'any' }]);
+    } catch (error) {
+      refusal = error.message;
+    }
+    tell({ event: data, refusal });
+  },
+  crash(data, context) {
+    tell({ event: data, attempt: context.getDeliveryAttempt() });
+    if (context.getDeliveryAttempt() === 1) process.exit(7);
+  },
+};
+
+const REQUESTS = {
+  thread: (data) => ({ data, thread: threadId }),
+  stream: () => of('one', 'two', 'three'),
+  half: () =>
+    concat(
+      of('one'),
+      throwError(() => new RpcException('no more')),
+    ),
+  error: () => {
+    throw new RpcException({ code: 'E_LAMP', message: 'no lamp left' });
+  },
+  again(data, context) {
+    if (context.getDeliveryAttempt() < 2) throw new KafkaRetriableException('not yet');
+    return context.getDeliveryAttempt();
+  },
+  message: (data, context) => ({ seen: { data, ...context.getMessage(), at: context.getPartition() } }),
+  bytes: () => ({ value: Buffer.from([0, 1, 2]) }),
+  strange: () => ({ value: 'text', headers: { wrong: 7 } }),
+};
+
+/** The application of a server and its workers, whose topics begin with `topic`. */
+export function applicationOf(topic) {
+  class Handlers {
+    event(data, context) {
+      return EVENTS[data.do](data, context);
+    }
+
+    request(data, context) {
+      return REQUESTS[data.do](data, context);
+    }
+
+    onlySome(data) {
+      tell({ event: data, filtered: true });
+    }
+
+    onModuleDestroy() {
+      tell({ destroyed: true });
+    }
+  }
+  const decorate = (name, decorator) => {
+    Payload()(Handlers.prototype, name, 0);
+    Ctx()(Handlers.prototype, name, 1);
+    decorator(Handlers.prototype, name, Object.getOwnPropertyDescriptor(Handlers.prototype, name));
+  };
+  decorate('event', EventPattern(`${topic}.events`));
+  decorate('request', MessagePattern(`${topic}.requests`));
+  decorate('onlySome', EventPattern(`${topic}.events`, kafkaHandler({ headers: { only: 'some' } })));
+  Controller()(Handlers);
+  class AppModule {}
+  Module({ controllers: [Handlers] })(AppModule);
+  return AppModule;
+}

@@ -1,0 +1,1 @@
+export const nothing = 'it never calls serveKafkaWorker()';
