@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AclOperationTypes,
@@ -64,6 +64,7 @@ beforeAll(async () => {
         ...Object.fromEntries(stores),
         'ssl.keystore.password': STORE_PASSWORD,
         'ssl.keystore.type': 'PKCS12',
+        'group.coordinator.rebalance.protocols': 'classic',
         'sasl.enabled.mechanisms': 'PLAIN',
         'listener.name.sasl.plain.sasl.jaas.config': plainUsers({ limited: 'limited-secret' }),
         ...WITH_RULES,
@@ -145,6 +146,7 @@ test('TLS where the listener has none, and SASL that is missing or wrong', async
 test('nobody at home', async () => {
   const { findings } = await look(1);
   expect(findings.map(({ id }) => id)).toEqual(['connection', 'listener-unreachable']);
+  expect(findings[1]?.why).toContain('client.brokers');
 });
 
 const allow = (resourceType: AclResourceTypes, resourceName: string, operation: AclOperationTypes) => ({
@@ -204,6 +206,50 @@ test('rights that are missing: the proposed rules mend it', async () => {
   await admin.createAcls({ acl });
   await admin.disconnect();
   await until('nothing is found any more', async () => (await examined()).findings.length === 0);
+});
+
+const withProtocol = (groupProtocol: string): ReturnType<typeof diagnose> =>
+  diagnose([SERVICE, '--online'], {
+    env: {
+      KAFKA_BROKERS: broker.brokers,
+      PREFIX: 'protocols',
+      OPTIONS: JSON.stringify({ ofServer: { consumer: { groupId: 'protocols', groupProtocol } } }),
+    },
+  });
+
+test('a group protocol that is switched off', async () => {
+  const { findings, code } = await withProtocol('consumer');
+  expect(findings).toEqual([
+    expect.objectContaining({
+      id: 'group-protocol',
+      what: expect.stringContaining('group.coordinator.rebalance.protocols is classic'),
+      fix: "consumer.groupProtocol: 'classic', or group.coordinator.rebalance.protocols=classic,consumer in server.properties",
+    }),
+  ]);
+  expect(code).toBe(1);
+  expect((await withProtocol('classic')).findings).toEqual([]);
+});
+
+test('the lines that were proposed for server.properties mend it', async () => {
+  const file = join(broker.dataDir, 'server.properties');
+  const lines = readFileSync(file, 'utf8')
+    .replace(at('AWAY', '127.0.0.1:9'), at('AWAY', ports.away))
+    .replace(at('NAMELESS', `kafka.invalid:${ports.nameless}`), at('NAMELESS', ports.nameless))
+    .replace(/^(group\.coordinator\.rebalance\.protocols)=.*$/m, '$1=classic,consumer');
+  writeFileSync(file, lines);
+  // New certificates, under the names of the old ones.
+  for (const name of ['expired', 'soon']) certificates.signed(name, { days: 60 });
+  await broker.restart();
+  const ssl = { ca: certificates.text('ca.pem') };
+  for (const [port, options] of [
+    [ports.away, {}],
+    [ports.nameless, {}],
+    [ports.expired, { ssl }],
+    [ports.soon, { ssl }],
+  ] as const) {
+    expect((await look(port, options)).findings).toEqual([]);
+  }
+  expect((await withProtocol('consumer')).findings).toEqual([]);
 });
 
 describe('old brokers', () => {

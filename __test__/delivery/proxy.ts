@@ -12,6 +12,7 @@ export type Cut = 'refuse' | 'silence';
 export class Proxy {
   private readonly sockets = new Set<Socket>();
   private cut: Cut | undefined;
+  private refused: number | undefined;
   private constructor(
     private readonly server: Server,
     private readonly target: { host: string; port: number },
@@ -36,10 +37,16 @@ export class Proxy {
     if (cut === 'refuse') for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Ends a connection that brings a request of this API key, as brokers do with those that they do not know. */
+  refuseRequests(apiKey: number): void {
+    this.refused = apiKey;
+  }
+
   /** Lets clients through again. Connections that went silent end: what they missed is gone. */
   restore(): void {
     if (this.cut === 'silence') for (const socket of this.sockets) socket.destroy();
     this.cut = undefined;
+    this.refused = undefined;
   }
 
   async close(): Promise<void> {
@@ -76,7 +83,10 @@ export class Proxy {
       });
       this.sockets.add(from);
     };
-    pass(client, broker, (frame) => asked.set(frame.readInt32BE(8), frame.readInt16BE(4)));
+    pass(client, broker, (frame) => {
+      if (frame.readInt16BE(4) === this.refused) client.destroy();
+      asked.set(frame.readInt32BE(8), frame.readInt16BE(4));
+    });
     pass(broker, client, (frame) => {
       const id = frame.readInt32BE(4);
       const api = asked.get(id);

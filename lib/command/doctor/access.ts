@@ -1,13 +1,20 @@
+import { errorOfCode } from '../../kafkajs/admin/context.js';
+import { codeOf } from '../../kafkajs/errors/codes.js';
 import { AclOperationTypes } from '../../kafkajs/types/admin-enums.js';
 import { accessRules, type AccessRule } from '../acls/rules.js';
 import type { Visit } from './visit.js';
-import { counted } from './finding.js';
+import { counted, MEND_AND_REPEAT } from './finding.js';
 
 const OPERATIONS: Readonly<Record<string, AclOperationTypes>> = {
   Read: AclOperationTypes.READ,
   Write: AclOperationTypes.WRITE,
   Describe: AclOperationTypes.DESCRIBE,
 };
+
+/** Codes that say that not even Describe is allowed; with any other code the rights are not known. */
+const UNAUTHORIZED = new Set(['TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED'].map(codeOf));
+/** librdkafka's code for a group whose members are no consumers, which is reported with the groups. */
+const NO_CONSUMERS = codeOf('_INVALID_ARG');
 
 /** Compares the access that the application needs with what its credentials allow. */
 export async function checkAccess({ admin, servers, clients, diagnoses }: Visit): Promise<void> {
@@ -26,7 +33,15 @@ export async function checkAccess({ admin, servers, clients, diagnoses }: Visit)
   for (const { resource, name, operations, why } of rules) {
     if (resource !== 'topic' && resource !== 'group') continue;
     const right = has[resource].get(name);
-    if (right === undefined) continue;
+    if (right === undefined || right.errorCode === NO_CONSUMERS) continue;
+    if (right.errorCode !== 0 && !UNAUTHORIZED.has(right.errorCode)) {
+      diagnoses.error('request', {
+        what: `The rights to ${resource} ${name} cannot be asked for: ${errorOfCode(right.errorCode).message}`,
+        why: 'Whether the application may use it was not looked at',
+        fix: MEND_AND_REPEAT,
+      });
+      continue;
+    }
     const missing = operations.filter((operation) => {
       const number = OPERATIONS[operation];
       return number !== undefined && !right.operations.includes(number);

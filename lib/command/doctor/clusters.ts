@@ -1,7 +1,7 @@
 import { Kafka } from '../../kafkajs/kafka.js';
 import type { Admin } from '../../kafkajs/admin/admin.js';
 import type { KafkaConfig } from '../../kafkajs/types/index.js';
-import { counted, type Diagnoses } from './finding.js';
+import { counted, MEND_AND_REPEAT, type Diagnoses } from './finding.js';
 import { checkAccess } from './access.js';
 import { checkGroups } from './groups.js';
 import { checkListeners } from './listeners.js';
@@ -61,7 +61,7 @@ async function visit(cluster: Visit): Promise<void> {
       diagnoses.error('request', {
         what: `A request to cluster ${clusterId} failed: ${reasonOf(error)}`,
         why: 'What it would have told was not looked at',
-        fix: 'Mend what the reason names, then look again',
+        fix: MEND_AND_REPEAT,
       });
     }
   }

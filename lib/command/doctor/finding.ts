@@ -72,3 +72,6 @@ export class Diagnoses {
 
 /** `1 server`, `2 servers`. */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** The fix for a request that failed. */
+export const MEND_AND_REPEAT = 'Mend what the reason names, then look again';

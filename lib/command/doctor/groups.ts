@@ -20,6 +20,7 @@ interface Member {
 /** Checks the members of the application's groups. */
 export async function checkGroups(visit: Visit): Promise<void> {
   const members = membersOf(visit);
+  if (members.some(({ isNewer }) => isNewer)) await checkProtocol(visit);
   for (const member of members) {
     let group: GroupDescription | undefined;
     try {
@@ -27,13 +28,25 @@ export async function checkGroups(visit: Visit): Promise<void> {
         groups: [group],
       } = await visit.admin.describeGroups([member.groupId]));
     } catch (error) {
-      // Missing access is reported by another check.
+      // Why is reported by the check of access.
       visit.diagnoses.note(`Group ${member.groupId} cannot be described: ${(error as Error).message}`);
       continue;
     }
     if (group !== undefined) compare(visit, member, group);
   }
   visit.diagnoses.checked(counted(members.length, 'group'));
+}
+
+/** Checks whether brokers that know the consumer protocol have it switched on; older ones are reported with their listeners. */
+async function checkProtocol({ brokerSetting, diagnoses }: Visit): Promise<void> {
+  const setting = 'group.coordinator.rebalance.protocols';
+  const protocols = await brokerSetting(setting);
+  if (protocols === undefined || protocols.split(',').some((name) => name.trim() === 'consumer')) return;
+  diagnoses.error('group-protocol', {
+    what: `The brokers do not offer the group protocol "consumer" (KIP-848): ${setting} is ${protocols}`,
+    why: 'consumer.groupProtocol asks for it; the coordinator refuses it (UNSUPPORTED_VERSION)',
+    fix: `consumer.groupProtocol: 'classic', or ${setting}=${protocols},consumer in server.properties`,
+  });
 }
 
 /** Whether the application has custom partition assigners. */

@@ -42,13 +42,17 @@ export async function checkListeners(
       kind === 'advertised'
         ? `advertised.listeners=…://<a name that this machine resolves and reaches>:${listener.port} in the server.properties of ${listener.name} (KAFKA_ADVERTISED_LISTENERS in its container)`
         : "client.brokers: ['host:port'] of a listener that this machine reaches";
+    const consequence =
+      kind === 'advertised'
+        ? 'Clients connect to the addresses that brokers advertise, whatever they were started with: partitions that this one leads cannot be read or written'
+        : 'Clients begin at an address of client.brokers: without one that answers they learn of no broker';
     try {
       await lookup(listener.host);
     } catch {
       isReached = false;
       diagnoses.error('listener-unresolved', {
         what: `${where} has a name that does not resolve here`,
-        why: 'Clients connect to the addresses that brokers advertise, whatever they were started with: partitions that this one leads cannot be read or written',
+        why: consequence,
         fix: wayOut,
       });
       continue;
@@ -60,7 +64,7 @@ export async function checkListeners(
       isReached = false;
       diagnoses.error('listener-unreachable', {
         what: `${where} cannot be reached: ${(error as Error).message}`,
-        why: 'Clients connect to the addresses that brokers advertise, whatever they were started with: partitions that this one leads cannot be read or written',
+        why: consequence,
         fix: wayOut,
       });
       continue;
