@@ -10,7 +10,7 @@ import {
 import { create, createFileRegistry, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { SchemaRegistryClient } from '@confluentinc/schemaregistry';
-import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import {
   BatchPattern,
   ClientKafka,
@@ -331,23 +331,33 @@ describe.each(PACKAGES)('over the package of %s', (name) => {
 
 const PROTO = 'syntax = "proto3"; package shop; message Order { int32 id = 1; string currency = 2; }';
 
-describe('Protobuf', () => {
-  test('over the package of kafkajs, to and from a program that uses kafkajs', async () => {
+describe('to and from a program that uses kafkajs and its registry client', () => {
+  const avro = { ...ORDER, fields: [...ORDER.fields, { name: 'currency', type: 'string' }] };
+  const json = {
+    type: 'object',
+    properties: { id: { type: 'integer' }, currency: { type: 'string' } },
+    required: ['id', 'currency'],
+  };
+
+  test.each<[format: string, name: Package, schema: string | object, type?: string]>([
+    ['Avro', 'kafkajs', avro],
+    ['Avro', 'confluent', avro],
+    ['JSON Schema', 'kafkajs', json, 'JSON'],
+    ['JSON Schema', 'confluent', json, 'JSON'],
+    ['Protobuf', 'kafkajs', PROTO, 'PROTOBUF'],
+  ])('%s, over the package of %s', async (_, name, schema, type) => {
     const back = `${topic}.back`;
     await createTopics({ [topic]: 1, [back]: 1 });
     const registry = new SchemaRegistry({ host: server.url });
-    const { id } = await registry.register(
-      { type: SchemaType.PROTOBUF, schema: PROTO },
-      { subject: `${topic}-value` },
-    );
-    await server.register(`${back}-value`, PROTO, 'PROTOBUF');
+    const id = await server.register(`${topic}-value`, schema, type);
+    await server.register(`${back}-value`, schema, type);
     await write(await registry.encode(id, { id: 7, currency: 'CHF' }));
     const seen: Seen = [];
-    await serve([handling(seen)], { name: 'kafkajs' });
+    await serve([handling(seen)], { name });
     await until('it is handled', () => seen.length === 1);
     expect({ ...seen[0]?.[0] }).toEqual({ id: 7, currency: 'CHF' });
 
-    const client = await connect('kafkajs');
+    const client = await connect(name);
     await lastValueFrom(client.emit(back, { id: 8, currency: 'EUR' }));
     const consumer = kafka.consumer({ groupId: unique('stock'), maxWaitTimeInMs: 50 });
     open.push({ close: () => consumer.disconnect() });
@@ -360,7 +370,9 @@ describe('Protobuf', () => {
     await until('kafkajs has read it', () => read.length === 1);
     expect({ ...(read[0] as object) }).toEqual({ id: 8, currency: 'EUR' });
   });
+});
 
+describe('Protobuf', () => {
   test("over Confluent's package, which takes messages of protobuf-es", async () => {
     await createTopics({ [topic]: 1 });
     const bytes = Buffer.from(toBinary(FileDescriptorProtoSchema, DESCRIPTOR));
