@@ -111,15 +111,21 @@ test.each(PICTURES.filter((name) => name.endsWith('-light.svg')))(
   },
 );
 
-test("README's picture and table call things by the same names", () => {
+/** The figures of a page. */
+function measuredOf(page: string): string {
+  const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
+  return /<!-- measured -->([^]*)<!-- \/measured -->/.exec(text)?.[1] ?? '';
+}
+
+test("README's picture calls things as README and the table in short do", () => {
   const texts = new Set(read('benchmark-readme-light.svg').texts.map(({ text }) => text));
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const table = /<!-- measured -->([^]*)<!-- \/measured -->/.exec(readme)?.[1] ?? '';
+  const table = measuredOf('docs/benchmarks.md');
   const [, ...head] = /^\| Workload (.*)\|$/m
     .exec(table)![1]!
     .split('|')
     .map((cell) => cell.trim());
   expect(head.slice(0, 2).filter((title) => !texts.has(title))).toEqual([]);
+  for (const title of head.slice(0, 2)) expect(measuredOf('README.md')).toContain(`NestJS over ${title}`);
   const workloads = new Set([...table.matchAll(/^\| ([A-Z][^|]*?) *\|/gm)].map(([, title]) => title!));
   const shown = [...texts].filter((text) => text.endsWith(' B'));
   expect(shown).not.toEqual([]);

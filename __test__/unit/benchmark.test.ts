@@ -7,7 +7,7 @@ const load = (name: string): Promise<any> =>
 const { Latencies, median } = await load('statistics.mjs');
 const { summarise } = await load('summary.mjs');
 const { parseOptions } = await load('options.mjs');
-const { formatReadme } = await load('readme.mjs');
+const { formatReadme, formatShort } = await load('readme.mjs');
 const { formatMarkdown } = await load('report.mjs');
 
 const CONSUME = { name: 'consume', title: 'events drained from 1 partition, 200 B', kind: 'consume' };
@@ -103,16 +103,17 @@ test('without its base a workload has no ratios', () => {
 test('what is said about events is said against stock and against stock-routed', async () => {
   const page = formatMarkdown(EVENTS, () => '');
   expect(page).toContain('× 5 the throughput of stock, × 2.5 that of stock-routed');
-  const readme = formatReadme(EVENTS, '');
-  expect(readme).toContain('200/s (400/s)');
-  expect(readme).toContain('× 5 (× 2.5)');
-  expect(readme).toContain('÷ 10 (÷ 4)');
+  const short = formatShort(EVENTS);
+  expect(short).toContain('200/s (400/s)');
+  expect(short).toContain('× 5 (× 2.5)');
+  expect(short).toContain('÷ 10 (÷ 4)');
+  expect(formatReadme(EVENTS, '')).toContain('**× 5** as many messages, at **÷ 10** the CPU time of each.');
 });
 
 test('the pages are as the formatter wants them', async () => {
   const result = resultOf([CONSUME, PRODUCE], [...EVENTS.measurements, measured(PRODUCE, 'kafkajs', 10, 1)]);
   result.skipped.push({ candidate: 'confluent', reason: 'it cannot be installed' });
-  for (const page of [formatMarkdown(result, () => ''), formatReadme(result, '')]) {
+  for (const page of [formatMarkdown(result, () => ''), formatReadme(result, ''), formatShort(result)]) {
     expect(await format(`${page}\n`, { parser: 'markdown', printWidth: 110 })).toBe(`${page}\n`);
   }
 });

@@ -1,6 +1,6 @@
 /** The kinds of results: how each is printed, what its pictures are, and where it is in the pages. */
 import { drawCharts } from './charts.mjs';
-import { formatReadme } from './readme.mjs';
+import { formatReadme, formatShort } from './readme.mjs';
 import { formatMarkdown, formatReport } from './report.mjs';
 import { drawScalingCharts } from './scaling/charts.mjs';
 import { formatScalingMarkdown } from './scaling/report.mjs';
@@ -17,6 +17,7 @@ export const KINDS = {
     draw: drawCharts,
     images: 'benchmark',
     sections: [
+      { page: 'docs/benchmarks.md', mark: 'measured', format: formatShort },
       { page: 'docs/benchmarks.md', mark: 'results', format: withSource(formatMarkdown) },
       {
         page: 'README.md',
