@@ -20,12 +20,14 @@ export interface RunOptions {
   cwd: string;
   prefix: string;
   env?: NodeJS.ProcessEnv;
+  /** How long it may take, in milliseconds. */
+  timeout?: number;
 }
 
 /** Runs an application to its end and returns what it reports. One that stays is killed, and the test fails. */
 export function run(
   args: string[],
-  { node = process.execPath, cwd, prefix, env }: RunOptions,
+  { node = process.execPath, cwd, prefix, env, timeout = RUN_TIMEOUT }: RunOptions,
 ): Promise<{ ended: Ended; facts: any; stdout: string }> {
   return new Promise((resolve) => {
     execFile(
@@ -34,7 +36,7 @@ export function run(
       {
         cwd,
         env: { ...bareEnvironment(), KAFKA_BROKERS: BROKERS[0], PREFIX: prefix, ...env },
-        timeout: RUN_TIMEOUT,
+        timeout,
         killSignal: 'SIGKILL',
       },
       (error, stdout, stderr) => {
