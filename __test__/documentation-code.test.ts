@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Kafka } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
 import { startBroker, type Broker } from './broker/start.mjs';
 import { blocksOf, PAGES } from './documentation/blocks';
 import {
@@ -181,7 +181,7 @@ test(`${WORKERS} does what it says`, { timeout: 3 * MINUTE }, async () => {
   symlinkSync('.', join(folder, 'dist'));
   const service = start(join(folder, 'main.js'), folder);
   await service.says(/Nest microservice successfully started/);
-  const producer = new Kafka({ brokers: [broker.brokers] }).producer();
+  const producer = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
   await producer.send({ topic: 'pictures', messages: [{ value: JSON.stringify({ id: '7' }) }] });
   await producer.disconnect();
