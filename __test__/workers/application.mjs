@@ -12,7 +12,7 @@ import {
   RpcException,
 } from '@nestjs/microservices';
 import { kafkaHandler } from 'nestjs-kafka-native';
-import { concat, of, throwError } from 'rxjs';
+import { concat, Observable, of, throwError } from 'rxjs';
 
 const CHANNEL = 'workers-test';
 
@@ -65,6 +65,14 @@ const EVENTS = {
 const REQUESTS = {
   thread: (data) => ({ data, thread: threadId }),
   stream: () => of('one', 'two', 'three'),
+  // Ends its thread once the test has seen the first reply.
+  endless: () =>
+    new Observable((subscriber) => {
+      subscriber.next('one');
+      const end = new BroadcastChannel('workers-test-end');
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener -- it has none in Node's types
+      end.onmessage = () => process.exit(7);
+    }),
   half: () =>
     concat(
       of('one'),

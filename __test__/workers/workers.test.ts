@@ -209,6 +209,34 @@ describe('requests', () => {
   });
 });
 
+test('a stream whose thread ends is cut off by an error, and its partition goes on', async () => {
+  await createTopics({ [events()]: 1, [requests()]: 1, [`${requests()}.reply`]: 1 });
+  await serve(1);
+  const asking = await client();
+  const end = new BroadcastChannel('workers-test-end');
+  const values: unknown[] = [];
+  const error = await new Promise((resolve) => {
+    asking.send(requests(), { do: 'endless' }).subscribe({
+      next: (value) => {
+        values.push(value);
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, not of threads
+        end.postMessage('now');
+      },
+      error: resolve,
+      complete: () => resolve('complete'),
+    });
+  });
+  end.close();
+  expect([values, error]).toEqual([
+    ['one'],
+    { status: 'error', message: 'The worker thread that sent the replies has ended' },
+  ]);
+  expect(await lastValueFrom(asking.send(requests(), { do: 'thread' }))).toMatchObject({
+    data: { do: 'thread' },
+  });
+  await untilCommitted(rig.group, requests(), 2);
+});
+
 describe('start and end', () => {
   test('the shutdown hooks of the workers run before close() ends', async () => {
     await createTopics({ [events()]: 1, [requests()]: 1 });

@@ -1,3 +1,4 @@
+import { REPLY_DISPOSED, REPLY_ERROR } from '../../boundary/outgoing.js';
 import type { OutgoingBuffer } from '../../codec/outgoing.js';
 import type { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { ignore, own } from '../../application/callbacks.js';
@@ -39,6 +40,8 @@ interface Pending {
   /** Whether its handler has ended; with {@link isComplete}, nothing more comes of it. */
   hasEnded: boolean;
   isComplete: boolean;
+  /** How many replies were sent. */
+  replies: number;
 }
 
 /** The wait before a worker that has ended is started again, in milliseconds; doubled each time it ends at once. */
@@ -84,7 +87,7 @@ export class WorkerPool {
     return new Promise((resolve, reject) => {
       const id = (this.#lastId = (this.#lastId + 1) >>> 0);
       const sent: SentRecord = { kind: 'record', id, ...record, packed: pack(id) };
-      const pending: Pending = { ports, resolve, reject, hasEnded: false, isComplete: false };
+      const pending: Pending = { ports, resolve, reject, hasEnded: false, isComplete: false, replies: 0 };
       const thread = this.#leastBusy();
       if (thread === undefined) this.#waiting.push([sent, pending]);
       else this.#send(thread, sent, pending);
@@ -151,8 +154,10 @@ export class WorkerPool {
       `A worker thread has ended while it handled ${lost}, and is started again: ${messageOf(error)}`,
     );
     for (const id of thread.pending) {
-      this.#pending.get(id)?.reject(error);
+      const pending = this.#pending.get(id);
       this.#pending.delete(id);
+      if (pending?.hasEnded) cutOff(pending);
+      else pending?.reject(error);
     }
     this.#restart(FIRST_WAIT);
   }
@@ -189,6 +194,7 @@ export class WorkerPool {
         return;
       }
       case 'reply':
+        pending.replies++;
         ports
           .outgoing()
           .reply(ports.assignment, ports.sequence, message.flags, message.record, message.error);
@@ -223,6 +229,17 @@ export class WorkerPool {
     this.#pending.delete(id);
     thread.pending.delete(id);
   }
+}
+
+/** Ends the replies to a request whose partition has gone on already, so that it cannot be delivered again. */
+function cutOff({ ports, replies }: Pending): void {
+  const { assignment, sequence, outgoing, consumer } = ports;
+  const error = JSON.stringify({
+    status: 'error',
+    message: 'The worker thread that sent the replies has ended',
+  });
+  outgoing().reply(assignment, sequence, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
+  consumer.complete(assignment, sequence, replies + 1);
 }
 
 /** @throws KafkaJSNonRetriableError, naming the first difference, if a worker has other handlers than its server. */

@@ -21,6 +21,7 @@ export class WorkerThread {
   readonly #module: string;
   readonly #exited: Promise<unknown>;
   readonly #ready: Promise<readonly string[]>;
+  #isReady = false;
   #isClosing = false;
   #failure: unknown;
 
@@ -36,8 +37,10 @@ export class WorkerThread {
     });
     this.#ready = new Promise((resolve, reject) => {
       this.#port.on('message', (message: FromWorker) => {
-        if (message.kind === 'ready') resolve(message.handlers);
-        else if (message.kind === 'refused') {
+        if (message.kind === 'ready') {
+          this.#isReady = true;
+          resolve(message.handlers);
+        } else if (message.kind === 'refused') {
           this.#failure = receivedError(message.error);
           own(this.#worker.terminate(), ignore);
         } else listener.received(message, this);
@@ -64,11 +67,11 @@ export class WorkerThread {
     this.#port.postMessage(message, transfer);
   }
 
-  /** Closes its application and waits for the end of the thread. */
+  /** Closes its application, if it has got so far, and waits for the end of the thread. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, not of threads
-    this.#port.postMessage({ kind: 'close' } satisfies ToWorker);
+    if (this.#isReady) this.send({ kind: 'close' });
+    else own(this.#worker.terminate(), ignore);
     await this.#exited;
   }
 
