@@ -29,13 +29,17 @@ await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '5'
 const consumer = kafka.consumer({ groupId: topic });
 await consumer.connect();
 await consumer.subscribe({ topic, fromBeginning: true });
-const seen = { headers: undefined, values: [], again: [], timestamp: undefined };
+const seen = { headers: undefined, values: [], again: [], other: [], timestamp: undefined, crashes: [] };
+consumer.on(consumer.events.CRASH, ({ payload }) => seen.crashes.push(payload.error.message));
 let phase = 'values';
 const ended = deferred();
+const last = deferred();
 await consumer.run({
   eachMessage: async ({ partition, message }) => {
     if (partition === 1) {
-      seen.timestamp = message.timestamp;
+      seen.other.push(String(message.value));
+      seen.timestamp ??= message.timestamp;
+      if (String(message.value) === 'last') last.resolve();
       return;
     }
     seen[phase].push(Number(message.value));
@@ -47,6 +51,9 @@ await consumer.run({
   },
 });
 await ended.promise;
+// What was read of the other partition before does not come again.
+await producer.send({ topic, messages: [{ partition: 1, value: 'last', timestamp: '1' }] });
+await last.promise;
 await consumer.disconnect();
 
 // A second topic, for its headers alone: the records of the first that had any are deleted.

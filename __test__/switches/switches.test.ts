@@ -18,13 +18,19 @@ const WHOLE = {
   headers: { text: 'a', many: ['b', 'c'], empty: '' },
   values: Array.from({ length: 16 }, (_, n) => n + 5),
   again: Array.from({ length: 16 }, (_, n) => n + 5),
+  crashes: [],
 };
 
 test.each(['', 'assignors', 'next-partition', 'headers', 'hold', 'fetcher'])(
   'all works without %j',
   async (without) => {
     const { stdout } = await run(without);
-    expect(JSON.parse(stdout)).toEqual({ ...WHOLE, timestamp: '0', atEpoch: 'sent' });
+    expect(JSON.parse(stdout)).toEqual({
+      ...WHOLE,
+      other: ['first', 'last'],
+      timestamp: '0',
+      atEpoch: 'sent',
+    });
   },
   120_000,
 );
@@ -34,7 +40,7 @@ test.each(['on-send', 'all'])(
   async (without) => {
     const { stdout } = await run(without);
     const atEpoch = expect.stringContaining('_INVALID_ARG');
-    expect(JSON.parse(stdout)).toEqual({ ...WHOLE, atEpoch });
+    expect(JSON.parse(stdout)).toEqual({ ...WHOLE, other: ['last'], timestamp: '1', atEpoch });
   },
   120_000,
 );

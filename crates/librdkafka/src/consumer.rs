@@ -16,6 +16,7 @@ use super::assignor::{self, AssignorError};
 use super::partition_list::{PartitionList, copy_list};
 use super::private::Shim;
 use super::queue::Queue;
+use super::reassign::Starts;
 use super::{Conf, GroupMetadata, Handle, Messages, c_text, check, owned_text, take_error};
 
 // See fetcher.c.
@@ -35,6 +36,7 @@ const EVENTS: i32 = sys::RD_KAFKA_EVENT_REBALANCE
 /// A consumer, and the queue of its events: rebalances, commits, errors.
 pub struct ConsumerHandle {
     events: Queue,
+    starts: Starts,
 }
 
 impl ConsumerHandle {
@@ -54,7 +56,7 @@ impl ConsumerHandle {
             let handle = Handle::create(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf, request_events, None)?;
             // SAFETY: the handle is alive.
             check("create the consumer", unsafe { sys::rd_kafka_poll_set_consumer(handle.as_ptr()) })?;
-            return Ok(Self { events: handle.consumer_queue() });
+            return Ok(Self { events: handle.consumer_queue(), starts: Starts::default() });
         }
         // SAFETY: the configuration is alive, prepared once, and given to rd_kafka_new next.
         let hook = unsafe { assignor::prepare(conf.as_ptr(), watch) }.map_err(refused)?;
@@ -67,19 +69,29 @@ impl ConsumerHandle {
         }
         // SAFETY: the handle is alive.
         check("create the consumer", unsafe { sys::rd_kafka_poll_set_consumer(handle.as_ptr()) })?;
-        Ok(Self { events: handle.consumer_queue() })
+        Ok(Self { events: handle.consumer_queue(), starts: Starts::default() })
     }
 
-    fn raw(&self) -> *mut sys::rd_kafka_t {
+    pub(super) fn raw(&self) -> *mut sys::rd_kafka_t {
         self.events.handle().as_ptr()
     }
 
-    /// Moves the position of assigned partitions by unassigning and assigning them again: librdkafka refuses to seek
-    /// partitions that it no longer fetches. Fetched records are dropped, as by a seek.
-    fn assign_anew(&self, partitions: &[TopicPartition]) -> Result<Vec<TopicPartition>> {
-        self.incremental_unassign(partitions)?;
-        self.incremental_assign(partitions)?;
-        Ok(PartitionList::new(partitions).to_vec())
+    pub(super) fn starts(&self) -> &Starts {
+        &self.starts
+    }
+
+    /// Moves the position of partitions that are fetched; the others have an error in the answer.
+    pub(super) fn seek_fetched(
+        &self,
+        partitions: &[TopicPartition],
+        timeout_ms: i32,
+    ) -> Result<Vec<TopicPartition>> {
+        let list = PartitionList::new(partitions);
+        // SAFETY: handle and list are alive; the error object is owned by the caller.
+        unsafe {
+            take_error("seek", sys::rd_kafka_seek_partitions(self.raw(), list.as_ptr(), timeout_ms))?;
+        }
+        Ok(list.to_vec())
     }
 }
 
@@ -148,7 +160,9 @@ impl ConsumerClient for ConsumerHandle {
     fn assign(&self, partitions: &[TopicPartition]) -> Result<()> {
         let list = PartitionList::new(partitions);
         // SAFETY: handle and list are alive; the list is copied.
-        check("assign partitions", unsafe { sys::rd_kafka_assign(self.raw(), list.as_ptr()) })
+        check("assign partitions", unsafe { sys::rd_kafka_assign(self.raw(), list.as_ptr()) })?;
+        self.starts.note(partitions);
+        Ok(())
     }
 
     fn unassign(&self) -> Result<()> {
@@ -160,8 +174,10 @@ impl ConsumerClient for ConsumerHandle {
         let list = PartitionList::new(partitions);
         // SAFETY: handle and list are alive; the list is copied; the error object is owned by the caller.
         unsafe {
-            take_error("assign partitions", sys::rd_kafka_incremental_assign(self.raw(), list.as_ptr()))
+            take_error("assign partitions", sys::rd_kafka_incremental_assign(self.raw(), list.as_ptr()))?;
         }
+        self.starts.note(partitions);
+        Ok(())
     }
 
     fn incremental_unassign(&self, partitions: &[TopicPartition]) -> Result<()> {
@@ -193,19 +209,14 @@ impl ConsumerClient for ConsumerHandle {
 
     fn seek(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>> {
         if !Shim::Fetcher.is_on() {
-            return self.assign_anew(partitions);
+            return self.seek_or_reassign(partitions, timeout_ms);
         }
         for p in partitions {
             let name = c_text("seek", &p.topic)?;
             // SAFETY: the handle is alive, the name NUL-terminated.
             unsafe { nka_allow_seek(self.raw(), name.as_ptr(), p.partition) };
         }
-        let list = PartitionList::new(partitions);
-        // SAFETY: handle and list are alive; the error object is owned by the caller.
-        unsafe {
-            take_error("seek", sys::rd_kafka_seek_partitions(self.raw(), list.as_ptr(), timeout_ms))?;
-        }
-        Ok(list.to_vec())
+        self.seek_fetched(partitions, timeout_ms)
     }
 
     fn store_offsets(&self, offsets: &[TopicPartition]) {

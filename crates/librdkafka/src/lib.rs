@@ -23,6 +23,7 @@ mod partition_list;
 mod private;
 mod producer;
 mod queue;
+mod reassign;
 mod request_events;
 mod topic;
 mod transactions;

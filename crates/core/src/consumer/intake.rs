@@ -114,6 +114,12 @@ impl<C: ConsumerClient> Intake<C> {
         }
     }
 
+    /// Does something while no records are taken.
+    pub(super) fn while_still<R>(&self, act: impl FnOnce() -> R) -> R {
+        let _open = self.open();
+        act()
+    }
+
     /// Stops taking records. Returns the queues, which have to be freed before their client.
     pub(super) fn close(&self) -> Option<HashMap<u32, C::Queue>> {
         let Open { queues, .. } = self.open().take()?;

@@ -177,7 +177,8 @@ impl<Q> Seeks<Q> {
             }
             Step::Set(queue) => {
                 let target = std::slice::from_ref(&seek.partition);
-                all_found::<C::Client>("seek", context.client().seek(target, timeout)?)?;
+                let sought = context.intake().while_still(|| context.client().seek(target, timeout));
+                all_found::<C::Client>("seek", sought?)?;
                 if seek.partition.offset >= 0 {
                     context.assignments().begin_at(assignment, seek.partition.offset);
                 }

@@ -108,7 +108,8 @@ pub trait ConsumerClient: EventSource {
     /// Asks for committed offsets; partitions without one come back with [`OFFSET_INVALID`].
     fn committed(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>>;
 
-    /// Moves the position of assigned partitions, also of those whose log did not have their position.
+    /// Moves the position of assigned partitions, also of those whose log did not have their position. No record may be
+    /// taken from any partition's queue meanwhile.
     fn seek(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>>;
 
     /// Notes offsets for the next automatic commit; those of partitions that are not assigned are left out.
