@@ -58,7 +58,7 @@ impl Handle {
     }
 }
 
-/// An owned reference to an `rd_kafka_topic_t`, which is dropped before its handle.
+/// An owned reference to an `rd_kafka_topic_t`, whose owner keeps the handle for longer.
 pub(super) struct RawTopic(*mut sys::rd_kafka_topic_t);
 
 // SAFETY: librdkafka's topic objects are thread-safe.
@@ -74,8 +74,7 @@ impl RawTopic {
 
 impl Drop for RawTopic {
     fn drop(&mut self) {
-        // SAFETY: gives this value's reference back. Topics are dropped before their handle: their owners hold both, in
-        // this order.
+        // SAFETY: gives this value's reference back, while its owner has the handle.
         unsafe { sys::rd_kafka_topic_destroy(self.0) };
     }
 }
@@ -83,15 +82,11 @@ impl Drop for RawTopic {
 /// A topic of a producer.
 pub struct Topic {
     raw: RawTopic,
-    handle: *const Handle,
+    /// Dropped after the topic, which lies in its client.
+    handle: Arc<Handle>,
     /// See [`ProducerTopic::next_partition`].
     last_partition: AtomicI32,
 }
-
-// SAFETY: the handle is only compared with others.
-unsafe impl Send for Topic {}
-// SAFETY: as above.
-unsafe impl Sync for Topic {}
 
 impl Topic {
     /// A topic of a producer, with its own compression codec if one is given.
@@ -100,12 +95,12 @@ impl Topic {
         let raw = handle.open_topic(name, conf.unwrap_or(std::ptr::null_mut()))?;
         private::check_topic(handle.as_ptr(), raw.as_ptr())?;
         let last_partition = AtomicI32::new(PARTITION_UNASSIGNED);
-        Ok(Self { raw, handle: Arc::as_ptr(handle), last_partition })
+        Ok(Self { raw, handle: Arc::clone(handle), last_partition })
     }
 
     /// Whether it is a topic of this client.
     pub(super) fn is_of(&self, handle: &Arc<Handle>) -> bool {
-        self.handle == Arc::as_ptr(handle)
+        Arc::ptr_eq(&self.handle, handle)
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_topic_t {
