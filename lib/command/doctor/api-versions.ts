@@ -16,7 +16,11 @@ export function apiVersions(socket: Socket, timeout: number): Promise<ReadonlyMa
     socket.on('data', (bytes: Buffer) => {
       received = Buffer.concat([received, bytes]);
       if (received.length < 4 || received.length < 4 + received.readInt32BE(0)) return;
-      resolve(versionsIn(received.subarray(4)));
+      try {
+        resolve(versionsIn(received.subarray(4)));
+      } catch {
+        socket.destroy(new Error('the answer is not that of a Kafka broker'));
+      }
     });
     // Header: key, version, correlation id, client id (null); the body is empty.
     const request = Buffer.alloc(14);

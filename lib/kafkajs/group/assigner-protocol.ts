@@ -39,7 +39,10 @@ class Reader {
   }
 
   array<T>(item: () => T): T[] {
-    return Array.from({ length: Math.max(this.int32(), 0) }, item);
+    const items: T[] = [];
+    // Grows as items are there: the number is another member's, and nothing is to be allocated for what it only claims.
+    for (let left = this.int32(); left > 0; left--) items.push(item());
+    return items;
   }
 }
 

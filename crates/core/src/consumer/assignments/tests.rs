@@ -442,3 +442,20 @@ fn offsets_that_transactions_commit_are_committed_by_nobody_else_but_where_the_p
     release(&assignments, assignment);
     assert!(assignments.at_rest());
 }
+
+proptest! {
+    /// Whatever numbers JavaScript hands over: nothing is committed that was not delivered.
+    #[test]
+    fn junk_acks_commit_nothing_that_was_not_there(words in prop::collection::vec(prop_oneof![0..40_u32, any::<u32>()], 0..80)) {
+        let assignments = assignments(Some(2));
+        let assignment = assignments.open("t".into(), 0, 10);
+        deliver(&assignments, assignment, 10..30);
+        for ack in crate::codec::acks::read(&words) {
+            assignments.acknowledge(ack);
+            assignments.acknowledge(AckWords { assignment, ..ack });
+        }
+        for p in assignments.take_uncommitted(true) {
+            prop_assert!((10..=30).contains(&p.offset), "{p:?}");
+        }
+    }
+}
