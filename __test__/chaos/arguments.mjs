@@ -12,9 +12,9 @@ Options:
   --minutes M       how long faults come, for each seed (default: 2); starting, healing and judging take 1 to 2 more
   --for M           goes on with random seeds until M minutes are over
   --part            a third of the processes for each seed: what fits a small machine and a short time
-  --stock           kafkajs alone, whose faults must be found: exits with 1 if none is
+  --stock           kafkajs alone, whose faults must be found: exits with 1 where one is not
   --quiet           only the results
-  --replay FOLDER   the run that has left this folder, again; it takes the folder's place
+  --replay FOLDER   the run that has left this folder, again; its own history is in target/chaos/<seed>-again
   --judge FOLDER    judges the history in this folder anew, without a run
   --help            this text
 

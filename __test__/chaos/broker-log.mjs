@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs';
 
 const TIME = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d),(\d{3}) /;
-/** A member of a classic group that had no heartbeat, or was not back in time for a rebalance; one of KIP-848. */
+/** A member of a classic group that had no heartbeat, or was not back in time for a rebalance; one of KIP-848; a static one. */
 const EXPELLED = [
   /Member (\S+) in group \S+ has failed, removing it from the group/,
   /Member (\S+) fenced from the group because/,
   /removed dynamic members who haven't joined: (.+)/,
   /removed members who haven't sent their sync requests: (.+)/,
+  // A static member whose session was over, as it counts itself, is back under another id.
+  /Replacing previously mapped member (\S+) with this groupInstanceId/,
 ];
 
 /**

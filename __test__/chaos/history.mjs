@@ -154,12 +154,14 @@ export class Timeline {
       return Object.assign(event, { until: until ?? ends.get(number) ?? Number.POSITIVE_INFINITY });
     });
     const joins = groupBy(this.of('joined'), ({ process }) => process);
-    const expelled = this.of('expelled').map(({ at, member }) => {
+    const expelled = this.of('expelled').flatMap(({ at, member }) => {
       const target = processes.get(member);
+      // The next process of a static member has taken its place, after an orderly end.
+      if (this.exits.get(target)?.at < at) return [];
       // It may not hear of it: until it joins again it goes on with what it had.
       const back = joins.get(target)?.find((joined) => joined.at > at)?.at ?? this.exits.get(target)?.at;
       const until = (back ?? Number.POSITIVE_INFINITY) + AFTERMATH_MS;
-      return { at: at - SESSION_MS, fault: 'expelled', target, until };
+      return [{ at: at - SESSION_MS, fault: 'expelled', target, until }];
     });
     return [...told, ...expelled];
   }

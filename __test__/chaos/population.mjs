@@ -36,9 +36,11 @@ export const OURS = {
 
 /** The same application over kafkajs alone, whose faults the checker has to find. */
 export const STOCK = {
-  topics: { events: 6, plain: 4, renewed: 2, input: 3 },
+  topics: { events: 6, plain: 4, renewed: 2, input: 3, ask: 3, 'ask.reply': 8 },
   processes: [
     { role: 'server', group: 'stock', topics: ['events', 'plain'], count: 3, stock: true },
+    { role: 'server', group: 'answers', topics: [], requests: ['ask'], count: 2, stock: true },
+    { role: 'client', group: 'askers', topic: 'ask', count: 2, stock: true },
     { role: 'producer', topics: ['events', 'events', 'plain'], count: 2, stock: true },
   ],
 };

@@ -22,10 +22,11 @@ const PROPERTIES = {
 /**
  * Makes the runs that the options ask for.
  *
- * @returns {Promise<{ seed: number, violations: number }[]>}
+ * @returns {Promise<{ seed: number, broken: string[] }[]>} the invariants that each has broken
  */
 export async function runAll(options, { say, signal }) {
-  const runs = options.replay === undefined ? plan(options) : [readFolder(options.replay, readRun)];
+  const isReplay = options.replay !== undefined;
+  const runs = isReplay ? [readFolder(options.replay, readRun)] : plan(options);
   say('starting a cluster of three brokers …');
   const cluster = await startCluster({ properties: PROPERTIES, onProgress: say });
   const found = [];
@@ -33,7 +34,8 @@ export async function runAll(options, { say, signal }) {
     for (const asked of runs) {
       signal.throwIfAborted();
       const run = { ...asked, prefix: `run${found.length + 1}` };
-      const folder = join(TARGET, `${run.stock ? 'stock-' : ''}${run.seed}`);
+      // What is run again stays, to be compared with.
+      const folder = join(TARGET, `${run.stock ? 'stock-' : ''}${run.seed}${isReplay ? '-again' : ''}`);
       prepare(folder, run);
       say(
         `seed ${run.seed}: ${run.minutes} min of faults${run.stock ? ' on kafkajs' : ''}; history in ${printed(folder)}`,
@@ -45,7 +47,10 @@ export async function runAll(options, { say, signal }) {
         signal,
       });
       tell(result, say);
-      found.push({ seed: run.seed, violations: result.violations.length });
+      found.push({
+        seed: run.seed,
+        broken: [...new Set(result.violations.map(({ invariant }) => invariant))],
+      });
     }
   } finally {
     await cluster.dispose();

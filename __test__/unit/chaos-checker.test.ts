@@ -1,6 +1,13 @@
 /** The judge of chaos runs, judged: each invariant finds the history that breaks it, and nothing in one that is well. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
+const { expulsions } = await import(new URL('../chaos/broker-log.mjs', import.meta.url).href);
+const { makeSchedule } = await import(new URL('../chaos/schedule.mjs', import.meta.url).href);
 const { judge, INVARIANTS } = await import(new URL('../chaos/checker.mjs', import.meta.url).href);
 
 type Event = Record<string, unknown> & { at: number };
@@ -413,9 +420,90 @@ test('an offset of a topic that was made anew may be committed as long as its co
   expect(judged(away(30))).toHaveLength(1);
 });
 
+/** The group has thrown a member out, and another one handles a record again. */
+function handledAgain(expelled: number): (made: Made) => void {
+  return ({ events }) =>
+    events.push(
+      { at: 10, process: SERVER, type: 'joined', group: 'g', member: `${SERVER}-member` },
+      { at: expelled, process: 'run', type: 'expelled', member: `${SERVER}-member` },
+      assigned(100, RIVAL),
+      begin(101, 2, { process: RIVAL }),
+      end(102, 2, 'done', RIVAL),
+    );
+}
+
+test('a member that its group has thrown out is excused, and not a process that had ended before', () => {
+  expect(judged(handledAgain(88))).toEqual([]);
+  expect(judged(handledAgain(95))).toEqual([expect.stringMatching(/^bounded repetition: /)]);
+});
+
+test('whom groups have thrown out is read from the logs of brokers', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'broker-log-')), 'server.log');
+  const lines = [
+    'Member a-1 in group g has failed, removing it from the group.',
+    'Static member with groupInstanceId=b and unknown member id joins group g in Stable state. ' +
+      'Replacing previously mapped member b-1 with this groupInstanceId.',
+    'Static member with groupInstanceId=c and unknown member id joins group g in Stable state. ' +
+      'Created a new member id c-1 for this member and added to the group.',
+  ];
+  writeFileSync(file, lines.map((line) => `2026-01-02 03:04:05,678 INFO ${line}\n`).join(''));
+  const at = new Date('2026-01-02T03:04:05.678').getTime();
+  expect(expulsions([file])).toEqual(['a-1', 'b-1'].map((members) => ({ at, members })));
+});
+
 test('a violation shows the events that it is made of', () => {
   const made = well();
   made.commits.unshift(commit(32, 2));
   const [violation] = judge(made);
   expect(violation.shown).toEqual([written('r1', 1), commit(32, 2), begin(30, 1), end(35, 1)]);
+});
+
+/** A folder as a run leaves it. */
+function kept(made: Made): string {
+  const folder = mkdtempSync(join(tmpdir(), 'chaos-'));
+  const run = { seed: 7, minutes: 2, stock: false, part: false, prefix: 'run1' };
+  writeFileSync(join(folder, 'run.json'), JSON.stringify(run));
+  writeFileSync(join(folder, 'cluster.json'), JSON.stringify({ log: made.log, commits: made.commits }));
+  writeFileSync(join(folder, 'all.jsonl'), made.events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  return folder;
+}
+
+/** What the command says of a folder. */
+function judgeFolder(folder: string): Promise<{ code: number; output: string }> {
+  const command = fileURLToPath(new URL('../chaos/command.mjs', import.meta.url));
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [command, '--judge', folder], (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
+    );
+  });
+}
+
+test('a broken history is told with the events that show it, the seed, and how to run it once more', async () => {
+  const broken = well();
+  broken.events.push(fault(31, SERVER, 33));
+  broken.commits.unshift(commit(32, 2));
+  // The run's own topics are not in it: nothing is transformed.
+  broken.log = broken.log.filter(({ topic }) => topic === 't');
+  const folder = kept(broken);
+  const { code, output } = await judgeFolder(folder);
+  expect(code).toBe(1);
+  const told = output.split('\n').map((line) => line.replace(/^\[ *[\d.]+ s\] /, '').trimEnd());
+  const from = told.findIndex((line) => line.startsWith('✗ commit safety: '));
+  expect(told.slice(from, from + 6)).toEqual([
+    '✗ commit safety: g committed 2 of t [0] before 1 had ended',
+    expect.stringMatching(/log .* offset 1, record r1, key null$/),
+    expect.stringMatching(/0\.030 s {2}server-1 +begin +assignment 1, offset 1, record r1, attempt 1$/),
+    expect.stringMatching(/0\.031 s {2}run +fault +fault kill, target server-1, until 33$/),
+    expect.stringMatching(/0\.032 s {2}log +group g, topic t, partition 0, offset 2$/),
+    expect.stringMatching(/0\.035 s {2}server-1 +end +assignment 1, offset 1, outcome done$/),
+  ]);
+  expect(output).toContain('✗ seed 7: 1 violations (commit safety: 1)');
+  expect(output).toContain(`once more: npm run test:chaos -- --replay `);
+  expect(await judgeFolder(kept({ ...well(), log: broken.log }))).toMatchObject({ code: 0 });
+}, 60_000);
+
+test('a seed makes the same faults each time, and another seed others', () => {
+  expect(makeSchedule(7, 120_000)).toEqual(makeSchedule(7, 120_000));
+  expect(makeSchedule(7, 120_000).length).toBeGreaterThan(20);
+  expect(makeSchedule(7, 120_000)).not.toEqual(makeSchedule(8, 120_000));
 });

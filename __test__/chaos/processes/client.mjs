@@ -1,24 +1,26 @@
-/** Sends requests and notes the replies to each and how it ended. */
+/** Sends requests, natively or over kafkajs, and notes the replies to each and how it ended. */
 import 'reflect-metadata';
 import { setTimeout as later } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { ClientKafka as StockClient } from '@nestjs/microservices';
 import { ClientKafka, logLevel } from 'nestjs-kafka-native';
 import { end, leave, persist, random, ready, recorder, RETRY, SESSION, settings } from './process.mjs';
 
-const { brokers, name, topic, group, replies = 'group' } = settings;
+const { brokers, name, topic, group, replies = 'group', stock = false } = settings;
 
 /** Between two requests, in ms, on average. */
 const PAUSE = 30;
 const MOST_WAITING = 64;
+/** When a request has ended, whatever becomes of it. */
+const REPLY_TIMEOUT = 30_000;
 
 Logger.overrideLogger(['log', 'warn', 'error']);
 
-const client = new ClientKafka({
-  client: { brokers, clientId: name, retry: RETRY, logLevel: logLevel.WARN },
+const client = new (stock ? StockClient : ClientKafka)({
+  client: { brokers, clientId: name, retry: RETRY, logLevel: stock ? logLevel.ERROR : logLevel.WARN },
   consumer: { groupId: group, retry: RETRY, ...SESSION },
   postfixId: '',
-  replies,
-  replyTimeout: 30_000,
+  ...(!stock && { replies, replyTimeout: REPLY_TIMEOUT }),
 });
 client.subscribeToResponseOf(topic);
 
@@ -49,9 +51,11 @@ if (await persist(() => client.connect())) {
     const outcome = ask(number);
     waiting.add(outcome);
     void outcome.then(() => waiting.delete(outcome));
-    await (waiting.size < MOST_WAITING ? later(random.next() * 2 * PAUSE) : Promise.race(waiting));
+    const next = waiting.size < MOST_WAITING ? [later(random.next() * 2 * PAUSE)] : waiting;
+    await Promise.race([...next, end.asked]);
   }
-  await Promise.all(waiting);
+  // What has not ended then never will, which the history shows.
+  await Promise.race([Promise.all(waiting), later(REPLY_TIMEOUT + 10_000, undefined, { ref: false })]);
 }
 await client.close();
 leave();
