@@ -1,46 +1,95 @@
-// Runs native code under a sanitizer: the Rust tests, with librdkafka's mock cluster, and with `address` also the
-// addon in Node.js. `npm run test:long` calls it; docs/internal/memory-safety.md says what each covers.
+// Runs native code under a sanitizer: the Rust tests, with librdkafka's mock cluster, and the addon in Node.js.
+// `npm run test:long` calls it; docs/internal/memory-safety.md says what each covers.
 //
 //   node scripts/sanitize.mjs address     out of bounds, freed twice or used after it, leaks
 //   node scripts/sanitize.mjs thread      data races
 //
-// All C and all Rust but the standard library is compiled again, into target/<sanitizer>: ten minutes the first time.
+// Arguments after that are names of Rust tests: only these run then.
+// All C and all Rust is compiled again, into target/<sanitizer>: ten minutes the first time.
 
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startBroker } from '../__test__/broker/start.mjs';
 import { hostTriple, TARGET } from './lib/cargo.mjs';
 import { Failure, main, ROOT, run, runBin, say, since } from './lib/process.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
 
-/** Options of the sanitizers' run time. `halt_on_error`: the first error ends the test, with its report. */
-const OPTIONS = {
-  address: {
-    ASAN_OPTIONS: 'abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1',
-    LSAN_OPTIONS: `suppressions=${join(ROOT, 'scripts/sanitize/leaks.txt')}:print_suppressions=0`,
-  },
-  thread: {
-    TSAN_OPTIONS: `halt_on_error=0:exitcode=66:second_deadlock_stack=1:suppressions=${join(ROOT, 'scripts/sanitize/races.txt')}`,
-  },
-};
+const SANITIZE = join(ROOT, 'scripts/sanitize');
 
 /**
- * The run time, one for both compilers. That of the C compiler for `address`, which Node.js can preload; Rust's own for
- * `thread`, for the C compiler's does not know all of Rust's calls.
+ * What differs between the sanitizers: `options` of their run time, the first error of which ends the test where that is
+ * possible; what `compiling` needs; and the `library` that Node.js preloads.
  */
-const RUN_TIME = {
-  address: [
-    '-Zexternal-clangrt',
-    // Loaded before all other libraries, so that it sees them being loaded.
-    '-Zpre-link-arg=-Wl,--no-as-needed',
-    '-Zpre-link-arg=-lasan',
-  ],
-  thread: [],
+const SANITIZERS = {
+  address: {
+    /** Ten times the usual number of random cases, for code that reads bytes from outside. */
+    cases: '2560',
+    options: {
+      ASAN_OPTIONS: 'abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1',
+      LSAN_OPTIONS: `suppressions=${join(SANITIZE, 'leaks.txt')}:print_suppressions=0`,
+    },
+    /** Without leak detection, because Node.js itself frees much only at its end. */
+    inNode: ({ ASAN_OPTIONS }) => ({ ASAN_OPTIONS: `${ASAN_OPTIONS}:detect_leaks=0` }),
+    async compiling() {
+      return {
+        // One run time for both compilers, that of the C compiler: Node.js can preload it.
+        rust: [
+          '-Zexternal-clangrt',
+          // Loaded before all other libraries, so that it sees them being loaded.
+          '-Zpre-link-arg=-Wl,--no-as-needed',
+          '-Zpre-link-arg=-lasan',
+        ],
+        c: [],
+        cargo: [],
+      };
+    },
+    async library() {
+      const { stdout } = await run('cc', ['-print-file-name=libasan.so']);
+      return stdout.trim();
+    },
+  },
+  thread: {
+    /** What reads bytes has no threads. */
+    cases: '64',
+    options: {
+      TSAN_OPTIONS: `halt_on_error=0:exitcode=66:second_deadlock_stack=1:history_size=4:suppressions=${join(SANITIZE, 'races.txt')}`,
+    },
+    inNode: () => ({}),
+    async compiling() {
+      const library = join(await sysroot(), 'lib/rustlib/src/rust/library/Cargo.lock');
+      if (!existsSync(library)) {
+        throw new Failure(
+          "ThreadSanitizer has to see the locks of Rust's standard library, whose sources are not here: rustup component add rust-src",
+        );
+      }
+      return {
+        rust: [],
+        // It sees POSIX's locks and threads, and not C11's, which librdkafka prefers.
+        c: [`-I${join(SANITIZE, 'without-c11-threads')}`],
+        cargo: ['-Zbuild-std'],
+      };
+    },
+    /** The run time that comes with Rust, which the tests are linked with, as a library. */
+    async library(folder) {
+      const triple = await hostTriple();
+      const archive = join(await sysroot(), 'lib/rustlib', triple, 'lib/librustc-stable_rt.tsan.a');
+      const library = join(folder, 'libtsan-rust.so');
+      const whole = ['-Wl,--whole-archive', archive, '-Wl,--no-whole-archive'];
+      const args = ['-shared', '-o', library, ...whole, '-lpthread', '-ldl', '-lm', '-lrt'];
+      const { code, output } = await run('c++', args);
+      if (code !== 0) throw new Failure(`the run time of ThreadSanitizer cannot be linked:\n${output}`);
+      return library;
+    },
+  },
 };
 
+async function sysroot() {
+  return (await run('rustc', ['--print', 'sysroot'])).stdout.trim();
+}
+
 /** The environment for compiling. */
-async function environment(sanitizer) {
-  const flags = `-fsanitize=${sanitizer} -fno-omit-frame-pointer -g -O1`;
+async function environment(sanitizer, { rust, c }) {
+  const flags = [`-fsanitize=${sanitizer}`, '-fno-omit-frame-pointer', '-g', '-O1', ...c].join(' ');
   return {
     // Allows unstable options with the stable compiler.
     RUSTC_BOOTSTRAP: '1',
@@ -48,7 +97,7 @@ async function environment(sanitizer) {
       `-Zsanitizer=${sanitizer}`,
       '-Cunsafe-allow-abi-mismatch=sanitizer',
       '-Cforce-frame-pointers=yes',
-      ...RUN_TIME[sanitizer],
+      ...rust,
     ].join(' '),
     CFLAGS: flags,
     CXXFLAGS: flags,
@@ -59,13 +108,12 @@ async function environment(sanitizer) {
     CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
     CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
-    // Ten times the usual number of random cases, for code that reads bytes from outside.
-    PROPTEST_CASES: process.env.PROPTEST_CASES ?? '2560',
-    ...OPTIONS[sanitizer],
+    PROPTEST_CASES: process.env.PROPTEST_CASES ?? SANITIZERS[sanitizer].cases,
+    ...SANITIZERS[sanitizer].options,
   };
 }
 
-async function rustTests(env, filters) {
+async function rustTests(env, { cargo }, filters) {
   const start = performance.now();
   // One test at a time, because two at once are so slow that they run into time-outs.
   const args = [
@@ -77,6 +125,7 @@ async function rustTests(env, filters) {
     '--release',
     '--target',
     await hostTriple(),
+    ...cargo,
   ];
   const { code, output } = await run('cargo', [...args, '--', '--test-threads=1', ...filters], {
     env,
@@ -93,18 +142,17 @@ async function rustTests(env, filters) {
 const SUITE = ['__test__/switches', '__test__/testing/mock-kafka', '__test__/producer/script.test'];
 
 /** Runs tests with the sanitized addon in an ordinary Node.js, which preloads the sanitizer's run time. */
-async function addonTests(env) {
+async function addonTests(sanitizer, env, { cargo }) {
   const start = performance.now();
   const triple = await hostTriple();
-  const built = await run('cargo', ['build', '--lib', '--locked', '--release', '--target', triple], {
-    env,
-    heartbeat: 'addon',
-  });
+  const args = ['build', '--lib', '--locked', '--release', '--target', triple, ...cargo];
+  const built = await run('cargo', args, { env, heartbeat: 'addon' });
   if (built.code !== 0) throw new Failure(`the addon cannot be built for the sanitizer:\n${built.output}`);
   const folder = join(env.CARGO_TARGET_DIR, triple, 'release');
   const addon = join(folder, 'nestjs-kafka-native.node');
   copyFileSync(join(folder, 'libnestjs_kafka_native.so'), addon);
-  const { stdout: library } = await run('cc', [`-print-file-name=libasan.so`]);
+  const { inNode, library } = SANITIZERS[sanitizer];
+  const preloaded = await library(env.CARGO_TARGET_DIR);
   // The broker is a Java program, which would not start with the preloaded run time.
   const given = process.env.KAFKA_BROKERS;
   const broker = given ? undefined : await startBroker();
@@ -113,10 +161,10 @@ async function addonTests(env) {
       inherit: true,
       env: {
         KAFKA_BROKERS: given ?? broker.brokers,
-        LD_PRELOAD: library.trim(),
+        LD_PRELOAD: preloaded,
         TESTED_ADDON: addon,
-        // Without leak detection, because Node.js itself frees much only at its end.
-        ASAN_OPTIONS: `${env.ASAN_OPTIONS}:detect_leaks=0`,
+        ...SANITIZERS[sanitizer].options,
+        ...inNode(env),
       },
     });
     if (code !== 0) throw new Failure('the tests of the addon fail under the sanitizer');
@@ -127,11 +175,13 @@ async function addonTests(env) {
 }
 
 await main(import.meta.url, async ([sanitizer, ...filters]) => {
-  if (!Object.hasOwn(OPTIONS, sanitizer ?? '')) throw new Failure('node scripts/sanitize.mjs address|thread');
+  if (!Object.hasOwn(SANITIZERS, sanitizer ?? ''))
+    throw new Failure('node scripts/sanitize.mjs address|thread');
   if (process.platform !== 'linux') throw new Failure('the sanitizers run on Linux');
   await checkTools();
   await prepare();
-  const env = await environment(sanitizer);
-  await rustTests(env, filters);
-  if (sanitizer === 'address' && filters.length === 0) await addonTests(env);
+  const compiling = await SANITIZERS[sanitizer].compiling();
+  const env = await environment(sanitizer, compiling);
+  await rustTests(env, compiling, filters);
+  if (filters.length === 0) await addonTests(sanitizer, env, compiling);
 });

@@ -21,6 +21,8 @@ const CHAOS = join('__test__', 'chaos', 'command.mjs');
 const SHORT_CHAOS = ['--part', '--seed', '49,50', '--minutes', '0.4', '--quiet'];
 /** As many random seeds as fit into half an hour, with all processes. */
 const LONG_CHAOS = ['--for', '30', '--minutes', '3'];
+/** What the checker has to find in kafkajs. */
+const STOCK_CHAOS = ['--stock', '--seed', '21,22', '--minutes', '1', '--quiet'];
 const TOTALS_REPORTER = fileURLToPath(new URL('lib/totals-reporter.mjs', import.meta.url));
 
 const SANITIZE = fileURLToPath(new URL('sanitize.mjs', import.meta.url));
@@ -43,7 +45,10 @@ await main(import.meta.url, async (args) => {
   await servers;
   if (mode !== '--rust') await buildAndTest(mode === '--long' ? ['long'] : ['unit', 'integration'], rest);
   if (all) await chaosRuns(SHORT_CHAOS);
-  if (mode === '--long' && rest.length === 0) await chaosRuns(LONG_CHAOS);
+  if (mode === '--long' && rest.length === 0) {
+    await chaosRuns(LONG_CHAOS);
+    await chaosRuns(STOCK_CHAOS);
+  }
 
   if (failedChecks.length > 0)
     process.stdout.write(`\nfailed checks: ${failedChecks.join(', ')} (see above)\n`);
@@ -80,7 +85,8 @@ async function chaosRuns(args) {
   const start = performance.now();
   say(`chaos: ${args.join(' ')}`);
   const { code, output } = await run(process.execPath, [CHAOS, ...args], { heartbeat: 'chaos' });
-  const [, passed = 0, all = 0] = /all invariants hold with (\d+) of (\d+) seeds/.exec(output) ?? [];
+  const [, passed = 0, all = 0] =
+    /(?:all invariants hold|kafkajs's faults are found) with (\d+) of (\d+) seeds/.exec(output) ?? [];
   const failed = Math.max(Number(all) - Number(passed), code === 0 ? 0 : 1);
   total.passed += Number(passed);
   total.failed += failed;
@@ -91,8 +97,10 @@ async function chaosRuns(args) {
 /** Runs the sanitizers where they are available: docs/internal/memory-safety.md. */
 async function sanitize() {
   if (process.platform !== 'linux') return;
-  const { code } = await run(process.execPath, [SANITIZE, 'address'], { inherit: true });
-  total[code === 0 ? 'passed' : 'failed'] += 1;
+  for (const sanitizer of ['address', 'thread']) {
+    const { code } = await run(process.execPath, [SANITIZE, sanitizer], { inherit: true });
+    total[code === 0 ? 'passed' : 'failed'] += 1;
+  }
 }
 
 async function buildAndTest(projects, filters) {
