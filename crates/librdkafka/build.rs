@@ -48,9 +48,11 @@ fn compile_shims() {
 
     let mut shim = cc::Build::new();
     shim.files(SHIMS).includes(&headers.include);
-    // rdkafka_int.h includes OpenSSL's headers. With a system OpenSSL they may be on the default path.
-    if let Some(openssl) = env::var_os("DEP_OPENSSL_INCLUDE") {
-        shim.includes(env::split_paths(&openssl));
+    // rdkafka_int.h includes headers of OpenSSL and zlib, which their crates build; a system need not have them.
+    for variable in ["DEP_OPENSSL_INCLUDE", "DEP_Z_INCLUDE"] {
+        if let Some(paths) = env::var_os(variable) {
+            shim.includes(env::split_paths(&paths));
+        }
     }
     shim.define("LIBRDKAFKA_STATICLIB", None);
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("windows") {

@@ -6,6 +6,9 @@
 
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
+// For its headers alone, which build.rs finds by it.
+use libz_sys as _;
+
 mod admin;
 mod assignor;
 mod bearer;
