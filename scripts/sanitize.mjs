@@ -1,4 +1,5 @@
-// Runs native code under a sanitizer: the Rust tests, with librdkafka's mock cluster, and the addon in Node.js.
+// Runs native code under a sanitizer: the Rust tests, with librdkafka's mock cluster, and with `address` also the
+// addon in Node.js.
 // `npm run test:long` calls it; docs/internal/memory-safety.md says what each covers.
 //
 //   node scripts/sanitize.mjs address     out of bounds, freed twice or used after it, leaks
@@ -18,7 +19,7 @@ const SANITIZE = join(ROOT, 'scripts/sanitize');
 
 /**
  * What differs between the sanitizers: `options` of their run time, the first error of which ends the test where that is
- * possible; what `compiling` needs; and the `library` that Node.js preloads.
+ * possible; and what `compiling` needs.
  */
 const SANITIZERS = {
   address: {
@@ -28,8 +29,6 @@ const SANITIZERS = {
       ASAN_OPTIONS: 'abort_on_error=0:halt_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1',
       LSAN_OPTIONS: `suppressions=${join(SANITIZE, 'leaks.txt')}:print_suppressions=0`,
     },
-    /** Without leak detection, because Node.js itself frees much only at its end. */
-    inNode: ({ ASAN_OPTIONS }) => ({ ASAN_OPTIONS: `${ASAN_OPTIONS}:detect_leaks=0` }),
     async compiling() {
       return {
         // One run time for both compilers, that of the C compiler: Node.js can preload it.
@@ -43,10 +42,6 @@ const SANITIZERS = {
         cargo: [],
       };
     },
-    async library() {
-      const { stdout } = await run('cc', ['-print-file-name=libasan.so']);
-      return stdout.trim();
-    },
   },
   thread: {
     /** What reads bytes has no threads. */
@@ -54,7 +49,6 @@ const SANITIZERS = {
     options: {
       TSAN_OPTIONS: `halt_on_error=0:exitcode=66:second_deadlock_stack=1:history_size=4:suppressions=${join(SANITIZE, 'races.txt')}`,
     },
-    inNode: () => ({}),
     async compiling() {
       const library = join(await sysroot(), 'lib/rustlib/src/rust/library/Cargo.lock');
       if (!existsSync(library)) {
@@ -68,17 +62,6 @@ const SANITIZERS = {
         c: [`-I${join(SANITIZE, 'without-c11-threads')}`],
         cargo: ['-Zbuild-std'],
       };
-    },
-    /** The run time that comes with Rust, which the tests are linked with, as a library. */
-    async library(folder) {
-      const triple = await hostTriple();
-      const archive = join(await sysroot(), 'lib/rustlib', triple, 'lib/librustc-stable_rt.tsan.a');
-      const library = join(folder, 'libtsan-rust.so');
-      const whole = ['-Wl,--whole-archive', archive, '-Wl,--no-whole-archive'];
-      const args = ['-shared', '-o', library, ...whole, '-lpthread', '-ldl', '-lm', '-lrt'];
-      const { code, output } = await run('c++', args);
-      if (code !== 0) throw new Failure(`the run time of ThreadSanitizer cannot be linked:\n${output}`);
-      return library;
     },
   },
 };
@@ -142,17 +125,16 @@ async function rustTests(env, { cargo }, filters) {
 const SUITE = ['__test__/switches', '__test__/testing/mock-kafka', '__test__/producer/script.test'];
 
 /** Runs tests with the sanitized addon in an ordinary Node.js, which preloads the sanitizer's run time. */
-async function addonTests(sanitizer, env, { cargo }) {
+async function addonTests(env) {
   const start = performance.now();
   const triple = await hostTriple();
-  const args = ['build', '--lib', '--locked', '--release', '--target', triple, ...cargo];
+  const args = ['build', '--lib', '--locked', '--release', '--target', triple];
   const built = await run('cargo', args, { env, heartbeat: 'addon' });
   if (built.code !== 0) throw new Failure(`the addon cannot be built for the sanitizer:\n${built.output}`);
   const folder = join(env.CARGO_TARGET_DIR, triple, 'release');
   const addon = join(folder, 'nestjs-kafka-native.node');
   copyFileSync(join(folder, 'libnestjs_kafka_native.so'), addon);
-  const { inNode, library } = SANITIZERS[sanitizer];
-  const preloaded = await library(env.CARGO_TARGET_DIR);
+  const { stdout: library } = await run('cc', ['-print-file-name=libasan.so']);
   // The broker is a Java program, which would not start with the preloaded run time.
   const given = process.env.KAFKA_BROKERS;
   const broker = given ? undefined : await startBroker();
@@ -161,10 +143,10 @@ async function addonTests(sanitizer, env, { cargo }) {
       inherit: true,
       env: {
         KAFKA_BROKERS: given ?? broker.brokers,
-        LD_PRELOAD: preloaded,
+        LD_PRELOAD: library.trim(),
         TESTED_ADDON: addon,
-        ...SANITIZERS[sanitizer].options,
-        ...inNode(env),
+        // Without leak detection, because Node.js itself frees much only at its end.
+        ASAN_OPTIONS: `${env.ASAN_OPTIONS}:detect_leaks=0`,
       },
     });
     if (code !== 0) throw new Failure('the tests of the addon fail under the sanitizer');
@@ -183,5 +165,5 @@ await main(import.meta.url, async ([sanitizer, ...filters]) => {
   const compiling = await SANITIZERS[sanitizer].compiling();
   const env = await environment(sanitizer, compiling);
   await rustTests(env, compiling, filters);
-  if (filters.length === 0) await addonTests(sanitizer, env, compiling);
+  if (sanitizer === 'address' && filters.length === 0) await addonTests(env);
 });
