@@ -112,7 +112,7 @@ export declare class NativeConsumer {
   /** Takes packed acknowledgements of handled records: the first `wordCount` numbers. */
   acknowledge(words: Uint32Array, wordCount: number): void
   /** How many records of each topic were filtered: no handler took them. */
-  filtered(): Record<string, number>
+  filtered(): Array<NativeFiltered>
   /** Starts or stops the event `commit`. */
   watchCommits(wanted: boolean): void
   /** Requests that wait for a reply. */
@@ -452,6 +452,14 @@ export interface NativeEnsuredTopics {
   created: Array<string>
   /** Topics that exist already. */
   existing: Array<NativeTopic>
+}
+
+/** How many records of a topic were filtered. Not a property of an object: a topic may be called `__proto__`. */
+export interface NativeFiltered {
+  /** Topic name. */
+  topic: string
+  /** Records that no handler took. */
+  count: number
 }
 
 /** A consumer group that was found. */

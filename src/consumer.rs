@@ -30,8 +30,8 @@ use napi_derive::napi;
 use super::admin_types::NativeMetadata;
 use super::client::client_methods;
 use super::consumer_types::{
-    NativeAssigner, NativeConsumerSettings, NativeEnsuredTopics, NativeGroup, NativeMemberAssignment,
-    NativeOffset, NativePartition, NativeStanding, NativeSubscription, NativeTopic,
+    NativeAssigner, NativeConsumerSettings, NativeEnsuredTopics, NativeFiltered, NativeGroup,
+    NativeMemberAssignment, NativeOffset, NativePartition, NativeStanding, NativeSubscription, NativeTopic,
 };
 use super::failure::{Failure, outcome, thrown};
 use super::numbers::{Count, Milliseconds};
@@ -279,13 +279,9 @@ impl NativeConsumer {
     /// How many records of each topic were filtered: no handler took them.
     #[napi]
     #[must_use]
-    pub fn filtered(&self) -> HashMap<String, f64> {
-        self.consumer
-            .assignments()
-            .filtered()
-            .into_iter()
-            .map(|(topic, count)| (topic, count as f64))
-            .collect()
+    pub fn filtered(&self) -> Vec<NativeFiltered> {
+        let counts = self.consumer.assignments().filtered().into_iter();
+        counts.map(|(topic, count)| NativeFiltered { topic, count: count as f64 }).collect()
     }
 
     /// Starts or stops the event `commit`.

@@ -290,6 +290,15 @@ impl From<Group> for NativeGroup {
     }
 }
 
+/// How many records of a topic were filtered. Not a property of an object: a topic may be called `__proto__`.
+#[napi(object)]
+pub struct NativeFiltered {
+    /// Topic name.
+    pub topic: String,
+    /// Records that no handler took.
+    pub count: f64,
+}
+
 /// A topic partition.
 #[napi(object)]
 pub struct NativePartition {

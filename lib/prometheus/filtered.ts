@@ -14,7 +14,7 @@ export function registerFiltered(instruments: Instruments): void {
 
 /** The counts of consumers, and how much of them was already added. */
 class Filtered {
-  readonly #known = new Map<ObservedClient, Readonly<Record<string, number>>>();
+  readonly #known = new Map<ObservedClient, ReadonlyMap<string, number>>();
 
   constructor() {
     this.add(() => undefined);
@@ -25,12 +25,13 @@ class Filtered {
     for (const client of new Set([...clients, ...this.#known.keys()])) {
       const report = client.report();
       if (report.role !== 'consumer') continue;
-      const known = this.#known.get(client) ?? {};
-      for (const [topic, total] of Object.entries(report.filtered)) {
-        const added = total - (known[topic] ?? 0);
+      const known = this.#known.get(client);
+      const totals = new Map(Object.entries(report.filtered));
+      for (const [topic, total] of totals) {
+        const added = total - (known?.get(topic) ?? 0);
         if (added > 0) count({ group: report.groupId, topic }, added);
       }
-      if (clients.has(client)) this.#known.set(client, report.filtered);
+      if (clients.has(client)) this.#known.set(client, totals);
       else this.#known.delete(client);
     }
   }

@@ -3,6 +3,7 @@ import type { ConsumerEvent } from '../../boundary/events.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { unlessAborted } from '../../lifecycle.js';
 import { valueOf, type NativeConsumer } from '../../native/index.js';
+import { getOwn, setOwn } from '../../values/own-property.js';
 import { KafkaJSNonRetriableError } from '../errors/index.js';
 import { commitTracing } from '../instrumentation/channels.js';
 import { consumerEvents } from '../instrumentation/emitter.js';
@@ -107,8 +108,8 @@ export class Connection {
   /** How many records of each topic were filtered (no handler took them), over all sessions. */
   filtered(): Record<string, number> {
     const all = { ...this.#filtered };
-    const counts = this.#options.state.session?.native.filtered() ?? {};
-    for (const [topic, count] of Object.entries(counts)) all[topic] = (all[topic] ?? 0) + count;
+    const counts = this.#options.state.session?.native.filtered() ?? [];
+    for (const { topic, count } of counts) setOwn(all, topic, (getOwn(all, topic) ?? 0) + count);
     return all;
   }
 
