@@ -1,10 +1,11 @@
-import { KafkaReplyLostError, ClientKafka, KafkaReplyTimeoutError } from 'nestjs-kafka-native';
+import { KafkaReplyLostError, ClientKafka, KafkaReplyTimeoutError, logLevel } from 'nestjs-kafka-native';
+import { MockKafka } from 'nestjs-kafka-native/testing';
 import { of } from 'rxjs';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { optionsFor } from '../harness/apps';
 import { closeBroker, createTopics, unique } from '../harness/broker';
 import { outcome } from '../harness/outcome';
-import { Gate, openGates, pause, until } from '../harness/wait';
+import { Gate, openGates, pause, until, within } from '../harness/wait';
 import { answering } from './echo';
 
 const open: { close(): Promise<unknown> }[] = [];
@@ -97,6 +98,31 @@ describe('R5 a consumer of replies that is made anew', () => {
     await client.consumer.run();
     await until('there is a reply partition', () => client.getConsumerAssignments()[`${topic}.reply`] === 0);
     expect(await outcome(client.send(topic, 'again'))).toEqual({ values: ['again'], ended: 'completed' });
+  });
+
+  test('errors them too when it crashes', async () => {
+    const mock = MockKafka.start({ topics: { asked: 1, 'asked.reply': 1 } });
+    const client = new ClientKafka({
+      client: { brokers: mock.brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 } },
+      consumer: { groupId: 'crashing', groupInstanceId: 'only', ...MockKafka.consumerOptions },
+      replyTimeout: 300_000,
+    });
+    client.subscribeToResponseOf('asked');
+    try {
+      await client.connect();
+      const crashed = new Gate();
+      client.consumer.on('consumer.crash', () => crashed.open());
+      // Before drainTimeout is over: nobody handles anything.
+      const waiting = outcome(client.send('asked', 'x'), 25_000);
+      mock.failNext('Heartbeat', 'FENCED_INSTANCE_ID');
+      await within('the crash', crashed.pass(), 25_000);
+      const { ended, error } = await waiting;
+      expect(ended).toBe('failed');
+      expect(error).toBeInstanceOf(KafkaReplyLostError);
+    } finally {
+      await client.close();
+      await mock.stop();
+    }
   });
 });
 

@@ -34,6 +34,13 @@ impl Closing {
         }
     }
 
+    /// Nothing will be revoked or answered: the thread may end now.
+    pub(super) fn give_up(&mut self) {
+        if let Some(requested) = &mut self.0 {
+            requested.deadline = Instant::now();
+        }
+    }
+
     /// Whether the thread may end: a close was asked for, and it is ready or its time is up.
     pub(super) fn is_over(&self, is_ready: impl FnOnce() -> bool) -> bool {
         self.0.as_ref().is_some_and(|requested| is_ready() || requested.deadline <= Instant::now())

@@ -247,7 +247,12 @@ impl<C: ConsumerClient> PollLoop<C> {
         }
         let patience = self.rebalance.close(&self.context, drain);
         self.closing.request(patience, done);
-        self.context.report(self.context.client().start_close());
+        if let Err(error) = self.context.client().start_close() {
+            // After a fatal error librdkafka revokes nothing and leaves no group: there is nothing to wait for.
+            self.context.report(Err(error));
+            self.rebalance.give_up(&self.context);
+            self.closing.give_up();
+        }
         // After the close, so that the response has no effect; librdkafka leaves the group only when no response is
         // held.
         self.context.client().release_join_response(true);

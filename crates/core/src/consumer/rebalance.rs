@@ -66,6 +66,15 @@ impl Rebalance {
         if context.assignments().any() { drain + COMMIT_TIMEOUT } else { Duration::ZERO }
     }
 
+    /// The consumer can commit nothing any more: all its partitions are lost, without a rebalance.
+    pub(super) fn give_up<C: ConsumerClient>(&mut self, context: &Context<C>) {
+        self.revocation = None;
+        let assignments = context.assignments().start_revoking(None);
+        let revocation =
+            Revocation { deadline: Instant::now(), assignments, partitions: None, committing: false };
+        hand_back(context, &revocation, true);
+    }
+
     /// Partitions were assigned: finds out where each starts, opens its assignment and queue, and starts fetching.
     pub(super) fn assigned<C: ConsumerClient>(
         &mut self,

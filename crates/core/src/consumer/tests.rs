@@ -23,6 +23,8 @@ use crate::request_events::RequestEvents;
 const TOPIC: &str = "records";
 /// A broker's error after which a retry may help.
 const UNKNOWN: i32 = -1;
+/// The error of all calls after a fatal one.
+const FATAL: i32 = -150;
 /// Events that a test may leave unread.
 const MOST_EVENTS: usize = 1024;
 /// Time limit for finding a partition's position.
@@ -43,6 +45,8 @@ struct Scripted {
     commits: Mutex<Vec<TopicPartition>>,
     /// Whether its `LeaveGroup` was answered.
     has_left: AtomicBool,
+    /// Whether it has failed fatally.
+    is_fatal: bool,
 }
 
 #[expect(clippy::disallowed_methods, reason = "as the client, which blocks for all of a request's time")]
@@ -115,7 +119,7 @@ impl ConsumerClient for Scripted {
     }
     fn release_join_response(&self, _: bool) {}
     fn start_close(&self) -> Result<()> {
-        Ok(())
+        if self.is_fatal { Err(Error::new("close", FATAL, "fenced")) } else { Ok(()) }
     }
     fn is_closed(&self) -> bool {
         self.has_left.load(Ordering::Acquire)
@@ -331,4 +335,16 @@ fn a_commit_is_refused_when_only_leaving_the_group_is_left() {
     });
     assert_eq!(closed.unwrap_err().to_string(), Error::closed("commit offsets").to_string());
     assert_eq!(rig.committed(), [7]);
+}
+
+#[test]
+fn a_close_after_a_fatal_error_waits_for_no_revocation() {
+    let rig = Rig::new(Scripted { is_fatal: true, ..Scripted::default() });
+    rig.runtime.block_on(rig.consumer.assign(vec![TopicPartition::at(TOPIC, 0, 7)])).unwrap();
+    rig.until("the assignment", |event| matches!(event, GroupEvent::Assign { .. }).then_some(()));
+    let begun = Instant::now();
+    rig.runtime.block_on(rig.consumer.close(DEADLINE));
+    assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
+    rig.until("the loss", |event| matches!(event, GroupEvent::Revoked { lost: true, .. }).then_some(()));
+    assert!(rig.committed().is_empty());
 }
