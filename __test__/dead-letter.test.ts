@@ -130,6 +130,25 @@ describe('a message that keeps failing', () => {
     expect(asked).toEqual([[topic, '0', 'bad', true]]);
   });
 
+  test('goes to the topic that a function makes of its headers, whatever they are called', async () => {
+    const names = ['constructor', '__proto__', 'toString'];
+    await createTopics({ [topic]: 1, ...Object.fromEntries(names.map((one) => [`${topic}-${one}`, 1])) });
+    const reader = await tap(...names.map((one) => `${topic}-${one}`));
+    await serve([events(fail)], {
+      maxAttempts: 1,
+      topic: ({ headers }) => `${topic}-${Object.keys(headers ?? {}).join()}`,
+    });
+    const messages = names.map((one): Message => {
+      const headers = Object.defineProperty({}, one, { value: ['a', 'b'], enumerable: true });
+      return { value: `bad ${one}`, headers };
+    });
+    await (await rawProducer()).send({ topic, messages });
+    for (const one of names) {
+      expect(await deadOnes(reader, 1, `${topic}-${one}`)).toEqual([`bad ${one}`]);
+    }
+    await untilCommitted(`${topic}-server`, topic, names.length);
+  });
+
   const failing: [string, () => unknown][] = [
     [
       'throws',

@@ -100,6 +100,20 @@ test('a header may be called like anything that objects have', async () => {
   await untilCommitted(rig.group, rig.topic, NAMES.length * 2);
 });
 
+test('a property of a JSON value may be called so too, as JSON.parse makes it', async () => {
+  await createTopics({ [rig.topic]: 1 });
+  const seen: Headers[] = [];
+  await rig.serve((data) => void seen.push(data as unknown as Headers));
+  for (const name of NAMES) await send(`{"${name}":{"isAdmin":true}}`);
+  await until('all are handled', () => seen.length === NAMES.length);
+  for (const [index, name] of NAMES.entries()) {
+    const data = seen[index] as Headers;
+    expect(Object.getPrototypeOf(data)).toBe(Object.prototype);
+    expect(Object.entries(data)).toEqual([[name, { isAdmin: true }]]);
+    expect(data['isAdmin']).toBeUndefined();
+  }
+});
+
 test('such headers are Buffers for eachMessage, and are passed on as they are', async () => {
   const next = unique('next');
   await createTopics({ [rig.topic]: 1, [next]: 1 });

@@ -2,8 +2,9 @@ import { KafkaReplyLostError, ClientKafka, KafkaReplyTimeoutError, logLevel } fr
 import { MockKafka } from 'nestjs-kafka-native/testing';
 import { of } from 'rxjs';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Proxy } from '../delivery/proxy';
 import { optionsFor } from '../harness/apps';
-import { closeBroker, createTopics, unique } from '../harness/broker';
+import { BROKERS, closeBroker, createTopics, unique } from '../harness/broker';
 import { outcome } from '../harness/outcome';
 import { Gate, openGates, pause, until, within } from '../harness/wait';
 import { answering } from './echo';
@@ -170,5 +171,37 @@ describe('R4 a request that has no reply partition', () => {
     await pause(0);
     await without.close();
     expect(((await closing).error as Error).message).toBe('Connection closed');
+  });
+
+  test('does not wait for brokers that do not answer, and ends with replyTimeout', async () => {
+    const proxy = await Proxy.before(BROKERS[0]!);
+    open.push({ close: () => proxy.close() });
+    const group = unique('endings');
+    const options = optionsFor(group);
+    const connect = async (own: object): Promise<ClientKafka> => {
+      const client = new ClientKafka({ ...options, ...own } as never);
+      client.subscribeToResponseOf(topic);
+      open.unshift(client);
+      await client.connect();
+      return client;
+    };
+    const client = { ...options.client, brokers: [proxy.address] };
+    await connect({});
+    const patient = await connect({ client });
+    const hasty = await connect({ client, replyTimeout: 300 });
+    for (const one of [patient, hasty]) expect(one.getConsumerAssignments()).toEqual({});
+    proxy.interrupt('silence');
+    const order: string[] = [];
+    const ended = async (name: string, one: ClientKafka): Promise<unknown> => {
+      // Without an answer the reason stays unknown; a request to a broker ends after 30 s.
+      const { error } = await outcome(one.send(topic, 'x'), 15_000);
+      order.push(name);
+      return (error as Error | undefined)?.message;
+    };
+    const told = await Promise.all([ended('patient', patient), ended('hasty', hasty)]);
+    const message = `The client consumer did not subscribe to the corresponding reply topic (${topic}.reply).`;
+    expect(told).toEqual([message, message]);
+    expect(order).toEqual(['hasty', 'patient']);
+    proxy.restore();
   });
 });

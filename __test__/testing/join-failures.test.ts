@@ -9,7 +9,7 @@ import {
 import { MockKafka, type MockApi } from 'nestjs-kafka-native/testing';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { until, within } from '../harness/wait';
+import { pause, until, within } from '../harness/wait';
 
 // Errors that a real broker cannot be made to answer with, injected into the embedded one.
 
@@ -157,6 +157,36 @@ test('OffsetFetch fails while a consumer runs: it crashes, starts again, and rea
     });
     return seen.includes('0') && seen.includes('1');
   });
+});
+
+test('OffsetFetch fails while partitions move: the status is connected when they are read, not before', async () => {
+  const kafka = start();
+  const { client, consumer: config } = optionsOf(kafka, 's', 60_000);
+  const server = new ServerKafka(optionsOf(kafka, 's', 60_000) as never);
+  const seen = new Set<string>();
+  server.addHandler('t', (data) => Promise.resolve(void seen.add(String(data))) as never, true);
+  const statuses: string[] = [];
+  server.status.subscribe((status: string) => void statuses.push(status));
+  closing.push(async () => server.close());
+  await listen(server);
+  kafka.failNext('OffsetFetch', 'UNKNOWN', ENDLESS);
+  const other = new Kafka(client).consumer({ ...config, groupId: 's-server' });
+  closing.push(() => other.disconnect());
+  await other.connect();
+  await other.subscribe({ topic: 't', fromBeginning: true });
+  const running = other.run({ eachMessage: async ({ message }) => void seen.add(String(message.value)) });
+  await until('partitions move', () => statuses.at(-1) === 'rebalancing');
+  await pause(3000);
+  expect(statuses.at(-1)).toBe('rebalancing');
+  kafka.clearFailures();
+  await until('it is connected', () => statuses.at(-1) === 'connected');
+  await within('the other one', running);
+  const producer = new Kafka(client).producer();
+  await producer.connect();
+  closing.push(() => producer.disconnect());
+  const messages = [0, 1].map((partition) => ({ partition, value: `${partition}` }));
+  await producer.send({ topic: 't', messages });
+  await until('both partitions are read', () => seen.size === 2);
 });
 
 async function failure(what: string, call: () => Promise<unknown>): Promise<Error> {

@@ -18,7 +18,13 @@ import {
   subscribeSettings,
   subscribeTable,
 } from '../../lib/options/index.js';
-import { CompressionTypes, type ConsumerConfig, type ProducerConfig } from '../../lib/kafkajs/types/index.js';
+import { Kafka } from '../../lib/kafkajs/kafka.js';
+import {
+  CompressionTypes,
+  logLevel,
+  type ConsumerConfig,
+  type ProducerConfig,
+} from '../../lib/kafkajs/types/index.js';
 import { errorOf } from './options-harness.js';
 
 const kafka = { brokers: ['a:9092'] };
@@ -312,6 +318,16 @@ describe('run and subscribe', () => {
     expect(errorOf(() => runSettings({ partitionsConsumedConcurrently: 0 })).message).toContain(
       '1 or more, got another number',
     );
+  });
+
+  it('are refused by run(), before anything is waited for', async () => {
+    const ours = new Kafka({ brokers: ['127.0.0.1:1'], logLevel: logLevel.NOTHING }).consumer({
+      groupId: 'g',
+    });
+    for (const partitionsConsumedConcurrently of [0, -1, Number.NaN]) {
+      const running = ours.run({ partitionsConsumedConcurrently, eachMessage: () => Promise.resolve() });
+      await expect(running).rejects.toThrow('run.partitionsConsumedConcurrently: expected');
+    }
   });
 
   it('take either form of a subscription', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { kafkaErrorFromNative } from '../../lib/kafkajs/errors/index.js';
 import { createLogger } from '../../lib/kafkajs/logger.js';
+import { guardedLogger } from '../../lib/nest/log/guarded-logger.js';
 import { printable } from '../../lib/values/printable.js';
 import { logLevel } from '../../lib/kafkajs/types/index.js';
 
@@ -31,5 +32,13 @@ describe('text of others', () => {
       offset: 1,
       stack: 'Error\n    at here',
     });
+  });
+
+  it.each(['warn', 'error'] as const)('is so in a line of NestJS’s logger: %s', (method) => {
+    const nest = { log: vi.fn(), error: vi.fn(), warn: vi.fn() };
+    guardedLogger(() => nest)[method](`Message 0 is now in t.DLT: it failed with Error: ${HOSTILE}`);
+    expect(nest[method].mock.calls).toEqual([
+      [`Message 0 is now in t.DLT: it failed with Error: ${HARMLESS}`],
+    ]);
   });
 });
