@@ -7,7 +7,7 @@
 // It compiles everything, OpenSSL and librdkafka too, into target/cross: minutes the first time. The module lies in
 // target/cross/binaries, where `npm run packages -- --binaries` takes it.
 
-import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { TARGET } from './lib/cargo.mjs';
 import { Failure, main, run, say, since } from './lib/process.mjs';
@@ -34,6 +34,7 @@ const SYSTEMS = {
     system: 'linux-x64-musl',
     packages: 'musl-tools linux-libc-dev',
     cc: 'musl-gcc',
+    linker: muslLinker,
     environment: () => ({
       // What librdkafka has for C++ is compiled with it, and not linked: this system's own does.
       CXX: 'c++',
@@ -55,10 +56,22 @@ function linuxHeaders() {
   return folder;
 }
 
+/** musl-gcc with what it does not find: libgcc's library, of which nothing but the name gets into the module. */
+function muslLinker() {
+  const libraries = join(FOLDER, 'libgcc');
+  mkdirSync(libraries, { recursive: true });
+  const library = join(libraries, 'libgcc_s.so.1');
+  rmSync(library, { force: true });
+  symlinkSync('/lib/x86_64-linux-gnu/libgcc_s.so.1', library);
+  const program = join(libraries, 'musl-linker');
+  writeFileSync(program, `#!/bin/sh\nexec musl-gcc "$@" -L${libraries}\n`, { mode: 0o755 });
+  return program;
+}
+
 await main(import.meta.url, async ([triple]) => {
   if (!Object.hasOwn(SYSTEMS, triple ?? ''))
     throw new Failure(`node scripts/cross.mjs ${Object.keys(SYSTEMS).join('|')}`);
-  const { system, packages, cc, environment } = SYSTEMS[triple];
+  const { system, packages, cc, linker = () => cc, environment } = SYSTEMS[triple];
   await checkTools();
   if ((await run(cc, ['--version'])).code !== 0)
     throw new Failure(`there is no ${cc}. Debian, Ubuntu: apt-get install ${packages}`);
@@ -67,11 +80,11 @@ await main(import.meta.url, async ([triple]) => {
     throw new Failure(`Rust cannot compile for ${triple}: rustup target add ${triple}`);
   await prepare();
   const start = performance.now();
-  const linker = `CARGO_TARGET_${triple.toUpperCase().replaceAll('-', '_')}_LINKER`;
+  const linkerVariable = `CARGO_TARGET_${triple.toUpperCase().replaceAll('-', '_')}_LINKER`;
   const env = {
     CARGO_TARGET_DIR: join(FOLDER, 'build'),
     CC: cc,
-    [linker]: cc,
+    [linkerVariable]: linker(),
     // Build scripts run here.
     HOST_CC: 'cc',
     HOST_CXX: 'c++',
