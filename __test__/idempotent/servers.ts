@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +96,7 @@ export function postgres(): StoreServer {
   const { uid, gid } = userInfo();
   const owner = uid === 0 ? idOf('postgres') : { uid, gid };
   chownSync(folder, owner.uid, owner.gid);
+  if (uid === 0) openNull();
   const options = { ...owner, stdio: 'ignore' as const, cwd: folder };
   const data = join(folder, 'data');
   const cluster = ['-D', data, '-U', 'tests', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'];
@@ -105,6 +106,11 @@ export function postgres(): StoreServer {
   return new System(folder, folder, join(folder, '.s.PGSQL.5432'), () =>
     spawn(join(bin, 'postgres'), args, options),
   );
+}
+
+/** initdb's own shell commands write to /dev/null, which some containers open to root alone. */
+function openNull(): void {
+  if ((statSync('/dev/null').mode & 0o002) === 0) chmodSync('/dev/null', 0o666);
 }
 
 function idOf(user: string): { uid: number; gid: number } {

@@ -115,6 +115,11 @@ describe('a reply that is lost, and the error in its place too', () => {
     const admin = kafka.admin();
     await admin.connect();
     await admin.createPartitions({ topicPartitions: [{ topic: rig.replies, count: 4 }] });
+    // Before the tap looks: it looks once.
+    await until('brokers tell of the new partition', async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [rig.replies] });
+      return topics[0]?.partitions.length === 4;
+    });
     await admin.disconnect();
     const tap = await Tap.on([rig.replies]);
     open.push(tap);
