@@ -2,7 +2,7 @@
 
 import { Kafka, logLevel } from 'nestjs-kafka-native';
 
-const [, , brokers, topic] = process.argv;
+const [, , brokers, topic, below] = process.argv;
 const kafka = new Kafka({ clientId: 'switches', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
 
 const admin = kafka.admin();
@@ -44,7 +44,10 @@ await consumer.run({
     }
     seen[phase].push(Number(message.value));
     if (Number(message.value) < 20) return;
-    if (phase === 'again') ended.resolve();
+    if (phase === 'again' || below === 'stays') {
+      ended.resolve();
+      return;
+    }
     // Below what the log has: the partition is fetched no more until it is told where to go on.
     phase = 'again';
     consumer.seek({ topic, partition: 0, offset: '2' });

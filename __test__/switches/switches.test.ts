@@ -8,9 +8,9 @@ import '../harness/wait';
 const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url));
 
 /** What the program saw, in a process of its own: the variable is read once. */
-async function run(without: string) {
+async function run(without: string, below: 'seeks' | 'stays' = 'seeks') {
   const env = { ...process.env, NESTJS_KAFKA_NATIVE_WITHOUT: without };
-  const args = [PROGRAM, BROKERS.join(','), unique('switches')];
+  const args = [PROGRAM, BROKERS.join(','), unique('switches'), below];
   return promisify(execFile)(process.execPath, args, { env, timeout: 100_000 });
 }
 
@@ -21,7 +21,7 @@ const WHOLE = {
   crashes: [],
 };
 
-test.each(['', 'assignors', 'next-partition', 'headers', 'hold', 'fetcher'])(
+test.each(['', 'assignors', 'next-partition', 'headers', 'hold'])(
   'all works without %j',
   async (without) => {
     const { stdout } = await run(without);
@@ -35,12 +35,23 @@ test.each(['', 'assignors', 'next-partition', 'headers', 'hold', 'fetcher'])(
   120_000,
 );
 
-test.each(['on-send', 'all'])(
+// With a seek to below the log the fallback of the fetcher is tried in long/switches: it has once not ended in time.
+test('all works without "fetcher"', async () => {
+  const { stdout } = await run('fetcher', 'stays');
+  const other = ['first', 'last'];
+  expect(JSON.parse(stdout)).toEqual({ ...WHOLE, again: [], other, timestamp: '0', atEpoch: 'sent' });
+}, 120_000);
+
+test.each([
+  ['on-send', 'seeks'],
+  ['all', 'stays'],
+] as const)(
   'without %j all works but a timestamp of 0, which is refused',
-  async (without) => {
-    const { stdout } = await run(without);
+  async (without, below) => {
+    const { stdout } = await run(without, below);
     const atEpoch = expect.stringContaining('_INVALID_ARG');
-    expect(JSON.parse(stdout)).toEqual({ ...WHOLE, other: ['last'], timestamp: '1', atEpoch });
+    const again = below === 'seeks' ? WHOLE.again : [];
+    expect(JSON.parse(stdout)).toEqual({ ...WHOLE, again, other: ['last'], timestamp: '1', atEpoch });
   },
   120_000,
 );
