@@ -53,14 +53,17 @@ const offsets = (context: KafkaBatchContext): string =>
     .join(',');
 
 /** Holds the first batch up, so that all that is written meanwhile is there for the next ones. */
-function held(handle: Handle): { handle: Handle; gate: Gate } {
+function held(handle: Handle): { handle: Handle; entered: Gate; gate: Gate } {
+  const entered = new Gate();
   const gate = new Gate();
   let isFirst = true;
   return {
+    entered,
     gate,
     handle: async (values, context) => {
       if (!isFirst) return handle(values, context);
       isFirst = false;
+      entered.open();
       await gate.pass();
     },
   };
@@ -70,13 +73,15 @@ describe('a batch', () => {
   test('is of one partition, in its order, at most so long and so large', async () => {
     await createTopics({ [rig.topic]: 2 });
     const seen: [number, string[]][] = [];
-    const { handle, gate } = held((values, context) => {
+    const { handle, entered, gate } = held((values, context) => {
       expect(context.getTopic()).toBe(rig.topic);
       expect(context.getMessages().map(({ value }) => value)).toEqual(values);
       seen.push([context.getPartition(), values]);
     });
     await rig.serve(batches(handle, { maxMessages: 3, maxBytes: 1000 }));
     await rig.write('0:first');
+    // Written now, the others would be in its batch on a machine that is slow enough.
+    await entered.pass();
     await rig.write(
       ...numbered(0, 7),
       ...numbered(1, 4),
@@ -157,7 +162,7 @@ describe('a failure', () => {
     await createTopics({ [rig.topic]: 1, [`${rig.topic}.DLT`]: 1 });
     const dead = rig.keep(await Tap.on([`${rig.topic}.DLT`]));
     const seen: string[] = [];
-    const { handle, gate } = held((values, context) => {
+    const { handle, entered, gate } = held((values, context) => {
       seen.push(`${offsets(context)}/${context.getDeliveryAttempt()}`);
       const bad = values.indexOf('0:bad');
       if (bad >= 0) throw new KafkaBatchError(bad, new RangeError('bad it is'));
@@ -166,6 +171,7 @@ describe('a failure', () => {
       batches(handle, {}, { deadLetter: { maxAttempts: 3, backoff: { initialRetryTime: 20 } } }),
     );
     await rig.write('0:first');
+    await entered.pass();
     await rig.write('0:1', '0:2', '0:bad', '0:4', '0:5');
     await untilInHand(rig.topic, 6);
     gate.open();
@@ -184,7 +190,7 @@ describe('a failure', () => {
     await createTopics({ [rig.topic]: 1, [`${rig.topic}.DLT`]: 1 });
     const dead = rig.keep(await Tap.on([`${rig.topic}.DLT`]));
     const seen: string[] = [];
-    const { handle, gate } = held((values, context) => {
+    const { handle, entered, gate } = held((values, context) => {
       seen.push(offsets(context));
       if (values.includes('0:bad')) throw new Error('one of them');
     });
@@ -192,6 +198,7 @@ describe('a failure', () => {
       batches(handle, {}, { deadLetter: { maxAttempts: 2, backoff: { initialRetryTime: 20 } } }),
     );
     await rig.write('0:first');
+    await entered.pass();
     await rig.write('0:1', '0:bad', '0:3');
     await untilInHand(rig.topic, 4);
     gate.open();
@@ -222,12 +229,13 @@ describe('a failure', () => {
   test('of a validation goes to the dead letters at once', async () => {
     await createTopics({ [rig.topic]: 1, [`${rig.topic}.DLT`]: 1 });
     const seen: string[] = [];
-    const { handle, gate } = held((values, context) => {
+    const { handle, entered, gate } = held((values, context) => {
       seen.push(offsets(context));
       if (values.includes('0:bad')) throw new BadRequestException('no');
     });
     await rig.serve(batches(handle, {}, { deadLetter: {} }));
     await rig.write('0:first');
+    await entered.pass();
     await rig.write('0:bad', '0:2');
     await untilInHand(rig.topic, 3);
     gate.open();
