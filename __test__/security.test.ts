@@ -32,7 +32,7 @@ function makeCertificates(): void {
   for (const name of ['ca', 'other']) certificates.authority(name);
   for (const name of ['broker', 'client']) certificates.signed(name);
   certificates.signed('expired', { days: -1 });
-  certificates.signed('elsewhere', { address: '127.0.0.9' });
+  certificates.signed('elsewhere', { address: 'IP:127.0.0.9' });
   certificates.signed('protected', { passphrase: KEY_PASSWORD });
 }
 

@@ -23,7 +23,7 @@ import { diagnose, idsOf } from './run';
 
 const SERVICE = join(ROOT, '__test__/command/applications/service.mjs');
 const certificates = new Certificates();
-const ports = { sasl: 0, away: 0, nameless: 0, expired: 0, soon: 0 };
+const ports = { sasl: 0, away: 0, nameless: 0, expired: 0, soon: 0, named: 0 };
 let broker: Broker;
 
 const at = (name: string, where: number | string): string =>
@@ -33,6 +33,7 @@ beforeAll(async () => {
   certificates.authority('ca');
   certificates.signed('expired', { days: -1 });
   certificates.signed('soon', { days: 5 });
+  certificates.signed('named', { days: 60, address: 'DNS:localhost' });
   broker = await startBroker({
     properties: ({ port, controllerPort }) => {
       for (const [index, name] of Object.keys(ports).entries())
@@ -44,6 +45,7 @@ beforeAll(async () => {
         at('NAMELESS', ports.nameless),
         at('EXPIRED', ports.expired),
         at('SOON', ports.soon),
+        at('NAMED', ports.named),
       ];
       const advertised = [
         ...listeners.slice(0, 2),
@@ -51,7 +53,7 @@ beforeAll(async () => {
         at('NAMELESS', `kafka.invalid:${ports.nameless}`),
         ...listeners.slice(4),
       ];
-      const stores = ['expired', 'soon'].map((name) => [
+      const stores = ['expired', 'soon', 'named'].map((name) => [
         `listener.name.${name}.ssl.keystore.location`,
         certificates.file(`${name}.p12`),
       ]);
@@ -60,7 +62,7 @@ beforeAll(async () => {
         'advertised.listeners': advertised.join(','),
         'inter.broker.listener.name': 'PLAINTEXT',
         'listener.security.protocol.map':
-          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,AWAY:PLAINTEXT,NAMELESS:PLAINTEXT,EXPIRED:SSL,SOON:SSL',
+          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,AWAY:PLAINTEXT,NAMELESS:PLAINTEXT,EXPIRED:SSL,SOON:SSL,NAMED:SSL',
         ...Object.fromEntries(stores),
         'ssl.keystore.password': STORE_PASSWORD,
         'ssl.keystore.type': 'PKCS12',
@@ -128,25 +130,88 @@ test('a certificate that has expired, one that soon does, and one of an authorit
   expect(unknown.findings[0]?.fix).toContain('client.ssl');
   expect(unknown.findings[1]).toMatchObject({
     what: expect.stringMatching(/^The certificate of 127\.0\.0\.1:\d+ \(soon\) is not accepted: /),
-    fix: expect.stringContaining('client.ssl: { ca:'),
+    fix: "client.ssl: { ca: readFileSync('ca.pem', 'utf8') } with the authority's certificate",
+  });
+  // With that it is the look before: what is left is that it soon expires.
+});
+
+test('a certificate of another host', async () => {
+  const ssl = { ca: certificates.text('ca.pem') };
+  const { findings } = await look(ports.named, { ssl });
+  expect(findings.map(({ id }) => id)).toEqual(['connection', 'certificate']);
+  expect(findings[0]?.fix).toBe(
+    'client.ssl: let the brokers advertise a name of their certificate, or give client.ssl.checkServerIdentity: () => undefined',
+  );
+  expect(findings[1]).toMatchObject({
+    what: expect.stringMatching(/\(named\) is not accepted: ERR_TLS_CERT_ALTNAME_INVALID$/),
+    why: 'It is a certificate for DNS:localhost, and not for 127.0.0.1',
+    fix: expect.stringContaining('client.ssl: { checkServerIdentity: () => undefined }'),
+  });
+  // No JSON says that: an application does. Its topics are not there, which is no finding.
+  const env = {
+    KAFKA_BROKERS: `127.0.0.1:${ports.named}`,
+    PREFIX: 'named',
+    OPTIONS: JSON.stringify({ client: { ssl } }),
+  };
+  expect(idsOf(await diagnose([SERVICE, '--online'], { env }))).toEqual(['connection', 'certificate']);
+  expect((await diagnose([SERVICE, '--online'], { env: { ...env, ANY_HOST: '1' } })).findings).toEqual([]);
+});
+
+test('TLS where the listener has none', async () => {
+  const { findings } = await look(broker.port, { ssl: true });
+  expect(findings).toEqual([
+    expect.objectContaining({
+      id: 'connection',
+      fix: 'client.ssl: the listener speaks no TLS: leave out client.ssl',
+    }),
+    expect.objectContaining({
+      id: 'tls',
+      what: expect.stringMatching(/^127\.0\.0\.1:\d+ does not speak TLS as asked: /),
+      fix: "client.brokers: ['host:port'] of a TLS listener, or client.ssl: false for this one",
+    }),
+  ]);
+  expect((await look(broker.port)).findings).toEqual([]);
+  expect((await look(broker.port, { ssl: false })).findings).toEqual([]);
+  const ofTls = await look(ports.soon, { ssl: { ca: certificates.text('ca.pem') } });
+  expect(idsOf(ofTls)).toEqual(['certificate-expires']);
+});
+
+test('TLS that is missing', async () => {
+  const { findings } = await look(ports.soon);
+  expect(findings[0]).toMatchObject({
+    id: 'connection',
+    fix: 'client.ssl: the listener speaks TLS: set client.ssl, or connect to one without',
   });
 });
 
-test('TLS where the listener has none, and SASL that is missing or wrong', async () => {
-  expect(idsOf(await look(broker.port, { ssl: true }))).toEqual(['connection', 'tls']);
+test('SASL that is missing or wrong', async () => {
   const none = await look(ports.sasl);
-  expect(none.findings[0]).toMatchObject({ id: 'connection', fix: expect.stringContaining('client.sasl') });
+  expect(none.findings).toEqual([
+    expect.objectContaining({
+      id: 'connection',
+      fix: 'client.sasl: the listener wants SASL: give client.sasl, or connect to one without',
+    }),
+  ]);
   const wrong = await look(ports.sasl, {
     sasl: { mechanism: 'plain', username: 'limited', password: 'wrong' },
   });
-  expect(wrong.findings[0]).toMatchObject({ id: 'connection', fix: expect.stringContaining('client.sasl') });
+  expect(wrong.findings).toEqual([
+    expect.objectContaining({
+      id: 'connection',
+      fix: expect.stringMatching(/^client\.sasl: \{ mechanism, username, password \} as /),
+    }),
+  ]);
   expect(wrong.out).not.toContain('wrong"');
+  const right = { mechanism: 'plain', username: 'limited', password: 'limited-secret' };
+  expect((await look(ports.sasl, { sasl: right })).findings).toEqual([]);
 });
 
 test('nobody at home', async () => {
   const { findings } = await look(1);
   expect(findings.map(({ id }) => id)).toEqual(['connection', 'listener-unreachable']);
-  expect(findings[1]?.why).toContain('client.brokers');
+  for (const { fix } of findings)
+    expect(fix).toContain("client.brokers: ['host:port'] of a listener that this machine reaches");
+  expect((await look(broker.port)).findings).toEqual([]);
 });
 
 const allow = (resourceType: AclResourceTypes, resourceName: string, operation: AclOperationTypes) => ({
@@ -235,6 +300,7 @@ test('the lines that were proposed for server.properties mend it', async () => {
   const lines = readFileSync(file, 'utf8')
     .replace(at('AWAY', '127.0.0.1:9'), at('AWAY', ports.away))
     .replace(at('NAMELESS', `kafka.invalid:${ports.nameless}`), at('NAMELESS', ports.nameless))
+    .replace(/^(advertised\.listeners=.*)NAMED:\/\/127\.0\.0\.1/m, '$1NAMED://localhost')
     .replace(/^(group\.coordinator\.rebalance\.protocols)=.*$/m, '$1=classic,consumer');
   writeFileSync(file, lines);
   // New certificates, under the names of the old ones.
@@ -249,6 +315,7 @@ test('the lines that were proposed for server.properties mend it', async () => {
   ] as const) {
     expect((await look(port, options)).findings).toEqual([]);
   }
+  expect((await look(ports.named, { ssl, brokers: [`localhost:${ports.named}`] })).findings).toEqual([]);
   expect((await withProtocol('consumer')).findings).toEqual([]);
 });
 

@@ -14,26 +14,28 @@ const DESCRIBE_GROUPS = 15;
 
 afterAll(closeBroker);
 
-/** Nobody else's. */
-const assigner: PartitionAssigner = () => ({
-  name: 'Other',
-  version: 0,
-  assign: ({ members }) =>
-    Promise.resolve(
-      members.map(({ memberId }) => ({
-        memberId,
-        memberAssignment: AssignerProtocol.MemberAssignment.encode({
-          version: 0,
-          assignment: {},
-          userData: Buffer.alloc(0),
-        }),
-      })),
-    ),
-  protocol: ({ topics }) => ({
-    name: 'Other',
-    metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
-  }),
-});
+/** One of that name, which assigns nothing. */
+const assignerCalled =
+  (called: string): PartitionAssigner =>
+  () => ({
+    name: called,
+    version: 0,
+    assign: ({ members }) =>
+      Promise.resolve(
+        members.map(({ memberId }) => ({
+          memberId,
+          memberAssignment: AssignerProtocol.MemberAssignment.encode({
+            version: 0,
+            assignment: {},
+            userData: Buffer.alloc(0),
+          }),
+        })),
+      ),
+    protocol: ({ topics }) => ({
+      name: called,
+      metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
+    }),
+  });
 
 /** What is to be changed where a group is somebody else's, and what is found once it is. */
 const OWN_GROUP = "consumer.groupId: '<a name that nobody else uses>'";
@@ -74,6 +76,22 @@ describe('what is found on a cluster', () => {
     expect(idsOf(await service({ args }, prefix))).toEqual([]);
   });
 
+  test('reply topics that the brokers would make with too few partitions', async () => {
+    const args = ['--online', '--instances', '7'];
+    const { findings, prefix } = await service({ args });
+    expect(findings).toEqual([
+      expect.objectContaining({
+        id: 'reply-partitions',
+        what: expect.stringMatching(/ will be made with \d partitions \(num\.partitions\) for 7 instances$/),
+      }),
+    ]);
+    const [, name = '', count] =
+      /^kafka-topics\.sh --create --topic (\S+) --partitions (\d) /.exec(findings[0]!.fix) ?? [];
+    expect(name).toBe(`${prefix}.stock.reply`);
+    await createTopics({ [name]: Number(count) });
+    expect((await service({ args }, prefix)).findings).toEqual([]);
+  });
+
   test('topics that nobody will make', async () => {
     const never = { allowAutoTopicCreation: false };
     const { findings, prefix } = await service({ options: { ofServer: { consumer: never } } });
@@ -98,7 +116,10 @@ describe('what is found on a cluster', () => {
   test('a group that somebody else divides', async () => {
     const prefix = await withTopics();
     const kafka = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING });
-    const consumer = kafka.consumer({ groupId: `${prefix}-server`, partitionAssigners: [assigner] });
+    const consumer = kafka.consumer({
+      groupId: `${prefix}-server`,
+      partitionAssigners: [assignerCalled('Other')],
+    });
     await consumer.connect();
     await consumer.subscribe({ topic: `${prefix}.orders` });
     await consumer.run({ eachMessage: () => Promise.resolve() });
@@ -116,6 +137,29 @@ describe('what is found on a cluster', () => {
     expect(await withGroupOfItsOwn(prefix)).toEqual([]);
     await consumer.disconnect();
     expect(idsOf(await service({}, prefix))).toEqual([]);
+  });
+
+  test('a group that is divided by another assigner that there is here', async () => {
+    const prefix = await withTopics();
+    const consumer = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING }).consumer({
+      groupId: `${prefix}-server`,
+      partitionAssigners: [assignerCalled('cooperative-sticky')],
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topics: [`${prefix}.orders`, `${prefix}.price`] });
+    await consumer.run({ eachMessage: () => Promise.resolve() });
+    const { findings } = await until('it has joined', async () => {
+      const diagnosis = await service({}, prefix);
+      return diagnosis.findings.length > 0 ? diagnosis : undefined;
+    });
+    expect(findings).toEqual([
+      expect.objectContaining({
+        id: 'group-assigner',
+        fix: 'consumer.partitionAssigners: [PartitionAssigners.cooperativeSticky]',
+      }),
+    ]);
+    expect((await service({ env: { COOPERATIVE: '1' } }, prefix)).findings).toEqual([]);
+    await consumer.disconnect();
   });
 
   test('a group that reads something else', async () => {
@@ -197,6 +241,9 @@ describe('what is found on a cluster', () => {
         what: expect.stringContaining('accepts 5000 bytes, and the producer sends up to 1000000'),
       }),
     ]);
+    const smaller = { ofClient: { producer: { librdkafka: { 'message.max.bytes': 5000 } } } };
+    expect(findings[1]?.fix).toContain("or producer.librdkafka: { 'message.max.bytes': 5000 }");
+    expect(idsOf(await service({ options: smaller }, prefix))).toEqual(['replication']);
     const configEntries = findings.map(({ fix }) => {
       const [, topic, name = '', value = ''] = /--topic (\S+) --add-config ([\w.]+)=(\d+) /.exec(fix) ?? [];
       expect(topic).toBe(`${prefix}.stock`);

@@ -3,6 +3,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -90,20 +91,32 @@ describe('the examples', () => {
   }, 300_000);
 
   test.each([
+    'acks/service',
     'basic/service',
+    'batches/service',
     'dead-letter/service',
+    'exactly-once/main',
+    'keys/service',
     'manual-commit/service',
+    'observability/main',
     'request-reply/orders',
     'request-reply/prices',
+    'retries/main',
     'transactions/service',
     'transactions/audit',
   ])('%s has no finding', async (name) => {
     const env = { KAFKA_BROKERS: BROKERS.join(',') };
-    const { findings, code } = await diagnose([join(ROOT, 'target/examples', `${name}.js`), '--online'], {
-      env,
-    });
+    const program = join(ROOT, 'target/examples', `${name}.js`);
+    const { findings, code } = await diagnose([program, '--online'], { env });
     expect(findings).toEqual([]);
     expect(code).toBe(0);
+  });
+
+  test('there is no other', () => {
+    // What emits is no service, and what is beside a main.js is part of it.
+    const programs = readdirSync(join(ROOT, 'target/examples'), { recursive: true, encoding: 'utf8' });
+    const services = programs.filter((name) => /\/(?:main|service|orders|prices|audit)\.js$/.test(name));
+    expect(services).toHaveLength(13);
   });
 });
 
@@ -155,6 +168,28 @@ describe('what is found without a cluster', () => {
     expect(code).toBe(1);
     const mended = { ...options, client: {}, ofServer: {} };
     expect((await service({ mode: 'stock', options: mended, ...offline })).findings).toEqual([]);
+  });
+
+  test('options of a handler', async () => {
+    const refused = { ofHandler: { concurrency: { order: 'none', max: 0 } } };
+    for (const [mode, whose] of [
+      ['stock', / of the handler of \S+\.orders cannot be used$/],
+      ['ours', /: the application does not start$/],
+    ] as const) {
+      const { findings, code } = await service({ mode, options: refused, ...offline });
+      expect(findings).toEqual([
+        expect.objectContaining({
+          id: 'option',
+          severity: 'error',
+          what: expect.stringMatching(whose),
+          fix: expect.stringMatching(/expected a number, 1 or more/i),
+        }),
+      ]);
+      expect(findings[0]?.what).toMatch(/^kafka\.concurrency\.max\b/);
+      expect(code).toBe(1);
+    }
+    const mended = { ofHandler: { concurrency: { order: 'none', max: 1 } } };
+    expect((await service({ options: mended, ...offline })).findings).toEqual([]);
   });
 
   test('options without an effect are told of, and are no finding', async () => {
@@ -228,6 +263,54 @@ describe('what is found without a cluster', () => {
     expect(idsOf(await diagnose([], { env }))).toEqual(['binary']);
     expect(code).toBe(1);
   });
+
+  test('a binary that does not load on a glibc that is too old', async () => {
+    const place = newFolder();
+    const broken = join(place, 'broken.node');
+    writeFileSync(broken, 'no library');
+    const old = 'process.report.getReport = () => ({ header: { glibcVersionRuntime: "2.17" } });';
+    writeFileSync(join(place, 'old.mjs'), old);
+    const env = { NODE_OPTIONS: `--import ${join(place, 'old.mjs')}` };
+    const { findings } = await diagnose([SERVICE], {
+      env: { ...env, NAPI_RS_NATIVE_LIBRARY_PATH: broken },
+    });
+    expect(findings).toEqual([
+      expect.objectContaining({
+        id: 'binary',
+        what: expect.stringContaining('glibc 2.17'),
+        fix: 'Use an image with glibc 2.28 or newer, for example FROM node:22-bookworm-slim',
+      }),
+    ]);
+  });
+
+  test.each(['getUrl()', 'getHttpServer().address().port'])(
+    'an application that goes on with app.%s once it listens',
+    async (expression) => {
+      const place = newFolder();
+      const main = join(place, 'main.mjs');
+      const lines = [
+        `import 'reflect-metadata';`,
+        `import { Module } from '@nestjs/common';`,
+        `import { NestFactory } from '@nestjs/core';`,
+        `import { ServerKafka } from 'nestjs-kafka-native';`,
+        `class AppModule {}`,
+        `Module({})(AppModule);`,
+        `const app = await NestFactory.create(AppModule, { logger: false });`,
+        `app.connectMicroservice({ strategy: new ServerKafka({}) });`,
+        `await app.startAllMicroservices();`,
+        `await app.listen(3000, () => console.log('listening'));`,
+        `console.log(await app.${expression});`,
+      ];
+      writeFileSync(main, lines.join('\n'));
+      const { findings, checked, notes, code } = await diagnose([main]);
+      expect(findings).toEqual([]);
+      expect(checked).toContain('1 server, 0 clients');
+      expect(
+        notes.filter((note) => note.startsWith('What the application does once it listens')),
+      ).toHaveLength(expression === 'getUrl()' ? 0 : 1);
+      expect(code).toBe(0);
+    },
+  );
 
   test('an application that does not start is told of with what it has printed', async () => {
     const place = newFolder();

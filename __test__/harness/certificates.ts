@@ -27,13 +27,13 @@ export class Certificates {
   }
 
   /**
-   * A certificate signed by the authority `ca` and, unless its key has a passphrase, `<name>.p12`, the store that
+   * A certificate for an address (`IP:…`) or a name (`DNS:…`), signed by the authority `ca` and, unless its key has a passphrase, `<name>.p12`, the store that
    * Kafka reads.
    */
-  signed(name: string, { address = '127.0.0.1', days = 2, passphrase = '' } = {}): void {
+  signed(name: string, { address = 'IP:127.0.0.1', days = 2, passphrase = '' } = {}): void {
     const protection = passphrase ? ['-passout', `pass:${passphrase}`] : ['-nodes'];
     const key = ['-newkey', 'rsa:2048', ...protection, '-keyout', `${name}.key`, '-subj', `/CN=${name}`];
-    this.#openssl('req', ...key, '-addext', `subjectAltName=IP:${address}`, '-out', `${name}.csr`);
+    this.#openssl('req', ...key, '-addext', `subjectAltName=${address}`, '-out', `${name}.csr`);
     const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', String(days), '-copy_extensions', 'copy'];
     this.#openssl('x509', '-req', '-in', `${name}.csr`, ...by, '-out', `${name}.pem`);
     if (passphrase) return;

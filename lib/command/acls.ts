@@ -70,7 +70,8 @@ The application is started up to where it would connect to Kafka or listen on a 
       module: taskModule('acls/derivation'),
       options: { produces, creates: values['create'] === true },
     };
-    const { rules, notes } = (await inspect(entry, task, timeout)) as Derived;
+    const { result } = await inspect(entry, task, timeout);
+    const { rules, notes } = result as Derived;
     if (format === 'json') process.stdout.write(`${JSON.stringify({ rules, notes }, null, 2)}\n`);
     else if (format === 'aws') process.stdout.write(awsPolicy(rules, cluster as string));
     else process.stdout.write(kafkaAcls(rules, String(values['principal']), String(values['brokers'])));

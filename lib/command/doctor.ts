@@ -69,7 +69,12 @@ async function examined(given: Given): Promise<Diagnosis> {
       options: { online, instances, brokers: cluster?.brokers },
     };
     try {
-      diagnoses.include((await inspect(entry, task, timeout)) as Diagnosis);
+      const { result, failure } = await inspect(entry, task, timeout);
+      diagnoses.include(result as Diagnosis);
+      if (failure !== undefined)
+        diagnoses.note(
+          `What the application does once it listens was not looked at: it failed there (${failure})`,
+        );
     } catch (error) {
       if (!(error instanceof ApplicationFailed)) throw error;
       notStarted(error, diagnoses);

@@ -10,6 +10,7 @@ import {
   Transport,
 } from '@nestjs/microservices';
 import { ClientKafka, ServerKafka } from 'nestjs-kafka-native';
+import { PartitionAssigners } from 'nestjs-kafka-native/kafka';
 
 const prefix = process.env.PREFIX ?? 'service';
 const isStock = process.env.MODE === 'stock';
@@ -18,6 +19,13 @@ const more = JSON.parse(process.env.OPTIONS ?? '{}');
 
 /** The brokers, and whatever of `client` the test gives. */
 const client = { clientId: prefix, brokers: process.env.KAFKA_BROKERS.split(','), ...more.client };
+if (process.env.ANY_HOST) client.ssl.checkServerIdentity = () => undefined;
+if (process.env.COOPERATIVE)
+  more.ofServer = {
+    consumer: { groupId: prefix, partitionAssigners: [PartitionAssigners.cooperativeSticky] },
+  };
+/** Options of the handler of events. */
+const ofHandler = more.ofHandler && [{ kafka: more.ofHandler }];
 
 class OrdersController {
   placed() {
@@ -36,7 +44,7 @@ const decorate = (decorator, method) =>
     Object.getOwnPropertyDescriptor(OrdersController.prototype, method),
   );
 
-decorate(EventPattern(`${prefix}.orders`), 'placed');
+decorate(EventPattern(`${prefix}.orders`, ...(ofHandler ?? [])), 'placed');
 decorate(MessagePattern(`${prefix}.price`), 'price');
 Controller()(OrdersController);
 

@@ -105,12 +105,18 @@ function reasonOf(error: unknown): string {
   return cause instanceof Error ? reasonOf(cause) : message;
 }
 
+/** The text after the last semicolon, without the end of a parenthesis that began before. */
+function wayOutOf(reason: string): string {
+  const text = reason.slice(reason.lastIndexOf('; ') + 1).trim();
+  return text.split(')').length > text.split('(').length ? text.slice(0, -1) : text;
+}
+
 /** What a connection error says to do, in words of options: the text after its last colon or parenthesis. */
 function connectionFix(reason: string): string {
   if (/refused the credentials|authentication/i.test(reason)) {
     return "client.sasl: { mechanism, username, password } as the broker's administrator gave them; the mechanism has to be one of the listener's sasl.enabled.mechanisms";
   }
-  if (/certificate|ssl|tls/i.test(reason)) return `client.ssl: ${reason.split('; ').at(-1)}`;
-  if (/sasl/i.test(reason)) return `client.sasl: ${reason.split('; ').at(-1)}`;
+  if (/certificate|ssl|tls/i.test(reason)) return `client.ssl: ${wayOutOf(reason)}`;
+  if (/sasl/i.test(reason)) return `client.sasl: ${wayOutOf(reason)}`;
   return "client.brokers: ['host:port'] of a listener that this machine reaches; is the broker running?";
 }

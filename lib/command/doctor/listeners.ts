@@ -65,7 +65,7 @@ export async function checkListeners(
       diagnoses.error('listener-unreachable', {
         what: `${where} cannot be reached: ${(error as Error).message}`,
         why: consequence,
-        fix: wayOut,
+        fix: `${wayOut}; or start it, where it does not run`,
       });
       continue;
     }
@@ -145,10 +145,15 @@ async function checkCertificate(
     });
   }
   if (secure.authorizationError && options.rejectUnauthorized !== false) {
+    const isOfAnother = String(secure.authorizationError) === 'ERR_TLS_CERT_ALTNAME_INVALID';
     diagnoses.error('certificate', {
       what: `The certificate of ${address} (${name}) is not accepted: ${String(secure.authorizationError)}`,
-      why: 'It is not of an authority that Node.js or client.ssl.ca trusts, or of another host',
-      fix: "client.ssl: { ca: readFileSync('ca.pem', 'utf8') } with the authority's certificate",
+      why: isOfAnother
+        ? `It is a certificate for ${certificate.subjectaltname ?? name}, and not for ${host}`
+        : 'It is not of an authority that Node.js or client.ssl.ca trusts',
+      fix: isOfAnother
+        ? 'A name of the certificate in client.brokers, and in the advertised.listeners of that broker; or client.ssl: { checkServerIdentity: () => undefined } for no check of names'
+        : "client.ssl: { ca: readFileSync('ca.pem', 'utf8') } with the authority's certificate",
     });
   }
   return secure;

@@ -27,7 +27,7 @@ export async function checkTopics(visit: Visit, brokers: number): Promise<void> 
     }
   }
   if (found.length > 0) {
-    const { topics } = await admin.fetchTopicMetadata({ topics: found.map(({ name }) => name) });
+    const topics = await admin.topicsAsTheyAre(found.map(({ name }) => name));
     const settings = await settingsOf(
       visit,
       found.map(({ name }) => name),
@@ -211,22 +211,24 @@ function checkTopic(
   }
   const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
   const inSync = Math.min(...partitions.map((partition) => partition.isr.length));
-  const needed = Number(settings.get('min.insync.replicas') ?? 1);
+  const least = Number(settings.get('min.insync.replicas') ?? 1);
   if (replicas === 1 && brokers > 1) {
     diagnoses.warning('replication', {
       what: `${name} (${use}) is on one broker of ${brokers}`,
       why: 'With that broker its messages are gone, for a while or for good',
       fix: `kafka-reassign-partitions.sh with a plan that gives ${name} ${Math.min(3, brokers)} replicas`,
     });
-  } else if (replicas < needed) {
-    diagnoses.error('replication', {
-      what: `${name} (${use}) has ${replicas} replicas, and min.insync.replicas is ${needed}`,
-      why: 'No message with acks: -1 is ever acknowledged (NOT_ENOUGH_REPLICAS)',
+  } else if (replicas < least) {
+    diagnoses.warning('replication', {
+      what: `${name} (${use}) has ${replicas} replicas, and min.insync.replicas is ${least}`,
+      why: 'Older brokers never acknowledge a message with acks: -1 then (NOT_ENOUGH_REPLICAS); newer ones want all replicas, so that none may be away',
       fix: `kafka-configs.sh --alter --topic ${name} --add-config min.insync.replicas=${replicas} --bootstrap-server …`,
     });
-  } else if (inSync < needed) {
+  }
+  // A partition whose leader is away has been told of.
+  if (leaderless.length === 0 && inSync < Math.min(least, replicas)) {
     diagnoses.error('in-sync', {
-      what: `${name} (${use}) has ${inSync} replicas in sync, and min.insync.replicas is ${needed}`,
+      what: `${name} (${use}) has ${inSync} replicas in sync, and min.insync.replicas is ${least}`,
       why: 'No message with acks: -1 is acknowledged until more are (NOT_ENOUGH_REPLICAS)',
       fix: `kafka-topics.sh --describe --topic ${name} --bootstrap-server … names the brokers to bring back`,
     });

@@ -18,6 +18,7 @@ async function watch({ entry, module, options }: Orders): Promise<void> {
   let settled: NodeJS.Timeout | undefined;
   let hasStarted = false;
   let isOver = false;
+  let failure: string | undefined;
 
   const report = async (): Promise<Report> => {
     const application = recorder.application();
@@ -25,7 +26,7 @@ async function watch({ entry, module, options }: Orders): Promise<void> {
     const { default: task } = (await import(module)) as {
       default: (application: Application, options: Orders['options']) => Promise<unknown>;
     };
-    return { result: await task(application, options) };
+    return { result: await task(application, options), ...(failure === undefined ? {} : { failure }) };
   };
   const finish = (): void => {
     if (isOver) return;
@@ -42,11 +43,19 @@ async function watch({ entry, module, options }: Orders): Promise<void> {
       )
       .catch(() => process.exit(1));
   };
-  const recorder = new Recorder(entry, (isStarted) => {
-    hasStarted ||= isStarted;
-    if (!hasStarted) return;
-    clearTimeout(settled);
-    settled = setTimeout(finish, SETTLED);
+  const recorder = new Recorder(entry, {
+    onEvent: (isStarted) => {
+      hasStarted ||= isStarted;
+      if (!hasStarted) return;
+      clearTimeout(settled);
+      settled = setTimeout(finish, SETTLED);
+    },
+    // What follows may use the port, and must not end the process before it has answered.
+    onListen: () =>
+      process.on('uncaughtException', (error) => {
+        failure ??= error instanceof Error ? error.message : String(error);
+        finish();
+      }),
   });
   await recorder.install();
   process.once('beforeExit', finish);

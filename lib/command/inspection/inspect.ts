@@ -23,7 +23,14 @@ export interface Orders extends Task {
 }
 
 /** The answer of that process. */
-export type Report = { readonly result: unknown } | { readonly error: string };
+export type Report = Inspected | { readonly error: string };
+
+interface Inspected {
+  /** What the task has resolved to. */
+  readonly result: unknown;
+  /** With what the application has failed after it would have listened on a port. */
+  readonly failure?: string;
+}
 
 /** The application's process ended before the application had started. */
 export class ApplicationFailed extends CommandError {
@@ -45,7 +52,7 @@ const LAST_LINES = 40;
  *
  * @param timeout milliseconds
  */
-export async function inspect(entry: string, task: Task, timeout: number): Promise<unknown> {
+export async function inspect(entry: string, task: Task, timeout: number): Promise<Inspected> {
   const file = resolve(entry);
   if (!existsSync(file))
     throw wrongUsage(`${entry} is not there: give the file that node starts, for example dist/main.js`);
@@ -82,7 +89,7 @@ export async function inspect(entry: string, task: Task, timeout: number): Promi
       });
     });
     if ('error' in report) throw new CommandError(report.error);
-    return report.result;
+    return report;
   } finally {
     clearTimeout(timer);
     child.kill('SIGKILL');

@@ -30,6 +30,14 @@ interface Handler {
   readonly next?: Handler;
 }
 
+/** Who is told what happens. */
+interface Watcher {
+  /** A Kafka object was created or started; an application has started, if `isStarted`. */
+  onEvent(isStarted: boolean): void;
+  /** An application would listen on a port now, and goes on without. */
+  onListen(): void;
+}
+
 /** The entry points of the two packages. */
 const NEST = '@nestjs/microservices';
 const OURS = 'nestjs-kafka-native';
@@ -46,12 +54,11 @@ export class Recorder {
   readonly #drivers: InspectedDriver[] = [];
   readonly #undo: (() => void)[] = [];
   readonly #patched = new Set<object>();
-  readonly #onEvent: (isStarted: boolean) => void;
+  readonly #watcher: Watcher;
 
-  /** @param onEvent called when a Kafka object was created or started; with true, when an application has started */
-  constructor(entry: string, onEvent: (isStarted: boolean) => void) {
+  constructor(entry: string, watcher: Watcher) {
     this.#entry = entry;
-    this.#onEvent = onEvent;
+    this.#watcher = watcher;
   }
 
   /** Patches the classes. Packages that the application does not have are skipped. */
@@ -131,7 +138,7 @@ export class Recorder {
         const topic = methods.normalizePattern(pattern);
         const request = { topic, replyTopic: methods.getResponsePatternName(topic) };
         this.#clients.get(object as Recorded)?.requests.push(request);
-        this.#onEvent(false);
+        this.#watcher.onEvent(false);
       };
       return function subscribeToResponseOf(this: object, ...args) {
         record(this, args[0]);
@@ -169,16 +176,28 @@ export class Recorder {
 
   /** Notices when an application has started, and keeps it from listening on a port. */
   #watchStart({ NestApplication, NestMicroservice, NestFactory }: Record<string, unknown>): void {
+    const ports = new WeakMap<object, unknown>();
     this.#wrap(NestApplication as Class, 'listen', () => {
-      const started = (): void => this.#onEvent(true);
-      return async function listen(this: object) {
+      const { onEvent, onListen } = this.#watcher;
+      return async function listen(this: object, ...args) {
         await (this as { init(): Promise<unknown> }).init();
-        started();
+        ports.set(this, args[0]);
+        onEvent(true);
+        onListen();
+        const callback = args.at(-1);
+        if (typeof callback === 'function') callback();
         return (this as { getHttpServer(): unknown }).getHttpServer();
       };
     });
+    // What most applications print next.
+    this.#wrap(NestApplication as Class, 'getUrl', (original) => {
+      return function getUrl(this: object, ...args) {
+        if (!ports.has(this)) return original.apply(this, args);
+        return Promise.resolve(`http://localhost:${String(ports.get(this))}`);
+      };
+    });
     const onEnd = (original: Method): Method => {
-      const started = (): void => this.#onEvent(true);
+      const started = (): void => this.#watcher.onEvent(true);
       return async function start(this: object, ...args) {
         const result = await original.apply(this, args);
         started();

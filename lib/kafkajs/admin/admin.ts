@@ -15,7 +15,14 @@ import {
   setOffsets,
 } from './offsets.js';
 import { describeAuthorizedOperations } from './rights.js';
-import { createPartitions, createTopics, deleteTopics, fetchTopicMetadata, listTopics } from './topics.js';
+import {
+  createPartitions,
+  createTopics,
+  deleteTopics,
+  fetchTopicMetadata,
+  listTopics,
+  topicsAsTheyAre,
+} from './topics.js';
 import { Brokers } from '../cluster/brokers.js';
 import { ConnectionTrouble } from '../cluster/connection-error.js';
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors/index.js';
@@ -23,7 +30,13 @@ import { adminEvents, InstrumentationEmitter } from '../instrumentation/emitter.
 import { Lifecycle, unlessAborted } from '../../lifecycle.js';
 import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
-import type { Admin as AdminShape, AdminConfig, KafkaConfig, Logger } from '../types/index.js';
+import type {
+  Admin as AdminShape,
+  AdminConfig,
+  ITopicMetadata,
+  KafkaConfig,
+  Logger,
+} from '../types/index.js';
 
 const reassignment = (method: string): KafkaJSNotImplemented =>
   new KafkaJSNotImplemented(
@@ -145,6 +158,10 @@ export class Admin implements AdminShape {
   /** Describes topics, or all of them. */
   readonly fetchTopicMetadata: AdminShape['fetchTopicMetadata'] = (options) =>
     fetchTopicMetadata(this.#context, options);
+
+  /** Describes topics that may have partitions without a leader, which {@link fetchTopicMetadata} throws. @internal */
+  readonly topicsAsTheyAre = (topics: readonly string[]): Promise<ITopicMetadata[]> =>
+    topicsAsTheyAre(this.#context, topics);
 
   /** The committed offsets of a group; -1 for partitions without one. */
   readonly fetchOffsets: AdminShape['fetchOffsets'] = (options) => fetchOffsets(this.#context, options);

@@ -39,13 +39,23 @@ export function checkTopic(topic: unknown): asserts topic is string {
 
 /** Fetches metadata of topics, of all without names; throws the first error of a topic or partition. */
 async function topicMetadata(context: AdminContext, topics?: readonly string[]): Promise<ITopicMetadata[]> {
+  const found = await topicsAsTheyAre(context, topics);
+  const failed = found
+    .flatMap(({ partitions }) => partitions)
+    .find(({ partitionErrorCode }) => partitionErrorCode !== 0);
+  if (failed) throw errorOfCode(failed.partitionErrorCode);
+  return found;
+}
+
+/** The same with errors of partitions in what is found; throws the first error of a topic. */
+export async function topicsAsTheyAre(
+  context: AdminContext,
+  topics?: readonly string[],
+): Promise<ITopicMetadata[]> {
   const names = topics && topics.length > 0 ? [...topics] : null;
   const metadata = await ask(context, (native) => native.metadata(names, asking(context)));
   const failed = metadata.topics.find(({ code }) => code !== 0);
   if (failed) throw errorOfCode(failed.code);
-  const partitions = metadata.topics.flatMap((topic) => topic.partitions);
-  const failedPartition = partitions.find(({ partitionErrorCode }) => partitionErrorCode !== 0);
-  if (failedPartition) throw errorOfCode(failedPartition.partitionErrorCode);
   const alive = new Set(metadata.brokers.map(({ nodeId }) => nodeId));
   return metadata.topics.map((topic) => ({
     name: topic.name,
