@@ -49,6 +49,16 @@ const OURS = { candidates: ['native', 'against'] };
 const TRANSACTIONAL = { ...OURS, copies: true, kafka: { transactional: true } };
 /** A wait that is not over before the end. */
 const RETRIED = { ...OURS, deadLetter: { retryTopics: { delays: [3_600_000] } } };
+/**
+ * What a handler does whose messages may fail. More messages than in other workloads where that is nothing: V8 has compiled the code
+ * for failures after some thousands of them.
+ */
+const HANDLED = [
+  ['', '', { share: 4 }],
+  ['-10us', ', each computed for 10 µs', { computeMs: 0.01, share: 2 }],
+  ['-100us', ', each computed for 100 µs', { computeMs: 0.1, share: 0.2 }],
+  ['-wait', ', each handled in 1 ms', { waitMs: 1, share: 0.02 }],
+];
 const ONE_TYPE = { headers: { 'event-type': 'type-0' } };
 
 /** By key, because one partition in its order has one handler at a time. */
@@ -82,8 +92,14 @@ const HANDLERS = [
     share: 0.01,
     transactions: { idPrefix: 'bench', maxRecords: 1 },
   }),
-  handle('retried', 'with retry topics, none of them failing', RETRIED),
-  handle('poison', 'with retry topics, one in a hundred failing', { ...RETRIED, failsEvery: 100 }),
+  ...HANDLED.flatMap(([suffix, how, work]) => [
+    handle(`retried${suffix}`, `with retry topics, none of them failing${how}`, { ...RETRIED, ...work }),
+    handle(`poison${suffix}`, `with retry topics, one in a hundred failing${how}`, {
+      ...RETRIED,
+      ...work,
+      failsEvery: 100,
+    }),
+  ]),
   handle('compute', 'of 1,000 keys, each computed for 1 ms, by key', COMPUTES),
   handle('compute-workers', 'of 1,000 keys, each computed for 1 ms, by key, in 2 worker threads', {
     ...COMPUTES,

@@ -38,14 +38,14 @@ export const consoleLogCreator: logCreator =
   };
 
 /**
- * The extra fields of an entry, made safe to print: they may contain names and texts from outside. Stacks keep their
+ * Makes the extra fields of an entry safe to print: they may contain names and texts from outside. Stacks keep their
  * line breaks.
  */
-function printableTexts(extra: object): object {
-  const texts = Object.entries(extra).filter(
-    ([name, value]) => typeof value === 'string' && name !== 'stack',
-  );
-  return { ...extra, ...Object.fromEntries(texts.map(([name, text]) => [name, printable(text as string)])) };
+function makePrintable(log: Record<string, unknown>, extra: object): void {
+  for (const name of Object.keys(extra)) {
+    const value = log[name];
+    if (typeof value === 'string' && name !== 'stack') log[name] = printable(value);
+  }
 }
 
 /** Options of {@link createLogger}. */
@@ -94,8 +94,9 @@ export function createLogger({
           timestamp: new Date().toISOString(),
           logger: 'kafkajs',
           message: typeof message === 'string' ? printable(message) : message,
-          ...printableTexts(extra),
+          ...extra,
         };
+        makePrintable(log, extra);
         write({ namespace, level: entryLevel, label: method.toUpperCase(), log });
       };
     }

@@ -72,7 +72,8 @@ export async function failedDelivery(
   if (recover !== undefined && !task.revoked) {
     task.failures = attempts.failures;
     task.retries = attempts.retries;
-    const outcome = await context.proceed(recover, undefined, error, task, batch, index);
+    const taken = context.proceed(recover, undefined, error, task, batch, index);
+    const outcome = taken instanceof Promise ? await taken : taken;
     if (outcome !== false) return outcome;
   }
   if (goesOn === true) delivery.commit();

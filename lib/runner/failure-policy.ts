@@ -16,8 +16,13 @@ export interface FailurePolicy {
    * records before it: a commit per failure would cost client and broker as much as hundreds of records.
    */
   readonly goesOn?: boolean | undefined;
-  /** Called first; resolves to false if the record has to be redelivered, else to its outcome. Never rejects. */
+  /** Called first: its result is false if the record has to be redelivered, else its outcome. Never throws, or rejects. */
   readonly recover?:
-    | ((error: unknown, task: PartitionTask, batch: IncomingBatch, index: number) => Promise<Outcome | false>)
+    | ((
+        error: unknown,
+        task: PartitionTask,
+        batch: IncomingBatch,
+        index: number,
+      ) => Promise<Outcome | false> | Outcome | false)
     | undefined;
 }

@@ -25,6 +25,7 @@ import { originOf, type Origin } from './origin.js';
 import type { Retries } from './retries.js';
 import { withLastError } from './retry-headers.js';
 import type { RetryStep } from './retry-schedule.js';
+import type { SafeSend } from './retry-writer.js';
 import { incomingMessage, type IncomingMessage } from '../context/incoming-message.js';
 import { originalError } from './original-errors.js';
 import type { ReplyPacket } from './reply-writer.js';
@@ -40,6 +41,8 @@ export interface DeadLetter {
 
 /** What the writer needs of the server. */
 export interface DeadLetterPorts {
+  /** Sends a copy to a retry topic. */
+  readonly sendCopy: SafeSend;
   /** Resolves when the broker has acknowledged the record, which belongs to one of the task's. */
   readonly send: (topic: string, record: OutgoingRecord, task: PartitionTask) => Promise<void>;
   readonly reply: (
@@ -86,25 +89,22 @@ export class DeadLetterWriter {
 
   /**
    * Handles a failed delivery. `false`: the message has to be redelivered, also because the dead-letter topic could
-   * not be written. Otherwise the message was moved and its partition may go on. Never rejects.
+   * not be written. Otherwise the message was moved and its partition may go on. Never throws, or rejects.
    */
-  async take(
+  take(
     outcome: unknown,
     task: PartitionTask,
     batch: IncomingBatch,
     index: number,
-  ): Promise<Outcome | false> {
-    const { topic, partition } = task;
-    const { logger, send, complete, retries } = this.#ports;
-    const where = `Message ${batch.offset(index)} of ${topic} [${partition}]`;
+  ): Promise<Outcome | false> | Outcome | false {
+    const { logger, sendCopy, complete, retries } = this.#ports;
     const attempt = retries?.delivery(task, batch, index) ?? task.failures + 1;
     const failure = { error: originalError(outcome), outcome, attempt };
-    let target = '';
     try {
       if (!isFinal(this.#options, failure)) {
         // Logged ever more rarely (at attempts 1, 2, 4, 8, …), because the registry or the store may be down for hours.
         if (isWaiting(failure) && Number.isInteger(Math.log2(task.retries + 1))) {
-          logger.warn(`${where} ${waitsFor(failure)}: ${messageOf(failure.error)}`);
+          logger.warn(`${placeOf(task, batch, index)} ${waitsFor(failure)}: ${messageOf(failure.error)}`);
         }
         return false;
       }
@@ -112,15 +112,36 @@ export class DeadLetterWriter {
       if (retries && step) {
         const origin = retries.origin(task, batch, index);
         const { error } = failure;
-        const sendOwn = (to: string, record: OutgoingRecord): Promise<void> => send(to, record, task);
-        return await retries.move({ task, batch, index, error, origin, send: sendOwn, complete }, step);
+        return retries.move({ task, batch, index, error, origin, send: sendCopy, complete }, step);
       }
+    } catch (error) {
+      this.#notMoved(error, '', task, batch, index);
+      return false;
+    }
+    return this.#putAside(failure, task, batch, index);
+  }
+
+  #notMoved(error: unknown, target: string, task: PartitionTask, batch: IncomingBatch, index: number): void {
+    this.#ports.logger.error(
+      `${placeOf(task, batch, index)} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${messageOf(error)}`,
+    );
+  }
+
+  /** Writes a message to its dead-letter topic. */
+  async #putAside(
+    failure: Failure,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): Promise<Outcome | false> {
+    const { logger } = this.#ports;
+    const where = placeOf(task, batch, index);
+    let target = '';
+    try {
       target = await this.#target(where, task, batch, index, failure.error);
       await this.#write(target, task, batch, index, failure.error);
     } catch (error) {
-      logger.error(
-        `${where} could not be moved to ${target || 'its dead-letter topic'} and will be delivered again: ${messageOf(error)}`,
-      );
+      this.#notMoved(error, target, task, batch, index);
       return false;
     }
     // From here on the copy is written: no failure may cause a redelivery.
@@ -130,7 +151,7 @@ export class DeadLetterWriter {
       this.#ports.moved(task, batch, index, { topic: target, ...failure });
       logger.warn(`${where} is now in ${target}: it failed after ${deliveries} with ${name}: ${message}`);
       if ((batch.flags(index) & REQUEST) === 0) return;
-      const packet = { err: errorReply(outcome), isDisposed: true };
+      const packet = { err: errorReply(failure.outcome), isDisposed: true };
       return await this.#ports.reply(task.assignment, batch, index, packet);
     } catch (error) {
       logger.error(`${where} is in ${target}, but its reply failed: ${messageOf(error)}`);
@@ -207,4 +228,8 @@ export class DeadLetterWriter {
       await this.#ports.send(target, { ...record, rawHeaders: withoutTexts(rawHeaders) }, task);
     }
   }
+}
+
+function placeOf({ topic, partition }: PartitionTask, batch: IncomingBatch, index: number): string {
+  return `Message ${batch.offset(index)} of ${topic} [${partition}]`;
 }

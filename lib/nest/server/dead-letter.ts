@@ -54,7 +54,8 @@ export function waitsFor({ error }: Pick<Failure, 'error'>): string {
 export function isHopeless({ notRetried }: DeadLetterOptions, failure: Failure): boolean {
   if (isOfKind(failure.error, KafkaSchemaError.brand)) return true;
   if (typeof notRetried === 'function') return notRetried(failure.error);
-  const errors = [failure.error, failure.outcome].flatMap((error) => [error, wrapped(error)]);
+  const { error: thrown, outcome } = failure;
+  const errors = [thrown, wrapped(thrown), outcome, wrapped(outcome)];
   if (notRetried) return errors.some((error) => notRetried.some((kind) => isOfKind(error, kind)));
   // KafkaRetriableException asks for another delivery.
   if (errors.some((error) => error instanceof KafkaRetriableException)) return false;
@@ -72,11 +73,25 @@ function isOfKind(error: unknown, kind: string | ErrorClass): boolean {
     return error instanceof kind || (isFromWorker(error) && isOfKind(error, kind.name));
   }
   if (typeof error !== 'object' || error === null) return false;
-  if ((error as Error).name === kind) return true;
-  for (let proto: unknown = error; proto; proto = Object.getPrototypeOf(proto)) {
-    if ((proto as object).constructor?.name === kind) return true;
+  if ((error as Error).name === kind || error.constructor?.name === kind) return true;
+  const proto = Object.getPrototypeOf(error) as object | null;
+  return proto !== null && classNames(proto).has(kind);
+}
+
+/** By prototype: the names of a class and of those that it extends. */
+const namesOfClasses = new WeakMap<object, ReadonlySet<string | undefined>>();
+
+function classNames(proto: object): ReadonlySet<string | undefined> {
+  let names = namesOfClasses.get(proto);
+  if (names === undefined) {
+    const all = new Set<string | undefined>();
+    for (let next: object | null = proto; next; next = Object.getPrototypeOf(next) as object | null) {
+      all.add(next.constructor?.name);
+    }
+    names = all;
+    namesOfClasses.set(proto, names);
   }
-  return false;
+  return names;
 }
 
 /** An HttpException with status 400 to 499, of any copy of `@nestjs/common`. */

@@ -17,6 +17,7 @@ import { FailurePolicies } from './failure-policies.js';
 import { originalError } from './original-errors.js';
 import { RequestEnd } from './record-end.js';
 import type { Retries } from './retries.js';
+import type { SafeSend } from './retry-writer.js';
 import type { DeliveryTransaction } from './transactions/handler-transaction.js';
 import { ReplyWriter, type ReplyPacket } from './reply-writer.js';
 
@@ -78,10 +79,12 @@ export function makeResponder(parts: ResponderParts): Responder {
   const replies = new ReplyWriter(channel, serializer, serializesItself, () => producer.origin());
   const complete = (assignment: number, sequence: number, count: number): void =>
     consumer.complete(assignment, sequence, count);
+  const sendCopy = safeSend(producer, options);
   const policies = new FailurePolicies(options, {
+    sendCopy,
     send: (topic, record, task) => {
       const transaction = task.delivery?.transaction as DeliveryTransaction | undefined;
-      return transaction?.write(topic, record) ?? sendSafely(producer, options, topic, record);
+      return transaction?.write(topic, record) ?? sent(sendCopy, topic, record);
     },
     reply: (assignment, batch, index, packet) => replies.write(assignment, batch, index, packet),
     moved: (task, batch, index, letter) =>
@@ -112,15 +115,15 @@ export function makeResponder(parts: ResponderParts): Responder {
   return { consumer, producer, replies, requestEnd };
 }
 
-/** Sends a record; resolves when all in-sync replicas have it, whatever the option `acks` is. */
-function sendSafely(
-  producer: Producer,
-  options: NestKafkaOptions,
-  topic: string,
-  record: OutgoingRecord,
-): Promise<void> {
+/** Sends records so that all in-sync replicas have them, whatever the option `acks` is. */
+function safeSend(producer: Producer, { send }: NestKafkaOptions): SafeSend {
+  const options = { ...send, acks: -1 };
+  return (topic, record, done) => producer.dispatch(topic, [record], options, done, 'dead-letter');
+}
+
+/** Resolves when the record is sent. */
+function sent(send: SafeSend, topic: string, record: OutgoingRecord): Promise<void> {
   return new Promise((resolve, reject) => {
-    const done = (error: Error | null): void => (error ? reject(error) : resolve());
-    producer.dispatch(topic, [record], { ...options.send, acks: -1 }, done, 'dead-letter');
+    send(topic, record, (error) => (error ? reject(error) : resolve()));
   });
 }

@@ -35,6 +35,9 @@ export const LONG_TEXTS: ReadonlySet<string> = new Set([
   KafkaHeaders.DLT_EXCEPTION_STACKTRACE,
 ]);
 
+/** Headers of the first failure, which later ones keep. */
+const ORIGINS: ReadonlySet<string> = new Set([...Object.values(ORIGINAL), ORIGINAL_TIMESTAMP]);
+
 /** The attempts of a message in its first retry topic. */
 const FIRST_RETRY = 2;
 /** Most attempts that Spring Kafka counts; a larger number is taken for invalid, here too. */
@@ -73,25 +76,26 @@ export function retryHeaders(
   error: ErrorTexts,
   { attempts, due }: Retry,
 ): WrittenHeader[] {
-  const origins: WrittenHeader[] = [
-    [ORIGINAL.topic, origin.topic],
-    [ORIGINAL.partition, int32(origin.partition)],
-    [ORIGINAL.offset, int64(BigInt(origin.offset))],
-    [ORIGINAL.timestamp, int64(BigInt(origin.timestamp))],
-    [ORIGINAL.timestampType, timestampType(origin)],
-    [ORIGINAL.consumerGroup, origin.groupId],
-    [ORIGINAL_TIMESTAMP, bigInteger(BigInt(origin.timestamp))],
-  ];
-  const told = new Set(attempts > FIRST_RETRY ? headers.map(([name]) => name) : []);
+  const timestamp = long(origin.timestamp);
   const added: WrittenHeader[] = [
     [EXCEPTION.name, error.name],
     [EXCEPTION.message, error.message],
     [EXCEPTION.stack, error.stack],
-    ...origins.filter(([name]) => !told.has(name)),
+    [ORIGINAL.topic, origin.topic],
+    [ORIGINAL.partition, int32(origin.partition)],
+    [ORIGINAL.offset, long(origin.offset)],
+    [ORIGINAL.timestamp, timestamp],
+    [ORIGINAL.timestampType, timestampType(origin)],
+    [ORIGINAL.consumerGroup, origin.groupId],
+    [ORIGINAL_TIMESTAMP, shortened(timestamp)],
     [ATTEMPTS, int32(attempts)],
-    [BACKOFF_TIMESTAMP, bigInteger(BigInt(due))],
+    [BACKOFF_TIMESTAMP, shortened(long(due))],
   ];
-  return [...without(headers, added), ...added];
+  if (headers.length === 0) return added;
+  if (attempts <= FIRST_RETRY) return [...without(headers, added), ...added];
+  const told = new Set(headers.map(([name]) => name));
+  const missing = added.filter(([name]) => !ORIGINS.has(name) || !told.has(name));
+  return [...without(headers, missing), ...missing];
 }
 
 /** Headers of a message that moves from the retry topics to the dead letters, with the last error. */
@@ -157,22 +161,36 @@ const isTime = (value: Buffer | undefined): value is Buffer =>
 
 /** Java's `ByteBuffer.putInt()`. */
 export function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
+  const bytes = Buffer.allocUnsafe(4);
   bytes.writeInt32BE(value);
   return bytes;
 }
 
 /** Java's `ByteBuffer.putLong()`. */
 export function int64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
+  const bytes = Buffer.allocUnsafe(8);
   bytes.writeBigInt64BE(value);
+  return bytes;
+}
+
+/** {@link int64} of a number of JavaScript's, or of its decimal text: most need no BigInt, which costs more. */
+function long(value: number | string): Buffer {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0) return int64(BigInt(value));
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeUInt32BE(Math.floor(number / 2 ** 32), 0);
+  bytes.writeUInt32BE(number >>> 0, 4);
   return bytes;
 }
 
 /** Java's `BigInteger.valueOf(value).toByteArray()`: two's complement, in as few bytes as hold it and its sign. */
 export function bigInteger(value: bigint): Buffer {
-  const bytes = int64(value);
-  const sign = value < 0n ? 0xff : 0;
+  return shortened(int64(value));
+}
+
+/** The last of eight bytes, as many as hold their number and its sign. */
+function shortened(bytes: Buffer): Buffer {
+  const sign = ((bytes[0] as number) & 0x80) === 0 ? 0 : 0xff;
   let from = 0;
   while (from < 7 && bytes[from] === sign && ((bytes[from + 1] as number) & 0x80) === (sign & 0x80)) from++;
   return bytes.subarray(from);

@@ -95,10 +95,18 @@ export class RetryTopics {
 
   /**
    * The partition of a retry topic for a message: the same number as in its own topic if it exists, else undefined
-   * for the partitioner's choice. An unknown topic is looked up, and created, first.
+   * for the partitioner's choice. A promise if the topic is unknown: it is looked up, and created, first.
    */
-  async partition(topic: string, source: string, partition: number): Promise<number | undefined> {
-    if (!this.#partitions.has(topic)) await this.#tried(source);
+  partition(
+    topic: string,
+    source: string,
+    partition: number,
+  ): Promise<number | undefined> | number | undefined {
+    if (this.#partitions.has(topic)) return this.#sameNumber(topic, partition);
+    return this.#tried(source).then(() => this.#sameNumber(topic, partition));
+  }
+
+  #sameNumber(topic: string, partition: number): number | undefined {
     return partition < (this.#partitions.get(topic) ?? 0) ? partition : undefined;
   }
 

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { ignore, own } from '../../application/callbacks.js';
+import { OwnContext } from '../../application/async-context.js';
+import { own } from '../../application/callbacks.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import { retryTimeOf, type ResolvedRetry } from '../../kafkajs/retry/retry.js';
@@ -38,21 +38,35 @@ export interface FailedRecord {
   readonly index: number;
   readonly error: unknown;
   readonly origin: Origin;
-  /** Resolves when the broker has acknowledged the record. */
-  readonly send: (topic: string, record: OutgoingRecord) => Promise<void>;
+  /** Sends a record; `done` is called when the broker has acknowledged it, or with an error. */
+  readonly send: SafeSend;
   /** Finishes a record whose partition has already gone on. */
   readonly complete: (assignment: number, sequence: number) => void;
 }
 
+/** Sends a record; `done` is called when all in-sync replicas have it, or with an error. */
+export type SafeSend = (topic: string, record: OutgoingRecord, done: (error: Error | null) => void) => void;
+
+/** A copy on its way to a retry topic. */
+interface Copy {
+  readonly record: FailedRecord;
+  readonly step: RetryStep;
+  /** The async context of the delivery, to which the copy's span belongs. */
+  readonly context: OwnContext;
+  /** Attempts to write it that have failed. */
+  failures: number;
+  /** Called in the end, if the partition waits for it. */
+  ended?: () => void;
+}
+
 /**
  * Writes messages to retry topics. Their partitions go on meanwhile; their offsets may be committed when the copies
- * are acknowledged.
+ * are acknowledged. By callbacks: the promises of one copy would cost as much as writing it.
  */
 export class RetryWriter {
   readonly #ports: RetryWriterPorts;
   #pending = 0;
-  /** Resolves when the gathered copies are written. */
-  #gathered: Promise<void> | undefined;
+  #gathered: Copy[] = [];
 
   constructor(ports: RetryWriterPorts) {
     this.#ports = ports;
@@ -60,63 +74,97 @@ export class RetryWriter {
 
   /** Begins to write a copy. */
   start(record: FailedRecord, step: RetryStep): Promise<Outcome> | Outcome {
-    const written = this.#write(record, step);
-    own(written, ignore);
-    return this.#pending > MOST_PENDING ? written : INCOMPLETE;
-  }
-
-  async #write(record: FailedRecord, step: RetryStep): Promise<Outcome> {
-    const { task, batch, index, complete } = record;
+    const copy: Copy = { record, step, context: new OwnContext(), failures: 0 };
     this.#pending++;
-    try {
-      // If the partition was revoked, its next owner gets the message.
-      for (let failures = 0; !task.revoked; failures++) {
-        if (await this.#tryToWrite(record, step)) {
-          complete(task.assignment, batch.sequence(index));
-          break;
-        }
-        await delay(retryTimeOf(this.#ports.retry, failures), undefined, { ref: false });
-      }
-      return INCOMPLETE;
-    } finally {
-      this.#pending--;
-    }
+    this.#gather(copy);
+    if (this.#pending <= MOST_PENDING) return INCOMPLETE;
+    return new Promise((resolve) => {
+      copy.ended = () => resolve(INCOMPLETE);
+    });
   }
 
-  async #tryToWrite(record: FailedRecord, step: RetryStep): Promise<boolean> {
-    const { topics, logger } = this.#ports;
-    const { task, batch, index, send } = record;
+  #gather(copy: Copy): void {
+    if (this.#gathered.push(copy) === 1) setTimeout(this.#writeGathered, GATHERING);
+  }
+
+  readonly #writeGathered = (): void => {
+    const copies = this.#gathered;
+    this.#gathered = [];
+    for (const copy of copies) copy.context.runInAsyncScope(this.#write, this, copy);
+  };
+
+  #write(copy: Copy): void {
+    const { record, step } = copy;
+    const { task, origin } = record;
+    // If the partition was revoked, its next owner gets the message.
+    if (task.revoked) {
+      this.#end(copy);
+      return;
+    }
     try {
-      const copy = this.#copy(record, step);
-      const partition = await topics.partition(step.topic, record.origin.topic, task.partition);
-      await (this.#gathered ??= this.#gather());
-      try {
-        await send(step.topic, { ...copy, partition });
-      } catch (error) {
-        if (!isTooLarge(error)) throw error;
-        await send(step.topic, { ...copy, partition, rawHeaders: withoutTexts(copy.rawHeaders) });
-      }
-      return true;
+      const partition = this.#ports.topics.partition(step.topic, origin.topic, task.partition);
+      if (!(partition instanceof Promise)) this.#send(copy, partition);
+      else own(this.#sendLater(copy, partition), (error) => this.#failed(copy, error));
     } catch (error) {
-      topics.forget(step.topic);
-      logger.error(
-        `Message ${batch.offset(index)} of ${task.topic} [${task.partition}] could not be moved to ${step.topic} and will be moved later: ${messageOf(error)}`,
-      );
-      return false;
+      this.#failed(copy, error);
     }
   }
 
-  async #gather(): Promise<void> {
-    await delay(GATHERING);
-    this.#gathered = undefined;
+  async #sendLater(copy: Copy, partition: Promise<number | undefined>): Promise<void> {
+    this.#send(copy, await partition);
   }
 
-  #copy({ batch, index, error, origin }: FailedRecord, step: RetryStep) {
-    const { groupId } = this.#ports;
-    return {
+  #send(copy: Copy, partition: number | undefined): void {
+    const { record, step } = copy;
+    const { batch, index, send, error: thrown, origin } = record;
+    const from = { ...origin, groupId: this.#ports.groupId };
+    const sent: OutgoingRecord = {
       key: batch.key(index),
       value: batch.value(index),
-      rawHeaders: retryHeaders(batch.rawHeaders(index), { ...origin, groupId }, errorTexts(error), step),
+      rawHeaders: retryHeaders(batch.rawHeaders(index), from, errorTexts(thrown), step),
+      partition,
     };
+    send(step.topic, sent, (error) => {
+      if (error === null) this.#written(copy);
+      else if (isTooLarge(error)) this.#sendShorter(copy, sent);
+      else this.#failed(copy, error);
+    });
+  }
+
+  /** Sends a message that is too large with the error's texts, without them. */
+  #sendShorter(copy: Copy, sent: OutgoingRecord): void {
+    try {
+      const rawHeaders = withoutTexts(sent.rawHeaders ?? []);
+      copy.record.send(copy.step.topic, { ...sent, rawHeaders }, (error) => {
+        if (error === null) this.#written(copy);
+        else this.#failed(copy, error);
+      });
+    } catch (error) {
+      this.#failed(copy, error);
+    }
+  }
+
+  #written(copy: Copy): void {
+    const { task, batch, index, complete } = copy.record;
+    complete(task.assignment, batch.sequence(index));
+    this.#end(copy);
+  }
+
+  /** Writes a copy again, later. */
+  #failed(copy: Copy, error: unknown): void {
+    const { topics, logger, retry } = this.#ports;
+    const { task, batch, index } = copy.record;
+    const { topic } = copy.step;
+    topics.forget(topic);
+    logger.error(
+      `Message ${batch.offset(index)} of ${task.topic} [${task.partition}] could not be moved to ${topic} and will be moved later: ${messageOf(error)}`,
+    );
+    const wait = retryTimeOf(retry, copy.failures++);
+    setTimeout(() => copy.context.runInAsyncScope(this.#write, this, copy), wait).unref();
+  }
+
+  #end(copy: Copy): void {
+    this.#pending--;
+    copy.ended?.();
   }
 }
