@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { ClientKafka, Ctx, EventPattern } from '@nestjs/microservices';
+import { ClientKafka, Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import * as kafkajs from 'kafkajs';
 import * as native from 'nestjs-kafka-native';
 import { lastValueFrom } from 'rxjs';
@@ -204,31 +204,23 @@ describe('what access rules forbid', () => {
   });
 });
 
-test('retry topics that may not be made are waited for and told of, and used when somebody has made them', async () => {
-  const [topic, groupId] = ['retried', 'retrying'];
-  const retryTopic = `${topic}.retry.${groupId}-server.50`;
-  const { AclResourceTypes, AclOperationTypes, AclPermissionTypes, ResourcePatternTypes } = kafkajs;
-  const { READ, WRITE, DESCRIBE } = AclOperationTypes;
-  const allow = (resourceType: number, resourceName: string, operation: number) => ({
+/** Allows the limited user an operation. */
+function allowing(resourceType: number, resourceName: string, operation: number): kafkajs.AclEntry {
+  return {
     resourceType,
     resourceName,
-    resourcePatternType: ResourcePatternTypes.LITERAL,
+    resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
     principal: 'User:limited',
     host: '*',
     operation,
-    permissionType: AclPermissionTypes.ALLOW,
-  });
-  const acl = [
-    ...[topic, retryTopic].flatMap((name) =>
-      [READ, WRITE, DESCRIBE].map((operation) => allow(AclResourceTypes.TOPIC, name, operation)),
-    ),
-    ...['-server', '-server-retry'].map((suffix) => allow(AclResourceTypes.GROUP, groupId + suffix, READ)),
-  ];
-  const kafka = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING });
-  const admin = await opened(kafka.admin());
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
-  await admin.createAcls({ acl: acl as kafkajs.AclEntry[] });
-  // The controller answers before the broker has heard of them.
+    permissionType: kafkajs.AclPermissionTypes.ALLOW,
+  } as kafkajs.AclEntry;
+}
+
+/** Makes access rules, and waits until the broker has heard of them: the controller answers before. */
+async function rule(admin: kafkajs.Admin, acl: kafkajs.AclEntry[]): Promise<void> {
+  const { AclResourceTypes, AclOperationTypes, AclPermissionTypes, ResourcePatternTypes } = kafkajs;
+  await admin.createAcls({ acl });
   await until('the rules hold', async () => {
     const { resources } = await admin.describeAcls({
       resourceType: AclResourceTypes.ANY,
@@ -236,9 +228,81 @@ test('retry topics that may not be made are waited for and told of, and used whe
       operation: AclOperationTypes.ANY,
       permissionType: AclPermissionTypes.ANY,
     });
-    const ruled = new Set(resources.map(({ resourceName }) => resourceName));
-    return acl.every(({ resourceName }) => ruled.has(resourceName));
+    const ruled = new Set(
+      resources.flatMap(({ resourceName, acls }) =>
+        acls.map(({ operation }) => `${resourceName} ${operation}`),
+      ),
+    );
+    return acl.every(({ resourceName, operation }) => ruled.has(`${resourceName} ${operation}`));
   });
+}
+
+async function committedOf(admin: kafkajs.Admin, groupId: string, topic: string): Promise<number> {
+  const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  return Number(found?.partitions[0]?.offset);
+}
+
+test('a dead-letter topic that may not be written holds its message, and is told of, until it may be', async () => {
+  const [topic, groupId] = ['refused', 'refusing'];
+  const { TOPIC, GROUP } = kafkajs.AclResourceTypes;
+  const { READ, WRITE, DESCRIBE } = kafkajs.AclOperationTypes;
+  const kafka = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const admin = await opened(kafka.admin());
+  const dead = `${topic}.DLT`;
+  await admin.createTopics({ topics: [topic, dead].map((name) => ({ topic: name, numPartitions: 1 })) });
+  await rule(admin, [
+    ...[READ, DESCRIBE].map((operation) => allowing(TOPIC, topic, operation)),
+    allowing(TOPIC, dead, DESCRIBE),
+    allowing(GROUP, `${groupId}-server`, READ),
+  ]);
+  const seen: string[] = [];
+  @Controller()
+  class Events {
+    @EventPattern<string>(topic)
+    event(@Payload() value: string): void {
+      seen.push(value);
+      if (value === 'bad') throw new Error('not ever');
+    }
+  }
+  const server = new native.ServerKafka({
+    client: { ...options(), clientId: groupId } as never,
+    consumer: { groupId, maxWaitTimeInMs: 100 },
+    subscribe: { fromBeginning: true },
+    deadLetter: { maxAttempts: 1, backoff: { initialRetryTime: 50, maxRetryTime: 200 } },
+  });
+  const { close } = await listen(server as never, [Events]);
+  open.push({ disconnect: close });
+  const producer = await opened(kafka.producer());
+  await producer.send({ topic, messages: [{ value: 'bad' }, { value: 'good' }] });
+  const told = `Message 0 of ${topic} [0] could not be moved to ${dead} and will be delivered again: `;
+  await until('it is told of', () => logs.matching('error', told).length > 1);
+  expect(new Set(seen)).toEqual(new Set(['bad']));
+  expect(await committedOf(admin, `${groupId}-server`, topic)).toBeLessThan(1);
+  await rule(admin, [allowing(TOPIC, dead, WRITE)]);
+  await until(
+    'the partition goes on',
+    async () => (await committedOf(admin, `${groupId}-server`, topic)) === 2,
+  );
+  expect(seen.at(-1)).toBe('good');
+  const [{ high } = { high: '' }] = await admin.fetchTopicOffsets(dead);
+  expect(high).toBe('1');
+});
+
+test('retry topics that may not be made are waited for and told of, and used when somebody has made them', async () => {
+  const [topic, groupId] = ['retried', 'retrying'];
+  const retryTopic = `${topic}.retry.${groupId}-server.50`;
+  const { TOPIC, GROUP } = kafkajs.AclResourceTypes;
+  const { READ, WRITE, DESCRIBE } = kafkajs.AclOperationTypes;
+  const acl = [
+    ...[topic, retryTopic].flatMap((name) =>
+      [READ, WRITE, DESCRIBE].map((operation) => allowing(TOPIC, name, operation)),
+    ),
+    ...['-server', '-server-retry'].map((suffix) => allowing(GROUP, groupId + suffix, READ)),
+  ];
+  const kafka = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const admin = await opened(kafka.admin());
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+  await rule(admin, acl);
 
   const attempts: number[] = [];
   @Controller()
@@ -266,10 +330,7 @@ test('retry topics that may not be made are waited for and told of, and used whe
     'it cannot be moved',
     () => logs.matching('error', `could not be moved to ${retryTopic}`).length > 0,
   );
-  const offset = async (): Promise<number> => {
-    const [found] = await admin.fetchOffsets({ groupId: `${groupId}-server`, topics: [topic] });
-    return Number(found?.partitions[0]?.offset);
-  };
+  const offset = (): Promise<number> => committedOf(admin, `${groupId}-server`, topic);
   expect(await offset()).toBeLessThan(1);
   await admin.createTopics({ topics: [{ topic: retryTopic, numPartitions: 1 }], waitForLeaders: true });
   await until('it is delivered again', () => attempts.length === 2);

@@ -188,6 +188,29 @@ describe('a copy that cannot be written', () => {
   });
 });
 
+describe('a retry topic that is deleted while it is used', () => {
+  test('is made again, and what fails from then on comes again in its time', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const seen: Seen[] = [];
+    await rig.retrying([rig.failing(seen, failsFirst)], [100], {
+      backoff: { initialRetryTime: 50, maxRetryTime: 200 },
+    });
+    await rig.send('1', '2');
+    await until('both are delivered again', () => seen.length === 4);
+    await untilCommitted(`${rig.group}-retry`, rig.retry(100), 2);
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [rig.retry(100)] });
+    await until('it is gone', async () => !(await admin.listTopics()).includes(rig.retry(100)));
+    await admin.disconnect();
+    await rig.send('3', '4', '5');
+    await until('all are delivered again', () => seen.filter(({ attempt }) => attempt === 2).length === 5);
+    const again = seen.filter(({ attempt }) => attempt === 2).map(({ value }) => value);
+    expect(again.toSorted()).toEqual(['1', '2', '3', '4', '5']);
+    await untilCommitted(rig.group, rig.topic, 5);
+  });
+});
+
 describe('options', () => {
   test.each([
     [{}, 'deadLetter.retryTopics.delays: expected an array'],
