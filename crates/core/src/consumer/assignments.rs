@@ -112,6 +112,12 @@ impl Assignments {
         open.find(|(_, s)| s.partition == partition && &*s.topic == topic).map(|(&assignment, _)| assignment)
     }
 
+    /// Whether this is an assignment that is not being revoked.
+    #[must_use]
+    pub fn is_open(&self, assignment: u32) -> bool {
+        self.lock().assignments.get(&assignment).is_some_and(|s| s.phase == Phase::Open)
+    }
+
     /// An ack from JavaScript.
     pub fn acknowledge(&self, ack: AckWords) {
         if ack.has(RELEASED) {

@@ -40,6 +40,10 @@ struct Ready {
 struct Open<C: ConsumerClient> {
     client: Arc<C>,
     queues: HashMap<u32, C::Queue>,
+    /// Queues that are not read yet, because the positions of their partitions are still to be set. They are here and
+    /// not with what sets the positions, so that each is gone by the time the partition's next queue is opened: they
+    /// are one to librdkafka, and letting go of the older one would take the waker away from the newer.
+    waiting: HashMap<u32, C::Queue>,
     sink: Arc<dyn Sink>,
     puller: Puller,
 }
@@ -53,7 +57,8 @@ impl<C: ConsumerClient> Intake<C> {
         mode: Arc<Mode>,
         sink: Arc<dyn Sink>,
     ) -> Self {
-        let open = Open { client, queues: HashMap::new(), sink, puller: Puller::default() };
+        let (queues, waiting) = (HashMap::new(), HashMap::new());
+        let open = Open { client, queues, waiting, sink, puller: Puller::default() };
         Self { assignments, inbox, mode, ready: Mutex::default(), open: Mutex::new(Some(open)) }
     }
 
@@ -72,15 +77,39 @@ impl<C: ConsumerClient> Intake<C> {
         if let Some(open) = &mut *self.open() {
             open.queues.extend(queues);
         }
+        self.begin(assignments);
+    }
+
+    /// Keeps an assignment's queue, from which nothing is taken before [`Intake::start`].
+    pub(super) fn hold(&self, assignment: u32, queue: C::Queue) {
+        if let Some(open) = &mut *self.open() {
+            open.waiting.insert(assignment, queue);
+        }
+    }
+
+    /// Starts taking from a queue that was held.
+    pub(super) fn start(&self, assignment: u32) {
+        if let Some(open) = &mut *self.open()
+            && let Some(queue) = open.waiting.remove(&assignment)
+        {
+            open.queues.insert(assignment, queue);
+        }
+        self.begin([assignment]);
+    }
+
+    fn begin(&self, assignments: impl IntoIterator<Item = u32>) {
         // A wake-up from before the queue was added found none.
         self.ready().assignments.extend(assignments);
         self.inbox.nudge();
     }
 
-    /// Stops taking records of these assignments.
+    /// Stops taking records of these assignments, and lets go of their queues.
     pub(super) fn remove(&self, assignments: &[u32]) {
         let gone: Vec<_> = match &mut *self.open() {
-            Some(open) => assignments.iter().map(|assignment| open.queues.remove(assignment)).collect(),
+            Some(Open { queues, waiting, .. }) => {
+                let queue = |assignment| queues.remove(assignment).or_else(|| waiting.remove(assignment));
+                assignments.iter().map(queue).collect()
+            }
             None => Vec::new(),
         };
         // Outside of the lock: dropping a queue waits for the thread that is just filling it.
@@ -122,7 +151,8 @@ impl<C: ConsumerClient> Intake<C> {
 
     /// Stops taking records. Returns the queues, which have to be freed before their client.
     pub(super) fn close(&self) -> Option<HashMap<u32, C::Queue>> {
-        let Open { queues, .. } = self.open().take()?;
+        let Open { mut queues, waiting, .. } = self.open().take()?;
+        queues.extend(waiting);
         Some(queues)
     }
 
@@ -181,7 +211,7 @@ impl<C: ConsumerClient> Intake<C> {
             self.ready().assignments.extend(ready);
             return Vec::new();
         }
-        let Open { client, queues, sink, puller } = open;
+        let Open { client, queues, sink, puller, .. } = open;
         let left = match &*self.mode {
             Mode::Records => puller.records(ready, queues, &self.assignments, &**sink),
             Mode::Replies { requests, assigner } => {

@@ -40,7 +40,7 @@ pub struct PollLoop<C: ConsumerClient> {
     first_join: FirstJoin,
     leader: Leader,
     positions: Positions,
-    seeks: Seeks<C::Queue>,
+    seeks: Seeks,
     rebalance: Rebalance,
     commits: Commits,
     closing: Closing,

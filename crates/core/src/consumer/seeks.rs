@@ -12,31 +12,31 @@ use crate::error::Result;
 use crate::kafka::{ConsumerClient, TopicPartition};
 
 /// A partition whose position is to be moved.
-struct Seek<Q> {
+struct Seek {
     assignment: u32,
     /// The partition, with the offset to go to.
     partition: TopicPartition,
-    step: Step<Q>,
+    step: Step,
     due: Instant,
     pause: Duration,
     deadline: Instant,
 }
 
 /// What a seek waits for.
-enum Step<Q> {
+enum Step {
     /// The log does not have the offset: another one has to be found, once all records handed out are finished.
     Search,
-    /// The position has to be set; then the assignment's queue is read.
-    Set(Option<Q>),
+    /// The position has to be set; then the assignment's queue, which the intake holds, is read.
+    Set,
 }
 
 /// The seeks in progress.
-pub(super) struct Seeks<Q> {
+pub(super) struct Seeks {
     timeout: Duration,
-    seeks: Vec<Seek<Q>>,
+    seeks: Vec<Seek>,
 }
 
-impl<Q> Seeks<Q> {
+impl Seeks {
     /// `timeout` is how long a seek may take.
     pub(super) fn new(timeout: Duration) -> Self {
         Self { timeout, seeks: Vec::new() }
@@ -47,14 +47,14 @@ impl<Q> Seeks<Q> {
         self.seeks.iter().map(|seek| seek.due).min()
     }
 
-    fn add(&mut self, assignment: u32, partition: TopicPartition, step: Step<Q>) {
+    fn add(&mut self, assignment: u32, partition: TopicPartition, step: Step) {
         let now = Instant::now();
         let deadline = now + self.timeout;
         self.seeks.push(Seek { assignment, partition, step, due: now, pause: REFUSED_PAUSE, deadline });
     }
 
     /// Moves an assigned partition: its old assignment ends here, a new one starts at the offset.
-    pub(super) fn seek<C: ConsumerClient<Queue = Q>>(
+    pub(super) fn seek<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
         positions: &Positions,
@@ -71,7 +71,7 @@ impl<Q> Seeks<Q> {
     }
 
     /// Moves a partition back to its first unfinished record. Records finished beyond it stay finished.
-    pub(super) fn start_over<C: ConsumerClient<Queue = Q>>(
+    pub(super) fn start_over<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
         positions: &Positions,
@@ -85,7 +85,7 @@ impl<Q> Seeks<Q> {
     }
 
     /// The log does not have the next offset of an assignment.
-    pub(super) fn out_of_range<C: ConsumerClient<Queue = Q>>(
+    pub(super) fn out_of_range<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
         assignment: u32,
@@ -98,7 +98,7 @@ impl<Q> Seeks<Q> {
     }
 
     /// Replaces an assignment by a new one, which is read once the position has been set.
-    fn replace<C: ConsumerClient<Queue = Q>>(
+    fn replace<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
         old: u32,
@@ -111,20 +111,17 @@ impl<Q> Seeks<Q> {
         context.assignments().carry_on(assignment, finished);
         match context.open_queue(assignment, &target) {
             Ok(queue) => {
+                context.intake().hold(assignment, queue);
                 let (topic, partition) = (target.topic.clone(), target.partition);
                 context.tell(GroupEvent::Seek { topic, partition, assignment });
-                self.add(assignment, target, Step::Set(Some(queue)));
+                self.add(assignment, target, Step::Set);
             }
             Err(error) => context.fail(&error.into()),
         }
     }
 
     /// Tries the seeks that are due.
-    pub(super) fn progress<C: ConsumerClient<Queue = Q>>(
-        &mut self,
-        context: &Context<C>,
-        positions: &Positions,
-    ) {
+    pub(super) fn progress<C: ConsumerClient>(&mut self, context: &Context<C>, positions: &Positions) {
         let now = Instant::now();
         // One at a time: a search that succeeds adds another seek.
         while let Some(index) = self.seeks.iter().position(|seek| seek.due <= now) {
@@ -133,7 +130,7 @@ impl<Q> Seeks<Q> {
                 // Revoked, or moved once more.
                 continue;
             }
-            let error = match self.step(context, positions, &mut seek) {
+            let error = match self.step(context, positions, &seek) {
                 Ok(true) => continue,
                 Ok(false) => None,
                 Err(error) => Some(error),
@@ -160,14 +157,16 @@ impl<Q> Seeks<Q> {
     }
 
     /// Takes the next step of a seek. Returns whether it is complete.
-    fn step<C: ConsumerClient<Queue = Q>>(
+    fn step<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
         positions: &Positions,
-        seek: &mut Seek<Q>,
+        seek: &Seek,
     ) -> Result<bool> {
         let (assignment, timeout) = (seek.assignment, milliseconds(PATIENCE));
-        match &mut seek.step {
+        match &seek.step {
+            // Being revoked: the partition's next owner does not find the offset either.
+            Step::Search if !context.assignments().is_open(assignment) => Ok(true),
             // Records handed out at the old position are handled first, in order.
             Step::Search if !context.assignments().is_done(assignment) => Ok(false),
             Step::Search => {
@@ -175,14 +174,14 @@ impl<Q> Seeks<Q> {
                 self.replace(context, assignment, target, Finished::default());
                 Ok(true)
             }
-            Step::Set(queue) => {
+            Step::Set => {
                 let target = std::slice::from_ref(&seek.partition);
                 let sought = context.intake().while_still(|| context.client().seek(target, timeout));
                 all_found::<C::Client>("seek", sought?)?;
                 if seek.partition.offset >= 0 {
                     context.assignments().begin_at(assignment, seek.partition.offset);
                 }
-                context.intake().add(queue.take().map(|queue| (assignment, queue)).into_iter().collect());
+                context.intake().start(assignment);
                 Ok(true)
             }
         }

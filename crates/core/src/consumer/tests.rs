@@ -1,17 +1,19 @@
 //! Tests of a consumer over a client whose answers the test scripts.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::assignments::AutoCommit;
-use super::inbox::TopicSubscription;
+use super::inbox::{Command, TopicSubscription};
 use super::leader::leader_timeout;
 use super::membership::Membership;
 use super::{Consumer, Inbox, Mode, Settings, Sink};
-use crate::boundary::events::{ConsumerEvent, GroupEvent};
+use crate::assignor::JoinWatch;
+use crate::boundary::events::{ClientEvent, ConsumerEvent, GroupEvent};
+use crate::codec::acks::{AckWords, RELEASED};
 use crate::error::{CODE_TIMED_OUT, Error, Result};
 use crate::kafka::unconnected::Unconnected;
 use crate::kafka::{
@@ -43,6 +45,9 @@ struct Scripted {
     seeks: Answers,
     lookups: Answers,
     commits: Mutex<Vec<TopicPartition>>,
+    /// Queues of its one partition that are open now, and the most that ever were.
+    queues: Arc<AtomicUsize>,
+    most_queues: AtomicUsize,
     /// Whether its `LeaveGroup` was answered.
     has_left: AtomicBool,
     /// Whether it has failed fatally.
@@ -81,7 +86,9 @@ impl ConsumerClient for Scripted {
         Ok(())
     }
     fn partition_queue(&self, _: &str, _: i32) -> Result<Empty> {
-        Ok(Empty)
+        let open = self.queues.fetch_add(1, Ordering::AcqRel) + 1;
+        self.most_queues.fetch_max(open, Ordering::AcqRel);
+        Ok(Empty(Arc::clone(&self.queues)))
     }
     fn is_cooperative(&self) -> bool {
         false
@@ -126,8 +133,14 @@ impl ConsumerClient for Scripted {
     }
 }
 
-/// A partition without records.
-struct Empty;
+/// A partition without records; counts how many there are.
+struct Empty(Arc<AtomicUsize>);
+
+impl Drop for Empty {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 impl PartitionQueue for Empty {
     type Records = NoRecords;
@@ -265,10 +278,60 @@ impl Rig {
         }
     }
 
+    /// Assigns the one partition, at once. Returns its assignment.
+    fn assign(&self) -> u32 {
+        self.runtime.block_on(self.consumer.assign(vec![TopicPartition::at(TOPIC, 0, 7)])).unwrap();
+        self.until("the assignment", |event| match event {
+            GroupEvent::Assign { partitions, .. } => Some(partitions[0].assignment),
+            _ => None,
+        })
+    }
+
+    /// The group takes the partition away. Returns the assignments that are to be released.
+    fn revoke(&self) -> Vec<u32> {
+        let partitions = vec![TopicPartition::at(TOPIC, 0, -1001)];
+        self.client.events.lock().unwrap().push_back(Event::Rebalance { assigned: false, partitions });
+        self.consumer.inbox.nudge();
+        self.until("the revocation", |event| match event {
+            GroupEvent::Revoke { assignments } => Some(assignments.clone()),
+            _ => None,
+        })
+    }
+
+    /// No handler of these assignments is running any more. Waits until they are given back.
+    fn release(&self, assignments: &[u32]) {
+        for &assignment in assignments {
+            let ack = AckWords { assignment, sequence: 0, count: 0, flags: RELEASED, replies: 0 };
+            self.consumer.assignments().acknowledge(ack);
+        }
+        self.until("their end", |event| matches!(event, GroupEvent::Revoked { .. }).then_some(()));
+    }
+
+    /// Moves the partition, and waits until its new assignment is told of.
+    fn seek(&self, offset: i64) -> u32 {
+        self.consumer.seek(TopicPartition::at(TOPIC, 0, offset));
+        self.until("the seek", |event| match event {
+            GroupEvent::Seek { assignment, .. } => Some(*assignment),
+            _ => None,
+        })
+    }
+
     /// What the consumer has committed, and what it would commit now.
     fn committed(&self) -> Vec<i64> {
         let due = self.consumer.assignments().take_uncommitted(true);
         self.client.commits.lock().unwrap().iter().chain(&due).map(|p| p.offset).collect()
+    }
+
+    /// Waits for a warning of a facility of the log.
+    fn warning(&self, wanted: &str) -> String {
+        loop {
+            let event = self.events.recv_timeout(DEADLINE).expect("no warning");
+            if let ConsumerEvent::Client(ClientEvent::Log { facility, message, .. }) = event
+                && facility == wanted
+            {
+                return message;
+            }
+        }
     }
 
     fn failure(&self) -> String {
@@ -306,6 +369,53 @@ fn a_seek_that_works_after_all_counts() {
         assert!(begun.elapsed() < DEADLINE, "the seek does not count: {:?}", rig.committed());
         std::thread::yield_now();
     }
+}
+
+/// The queues of a partition are one to librdkafka, with one waker: letting go of an older one would take it from the
+/// newer, whose records nobody would be told of.
+#[test]
+fn the_queue_of_a_seek_that_waits_is_gone_before_the_next_is_opened() {
+    let rig = Rig::new(Scripted { seeks: Mutex::new([UNKNOWN].into()), ..Scripted::default() });
+    rig.assign();
+    rig.seek(1000);
+    rig.seek(2000);
+    let assignments = rig.revoke();
+    rig.release(&assignments);
+    assert_eq!(rig.client.queues.load(Ordering::Acquire), 0, "queues of what was given back");
+    rig.assign();
+    rig.seek(3000);
+    assert_eq!(rig.client.most_queues.load(Ordering::Acquire), 1);
+}
+
+#[test]
+fn no_position_is_searched_for_a_partition_that_is_being_revoked() {
+    let rig = Rig::new(Scripted::default());
+    let assignment = rig.assign();
+    rig.client.client.log.set(1000).unwrap();
+    let assignments = rig.revoke();
+    rig.consumer.inbox.send(Command::OutOfRange { assignment, offset: 7 });
+    // The poll thread takes commands in order, and has been through all its parts between the two commits.
+    for _ in 0..2 {
+        rig.runtime.block_on(rig.consumer.commit(vec![TopicPartition::at(TOPIC, 0, 7)])).unwrap();
+    }
+    rig.release(&assignments);
+    assert!(!rig.consumer.assignments().any(), "an assignment is left that nobody takes away");
+}
+
+#[test]
+fn a_join_that_cannot_be_read_is_warned_of_once() {
+    let (inbox, rig) = (Arc::new(Inbox::default()), Rig::new(Scripted::default()));
+    let membership = Membership::new(Arc::clone(&inbox), Vec::new());
+    for _ in 0..3 {
+        membership.unread(6);
+    }
+    let told: Vec<Command> = inbox.wait(DEADLINE).into();
+    assert!(matches!(*told, [Command::UnreadJoin(6)]), "{} commands", told.len());
+    for command in told {
+        rig.consumer.inbox.send(command);
+    }
+    let warning = rig.warning("JOIN");
+    assert!(warning.contains("answers JoinGroup requests in version 6"), "{warning}");
 }
 
 #[test]
