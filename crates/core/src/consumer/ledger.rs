@@ -126,17 +126,22 @@ impl<M> Ledger<M> {
     }
 
     /// The sequences that an ack applies to, as the first and their number: `count` from `sequence` on, or everything
-    /// that the position has not passed up to `sequence`.
+    /// that the position has not passed up to `sequence`. Only those that there are: a number out of JavaScript is not
+    /// gone through one by one.
     #[must_use]
     pub fn range(&self, sequence: u32, count: u32, through: bool) -> (u32, u32) {
-        let place = sequence.wrapping_sub(self.first);
+        let length = self.records.len() as u32;
         // A sequence before the first wraps to a number far above their length.
-        if !through {
-            (sequence, count)
-        } else if (place as usize) < self.records.len() {
-            (self.first, place + 1)
-        } else {
-            (sequence, 0)
+        let place = sequence.wrapping_sub(self.first);
+        let is_there = place < length;
+        match (is_there, through) {
+            (true, true) => (self.first, place + 1),
+            (true, false) => (sequence, count.min(length - place)),
+            (false, true) => (sequence, 0),
+            // It may reach from before the first into what there is.
+            (false, false) => {
+                (self.first, count.saturating_sub(self.first.wrapping_sub(sequence)).min(length))
+            }
         }
     }
 

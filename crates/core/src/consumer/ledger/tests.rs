@@ -231,3 +231,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_ack_applies_to_no_more_records_than_there_are() {
+    let mut ledger = Ledger::<()>::default();
+    for offset in 0..5 {
+        ledger.deliver(offset, 1, None);
+    }
+    ledger.finish(0, 2, 0);
+    assert_eq!(ledger.range(3, 1, false), (3, 1));
+    assert_eq!(ledger.range(3, u32::MAX, false), (3, 2));
+    assert_eq!(ledger.range(1, 2, false), (2, 1), "one of them has been passed");
+    assert_eq!(ledger.range(0, u32::MAX, false), (2, 3));
+    assert_eq!(ledger.range(0, 2, false).1, 0, "both of them have");
+    assert_eq!(ledger.range(5, u32::MAX - 5, false).1, 0, "they are still to come");
+    assert_eq!(ledger.range(4, 0, true), (2, 3));
+    assert_eq!(ledger.range(5, 0, true).1, 0);
+}
