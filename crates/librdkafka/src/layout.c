@@ -22,16 +22,22 @@ int nka_headers_version(void) {
         return RD_KAFKA_VERSION;
 }
 
+/* A structure whose fields are looked for `shift` bytes further on: 0 but in tests, to which they are as they would be
+ * to a library with as many bytes less in front of them. */
+#define NKA_AT(structure, shift) ((void *)((char *)(structure) + (shift)))
+
 /* Whether a client is laid out as the headers say. */
-int nka_client_holds(rd_kafka_t *rk) {
-        return rd_kafka_version() == RD_KAFKA_VERSION && rd_kafka_conf(rk) == &rk->rk_conf &&
-               rd_kafka_name(rk) == rk->rk_name && rd_kafka_type(rk) == rk->rk_type &&
-               rd_kafka_opaque(rk) == rk->rk_conf.opaque;
+int nka_client_holds(rd_kafka_t *rk, size_t shift) {
+        const rd_kafka_t *at = NKA_AT(rk, shift);
+
+        return rd_kafka_version() == RD_KAFKA_VERSION && rd_kafka_conf(rk) == &at->rk_conf &&
+               rd_kafka_name(rk) == at->rk_name && rd_kafka_type(rk) == at->rk_type &&
+               rd_kafka_opaque(rk) == at->rk_conf.opaque;
 }
 
 /* Whether a topic is laid out as the headers say, and those of its partitions that are known by now. */
-int nka_topic_holds(rd_kafka_t *rk, rd_kafka_topic_t *app_rkt) {
-        rd_kafka_topic_t *rkt = rd_kafka_topic_proper(app_rkt);
+int nka_topic_holds(rd_kafka_t *rk, rd_kafka_topic_t *app_rkt, size_t shift) {
+        rd_kafka_topic_t *rkt = NKA_AT(rd_kafka_topic_proper(app_rkt), shift);
         int32_t i;
         int holds = rkt->rkt_rk == rk && rd_kafka_topic_name(app_rkt) == rkt->rkt_topic->str;
 

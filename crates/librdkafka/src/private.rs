@@ -11,13 +11,44 @@ use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 
 unsafe extern "C" {
     // See layout.c.
-    fn nka_client_holds(rk: *mut sys::rd_kafka_t) -> c_int;
-    fn nka_topic_holds(rk: *mut sys::rd_kafka_t, topic: *mut sys::rd_kafka_topic_t) -> c_int;
+    fn nka_client_holds(rk: *mut sys::rd_kafka_t, shift: usize) -> c_int;
+    fn nka_topic_holds(rk: *mut sys::rd_kafka_t, topic: *mut sys::rd_kafka_topic_t, shift: usize) -> c_int;
 }
 
 /// The environment variable that turns parts off: their names, separated by commas, or `all`. Read once, for the
 /// first client.
-const VARIABLE: &str = "NESTJS_KAFKA_NATIVE_WITHOUT";
+pub(super) const VARIABLE: &str = "NESTJS_KAFKA_NATIVE_WITHOUT";
+
+/// How many bytes further on than they are the checks look for fields.
+#[cfg(not(test))]
+pub(super) const fn shift() -> usize {
+    0
+}
+
+#[cfg(test)]
+pub(super) use shifted::shift;
+
+#[cfg(test)]
+pub(super) mod shifted {
+    use std::cell::Cell;
+
+    thread_local! {
+        static SHIFT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn shift() -> usize {
+        SHIFT.get()
+    }
+
+    /// Does something as if librdkafka had been compiled from other headers: to this thread's checks all fields are one
+    /// pointer further on than they are.
+    pub(crate) fn elsewhere<R>(act: impl FnOnce() -> R) -> R {
+        SHIFT.set(size_of::<*const ()>());
+        let done = act();
+        SHIFT.set(0);
+        done
+    }
+}
 
 /// A part implemented in C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +118,7 @@ pub(super) fn check_client(rk: *mut sys::rd_kafka_t) -> Result<()> {
         }
         Ok(u8::MAX) => Ok(()),
         // SAFETY: the caller has just made the handle.
-        Ok(_) if unsafe { nka_client_holds(rk) } != 0 => Ok(()),
+        Ok(_) if unsafe { nka_client_holds(rk, shift()) } != 0 => Ok(()),
         Ok(_) => Err(Error::new(OPERATION, CODE_INVALID_ARG, refusal("client"))),
     }
 }
@@ -95,8 +126,8 @@ pub(super) fn check_client(rk: *mut sys::rd_kafka_t) -> Result<()> {
 /// Refuses a topic whose structures are not laid out as librdkafka's headers say.
 pub(super) fn check_topic(rk: *mut sys::rd_kafka_t, topic: *mut sys::rd_kafka_topic_t) -> Result<()> {
     // SAFETY: both are alive, and the topic is the client's.
-    let holds =
-        !(Shim::Hold.is_on() || Shim::NextPartition.is_on()) || unsafe { nka_topic_holds(rk, topic) } != 0;
+    let holds = !(Shim::Hold.is_on() || Shim::NextPartition.is_on())
+        || unsafe { nka_topic_holds(rk, topic, shift()) } != 0;
     if holds { Ok(()) } else { Err(Error::new("open a topic", CODE_INVALID_ARG, refusal("topic"))) }
 }
 

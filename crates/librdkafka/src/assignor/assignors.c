@@ -194,7 +194,9 @@ static void nka_on_assignment_cb(const rd_kafka_assignor_t *rkas,
 }
 
 /* Checks the client and disables the assignors it has, before nka_add(). Takes owner when it returns NKA_OK. */
-int nka_bind(nka_client_t *client, rd_kafka_t *rk, void *owner, nka_release_t *release) {
+int nka_bind(nka_client_t *client, rd_kafka_t *rk, void *owner, nka_release_t *release, size_t shift) {
+        /* Where the fields are looked for: layout.c. */
+        const rd_kafka_t *at = (const void *)((const char *)rk + shift);
         rd_kafka_assignor_t *rkas;
         int i;
 
@@ -202,8 +204,8 @@ int nka_bind(nka_client_t *client, rd_kafka_t *rk, void *owner, nka_release_t *r
                 return NKA_FOREIGN;
         /* Compares the library's view of its structures with ours where that is possible: a config.h other than the
          * one the library was built with would move the fields. */
-        if (rd_kafka_conf(rk) != &rk->rk_conf || rd_kafka_name(rk) != rk->rk_name ||
-            rd_kafka_type(rk) != rk->rk_type)
+        if (rd_kafka_conf(rk) != &at->rk_conf || rd_kafka_name(rk) != at->rk_name ||
+            rd_kafka_type(rk) != at->rk_type)
                 return NKA_LAYOUT;
         RD_LIST_FOREACH(rkas, &rk->rk_conf.partition_assignors, i) {
                 if (rd_kafka_assignor_find(rk, rkas->rkas_protocol_name->str) != rkas)

@@ -24,7 +24,10 @@ pub(crate) enum AssignorError {
     #[error("the client was not made from the configuration that was prepared")]
     ForeignHandle,
     /// The library's structures are not laid out as its headers say; nothing was changed.
-    #[error("librdkafka was compiled with another config.h than the assignors: clean and build again")]
+    #[error(
+        "librdkafka was compiled with another config.h than the assignors: install the package's own binary, or set \
+         NESTJS_KAFKA_NATIVE_WITHOUT=assignors to use librdkafka's own assignors"
+    )]
     Layout,
     /// The client has no group with the classic protocol, whose leader assigns partitions.
     #[error("assignors need a consumer with a group.id and group.protocol=classic")]

@@ -70,6 +70,7 @@ unsafe extern "C" {
         rk: *mut sys::rd_kafka_t,
         owner: *mut c_void,
         release: unsafe extern "C" fn(*mut c_void),
+        shift: usize,
     ) -> c_int;
     pub(super) fn nka_add(
         rk: *mut sys::rd_kafka_t,

@@ -18,6 +18,7 @@ use super::ffi::{
     Client, Entry, NKA_FOREIGN, NKA_NO_CLASSIC_GROUP, NKA_OK, nka_add, nka_bind, nka_headers_version,
     nka_let_go, nka_prepare,
 };
+use crate::private;
 use kafka_core::assignor::{Assignor, JoinWatch};
 
 /// What the shim owns on behalf of Rust.
@@ -122,7 +123,7 @@ impl Hook {
 
         // SAFETY: `rk` is valid by contract, hence `self.client` is, which its configuration owns. release()
         // takes back exactly this pointer.
-        match unsafe { nka_bind(self.client, rk, owner.cast(), release) } {
+        match unsafe { nka_bind(self.client, rk, owner.cast(), release, private::shift()) } {
             NKA_OK => {}
             refusal => {
                 // SAFETY: The shim takes the pointer only when it succeeds.

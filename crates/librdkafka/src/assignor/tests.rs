@@ -15,6 +15,7 @@ use kafka_core::assignor::{
 };
 
 use super::{AssignorError, Hook, Joins, prepare};
+use crate::private::shifted::elsewhere;
 
 const TOPIC: &str = "service.reply";
 const PARTITIONS: i32 = 3;
@@ -222,6 +223,14 @@ fn errors_and_panics_stay_inside() {
     let a = Client::member(&bootstrap, vec![unreliable, Arc::new(RoundRobinAssigner)]);
     a.subscribe();
     poll_until(&[&a], "everything is assigned in the end", || a.assigned() == [0, 1, 2]);
+}
+
+#[test]
+fn a_client_of_another_layout_gets_no_assignors() {
+    let mut client = Client::new(RD_KAFKA_CONSUMER, &[("group.id", "group")]);
+    let refused = elsewhere(|| client.register(vec![Arc::new(RoundRobinAssigner)])).unwrap_err();
+    assert!(matches!(refused, AssignorError::Layout));
+    assert!(refused.to_string().contains("NESTJS_KAFKA_NATIVE_WITHOUT=assignors"), "{refused}");
 }
 
 /// Holds the response of every generation that its member leads.

@@ -2,5 +2,6 @@
 
 mod consumer;
 mod idempotence;
+mod layout;
 mod producer;
 mod transactions;
