@@ -209,6 +209,10 @@ test('a soak is of one client, whose processes tell what memory they take', () =
   expect([names(options.workloads), names(options.candidates)]).toEqual([['request-64'], ['native']]);
   expect(parseOptions(['--soak', '--quick']).soakMinutes).toBe(1);
   expect(parseOptions(['--soak', '--soak-minutes', '0.5']).soakMinutes).toBe(0.5);
+  expect(parseOptions(['--soak', '--soak-rate', '500']).soakRate).toBe(500);
+  expect(names(parseOptions(['--soak', '--workload', 'request-64-keys-traced']).workloads)).toEqual([
+    'request-64-keys-traced',
+  ]);
   expect(names(parseOptions(['--soak', '--candidates', 'stock,librdkafka,native']).candidates)).toEqual([
     'stock',
     'native',

@@ -73,6 +73,9 @@ fn drain(argument: &Value) -> Outcome<Value> {
 
 /// The number of the message with this value.
 fn index_of(value: &[u8]) -> Outcome<usize> {
+    if let Some(digits) = value.strip_prefix(b"value-") {
+        return Ok(std::str::from_utf8(digits)?.parse()?);
+    }
     let digits = value.strip_prefix(SEQUENCE).and_then(|rest| rest.get(..SEQUENCE_DIGITS));
     let sequence: usize = std::str::from_utf8(digits.ok_or("a message has no sequence number")?)?.parse()?;
     sequence.checked_sub(FIRST_SEQUENCE).ok_or_else(|| "a sequence number is too low".into())

@@ -71,7 +71,7 @@ impl Sender {
         let brokers = brokers(argument)?;
         let conf = Conf::new([
             ("bootstrap.servers", brokers.as_str()),
-            ("acks", "all"),
+            ("acks", if argument["acks"] == 0 { "0" } else { "all" }),
             ("linger.ms", linger.as_str()),
             ("socket.nagle.disable", "true"),
         ])?;
@@ -85,20 +85,21 @@ impl Sender {
     pub(crate) fn send(&mut self, value: &[u8], headers: &[Header<'_>], id: u64) -> Outcome<()> {
         let partition = self.next;
         self.next = (self.next + 1) % self.partitions;
-        self.send_to(partition, value, headers, id)
+        self.send_to(partition, None, value, headers, id)
     }
 
-    /// The same for a given partition.
+    /// The same with a key, for a given partition.
     pub(crate) fn send_to(
         &self,
         partition: i32,
+        key: Option<&[u8]>,
         value: &[u8],
         headers: &[Header<'_>],
         id: u64,
     ) -> Outcome<()> {
         let record = ProducerRecord {
             partition: Some(partition),
-            key: None,
+            key,
             value: Some(value),
             timestamp: None,
             limit_ms: 0,
@@ -146,14 +147,21 @@ impl Receiver {
     /// A consumer of the topic; `bell` rings when there are records.
     pub(crate) fn new(argument: &Value, topic: &str, bell: &Arc<Bell>) -> Outcome<Self> {
         let brokers = brokers(argument)?;
+        let fetch = |name: &str, usual: u64| argument["fetch"][name].as_u64().unwrap_or(usual).to_string();
+        let max_bytes = fetch("maxBytes", 10_485_760);
+        let of_partition = fetch("maxBytesPerPartition", 1_048_576);
+        let max_wait = fetch("maxWaitMs", 5000);
+        // librdkafka wants it to be at most what a fetch may have.
+        let message_max = if max_bytes == "10485760" { "1000000" } else { max_bytes.as_str() };
         let conf = Conf::new([
             ("bootstrap.servers", brokers.as_str()),
             ("group.id", text(argument, "group")?),
             ("enable.auto.commit", "false"),
             ("fetch.min.bytes", "1"),
-            ("fetch.max.bytes", "10485760"),
-            ("max.partition.fetch.bytes", "1048576"),
-            ("fetch.wait.max.ms", "5000"),
+            ("message.max.bytes", message_max),
+            ("fetch.max.bytes", max_bytes.as_str()),
+            ("max.partition.fetch.bytes", of_partition.as_str()),
+            ("fetch.wait.max.ms", max_wait.as_str()),
             // As in the package: librdkafka's default of a second is for slow consumers.
             ("fetch.queue.backoff.ms", "20"),
             ("socket.nagle.disable", "true"),

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use kafka_core::kafka::Header;
 use serde_json::{Value, json};
 
 use crate::kafka::{Bell, Sender, payload};
 use crate::load::Load;
 use crate::machine::sample_process;
 use crate::{Outcome, Role, number, text, unknown};
+
+/// The headers of `Message::Small`.
+const SMALL_HEADERS: [Header<'_>; 2] =
+    [Header { name: b"a", value: Some(b"123") }, Header { name: b"b", value: Some(b"456") }];
 
 /// The role, connected by `start`.
 #[derive(Default)]
@@ -17,8 +22,17 @@ pub(crate) struct Producer(Option<Connected>);
 struct Connected {
     bell: Arc<Bell>,
     events: Sender,
-    value: Vec<u8>,
+    message: Message,
     batch_length: u64,
+    sent: u64,
+}
+
+/// What is sent again and again.
+enum Message {
+    /// The same text to the partitions in turn.
+    Order(Vec<u8>),
+    /// Three bytes with a key of their own and headers, to the first partition.
+    Small,
 }
 
 impl Role for Producer {
@@ -46,8 +60,13 @@ impl Connected {
         let bell = Arc::new(Bell::default());
         Ok(Self {
             events: Sender::new(argument, text(argument, "topic")?, &bell)?,
-            value: payload(argument)?,
+            message: if argument["form"] == "small" {
+                Message::Small
+            } else {
+                Message::Order(payload(argument)?)
+            },
             batch_length: number(argument, "batchLength")?,
+            sent: 0,
             bell,
         })
     }
@@ -83,7 +102,14 @@ impl Connected {
         undelivered[slot as usize] = self.batch_length;
         load.start(slot);
         for _ in 0..self.batch_length {
-            self.events.send(&self.value, &[], slot)?;
+            match &self.message {
+                Message::Order(value) => self.events.send(value, &[], slot)?,
+                Message::Small => {
+                    let key = format!("111-{}", self.sent);
+                    self.events.send_to(0, Some(key.as_bytes()), b"222", &SMALL_HEADERS, slot)?;
+                }
+            }
+            self.sent += 1;
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ impl Shared {
                     Header { name: CORRELATION_ID.as_bytes(), value: Some(text.as_bytes()) },
                     Header { name: IS_DISPOSED.as_bytes(), value: Some(&[0]) },
                 ];
-                replies.send_to(partition as i32, request.value().unwrap_or_default(), &headers, id)?;
+                replies.send_to(partition as i32, None, request.value().unwrap_or_default(), &headers, id)?;
                 self.handled.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             })?;

@@ -22,6 +22,7 @@ export const USAGE = `npm run bench -- [options]
   --messages <n>         measured messages of the workloads that consume (default: 200000)
   --soak                 instead of the workloads: requests at half of the largest load, and the memory meanwhile
   --soak-minutes <n>     for how long (default: 20)
+  --soak-rate <n>        that many requests a second instead of half of the largest load
   --quick                1 round, 2 s windows, 20000 messages, a soak of 1 minute: shows that it works, not how fast
   --brokers <host:port>  use this broker, comma-separated, instead of starting one (or KAFKA_BROKERS)
   --date <text>          the date to write into the result (default: now)
@@ -44,6 +45,7 @@ const FLAGS = {
   against: { type: 'string' },
   soak: { type: 'boolean', default: false },
   'soak-minutes': { type: 'string' },
+  'soak-rate': { type: 'string' },
   quick: { type: 'boolean', default: false },
   brokers: { type: 'string' },
   date: { type: 'string' },
@@ -84,6 +86,7 @@ export function parseOptions(argv) {
     messages: positive('messages', values.messages, usual.messages, { whole: true }),
     soak: values.soak,
     soakMinutes: positive('soak-minutes', values['soak-minutes'], usual.soakMinutes),
+    soakRate: positive('soak-rate', values['soak-rate'], undefined),
     quick: values.quick,
     brokers: (values.brokers ?? process.env.KAFKA_BROKERS ?? '').split(',').filter(Boolean),
     date: values.date ?? new Date().toISOString(),

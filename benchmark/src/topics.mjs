@@ -1,5 +1,5 @@
 import { Kafka, logLevel } from 'kafkajs';
-import { createPayload } from './roles/payload.mjs';
+import { messagesOf } from './roles/raw-messages.mjs';
 
 /** Below what a broker takes as one batch by default, 1 MiB, with room for what goes around each payload. */
 const FILL_BATCH_BYTES = 512 * 1024;
@@ -67,22 +67,34 @@ export class Topics {
   }
 
   /**
-   * Fills a topic with numbered events, dealt out over its partitions in turn, with these numbers of keys and types.
+   * Fills a topic with numbered messages, dealt out over its partitions (or the first `filled` of them) in turn, with
+   * these numbers of keys and types, `fillBatch` at a time.
    */
-  async fill(topic, { partitions, payloadBytes, keys = 0, types = 1 }, messages) {
-    const payload = createPayload(payloadBytes);
-    const batchLength = Math.ceil(FILL_BATCH_BYTES / payloadBytes);
+  async fill(topic, workload, messages) {
+    const { partitions, payloadBytes, keys = 0, types = 1, filled = partitions } = workload;
+    const { make } = messagesOf(workload);
+    const batchLength = workload.fillBatch ?? Math.ceil(FILL_BATCH_BYTES / payloadBytes);
     for (let from = 0; from < messages; from += batchLength) {
       const length = Math.min(batchLength, messages - from);
       const batch = Array.from({ length }, (_, index) => ({
-        value: JSON.stringify(payload(from + index)),
-        partition: (from + index) % partitions,
+        ...make(from + index),
+        partition: (from + index) % filled,
         ...(keys > 0 && { key: `key-${(from + index) % keys}` }),
         ...(types > 1 && { headers: { 'event-type': `type-${(from + index) % types}` } }),
       }));
       // oxlint-disable-next-line no-await-in-loop -- in order, and a bounded amount in memory
       await this.#producer.send({ topic, messages: batch, acks: -1 });
     }
+  }
+
+  /** How many messages a topic holds once there are so many; after a while as many as there are. */
+  async countUntil(topic, messages, deadline = performance.now() + DEADLINE_MS) {
+    const count = await this.count(topic);
+    if (count >= messages || performance.now() > deadline) return count;
+    await new Promise((resolve) => {
+      setTimeout(resolve, POLL_MS);
+    });
+    return this.countUntil(topic, messages, deadline);
   }
 
   /** How many messages a topic holds. */

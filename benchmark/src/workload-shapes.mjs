@@ -26,6 +26,23 @@ export function request(inFlight, partitions = 1, payloadBytes = 200, { topics =
   };
 }
 
+/**
+ * The same with options that only this package has: `kafka` of the handler, `keys` used in turn, and with `traced` a
+ * span for each message in both processes. It is for a soak.
+ */
+export function requestWith(name, title, inFlight, { kafka, keys, traced }) {
+  const workload = request(inFlight);
+  return {
+    ...workload,
+    name: `${workload.name}-${name}`,
+    title: `${workload.title}, ${title}`,
+    kafka,
+    keys,
+    traced,
+    candidates: ['native'],
+  };
+}
+
 /** The start of a server, and of a client until its first reply. */
 export function start() {
   return {
@@ -135,6 +152,46 @@ export function rawConsume(batches, partitions) {
     partitions,
     payloadBytes: 200,
     share: 1,
+  };
+}
+
+/**
+ * What @platformatic/kafka publishes of producers: three bytes with a key and a header to one partition of three,
+ * without acknowledgement of a replica, one call after the other.
+ */
+export function rivalProduce(name, title, batchLength) {
+  return {
+    name: `rival-produce-${name}`,
+    title: `@platformatic/kafka's scenario: ${title}, acks 0`,
+    kind: 'raw-produce',
+    batchLength,
+    inFlight: 1,
+    partitions: 3,
+    payloadBytes: 3,
+    form: 'small',
+    acks: 0,
+  };
+}
+
+/**
+ * What rivals publish of consumers: small messages with a key and a header, read by fetches of at most 2 KiB that wait
+ * 10 ms, with no commits. `filled`: how many of three partitions have messages; `fillBatch`: how many were written at
+ * a time, which decides how many a fetch brings, because a broker never cuts what was written as one.
+ */
+export function rivalConsume(name, title, { batches = false, filled = 3, fillBatch }) {
+  return {
+    name: `rival-consume-${name}`,
+    title,
+    kind: 'raw-consume',
+    batches,
+    partitions: 3,
+    filled,
+    fillBatch,
+    payloadBytes: 16,
+    form: 'small',
+    fetch: { minBytes: 1, maxBytes: 2048, maxBytesPerPartition: 2048, maxWaitMs: 10 },
+    autoCommit: false,
+    share: 0.25,
   };
 }
 

@@ -9,6 +9,9 @@ import {
   rawConsume,
   rawProduce,
   request,
+  requestWith,
+  rivalConsume,
+  rivalProduce,
   start,
 } from './workload-shapes.mjs';
 
@@ -36,6 +39,20 @@ const RAW_WORKLOADS = [
   rawProduce('1000', 'one by one, 1,000 in flight', 1000, 1),
   rawProduce('batches', 'in batches of 100, 10 in flight', 10, 100),
   ...[1, 6].flatMap((partitions) => [false, true].map((batches) => rawConsume(batches, partitions))),
+];
+
+/** As kafka-crab-js fills its topic. */
+const CRAB = { filled: 2, fillBatch: 10_000 };
+
+/** What other clients publish of themselves, with their sizes and their loops. */
+const RIVAL_WORKLOADS = [
+  rivalProduce('each', 'sent one by one', 1),
+  rivalProduce('batches', 'sent in batches of 100', 100),
+  rivalConsume('each', "@platformatic/kafka's scenario: messages written one by one, consumed one by one", {
+    fillBatch: 1,
+  }),
+  rivalConsume('crab-each', "kafka-crab-js's scenario: consumed one by one", CRAB),
+  rivalConsume('crab-batches', "kafka-crab-js's scenario: consumed in batches", { ...CRAB, batches: true }),
 ];
 
 const BY_KEY = { concurrency: { order: 'key', max: 64 } };
@@ -109,11 +126,18 @@ const HANDLERS = [
   handle('filter', 'of 20 types, one of them handled, by its header', { ...TYPES, kafka: ONE_TYPE }),
 ];
 
+/** What a soak is to try beside the usual requests. */
+const KEYS_TRACED = requestWith('keys-traced', 'of 1,000 keys, handled by key, traced', 64, {
+  kafka: BY_KEY,
+  keys: 1000,
+  traced: true,
+});
+
 /** The workloads that compare candidates. */
-const COMPARING = [...NEST_WORKLOADS, ...RAW_WORKLOADS];
+const COMPARING = [...NEST_WORKLOADS, ...RAW_WORKLOADS, ...RIVAL_WORKLOADS];
 
 /** These, and workloads that only some candidates support. */
-const COMPARED = [...COMPARING, ...HANDLERS];
+const COMPARED = [...COMPARING, ...HANDLERS, KEYS_TRACED];
 
 /** The steps of the scaling series; a step that compares candidates as well is the same workload. */
 const SCALING = [
@@ -124,9 +148,10 @@ export const WORKLOADS = [...new Set([...COMPARED, ...SCALING])];
 
 /** Names that stand for several workloads. */
 const GROUPS = {
-  all: COMPARING,
+  all: [...NEST_WORKLOADS, ...RAW_WORKLOADS],
   nest: NEST_WORKLOADS,
   raw: RAW_WORKLOADS,
+  rivals: RIVAL_WORKLOADS,
   handlers: HANDLERS,
   scaling: SCALING,
 };

@@ -18,6 +18,9 @@ export async function measureDrain({ workload, candidate, id, run }) {
     partitions,
     payloadBytes,
     batches = false,
+    form,
+    fetch,
+    autoCommit,
     types = 1,
     kafka,
     waitMs,
@@ -38,6 +41,9 @@ export async function measureDrain({ workload, candidate, id, run }) {
     payloadBytes,
     partitions,
     batches,
+    form,
+    fetch,
+    autoCommit,
     types,
     kafka,
     waitMs,
@@ -81,8 +87,8 @@ async function copyTopic(id, run) {
 
 /** A topic with that many messages, shared by the workloads that differ only in who consumes. */
 async function filledTopic(workload, messages, run) {
-  const { partitions, payloadBytes, keys = 0, types = 1 } = workload;
-  const more = `${keys > 0 ? `-${keys}k` : ''}${types > 1 ? `-${types}t` : ''}`;
+  const { partitions, payloadBytes, keys = 0, types = 1, filled = partitions, fillBatch } = workload;
+  const more = `${keys > 0 ? `-${keys}k` : ''}${types > 1 ? `-${types}t` : ''}${fillBatch ? `-${filled}f-${fillBatch}` : ''}`;
   const topic = `${run.id}.filled-${partitions}p-${payloadBytes}b-${messages}${more}`;
   if (run.filled.has(topic)) return topic;
   run.progress(

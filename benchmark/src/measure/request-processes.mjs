@@ -32,7 +32,7 @@ export class RequestProcesses {
    */
   async start(topicConfig = {}) {
     const { workload, candidate, id, run } = this.#step;
-    const { partitions, payloadBytes, clients = 1 } = workload;
+    const { partitions, payloadBytes, clients = 1, kafka, keys, traced } = workload;
     const { requests, replies } = this.#topics;
     if (!candidate.inProcess) {
       await run.topics.create(requests, partitions, topicConfig);
@@ -49,6 +49,9 @@ export class RequestProcesses {
       payloadBytes,
       partitions,
       lingerMs: candidate.lingerMs,
+      kafka,
+      keys,
+      traced,
     };
     await this.#server?.request('start', config, DEADLINES.start);
     const started = await this.#askClients('start', () => config, DEADLINES.start);

@@ -12,7 +12,7 @@ export async function measureSend({ workload, candidate, id, run }) {
   const topic = `${id}.events`;
   await run.topics.create([topic], workload.partitions);
 
-  const { payloadBytes, batchLength } = workload;
+  const { payloadBytes, batchLength, form, acks = -1 } = workload;
   const config = {
     candidate: candidate.name,
     topic,
@@ -21,6 +21,8 @@ export async function measureSend({ workload, candidate, id, run }) {
     payloadBytes,
     batchLength,
     partitions: workload.partitions,
+    form,
+    acks,
     lingerMs: candidate.lingerMs,
   };
   const sender = startRole(candidate, ROLES[workload.kind], run);
@@ -29,12 +31,14 @@ export async function measureSend({ workload, candidate, id, run }) {
 
     const load = { inFlight: workload.inFlight, brokerPid: run.brokerPid };
     const drive = (seconds) => sender.request('drive', { ...load, seconds }, DEADLINES.load(seconds));
-    await drive(run.warmUp);
-    const heldBefore = await run.topics.count(topic);
+    const warm = await drive(run.warmUp);
+    // Without acknowledgements some may still be on their way. One batch was sent at the start.
+    const arrived = (messages) => run.topics[acks === 0 ? 'countUntil' : 'count'](topic, messages);
+    const heldBefore = await arrived((1 + warm.operations) * batchLength);
     const window = await drive(run.duration);
-    const stored = (await run.topics.count(topic)) - heldBefore;
-
     const messages = window.operations * batchLength;
+    const stored = (await arrived(heldBefore + messages)) - heldBefore;
+
     const machine = compareMachine(window.machineBefore, window.machineAfter, window.cpuMicros);
     return {
       messages,

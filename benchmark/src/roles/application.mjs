@@ -18,7 +18,8 @@ export function createRequestApplication(config, onRequest) {
       return reply(indexOf(data));
     }
   }
-  return createApplication(config, RequestController, MessagePattern(config.topics));
+  const { topics, kafka } = config;
+  return createApplication(config, RequestController, MessagePattern(topics, kafka ? { kafka } : {}));
 }
 
 /**

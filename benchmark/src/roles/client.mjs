@@ -21,6 +21,7 @@ let paced;
 
 serveRole({
   async start(config) {
+    if (config.traced) (await import('./tracing.mjs')).startTracing();
     if (config.inProcess) {
       application = await createRequestApplication(config, () => handled++);
       await application.listen();
@@ -29,10 +30,12 @@ serveRole({
     const payload = createPayload(config.payloadBytes);
     const { createClient } = await loadNest(config.candidate);
     client = createClient(kafkaOptions(config));
-    const { topics } = config;
+    const { topics, keys = 0 } = config;
+    const message = (index) =>
+      keys > 0 ? { key: `key-${index % keys}`, value: payload(index) } : payload(index);
     for (const topic of topics) client.subscribeToResponseOf(topic);
     await client.connect();
-    send = (index) => client.send(topics[index % topics.length], payload(index));
+    send = (index) => client.send(topics[index % topics.length], message(index));
     await Promise.all(topics.map((_, index) => probe(index)));
     return { firstSeconds: (performance.now() - startedAt) / 1000, process: sampleProcess() };
   },

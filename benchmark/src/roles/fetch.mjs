@@ -4,15 +4,22 @@
  */
 export const FETCH = { minBytes: 1, maxBytes: 10_485_760, maxBytesPerPartition: 1_048_576, maxWaitMs: 5000 };
 
-const { minBytes, maxBytes, maxBytesPerPartition, maxWaitMs } = FETCH;
+/** librdkafka's default of `message.max.bytes`. */
+const LIBRDKAFKA_MESSAGE_BYTES = 1_000_000;
 
-/** The same as options of kafkajs's consumer. */
-export const KAFKAJS_FETCH = { minBytes, maxBytes, maxBytesPerPartition, maxWaitTimeInMs: maxWaitMs };
+/** These, or others, as options of kafkajs's consumer. */
+export function kafkajsFetch({ minBytes, maxBytes, maxBytesPerPartition, maxWaitMs } = FETCH) {
+  return { minBytes, maxBytes, maxBytesPerPartition, maxWaitTimeInMs: maxWaitMs };
+}
 
 /** The same as properties of librdkafka. */
-export const LIBRDKAFKA_FETCH = {
-  'fetch.min.bytes': minBytes,
-  'fetch.max.bytes': maxBytes,
-  'max.partition.fetch.bytes': maxBytesPerPartition,
-  'fetch.wait.max.ms': maxWaitMs,
-};
+export function librdkafkaFetch({ minBytes, maxBytes, maxBytesPerPartition, maxWaitMs } = FETCH) {
+  return {
+    'fetch.min.bytes': minBytes,
+    'fetch.max.bytes': maxBytes,
+    // librdkafka refuses to fetch less than a message may have.
+    ...(maxBytes < LIBRDKAFKA_MESSAGE_BYTES && { 'message.max.bytes': maxBytes }),
+    'max.partition.fetch.bytes': maxBytesPerPartition,
+    'fetch.wait.max.ms': maxWaitMs,
+  };
+}

@@ -9,7 +9,7 @@
  * topic's events is `handle`, with `listen()` and `close()`.
  */
 import { Logger } from '@nestjs/common';
-import { KAFKAJS_FETCH } from './fetch.mjs';
+import { kafkajsFetch } from './fetch.mjs';
 
 const WORKER_MODULE = new URL('worker.mjs', import.meta.url);
 
@@ -31,7 +31,7 @@ export function kafkaOptions(config) {
   } = config;
   return {
     client: { clientId: 'bench', brokers },
-    consumer: { groupId: group, ...KAFKAJS_FETCH },
+    consumer: { groupId: group, ...kafkajsFetch() },
     subscribe: { fromBeginning },
     send: { acks: -1 },
     producerOnlyMode,

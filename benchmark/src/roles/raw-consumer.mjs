@@ -1,6 +1,6 @@
-/** The process that drains a topic without NestJS: the value decoded as NestJS decodes it, and counted. */
+/** The process that drains a topic without NestJS: the value decoded, and counted. */
 import { Drain } from './drain.mjs';
-import { indexOf } from './payload.mjs';
+import { messagesOf } from './raw-messages.mjs';
 import { loadRaw } from './raw.mjs';
 import { serveRole } from './role.mjs';
 
@@ -11,7 +11,8 @@ serveRole({
   async drain(config) {
     const { createConsumer } = await loadRaw(config.candidate);
     const drain = new Drain(config);
-    const handle = (value) => drain.count(indexOf(JSON.parse(value.toString())));
+    const { indexOf } = messagesOf(config);
+    const handle = (value) => drain.count(indexOf(value));
     consumer = await createConsumer(config, handle);
     await consumer.start();
     return Promise.race([drain.drained, consumer.failed]);

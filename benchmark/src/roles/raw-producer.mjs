@@ -1,7 +1,7 @@
 /** The process that produces without NestJS and measures how long acknowledgements take. */
 import { sampleProcess } from '../machine.mjs';
 import { driveLoad } from './load.mjs';
-import { createPayload } from './payload.mjs';
+import { messagesOf } from './raw-messages.mjs';
 import { loadRaw } from './raw.mjs';
 import { serveRole } from './role.mjs';
 
@@ -12,11 +12,9 @@ serveRole({
   async start(config) {
     const startedAt = performance.now();
     const { createProducer } = await loadRaw(config.candidate);
-    const payload = createPayload(config.payloadBytes);
+    const { make } = messagesOf(config);
     const batch = (index) =>
-      Array.from({ length: config.batchLength }, (_, place) =>
-        JSON.stringify(payload(index * config.batchLength + place)),
-      );
+      Array.from({ length: config.batchLength }, (_, place) => make(index * config.batchLength + place));
     producer = await createProducer(config);
     send = (index, finish) => {
       producer.send(batch(index)).then(() => finish(), finish);

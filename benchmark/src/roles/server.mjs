@@ -8,6 +8,7 @@ let handled = 0;
 
 serveRole({
   async start(config) {
+    if (config.traced) (await import('./tracing.mjs')).startTracing();
     application = await createRequestApplication(config, () => handled++);
     await application.listen();
   },

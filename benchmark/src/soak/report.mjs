@@ -83,11 +83,12 @@ export function formatSoakMarkdown(result, picture) {
 }
 
 function describeSoak({ date, machine, settings, workload }) {
-  const { soakMinutes, loadShare, durationSeconds, warmUpSeconds } = settings;
+  const { soakMinutes, soakRate, loadShare, durationSeconds, warmUpSeconds } = settings;
+  const load = soakRate === undefined ? `${percent(loadShare)} of that` : `${grouped(soakRate)} a second`;
   return [
     describeMachine({ date, machine, settings }),
-    `${workload.title}: the most in ${durationSeconds} s after ${warmUpSeconds} s of warm-up, then ${percent(loadShare)}`,
-    `of that for ${soakMinutes} minute${soakMinutes === 1 ? '' : 's'}.`,
+    `${workload.title}: the most in ${durationSeconds} s after ${warmUpSeconds} s of warm-up, then ${load}`,
+    `for ${soakMinutes} minute${soakMinutes === 1 ? '' : 's'}.`,
     describeConditions(settings),
   ].join(' ');
 }

@@ -42,7 +42,11 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
       const step = { workload, candidate, run: state };
       try {
         // oxlint-disable-next-line no-await-in-loop -- measurements must not disturb each other
-        const soaked = await soak(step, `${state.id}-${number}`, { minutes: options.soakMinutes, signal });
+        const soaked = await soak(step, `${state.id}-${number}`, {
+          minutes: options.soakMinutes,
+          rate: options.soakRate,
+          signal,
+        });
         soaks.push({ candidate: candidate.name, ...soaked });
         progress(`${candidate.name}: ${formatSoakProgress(soaked)}`);
       } catch (error) {
@@ -59,7 +63,12 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
   return {
     kind: 'soak',
     ...described,
-    settings: { ...described.settings, soakMinutes: options.soakMinutes, loadShare: LOAD_SHARE },
+    settings: {
+      ...described.settings,
+      soakMinutes: options.soakMinutes,
+      soakRate: options.soakRate,
+      loadShare: LOAD_SHARE,
+    },
     workload,
     candidates: options.candidates,
     skipped,
@@ -69,10 +78,10 @@ export async function run(options, { kafka, limit, skipped, progress, signal }) 
 }
 
 /** One candidate: first the largest load, in processes of their own, then the long one. */
-async function soak(step, id, { minutes, signal }) {
+async function soak(step, id, { minutes, rate, signal }) {
   const { candidate, run: state } = step;
   const largest = await measureRequest({ ...step, id: `${id}-largest` });
-  const perSecond = largest.perSecond * LOAD_SHARE;
+  const perSecond = rate ?? largest.perSecond * LOAD_SHARE;
   state.progress(
     `${candidate.name}: ${Math.round(largest.perSecond)}/s at most; ${Math.round(perSecond)}/s for ${minutes} min`,
   );

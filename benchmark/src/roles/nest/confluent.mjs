@@ -4,7 +4,7 @@
  * `fromBeginning` when the producer and the consumer are created.
  */
 import { ClientKafka, ServerKafka } from '@nestjs/microservices';
-import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
+import { librdkafkaFetch } from '../fetch.mjs';
 import { loadConfluent } from '../rivals.mjs';
 
 const { ErrorCodes, Kafka, logLevel } = await loadConfluent();
@@ -65,7 +65,7 @@ function createKafka({ clientId, brokers }) {
 }
 
 function consumerConfig({ groupId, options }) {
-  return { kafkaJS: { groupId, fromBeginning: options.subscribe.fromBeginning }, ...LIBRDKAFKA_FETCH };
+  return { kafkaJS: { groupId, fromBeginning: options.subscribe.fromBeginning }, ...librdkafkaFetch() };
 }
 
 /** Removes the options that `producer.send()` refuses here. */

@@ -4,7 +4,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import { loadRival } from '../rivals.mjs';
-import { LIBRDKAFKA_FETCH } from '../fetch.mjs';
+import { librdkafkaFetch } from '../fetch.mjs';
 import { decoratedApplication, emittingClient } from './decorated.mjs';
 
 const { createConfluentDriver, KafkaConsumer, KafkaHandler, KafkaModule, KafkaProducerService } =
@@ -44,6 +44,6 @@ function readingFromTheStart(client, producer) {
   return {
     createProducer: () => driver.createProducer(),
     createConsumer: (consumer) =>
-      driver.createConsumer({ ...consumer, fromBeginning: true, ...LIBRDKAFKA_FETCH }),
+      driver.createConsumer({ ...consumer, fromBeginning: true, ...librdkafkaFetch() }),
   };
 }

@@ -1,5 +1,5 @@
 /** A raw candidate with kafkajs's calls: kafkajs itself, and this package, with one code for both. */
-import { KAFKAJS_FETCH } from '../fetch.mjs';
+import { kafkajsFetch } from '../fetch.mjs';
 import { failure } from '../raw.mjs';
 
 /** @param {(config: { brokers: string[] }) => import('kafkajs').Kafka} createKafka */
@@ -9,14 +9,13 @@ export function kafkajsClient(createKafka) {
       const producer = createKafka(config).producer();
       await producer.connect();
       return {
-        send: (values) =>
-          producer.send({ topic: config.topic, acks: -1, messages: values.map((value) => ({ value })) }),
+        send: (messages) => producer.send({ topic: config.topic, acks: config.acks, messages }),
         close: () => producer.disconnect(),
       };
     },
 
     async createConsumer(config, handle) {
-      const consumer = createKafka(config).consumer({ groupId: config.group, ...KAFKAJS_FETCH });
+      const consumer = createKafka(config).consumer({ groupId: config.group, ...kafkajsFetch(config.fetch) });
       const { failed, fail } = failure();
       await consumer.connect();
       consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
@@ -28,7 +27,8 @@ export function kafkajsClient(createKafka) {
         failed,
         async start() {
           await consumer.subscribe({ topics: [config.topic], fromBeginning: true });
-          await consumer.run(config.batches ? { eachBatch } : { eachMessage });
+          const { autoCommit } = config;
+          await consumer.run(config.batches ? { eachBatch, autoCommit } : { eachMessage, autoCommit });
         },
         close: () => consumer.disconnect(),
       };
