@@ -44,7 +44,7 @@ export default defineConfig({
   test: {
     // A native module is loaded once per process: workers must be processes.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
