@@ -2,7 +2,8 @@
 // as the workflow has it, in a fresh clone of the last commit. Only the upload is missing, and with it the signature (`--provenance`),
 // which GitHub alone can give.
 //
-// The binary is the one of this checkout; empty files stand for those of the other systems. Steps that run elsewhere are named.
+// The binary is built in this checkout, where it is older than the sources; empty files stand for those of the other systems. Steps that
+// run elsewhere are named.
 
 import {
   copyFileSync,
@@ -15,22 +16,30 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildNative } from './lib/native.mjs';
 import { Failure, main, ROOT, run, say, since } from './lib/process.mjs';
-import { startNpmRegistry } from './lib/registry.mjs';
-import { releaseSteps } from './lib/release-steps.mjs';
+import { checkTools, prepare } from './lib/setup.mjs';
 
 const { name, version, napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 /** Options of a runner's shell. */
 const BASH = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
 
 await main(import.meta.url, async () => {
+  await checkTools();
+  await allCommitted();
+  await prepare();
+  // Not the module in this folder: it may be of sources that are older, or newer, than the commit.
+  const built = await buildNative();
+  // These take packages that a bare checkout has not.
+  const { startNpmRegistry } = await import('./lib/registry.mjs');
+  const { releaseSteps } = await import('./lib/release-steps.mjs');
   const folder = mkdtempSync(join(tmpdir(), `${name}-release-`));
   const checkout = join(folder, 'checkout');
   await succeed('git', ['clone', '--quiet', '--depth', '1', `file://${ROOT}`, checkout], { cwd: folder });
   const upstream = (await succeed('npm', ['config', 'get', 'registry'])).trim();
   const registry = await startNpmRegistry({ folder, upstream, own: `${name}*` });
   try {
-    prepare(checkout);
+    asAfterEarlierJobs(checkout, built);
     const env = environment(folder, registry.userConfig);
     for (const step of releaseSteps()) {
       const title = `${step.job}: ${step.name}`;
@@ -50,16 +59,21 @@ await main(import.meta.url, async () => {
   }
 });
 
-/** Prepares the state that the tag's commit and earlier jobs would have left. */
-function prepare(checkout) {
+/** Refuses changes that the clone would not have and the binary would. */
+async function allCommitted() {
+  const changed = await succeed('git', ['status', '--porcelain', '--untracked-files=no'], { cwd: ROOT });
+  if (changed.trim() !== '') throw new Failure(`a release is of a commit; not committed are:\n${changed}`);
+}
+
+/** The state that the tag's commit and earlier jobs would have left. */
+function asAfterEarlierJobs(checkout, built) {
   const changelog = join(checkout, 'CHANGELOG.md');
   writeFileSync(changelog, readFileSync(changelog, 'utf8').replace(/^## Unreleased$/m, `## ${version}`));
   const binaries = join(checkout, 'binaries');
   mkdirSync(binaries);
-  const built = readdirSync(ROOT).filter((file) => file.endsWith('.node'));
-  if (built.length === 0) throw new Failure('there is no binary in this checkout: npm run build');
   for (const system of systems()) writeFileSync(join(binaries, `${name}.${system}.node`), '');
-  for (const file of built) copyFileSync(join(ROOT, file), join(binaries, file));
+  for (const file of readdirSync(built).filter((each) => each.endsWith('.node')))
+    copyFileSync(join(built, file), join(binaries, file));
 }
 
 /** The targets, by their names in package names. */

@@ -9,7 +9,7 @@ const CONTAINER = 'in a container, or on a machine, of another system';
 
 /** Steps that are not rehearsed, by job and index among the job's steps that run a script, each with the reason. */
 const LEFT_OUT = {
-  'build 0': 'the binary of this checkout stands for it',
+  'build 0': 'the binary is built in this checkout, before all else',
   'build 1': CONTAINER,
   'build 2': 'the binary of this checkout needs the glibc of this system',
   'test 0': 'npm test runs these tests, and more',
