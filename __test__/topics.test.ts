@@ -130,8 +130,20 @@ describe('options.topics', () => {
       instances: 2,
     });
     expect(await partitionsOf(`${prefix}.price`)).toBe(1);
-    expect(warnings.join('\n')).toContain(`${prefix}.price has 1 partitions, not 3`);
+    expect(warnings.join('\n')).toContain(`${prefix}.price has 1 partition, not 3`);
     await until('partitions are added', async () => (await partitionsOf(`${prefix}.price.reply`)) === 2);
+  });
+
+  test('create: a topic that cannot be made is named, with the reason', async () => {
+    const prefix = unique('refused');
+    const overrides = {
+      [`${prefix}.orders`]: { replicationFactor: 3 },
+      [`${prefix}.price`]: { config: { 'retention.msx': '1' } },
+    };
+    const refused = serve(prefix, { provision: 'create', overrides });
+    await expect(refused).rejects.toThrow(
+      `Topics cannot be made as options.topics wants them: ${prefix}.orders: Replication-factor is invalid; ${prefix}.price: Configuration is invalid`,
+    );
   });
 
   test('validate: nothing is made, and everything that is missing or differs is named', async () => {
@@ -140,7 +152,7 @@ describe('options.topics', () => {
     const defaults = { partitions: 2, replicationFactor: 2, config: { 'retention.ms': '1' } };
     await expect(serve(prefix, { provision: 'validate', defaults })).rejects.toThrow(
       new RegExp(
-        `^Topics are not as options.topics wants them: ${prefix}.orders has 1 partitions, not 2; ${prefix}.orders has 1 replicas, not 2; ${prefix}.orders has retention.ms=604800000, not 1; ${prefix}.price does not exist`,
+        `^Topics are not as options.topics wants them: ${prefix}.orders has 1 partition, not 2; ${prefix}.orders has 1 replica, not 2; ${prefix}.orders has retention.ms=604800000, not 1; ${prefix}.price does not exist`,
       ),
     );
     expect(await topicExists(`${prefix}.price`)).toBe(false);

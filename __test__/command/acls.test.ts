@@ -233,6 +233,8 @@ const names = (options: object) =>
 const wordsOf = (options: object): string[] =>
   of(['a'], options).map(({ resource, name, operations }) => `${operations.join(' ')} ${resource} ${name}`);
 
+const at = (...brokers: string[]) => server(['a'], { client: { brokers } });
+
 describe('rules', () => {
   test.each([
     [/^orders\.[a-z]+$/, 'orders.', 'prefixed'],
@@ -272,6 +274,29 @@ describe('rules', () => {
       'Create Write topic sent',
     ]);
     expect(wordsOf({ topics: { provision: 'validate' } })).toEqual(['Read group g', 'Read topic a']);
+  });
+
+  test('of transactions of handlers, without the id of the process that was looked at', () => {
+    const transactional = {
+      ...server(['a'], { transactions: { idPrefix: 'copies' } }),
+      handlers: [{ pattern: 'a', isEvent: true, extras: { kafka: { transactional: true } } }],
+    } as unknown as ReturnType<typeof server>;
+    const own = { kind: 'producer', config: { transactionalId: 'copies-6f1c' }, topics: new Set() };
+    const drivers = [own] as unknown as Parameters<typeof accessRules>[0]['drivers'];
+    const rules = accessRules({ servers: [transactional], clients: [], drivers });
+    expect(rules.filter(({ resource }) => resource === 'transactional-id')).toEqual([
+      expect.objectContaining({ name: 'copies-', patternType: 'prefixed', operations: ['Write'] }),
+    ]);
+    expect(unknownRules({ servers: [transactional], clients: [] })).toEqual([
+      'Topics that transactional handlers send to are not seen at the start: name them with --produces',
+    ]);
+  });
+
+  test('of several clusters are told apart in a note', () => {
+    expect(unknownRules({ servers: [at('a:1', 'b:1'), at('b:1', 'a:1')], clients: [] })).toEqual([]);
+    expect(unknownRules({ servers: [at('a:1'), at('b:1')], clients: [] })).toEqual([
+      expect.stringContaining('The rules of 2 clusters (a:1 and b:1) are in one list'),
+    ]);
   });
 
   test('of topics that are made', () => {

@@ -77,6 +77,22 @@ class Rules {
   get all(): AccessRule[] {
     return [...this.#rules.values()];
   }
+
+  /** Those that no other one contains. */
+  get needed(): AccessRule[] {
+    const { all } = this;
+    return all.filter((rule) => !all.some((other) => other !== rule && contains(other, rule)));
+  }
+}
+
+/** Whether a rule with a prefix, or for all names, allows all that another one does. */
+function contains(wide: AccessRule, rule: AccessRule): boolean {
+  const isPrefix = wide.patternType === 'prefixed' && rule.name.startsWith(wide.name);
+  return (
+    wide.resource === rule.resource &&
+    (isPrefix || wide.name === '*') &&
+    rule.operations.every((operation) => wide.operations.includes(operation))
+  );
 }
 
 /** The resource that covers the topics of a regular expression: the prefix that all have, or else all topics. */
@@ -104,7 +120,7 @@ export function accessRules(
   const others = drivers.filter(({ config }) => !groups.has(config['groupId'] as string));
   for (const driver of others) addDriver(rules, driver, creates);
   for (const topic of produces) addTopic(rules, topic, 'Write', 'it is sent to (--produces)', creates);
-  return rules.all;
+  return rules.needed;
 }
 
 function addTopic(
@@ -256,12 +272,32 @@ function addDriver(rules: Rules, { kind, config, topics }: InspectedDriver, crea
   }
 }
 
+/** The brokers of a server or a client, as text; empty where a function names them. */
+function brokersOf({ options }: Pick<InspectedServer, 'options'>): string {
+  const { brokers } = (options['client'] ?? {}) as { brokers?: unknown };
+  return Array.isArray(brokers) ? brokers.toSorted().join(',') : '';
+}
+
 /** Access that cannot be found out by inspection, for the user to add. */
 export function unknownRules({ servers, clients }: Pick<Application, 'servers' | 'clients'>): string[] {
   const notes: string[] = [];
   if (clients.length > 0) {
     notes.push(
       'Topics that clients emit to while the application runs are not seen at its start: name them with --produces',
+    );
+  }
+  const isTransactional = servers.some(({ handlers }) =>
+    handlers.some(({ extras }) => (extras['kafka'] as KafkaHandlerOptions | undefined)?.transactional),
+  );
+  if (isTransactional) {
+    notes.push(
+      'Topics that transactional handlers send to are not seen at the start: name them with --produces',
+    );
+  }
+  const clusters = new Set([...servers, ...clients].map(brokersOf).filter((brokers) => brokers !== ''));
+  if (clusters.size > 1) {
+    notes.push(
+      `The rules of ${clusters.size} clusters (${[...clusters].join(' and ')}) are in one list: each needs those of its own servers and clients`,
     );
   }
   for (const { options, groupId, handlers } of servers) {

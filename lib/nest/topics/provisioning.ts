@@ -1,5 +1,6 @@
 import type { Admin } from '../../kafkajs/admin/admin.js';
-import { KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
+import { KafkaJSAggregateError, KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
+import { messageOf } from '../../values/describe.js';
 import type { Kafka } from '../../kafkajs/kafka.js';
 import { ConfigResourceTypes } from '../../kafkajs/types/index.js';
 import type { TopicsOptions } from '../options/index.js';
@@ -14,7 +15,8 @@ interface Log {
 /**
  * Creates missing topics before they are used, or only compares topics with their desired settings.
  *
- * @throws KafkaJSNonRetriableError naming every topic that is missing or differs, with `provision: 'validate'`.
+ * @throws KafkaJSNonRetriableError naming every topic that is missing or differs, with `provision: 'validate'`, and with
+ *   `'create'` every topic that cannot be made, with the broker's reason.
  */
 export async function provision(
   kafka: Kafka,
@@ -26,18 +28,40 @@ export async function provision(
   const admin = kafka.admin();
   await admin.connect();
   try {
-    if (mode === 'create') await createMissing(admin, wanted, log);
+    if (mode === 'create') {
+      await createMissing(admin, wanted, log).catch((error: unknown) => {
+        throw namingAll(error);
+      });
+    }
     const differences = await compare(admin, wanted);
     if (differences.length === 0) return;
     if (mode === 'validate') {
+      const isMissing = differences.some((difference) => difference.endsWith(MISSING));
+      const wayOut = isMissing ? "; options.topics.provision: 'create' makes those that are missing" : '';
       throw new KafkaJSNonRetriableError(
-        `Topics are not as options.topics wants them: ${differences.join('; ')}. Change them, or the option; options.topics.provision: 'create' makes those that are missing`,
+        `Topics are not as options.topics wants them: ${differences.join('; ')}. Change them, or the option${wayOut}`,
       );
     }
     log.warn(`Topics are not as options.topics wants them: ${differences.join('; ')}`);
   } finally {
     await admin.disconnect();
   }
+}
+
+/** What is said of a topic that is not there. */
+const MISSING = 'does not exist';
+
+/** The message of a KafkaJSAggregateError, kafkajs's, does not contain its errors. */
+function namingAll(error: unknown): unknown {
+  if (!(error instanceof KafkaJSAggregateError)) return error;
+  const reasons = error.errors.map((one) => {
+    const { topic = '' } = one as { topic?: string };
+    return topic === '' ? messageOf(one) : `${topic}: ${messageOf(one)}`;
+  });
+  return new KafkaJSNonRetriableError(
+    `Topics cannot be made as options.topics wants them: ${reasons.join('; ')}`,
+    { cause: error },
+  );
 }
 
 async function createMissing(admin: Admin, wanted: readonly WantedTopic[], log: Log): Promise<void> {
@@ -106,6 +130,8 @@ async function partitionsOf(
   );
 }
 
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** Descriptions of all differences. */
 async function compare(admin: Admin, wanted: readonly WantedTopic[]): Promise<string[]> {
   const found = await partitionsOf(admin, wanted);
@@ -113,17 +139,19 @@ async function compare(admin: Admin, wanted: readonly WantedTopic[]): Promise<st
   const settings = await settingsOf(admin, configured);
   return wanted.flatMap(({ name, partitions, replicationFactor, config = {}, atLeast = 0 }) => {
     const topic = found.get(name);
-    if (topic === undefined) return [`${name} does not exist`];
+    if (topic === undefined) return [`${name} ${MISSING}`];
     const differences: string[] = [];
     if (topic.count < atLeast) {
       differences.push(
-        `${name} has ${topic.count} partitions for ${atLeast} instances (options.topics.instances)`,
+        `${name} has ${counted(topic.count, 'partition')} for ${atLeast} instances (options.topics.instances)`,
       );
     } else if (partitions !== undefined && topic.count !== Math.max(partitions, atLeast)) {
-      differences.push(`${name} has ${topic.count} partitions, not ${Math.max(partitions, atLeast)}`);
+      differences.push(
+        `${name} has ${counted(topic.count, 'partition')}, not ${Math.max(partitions, atLeast)}`,
+      );
     }
     if (replicationFactor !== undefined && topic.replicas !== replicationFactor) {
-      differences.push(`${name} has ${topic.replicas} replicas, not ${replicationFactor}`);
+      differences.push(`${name} has ${counted(topic.replicas, 'replica')}, not ${replicationFactor}`);
     }
     for (const [key, value] of Object.entries(config)) {
       const actual = settings.get(name)?.get(key);
