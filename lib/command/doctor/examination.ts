@@ -1,4 +1,5 @@
 import type { Application } from '../inspection/application.js';
+import { checkBindings } from './bindings.js';
 import { checkCluster } from './clusters.js';
 import { counted, Diagnoses, type Diagnosis } from './finding.js';
 import { checkOptions } from './options.js';
@@ -23,6 +24,7 @@ export default async function examine(
   const { servers, clients } = application;
   diagnoses.checked(`${counted(servers.length, 'server')}, ${counted(clients.length, 'client')}`);
   checkOptions(application, diagnoses);
+  checkBindings(application, diagnoses);
   if (online) {
     for (const use of clustersOf(application)) {
       const config = brokers === undefined ? use.config : { ...use.config, brokers: [...brokers] };

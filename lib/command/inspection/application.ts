@@ -14,9 +14,21 @@ export interface InspectedHandler {
   readonly extras: Readonly<Record<string, unknown>>;
 }
 
+/** A handler for Kafka that no server takes. */
+export interface UnboundHandler {
+  /** `Class.method`. */
+  readonly method: string;
+  readonly patterns: readonly string[];
+  readonly isEvent: boolean;
+  /** The transport that its decorator names: NestJS's `Transport.KAFKA`, or a symbol. */
+  readonly transport: number | symbol;
+}
+
 /** A NestJS Kafka server. */
 export interface InspectedServer {
   readonly origin: Origin;
+  /** NestJS's `Transport.KAFKA`, or the symbol that handlers name to be this server's. */
+  readonly transportId?: unknown;
   /** NestJS's options, as given by the application. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly clientId: string;
@@ -54,4 +66,5 @@ export interface Application {
   readonly servers: readonly InspectedServer[];
   readonly clients: readonly InspectedClient[];
   readonly drivers: readonly InspectedDriver[];
+  readonly unbound: readonly UnboundHandler[];
 }

@@ -8,6 +8,7 @@ import type {
   InspectedRequest,
   Origin,
 } from './application.js';
+import { Bindings } from './bindings.js';
 import { silence } from './stand-ins.js';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
@@ -21,6 +22,7 @@ interface Recorded {
   readonly options?: Record<string, unknown>;
   readonly clientId: string;
   readonly groupId: string;
+  readonly transportId?: unknown;
   readonly messageHandlers?: Map<string | RegExp, Handler>;
 }
 
@@ -52,6 +54,7 @@ export class Recorder {
   readonly #servers: { origin: Origin; object: Recorded }[] = [];
   readonly #clients = new Map<Recorded, { origin: Origin; requests: InspectedRequest[] }>();
   readonly #drivers: InspectedDriver[] = [];
+  readonly #bindings = new Bindings();
   readonly #undo: (() => void)[] = [];
   readonly #patched = new Set<object>();
   readonly #watcher: Watcher;
@@ -77,6 +80,7 @@ export class Recorder {
       this.#watchDriver(entry);
     }
     if (core !== undefined) this.#watchStart(core);
+    if (microservices !== undefined) this.#watchMicroservices(microservices, core ?? {});
   }
 
   /** Removes the patches. */
@@ -94,6 +98,7 @@ export class Recorder {
         options: object.options ?? {},
         clientId: object.clientId,
         groupId: object.groupId,
+        transportId: object.transportId,
         handlers: [...(object.messageHandlers ?? [])].flatMap(([pattern, handler]) =>
           handlersOf(pattern, handler),
         ),
@@ -106,6 +111,7 @@ export class Recorder {
         requests,
       })),
       drivers: this.#drivers,
+      unbound: this.#bindings.unbound((server) => this.#servers.some(({ object }) => object === server)),
     };
   }
 
@@ -175,7 +181,7 @@ export class Recorder {
   }
 
   /** Notices when an application has started, and keeps it from listening on a port. */
-  #watchStart({ NestApplication, NestMicroservice, NestFactory }: Record<string, unknown>): void {
+  #watchStart({ NestApplication, NestFactory }: Record<string, unknown>): void {
     const ports = new WeakMap<object, unknown>();
     this.#wrap(NestApplication as Class, 'listen', () => {
       const { onEvent, onListen } = this.#watcher;
@@ -196,16 +202,46 @@ export class Recorder {
         return Promise.resolve(`http://localhost:${String(ports.get(this))}`);
       };
     });
-    const onEnd = (original: Method): Method => {
-      const started = (): void => this.#watcher.onEvent(true);
-      return async function start(this: object, ...args) {
+    this.#wrapOn(NestFactory as object, 'createApplicationContext', (original) => {
+      const { onEvent } = this.#watcher;
+      return async function create(this: object, ...args) {
         const result = await original.apply(this, args);
-        started();
+        onEvent(true);
         return result;
       };
-    };
-    this.#wrap(NestMicroservice as Class, 'listen', onEnd);
-    this.#wrapOn(NestFactory as object, 'createApplicationContext', onEnd);
+    });
+  }
+
+  /** Notices which servers the handlers are offered to, and when a microservice has started. */
+  #watchMicroservices(
+    { NestMicroservice }: Record<string, unknown>,
+    { NestApplication }: Record<string, unknown>,
+  ): void {
+    // Those of a hybrid application start before it has.
+    const parts = new WeakSet();
+    this.#wrap(NestApplication as Class, 'connectMicroservice', (original) => {
+      return function connectMicroservice(this: object, ...args) {
+        const microservice = original.apply(this, args) as object;
+        parts.add(microservice);
+        return microservice;
+      };
+    });
+    this.#wrap(NestMicroservice as Class, 'listen', (original) => {
+      const { onEvent } = this.#watcher;
+      return async function listen(this: object, ...args) {
+        const result = await original.apply(this, args);
+        if (!parts.has(this)) onEvent(true);
+        return result;
+      };
+    });
+    this.#wrap(NestMicroservice as Class, 'registerListeners', (original) => {
+      const bindings = this.#bindings;
+      return function registerListeners(this: object, ...args) {
+        const { container, serverInstance } = this as Record<string, unknown>;
+        bindings.add(...([container, serverInstance] as Parameters<Bindings['add']>));
+        return original.apply(this, args);
+      };
+    });
   }
 
   #wrap(type: Class | undefined, name: string, wrap: (original: Method) => Method): void {
