@@ -233,8 +233,6 @@ const names = (options: object) =>
 const wordsOf = (options: object): string[] =>
   of(['a'], options).map(({ resource, name, operations }) => `${operations.join(' ')} ${resource} ${name}`);
 
-const at = (...brokers: string[]) => server(['a'], { client: { brokers } });
-
 describe('rules', () => {
   test.each([
     [/^orders\.[a-z]+$/, 'orders.', 'prefixed'],
@@ -289,13 +287,6 @@ describe('rules', () => {
     ]);
     expect(unknownRules({ servers: [transactional], clients: [] })).toEqual([
       'Topics that transactional handlers send to are not seen at the start: name them with --produces',
-    ]);
-  });
-
-  test('of several clusters are told apart in a note', () => {
-    expect(unknownRules({ servers: [at('a:1', 'b:1'), at('b:1', 'a:1')], clients: [] })).toEqual([]);
-    expect(unknownRules({ servers: [at('a:1'), at('b:1')], clients: [] })).toEqual([
-      expect.stringContaining('The rules of 2 clusters (a:1 and b:1) are in one list'),
     ]);
   });
 

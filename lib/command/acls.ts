@@ -1,5 +1,5 @@
 import type { Derived } from './acls/derivation.js';
-import { awsPolicy, kafkaAcls } from './acls/formats.js';
+import { awsPolicy, kafkaAcls, kafkaAclsByCluster, namesOf } from './acls/formats.js';
 import { EXIT, wrongUsage, type Command } from './front.js';
 import { inspect, taskModule } from './inspection/inspect.js';
 
@@ -27,8 +27,12 @@ The application is started up to where it would connect to Kafka or listen on a 
       type: 'string',
       short: 'b',
       value: 'host:port',
-      default: '$BROKERS',
-      doc: 'What the lines name as bootstrap servers (kafka-acls).',
+      doc: 'What the lines name as bootstrap servers instead of $BROKERS (kafka-acls).',
+    },
+    cluster: {
+      type: 'string',
+      value: 'host:port',
+      doc: 'Of an application with several clusters, the one with this broker, or with this number: 1, 2 …',
     },
     'cluster-arn': {
       type: 'string',
@@ -60,24 +64,47 @@ The application is started up to where it would connect to Kafka or listen on a 
       throw wrongUsage('Which application? Give the file that node starts, for example dist/main.js');
     const format = String(values['format']);
     if (!FORMATS.includes(format)) throw wrongUsage(`--format is one of ${FORMATS.join(', ')}`);
-    const cluster = values['cluster-arn'] as string | undefined;
-    if (format === 'aws' && cluster === undefined)
+    const arn = values['cluster-arn'] as string | undefined;
+    if (format === 'aws' && arn === undefined)
       throw wrongUsage('--format aws takes the cluster: --cluster-arn');
     const timeout = Number(values['timeout']);
     if (!Number.isInteger(timeout) || timeout < 1) throw wrongUsage('--timeout is a whole number, 1 or more');
     const produces = ((values['produces'] ?? []) as string[]).flatMap((names) => names.split(','));
+    const cluster = values['cluster'] as string | undefined;
     const task = {
       module: taskModule('acls/derivation'),
-      options: { produces, creates: values['create'] === true },
+      options: { produces, creates: values['create'] === true, cluster },
     };
     const { result } = await inspect(entry, task, timeout);
-    const { rules, notes } = result as Derived;
-    if (format === 'json') process.stdout.write(`${JSON.stringify({ rules, notes }, null, 2)}\n`);
-    else if (format === 'aws') process.stdout.write(awsPolicy(rules, cluster as string));
-    else process.stdout.write(kafkaAcls(rules, String(values['principal']), String(values['brokers'])));
+    const { clusters, chosen } = result as Derived;
+    const only = chosen === undefined ? undefined : clusters[chosen];
+    const notes = [...new Set((only ? [only] : clusters).flatMap((each) => each.notes))];
+    const principal = String(values['principal']);
+    const brokers = values['brokers'] as string | undefined;
+    let text: string;
+    if (only === undefined) {
+      const known = `the application's clusters are ${namesOf(clusters)}`;
+      if (cluster !== undefined) throw wrongUsage(`--cluster ${cluster} is none of them: ${known}`);
+      const ofOne = [
+        produces.length > 0 && '--produces',
+        brokers !== undefined && '--brokers',
+        format === 'aws' && '--format aws',
+      ].find((name) => name !== false);
+      if (ofOne !== undefined)
+        throw wrongUsage(`${ofOne} is for one cluster, and ${known}: say which by --cluster`);
+      text =
+        format === 'json'
+          ? json({ clusters: clusters.map((each) => ({ brokers: each.brokers, rules: each.rules })), notes })
+          : kafkaAclsByCluster(clusters, principal);
+    } else if (format === 'json') text = json({ rules: only.rules, notes });
+    else if (format === 'aws') text = awsPolicy(only.rules, arn as string);
+    else text = kafkaAcls(only.rules, principal, brokers ?? '$BROKERS');
+    process.stdout.write(text);
     if (format !== 'json') for (const note of notes) process.stderr.write(`${note}\n`);
     return EXIT.ok;
   },
 };
+
+const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
 export default acls;

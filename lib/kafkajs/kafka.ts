@@ -4,6 +4,7 @@ import { Admin } from './admin/admin.js';
 import type { ConsumerInternals } from './consumer/internals.js';
 import { Consumer } from './consumer/consumer.js';
 import { bridgeDatadog } from './instrumentation/datadog.js';
+import { KAFKA_CONFIG } from './instrumentation/kafka-config.js';
 import { createLogger } from './logger.js';
 import { Producer, type ProducerInternals } from './producer/producer.js';
 import type { AdminConfig, ConsumerConfig, KafkaConfig, Logger, ProducerConfig } from './types/index.js';
@@ -37,6 +38,11 @@ export class Kafka {
   /** Creates an admin client. */
   admin(config: AdminConfig = {}): Admin {
     return new Admin(this.#config, withoutNulls(config), this.#logger);
+  }
+
+  /** The options, for the commands that look at an application. @internal */
+  [KAFKA_CONFIG](): KafkaConfig {
+    return this.#config;
   }
 
   /** kafkajs's root logger of this client. */

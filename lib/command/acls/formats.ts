@@ -1,4 +1,5 @@
 import { CommandError, EXIT } from '../front.js';
+import type { ClusterRules } from './derivation.js';
 import type { AccessRule } from './rules.js';
 
 const FLAGS: Readonly<Record<AccessRule['resource'], string>> = {
@@ -25,6 +26,26 @@ export function kafkaAcls(rules: readonly AccessRule[], principal: string, broke
   ]);
   return `${lines.join('\n')}\n`;
 }
+
+/** The same for several clusters: a shell script that names the brokers of each before its rules. */
+export function kafkaAclsByCluster(clusters: readonly ClusterRules[], principal: string): string {
+  const parts = clusters.map(({ brokers, rules }, index) => {
+    const number = index + 1;
+    // Without them nothing is granted, rather than on the cluster before.
+    const names =
+      brokers.length > 0
+        ? brokers.map(quoted).join(',')
+        : `\${BROKERS_${number}:?the brokers of cluster ${number}, which a function of the application names}`;
+    return `# Cluster ${number} of ${clusters.length}\nBROKERS=${names}\n${kafkaAcls(rules, principal, '$BROKERS')}`;
+  });
+  return parts.join('\n');
+}
+
+/** The clusters of an application, for an error. */
+export const namesOf = (clusters: readonly ClusterRules[]): string =>
+  clusters
+    .map(({ brokers }, index) => `${index + 1} (${brokers.join(',') || 'brokers of a function'})`)
+    .join(', ');
 
 /** The IAM actions of Amazon MSK for Kafka's operations, for each kind of resource, as its documentation pairs them. */
 const ACTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {

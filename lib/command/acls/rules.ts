@@ -272,12 +272,6 @@ function addDriver(rules: Rules, { kind, config, topics }: InspectedDriver, crea
   }
 }
 
-/** The brokers of a server or a client, as text; empty where a function names them. */
-function brokersOf({ options }: Pick<InspectedServer, 'options'>): string {
-  const { brokers } = (options['client'] ?? {}) as { brokers?: unknown };
-  return Array.isArray(brokers) ? brokers.toSorted().join(',') : '';
-}
-
 /** Access that cannot be found out by inspection, for the user to add. */
 export function unknownRules({ servers, clients }: Pick<Application, 'servers' | 'clients'>): string[] {
   const notes: string[] = [];
@@ -292,12 +286,6 @@ export function unknownRules({ servers, clients }: Pick<Application, 'servers' |
   if (isTransactional) {
     notes.push(
       'Topics that transactional handlers send to are not seen at the start: name them with --produces',
-    );
-  }
-  const clusters = new Set([...servers, ...clients].map(brokersOf).filter((brokers) => brokers !== ''));
-  if (clusters.size > 1) {
-    notes.push(
-      `The rules of ${clusters.size} clusters (${[...clusters].join(' and ')}) are in one list: each needs those of its own servers and clients`,
     );
   }
   for (const { options, groupId, handlers } of servers) {

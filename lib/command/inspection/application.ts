@@ -55,6 +55,8 @@ export interface InspectedClient {
 export interface InspectedDriver {
   readonly kind: 'consumer' | 'producer' | 'admin';
   readonly config: Readonly<Record<string, unknown>>;
+  /** `brokers` of its `Kafka`: a list, or a function; undefined where they are not known. */
+  readonly brokers?: unknown;
   /** Topics that it has subscribed to, sent to or created. */
   readonly topics: ReadonlySet<string | RegExp>;
 }

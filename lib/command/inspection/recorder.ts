@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { KAFKA_CONFIG } from '../../kafkajs/instrumentation/kafka-config.js';
 import type {
   Application,
   InspectedDriver,
@@ -40,6 +41,10 @@ interface Watcher {
   onListen(): void;
 }
 
+/** The options of a `Kafka`. */
+type Options = Readonly<Record<string, unknown>>;
+type ConfigOf = (kafka: object) => Options | undefined;
+
 /** The entry points of the two packages. */
 const NEST = '@nestjs/microservices';
 const OURS = 'nestjs-kafka-native';
@@ -72,12 +77,15 @@ export class Recorder {
     if (microservices !== undefined) {
       this.#watchNest('@nestjs/microservices', microservices);
       const nest = createRequire(application.resolve(NEST));
-      for (const require of [application, nest]) this.#watchDriver(loadFrom(require, 'kafkajs'));
+      for (const require of [application, nest]) {
+        const kafkajs = loadFrom(require, 'kafkajs');
+        if (kafkajs !== undefined) this.#watchDriver(kafkajs, this.#watchConfigs(kafkajs));
+      }
     }
     for (const entry of await loadOurs(application)) {
       this.#watchNest('nestjs-kafka-native', entry);
       this.#leaveTopics(entry);
-      this.#watchDriver(entry);
+      this.#watchDriver(entry, (kafka) => (kafka as { [KAFKA_CONFIG]: () => Options })[KAFKA_CONFIG]());
     }
     if (core !== undefined) this.#watchStart(core);
     if (microservices !== undefined) this.#watchMicroservices(microservices, core ?? {});
@@ -163,18 +171,32 @@ export class Recorder {
     }
   }
 
-  #watchDriver(module: Record<string, unknown> | undefined): void {
-    const kafka = module?.['Kafka'] as Class | undefined;
-    if (kafka === undefined) return;
+  /** Remembers the options of each `Kafka` of kafkajs, which does not show them. */
+  #watchConfigs(kafkajs: Record<string, unknown>): ConfigOf {
+    const configs = new WeakMap<object, Record<string, unknown>>();
+    const { Kafka: original } = kafkajs;
+    kafkajs['Kafka'] = new Proxy(original as Class & (new (config: object) => object), {
+      construct: (target, args, newTarget) => {
+        const made = Reflect.construct(target, args, newTarget) as object;
+        configs.set(made, args[0] as Record<string, unknown>);
+        return made;
+      },
+    });
+    this.#undo.push(() => (kafkajs['Kafka'] = original));
+    return (kafka) => configs.get(kafka);
+  }
+
+  #watchDriver({ Kafka }: Record<string, unknown>, configOf: ConfigOf): void {
     for (const kind of ['consumer', 'producer', 'admin'] as const) {
-      this.#wrap(kafka, kind, (original) => {
-        const record = (object: object, config: object = {}): object => {
+      this.#wrap(Kafka as Class, kind, (original) => {
+        const record = (kafka: object, object: object, config: object = {}): object => {
           const topics = new Set<string | RegExp>();
-          this.#drivers.push({ kind, config: config as Record<string, unknown>, topics });
+          const brokers = configOf(kafka)?.['brokers'];
+          this.#drivers.push({ kind, config: config as Record<string, unknown>, brokers, topics });
           return silence(kind, object, (topic) => topics.add(topic));
         };
         return function make(this: object, ...args) {
-          return record(original.apply(this, args) as object, args[0] as object | undefined);
+          return record(this, original.apply(this, args) as object, args[0] as object | undefined);
         };
       });
     }
