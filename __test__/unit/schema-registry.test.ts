@@ -1,6 +1,11 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SchemaRegistryClient } from '@confluentinc/schemaregistry';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { schemaRegistry, type SchemaRegistryLike } from 'nestjs-kafka-native/schema-registry';
 import { describe, expect, it } from 'vitest';
+import { TOPIC_AWARE } from '../../lib/nest/topic-aware.js';
 
 const registry = new SchemaRegistry({ host: 'http://127.0.0.1:9' });
 
@@ -49,5 +54,66 @@ describe('schemaRegistry()', () => {
       name: 'KafkaSchemaError',
       topic: 'orders',
     });
+  });
+});
+
+const KAFKAJS = (url: string) => new SchemaRegistry({ host: url, retry: { retries: 0 } });
+const CONFLUENT = (url: string) => new SchemaRegistryClient({ baseURLs: [url], maxRetries: 0 });
+
+/** The errors of all that needs the registry. */
+async function failuresOf(client: SchemaRegistryLike): Promise<unknown[]> {
+  const { serializer, deserializer } = schemaRegistry(client);
+  const message = { topic: 'orders', value: Buffer.from([0, 0, 0, 0, 7, 2]), headers: {} } as never;
+  const outcomes = await Promise.allSettled([
+    serializer[TOPIC_AWARE].prepare(['orders']),
+    serializer.serialize({ id: 1 }, { pattern: 'orders' }),
+    deserializer.deserialize(message, { channel: 'orders' }),
+  ]);
+  return outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason);
+}
+
+describe('a registry that does not answer', () => {
+  it.each([
+    ['@kafkajs/confluent-schema-registry', KAFKAJS, 'host of new SchemaRegistry()'],
+    ['@confluentinc/schemaregistry', CONFLUENT, 'baseURLs of new SchemaRegistryClient()'],
+  ])('at a port that nobody listens on: %s', async (_, client, option) => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const failures = await failuresOf(client(`http://me:secret@127.0.0.1:${port}`));
+    const words = ['the schemas of orders-value', 'the latest schema of orders-value', 'schema 7'];
+    expect(failures).toEqual(
+      words.map((request) => expect.objectContaining({ name: 'KafkaSchemaRegistryError', request })),
+    );
+    for (const [index, { message }] of (failures as Error[]).entries()) {
+      expect(message).toContain(
+        `The schema registry did not give ${words[index]}: connect ECONNREFUSED 127.0.0.1:${port} (asked at http://127.0.0.1:${port}`,
+      );
+      expect(message).toContain(`Does the registry run, and is this its address`);
+      expect(message).toContain(option);
+      expect(message).not.toMatch(/secret|status 400/);
+    }
+  });
+
+  it.each([
+    ['@kafkajs/confluent-schema-registry', KAFKAJS, 'auth: { username, password }'],
+    ['@confluentinc/schemaregistry', CONFLUENT, 'basicAuthCredentials or bearerAuthCredentials'],
+  ])('that wants credentials: %s', async (_, client, option) => {
+    const server = createServer((_request, response) => {
+      response.writeHead(401, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ error_code: 401, message: 'Unauthorized' }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    try {
+      for (const { message } of (await failuresOf(client(`http://127.0.0.1:${port}`))) as Error[]) {
+        expect(message).toMatch(/Unauthorized.* \(asked at http:\/\/127\.0\.0\.1:/);
+        expect(message).toContain(`Give credentials that may read it: ${option}`);
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });

@@ -40,8 +40,12 @@ export class KafkaSchemaRegistryError extends KafkaJSError {
   /** The request to the registry, for example `schema 7` or `the latest schema of orders-value`. */
   readonly request: string;
 
-  constructor(request: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+  /** `reason` is what the registry's client says, where nothing else is given. */
+  constructor(
+    request: string,
+    cause: unknown,
+    reason = cause instanceof Error ? cause.message : String(cause),
+  ) {
     super(`The schema registry did not give ${request}: ${reason}`, { cause: cause as Error });
     this.request = request;
   }

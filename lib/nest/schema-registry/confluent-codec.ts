@@ -2,6 +2,7 @@ import { isDenied } from './failures.js';
 import type { CheckedSchemaOptions, SchemaField } from './options.js';
 import type { ConfluentSchemaRegistryClient } from './registries.js';
 import { MOST_WARMED, Once, type RegistryCodec } from './registry-codec.js';
+import type { RegistryTerms } from './registry-failure.js';
 
 const PACKAGE = '@confluentinc/schemaregistry';
 
@@ -22,6 +23,15 @@ const SERIALIZED = 'serialized';
 
 /** Uses the serializers and deserializers of `@confluentinc/schemaregistry`. */
 export class ConfluentCodec implements RegistryCodec {
+  readonly terms: RegistryTerms = {
+    // The client keeps what it was given, and says it in no error.
+    addresses: () =>
+      (this.#client as { clientConfig?: { baseURLs?: readonly string[] } }).clientConfig?.baseURLs ?? [],
+    address: 'baseURLs of new SchemaRegistryClient()',
+    credentials: 'basicAuthCredentials or bearerAuthCredentials of new SchemaRegistryClient()',
+    certificates:
+      'createAxiosDefaults: { httpsAgent: new https.Agent({ ca }) } of new SchemaRegistryClient()',
+  };
   readonly #client: ConfluentSchemaRegistryClient;
   readonly #options: CheckedSchemaOptions;
   readonly #serdes = new Once<ConfluentSerde>();

@@ -1,12 +1,10 @@
-import { KafkaSchemaError, KafkaSchemaRegistryError } from '../../kafkajs/errors/index.js';
+import { KafkaSchemaError } from '../../kafkajs/errors/index.js';
 import { messageOf } from '../../values/describe.js';
 import type { SchemaField } from './options.js';
+import { NETWORK, registryFailure, type RegistryTerms } from './registry-failure.js';
 
 /** HTTP statuses: the registry has no such id, subject or version (404), or cannot parse a schema (422). */
 const DENIALS: ReadonlySet<unknown> = new Set([404, 422]);
-/** Error codes of Node.js for connections that fail. */
-const NETWORK =
-  /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|ERR_TLS)/;
 
 interface RegistryFailure {
   /** HTTP status of the registry's answer; the kafkajs client sets 400 if there was no answer. */
@@ -36,9 +34,13 @@ export interface Place {
 }
 
 /** A failure to decode. */
-export function decodingFailure(error: unknown, { topic, field, schemaId }: Place): Error {
+export function decodingFailure(
+  error: unknown,
+  { topic, field, schemaId }: Place,
+  terms: RegistryTerms,
+): Error {
   const stand = standOf(error);
-  if (stand === 'away') return new KafkaSchemaRegistryError(`schema ${schemaId}`, error);
+  if (stand === 'away') return registryFailure(error, `schema ${schemaId}`, terms);
   const text =
     stand === 'denied'
       ? `The schema registry has no schema ${schemaId}, which a ${field} of ${topic} was written with: ${messageOf(error)}`
@@ -58,9 +60,14 @@ export function unframed(bytes: unknown, { topic, field }: Place): KafkaSchemaEr
 }
 
 /** A failure to encode. */
-export function encodingFailure(error: unknown, { topic, field }: Place, subject: string): Error {
+export function encodingFailure(
+  error: unknown,
+  { topic, field }: Place,
+  subject: string,
+  terms: RegistryTerms,
+): Error {
   const stand = standOf(error);
-  if (stand === 'away') return new KafkaSchemaRegistryError(`the latest schema of ${subject}`, error);
+  if (stand === 'away') return registryFailure(error, `the latest schema of ${subject}`, terms);
   const text =
     stand === 'denied'
       ? `A ${field} for ${topic} cannot be encoded: the schema registry has no subject ${subject}. Register a schema, or name the topics that have some in the option topics of schemaRegistry()`

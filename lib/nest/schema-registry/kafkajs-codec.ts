@@ -2,11 +2,18 @@ import { isDenied } from './failures.js';
 import type { SchemaField } from './options.js';
 import type { KafkajsSchema, KafkajsSchemaRegistry } from './registries.js';
 import { MOST_WARMED, Once, type RegistryCodec } from './registry-codec.js';
+import type { RegistryTerms } from './registry-failure.js';
 
 const HEADER = 5;
 
 /** Uses `@kafkajs/confluent-schema-registry`. */
 export class KafkajsCodec implements RegistryCodec {
+  readonly terms: RegistryTerms = {
+    addresses: () => [],
+    address: 'host of new SchemaRegistry()',
+    credentials: 'auth: { username, password } of new SchemaRegistry()',
+    certificates: 'agent: new https.Agent({ ca }) of new SchemaRegistry()',
+  };
   readonly #registry: KafkajsSchemaRegistry;
   readonly #readsLatest: boolean;
   readonly #latest = new Once<number>();

@@ -1,7 +1,10 @@
 import type { SchemaField } from './options.js';
+import type { RegistryTerms } from './registry-failure.js';
 
 /** Encodes and decodes values in Confluent's wire format. Rejects with the errors of the registry's client. */
 export interface RegistryCodec {
+  /** For errors of the registry. */
+  readonly terms: RegistryTerms;
   /** Fetches the schemas of a subject; does nothing if the subject does not exist. */
   warm(subject: string): Promise<void>;
   /** Encodes with the latest schema of the subject as of the first use. */

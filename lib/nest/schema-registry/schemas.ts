@@ -1,7 +1,8 @@
-import { KafkaSchemaError, KafkaSchemaRegistryError } from '../../kafkajs/errors/index.js';
+import { KafkaSchemaError } from '../../kafkajs/errors/index.js';
 import { decodingFailure, encodingFailure, unframed, type Place } from './failures.js';
 import type { CheckedSchemaOptions, SchemaField } from './options.js';
 import type { RegistryCodec } from './registry-codec.js';
+import { registryFailure } from './registry-failure.js';
 
 const MAGIC_BYTE = 0;
 const HEADER = 5;
@@ -41,7 +42,7 @@ export class Schemas {
     try {
       await this.#codec.warm(subject);
     } catch (error) {
-      throw new KafkaSchemaRegistryError(`the schemas of ${subject}`, error);
+      throw registryFailure(error, `the schemas of ${subject}`, this.#codec.terms);
     }
   }
 
@@ -63,7 +64,7 @@ export class Schemas {
     try {
       return await this.#codec.encode(subject, topic, field, data);
     } catch (error) {
-      throw encodingFailure(error, { topic, field }, subject);
+      throw encodingFailure(error, { topic, field }, subject, this.#codec.terms);
     }
   }
 
@@ -83,7 +84,7 @@ export class Schemas {
       const subject = this.#options.subject(topic, field) ?? '';
       return await this.#codec.decode(subject, topic, field, schemaId, bytes);
     } catch (error) {
-      throw decodingFailure(error, place);
+      throw decodingFailure(error, place, this.#codec.terms);
     }
   }
 }
