@@ -109,6 +109,7 @@ impl NativeConsumer {
             join_timeout: settings.join_timeout.map(|limit| limit.0),
             rebalance_timeout: settings.rebalance_timeout.0,
             positions_timeout: settings.positions_timeout.0,
+            fetch_wait: fetch_wait(&properties),
         };
         let taker = Arc::clone(&sink);
         let consumer = Consumer::start(Arc::new(handle), settings, sink, |intake| taker.connect(intake))
@@ -345,6 +346,13 @@ fn built_in_assignor(name: &str, replies: &Arc<NestReplyPartitionAssigner>) -> R
         let reason = format!("there is no built-in assigner {name:?}");
         Err(Error::new("create the consumer", CODE_INVALID_ARG, reason))
     }
+}
+
+/// How long brokers let fetch requests wait, as configured or librdkafka's default.
+fn fetch_wait(properties: &HashMap<String, String>) -> Duration {
+    const DEFAULT_MS: u64 = 500;
+    let configured = properties.get("fetch.wait.max.ms").and_then(|ms| ms.parse().ok());
+    Duration::from_millis(configured.unwrap_or(DEFAULT_MS))
 }
 
 fn start_time(process_uptime: f64) -> StartTime {

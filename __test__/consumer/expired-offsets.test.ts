@@ -6,6 +6,7 @@ import {
   committed,
   endOffsets,
   kafka,
+  rawProducer,
   unique,
   untilCommitted,
 } from '../harness/broker';
@@ -101,6 +102,40 @@ test('a committed offset beyond the end is committed over', async () => {
   try {
     await seen.reach(3);
     await untilCommitted(groupId, topic, 3);
+  } finally {
+    await consumer.disconnect();
+  }
+});
+
+test('offsets of many partitions have expired, and fetches of others wait at the broker', async () => {
+  const [groupId, topic, partitions] = [unique('group'), await topicOf(0, 40, 'many'), 40];
+  const numbers = Array.from({ length: partitions }, (_, partition) => partition);
+  const to = (offset: string) => numbers.map((partition) => ({ partition, offset }));
+  const messages = numbers.flatMap((partition) => [0, 1, 2, 3].map((n) => ({ partition, value: String(n) })));
+  await (await rawProducer()).send({ topic, messages });
+  const admin = client().admin();
+  await admin.connect();
+  await admin.setOffsets({ groupId, topic, partitions: to('1') });
+  await admin.deleteTopicRecords({ topic, partitions: to('3') });
+  await admin.disconnect();
+  const [lines, seen] = [new Array<string>(), new Collected<number>()];
+  const told = new native.Kafka({
+    clientId: 'expired',
+    brokers: BROKERS,
+    logCreator:
+      () =>
+      ({ log }) =>
+        void lines.push(log.message),
+  });
+  // A broker answers a client's requests in turn: what is asked after a fetch that waits is answered after it.
+  const consumer = told.consumer({ groupId, maxWaitTimeInMs: 4000 });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  await consumer.run({ eachMessage: async ({ partition }) => seen.add(partition) });
+  try {
+    await seen.reach(partitions);
+    expect(seen.items.toSorted((a, b) => a - b)).toEqual(numbers);
+    expect(lines.filter((line) => /timed out|trying again/i.test(line))).toEqual([]);
   } finally {
     await consumer.disconnect();
   }

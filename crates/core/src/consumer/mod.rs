@@ -108,6 +108,9 @@ pub struct Settings {
     pub rebalance_timeout: Duration,
     /// Time limit for finding out or changing where a partition is read from.
     pub positions_timeout: Duration,
+    /// How long a broker may wait before it answers a fetch request (`fetch.wait.max.ms`). It answers what is asked
+    /// after that on the same connection only then.
+    pub fetch_wait: Duration,
 }
 
 /// A running consumer.

@@ -4,6 +4,7 @@
 //! offsets by itself, but after some errors it gives up for good, without a word, and the partition delivers nothing.
 //! So the lookup is done and retried here, and the consumer fails if it does not succeed in time.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::context::{Context, Failed};
@@ -15,7 +16,8 @@ use crate::error::{
 };
 use crate::kafka::{Client, ConsumerClient, OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, TopicPartition};
 
-/// Longest wait for one answer, so that a close need not wait for the whole time limit.
+/// Longest wait for one answer that no fetch request is in the way of, so that a close need not wait for the whole time
+/// limit.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// Shortest and longest pause before a refused request is made again.
 pub(super) const REFUSED_PAUSE: Duration = Duration::from_millis(100);
@@ -51,13 +53,18 @@ pub(super) struct Positions {
     starts: Starts,
     /// Time limit.
     timeout: Duration,
+    /// Longest wait for one answer of a partition's leader: it answers a consumer's requests one after the other, and
+    /// the one before may be a fetch request that waits for records.
+    leader_patience: Duration,
     /// Whether offsets are committed automatically.
     auto_commit: bool,
 }
 
 impl Positions {
-    pub(super) fn new(timeout: Duration, auto_commit: bool) -> Self {
-        Self { starts: Starts::default(), timeout, auto_commit }
+    /// `timeout` without the time that leaders let fetch requests wait, `fetch_wait`.
+    pub(super) fn new(timeout: Duration, fetch_wait: Duration, auto_commit: bool) -> Self {
+        let (timeout, leader_patience) = (timeout + fetch_wait, PATIENCE + fetch_wait);
+        Self { starts: Starts::default(), timeout, leader_patience, auto_commit }
     }
 
     /// Replaces the subscription.
@@ -140,7 +147,7 @@ impl Positions {
     ) -> Fixed<Vec<TopicPartition>> {
         let asked: Vec<TopicPartition> =
             partitions.iter().map(|p| TopicPartition { offset: OFFSET_INVALID, ..p.clone() }).collect();
-        self.patiently(context, |timeout| {
+        self.patiently(context, PATIENCE, |timeout| {
             all_found::<C::Client>("fetch committed offsets", context.client().committed(&asked, timeout)?)
         })
     }
@@ -155,7 +162,7 @@ impl Positions {
         if logical.is_empty() {
             return Ok(());
         }
-        let resolved = self.patiently(context, |timeout| {
+        let resolved = self.patiently(context, self.leader_patience, |timeout| {
             let resolved = all_found::<C::Client>(
                 "list offsets",
                 context.client().client().resolve_offsets(&logical, timeout)?,
@@ -177,12 +184,13 @@ impl Positions {
     fn patiently<C: ConsumerClient, T>(
         &self,
         context: &Context<C>,
+        patience: Duration,
         mut ask: impl FnMut(i32) -> Result<T>,
     ) -> Fixed<T> {
         let deadline = Instant::now() + self.timeout;
         let (mut pause, mut told, mut refusal) = (REFUSED_PAUSE, false, None);
         loop {
-            let error = match ask(milliseconds(left_until(deadline).min(PATIENCE))) {
+            let error = match ask(milliseconds(left_until(deadline).min(patience))) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -206,34 +214,50 @@ impl Positions {
         }
     }
 
-    /// Where to continue when the log does not have an offset.
-    pub(super) fn place_in_log<C: ConsumerClient>(
+    /// Where to continue in partitions whose logs do not have the offset: the same partitions, in the same order. One
+    /// request each for all of them, because each may have to wait for a fetch request.
+    pub(super) fn places_in_log<C: ConsumerClient>(
         &self,
         context: &Context<C>,
-        p: &TopicPartition,
-        timeout: i32,
-    ) -> Result<TopicPartition> {
-        let ends = [OFFSET_BEGINNING, OFFSET_END].map(|offset| TopicPartition { offset, ..p.clone() });
-        // One request for each end: a list can name a partition only once.
-        let resolve = |end: &TopicPartition| -> Result<i64> {
-            let found = context.client().client().resolve_offsets(std::slice::from_ref(end), timeout)?;
-            Ok(all_found::<C::Client>("list offsets", found)?.first().map_or(OFFSET_INVALID, |p| p.offset))
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<TopicPartition>> {
+        let at =
+            |offset| partitions.iter().map(|p| TopicPartition { offset, ..p.clone() }).collect::<Vec<_>>();
+        let resolve = |end| {
+            let found =
+                context.client().client().resolve_offsets(&at(end), milliseconds(self.leader_patience))?;
+            all_found::<C::Client>("list offsets", found)
         };
-        let (low, high) = (resolve(&ends[0])?, resolve(&ends[1])?);
-        if low < 0 || high < low {
+        // Both at once, for the same reason; a list can name a partition only once.
+        let (low, high) = thread::scope(|scope| {
+            let other = thread::Builder::new().spawn_scoped(scope, || resolve(OFFSET_BEGINNING));
+            let high = resolve(OFFSET_END);
+            let failed = |why: String| Err(Error::state("list offsets", why));
+            let low = match other {
+                Ok(other) => {
+                    other.join().unwrap_or_else(|_| failed("the thread that asks has failed".into()))
+                }
+                Err(error) => failed(format!("no thread to ask with: {error}")),
+            };
+            (low, high)
+        });
+        let (low, high) = (low?, high?);
+        let committed = context.client().committed(&at(OFFSET_INVALID), milliseconds(PATIENCE))?;
+        let committed = all_found::<C::Client>("fetch committed offsets", committed)?;
+        let ends = low.iter().zip(&high).map(|(low, high)| (low.offset, high.offset));
+        if ends.len() != partitions.len() || ends.clone().any(|(low, high)| low < 0 || high < low) {
             return Err(Error::state("list offsets", "the broker has answered without an offset"));
         }
-        let asked = [TopicPartition { offset: OFFSET_INVALID, ..p.clone() }];
-        let committed =
-            all_found::<C::Client>("fetch committed offsets", context.client().committed(&asked, timeout)?)?;
-        let forgotten = committed.iter().all(|c| c.offset < 0);
-        let offset = self.starts.out_of_range(p, low, high, forgotten);
-        let lost = match p.offset {
-            OFFSET_BEGINNING => "was made anew".to_owned(),
-            asked => format!("has no offset {asked}, only {low} to {high}"),
-        };
-        context.warn("OFFSET", &format!("{} [{}] {lost}: going on at {offset}", p.topic, p.partition));
-        Ok(TopicPartition { offset, ..p.clone() })
+        let found = partitions.iter().zip(ends).zip(committed).map(|((p, (low, high)), committed)| {
+            let offset = self.starts.out_of_range(p, low, high, committed.offset < 0);
+            let lost = match p.offset {
+                OFFSET_BEGINNING => "was made anew".to_owned(),
+                asked => format!("has no offset {asked}, only {low} to {high}"),
+            };
+            context.warn("OFFSET", &format!("{} [{}] {lost}: going on at {offset}", p.topic, p.partition));
+            TopicPartition { offset, ..p.clone() }
+        });
+        Ok(found.collect())
     }
 }
 

@@ -8,7 +8,7 @@ use super::positions::{
     LONGEST_PAUSE, PATIENCE, PERMANENT, Positions, REFUSED_PAUSE, all_found, milliseconds,
 };
 use crate::boundary::events::GroupEvent;
-use crate::error::Result;
+use crate::error::Error;
 use crate::kafka::{ConsumerClient, TopicPartition};
 
 /// A partition whose position is to be moved.
@@ -34,12 +34,14 @@ enum Step {
 pub(super) struct Seeks {
     timeout: Duration,
     seeks: Vec<Seek>,
+    /// How many partitions one search is for: fewer after one that failed, until no seek is left.
+    at_once: usize,
 }
 
 impl Seeks {
     /// `timeout` is how long a seek may take.
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, seeks: Vec::new() }
+        Self { timeout, seeks: Vec::new(), at_once: usize::MAX }
     }
 
     /// When the next seek is due.
@@ -122,68 +124,100 @@ impl Seeks {
 
     /// Tries the seeks that are due.
     pub(super) fn progress<C: ConsumerClient>(&mut self, context: &Context<C>, positions: &Positions) {
-        let now = Instant::now();
-        // One at a time: a search that succeeds adds another seek.
-        while let Some(index) = self.seeks.iter().position(|seek| seek.due <= now) {
-            let mut seek = self.seeks.swap_remove(index);
-            if context.assignments().partition_of(seek.assignment).is_none() {
-                // Revoked, or moved once more.
+        if self.seeks.is_empty() {
+            self.at_once = usize::MAX;
+        }
+        self.search(context, positions);
+        self.set(context);
+    }
+
+    /// Finds offsets for the partitions that wait for one: for all of them at once, because each answer may have to wait
+    /// for a fetch request, and nothing else is served meanwhile.
+    fn search<C: ConsumerClient>(&mut self, context: &Context<C>, positions: &Positions) {
+        let mut ready = Vec::new();
+        for seek in self.take_due(|step| matches!(step, Step::Search)) {
+            // Being revoked: the partition's next owner does not find the offset either.
+            if !context.assignments().is_open(seek.assignment) {
                 continue;
             }
-            let error = match self.step(context, positions, &seek) {
-                Ok(true) => continue,
-                Ok(false) => None,
-                Err(error) => Some(error),
-            };
-            let Seek { partition: p, due, pause, deadline, .. } = &mut seek;
-            if let Some(error) = error {
-                if PERMANENT.contains(&error.code) || *deadline <= now {
-                    let exhausted = !PERMANENT.contains(&error.code);
-                    context.fail(&Failed { error, exhausted });
-                    continue;
-                }
-                if *pause == REFUSED_PAUSE {
-                    let text = format!("moving {} [{}] to {}: {error}", p.topic, p.partition, p.offset);
-                    context.warn("SEEK", &format!("{text}; trying again"));
-                }
+            if !context.assignments().is_done(seek.assignment) {
+                // Records handed out at the old position are handled first, in order. The time that handlers take does
+                // not count.
+                let deadline = Instant::now() + self.timeout;
+                self.put_off(Seek { deadline, ..seek });
+            } else if ready.len() < self.at_once {
+                ready.push(seek);
             } else {
-                // The time that handlers take does not count.
-                *deadline = now + self.timeout;
+                self.seeks.push(seek);
             }
-            *due = now + *pause;
-            *pause = (*pause * 2).min(LONGEST_PAUSE);
-            self.seeks.push(seek);
+        }
+        if ready.is_empty() {
+            return;
+        }
+        let partitions: Vec<TopicPartition> = ready.iter().map(|seek| seek.partition.clone()).collect();
+        match positions.places_in_log(context, &partitions) {
+            Ok(targets) => {
+                for (seek, target) in ready.iter().zip(targets) {
+                    self.replace(context, seek.assignment, target, Finished::default());
+                }
+            }
+            Err(error) => {
+                // One partition without a leader must not hold up the others for long.
+                self.at_once = (ready.len() / 2).max(1);
+                self.refused(context, ready, &error);
+            }
         }
     }
 
-    /// Takes the next step of a seek. Returns whether it is complete.
-    fn step<C: ConsumerClient>(
-        &mut self,
-        context: &Context<C>,
-        positions: &Positions,
-        seek: &Seek,
-    ) -> Result<bool> {
-        let (assignment, timeout) = (seek.assignment, milliseconds(PATIENCE));
-        match &seek.step {
-            // Being revoked: the partition's next owner does not find the offset either.
-            Step::Search if !context.assignments().is_open(assignment) => Ok(true),
-            // Records handed out at the old position are handled first, in order.
-            Step::Search if !context.assignments().is_done(assignment) => Ok(false),
-            Step::Search => {
-                let target = positions.place_in_log(context, &seek.partition, timeout)?;
-                self.replace(context, assignment, target, Finished::default());
-                Ok(true)
+    /// Sets the positions that are known.
+    fn set<C: ConsumerClient>(&mut self, context: &Context<C>) {
+        for seek in self.take_due(|step| matches!(step, Step::Set)) {
+            let assignment = seek.assignment;
+            if context.assignments().partition_of(assignment).is_none() {
+                // Revoked, or moved once more.
+                continue;
             }
-            Step::Set => {
-                let target = std::slice::from_ref(&seek.partition);
-                let sought = context.intake().while_still(|| context.client().seek(target, timeout));
-                all_found::<C::Client>("seek", sought?)?;
-                if seek.partition.offset >= 0 {
-                    context.assignments().begin_at(assignment, seek.partition.offset);
-                }
-                context.intake().start(assignment);
-                Ok(true)
+            let target = std::slice::from_ref(&seek.partition);
+            let sought =
+                context.intake().while_still(|| context.client().seek(target, milliseconds(PATIENCE)));
+            if let Err(error) = sought.and_then(|sought| all_found::<C::Client>("seek", sought)) {
+                self.refused(context, vec![seek], &error);
+                continue;
             }
+            if seek.partition.offset >= 0 {
+                context.assignments().begin_at(assignment, seek.partition.offset);
+            }
+            context.intake().start(assignment);
         }
+    }
+
+    /// Takes out the seeks that are due and wait for this.
+    fn take_due(&mut self, step: impl Fn(&Step) -> bool) -> Vec<Seek> {
+        let now = Instant::now();
+        self.seeks.extract_if(.., |seek| seek.due <= now && step(&seek.step)).collect()
+    }
+
+    /// Tries seeks that were refused together again later, unless that is of no use.
+    fn refused<C: ConsumerClient>(&mut self, context: &Context<C>, seeks: Vec<Seek>, error: &Error) {
+        let now = Instant::now();
+        let is_permanent = PERMANENT.contains(&error.code);
+        if is_permanent || seeks.iter().any(|seek| seek.deadline <= now) {
+            context.fail(&Failed { error: error.clone(), exhausted: !is_permanent });
+            return;
+        }
+        for seek in seeks {
+            if seek.pause == REFUSED_PAUSE {
+                let TopicPartition { topic, partition, offset, .. } = &seek.partition;
+                let text = format!("moving {topic} [{partition}] to {offset}: {error}");
+                context.warn("SEEK", &format!("{text}; trying again"));
+            }
+            self.put_off(seek);
+        }
+    }
+
+    fn put_off(&mut self, mut seek: Seek) {
+        seek.due = Instant::now() + seek.pause;
+        seek.pause = (seek.pause * 2).min(LONGEST_PAUSE);
+        self.seeks.push(seek);
     }
 }

@@ -52,6 +52,8 @@ struct Scripted {
     has_left: AtomicBool,
     /// Whether it has failed fatally.
     is_fatal: bool,
+    /// A partition of which nothing can be found out, nor of those that are asked for with it.
+    silent: Option<i32>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "as the client, which blocks for all of a request's time")]
@@ -112,6 +114,9 @@ impl ConsumerClient for Scripted {
         String::new()
     }
     fn committed(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>> {
+        if partitions.iter().any(|p| Some(p.partition) == self.silent) {
+            return Err(Error::new("fetch committed offsets", UNKNOWN, "no answer"));
+        }
         answer(&self.lookups, "fetch committed offsets", timeout_ms).map(|()| partitions.to_vec())
     }
     fn seek(&self, partitions: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>> {
@@ -236,6 +241,11 @@ struct Rig {
 
 impl Rig {
     fn new(client: Scripted) -> Self {
+        Self::with_timeout(client, SHORT)
+    }
+
+    /// `positions_timeout` is the time limit for finding a partition's position.
+    fn with_timeout(client: Scripted, positions_timeout: Duration) -> Self {
         let client = Arc::new(client);
         let (told, events) = sync_channel(MOST_EVENTS);
         let settings = Settings {
@@ -249,7 +259,8 @@ impl Rig {
             drain_timeout: DEADLINE,
             join_timeout: None,
             rebalance_timeout: DEADLINE,
-            positions_timeout: SHORT,
+            positions_timeout,
+            fetch_wait: Duration::ZERO,
         };
         let consumer = Consumer::start(Arc::clone(&client), settings, Arc::new(Told(told)), |_| ()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -400,6 +411,28 @@ fn no_position_is_searched_for_a_partition_that_is_being_revoked() {
     }
     rig.release(&assignments);
     assert!(!rig.consumer.assignments().any(), "an assignment is left that nobody takes away");
+}
+
+#[test]
+fn a_partition_whose_offset_cannot_be_found_holds_up_no_other() {
+    let rig = Rig::with_timeout(Scripted { silent: Some(3), ..Scripted::default() }, DEADLINE);
+    rig.client.client.log.set(1000).unwrap();
+    let partitions = (0..8).map(|partition| TopicPartition::at(TOPIC, partition, 7)).collect();
+    rig.runtime.block_on(rig.consumer.assign(partitions)).unwrap();
+    let assigned: Vec<u32> = rig.until("the assignment", |event| match event {
+        GroupEvent::Assign { partitions, .. } => Some(partitions.iter().map(|p| p.assignment).collect()),
+        _ => None,
+    });
+    for assignment in assigned {
+        rig.consumer.inbox.send(Command::OutOfRange { assignment, offset: 7 });
+    }
+    let moved = |event: &GroupEvent| match event {
+        GroupEvent::Seek { partition, .. } => Some(*partition),
+        _ => None,
+    };
+    let mut found: Vec<i32> = (0..7).map(|_| rig.until("the seeks", moved)).collect();
+    found.sort_unstable();
+    assert_eq!(found, [0, 1, 2, 4, 5, 6, 7]);
 }
 
 #[test]

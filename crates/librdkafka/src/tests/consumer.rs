@@ -111,6 +111,7 @@ impl JavaScript {
             join_timeout: None,
             rebalance_timeout: DEADLINE,
             positions_timeout: DEADLINE,
+            fetch_wait: Duration::from_millis(10),
         };
         let intake = OnceLock::new();
         let consumer = Consumer::start(Arc::new(handle), settings, sink, |made| {
