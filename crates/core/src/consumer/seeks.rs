@@ -33,7 +33,7 @@ enum Step {
 /// The seeks in progress.
 pub(super) struct Seeks {
     timeout: Duration,
-    seeks: Vec<Seek>,
+    pending: Vec<Seek>,
     /// How many partitions one search is for: fewer after one that failed, until no seek is left.
     at_once: usize,
 }
@@ -41,18 +41,18 @@ pub(super) struct Seeks {
 impl Seeks {
     /// `timeout` is how long a seek may take.
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, seeks: Vec::new(), at_once: usize::MAX }
+        Self { timeout, pending: Vec::new(), at_once: usize::MAX }
     }
 
     /// When the next seek is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.seeks.iter().map(|seek| seek.due).min()
+        self.pending.iter().map(|seek| seek.due).min()
     }
 
     fn add(&mut self, assignment: u32, partition: TopicPartition, step: Step) {
         let now = Instant::now();
         let deadline = now + self.timeout;
-        self.seeks.push(Seek { assignment, partition, step, due: now, pause: REFUSED_PAUSE, deadline });
+        self.pending.push(Seek { assignment, partition, step, due: now, pause: REFUSED_PAUSE, deadline });
     }
 
     /// Moves an assigned partition: its old assignment ends here, a new one starts at the offset.
@@ -94,7 +94,7 @@ impl Seeks {
         offset: i64,
     ) {
         let Some((topic, partition)) = context.assignments().partition_of(assignment) else { return };
-        if self.seeks.iter().all(|seek| seek.assignment != assignment) {
+        if self.pending.iter().all(|seek| seek.assignment != assignment) {
             self.add(assignment, TopicPartition::at(&*topic, partition, offset), Step::Search);
         }
     }
@@ -124,7 +124,7 @@ impl Seeks {
 
     /// Tries the seeks that are due.
     pub(super) fn progress<C: ConsumerClient>(&mut self, context: &Context<C>, positions: &Positions) {
-        if self.seeks.is_empty() {
+        if self.pending.is_empty() {
             self.at_once = usize::MAX;
         }
         self.search(context, positions);
@@ -148,7 +148,7 @@ impl Seeks {
             } else if ready.len() < self.at_once {
                 ready.push(seek);
             } else {
-                self.seeks.push(seek);
+                self.pending.push(seek);
             }
         }
         if ready.is_empty() {
@@ -194,7 +194,7 @@ impl Seeks {
     /// Takes out the seeks that are due and wait for this.
     fn take_due(&mut self, step: impl Fn(&Step) -> bool) -> Vec<Seek> {
         let now = Instant::now();
-        self.seeks.extract_if(.., |seek| seek.due <= now && step(&seek.step)).collect()
+        self.pending.extract_if(.., |seek| seek.due <= now && step(&seek.step)).collect()
     }
 
     /// Tries seeks that were refused together again later, unless that is of no use.
@@ -218,6 +218,6 @@ impl Seeks {
     fn put_off(&mut self, mut seek: Seek) {
         seek.due = Instant::now() + seek.pause;
         seek.pause = (seek.pause * 2).min(LONGEST_PAUSE);
-        self.seeks.push(seek);
+        self.pending.push(seek);
     }
 }
