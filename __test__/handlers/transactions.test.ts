@@ -319,6 +319,35 @@ describe('the producer of transactions', () => {
     expect(server.transactionalIds).toEqual([transactionalId, transactionalId]);
   });
 
+  test('is fenced while a handler is at work: nothing of its transaction is seen, and its message is handled again', async () => {
+    const tap = await topics();
+    const [working, fenced, seen] = [new Gate(), new Gate(), new Array<string>()];
+    const server = await watched(async (data, context) => {
+      seen.push(data);
+      // Once before the other producer takes over, so that the transaction is open at the broker, and once after it.
+      await copy(data, context);
+      if (seen.length > 1) return;
+      working.open();
+      await fenced.pass();
+      await copy(`${data} again`, context);
+    });
+    await rig.write('0:a');
+    await working.pass();
+    const other: Producer = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING }).producer({
+      transactionalId: server.transactionalIds[0] as string,
+      idempotent: true,
+    });
+    await other.connect();
+    await (await other.transaction()).abort();
+    await other.disconnect();
+    fenced.open();
+    await rig.write('0:b');
+    expect(await valuesOf(tap, 2)).toEqual(['0:a', '0:b']);
+    await untilCommitted(rig.group, rig.topic, 2);
+    expect(seen.filter((data) => data === '0:a')).toHaveLength(2);
+    expect(new Set(server.transactionalIds).size).toBe(1);
+  });
+
   test.each(['committed', 'open'])(
     'is replaced when nobody knows what has come of a commit: the transaction was %s',
     async (what) => {
