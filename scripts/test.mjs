@@ -17,8 +17,8 @@ import { installServers } from './lib/servers.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
 
 const CHAOS = join('__test__', 'chaos', 'command.mjs');
-/** Two seeds on one cluster, with a third of the processes each: a minute and a half in all. */
-const SHORT_CHAOS = ['--part', '--seed', '49,50', '--minutes', '0.4', '--quiet'];
+/** Three seeds on one cluster, with a third of the processes each: two minutes in all. */
+const SHORT_CHAOS = ['--part', '--seed', '15,49,50', '--minutes', '0.25', '--quiet'];
 /** As many random seeds as fit into half an hour, with all processes. */
 const LONG_CHAOS = ['--for', '30', '--minutes', '3'];
 /** What the checker has to find in kafkajs. */
