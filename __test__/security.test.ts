@@ -319,6 +319,17 @@ describe('TLS', () => {
     await roundTrip(kafkaAt(ports.saslTls, { ssl: { ca: pem('ca.pem') }, sasl }));
   });
 
+  test('tells of the mechanism that the listener has, if it is another one', async () => {
+    const sasl = { mechanism: 'scram-sha-512', username: 'alice', password: 'alice-secret' } as const;
+    const error = await refusal(kafkaAt(ports.saslTls, { ssl: { ca: pem('ca.pem') }, sasl }));
+    expect(error).toMatchObject({
+      name: 'KafkaJSSASLAuthenticationError',
+      message: expect.stringMatching(
+        /supported mechanisms: PLAIN.*; set client\.sasl: \{ mechanism: 'plain', username, password \}$/,
+      ),
+    });
+  });
+
   test('opens a private key with its passphrase', async () => {
     const ssl = {
       ca: [Buffer.from(pem('other.pem')), pem('ca.pem')],

@@ -202,6 +202,16 @@ test('SASL that is missing or wrong', async () => {
     }),
   ]);
   expect(wrong.out).not.toContain('wrong"');
+  const other = await look(ports.sasl, {
+    sasl: { mechanism: 'scram-sha-256', username: 'limited', password: 'limited-secret' },
+  });
+  expect(other.findings).toEqual([
+    expect.objectContaining({
+      id: 'connection',
+      why: expect.stringContaining('supported mechanisms: PLAIN'),
+      fix: "set client.sasl: { mechanism: 'plain', username, password }",
+    }),
+  ]);
   const right = { mechanism: 'plain', username: 'limited', password: 'limited-secret' };
   expect((await look(ports.sasl, { sasl: right })).findings).toEqual([]);
 });

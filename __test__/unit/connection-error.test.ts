@@ -35,6 +35,21 @@ describe('the error of a connection', () => {
     expect(String(failed(trouble))).toMatch(/within 1000 ms \(Connection refused\)$/);
   });
 
+  it.each([
+    ['PLAIN', "set client.sasl: { mechanism: 'plain', username, password }"],
+    ['GSSAPI,SCRAM-SHA-256', "set client.sasl: { mechanism: 'scram-sha-256', username, password }"],
+    [
+      'AWS_MSK_IAM,OAUTHBEARER',
+      "set client.sasl: mskIam({ region }) of 'nestjs-kafka-native/msk-iam', or { mechanism: 'oauthbearer', oauthBearerProvider }",
+    ],
+    ['GSSAPI', 'this package has none of them: connect to a listener with SCRAM-SHA-512, '],
+  ])('says what to set where the listener has %s', (mechanisms, wayOut) => {
+    const message = `SASL mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: ${mechanisms} (after 4ms in state AUTH_HANDSHAKE)`;
+    const failure = { ...TIMED_OUT, code: -169, message };
+    const { message: told } = new ConnectionTrouble().error(failure, 'a:9093', 1000, RETRY_DEFAULTS);
+    expect(told).toContain(`no broker of a:9093 let us in: ${message}; ${wayOut}`);
+  });
+
   const at = 'a:9093/bootstrap';
 
   // Which of them it is hangs on whether the broker had closed before the request was written.

@@ -1,5 +1,6 @@
 import { Kafka } from '../../kafkajs/kafka.js';
 import type { Admin } from '../../kafkajs/admin/admin.js';
+import { mechanismInstead } from '../../kafkajs/cluster/connection-error.js';
 import type { KafkaConfig } from '../../kafkajs/types/index.js';
 import { counted, MEND_AND_REPEAT, type Diagnoses } from './finding.js';
 import { checkAccess } from './access.js';
@@ -113,6 +114,8 @@ function wayOutOf(reason: string): string {
 
 /** What a connection error says to do, in words of options: the text after its last colon or parenthesis. */
 function connectionFix(reason: string): string {
+  const mechanism = mechanismInstead(reason);
+  if (mechanism !== undefined) return mechanism;
   if (/refused the credentials|authentication/i.test(reason)) {
     return "client.sasl: { mechanism, username, password } as the broker's administrator gave them; the mechanism has to be one of the listener's sasl.enabled.mechanisms";
   }

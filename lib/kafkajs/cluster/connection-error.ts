@@ -54,6 +54,27 @@ const NO_SASL = /not valid in current SASL state/i;
 /** The code of that error in Kafka's protocol. */
 const ILLEGAL_SASL_STATE = codeOf('ILLEGAL_SASL_STATE');
 
+/** What a broker answers that does not have the configured mechanism: those that the listener has. */
+const MECHANISMS = /supported mechanisms: (?<names>[\w-]+(?:, ?[\w-]+)*)/;
+/** `client.sasl` for each mechanism of Kafka's that can be chosen, in the order in which they are offered. */
+const SASL: readonly (readonly [name: string, option: string])[] = [
+  ['SCRAM-SHA-512', "{ mechanism: 'scram-sha-512', username, password }"],
+  ['SCRAM-SHA-256', "{ mechanism: 'scram-sha-256', username, password }"],
+  ['PLAIN', "{ mechanism: 'plain', username, password }"],
+  ['AWS_MSK_IAM', "mskIam({ region }) of 'nestjs-kafka-native/msk-iam'"],
+  ['OAUTHBEARER', "{ mechanism: 'oauthbearer', oauthBearerProvider }"],
+];
+
+/** What to do where a broker let nobody in because it does not have the mechanism: the option for one that it has. */
+export function mechanismInstead(message: string): string | undefined {
+  const names = MECHANISMS.exec(message)?.groups?.['names']?.split(/, ?/);
+  if (names === undefined) return undefined;
+  const options = SASL.filter(([name]) => names.includes(name)).map(([, option]) => option);
+  return options.length > 0
+    ? `set client.sasl: ${options.join(', or ')}`
+    : `this package has none of them: connect to a listener with ${SASL.map(([name]) => name).join(', ')}`;
+}
+
 /** What to do about known reasons of OpenSSL and librdkafka. */
 const WAYS_OUT: readonly (readonly [reason: RegExp, wayOut: string])[] = [
   [/request without SASL$/, 'the listener wants SASL: give client.sasl, or connect to one without'],
@@ -112,7 +133,9 @@ export class ConnectionTrouble {
       return errorOf({ ...failure, code: ILLEGAL_SASL_STATE, message });
     }
     if (failure.code === AUTHENTICATION) {
-      return errorOf({ ...failure, message: `no broker of ${brokers} let us in: ${failure.message}` });
+      const wayOut = mechanismInstead(failure.message);
+      const message = `no broker of ${brokers} let us in: ${failure.message}${wayOut ? `; ${wayOut}` : ''}`;
+      return errorOf({ ...failure, message });
     }
     const said = this.#reason;
     const reason = said !== undefined && VERIFICATION.test(said) ? (this.#certificate ?? said) : said;
