@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -22,6 +22,7 @@ import { SET_UPS } from './documentation/set-ups';
 import type { Format } from './documentation/programs';
 import { within } from './harness/wait';
 import { ROOT } from './package-consumers/install';
+import { SchemaRegistryServer } from './schema-registry/registry';
 
 // The code of the guide, of README and of doc comments, as it is printed there: compiled as CommonJS and as ES modules under `strict`,
 // and run against a broker of its own, because it has names that are everybody's.
@@ -31,6 +32,7 @@ const STARTED = 'docs/getting-started.md';
 const SPEC = 'docs/testing.md';
 const WAYS = 'docs/ways-in.md';
 const WORKERS = 'docs/workers.md';
+const SCHEMAS = 'docs/schema-registry.md';
 
 /** Uses what the page's files export, as the application around them would. */
 const CLIENTS = `
@@ -172,6 +174,24 @@ describe.each(Object.keys(FORMATS) as Format[])('%s', (format) => {
     service.child.kill('SIGTERM');
     // The hooks close the application, and then let the signal end the process.
     expect(await within('the end', service.ended)).toBe('SIGTERM');
+  });
+});
+
+describe(`${SCHEMAS} does what it says`, () => {
+  const registry = new SchemaRegistryServer();
+  beforeAll(() => registry.start());
+  afterAll(() => registry.stop());
+
+  test.each(Object.keys(FORMATS) as Format[])('%s', async (format) => {
+    const file = join(folderOf(format, SCHEMAS), 'main.js');
+    const code = readFileSync(file, 'utf8');
+    expect(code).toContain('http://localhost:8081');
+    writeFileSync(file, code.replace('http://localhost:8081', registry.url));
+    const service = start(file);
+    await service.says('shipment 7: sword');
+    service.child.kill('SIGTERM');
+    expect(await within('the end', service.ended)).toBe('SIGTERM');
+    expect(registry.requests).toContain('POST /subjects/shipments-value/versions');
   });
 });
 
