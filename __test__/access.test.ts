@@ -9,6 +9,7 @@ import { listen } from './harness/apps';
 import { unique } from './harness/broker';
 import { logs } from './harness/logs';
 import { startSecuredBroker } from './harness/secured-broker';
+import { makeTopics } from './harness/topics.mjs';
 import { until, within } from './harness/wait';
 
 const ALLOWED_GROUP = 'allowed';
@@ -22,9 +23,10 @@ beforeAll(async () => {
   ({ broker, secured } = await startSecuredBroker({ limited: 'limited-secret' }));
   const admin = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
-  await admin.createTopics({
-    topics: ['open', 'seen', 'closed', 'closed.reply'].map((topic) => ({ topic, numPartitions: 1 })),
-  });
+  await makeTopics(
+    admin,
+    ['open', 'seen', 'closed', 'closed.reply'].map((topic) => ({ topic, numPartitions: 1 })),
+  );
   const { AclResourceTypes, AclOperationTypes, AclPermissionTypes, ResourcePatternTypes } = kafkajs;
   const allow = (
     resourceType: kafkajs.AclResourceTypes,
@@ -249,7 +251,10 @@ test('a dead-letter topic that may not be written holds its message, and is told
   const kafka = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING });
   const admin = await opened(kafka.admin());
   const dead = `${topic}.DLT`;
-  await admin.createTopics({ topics: [topic, dead].map((name) => ({ topic: name, numPartitions: 1 })) });
+  await makeTopics(
+    admin,
+    [topic, dead].map((name) => ({ topic: name, numPartitions: 1 })),
+  );
   await rule(admin, [
     ...[READ, DESCRIBE].map((operation) => allowing(TOPIC, topic, operation)),
     allowing(TOPIC, dead, DESCRIBE),
@@ -301,7 +306,7 @@ test('retry topics that may not be made are waited for and told of, and used whe
   ];
   const kafka = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING });
   const admin = await opened(kafka.admin());
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+  await makeTopics(admin, [{ topic, numPartitions: 1 }]);
   await rule(admin, acl);
 
   const attempts: number[] = [];
@@ -332,7 +337,7 @@ test('retry topics that may not be made are waited for and told of, and used whe
   );
   const offset = (): Promise<number> => committedOf(admin, `${groupId}-server`, topic);
   expect(await offset()).toBeLessThan(1);
-  await admin.createTopics({ topics: [{ topic: retryTopic, numPartitions: 1 }], waitForLeaders: true });
+  await makeTopics(admin, [{ topic: retryTopic, numPartitions: 1 }]);
   await until('it is delivered again', () => attempts.length === 2);
   expect(attempts).toEqual([1, 2]);
   await until('its offset counts', async () => (await offset()) === 1);

@@ -26,6 +26,7 @@ import {
 import { logs } from './harness/logs';
 import { outcome } from './harness/outcome';
 import { header, type RawRecord } from './harness/tap';
+import { makeTopics } from './harness/topics.mjs';
 import { Gate, pause, until } from './harness/wait';
 
 deadLetterTests();
@@ -379,12 +380,10 @@ test('an offset is committed only after the broker has acknowledged the dead let
   const kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({
-    topics: [
-      { topic, numPartitions: 1, configEntries: [{ name: 'max.message.bytes', value: '100000' }] },
-      { topic: dead, numPartitions: 1 },
-    ],
-  });
+  await makeTopics(admin, [
+    { topic, numPartitions: 1, configEntries: [{ name: 'max.message.bytes', value: '100000' }] },
+    { topic: dead, numPartitions: 1 },
+  ]);
   const producer = kafka.producer();
   await producer.connect();
   const seen: Seen[] = [];

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
+import { makeTopics } from '../harness/topics.mjs';
 import { expulsions } from './broker-log.mjs';
 import { judge } from './checker.mjs';
 import { Faults } from './faults.mjs';
@@ -69,7 +70,11 @@ export async function carryOut(run, { cluster, folder, say, signal }) {
     return within(STEP_MS, abortable(promise, signal), late);
   };
   try {
-    await createTopics(admin, population.topics);
+    const wanted = Object.entries(population.topics);
+    await makeTopics(
+      admin,
+      wanted.map(([topic, numPartitions]) => ({ topic, numPartitions })),
+    );
     check();
     await step('starting', faults.startAll());
     say(
@@ -143,13 +148,6 @@ function describe({ kind, network, ms }) {
 /** All but those of replies, which nobody but their clients can judge. */
 function judgedTopics({ topics }) {
   return Object.keys(topics).filter((topic) => !topic.endsWith('.reply'));
-}
-
-async function createTopics(admin, topics) {
-  await admin.createTopics({
-    topics: Object.entries(topics).map(([topic, numPartitions]) => ({ topic, numPartitions })),
-    waitForLeaders: true,
-  });
 }
 
 /** Waits until every group has handled what its topics hold, or has had its time. */

@@ -15,6 +15,7 @@ import { checkListeners } from '../../lib/command/doctor/listeners.js';
 import { Diagnoses } from '../../lib/command/doctor/finding.js';
 import { Certificates, STORE_PASSWORD } from '../harness/certificates';
 import { plainUsers, WITH_RULES } from '../harness/secured-broker';
+import { makeTopics } from '../harness/topics.mjs';
 import { until } from '../harness/wait';
 import { ROOT } from '../package-consumers/install';
 import { diagnose, idsOf } from './run';
@@ -239,7 +240,10 @@ test('rights that are missing: the proposed rules mend it', async () => {
   const admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   const names = ['orders', 'price', 'price.reply', 'stock', 'stock.reply'].map((name) => `${prefix}.${name}`);
-  await admin.createTopics({ topics: names.map((topic) => ({ topic, numPartitions: 1 })) });
+  await makeTopics(
+    admin,
+    names.map((topic) => ({ topic, numPartitions: 1 })),
+  );
   await admin.createAcls({
     acl: names.map((name) => allow(AclResourceTypes.TOPIC, name, AclOperationTypes.DESCRIBE)),
   });

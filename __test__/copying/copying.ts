@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Kafka, logLevel, type KafkaJSError, type Producer } from 'kafkajs';
 import { Kafka as NativeKafka } from 'nestjs-kafka-native';
 import type { Broker } from '../broker/start.mjs';
+import { makeTopics } from '../harness/topics.mjs';
 import { until, within } from '../harness/wait';
 
 const COPIER = fileURLToPath(new URL('copier.mjs', import.meta.url));
@@ -58,7 +59,7 @@ export class Copying {
       numPartitions: this.#options.partitions,
       replicationFactor: 1,
     }));
-    await admin.createTopics({ waitForLeaders: true, topics });
+    await makeTopics(admin, topics);
     await admin.disconnect();
     this.#producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
     await this.#producer.connect();

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { startBroker } from '../broker/start.mjs';
 import { BROKERS, committed, createTopics, describeGroup, untilCommitted } from '../harness/broker';
 import { logs } from '../harness/logs';
+import { makeTopics } from '../harness/topics.mjs';
 import { Gate, pause, until, within } from '../harness/wait';
 import { Instances } from './instances';
 import { consumerOf, nextEvent, numbered, Rig } from './rig';
@@ -244,7 +245,7 @@ describe('E6 close() never hangs', () => {
     const kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic: rig.topic, numPartitions: 2 }] });
+    await makeTopics(admin, [{ topic: rig.topic, numPartitions: 2 }]);
     await admin.disconnect();
     const gate = new Gate();
     let started = 0;

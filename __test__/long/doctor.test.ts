@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCluster, type Cluster } from '../broker/start.mjs';
 import { diagnose } from '../command/run';
 import { SERVICE } from '../command/service';
+import { makeTopics } from '../harness/topics.mjs';
 import { until } from '../harness/wait';
 import { ROOT } from '../package-consumers/install';
 import { nodeOf } from '../package-consumers/node-versions';
@@ -35,13 +36,13 @@ describe('brokers that are away', () => {
     cluster = await startCluster();
     admin = new Kafka({ brokers: cluster.brokers, logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: Object.entries(REPLICAS).map(([name, replicas]) => ({
+    await makeTopics(
+      admin,
+      Object.entries(REPLICAS).map(([name, replicas]) => ({
         topic: `${PREFIX}.${name}`,
         replicaAssignment: [{ partition: 0, replicas }],
       })),
-    });
+    );
   }, MINUTES);
 
   afterAll(async () => {

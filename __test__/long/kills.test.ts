@@ -2,6 +2,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { startBroker } from '../broker/start.mjs';
 import { Instances } from '../delivery/instances';
+import { makeTopics } from '../harness/topics.mjs';
 import { pause, until } from '../harness/wait';
 
 const KILLS = 40;
@@ -21,7 +22,7 @@ test(
     const topic = 'kills';
     const admin = kafka.admin();
     await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: PARTITIONS }] });
+    await makeTopics(admin, [{ topic, numPartitions: PARTITIONS }]);
     await admin.disconnect();
     const producer = kafka.producer();
     await producer.connect();

@@ -2,6 +2,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { startBroker } from '../broker/start.mjs';
 import { Instances } from '../delivery/instances';
+import { makeTopics } from '../harness/topics.mjs';
 import { pause } from '../harness/wait';
 
 const MESSAGES = 106_000;
@@ -19,9 +20,10 @@ test(
     const kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     await admin.connect();
-    for (const topic of ['empty', 'full']) {
-      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: PARTITIONS }] });
-    }
+    await makeTopics(
+      admin,
+      ['empty', 'full'].map((topic) => ({ topic, numPartitions: PARTITIONS })),
+    );
     await admin.disconnect();
     const producer = kafka.producer();
     await producer.connect();

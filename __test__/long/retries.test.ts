@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { startBroker } from '../broker/start.mjs';
+import { makeTopics } from '../harness/topics.mjs';
 import { pause, until, within } from '../harness/wait';
 
 // Messages that wait in retry topics while the processes that handle them are killed: never early, each at least once, counted right.
@@ -89,13 +90,10 @@ test(
     try {
       await admin.connect();
       await producer.connect();
-      await admin.createTopics({
-        waitForLeaders: true,
-        topics: [
-          { topic, numPartitions: PARTITIONS },
-          { topic: `${topic}.DLT`, numPartitions: 1 },
-        ],
-      });
+      await makeTopics(admin, [
+        { topic, numPartitions: PARTITIONS },
+        { topic: `${topic}.DLT`, numPartitions: 1 },
+      ]);
       for (let n = 0; n < PROCESSES; n++) await start();
       let written = 0;
       let kills = 0;

@@ -10,6 +10,7 @@ import * as stock from '@nestjs/microservices';
 import { Kafka, logLevel } from 'kafkajs';
 import { ClientKafka, ServerKafka } from 'nestjs-kafka-native';
 import { firstValueFrom, timeout } from 'rxjs';
+import { makeTopics } from '../harness/topics.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
 const JOINING_ROUNDS = Math.ceil(ROUNDS / 3);
@@ -27,7 +28,7 @@ const VARIANTS = {
 const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
 await admin.connect();
 const topics = [topic, `${topic}.reply`].map((name) => ({ topic: name, numPartitions: 6 }));
-await admin.createTopics({ topics, waitForLeaders: true });
+await makeTopics(admin, topics);
 const server = new ServerKafka({
   client: { brokers },
   consumer: { groupId: topic },
