@@ -57,7 +57,8 @@ describe('the rules', () => {
   });
 });
 
-describe('of an application with two clusters', () => {
+// Each look starts the application, which takes its time where many run.
+describe('of an application with two clusters', { timeout: 300_000 }, () => {
   const CLUSTERS = join(ROOT, '__test__/command/clusters.mjs');
   const place = mkdtempSync(join(tmpdir(), 'acls-'));
   afterAll(() => rmSync(place, { recursive: true, force: true }));

@@ -49,7 +49,8 @@ const HYBRID = `const app = await NestFactory.create(AppModule, { logger: false 
 const ALONE = `const app = await NestFactory.createMicroservice(AppModule, { strategy: strategies[0], logger: false });
   await app.listen();`;
 
-describe('handlers that name a transport', () => {
+// Each look starts an application, which takes its time where many run.
+describe('handlers that name a transport', { timeout: 300_000 }, () => {
   test.each([
     ['a hybrid application', ['EUROPE', 'ASIA'], HYBRID, 'Symbol(europe), Symbol(asia)'],
     ['a microservice', ['EUROPE'], ALONE, 'Symbol(europe)'],
