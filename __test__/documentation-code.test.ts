@@ -177,7 +177,7 @@ describe.each(Object.keys(FORMATS) as Format[])('%s', (format) => {
   });
 });
 
-describe(`${SCHEMAS} does what it says`, () => {
+describe(`${SCHEMAS} does what it says`, { timeout: 3 * MINUTE }, () => {
   const registry = new SchemaRegistryServer();
   beforeAll(() => registry.start());
   afterAll(() => registry.stop());

@@ -185,7 +185,7 @@ test('TLS that is missing', async () => {
   });
 });
 
-test('SASL that is missing or wrong', async () => {
+test('SASL that is missing or wrong', { timeout: 300_000 }, async () => {
   const none = await look(ports.sasl);
   expect(none.findings).toEqual([
     expect.objectContaining({
