@@ -321,7 +321,8 @@ describe('TLS', () => {
 
   test('tells of the mechanism that the listener has, if it is another one', async () => {
     const sasl = { mechanism: 'scram-sha-512', username: 'alice', password: 'alice-secret' } as const;
-    const error = await refusal(kafkaAt(ports.saslTls, { ssl: { ca: pem('ca.pem') }, sasl }));
+    const limits = { connectionTimeout: 30_000, authenticationTimeout: 30_000 };
+    const error = await refusal(kafkaAt(ports.saslTls, { ...limits, ssl: { ca: pem('ca.pem') }, sasl }));
     expect(error).toMatchObject({
       name: 'KafkaJSSASLAuthenticationError',
       message: expect.stringMatching(
