@@ -115,7 +115,9 @@ async function rustTests(env, { cargo }, filters) {
     heartbeat: 'Rust tests',
   });
   if (code !== 0) throw new Failure(`the Rust tests fail under the sanitizer:\n${output}`);
-  say(`✓ Rust tests: ${/\d+ passed/.exec(output)?.[0]} (${since(start)})`);
+  // Cargo tells of each crate by itself.
+  const passed = [...output.matchAll(/(\d+) passed/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  say(`✓ Rust tests: ${passed} passed (${since(start)})`);
 }
 
 /**
