@@ -19,7 +19,8 @@ export function kafkaOf(
 /** A topic of its own, with messages in partition 0: the numbers from 0 on. */
 export async function topicOf(count: number, partitions = 1, name = 'topic'): Promise<string> {
   const topic = unique(name);
-  await createTopics({ [topic]: partitions });
+  // The timestamps of `produce` are older than what a broker keeps: it would delete the messages under the test.
+  await createTopics({ [topic]: partitions }, [{ name: 'retention.ms', value: '-1' }]);
   if (count > 0) await produce(topic, count);
   return topic;
 }
