@@ -8,7 +8,11 @@ const kafka = new Kafka({ clientId: 'switches', brokers: brokers.split(','), log
 const admin = kafka.admin();
 await admin.connect();
 await admin.createTopics({
-  topics: [{ topic, numPartitions: 2 }, { topic: `${topic}-headers` }],
+  // Its messages have timestamps of years ago, which a broker would delete whenever it looks.
+  topics: [
+    { topic, numPartitions: 2, configEntries: [{ name: 'retention.ms', value: '-1' }] },
+    { topic: `${topic}-headers` },
+  ],
   waitForLeaders: true,
 });
 
