@@ -15,7 +15,7 @@ const EVENT = `${name}.event`;
 const SMALL = `${name}.small`;
 const SMALL_REPLY = `${name}.small-reply`;
 const LARGE = `${name}.large`;
-const LIMIT = { name: 'max.message.bytes', value: '5000' };
+const LIMIT = { 'max.message.bytes': '5000' };
 
 const events: unknown[] = [];
 let server: RunningServer;
@@ -68,8 +68,8 @@ function controller(): Type {
 beforeAll(async () => {
   const replies = [REQUEST, SMALL, LARGE].map((topic) => [`${topic}.reply`, 2]);
   await createTopics({ [REQUEST]: 1, [EVENT]: 1, [SMALL_REPLY]: 1, ...Object.fromEntries(replies) });
-  await createTopics({ [SMALL]: 1, [`${SMALL_REPLY}.reply`]: 1 }, [LIMIT]);
-  await createTopics({ [LARGE]: 1 }, [{ name: 'max.message.bytes', value: '8000000' }]);
+  await createTopics({ [SMALL]: 1, [`${SMALL_REPLY}.reply`]: 1 }, LIMIT);
+  await createTopics({ [LARGE]: 1 }, { 'max.message.bytes': '8000000' });
   const options = { ...optionsFor(name), subscribe: { fromBeginning: true } };
   server = await listen(new ServerKafka(options), [controller()]);
   client = new ClientKafka(options);

@@ -74,9 +74,7 @@ describe('a message that keeps failing', () => {
 
   test('keeps its key, value and headers, byte for byte', async () => {
     const headerTopic = topic;
-    await createTopics({ [topic]: 2, [dead]: 2 }, [
-      { name: 'message.timestamp.type', value: 'LogAppendTime' },
-    ]);
+    await createTopics({ [topic]: 2, [dead]: 2 }, { 'message.timestamp.type': 'LogAppendTime' });
     const reader = await tap(dead, headerTopic);
     await serve([events(() => Promise.reject(new Error('no')))], { maxAttempts: 1 });
     const binary = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -361,7 +359,7 @@ describe('a dead-letter topic that cannot be written', () => {
 
   test('refuses only the texts of the exception when the message barely fits', async () => {
     await createTopics({ [topic]: 1 });
-    await createTopics({ [dead]: 1 }, [{ name: 'max.message.bytes', value: '1500' }]);
+    await createTopics({ [dead]: 1 }, { 'max.message.bytes': '1500' });
     const reader = await tap(dead);
     await serve([events(() => Promise.reject(new OutOfStock('x'.repeat(5000))))], { maxAttempts: 1 });
     await write('y'.repeat(700));

@@ -148,7 +148,7 @@ describe('options.topics', () => {
 
   test('validate: nothing is made, and everything that is missing or differs is named', async () => {
     const prefix = unique('validated');
-    await createTopics({ [`${prefix}.orders`]: 1 });
+    await createTopics({ [`${prefix}.orders`]: 1 }, { 'retention.ms': '604800000' });
     const defaults = { partitions: 2, replicationFactor: 2, config: { 'retention.ms': '1' } };
     await expect(serve(prefix, { provision: 'validate', defaults })).rejects.toThrow(
       new RegExp(

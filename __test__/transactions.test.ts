@@ -325,7 +325,7 @@ describe('a transactional producer', () => {
 
   test('goes on after a transaction that failed', async () => {
     const topic = unique('tx-small');
-    await createTopics({ [topic]: 1 }, [{ name: 'max.message.bytes', value: '2000' }]);
+    await createTopics({ [topic]: 1 }, { 'max.message.bytes': '2000' });
     const producer = await makeProducer();
     const failed = await producer.transaction();
     await expect(failed.send({ topic, messages: messages('x'.repeat(10_000)) })).rejects.toMatchObject({

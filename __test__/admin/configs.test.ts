@@ -12,7 +12,7 @@ const { TOPIC, BROKER, BROKER_LOGGER } = ConfigResourceTypes;
 
 async function topicWith(value: string): Promise<string> {
   const topic = unique('admin');
-  await createTopics({ [topic]: 1 }, [{ name: 'retention.ms', value }]);
+  await createTopics({ [topic]: 1 }, { 'retention.ms': value });
   return topic;
 }
 

@@ -226,10 +226,10 @@ describe('what is found on a cluster', () => {
   test('messages that are larger than the topic takes, and replicas that there are too few of', async () => {
     const prefix = unique('doctor');
     await createTopics({ [`${prefix}.orders`]: 1, [`${prefix}.price`]: 1, [`${prefix}.stock.reply`]: 1 });
-    await createTopics({ [`${prefix}.stock`]: 1 }, [
-      { name: 'max.message.bytes', value: '5000' },
-      { name: 'min.insync.replicas', value: '2' },
-    ]);
+    await createTopics(
+      { [`${prefix}.stock`]: 1 },
+      { 'max.message.bytes': '5000', 'min.insync.replicas': '2' },
+    );
     const { findings } = await service({}, prefix);
     expect(findings).toEqual([
       expect.objectContaining({

@@ -19,8 +19,7 @@ export function kafkaOf(
 /** A topic of its own, with messages in partition 0: the numbers from 0 on. */
 export async function topicOf(count: number, partitions = 1, name = 'topic'): Promise<string> {
   const topic = unique(name);
-  // The timestamps of `produce` are older than what a broker keeps: it would delete the messages under the test.
-  await createTopics({ [topic]: partitions }, [{ name: 'retention.ms', value: '-1' }]);
+  await createTopics({ [topic]: partitions });
   if (count > 0) await produce(topic, count);
   return topic;
 }

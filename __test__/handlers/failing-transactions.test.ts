@@ -42,9 +42,9 @@ async function send(value: string, context: KafkaContext): Promise<void> {
 }
 
 /** A reader of what is committed, and the input's records in it before anything reads them. */
-async function written(partitions: number, config: { name: string; value: string }[] = []): Promise<Tap> {
+async function written(partitions: number, settings: Record<string, string> = {}): Promise<Tap> {
   await createTopics({ [rig.topic]: partitions, [`${rig.topic}.DLT`]: 1 });
-  await createTopics({ [output()]: 1 }, config);
+  await createTopics({ [output()]: 1 }, settings);
   const all = Array.from({ length: partitions }, (_, n) => numbered(n, RECORDS / partitions)).flat();
   await rig.write(...all);
   return rig.keep(await Tap.on([output(), `${rig.topic}.DLT`]));
@@ -140,7 +140,7 @@ describe('a transaction in which one message of 500 fails', () => {
   });
 
   test('is halved where a send has failed, until the message is alone that has sent it', async () => {
-    const tap = await written(2, [{ name: 'max.message.bytes', value: '2000' }]);
+    const tap = await written(2, { 'max.message.bytes': '2000' });
     const server = await serve(
       (data, context) => {
         // Nobody waits for it.

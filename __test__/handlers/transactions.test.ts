@@ -47,9 +47,9 @@ const serve = (handle: Handle, extra: Options = {}, handler: KafkaHandlerOptions
   rig.serve(handling(handle, handler), optionsOf(extra));
 
 /** Topics of this test, and a reader of what is committed in the output. */
-async function topics(partitions = 1, config: { name: string; value: string }[] = []): Promise<Tap> {
+async function topics(partitions = 1, settings: Record<string, string> = {}): Promise<Tap> {
   await createTopics({ [rig.topic]: partitions, [rig.topic + DEAD]: 1 });
-  await createTopics({ [output()]: 1 }, config);
+  await createTopics({ [output()]: 1 }, settings);
   return rig.keep(await Tap.on([output(), rig.topic + DEAD]));
 }
 
@@ -171,7 +171,7 @@ describe('transactions of handlers', () => {
   });
 
   test('find the message whose send fails, also if nobody waits for it', async () => {
-    const tap = await topics(1, [{ name: 'max.message.bytes', value: '2000' }]);
+    const tap = await topics(1, { 'max.message.bytes': '2000' });
     await rig.write(...numbered(0, 6));
     await serve(
       (data, context) => {

@@ -1,12 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import {
-  Kafka,
-  logLevel,
-  type Admin,
-  type GroupDescription,
-  type ITopicConfig,
-  type Producer,
-} from 'kafkajs';
+import { Kafka, logLevel, type Admin, type GroupDescription, type Producer } from 'kafkajs';
+import { makeTopics } from './topics.mjs';
 import { until } from './wait';
 
 /** The broker under test; every name the tests use on it is unique to the run. */
@@ -52,6 +46,9 @@ export async function closeBroker(): Promise<void> {
   producer = undefined;
 }
 
+/** Messages are kept for good: a broker deletes those that are older than its retention, as made-up timestamps are. */
+const KEPT = { 'retention.ms': '-1' };
+
 /**
  * Creates topics and waits until every partition answers. `topics` maps a name to its number of partitions. A
  * partition that is not ready yet would refuse its records, and kafkajs would then send those of the other partitions
@@ -59,23 +56,16 @@ export async function closeBroker(): Promise<void> {
  */
 export async function createTopics(
   topics: Record<string, number>,
-  configEntries?: ITopicConfig['configEntries'],
+  settings: Record<string, string> = {},
 ): Promise<void> {
-  const connected = await connectedAdmin();
-  const configs = Object.entries(topics).map(([topic, numPartitions]) => ({
+  const configEntries = Object.entries({ ...KEPT, ...settings }).map(([name, value]) => ({ name, value }));
+  const wanted = Object.entries(topics).map(([topic, numPartitions]) => ({
     topic,
     numPartitions,
     replicationFactor: 1,
     configEntries,
   }));
-  await connected.createTopics({ waitForLeaders: false, topics: configs }).catch(sayWhy);
-  const ready = Object.entries(topics).map(([topic, count]) =>
-    until(`${topic} answers`, async () => {
-      const offsets = await connected.fetchTopicOffsets(topic).catch(() => []);
-      return offsets.length === count;
-    }),
-  );
-  await Promise.all(ready);
+  await makeTopics(await connectedAdmin(), wanted).catch(sayWhy);
 }
 
 /** kafkajs's error for several topics does not contain their reasons. */

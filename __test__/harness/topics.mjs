@@ -9,14 +9,15 @@ const DEADLINE = 60_000;
 export async function makeTopics(admin, topics) {
   await admin.createTopics({ topics, waitForLeaders: false });
   const deadline = Date.now() + DEADLINE;
-  for (const { topic } of topics) {
+  for (const { topic, numPartitions = 1 } of topics) {
     for (;;) {
       try {
-        await admin.fetchTopicOffsets(topic);
-        break;
+        const { length } = await admin.fetchTopicOffsets(topic);
+        if (length >= numPartitions) break;
+        throw new Error(`${topic} has ${length} partitions, not ${numPartitions}`);
       } catch (error) {
         if (Date.now() > deadline) throw error;
-        await later(50);
+        await later(20);
       }
     }
   }

@@ -12,9 +12,9 @@ type Sides = { ours: EitherProducer; stock: EitherProducer };
 /** A topic of its own for each side, so that both meet the same offsets. */
 type Topics = Record<keyof Sides, string>;
 
-async function topicsOf(partitions: number, entries?: { name: string; value: string }[]): Promise<Topics> {
+async function topicsOf(partitions: number, settings?: Record<string, string>): Promise<Topics> {
   const topics = { ours: unique('send'), stock: unique('send') };
-  await createTopics({ [topics.ours]: partitions, [topics.stock]: partitions }, entries);
+  await createTopics({ [topics.ours]: partitions, [topics.stock]: partitions }, settings);
   return topics;
 }
 
@@ -99,7 +99,7 @@ describe('send()', () => {
 
   it('tells the time that the broker has stamped', async () => {
     const sides = await producers();
-    const topics = await topicsOf(1, [{ name: 'message.timestamp.type', value: 'LogAppendTime' }]);
+    const topics = await topicsOf(1, { 'message.timestamp.type': 'LogAppendTime' });
     const before = Date.now();
     for (const side of ['ours', 'stock'] as const) {
       const [written] = await sides[side].send({ topic: topics[side], messages: values('a') });
@@ -110,7 +110,7 @@ describe('send()', () => {
 
   it('fails as kafkajs does when the broker refuses', async () => {
     const sides = await producers();
-    const topics = await topicsOf(1, [{ name: 'max.message.bytes', value: '2000' }]);
+    const topics = await topicsOf(1, { 'max.message.bytes': '2000' });
     const big = values('x'.repeat(10_000));
     expect(
       await sameOn(sides, topics, (producer, topic) => producer.send({ topic, messages: big })),

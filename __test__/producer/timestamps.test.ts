@@ -8,7 +8,7 @@ import { outcome } from '../harness/outcome';
 import { within } from '../harness/wait';
 import { producers } from './pair';
 
-const FUTURE = { name: 'message.timestamp.after.max.ms', value: '9223372036854775807' };
+const FUTURE = { 'message.timestamp.after.max.ms': '9223372036854775807' };
 const REQUEST = unique('time-request');
 const kafka = new Kafka({ clientId: 'times', brokers: BROKERS, logLevel: logLevel.NOTHING });
 
@@ -54,7 +54,7 @@ describe('a timestamp', () => {
   ])('%s is written as kafkajs writes it', async (_, timestamp) => {
     const sides = await producers();
     const topics = { ours: unique('time'), stock: unique('time') };
-    await createTopics({ [topics.ours]: 1, [topics.stock]: 1 }, [FUTURE]);
+    await createTopics({ [topics.ours]: 1, [topics.stock]: 1 }, FUTURE);
     const message = { value: 'x', timestamp: timestamp as string };
     for (const side of ['ours', 'stock'] as const) {
       await sides[side].send({ topic: topics[side], messages: [message] });
@@ -64,7 +64,7 @@ describe('a timestamp', () => {
 
   test('of 0 is 0 as a number too, beside others in one send, and what has none is written now', async () => {
     const topic = unique('time');
-    await createTopics({ [topic]: 1 }, [FUTURE]);
+    await createTopics({ [topic]: 1 }, FUTURE);
     const producer = kafka.producer();
     await producer.connect();
     const before = Date.now();

@@ -161,7 +161,7 @@ describe('retry topics', () => {
 describe('a copy that cannot be written', () => {
   test('keeps its offset open while the partition goes on, and is written as soon as it can be', async () => {
     await createTopics({ [rig.topic]: 1 });
-    await createTopics({ [rig.retry(50)]: 1 }, [{ name: 'max.message.bytes', value: '1' }]);
+    await createTopics({ [rig.retry(50)]: 1 }, { 'max.message.bytes': '1' });
     const seen: Seen[] = [];
     await rig.retrying([rig.failing(seen, (value, attempt) => isBad(value) && attempt === 1)], [50], {
       backoff: { initialRetryTime: 50, maxRetryTime: 100 },
