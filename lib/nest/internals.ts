@@ -6,11 +6,13 @@
  */
 // Nest's decorators need it, and Nest 12 fails if one of its files is imported by path before it.
 import 'reflect-metadata';
+import * as rpcContextCreator from '@nestjs/microservices/context/rpc-context-creator.js';
 import * as requestDeserializer from '@nestjs/microservices/deserializers/kafka-request.deserializer.js';
 import * as responseDeserializer from '@nestjs/microservices/deserializers/kafka-response.deserializer.js';
 import * as invalidTopic from '@nestjs/microservices/errors/invalid-kafka-client-topic.exception.js';
 import * as invalidMessage from '@nestjs/microservices/errors/invalid-message.exception.js';
 import * as rpcExceptionsHandler from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+import * as rpcParamtype from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
 import * as requestSerializer from '@nestjs/microservices/serializers/kafka-request.serializer.js';
 import * as listenersController from '@nestjs/microservices/listeners-controller.js';
 import * as serverFactory from '@nestjs/microservices/server/server-factory.js';
@@ -22,6 +24,9 @@ export const { KafkaResponseDeserializer } = responseDeserializer;
 export const { InvalidKafkaClientTopicException } = invalidTopic;
 export const { InvalidMessageException } = invalidMessage;
 export const { KafkaRequestSerializer } = requestSerializer;
+export const { RpcContextCreator } = rpcContextCreator;
+/** The types of a handler's parameters: `@Payload()` and `@Ctx()`. */
+export const { PAYLOAD: PAYLOAD_PARAM, CONTEXT: CONTEXT_PARAM } = rpcParamtype.RpcParamtype;
 export const { ListenersController } = listenersController;
 export const { RpcExceptionsHandler } = rpcExceptionsHandler;
 export const { ServerFactory } = serverFactory;

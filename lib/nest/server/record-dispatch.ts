@@ -12,6 +12,7 @@ import { KafkaRequestDeserializer, NO_MESSAGE_HANDLER, noEventHandler } from '..
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { KafkaHandlerOptions } from '../options/index.js';
 import { isWaiting } from './dead-letter.js';
+import { directHandler, type DirectHandler } from './direct-handlers.js';
 import type { HandlerRegistry, TopicRoute } from './handler-registry.js';
 import { eventEnd } from './record-end.js';
 import type { Responder } from './responder.js';
@@ -199,17 +200,24 @@ export class RecordDispatch {
       return;
     }
     const end = handler.isEventHandler || !isRequest ? eventEnd : responder.requestEnd;
-    if (!this.#ports.hasHooks()) return begin(handler, data, context, end);
+    // What an application's deserializer makes may be a promise, which NestJS's wrappers await.
+    const call = (this.decodesItself && directHandler(handler)) || handler;
+    if (!this.#ports.hasHooks()) return begin(call, data, context, end);
     return this.#ports.withinHooks(context, (ended) =>
-      settled(begin(handler, data, context, end), task, batch, index, ended),
+      settled(begin(call, data, context, end), task, batch, index, ended),
     );
   }
 }
 
 /** Calls a handler; what it throws becomes a rejection. */
-function begin(handler: Handler, data: unknown, context: PackedContext, end: RecordEnd): Handling {
+function begin(
+  handler: Handler | DirectHandler,
+  data: unknown,
+  context: PackedContext,
+  end: RecordEnd,
+): Handling {
   try {
-    return new Handling(handler(data, context), end);
+    return new Handling(handler(data, context as never), end);
   } catch (error) {
     return new Handling(Promise.reject(error), end);
   }

@@ -25,6 +25,7 @@ import { validateNestOptions, type DeadLetterOptions, type NestKafkaOptions } fr
 import { runSettings, withoutNulls, type RunSettings } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { deadLetterOf } from './failure-policies.js';
+import { rememberDirectHandlers } from './direct-handlers.js';
 import { rememberHandlerPlaces } from './handler-places.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { findHandler, putHandler, type HandlerTable } from './handler-table.js';
@@ -110,6 +111,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     this.initializeDeserializer(this.options as any);
     rememberOriginalErrors();
     rememberHandlerPlaces();
+    rememberDirectHandlers((server) => server instanceof ServerKafka);
   }
 
   /** NestJS's values and `stalled`, as they occur; a subscriber gets the last one at once. */
