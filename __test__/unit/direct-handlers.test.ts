@@ -76,12 +76,13 @@ async function registered(
   return strategy.callbacks;
 }
 
+const failure = (error: unknown): unknown =>
+  error instanceof Error ? { type: error.constructor.name, message: error.message } : error;
+
 /** All that can be seen of a call: what it returns or throws, what it emits, and what is logged meanwhile. */
 async function seen(call: () => unknown): Promise<unknown> {
-  const from = logs.entries.length;
-  const logged = (): string[] => logs.entries.slice(from).map(({ text }) => text.split('\n')[0] as string);
-  const failure = (error: unknown): unknown =>
-    error instanceof Error ? { type: error.constructor.name, message: error.message } : error;
+  const start = logs.entries.length;
+  const logged = (): string[] => logs.entries.slice(start).map(({ text }) => text.split('\n')[0] as string);
   let value: unknown;
   try {
     value = await call();
@@ -124,6 +125,7 @@ class AsyncFilter implements ExceptionFilter {
 
 /** What an ORM returns: no promise, and yet it can be awaited. */
 const thenable = (value: unknown): PromiseLike<unknown> =>
+  // oxlint-disable-next-line unicorn/no-thenable -- that is what it is
   ({ then: (resolve: (value: unknown) => void) => resolve(value) }) as never;
 
 const bodies: Record<string, (data?: any, context?: any) => unknown> = {
@@ -134,6 +136,7 @@ const bodies: Record<string, (data?: any, context?: any) => unknown> = {
   thenable: (data) => thenable({ data }),
   'a function that can be awaited': (data) => Object.assign(() => 1, thenable(data)),
   'an object whose then throws': () =>
+    // oxlint-disable-next-line unicorn/no-thenable -- as above
     Object.defineProperty({}, 'then', {
       get: () => {
         throw new Own('then');
@@ -174,8 +177,8 @@ const bodies: Record<string, (data?: any, context?: any) => unknown> = {
 function controllerOf(...decorators: MethodDecorator[]): Type {
   class Bodies {}
   for (const [kind, decorate] of [
-    ['event', EventPattern],
-    ['request', MessagePattern],
+    ['event', (pattern: string) => EventPattern(pattern)],
+    ['request', (pattern: string) => MessagePattern(pattern)],
   ] as const) {
     for (const [name, body] of Object.entries(bodies)) {
       const method = `${kind} ${name}`;
@@ -258,6 +261,26 @@ describe('arguments', () => {
   });
 });
 
+/** A controller with one handler. */
+function controllerWith(decorate: (type: Type, method: string) => void): Type {
+  class One {
+    async one(data: unknown): Promise<unknown> {
+      return Promise.resolve(data);
+    }
+  }
+  const descriptor = Object.getOwnPropertyDescriptor(One.prototype, 'one') as PropertyDescriptor;
+  (EventPattern('one') as MethodDecorator)(One.prototype, 'one', descriptor);
+  decorate(One, 'one');
+  Controller()(One);
+  return One;
+}
+
+const onMethod =
+  (decorator: MethodDecorator) =>
+  (type: Type, method: string): void => {
+    decorator(type.prototype, method, Object.getOwnPropertyDescriptor(type.prototype, method) as never);
+  };
+
 describe('NestJS itself calls', () => {
   class Allow implements CanActivate {
     canActivate(): boolean {
@@ -265,7 +288,7 @@ describe('NestJS itself calls', () => {
     }
   }
   class Through implements NestInterceptor {
-    intercept(_: unknown, next: CallHandler): unknown {
+    intercept(_: unknown, next: CallHandler): ReturnType<NestInterceptor['intercept']> {
       return next.handle();
     }
   }
@@ -276,24 +299,6 @@ describe('NestJS itself calls', () => {
   }
   for (const each of [Allow, Through, Same]) Injectable()(each);
   const Custom = createParamDecorator(() => 'custom');
-
-  function controllerWith(decorate: (type: Type, method: string) => void): Type {
-    class One {
-      async one(data: unknown): Promise<unknown> {
-        return Promise.resolve(data);
-      }
-    }
-    const descriptor = Object.getOwnPropertyDescriptor(One.prototype, 'one') as PropertyDescriptor;
-    (EventPattern('one') as MethodDecorator)(One.prototype, 'one', descriptor);
-    decorate(One, 'one');
-    Controller()(One);
-    return One;
-  }
-  const onMethod =
-    (decorator: MethodDecorator) =>
-    (type: Type, method: string): void => {
-      decorator(type.prototype, method, Object.getOwnPropertyDescriptor(type.prototype, method) as never);
-    };
 
   test.each<[string, (type: Type, method: string) => void]>([
     ['a guard', onMethod(UseGuards(Allow))],
