@@ -83,6 +83,8 @@ interface Registry {
 const directHandlers = new WeakMap<MessageHandler, DirectHandler>();
 /** The latest wrapping while a controller's handlers are registered: NestJS wraps each right before it adds it. */
 let latest: { creator: ContextCreator; creation: Creation } | undefined;
+/** NestJS also wraps a method for each request that a class is made anew for. */
+let isRegistering = false;
 let watching = false;
 
 /** Makes {@link directHandler} know the handlers that NestJS registers with servers of `isOurs` from now on. */
@@ -92,14 +94,20 @@ export function rememberDirectHandlers(isOurs: (server: object) => boolean): voi
   const creators = RpcContextCreator.prototype as unknown as ContextCreator;
   const { create } = creators;
   creators.create = function watched(this: ContextCreator, ...creation) {
-    latest = { creator: this, creation };
+    if (isRegistering) latest = { creator: this, creation };
     return create.apply(this, creation);
   };
   const registering = ListenersController.prototype as unknown as Registering;
   const { registerPatternHandlers } = registering;
   registering.registerPatternHandlers = function watched(this: Registering, wrapper, server, ...rest) {
-    const registry = isOurs(server) ? watchedRegistry(server as Registry) : server;
-    return registerPatternHandlers.call(this, wrapper, registry, ...rest);
+    if (!isOurs(server)) return registerPatternHandlers.call(this, wrapper, server, ...rest);
+    isRegistering = true;
+    try {
+      return registerPatternHandlers.call(this, wrapper, watchedRegistry(server as Registry), ...rest);
+    } finally {
+      isRegistering = false;
+      latest = undefined;
+    }
   };
 }
 
@@ -121,7 +129,6 @@ function watchedRegistry(server: Registry): Registry {
     if (direct) directHandlers.set(callback, direct);
     return server.addHandler(pattern, callback, ...rest);
   };
-  latest = undefined;
   return new Proxy(server, {
     get: (target, name) => (name === 'addHandler' ? addHandler : Reflect.get(target, name, target)),
   });
