@@ -44,6 +44,45 @@ describe('E3 what brings a message again', () => {
     expect(seen).toEqual(['0:0', '0:1', '0:1', '0:1', '0:2']);
   });
 
+  test('one handler at a time, though the redelivery is due before its turn of the event loop is over', async () => {
+    await createTopics({ [rig.topic]: 3 });
+    const seen: string[] = [];
+    let [entered, running] = [0, 0];
+    let open: () => void = () => undefined;
+    const all = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    /** After so many turns of the microtask queue, so that the others have had theirs, computes for so long. */
+    const compute = async (turns: number, milliseconds: number): Promise<void> => {
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      const end = performance.now() + milliseconds;
+      while (performance.now() < end);
+    };
+    await rig.serve(
+      async (data: string, context) => {
+        const isFirst = data.endsWith(':0') && attemptOf(context) === 1;
+        if (isFirst) {
+          // All go on behind the timers of one turn of the event loop: those of the next turn come before its immediates.
+          entered += 1;
+          if (entered === 3) setImmediate(open);
+          await all;
+        }
+        const partition = Number(data[0]);
+        if (isFirst) await compute([0, 100, 400][partition] as number, [0, 50, 20][partition] as number);
+        if (partition !== 1) return;
+        if (isFirst) throw new Error('not yet');
+        running += 1;
+        seen.push(`${data} beside ${running - 1}`);
+        await pause(20);
+        running -= 1;
+      },
+      { consumer: { retry: { ...SOON, initialRetryTime: 1, maxRetryTime: 1 } } },
+    );
+    await rig.write('0:0', ...numbered(1, 2), '2:0');
+    await untilCommitted(rig.group, rig.topic, 2, 1);
+    expect(seen).toEqual(['1:0 beside 0', '1:1 beside 0']);
+  });
+
   test('a TypeError out of a filter, and an error out of an interceptor', async () => {
     await createTopics({ [rig.topic]: 1 });
     const seen: string[] = [];

@@ -110,6 +110,8 @@ export class PartitionTask {
   readonly #ranges: (RecordRange | undefined)[] = [];
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** The rest that begins when the run of its handler has ended. */
+  #rest: { readonly milliseconds: number | undefined; readonly then: (() => void) | undefined } | undefined;
 
   constructor(assignment: number, topic: string, partition: number) {
     this.assignment = assignment;
@@ -165,8 +167,15 @@ export class PartitionTask {
     return true;
   }
 
-  /** Rests for this many milliseconds and then calls `then`; without a number it rests until it is stopped. */
+  /**
+   * Rests for this many milliseconds and then calls `then`; without a number it rests until it is stopped. The rest begins when
+   * the run of its handler has ended ({@link ended}): before, its end could begin a second run beside the first.
+   */
   rest(milliseconds?: number, then?: () => void): void {
+    if (this.state === 'running') {
+      this.#rest = { milliseconds, then };
+      return;
+    }
     this.state = 'resting';
     if (milliseconds === undefined) return;
     this.#timer = setTimeout(() => {
@@ -175,9 +184,23 @@ export class PartitionTask {
     }, milliseconds);
   }
 
+  /** Whether it rests once the run of its handler has ended. */
+  get isToRest(): boolean {
+    return this.#rest !== undefined;
+  }
+
+  /** The run of its handler has ended: it is idle, or rests if it was asked to meanwhile. */
+  ended(): void {
+    this.state = 'idle';
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.rest(rest.milliseconds, rest.then);
+  }
+
   /** Drops waiting records; the running handler is the last. */
   halt(): void {
     this.halted = true;
+    this.#rest = undefined;
     this.#ranges.length = 0;
     this.#next = 0;
     clearTimeout(this.#timer);

@@ -290,10 +290,10 @@ export class Runner {
     while (!task.halted && !this.#isPaused(task) && this.#hasWork(task)) {
       if (task.batches === undefined) await this.#ordered.handle(task, task.range() as RecordRange);
       else await task.batches.deliver();
-      if (task.state !== 'running' || this.#waiting.length > 0) break;
+      if (task.isToRest || this.#waiting.length > 0) break;
     }
     this.#active--;
-    if (task.state === 'running') task.state = 'idle';
+    task.ended();
     if (task.halted) this.#ended(task);
     this.#options.memory.leave(task);
     if (this.#waiting.length > 0 && this.#ready(task)) {
