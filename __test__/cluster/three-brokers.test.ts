@@ -105,6 +105,45 @@ describe('an admin client', () => {
     });
     await Promise.all([pair.ours.disconnect(), pair.stock.disconnect()]);
   });
+
+  test(
+    'knows a group while brokers that it is none of are silent, and not that it is gone while its own is',
+    async () => {
+      const [topic, groupId] = [unique('silent'), unique('silent-group')];
+      await leaders.create({ [topic]: 1 });
+      const consumer = new Kafka({ brokers: cluster.brokers, logLevel: logLevel.NOTHING }).consumer({
+        groupId,
+      });
+      await consumer.connect();
+      await consumer.subscribe({ topic });
+      const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+      await consumer.run({ eachMessage: () => Promise.resolve() });
+      await joined;
+      const coordinator = (await leaders.coordinatorOf(groupId)) - 1;
+      const proxies = await Proxies.before(cluster.brokers, { next: Math.random });
+      const pair = { ours: nativeAdmin(proxies.addresses), stock: stockAdmin(proxies.addresses) };
+      try {
+        await Promise.all([pair.ours.connect(), pair.stock.connect()]);
+        const described = (): Promise<void> =>
+          same(pair, async (admin) => {
+            const { groups } = await admin.describeGroups([groupId]);
+            return groups.map(({ state, members }) => ({ state, members: members.length }));
+          });
+        await described();
+        for (const broker of [0, 1, 2].filter((place) => place !== coordinator)) {
+          proxies.disturb({ kind: 'silence', of: 'broker' }, broker);
+          await described();
+          proxies.disturb(undefined, broker);
+        }
+        proxies.disturb({ kind: 'refuse' }, coordinator);
+        await expect(pair.ours.describeGroups([groupId])).rejects.toThrow('describe');
+      } finally {
+        await Promise.all([pair.ours.disconnect(), pair.stock.disconnect(), consumer.disconnect()]);
+        await proxies.close();
+      }
+    },
+    SCENARIO,
+  );
 });
 
 /** Moves leaders, then takes a broker away and gives it back, while `goesOn` has to hold after each step. */

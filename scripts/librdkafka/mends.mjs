@@ -10,6 +10,7 @@ export function mendLibrdkafka(source) {
   mendBootstrap(source);
   mendCoordinatorRequests(source);
   mendEpochBumps(source);
+  mendGroupLists(source);
 }
 
 /**
@@ -290,4 +291,42 @@ function countUnanswered(source) {
         rd_atomic32_sub(&rktp->rktp_eos.unanswered, 1);
 `;
   edit(idempotence, removed, `${own}${removed.replace('int r', 'r')}`);
+}
+
+/**
+ * Groups are looked for at every broker, and the last answer decided whether that had failed: where the group's coordinator could not
+ * answer and another broker did, the group was not there. And one that was found counted only once all brokers had answered, so
+ * a broker that is down made its description end in a time-out.
+ */
+function mendGroupLists(source) {
+  const file = join(source, 'rdkafka.c');
+  const state = '        struct rd_kafka_group_list *grplist;\n        int grplist_size;\n';
+  edit(file, state, `${state}        rd_bool_t described;\n`);
+  const end = `err:
+        state->err = err;
+        return;
+
+err_parse:
+`;
+  const first = 'if (!state->err)\n                state->err = ';
+  const described = '        state->described = rd_true;\n\n';
+  const parsed = '        state->err = reply->rkbuf_err;\n}\n\nstatic void rd_kafka_ListGroups_resp_cb';
+  const kept = end.replace('state->err = ', first);
+  edit(file, `${end}${parsed}`, `${described}${kept}${parsed.replace('state->err = ', first)}`);
+  edit(file, end, kept);
+  const listed = '                rd_free(grps);\n        state->err = reply->rkbuf_err;\n';
+  edit(file, listed, listed.replace('state->err = ', first));
+  const waiting =
+    '                while (state.wait_cnt > 0 &&\n                       !rd_timeout_expired(\n                           (remains';
+  edit(file, waiting, waiting.replace('wait_cnt > 0 &&', 'wait_cnt > 0 && !(group && state.described) &&'));
+  const timedOut =
+    '        if (state.wait_cnt > 0 && !state.err) {\n                if (state.grplist->group_cnt == 0)';
+  const found = `        if (group && state.described) {
+                /* Its coordinator has answered: no other broker has it. */
+                *grplistp = state.grplist;
+                return RD_KAFKA_RESP_ERR_NO_ERROR;
+        }
+
+`;
+  edit(file, timedOut, `${found}${timedOut}`);
 }

@@ -71,10 +71,13 @@ impl Handle {
         let name = name.as_ref().map_or(std::ptr::null(), |name| name.as_ptr());
         let mut list: *const sys::rd_kafka_group_list = std::ptr::null();
         // SAFETY: the handle is alive, the name null or NUL-terminated and alive, the out parameter writable;
-        // on success the list is owned by the caller, who copies and frees it.
+        // a list that comes back is owned by the caller, who copies and frees it. What some brokers have told of in
+        // time comes with an error: it is not the answer.
         unsafe {
-            check(operation, sys::rd_kafka_list_groups(self.as_ptr(), name, &raw mut list, timeout_ms))?;
-            Ok(take(list))
+            let code = sys::rd_kafka_list_groups(self.as_ptr(), name, &raw mut list, timeout_ms);
+            let groups = if list.is_null() { Vec::new() } else { take(list) };
+            check(operation, code)?;
+            Ok(groups)
         }
     }
 }
