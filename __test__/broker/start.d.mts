@@ -10,6 +10,8 @@ export interface BrokerOptions {
   logFile?: string;
   /** The JVM's options. The default starts fast; pass larger ones to measure the broker's throughput. */
   jvm?: string[];
+  /** Folders of more classes for its class path. */
+  classes?: string[];
   /** The cluster's name: 16 bytes in Base64. Default: one that all tests share. */
   clusterId?: string;
   /** More arguments of `kafka-storage format`, such as `--add-scram`. */

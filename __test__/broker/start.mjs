@@ -11,7 +11,7 @@ import { fork, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CACHE, KAFKA_VERSION, kafkaJars, requireTool } from './jars.mjs';
 import { freePorts, HOST } from './ports.mjs';
@@ -91,7 +91,7 @@ export async function startCluster({ size = 3, properties = {}, ...options } = {
 }
 
 async function makeBroker(options) {
-  const { properties = {}, dataDir, jvm = TEST_JVM, formatArguments = [] } = options;
+  const { properties = {}, dataDir, jvm = TEST_JVM, formatArguments = [], classes = [] } = options;
   const progress = options.onProgress ?? ((line) => process.stderr.write(`broker: ${line}\n`));
   await requireTool(
     'java',
@@ -106,7 +106,7 @@ async function makeBroker(options) {
     directory,
     ownsDirectory: !dataDir,
     logFile: resolve(options.logFile ?? join(directory, 'broker.log')),
-    java: [...jvm, `-Dlog4j2.configurationFile=${LOGGING}`, '-cp', `${jars}/*`],
+    java: [...jvm, `-Dlog4j2.configurationFile=${LOGGING}`, '-cp', [`${jars}/*`, ...classes].join(delimiter)],
     clusterId: options.clusterId ?? CLUSTER_ID,
     properties,
     formatArguments,

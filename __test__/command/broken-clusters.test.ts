@@ -199,7 +199,7 @@ test('SASL that is missing or wrong', { timeout: 300_000 }, async () => {
   expect(wrong.findings).toEqual([
     expect.objectContaining({
       id: 'connection',
-      fix: expect.stringMatching(/^client\.sasl: \{ mechanism, username, password \} as /),
+      fix: expect.stringMatching(/^client\.sasl: \{ mechanism: 'plain', username, password \} as /),
     }),
   ]);
   expect(wrong.out).not.toContain('wrong"');

@@ -42,6 +42,10 @@ describe('the error of a connection', () => {
       'AWS_MSK_IAM,OAUTHBEARER',
       "set client.sasl: mskIam({ region }) of 'nestjs-kafka-native/msk-iam', or { mechanism: 'oauthbearer', oauthBearerProvider }",
     ],
+    [
+      'AWS',
+      "set client.sasl: { mechanism: 'aws', authorizationIdentity, accessKeyId, secretAccessKey, sessionToken }",
+    ],
     ['GSSAPI', 'this package has none of them: connect to a listener with SCRAM-SHA-512, '],
   ])('says what to set where the listener has %s', (mechanisms, wayOut) => {
     const message = `SASL mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: ${mechanisms} (after 4ms in state AUTH_HANDSHAKE)`;
@@ -117,5 +121,10 @@ describe('the error of a connection', () => {
       retriable: false,
       message: expect.stringContaining('no broker of a:9093 let us in'),
     });
+    const message = `${at}: SASL authentication error: Authentication failed (after 4ms in state AUTH_REQ)`;
+    const failure = { ...TIMED_OUT, code: -169, message };
+    expect(new ConnectionTrouble().error(failure, 'a:9093', 1000, RETRY_DEFAULTS).message).toBe(
+      `fetch metadata: no broker of a:9093 let us in: ${message}; give the credentials that this listener knows as client.sasl`,
+    );
   });
 });

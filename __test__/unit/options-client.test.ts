@@ -268,11 +268,89 @@ describe('sasl', () => {
     expect(translated.settings.oauthBearerProvider).toBe(oauthBearerProvider);
   });
 
-  it('refuses AWS and custom mechanisms with a way out', () => {
-    const aws = { mechanism: 'aws', authorizationIdentity: 'x', accessKeyId: 'x', secretAccessKey: 'secret' };
-    expect(failure({ sasl: aws }).message).toMatch(
-      /client\.sasl is not supported: .* aws; .*aws-msk-iam-sasl-signer-js/,
-    );
+  describe('of AWS', () => {
+    const aws = {
+      mechanism: 'aws',
+      authorizationIdentity: 'id',
+      accessKeyId: 'key',
+      secretAccessKey: 'secret',
+    } as const;
+    it.each([
+      [{}, ''],
+      [{ sessionToken: undefined }, ''],
+      [{ sessionToken: null as never }, ''],
+      [{ sessionToken: '' }, ''],
+      [{ sessionToken: 'token' }, 'token'],
+      // As kafkajs leaves them.
+      [{ sessionToken: '', authenticationProvider: vi.fn() }, ''],
+      [{ authenticationProvider: vi.fn() }, ''],
+    ])('takes the keys, and the token of a session: %j', (more, token) => {
+      expect(properties({ sasl: { ...aws, ...more } })).toMatchObject({
+        'security.protocol': 'sasl_plaintext',
+        'sasl.mechanisms': 'AWS',
+        'sasl.username': 'id',
+        // As scripts/librdkafka/sasl-aws.c takes them.
+        'sasl.password': `key\u001Fsecret\u001F${token}`,
+      });
+    });
+
+    it.each([
+      ['authorizationIdentity', undefined, 'a string, got undefined'],
+      ['accessKeyId', undefined, 'a string, got undefined'],
+      ['secretAccessKey', null, 'a string, got null'],
+      ['authorizationIdentity', 7, 'a string, got a number'],
+      ['secretAccessKey', {}, 'a string, got an object'],
+      ['sessionToken', 7, 'a string, got a number'],
+      ['authorizationIdentity', '', 'a string that is not empty, got another string'],
+      ['accessKeyId', '', 'a string that is not empty, got another string'],
+      ['secretAccessKey', '', 'a string that is not empty, got another string'],
+      [
+        'authorizationIdentity',
+        'a\0b',
+        'a string without the characters U+0000 and U+001F, got another string',
+      ],
+      ['accessKeyId', 'a\u001Fb', 'a string without the characters U+0000 and U+001F, got another string'],
+      ['secretAccessKey', 'a\0', 'a string without the characters U+0000 and U+001F, got another string'],
+      ['sessionToken', '\u001F', 'a string without the characters U+0000 and U+001F, got another string'],
+    ])('names what it cannot take: %s %j', (name, value, text) => {
+      expect(failure({ sasl: { ...aws, [name]: value } })).toMatchObject({
+        name: 'KafkaJSInvalidOptionError',
+        option: `client.sasl.${name}`,
+        message: `Invalid option client.sasl.${name}: expected ${text}`,
+      });
+    });
+
+    it('names options of other mechanisms', () => {
+      expect(failure({ sasl: { ...aws, username: 'u' } }).message).toBe(
+        'Unknown option client.sasl.username: aws takes mechanism, authorizationIdentity, accessKeyId, secretAccessKey, sessionToken',
+      );
+      expect(
+        failure({ sasl: { mechanism: 'plain', username: 'u', password: 'p', accessKeyId: 'k' } }),
+      ).toMatchObject({ option: 'client.sasl.accessKeyId' });
+    });
+
+    it('is no custom mechanism of that name', () => {
+      const custom = { mechanism: 'aws', authenticationProvider: () => ({}) };
+      expect(failure({ sasl: custom })).toMatchObject({ option: 'client.sasl.authenticationProvider' });
+    });
+
+    it.each(['sasl.mechanisms', 'sasl.mechanism'])('is not chosen by the raw property %s', (name) => {
+      const raw = { [name]: 'AWS', 'sasl.username': 'id', 'sasl.password': 'key' };
+      expect(failure({ librdkafka: raw })).toMatchObject({
+        option: `client.librdkafka["${name}"]`,
+        message: `Option client.librdkafka["${name}"] cannot be AWS: use client.sasl: { mechanism: 'aws', authorizationIdentity, accessKeyId, secretAccessKey, sessionToken }; librdkafka has no properties for them`,
+      });
+      expect(properties({ sasl: aws, librdkafka: { [name]: 'AWS' } })['sasl.mechanisms']).toBe('AWS');
+      expect(failure({ sasl: aws, librdkafka: { [name]: 'PLAIN' } }).message).toContain(
+        'contradicts client.sasl',
+      );
+      expect(failure({ sasl: aws, librdkafka: { 'sasl.password': 'p' } }).message).toContain(
+        'contradicts client.sasl',
+      );
+    });
+  });
+
+  it('refuses custom mechanisms with a way out', () => {
     const custom = { mechanism: 'mine', authenticationProvider: () => ({}) };
     expect(failure({ sasl: custom }).message).toContain('oauthBearerProvider');
     expect(failure({ sasl: { ...custom, mechanism: 'plain' } }).message).toContain('oauthBearerProvider');
@@ -285,6 +363,14 @@ describe('sasl', () => {
       failure({ sasl: { mechanism: 'plain', username: 1, password: secret } }),
       failure({ sasl: { mechanism: 'plain', user: secret, password: secret } }),
       failure({ sasl: { mechanism: secret, password: secret } }),
+      failure({
+        sasl: {
+          mechanism: 'aws',
+          authorizationIdentity: secret,
+          accessKeyId: `\0${secret}`,
+          secretAccessKey: secret,
+        },
+      }),
       failure({ sasl: secret }),
       failure({ ssl: { key: secret, passphrase: secret } }),
       failure({

@@ -52,6 +52,11 @@ const kafka = new Kafka(client);
 // What needs no broker to happen: the text is the page's, and the class the one that it names.
 test.each<[string, string, () => unknown]>([
   [
+    'Option … cannot be AWS: use client.sasl: …',
+    'KafkaJSInvalidOptionError',
+    () => new Kafka({ ...client, librdkafka: { 'sasl.mechanisms': 'AWS' } }).admin(),
+  ],
+  [
     'Unknown option …: did you mean …?',
     'KafkaJSInvalidOptionError',
     () => new ServerKafka({ client: { ...client, clientID: 'a' } } as object),

@@ -167,7 +167,7 @@ export const clientTable = optionTable({
       name: 'sasl',
       check: saslCheck,
       handling: sets(['sasl.mechanisms', 'sasl.username', 'sasl.password'], saslProperties),
-      doc: 'Credentials: plain, scram-sha-256, scram-sha-512 or oauthbearer.',
+      doc: 'Credentials: plain, scram-sha-256, scram-sha-512, oauthbearer or aws.',
     },
     {
       name: 'connectionTimeout',

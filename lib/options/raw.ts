@@ -46,6 +46,13 @@ export const OWNED_PROPERTIES: ReadonlyMap<string, string> = new Map([
   ['interceptors', 'they are native code'],
 ]);
 
+const AWS_INSTEAD =
+  "use client.sasl: { mechanism: 'aws', authorizationIdentity, accessKeyId, secretAccessKey, sessionToken }; librdkafka has no properties for them";
+
+/** Whether a raw property chooses the mechanism AWS, whose keys only `client.sasl` takes. */
+const isForeignAws = (property: string, value: unknown, given: Properties): boolean =>
+  property === 'sasl.mechanisms' && /^aws$/i.test(String(value)) && given[property] !== 'AWS';
+
 /** The name that this package uses for a property. */
 export const canonicalName = (property: string): string => ALIASES.get(property) ?? property;
 
@@ -80,6 +87,10 @@ export function mergeRaw(
       const rival = explicit.get(property);
       if (rival !== undefined && properties[property] !== String(value)) {
         const message = `Option ${option} contradicts ${rival}: give only one of them`;
+        throw new KafkaJSInvalidOptionError(message, { option });
+      }
+      if (isForeignAws(property, value, properties)) {
+        const message = `Option ${option} cannot be AWS: ${AWS_INSTEAD}`;
         throw new KafkaJSInvalidOptionError(message, { option });
       }
       setOwn(merged, property, String(value));

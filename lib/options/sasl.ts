@@ -1,27 +1,32 @@
 import { KafkaJSInvalidOptionError } from '../kafkajs/errors/index.js';
 import { invalidValue } from './checks.js';
 import { type Check } from './table.js';
-import type { Given } from './given.js';
+import { isGiven, type Given } from './given.js';
 import type { Properties } from './table.js';
 
-const AWS_INSTEAD =
-  'the mechanism AWS sends the keys themselves, to brokers with a plugin that takes them; Amazon MSK never did. For MSK: ' +
-  'sasl: mskIam({ region, credentials: { accessKeyId, secretAccessKey, sessionToken } }) of nestjs-kafka-native/msk-iam, with the package aws-msk-iam-sasl-signer-js';
-
 const CUSTOM_INSTEAD =
-  'use plain, scram-sha-256, scram-sha-512 or oauthbearer; a mechanism that yields a token can be written as an oauthBearerProvider';
+  'use plain, scram-sha-256, scram-sha-512, oauthbearer or aws; a mechanism that yields a token can be written as an oauthBearerProvider';
 
 const PASSWORD_OPTIONS = ['mechanism', 'username', 'password'];
+const AWS_KEYS = ['accessKeyId', 'secretAccessKey', 'sessionToken'];
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   PLAIN: PASSWORD_OPTIONS,
   'SCRAM-SHA-256': PASSWORD_OPTIONS,
   'SCRAM-SHA-512': PASSWORD_OPTIONS,
   OAUTHBEARER: ['mechanism', 'oauthBearerProvider'],
+  AWS: ['mechanism', 'authorizationIdentity', ...AWS_KEYS],
 };
+/** May be missing. */
+const OPTIONAL = 'sessionToken';
 
-/** `sasl`: kafkajs's mechanisms, except AWS and custom ones. Its errors never show a value. */
+/** Stands between the keys of AWS in `sasl.password`, in the place of NUL (scripts/librdkafka/sasl-aws.c). */
+const AWS_SEPARATOR = '\u001F';
+/** What no part of AWS may contain: NUL is between them when they are sent. */
+const IN_NO_AWS_PART = ['\0', AWS_SEPARATOR];
+
+/** `sasl`: kafkajs's mechanisms, except custom ones. Its errors never show a value. */
 export const saslCheck: Check = {
-  text: 'an object with a mechanism: plain, scram-sha-256, scram-sha-512 or oauthbearer',
+  text: 'an object with a mechanism: plain, scram-sha-256, scram-sha-512, oauthbearer or aws',
   parse: (value, path) => {
     if (typeof value !== 'object' || Array.isArray(value)) return undefined;
     const sasl = value as Record<string, unknown>;
@@ -30,15 +35,15 @@ export const saslCheck: Check = {
       throw invalidValue(`${path}.mechanism`, 'a string', sasl['mechanism']);
     }
     const options = OPTIONS[mechanism];
-    if (typeof sasl['authenticationProvider'] === 'function' && !options?.every((name) => name in sasl)) {
+    const isWhole = options?.every((name) => name in sasl || name === OPTIONAL);
+    if (typeof sasl['authenticationProvider'] === 'function' && !isWhole) {
       throw unsupported(`${path}.authenticationProvider`, 'custom mechanisms of kafkajs', CUSTOM_INSTEAD);
     }
-    if (mechanism === 'AWS') throw unsupported(path, 'mechanism aws', AWS_INSTEAD);
     if (options === undefined) throw unsupported(path, 'this mechanism', CUSTOM_INSTEAD);
     for (const [name, item] of Object.entries(sasl)) {
       // kafkajs adds this to the credentials object of its own mechanisms, which an application may pass to both
       // libraries.
-      if (item === undefined || item === null || name === 'authenticationProvider') continue;
+      if (!isGiven(item) || name === 'authenticationProvider') continue;
       if (!options.includes(name)) {
         const option = `${path}.${name}`;
         const message = `Unknown option ${option}: ${sasl['mechanism']} takes ${options.join(', ')}`;
@@ -46,12 +51,22 @@ export const saslCheck: Check = {
       }
     }
     for (const name of options) {
+      if (name === OPTIONAL && !isGiven(sasl[name])) continue;
       const kind = name === 'oauthBearerProvider' ? 'function' : 'string';
       if (typeof sasl[name] !== kind) throw invalidValue(`${path}.${name}`, `a ${kind}`, sasl[name]);
+      if (mechanism === 'AWS') checkAwsPart(`${path}.${name}`, String(sasl[name]), name === OPTIONAL);
     }
     return { ...sasl, mechanism };
   },
 };
+
+/** kafkajs refuses parts that are empty as well. */
+function checkAwsPart(path: string, part: string, mayBeEmpty: boolean): void {
+  if (part === '' && !mayBeEmpty) throw invalidValue(path, 'a string that is not empty', part);
+  if (IN_NO_AWS_PART.some((character) => part.includes(character))) {
+    throw invalidValue(path, 'a string without the characters U+0000 and U+001F', part);
+  }
+}
 
 /**
  * The options of the mechanism that `sasl` names, with the ones allowed beside them; undefined for an unknown
@@ -72,6 +87,10 @@ function unsupported(option: string, what: string, instead: string): KafkaJSInva
 export function saslProperties(sasl: Given | undefined): Properties {
   if (sasl === undefined) return {};
   const properties: Properties = { 'sasl.mechanisms': String(sasl['mechanism']) };
+  if (sasl['mechanism'] === 'AWS') {
+    const keys = AWS_KEYS.map((name) => sasl[name] ?? '').join(AWS_SEPARATOR);
+    return { ...properties, 'sasl.username': String(sasl['authorizationIdentity']), 'sasl.password': keys };
+  }
   if (sasl['username'] !== undefined) properties['sasl.username'] = String(sasl['username']);
   if (sasl['password'] !== undefined) properties['sasl.password'] = String(sasl['password']);
   return properties;

@@ -1,5 +1,6 @@
 // What is mended in the copy of librdkafka that is built; docs/internal/librdkafka.md says what each meant, and which tests show it.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { edit } from './edit.mjs';
 
@@ -11,6 +12,7 @@ export function mendLibrdkafka(source) {
   mendCoordinatorRequests(source);
   mendEpochBumps(source);
   mendGroupLists(source);
+  addSaslAws(source);
 }
 
 /**
@@ -329,4 +331,29 @@ err_parse:
 
 `;
   edit(file, timedOut, `${found}${timedOut}`);
+}
+
+/** The SASL mechanism `AWS` of kafkajs, beside `PLAIN` (sasl-aws.c). The properties are those of `PLAIN`, which are kept secret. */
+function addSaslAws(source) {
+  const provider = readFileSync(new URL('sasl-aws.c', import.meta.url), 'utf8');
+  const plain = '    .conf_validate = rd_kafka_sasl_plain_conf_validate};\n';
+  edit(join(source, 'rdkafka_sasl_plain.c'), plain, () => `${plain}${provider}`);
+
+  const declared = 'extern const struct rd_kafka_sasl_provider rd_kafka_sasl_plain_provider;\n';
+  const header = join(source, 'rdkafka_sasl_int.h');
+  edit(header, declared, `${declared}${declared.replace('plain', 'aws')}`);
+
+  const chosen = `                provider = &rd_kafka_sasl_plain_provider;
+
+        } else if (`;
+  const beside = `!strcmp(rk->rk_conf.sasl.mechanisms, "AWS")) {
+                /* SASL AWS, of kafkajs */
+                provider = &rd_kafka_sasl_aws_provider;
+
+        } else if (`;
+  edit(join(source, 'rdkafka_sasl.c'), chosen, `${chosen}${beside}`);
+  // Otherwise each client warns that `sasl.username` does not apply.
+  const applies = '              !strcmp(rk->rk_conf.sasl.mechanisms, "PLAIN")))\n';
+  const also = applies.replace(')))', ') ||\n              !strcmp(rk->rk_conf.sasl.mechanisms, "AWS")))');
+  edit(join(source, 'rdkafka_conf.c'), applies, also);
 }

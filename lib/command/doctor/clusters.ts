@@ -1,6 +1,6 @@
 import { Kafka } from '../../kafkajs/kafka.js';
 import type { Admin } from '../../kafkajs/admin/admin.js';
-import { mechanismInstead } from '../../kafkajs/cluster/connection-error.js';
+import { mechanismInstead, saslInWords } from '../../kafkajs/cluster/connection-error.js';
 import type { KafkaConfig } from '../../kafkajs/types/index.js';
 import { counted, MEND_AND_REPEAT, type Diagnoses } from './finding.js';
 import { checkAccess } from './access.js';
@@ -27,7 +27,7 @@ export async function checkCluster(use: ClusterUse, instances: number, diagnoses
     diagnoses.error('connection', {
       what: `No connection to ${await brokersOf(use.config)}`,
       why: reasonOf(error),
-      fix: connectionFix(reasonOf(error)),
+      fix: connectionFix(reasonOf(error), use.config.sasl),
     });
     await checkListeners(use.config, await addresses(use.config), 'bootstrap', diagnoses);
     await admin.disconnect();
@@ -113,11 +113,11 @@ function wayOutOf(reason: string): string {
 }
 
 /** What a connection error says to do, in words of options: the text after its last colon or parenthesis. */
-function connectionFix(reason: string): string {
+function connectionFix(reason: string, sasl: KafkaConfig['sasl']): string {
   const mechanism = mechanismInstead(reason);
   if (mechanism !== undefined) return mechanism;
   if (/refused the credentials|authentication/i.test(reason)) {
-    return "client.sasl: { mechanism, username, password } as the broker's administrator gave them; the mechanism has to be one of the listener's sasl.enabled.mechanisms";
+    return `client.sasl: ${saslInWords(sasl)} as the broker's administrator gave them; the mechanism has to be one of the listener's sasl.enabled.mechanisms`;
   }
   if (/certificate|ssl|tls/i.test(reason)) return `client.ssl: ${wayOutOf(reason)}`;
   if (/sasl/i.test(reason)) return `client.sasl: ${wayOutOf(reason)}`;

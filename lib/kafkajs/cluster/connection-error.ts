@@ -63,7 +63,11 @@ const SASL: readonly (readonly [name: string, option: string])[] = [
   ['PLAIN', "{ mechanism: 'plain', username, password }"],
   ['AWS_MSK_IAM', "mskIam({ region }) of 'nestjs-kafka-native/msk-iam'"],
   ['OAUTHBEARER', "{ mechanism: 'oauthbearer', oauthBearerProvider }"],
+  ['AWS', "{ mechanism: 'aws', authorizationIdentity, accessKeyId, secretAccessKey, sessionToken }"],
 ];
+/** A broker knows the mechanism, and refused what it was shown. */
+const REFUSED_CREDENTIALS = /SASL authentication error/;
+const OTHER_CREDENTIALS = 'give the credentials that this listener knows as client.sasl';
 
 /** What to do where a broker let nobody in because it does not have the mechanism: the option for one that it has. */
 export function mechanismInstead(message: string): string | undefined {
@@ -73,6 +77,12 @@ export function mechanismInstead(message: string): string | undefined {
   return options.length > 0
     ? `set client.sasl: ${options.join(', or ')}`
     : `this package has none of them: connect to a listener with ${SASL.map(([name]) => name).join(', ')}`;
+}
+
+/** `client.sasl` for the mechanism of these options, in words. */
+export function saslInWords(sasl: unknown): string {
+  const mechanism = String((sasl as { mechanism?: unknown } | null | undefined)?.mechanism).toUpperCase();
+  return SASL.find(([name]) => name === mechanism)?.[1] ?? '{ mechanism, username, password }';
 }
 
 /** What to do about known reasons of OpenSSL and librdkafka. */
@@ -133,7 +143,9 @@ export class ConnectionTrouble {
       return errorOf({ ...failure, code: ILLEGAL_SASL_STATE, message });
     }
     if (failure.code === AUTHENTICATION) {
-      const wayOut = mechanismInstead(failure.message);
+      const wayOut =
+        mechanismInstead(failure.message) ??
+        (REFUSED_CREDENTIALS.test(failure.message) ? OTHER_CREDENTIALS : undefined);
       const message = `no broker of ${brokers} let us in: ${failure.message}${wayOut ? `; ${wayOut}` : ''}`;
       return errorOf({ ...failure, message });
     }

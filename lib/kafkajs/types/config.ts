@@ -44,7 +44,10 @@ interface SASLMechanismOptionsMap {
     /** The password. */
     password: string;
   };
-  /** AWS IAM of kafkajs; refused. */
+  /**
+   * AWS of kafkajs: the keys themselves, to be used only over TLS, for brokers with a plugin that takes them. Amazon MSK
+   * takes `mskIam()` of `nestjs-kafka-native/msk-iam`.
+   */
   aws: {
     /** The identity to act as. */
     authorizationIdentity: string;
@@ -62,7 +65,7 @@ interface SASLMechanismOptionsMap {
   };
 }
 
-/** Names of kafkajs's SASL mechanisms. `aws` is refused at construction, with what to use instead. */
+/** Names of kafkajs's SASL mechanisms. */
 export type SASLMechanism = keyof SASLMechanismOptionsMap;
 type SASLMechanismOptions<T> = T extends SASLMechanism
   ? {
@@ -157,7 +160,7 @@ export interface KafkaConfig {
   brokers: string[] | BrokersFunction;
   /** TLS: true for Node.js’s own trusted certificates, or options of `tls.connect`. Default: `false`. */
   ssl?: tls.ConnectionOptions | boolean;
-  /** Credentials: plain, scram-sha-256, scram-sha-512 or oauthbearer. */
+  /** Credentials: plain, scram-sha-256, scram-sha-512, oauthbearer or aws. */
   sasl?: SASLOptions | Mechanism;
   /** The name that brokers see in their logs and quotas. Default: `"kafkajs"`. */
   clientId?: string;

@@ -4,4 +4,5 @@ mod consumer;
 mod idempotence;
 mod layout;
 mod producer;
+mod sasl;
 mod transactions;
