@@ -262,6 +262,10 @@ export const SET_UPS: Readonly<Record<string, SetUp>> = {
     after: 'assert.equal(typeof kafka.admin, "function"); assert.equal(typeof tokens.admin, "function");',
   },
   'docs/security.md ts 1': { after: 'assert.equal(typeof strategy.listen, "function");' },
+  'docs/security.md ts 2': {
+    before: "const keys = { accessKeyId: 'key', secretAccessKey: 'secret' };",
+    after: 'assert.equal(typeof kafka.admin, "function");',
+  },
   'docs/testing.md ts 0': {
     imports: "import { MockKafka } from 'nestjs-kafka-native/testing';",
     after: 'assert.equal(kafka.brokers.length > 0, true);',
