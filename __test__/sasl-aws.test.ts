@@ -9,6 +9,7 @@ import { diagnose } from './command/run';
 import { listen } from './harness/apps';
 import { unique } from './harness/broker';
 import { AwsBroker, KEYS, SESSION_TOKEN, withoutCompiler } from './harness/sasl-aws/broker';
+import { makeTopics } from './harness/topics.mjs';
 import { until } from './harness/wait';
 
 // kafkajs's mechanism AWS, with a broker that has it. Kafka loads mechanisms as Java's security providers: this one is compiled here.
@@ -40,6 +41,9 @@ function clientOptions(port: number, sasl: Sasl, log = lines): kafkajs.KafkaConf
   return {
     brokers: [`127.0.0.1:${port}`],
     sasl,
+    // kafkajs gives a connection one second, which a busy machine may take for TLS.
+    connectionTimeout: 30_000,
+    authenticationTimeout: 30_000,
     retry: { retries: 2, initialRetryTime: 50 },
     // All there is: no line may show a secret.
     logLevel: kafkajs.logLevel.DEBUG,
@@ -56,7 +60,7 @@ async function roundTrip(kafka: kafkajs.Kafka): Promise<void> {
   const seen: string[] = [];
   try {
     await Promise.all([admin.connect(), producer.connect(), consumer.connect()]);
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+    await makeTopics(admin, [{ topic, numPartitions: 1 }]);
     await producer.send({ topic, messages: [{ value: 'hello' }] });
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({
@@ -207,7 +211,7 @@ describe.skipIf(withoutCompiler !== '')(`the mechanism AWS of kafkajs${withoutCo
     const sent = await sentBy(async () => {
       for (const client of [admin, producer, consumer]) open.push(() => client.disconnect());
       await Promise.all([admin.connect(), producer.connect(), consumer.connect()]);
-      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+      await makeTopics(admin, [{ topic, numPartitions: 1 }]);
       await consumer.subscribe({ topics: [topic], fromBeginning: true });
       await consumer.run({
         eachMessage: async ({ message }) => {

@@ -124,7 +124,7 @@ describe('an admin client', () => {
       const pair = { ours: nativeAdmin(proxies.addresses), stock: stockAdmin(proxies.addresses) };
       try {
         await Promise.all([pair.ours.connect(), pair.stock.connect()]);
-        const described = (): Promise<void> =>
+        const described = (): Promise<unknown> =>
           same(pair, async (admin) => {
             const { groups } = await admin.describeGroups([groupId]);
             return groups.map(({ state, members }) => ({ state, members: members.length }));
@@ -136,7 +136,7 @@ describe('an admin client', () => {
           proxies.disturb(undefined, broker);
         }
         proxies.disturb({ kind: 'refuse' }, coordinator);
-        await expect(pair.ours.describeGroups([groupId])).rejects.toThrow('describe');
+        await expect(pair.ours.describeGroups([groupId])).rejects.toThrow('find groups');
       } finally {
         await Promise.all([pair.ours.disconnect(), pair.stock.disconnect(), consumer.disconnect()]);
         await proxies.close();
