@@ -61,17 +61,36 @@ export async function persist(start) {
   return false;
 }
 
-/** Notes what this process takes of the machine, where the machine tells it. */
-export function noteResources(phase) {
+/** A client is let go of after `close()` where its group's coordinator is away: librdkafka waits for that to answer. */
+const LETTING_GO_MS = 30_000;
+
+let before;
+
+/** Notes what this process takes of the machine before its clients are made, where the machine tells it. */
+export function noteResourcesBefore() {
+  before = resources();
+  if (before !== undefined) recorder.note('resources', { phase: 'before', ...before });
+}
+
+/** Notes it after they are closed, once their threads have ended. */
+export async function noteResourcesAfter() {
+  if (before === undefined) return;
+  const deadline = performance.now() + LETTING_GO_MS;
+  while (resources().threads > before.threads && performance.now() < deadline) await later(100);
+  globalThis.gc?.();
+  recorder.note('resources', { phase: 'after', ...resources() });
+}
+
+/** Undefined where the system does not tell: the invariant then has nothing to judge. */
+function resources() {
   try {
     const status = readFileSync('/proc/self/status', 'utf8');
-    recorder.note('resources', {
-      phase,
+    return {
       threads: Number(/^Threads:\s+(\d+)/m.exec(status)[1]),
       descriptors: readdirSync('/proc/self/fd').length,
       residentMiB: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) / 1024),
-    });
+    };
   } catch {
-    // Not Linux: the invariant has nothing to judge.
+    return undefined;
   }
 }

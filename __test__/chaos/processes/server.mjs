@@ -11,7 +11,8 @@ import { Assignments } from './assignments.mjs';
 import {
   end,
   leave,
-  noteResources,
+  noteResourcesAfter,
+  noteResourcesBefore,
   persist,
   random,
   ready,
@@ -140,7 +141,7 @@ async function listen(server) {
 const probe = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: RETRY }).producer();
 await probe.connect().catch(() => undefined);
 await probe.disconnect();
-noteResources('before');
+noteResourcesBefore();
 
 let server;
 const works = await persist(async () => {
@@ -155,8 +156,5 @@ if (works) {
   await end.asked;
   await server.close();
 }
-// Threads that have ended are gone a moment later.
-await later(1000);
-globalThis.gc?.();
-noteResources('after');
+await noteResourcesAfter();
 leave();
