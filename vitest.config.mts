@@ -24,7 +24,16 @@ function installation(folder: string): {
   };
 }
 
-const { TESTED_INSTALLATION } = process.env;
+const { TESTED_INSTALLATION, TESTED_ADDON, TESTED_PRELOAD } = process.env;
+
+/**
+ * An addon of another build, and what has to be loaded before it (scripts/sanitize.mjs): for the tests alone, because parts of vitest
+ * read the same variable, and have native parts that a sanitizer does not see into.
+ */
+const env = {
+  ...(TESTED_ADDON && { NAPI_RS_NATIVE_LIBRARY_PATH: TESTED_ADDON }),
+  ...(TESTED_PRELOAD && { LD_PRELOAD: TESTED_PRELOAD }),
+};
 
 export default defineConfig({
   // NestJS needs the decorators' metadata, which Vite's own transform does not emit.
@@ -48,8 +57,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
-    // An addon of another build (scripts/sanitize.mjs), for the tests alone: parts of vitest read the same variable.
-    env: process.env.TESTED_ADDON ? { NAPI_RS_NATIVE_LIBRARY_PATH: process.env.TESTED_ADDON } : {},
+    env,
     retry: 0,
     // The package under test is the built one: Node itself loads it, as in an application.
     server: { deps: { external: [/\/dist\/(esm|cjs)\//, /\/index\.js$/] } },

@@ -1,5 +1,4 @@
-// Runs native code under a sanitizer: the Rust tests, with librdkafka's mock cluster, and with `address` also the
-// addon in Node.js.
+// Runs native code under a sanitizer: the Rust tests, with librdkafka's mock cluster, and the addon in Node.js.
 // `npm run test:long` calls it; docs/internal/memory-safety.md says what each covers.
 //
 //   node scripts/sanitize.mjs address     out of bounds, freed twice or used after it, leaks
@@ -8,18 +7,18 @@
 // Arguments after that are names of Rust tests: only these run then.
 // All C and all Rust is compiled again, into target/<sanitizer>: ten minutes the first time.
 
-import { copyFileSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { startBroker } from '../__test__/broker/start.mjs';
 import { hostTriple, TARGET } from './lib/cargo.mjs';
-import { Failure, main, ROOT, run, runBin, say, since } from './lib/process.mjs';
+import { Failure, main, ROOT, run, say, since } from './lib/process.mjs';
 import { checkTools, prepare } from './lib/setup.mjs';
+import { addonTests, compilersLibrary } from './sanitize/addon.mjs';
 
 const SANITIZE = join(ROOT, 'scripts/sanitize');
 
 /**
  * What differs between the sanitizers: `options` of their run time, the first error of which ends the test where that is
- * possible; and what `compiling` needs.
+ * possible; what `compiling` needs; and what `inNode` preloads for the addon.
  */
 const SANITIZERS = {
   address: {
@@ -40,6 +39,13 @@ const SANITIZERS = {
         ],
         c: [],
         cargo: [],
+      };
+    },
+    async inNode({ ASAN_OPTIONS }) {
+      return {
+        libraries: [await compilersLibrary('libasan.so')],
+        // Without leak detection, because Node.js itself frees much only at its end.
+        options: { ASAN_OPTIONS: `${ASAN_OPTIONS}:detect_leaks=0` },
       };
     },
   },
@@ -63,11 +69,31 @@ const SANITIZERS = {
         cargo: ['-Zbuild-std'],
       };
     },
+    async inNode({ CARGO_TARGET_DIR, TSAN_OPTIONS }) {
+      const folder = join(CARGO_TARGET_DIR, 'reports');
+      return {
+        // Not the run time that comes with Rust, which is for programs alone.
+        libraries: [await compilersLibrary('libtsan.so'), await memoryFunctions(CARGO_TARGET_DIR)],
+        options: { TSAN_OPTIONS },
+        // Into files: tests read what programs print, and do not see how those end that they kill.
+        reports: { folder, options: { TSAN_OPTIONS: `${TSAN_OPTIONS}:log_path=${join(folder, 'report')}` } },
+      };
+    },
   },
 };
 
 async function sysroot() {
   return (await run('rustc', ['--print', 'sysroot'])).stdout.trim();
+}
+
+/** Compiles what GCC's run time of ThreadSanitizer lacks. */
+async function memoryFunctions(folder) {
+  const library = join(folder, 'memory-functions.so');
+  const source = join(SANITIZE, 'memory-functions.c');
+  const args = ['-O2', '-fno-builtin', '-fPIC', '-shared', '-o', library, source];
+  const { code, output } = await run('cc', args);
+  if (code !== 0) throw new Failure(`${source} cannot be compiled:\n${output}`);
+  return library;
 }
 
 /** The environment for compiling. */
@@ -120,44 +146,6 @@ async function rustTests(env, { cargo }, filters) {
   say(`✓ Rust tests: ${passed} passed (${since(start)})`);
 }
 
-/**
- * The tests that run with the addon: records with all their parts in both directions, requests with replies, the
- * embedded broker.
- */
-const SUITE = ['__test__/switches', '__test__/testing/mock-kafka', '__test__/producer/script.test'];
-
-/** Runs tests with the sanitized addon in an ordinary Node.js, which preloads the sanitizer's run time. */
-async function addonTests(env) {
-  const start = performance.now();
-  const triple = await hostTriple();
-  const args = ['build', '--lib', '--locked', '--release', '--target', triple];
-  const built = await run('cargo', args, { env, heartbeat: 'addon' });
-  if (built.code !== 0) throw new Failure(`the addon cannot be built for the sanitizer:\n${built.output}`);
-  const folder = join(env.CARGO_TARGET_DIR, triple, 'release');
-  const addon = join(folder, 'nestjs-kafka-native.node');
-  copyFileSync(join(folder, 'libnestjs_kafka_native.so'), addon);
-  const { stdout: library } = await run('cc', ['-print-file-name=libasan.so']);
-  // The broker is a Java program, which would not start with the preloaded run time.
-  const given = process.env.KAFKA_BROKERS;
-  const broker = given ? undefined : await startBroker();
-  try {
-    const { code } = await runBin('vitest', ['run', '--project=integration', ...SUITE], {
-      inherit: true,
-      env: {
-        KAFKA_BROKERS: given ?? broker.brokers,
-        LD_PRELOAD: library.trim(),
-        TESTED_ADDON: addon,
-        // Without leak detection, because Node.js itself frees much only at its end.
-        ASAN_OPTIONS: `${env.ASAN_OPTIONS}:detect_leaks=0`,
-      },
-    });
-    if (code !== 0) throw new Failure('the tests of the addon fail under the sanitizer');
-  } finally {
-    await broker?.stop();
-  }
-  say(`✓ the addon in Node.js (${since(start)})`);
-}
-
 await main(import.meta.url, async ([sanitizer, ...filters]) => {
   if (!Object.hasOwn(SANITIZERS, sanitizer ?? ''))
     throw new Failure('node scripts/sanitize.mjs address|thread');
@@ -167,5 +155,6 @@ await main(import.meta.url, async ([sanitizer, ...filters]) => {
   const compiling = await SANITIZERS[sanitizer].compiling();
   const env = await environment(sanitizer, compiling);
   await rustTests(env, compiling, filters);
-  if (sanitizer === 'address' && filters.length === 0) await addonTests(env);
+  if (filters.length > 0) return;
+  await addonTests(env, compiling.cargo, await SANITIZERS[sanitizer].inNode(env));
 });

@@ -77,13 +77,17 @@ export function run(command, args, { cwd = ROOT, env, inherit = false, heartbeat
   });
 }
 
-/** Runs the program of an installed npm package by its file: `npx` costs half a second. */
-export function runBin(name, args, options) {
+/**
+ * Runs the program of an installed npm package by its file: `npx` costs half a second. `starter` is a command that Node.js is started
+ * by, with its arguments.
+ */
+export function runBin(name, args, { starter = [], ...options } = {}) {
   const [scope, rest] = name.split('/');
   const folder = join(ROOT, 'node_modules', name);
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const file = typeof bin === 'string' ? bin : (bin[rest ?? scope] ?? Object.values(bin)[0]);
-  return run(process.execPath, [join(folder, file), ...args], options);
+  const [command, ...words] = [...starter, process.execPath, join(folder, file), ...args];
+  return run(command, words, options);
 }
 
 /** Ends the run with a message for the user instead of a stack trace. */
