@@ -11,6 +11,13 @@ import { attemptOf, consumerOf, nextEvent, numbered, Rig, SOON } from './rig';
 
 const rig = new Rig('redelivery');
 
+/** After so many turns of the microtask queue, so that others have had theirs, computes for so long. */
+async function compute(turns: number, milliseconds: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await undefined;
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
 const once = { initialRetryTime: 20, maxRetryTime: 40, retries: 1 };
 
 describe('E3 what brings a message again', () => {
@@ -48,24 +55,15 @@ describe('E3 what brings a message again', () => {
     await createTopics({ [rig.topic]: 3 });
     const seen: string[] = [];
     let [entered, running] = [0, 0];
-    let open: () => void = () => undefined;
-    const all = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    /** After so many turns of the microtask queue, so that the others have had theirs, computes for so long. */
-    const compute = async (turns: number, milliseconds: number): Promise<void> => {
-      for (let turn = 0; turn < turns; turn++) await undefined;
-      const end = performance.now() + milliseconds;
-      while (performance.now() < end);
-    };
+    const gate = new Gate();
     await rig.serve(
       async (data: string, context) => {
         const isFirst = data.endsWith(':0') && attemptOf(context) === 1;
         if (isFirst) {
           // All go on behind the timers of one turn of the event loop: those of the next turn come before its immediates.
           entered += 1;
-          if (entered === 3) setImmediate(open);
-          await all;
+          if (entered === 3) setImmediate(() => gate.open());
+          await gate.pass();
         }
         const partition = Number(data[0]);
         if (isFirst) await compute([0, 100, 400][partition] as number, [0, 50, 20][partition] as number);

@@ -111,7 +111,7 @@ export class PartitionTask {
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   /** The rest that begins when the run of its handler has ended. */
-  #rest: { readonly milliseconds: number | undefined; readonly then: (() => void) | undefined } | undefined;
+  #rest: { readonly milliseconds: number | undefined; readonly over: (() => void) | undefined } | undefined;
 
   constructor(assignment: number, topic: string, partition: number) {
     this.assignment = assignment;
@@ -168,19 +168,19 @@ export class PartitionTask {
   }
 
   /**
-   * Rests for this many milliseconds and then calls `then`; without a number it rests until it is stopped. The rest begins when
+   * Rests for this many milliseconds and then calls `over`; without a number it rests until it is stopped. The rest begins when
    * the run of its handler has ended ({@link ended}): before, its end could begin a second run beside the first.
    */
-  rest(milliseconds?: number, then?: () => void): void {
+  rest(milliseconds?: number, over?: () => void): void {
     if (this.state === 'running') {
-      this.#rest = { milliseconds, then };
+      this.#rest = { milliseconds, over };
       return;
     }
     this.state = 'resting';
     if (milliseconds === undefined) return;
     this.#timer = setTimeout(() => {
       this.state = 'idle';
-      then?.();
+      over?.();
     }, milliseconds);
   }
 
@@ -194,7 +194,7 @@ export class PartitionTask {
     this.state = 'idle';
     const rest = this.#rest;
     this.#rest = undefined;
-    if (rest !== undefined) this.rest(rest.milliseconds, rest.then);
+    if (rest !== undefined) this.rest(rest.milliseconds, rest.over);
   }
 
   /** Drops waiting records; the running handler is the last. */
