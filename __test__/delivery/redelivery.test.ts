@@ -60,7 +60,7 @@ describe('E3 what brings a message again', () => {
       async (data: string, context) => {
         const isFirst = data.endsWith(':0') && attemptOf(context) === 1;
         if (isFirst) {
-          // All go on behind the timers of one turn of the event loop: those of the next turn come before its immediates.
+          // All go on behind the timers of one turn of the event loop: those of the next turn come first.
           entered += 1;
           if (entered === 3) setImmediate(() => gate.open());
           await gate.pass();
