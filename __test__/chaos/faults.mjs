@@ -251,7 +251,17 @@ export class Faults {
     const topic = this.#topic(RENEWED);
     const numPartitions = population.topics[topic];
     recorder.note('topic', { topic, step: 'delete' });
-    await admin.deleteTopics({ topics: [topic] });
+    // A request that has timed out may be carried out all the same: until there is an answer the topic's end is not known.
+    for (;;) {
+      try {
+        await admin.deleteTopics({ topics: [topic] });
+        break;
+      } catch (error) {
+        if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') break;
+        this.#context.say(`    ${topic}: ${error.message}`);
+        await later(200);
+      }
+    }
     // Where another broker has not heard of it yet, its creation is refused.
     for (;;) {
       try {
