@@ -158,6 +158,11 @@ export class OutgoingBuffer {
     this.#schedule();
   }
 
+  /** Bytes that are not flushed yet. */
+  get byteCount(): number {
+    return this.#encoder.byteCount;
+  }
+
   /** Hands everything over now. */
   flush(): void {
     if (this.#encoder.isEmpty) return;

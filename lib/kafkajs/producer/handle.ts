@@ -25,15 +25,17 @@ import {
   type Failure,
   type NativeConsumer,
 } from '../../native/index.js';
-import { OutgoingBuffer, type OutgoingRecord } from '../../codec/outgoing.js';
+import { OutgoingBuffer, type OutgoingRecord, type ReadMessages } from '../../codec/outgoing.js';
 import { ConnectionTrouble } from '../cluster/connection-error.js';
 import { own } from '../../application/callbacks.js';
 import { kafkaErrorFromNative, KafkaJSNonRetriableError, type KafkaJSError } from '../errors/index.js';
 import { outOfRetries } from '../retry/out-of-retries.js';
-import { PendingSends, type SendCallback } from './pending-sends.js';
+import { PendingSends, rethrow, tellOutcome, type PendingSend, type SendCallback } from './pending-sends.js';
 import type { ResolvedRetry } from '../retry/retry.js';
 import { invalidTopic, isLegalTopic } from '../topic-name.js';
+import { NO_PARTITION, PARTITION } from '../../codec/message.js';
 import type { PartitionMetadata, RecordMetadata } from '../types/index.js';
+import { UnacknowledgedSends } from './unacknowledged-sends.js';
 import { codeOf, errorCode, localErrorCodes } from '../errors/codes.js';
 
 /** The broker's error code when access rules forbid a topic. */
@@ -72,6 +74,8 @@ export interface ProducerHandleEvents {
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
   /** Returns the topic of a pending request. */
   requestTopic(slot: number, generation: number): string | undefined;
+  /** Messages of sends without acknowledgements, which have ended, did not go out. */
+  lost(topic: string, count: number, error: KafkaJSError): void;
 }
 
 /** One librdkafka producer: packed records out, delivery reports in. */
@@ -87,8 +91,8 @@ export class ProducerHandle {
   readonly #brokers: string | undefined;
   readonly #trouble = new ConnectionTrouble();
   readonly #retry: ResolvedRetry;
-  /** False with `acks: 0`: then it is not known where a message was written. */
-  readonly #hasAnswers: boolean;
+  /** With `acks: 0` alone: then it is not known where a message was written. */
+  readonly #unacknowledged: UnacknowledgedSends | undefined;
   /** Reports of records that failed at once, not yet passed on. */
   #failedAtOnce: Uint32Array[] = [];
   #closed = false;
@@ -101,7 +105,11 @@ export class ProducerHandle {
   ) {
     this.#events = events;
     this.#brokers = properties['bootstrap.servers'];
-    this.#hasAnswers = properties['acks'] !== '0';
+    if (properties['acks'] === '0') {
+      this.#unacknowledged = new UnacknowledgedSends((topic, count, error) =>
+        events.lost(topic, count, error),
+      );
+    }
     this.#retry = retry;
     this.#native = call(
       () =>
@@ -118,6 +126,7 @@ export class ProducerHandle {
       (words, wordCount, bytes, byteCount) => {
         if (this.#closed) return;
         const reports = call(() => this.#native.flush(words, wordCount, bytes, byteCount));
+        this.#unacknowledged?.flushed(reports !== null);
         // Later, because the caller of the send must have returned before its callback is called.
         if (reports && this.#failedAtOnce.push(reports) === 1) setImmediate(this.#tellFailedAtOnce);
       },
@@ -205,7 +214,24 @@ export class ProducerHandle {
     const read = this.outgoing.read(messages, topic);
     if (this.#closed) done(new KafkaJSNonRetriableError('The producer is disconnected'), []);
     else if (read.count === 0) done(null, []);
+    else if (this.#unacknowledged)
+      this.#sendUnacknowledged(this.#unacknowledged, number, { topic, done }, limit, read);
     else this.outgoing.send(number, this.#sends.open({ topic, done }), limit, read);
+  }
+
+  #sendUnacknowledged(
+    unacknowledged: UnacknowledgedSends,
+    topic: number,
+    send: PendingSend,
+    limit: number,
+    read: ReadMessages,
+  ): void {
+    const isOne = read.count === 1 && read.fields[PARTITION] === NO_PARTITION;
+    const before = this.outgoing.byteCount;
+    this.outgoing.send(topic, this.#sends.open(send), limit, read);
+    const bytes = this.outgoing.byteCount - before;
+    // Otherwise it is flushed already.
+    if (isOne && bytes > 0) unacknowledged.add(send, bytes);
   }
 
   #event(event: ProducerEvent): void {
@@ -244,7 +270,7 @@ export class ProducerHandle {
     const metadata: RecordMetadata[] = [];
     const long = (low: number, high: number): number =>
       (numbers[high] as number) * 2 ** 32 + (words[low] as number);
-    const known = this.#hasAnswers ? end : at;
+    const known = this.#unacknowledged ? at : end;
     for (let p = at + SENT_WORDS; p < known; p += WRITTEN_WORDS) {
       metadata.push({
         topicName: send.topic,
@@ -257,8 +283,9 @@ export class ProducerHandle {
         logStartOffset: '0',
       });
     }
-    if (code === 0) tell(send.done, null, metadata);
-    else this.#failed(code, send.topic, (error) => tell(send.done, error, metadata));
+    this.#unacknowledged?.reported(send.topic, code === 0);
+    if (code === 0) tellOutcome(send.done, null, metadata);
+    else this.#failed(code, send.topic, (error) => tellOutcome(send.done, error, metadata));
     return end;
   }
 
@@ -268,7 +295,9 @@ export class ProducerHandle {
     const topic = this.#events.requestTopic(slot, generation);
     const done = (error: KafkaJSError | null): void =>
       this.#events.requestFailed(slot, generation, error as KafkaJSError);
-    this.#failed(numbers[at + REQUEST_FAILED_ERROR] as number, topic, (error) => tell(done, error, []));
+    this.#failed(numbers[at + REQUEST_FAILED_ERROR] as number, topic, (error) =>
+      tellOutcome(done, error, []),
+    );
     return at + REQUEST_FAILED_WORDS;
   }
 
@@ -315,22 +344,6 @@ export class ProducerHandle {
     }
   }
 }
-
-/** Calls back. An exception of a callback must not stop the reports after it. */
-function tell(done: SendCallback, error: KafkaJSError | null, metadata: RecordMetadata[]): void {
-  try {
-    done(error, metadata);
-  } catch (e) {
-    rethrow(e);
-  }
-}
-
-/** Makes a callback's exception an uncaught one, like that of an event listener. */
-const rethrow = (error: unknown): void => {
-  setImmediate(() => {
-    throw error;
-  });
-};
 
 /** The error of a delivery report. */
 function deliveryError(code: number, topic?: string): KafkaJSError {

@@ -7,7 +7,8 @@ export type SendCallback = (error: KafkaJSError | null, metadata: RecordMetadata
 /** A send whose outcome the core has not reported yet. */
 export interface PendingSend {
   readonly topic: string;
-  readonly done: SendCallback;
+  /** What hears of the outcome; another one where the send has ended before. */
+  done: SendCallback;
 }
 
 /**
@@ -40,3 +41,23 @@ export class PendingSends {
     return [...this.#sends.keys()].map((number) => this.close(number)).filter((send) => send !== undefined);
   }
 }
+
+/** Calls back. An exception of a callback must not stop what comes after it. */
+export function tellOutcome(
+  done: SendCallback,
+  error: KafkaJSError | null,
+  metadata: RecordMetadata[],
+): void {
+  try {
+    done(error, metadata);
+  } catch (e) {
+    rethrow(e);
+  }
+}
+
+/** Makes a callback's exception an uncaught one, like that of an event listener. */
+export const rethrow = (error: unknown): void => {
+  setImmediate(() => {
+    throw error;
+  });
+};

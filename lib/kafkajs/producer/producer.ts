@@ -131,6 +131,10 @@ export class Producer implements Pick<
         event: (event, native) => this.#event(event, native),
         requestFailed: (slot, generation, error) => internals.requestFailed?.(slot, generation, error),
         requestTopic: (slot, generation) => internals.requestTopic?.(slot, generation),
+        lost: (topic, count, error) =>
+          this.#logger.warn(
+            `${count === 1 ? 'A message' : `${count} messages`} to ${topic} that nobody was to acknowledge (acks: 0) did not go out: ${error.message}`,
+          ),
       },
       checkConnected: () => this.#checkConnected(),
     });
