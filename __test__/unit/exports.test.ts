@@ -44,6 +44,16 @@ describe('the package', () => {
   });
 });
 
+describe.each(['esm', 'cjs'])('the files of the main entry (%s)', (format) => {
+  it('are kept in memory with a byte for each character', () => {
+    const files = new Set<string>();
+    modulesOf(join(DIST, format, 'index.js'), files);
+    expect(files.size).toBeGreaterThan(5);
+    const isWide = (file: string): boolean => /[^\0-\u00ff]/.test(readFileSync(file, 'utf8'));
+    expect([...files].filter(isWide)).toEqual([]);
+  });
+});
+
 describe('the entry without NestJS', () => {
   it('exports what kafkajs exports, the same objects as the main entry', () => {
     const wanted = Object.keys(kafkajs).filter((name) => !INTERNAL.has(name));

@@ -104,11 +104,14 @@ async function bundle({ modules, names, folder, format }) {
       format,
       sourcemap: true,
       minifyInternalExports: false,
+      comments: { legal: true, annotation: false, jsdoc: false },
       entryFileNames: '[name].js',
       chunkFileNames: 'shared/[name].js',
     });
     for (const { fileName, code } of output) {
-      const [renamed] = RENAMED_CLASS.exec(code ?? '') ?? [];
+      if (code === undefined) continue;
+      writeFileSync(join(folder, fileName), inLatin1(code));
+      const [renamed] = RENAMED_CLASS.exec(code) ?? [];
       if (renamed)
         throw new Failure(`${fileName}: two classes have one name: ${renamed}. Rename one of them.`);
     }
@@ -122,6 +125,13 @@ const sourceMaps = {
   name: 'source-maps',
   load: (id) => ({ code: readFileSync(id, 'utf8'), map: readFileSync(`${id}.map`, 'utf8') }),
 };
+
+/**
+ * One character beyond Latin-1 in a text, and V8 keeps the whole file in memory with two bytes for each of its characters: so those are written
+ * by their numbers.
+ */
+const inLatin1 = (code) =>
+  code.replaceAll(/[\u0100-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** What a file of the command imports of the library, as names of its files. */
 function importsOfCommand(modules, name) {
