@@ -24,6 +24,7 @@ import { consumerOf, numbered, Rig, SOON } from '../delivery/rig';
 import { listen } from '../harness/apps';
 import { createTopics, rawProducer, untilCommitted } from '../harness/broker';
 import { untilInHand } from '../harness/in-hand';
+import { OtherThread } from '../harness/other-thread';
 import { Tap } from '../harness/tap';
 import { Gate, pause, until } from '../harness/wait';
 
@@ -101,6 +102,25 @@ describe('a batch', () => {
     expect(seen.flatMap(([from, values]) => (from === 0 ? values.slice(0, 3) : [])).slice(0, 7)).toEqual(
       numbered(0, 7),
     );
+  });
+
+  test('is all that has come while the one before kept the event loop busy', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const other = await OtherThread.start(rig.topic);
+    try {
+      const seen: string[][] = [];
+      const handle = (values: string[]): void => {
+        if (seen.push(values) === 1) other.sendWhileThisWaits(100);
+      };
+      await rig.serve(batches(handle));
+      await rig.write('0');
+      await untilCommitted(rig.group, rig.topic, 101);
+      expect(seen.flat()).toEqual(Array.from({ length: 101 }, (_, i) => String(i)));
+      // The last ones may still have been on their way when the handler ended.
+      expect(seen.length).toBeLessThan(10);
+    } finally {
+      await other.end();
+    }
   });
 
   test('waits to be fuller, if it is to', async () => {

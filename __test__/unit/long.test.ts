@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PartitionTask } from '../../lib/runner/partition-task.js';
-import { HandlerBatch, indexOf } from '../../lib/kafkajs/consumer/batch.js';
+import { RecordRun } from '../../lib/runner/record-run.js';
+import { HandlerBatch } from '../../lib/kafkajs/consumer/batch.js';
 import { long, minus, parseLong, plus } from '../../lib/values/long.js';
 import { offsetsToCommit, offsetToSeek } from '../../lib/kafkajs/offsets.js';
 import { ResolvedOffsets } from '../../lib/kafkajs/consumer/resolved-offsets.js';
@@ -67,10 +68,10 @@ describe('offsets above 2^53', () => {
   it('are those of the records of a batch', () => {
     const first = BigInt(LARGE);
     const packed = wideBatch([first, first + 1n, first + 3n], first + 10n);
-    const [run] = packed.partitions();
-    expect(run).toMatchObject({ assignment: 0, start: 0, end: 3, highWatermark: first + 10n, broker: 3 });
-    const segment = { batch: packed, index: 0, end: 3, highWatermark: first + 10n };
-    const batch = new HandlerBatch(at as PartitionTask, segment);
+    const [records] = packed.partitions();
+    expect(records).toMatchObject({ assignment: 0, start: 0, end: 3, highWatermark: first + 10n, broker: 3 });
+    const run = new RecordRun([{ batch: packed, index: 0, end: 3, highWatermark: first + 10n }]);
+    const batch = new HandlerBatch(at as PartitionTask, run);
     expect(batch.messages.map(({ offset, timestamp }) => [offset, timestamp])).toEqual([
       [LARGE, '7'],
       ['9007199254740994', '7'],
@@ -81,8 +82,8 @@ describe('offsets above 2^53', () => {
       '6',
       '9',
     ]);
-    const index = (offset: bigint): number => indexOf(segment, 0, long(String(offset)));
-    expect([first - 1n, first, first + 1n, first + 2n, first + 3n, first + 9n].map(index)).toEqual([
+    const place = (offset: bigint): number => run.find(long(String(offset)));
+    expect([first - 1n, first, first + 1n, first + 2n, first + 3n, first + 9n].map(place)).toEqual([
       -1, 0, 1, 1, 2, 2,
     ]);
   });

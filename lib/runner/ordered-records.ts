@@ -18,6 +18,7 @@ import {
   type RecordHandler,
 } from './record-handler.js';
 import { handleRecords, type RecordSource } from './record-loop.js';
+import { RecordRun } from './record-run.js';
 
 /**
  * Longest rest of a record that is not due, in milliseconds, after which it is checked again: clocks may be set, and
@@ -28,15 +29,16 @@ const LONGEST_REST = 5000;
 /** Options of handling the records of partitions in order. */
 export interface OrderedOptions extends FailureOptions {
   /**
-   * A handler of single records, or of all records at once. Read for each range, because tracing may be switched on
-   * or off.
+   * A handler of single records, or of all records at once. Read for each range or run, because tracing may be switched
+   * on or off.
    */
   readonly handler: { readonly each: RecordHandler } | { readonly batch: BatchHandler };
   /**
    * Called with the records that the handler gets next; the returned function, if any, is called when they are
    * handled.
    */
-  readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
+  readonly onBatch?:
+    ((task: PartitionTask, records: RecordRange | RecordRun) => (() => void) | undefined) | undefined;
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
   readonly watch?: HandlerWatch | undefined;
@@ -55,55 +57,61 @@ export class OrderedRecords {
     this.#start = start;
   }
 
-  /** Handles a range, until its end or a failure. */
+  /** Handles the current range, until its end or a failure; at once, those behind it too. */
   async handle(task: PartitionTask, range: RecordRange): Promise<void> {
     const { handler, memory, onBatch } = this.#options;
     if (task.fresh) {
       task.fresh = false;
       task.failures = memory.failures(task, range.batch.offset(range.index));
     }
+    if (!('each' in handler)) {
+      const run = new RecordRun(task.together());
+      const handled = onBatch?.(task, run);
+      if (await this.#whole(task, run, handler.batch)) handled?.();
+      return;
+    }
     const handled = onBatch?.(task, range);
-    const records = new RangeRecords(this.#options, task, range, this.#start);
-    if ('each' in handler) {
-      records.handler = handler.each;
-      task.context = await handleRecords(records, this.#breath, task.context);
-    } else await this.#whole(records, task, range, handler.batch);
+    const records = this.#records(task, range);
+    records.handler = handler.each;
+    task.context = await handleRecords(records, this.#breath, task.context);
     if (!records.hasFailed) handled?.();
   }
 
-  /** Handles the rest of a range at once. */
-  async #whole(
-    records: RangeRecords,
-    task: PartitionTask,
-    range: RecordRange,
-    handle: BatchHandler,
-  ): Promise<void> {
-    const { batch, index: first } = range;
+  #records(task: PartitionTask, range: RecordRange): RangeRecords {
+    return new RangeRecords(this.#options, task, range, this.#start);
+  }
+
+  /** Handles the records of a run at once; false if that has failed. */
+  async #whole(task: PartitionTask, run: RecordRun, handle: BatchHandler): Promise<boolean> {
     const { acks, watch } = this.#options;
-    const resolve = (index: number): void => {
+    const { current: first } = run;
+    const records = this.#records(task, first);
+    const resolve = (position: number): void => {
       records.progressed();
-      range.index = index + 1;
-      if (!task.revoked) acks.ack(task.assignment, batch.sequence(index), ADVANCE | FINISHED | THROUGH);
+      run.advance(position);
+      if (!task.revoked) acks.ack(task.assignment, run.sequence(position), ADVANCE | FINISHED | THROUGH);
     };
     const context = new MessageContext();
-    watch?.begin(task, task, batch, first);
+    watch?.begin(task, task, first.batch, first.index);
     try {
-      await context.begin(handle, task, range, resolve);
+      await context.begin(handle, task, run, resolve);
       watch?.end(task);
     } catch (error) {
-      await records.failed(error, context);
-      records.hasFailed = true;
-      return;
+      task.failedTo = run.last;
+      await this.#records(task, run.current).failed(error, context);
+      return false;
     }
-    if (range.index === first) {
+    task.failedTo = undefined;
+    if (run.handled === 0) {
       // All records are redelivered; other partitions get a turn first.
       await new Promise(setImmediate);
     } else if (!task.revoked) {
-      acks.ack(task.assignment, batch.sequence(range.index - 1), COMMIT);
+      acks.ack(task.assignment, run.sequence(run.handled - 1), COMMIT);
     }
+    return true;
   }
 
-  /** Whether the handler of a whole range awaits the function that calls this. */
+  /** Whether the handler of a whole run awaits the function that calls this. */
   isAwaitedByHandler(): boolean {
     return isAwaitedBy(this.#whole);
   }

@@ -13,6 +13,18 @@ export interface RecordRange {
 }
 
 /**
+ * Bytes of records that ranges may have to be handled together: as many as the core packs at once. One range may have
+ * more by a record.
+ */
+const MOST_BYTES = 512 * 1024;
+
+function bytesOf({ batch, index, end }: RecordRange): number {
+  let bytes = 0;
+  for (let i = index; i < end; i++) bytes += batch.size(i);
+  return bytes;
+}
+
+/**
  * The state of a task: it has nothing to do (or is paused); it waits for its turn; its handler is running; it rests
  * after a failure.
  */
@@ -94,6 +106,13 @@ export class PartitionTask {
   lanes: TaskLanes | undefined;
   /** Its batches, if it has a handler of batches. */
   batches: TaskBatches | undefined;
+  /**
+   * Whether what arrives in one turn of the event loop is handled together: its handler begins at the end of that turn.
+   * A handler that keeps the event loop busy finds it all then.
+   */
+  collects = false;
+  /** The last range of a batch that has failed: it comes again as it was. */
+  failedTo: RecordRange | undefined;
   /** With lanes or batches: the delivery whose handler is being called. */
   delivery: Acknowledging | undefined;
   /** The delay of a `nack()` of the current record, in milliseconds. */
@@ -153,6 +172,25 @@ export class PartitionTask {
       this.#next = 0;
     }
     return range;
+  }
+
+  /**
+   * The current range, which there is, and the ranges behind it as far as they are handled together with it: of many messages
+   * that arrive one by one each is a range of its own. How many there may be is bounded by the core.
+   */
+  together(): RecordRange[] {
+    let last = this.range() as RecordRange;
+    const ranges = [last];
+    let next = this.#ranges[this.#next + 1];
+    let bytes = next === undefined ? 0 : bytesOf(last);
+    while (next !== undefined && last !== this.failedTo) {
+      bytes += bytesOf(next);
+      if (bytes > MOST_BYTES) break;
+      ranges.push(next);
+      last = next;
+      next = this.#ranges[this.#next + ranges.length];
+    }
+    return ranges;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { IncomingBatch } from '../codec/incoming.js';
 import type { Delivery } from './delivery.js';
-import type { PartitionTask, RecordRange } from './partition-task.js';
+import type { PartitionTask } from './partition-task.js';
+import type { RecordRun } from './record-run.js';
 
 /** A handler's result while the record's replies are incomplete: it reports their end itself, by `complete`. */
 export const INCOMPLETE: unique symbol = Symbol('incomplete');
@@ -92,11 +93,11 @@ export async function settled(
 }
 
 /**
- * Handles the rest of a range at once. `resolve` marks a record and all before it as finished; records that are not
- * resolved in the end are redelivered.
+ * Handles the records of a run at once. `resolve` marks the record at a position and all before it as finished; records that
+ * are not resolved in the end are redelivered.
  */
 export type BatchHandler = (
   task: PartitionTask,
-  range: RecordRange,
-  resolve: (index: number) => void,
+  run: RecordRun,
+  resolve: (position: number) => void,
 ) => Promise<void> | void;

@@ -49,12 +49,17 @@ export class Runner {
   #waiting: PartitionTask[] = [];
   #active = 0;
   readonly #breath = new Breath();
+  /** Tasks to be started at the end of this turn of the event loop. */
+  #arriving = new Set<PartitionTask>();
+  /** Whether the handler takes all records at once. */
+  readonly #isWhole: boolean;
   readonly #ordered: OrderedRecords;
   /** The pools that run handlers of lanes, by the concurrency options whose `max` they share. */
   readonly #pools = new Map<Concurrency | undefined, LanePool>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#isWhole = 'batch' in options.handler;
     this.#ordered = new OrderedRecords(options, this.#breath, (task) => this.#start(task));
   }
 
@@ -66,6 +71,7 @@ export class Runner {
     else if (handling?.batch !== undefined)
       task.batches = this.#batches(task, handling.batch, handling.isManual);
     else if (handling !== undefined && hasGaps(handling)) task.lanes = this.#lanes(task, handling);
+    task.collects = handling === undefined ? this.#isWhole : handling.batch !== undefined;
     this.#tasks.set(assignment, task);
     this.#moving.delete(task.key);
   }
@@ -123,8 +129,22 @@ export class Runner {
         if (handled !== undefined) task.lanes.watch(batch, end - start, handled);
       }
       task.batches?.arrived(range);
-      this.#start(task);
+      if (task.collects) this.#startSoon(task);
+      else this.#start(task);
     }
+  }
+
+  /**
+   * Starts a task at the end of this turn of the event loop: behind a busy one there may be many batches, of few records each,
+   * which are taken in one by one.
+   */
+  #startSoon(task: PartitionTask): void {
+    if (this.#arriving.add(task).size > 1) return;
+    setImmediate(() => {
+      const arriving = this.#arriving;
+      this.#arriving = new Set();
+      for (const each of arriving) this.#start(each);
+    });
   }
 
   /** The task of an assigned partition. */

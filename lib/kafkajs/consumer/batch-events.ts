@@ -2,6 +2,7 @@ import type { IncomingBatch } from '../../codec/incoming.js';
 import { PackedBatch } from './batch.js';
 import { consumerEvents, type InstrumentationEmitter } from '../instrumentation/emitter.js';
 import type { PartitionTask, RecordRange } from '../../runner/partition-task.js';
+import { RecordRun } from '../../runner/record-run.js';
 
 const { START_BATCH_PROCESS, END_BATCH_PROCESS, FETCH_START, FETCH } = consumerEvents;
 
@@ -37,12 +38,13 @@ export class BatchEvents {
     this.#fetches.clear();
   }
 
-  /** A handler is about to get the rest of a range; the returned function is called when it has handled it. */
-  begin(task: PartitionTask, range: RecordRange): (() => void) | undefined {
+  /** A handler is about to get these records; the returned function is called when it has handled them. */
+  begin(task: PartitionTask, records: RecordRange | RecordRun): (() => void) | undefined {
     if (!this.#emitter.listens(START_BATCH_PROCESS) && !this.#emitter.listens(END_BATCH_PROCESS)) {
       return undefined;
     }
-    const batch = new PackedBatch(task, range).describe();
+    const run = records instanceof RecordRun ? records : new RecordRun([records]);
+    const batch = new PackedBatch(task, run).describe();
     const started = Date.now();
     this.#emitter.emit(START_BATCH_PROCESS, batch);
     return () => this.#emitter.emit(END_BATCH_PROCESS, { ...batch, duration: Date.now() - started });

@@ -1,38 +1,31 @@
 import { kafkaMessage } from './each-message.js';
-import type { PartitionTask, RecordRange } from '../../runner/partition-task.js';
-import { long, minus, plus, type Long } from '../../values/long.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
+import type { RecordRun } from '../../runner/record-run.js';
+import { long, minus, plus } from '../../values/long.js';
 import type { Batch, IBatchProcessEvent, KafkaMessage } from '../types/index.js';
 
-/** The packed records of one partition that a handler gets together, or the rest of them. Nothing is decoded. */
+/** The packed records of one partition that a handler gets together. Nothing is decoded. */
 export class PackedBatch {
   topic: string;
   partition: number;
   highWatermark: string;
-  readonly #range: RecordRange;
-  readonly #start: number;
+  readonly #run: RecordRun;
 
-  /** Takes the current rest of the range. */
-  constructor({ topic, partition }: PartitionTask, range: RecordRange) {
+  constructor({ topic, partition }: PartitionTask, run: RecordRun) {
     this.topic = topic;
     this.partition = partition;
-    this.#range = range;
-    this.#start = range.index;
+    this.#run = run;
     // Records may have arrived after the watermark was last reported.
-    const next = plus(range.batch.long(range.end - 1), 1);
-    this.highWatermark = String(range.highWatermark > next ? range.highWatermark : next);
-  }
-
-  /** Number of records. */
-  get #size(): number {
-    return this.#range.end - this.#start;
+    const next = plus(run.long(run.length - 1), 1);
+    this.highWatermark = String(run.highWatermark > next ? run.highWatermark : next);
   }
 
   firstOffset(): string {
-    return this.#range.batch.offset(this.#start);
+    return this.#run.offset(0);
   }
 
   lastOffset(): string {
-    return this.#range.batch.offset(this.#range.end - 1);
+    return this.#run.offset(this.#run.length - 1);
   }
 
   #behind(offset: string): string {
@@ -51,7 +44,7 @@ export class PackedBatch {
 
   /** The messages in kafkajs's shape. */
   protected decoded(): KafkaMessage[] {
-    return Array.from({ length: this.#size }, (_, i) => kafkaMessage(this.#range.batch, this.#start + i));
+    return this.#run.map(kafkaMessage);
   }
 
   /** The payload of kafkajs's events around a batch. */
@@ -63,7 +56,7 @@ export class PackedBatch {
       highWatermark,
       offsetLag: this.offsetLag(),
       offsetLagLow: this.offsetLagLow(),
-      batchSize: this.#size,
+      batchSize: this.#run.length,
       firstOffset: this.firstOffset(),
       lastOffset: this.lastOffset(),
     };
@@ -77,8 +70,8 @@ export class PackedBatch {
 export class HandlerBatch extends PackedBatch implements Batch {
   messages: KafkaMessage[];
 
-  constructor(task: PartitionTask, range: RecordRange) {
-    super(task, range);
+  constructor(task: PartitionTask, run: RecordRun) {
+    super(task, run);
     this.messages = this.decoded();
   }
 
@@ -86,15 +79,4 @@ export class HandlerBatch extends PackedBatch implements Batch {
   isEmpty(): boolean {
     return this.messages.length === 0;
   }
-}
-
-/** The index of the record with an offset in the rest of a range, or of the last one before it; -1 if there is none. */
-export function indexOf({ batch, end }: RecordRange, start: number, offset: Long): number {
-  let [low, high] = [start, end];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (batch.long(middle) <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return low > start ? low - 1 : -1;
 }

@@ -1,4 +1,4 @@
-import { HandlerBatch, indexOf } from './batch.js';
+import { HandlerBatch } from './batch.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { long } from '../../values/long.js';
 import { handlerControls, type HandlerOwner } from './each-message.js';
@@ -33,9 +33,8 @@ export function eachBatchHandler(
     if (uncommitted.length === 0) offsets.committed([]);
     else await consumer.commitOffsets(uncommitted);
   };
-  return async (task: PartitionTask, range, resolve) => {
-    const start = range.index;
-    const batch = new HandlerBatch(task, range);
+  return async (task: PartitionTask, run, resolve) => {
+    const batch = new HandlerBatch(task, run);
     offsets.begin(task, batch.firstOffset());
     // A handler that was told to stop may not have seen the rest, which must not count as resolved.
     let toldToStop = false;
@@ -44,10 +43,10 @@ export function eachBatchHandler(
       return stop;
     };
     const resolveOffset = (offset: string): void => {
-      const index = indexOf(range, start, long(offset));
-      if (index < range.index) return;
-      resolve(index);
-      offsets.resolve(task, range.batch.offset(index));
+      const position = run.find(long(offset));
+      if (position < run.handled) return;
+      resolve(position);
+      offsets.resolve(task, run.offset(position));
     };
     await eachBatch({
       batch,

@@ -79,7 +79,7 @@ export class RecordHandling {
         return TracedHandling.choose(handler, traced);
       },
       context,
-      onBatch: (task, range) => batchEvents.begin(task, range),
+      onBatch: (task, records) => batchEvents.begin(task, records),
       acks,
       handling: (topic) => this.handling(topic),
       get handleItems() {

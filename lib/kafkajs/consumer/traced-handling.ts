@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingBatch } from '../../codec/incoming.js';
-import type { PartitionTask, RecordRange } from '../../runner/partition-task.js';
+import type { PartitionTask } from '../../runner/partition-task.js';
 import {
   Handling,
   settled,
@@ -9,6 +9,7 @@ import {
   type Outcome,
   type RecordHandler,
 } from '../../runner/record-handler.js';
+import type { RecordRun } from '../../runner/record-run.js';
 import type { RunnerOptions } from '../../runner/runner.js';
 import { batchTracing, processTracing } from '../instrumentation/channels.js';
 import type { KafkaMessage, TracedBatch } from '../types/index.js';
@@ -85,7 +86,7 @@ export class TracedHandling {
     this.#consumer = consumer;
   }
 
-  /** The handler itself, or the traced one if there are subscribers; called for each range of records. */
+  /** The handler itself, or the traced one if there are subscribers; called for each range or run of records. */
   static choose(handler: Handler, traced: Handler): Handler {
     const { hasSubscribers } = 'each' in handler ? processTracing : batchTracing;
     return hasSubscribers ? traced : handler;
@@ -95,7 +96,7 @@ export class TracedHandling {
   handler(handler: Handler): Handler {
     return 'each' in handler
       ? { each: this.#each(handler.each) }
-      : { batch: (task, range, resolve) => this.#whole(handler.batch, task, range, resolve) };
+      : { batch: (task, run, resolve) => this.#whole(handler.batch, task, run, resolve) };
   }
 
   #each(handle: RecordHandler): RecordHandler {
@@ -145,13 +146,12 @@ export class TracedHandling {
   #whole(
     handle: BatchHandler,
     task: PartitionTask,
-    range: RecordRange,
-    resolve: (index: number) => void,
+    run: RecordRun,
+    resolve: (position: number) => void,
   ): Promise<void> {
-    const { batch, index: start, end } = range;
-    const records = Array.from({ length: end - start }, (_, i) => ({ batch, index: start + i }));
+    const records = run.map((batch, index) => ({ batch, index }));
     const context = new BatchContext(this.#consumer, task, records);
-    return batchTracing.tracePromise(async () => handle(task, range, resolve), context);
+    return batchTracing.tracePromise(async () => handle(task, run, resolve), context);
   }
 
   /** A batch handler itself, or traced if there are subscribers; called for each batch. */
