@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as kafkajs from 'kafkajs';
@@ -179,6 +180,30 @@ describe('SASL', () => {
     },
     20_000,
   );
+
+  test('a client whose password is wrong tries no more once it has said so', async () => {
+    let logins = 0;
+    const counting = createServer((socket) => {
+      logins++;
+      const inner = connect(ports.sasl, '127.0.0.1');
+      for (const each of [socket, inner]) each.on('error', () => undefined);
+      socket.pipe(inner).pipe(socket);
+    });
+    await new Promise<void>((resolve) => {
+      counting.listen(0, '127.0.0.1', resolve);
+    });
+    const sasl = { mechanism: 'plain', username: 'alice', password: WRONG_PASSWORD } as const;
+    const { port } = counting.address() as AddressInfo;
+    const error = await refusal(
+      kafkaAt(port, { sasl, connectionTimeout: 30_000, authenticationTimeout: 30_000 }),
+    );
+    expect(error).toMatchObject({ name: 'KafkaJSSASLAuthenticationError' });
+    await pause(2000);
+    const before = logins;
+    await pause(5000);
+    counting.close();
+    expect(logins).toBe(before);
+  });
 
   test('consumers and admin clients say so too', async () => {
     const sasl = { mechanism: 'plain', username: 'alice', password: WRONG_PASSWORD } as const;

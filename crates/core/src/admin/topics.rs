@@ -16,6 +16,9 @@ use crate::kafka::{Client, Metadata, Outcome, PartitionMetadata, Scope, TopicPar
 /// Pause between two looks at a topic whose leaders are being elected.
 const ELECTION_PAUSE: Duration = Duration::from_millis(25);
 
+/// How long the first look for a broker may take.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What became of the topics asked for.
 #[derive(Debug, Default)]
 pub struct Ensured {
@@ -56,17 +59,27 @@ pub async fn offsets<C: Client>(
     }
 }
 
-/// Whether any broker answers. Refused credentials are an error at once, although the blocking request goes on until
-/// `timeout`.
+/// Whether any broker answers. Refused credentials are an error at once. A request that is under way blocks the client's end: so
+/// it gets a second first, and each further one twice as long, for brokers that are slow to answer.
 pub async fn ping<C: Client>(client: Arc<C>, timeout: Duration) -> Result<()> {
     const OPERATION: &str = "connect";
-    let timeout_ms = millis(timeout);
-    let asked = Arc::clone(&client);
-    tokio::select! {
-        answered = blocking(OPERATION, move || asked.metadata(Scope::Brokers, timeout_ms).map(drop)) => answered,
-        reason = client.connection().refused() => Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
-        // The blocking request goes on until its time-out; a promise that waited for it would keep the process alive.
-        () = client.connection().closing() => Err(Error::closed(OPERATION)),
+    let deadline = Instant::now() + timeout;
+    let mut patience = FIRST_PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let asked = Arc::clone(&client);
+        let timeout_ms = millis(left.min(patience));
+        let given_up = Instant::now() + patience;
+        let answered = tokio::select! {
+            answered = blocking(OPERATION, move || asked.metadata(Scope::Brokers, timeout_ms).map(drop)) => answered,
+            reason = client.connection().refused() => return Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
+            // The blocking request goes on until its time-out; a promise that waited for it would keep the process alive.
+            () = client.connection().closing() => return Err(Error::closed(OPERATION)),
+        };
+        if answered.is_ok() || left <= patience || Instant::now() < given_up {
+            return answered;
+        }
+        patience *= 2;
     }
 }
 
