@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { mendEarlierMemberships } from './earlier-memberships.mjs';
 import { edit } from './edit.mjs';
 import { mendEpochBumps } from './epoch-bumps.mjs';
+import { mendFetchWaits } from './fetch-waits.mjs';
 
 /** Mends librdkafka's sources in this folder. */
 export function mendLibrdkafka(source) {
@@ -15,6 +16,7 @@ export function mendLibrdkafka(source) {
   mendEpochBumps(source);
   mendGroupLists(source);
   mendEarlierMemberships(source);
+  mendFetchWaits(source);
   addSaslAws(source);
 }
 
