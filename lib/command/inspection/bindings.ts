@@ -22,6 +22,12 @@ interface Server {
   readonly transportId?: unknown;
 }
 
+/** What a `NestMicroservice` has, as far as it is read. */
+export interface BoundMicroservice {
+  readonly container: Container;
+  readonly serverInstance: Server;
+}
+
 /** Which servers the handlers of each application are offered to. */
 export class Bindings {
   readonly #servers = new Map<Container, Set<Server>>();

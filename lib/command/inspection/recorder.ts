@@ -9,7 +9,7 @@ import type {
   InspectedRequest,
   Origin,
 } from './application.js';
-import { Bindings } from './bindings.js';
+import { Bindings, type BoundMicroservice } from './bindings.js';
 import { silence } from './stand-ins.js';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
@@ -259,8 +259,8 @@ export class Recorder {
     this.#wrap(NestMicroservice as Class, 'registerListeners', (original) => {
       const bindings = this.#bindings;
       return function registerListeners(this: object, ...args) {
-        const { container, serverInstance } = this as Record<string, unknown>;
-        bindings.add(...([container, serverInstance] as Parameters<Bindings['add']>));
+        const { container, serverInstance } = this as BoundMicroservice;
+        bindings.add(container, serverInstance);
         return original.apply(this, args);
       };
     });

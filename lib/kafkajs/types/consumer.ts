@@ -18,7 +18,7 @@ export interface Batch {
   partition: number;
   /** The offset after the last message of the partition, as a decimal string. */
   highWatermark: string;
-  /** The messages; decoded when they are first read. */
+  /** The messages. The list may be replaced, as with kafkajs; the offsets stay those of what was consumed. */
   messages: KafkaMessage[];
   /** Whether there is no message in it. */
   isEmpty(): boolean;
