@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { mendBusyWaits } from './busy-waits.mjs';
 import { mendEarlierMemberships } from './earlier-memberships.mjs';
 import { edit } from './edit.mjs';
 import { mendEpochBumps } from './epoch-bumps.mjs';
@@ -17,6 +18,7 @@ export function mendLibrdkafka(source) {
   mendGroupLists(source);
   mendEarlierMemberships(source);
   mendFetchWaits(source);
+  mendBusyWaits(source);
   addSaslAws(source);
 }
 
