@@ -145,6 +145,7 @@ describe('events', () => {
     const tap = rig.keep(await Tap.on([dead]));
     await emit({ value: { do: 'fail' } });
     const [failed] = await tap.read(dead, 1);
+    await untilCommitted(rig.group, events(), 1);
     expect(header(failed!, 'kafka_dlt-exception-fqcn')).toBe('OutOfStock');
     expect(header(failed!, 'kafka_dlt-exception-message')).toBe('no lamp left');
     expect(header(failed!, 'kafka_dlt-exception-stacktrace')).toMatch(
