@@ -108,3 +108,14 @@ export async function endOffsets(topic: string): Promise<Record<number, number>>
 export async function topicExists(topic: string): Promise<boolean> {
   return (await (await connectedAdmin()).listTopics()).includes(topic);
 }
+
+/** Deletes a topic. Who uses it may make it anew at once: then there are no messages in it. */
+export async function deleteTopic(topic: string): Promise<void> {
+  await (await connectedAdmin()).deleteTopics({ topics: [topic] });
+  await until(`${topic} is gone`, async () => {
+    // Asked of a topic that is not there, kafkajs makes it.
+    if (!(await topicExists(topic))) return true;
+    const ends = await endOffsets(topic).catch(() => undefined);
+    return ends !== undefined && Object.values(ends).every((end) => end === 0);
+  });
+}

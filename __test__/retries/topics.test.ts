@@ -6,6 +6,7 @@ import { listen, optionsFor } from '../harness/apps';
 import {
   committed,
   createTopics,
+  deleteTopic,
   endOffsets,
   kafka,
   rawProducer,
@@ -198,11 +199,7 @@ describe('a retry topic that is deleted while it is used', () => {
     await rig.send('1', '2');
     await until('both are delivered again', () => seen.length === 4);
     await untilCommitted(`${rig.group}-retry`, rig.retry(100), 2);
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: [rig.retry(100)] });
-    await until('it is gone', async () => !(await admin.listTopics()).includes(rig.retry(100)));
-    await admin.disconnect();
+    await deleteTopic(rig.retry(100));
     await rig.send('3', '4', '5');
     await until('all are delivered again', () => seen.filter(({ attempt }) => attempt === 2).length === 5);
     const again = seen.filter(({ attempt }) => attempt === 2).map(({ value }) => value);
