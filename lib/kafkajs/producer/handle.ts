@@ -33,7 +33,7 @@ import { outOfRetries } from '../retry/out-of-retries.js';
 import { PendingSends, rethrow, tellOutcome, type PendingSend, type SendCallback } from './pending-sends.js';
 import type { ResolvedRetry } from '../retry/retry.js';
 import { invalidTopic, isLegalTopic } from '../topic-name.js';
-import { NO_PARTITION, PARTITION } from '../../codec/message.js';
+import { PARTITION } from '../../codec/message.js';
 import type { PartitionMetadata, RecordMetadata } from '../types/index.js';
 import { UnacknowledgedSends } from './unacknowledged-sends.js';
 import { codeOf, errorCode, localErrorCodes } from '../errors/codes.js';
@@ -226,12 +226,13 @@ export class ProducerHandle {
     limit: number,
     read: ReadMessages,
   ): void {
-    const isOne = read.count === 1 && read.fields[PARTITION] === NO_PARTITION;
+    const isOne = read.count === 1;
+    const partition = read.fields[PARTITION] as number;
     const before = this.outgoing.byteCount;
     this.outgoing.send(topic, this.#sends.open(send), limit, read);
     const bytes = this.outgoing.byteCount - before;
     // Otherwise it is flushed already.
-    if (isOne && bytes > 0) unacknowledged.add(send, bytes);
+    if (isOne && bytes > 0) unacknowledged.add(send, partition, bytes);
   }
 
   #event(event: ProducerEvent): void {
@@ -283,7 +284,11 @@ export class ProducerHandle {
         logStartOffset: '0',
       });
     }
-    this.#unacknowledged?.reported(send.topic, code === 0);
+    if (this.#unacknowledged) {
+      if (code !== 0) this.#unacknowledged.failed(send.topic);
+      else if (partitions > 0)
+        this.#unacknowledged.sent(send.topic, numbers[end - WRITTEN_WORDS + WRITTEN_PARTITION] as number);
+    }
     if (code === 0) tellOutcome(send.done, null, metadata);
     else this.#failed(code, send.topic, (error) => tellOutcome(send.done, error, metadata));
     return end;

@@ -15,8 +15,8 @@ const LARGEST_BYTES = 4096;
  */
 export class UnacknowledgedSends {
   readonly #lost: (topic: string, count: number, error: KafkaJSError) => void;
-  /** When a message to a topic last went out. */
-  readonly #reached = new Map<string, number>();
+  /** When a message to a topic last went out, and the highest of its partitions that one went to. */
+  readonly #reached = new Map<string, { at: number; partition: number }>();
   /** Sends that end with the next flush. */
   #ending: { readonly send: PendingSend; readonly done: SendCallback }[] = [];
   /** Sends that have ended, or end with the next flush, and whose message has not gone out. */
@@ -28,12 +28,13 @@ export class UnacknowledgedSends {
     this.#lost = lost;
   }
 
-  /** A send of one message of so many bytes, without a partition of the application's, is about to be flushed. */
-  add(send: PendingSend, bytes: number): void {
+  /** A send of one message of so many bytes, to this partition or any (-1), is about to be flushed. */
+  add(send: PendingSend, partition: number, bytes: number): void {
     const { topic, done } = send;
     const reached = this.#reached.get(topic);
     if (reached === undefined || bytes > LARGEST_BYTES || this.#ahead >= MOST_ENDED) return;
-    if (performance.now() - reached > REACHABLE_MS) return;
+    // One that is not there fails.
+    if (partition > reached.partition || performance.now() - reached.at > REACHABLE_MS) return;
     this.#ahead++;
     this.#ending.push({ send, done });
     send.done = (error) => {
@@ -56,10 +57,19 @@ export class UnacknowledgedSends {
     }
   }
 
-  /** A report of a send to this topic. */
-  reported(topic: string, succeeded: boolean): void {
-    if (succeeded) this.#reached.set(topic, performance.now());
-    else this.#reached.delete(topic);
+  /** A message to this partition of the topic went out. */
+  sent(topic: string, partition: number): void {
+    const reached = this.#reached.get(topic);
+    if (reached === undefined) this.#reached.set(topic, { at: performance.now(), partition });
+    else {
+      reached.at = performance.now();
+      if (partition > reached.partition) reached.partition = partition;
+    }
+  }
+
+  /** A message to the topic did not go out. */
+  failed(topic: string): void {
+    this.#reached.delete(topic);
   }
 
   #note(topic: string, error: KafkaJSError): void {
