@@ -5,9 +5,9 @@ import { edit } from './edit.mjs';
  * A broker is asked for one fetch at a time, and a partition of which enough is queued is left out of it. Where the other partitions had nothing,
  * the broker waited `fetch.wait.max.ms` for them; what was queued of the full one was gone long before, and nobody asked for more:
  * a partition with a backlog beside partitions without one came at a queue's length every half second. Now a fetch that leaves
- * a partition out waits only until that is to be fetched again. So that slow consumers do not ask all the time, a partition that is found
- * full again and again is looked at after twice as long each time, up to `fetch.wait.max.ms`: it can have been empty for as long as it
- * was full at most.
+ * a partition out waits only until that is to be fetched again, and for slow consumers, so that they do not ask all the time, for as long as it has been
+ * full by then: it can be empty for no longer than it was full. Likewise, partitions begin one after the other, and the first fetch
+ * after an assignment could be without most of them: after a change the waits begin short and grow.
  */
 export function mendFetchWaits(source) {
   const header = join(source, 'rdkafka_broker.h');
@@ -34,8 +34,15 @@ export function mendFetchWaits(source) {
 
         return min_backoff;
 `;
-  const later = `                if (backoff > 0 && backoff < rkb->rkb_ts_next_fetchable)
-                        rkb->rkb_ts_next_fetchable = backoff;
+  const later = `                if (backoff > 0) {
+                        rd_ts_t now  = rd_clock();
+                        rd_ts_t next = rktp->rktp_ts_fetch_full
+                                           ? now + now - rktp->rktp_ts_fetch_full
+                                           : 0;
+                        next = RD_MAX(next, backoff);
+                        if (next < rkb->rkb_ts_next_fetchable)
+                                rkb->rkb_ts_next_fetchable = next;
+                }
         }
 `;
   edit(broker, least, least.replace('        }\n', later));
@@ -65,26 +72,21 @@ export function mendFetchWaits(source) {
   edit(fetcher, changed, `${changed}                rkb->rkb_fetch_wait_ms   = 0;\n`);
 
   const fields = '        rd_ts_t rktp_ts_fetch_backoff; /* Back off fetcher for\n';
-  const count = `        int rktp_fetch_full_cnt;       /* How often its queue was found full
-                                        * since it was fetched last.
+  const since = `        rd_ts_t rktp_ts_fetch_full;    /* Since when its queue is full, or 0.
                                         * Locality: broker thread */
 `;
-  edit(join(source, 'rdkafka_partition.h'), fields, `${count}${fields}`);
+  edit(join(source, 'rdkafka_partition.h'), fields, `${since}${fields}`);
   const constant = `        if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
                 backoff_ms = rkb->rkb_rk->rk_conf.fetch_queue_backoff_ms;
         else
 `;
-  const grown = `        if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-                int most_ms = RD_MAX(rkb->rkb_rk->rk_conf.fetch_queue_backoff_ms,
-                                     rkb->rkb_rk->rk_conf.fetch_wait_max_ms);
-                backoff_ms  = rkb->rkb_rk->rk_conf.fetch_queue_backoff_ms
-                             << rktp->rktp_fetch_full_cnt;
-                backoff_ms = RD_MIN(backoff_ms, most_ms);
-                if (rktp->rktp_fetch_full_cnt < 8)
-                        rktp->rktp_fetch_full_cnt++;
+  const noted = `        if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+                backoff_ms = rkb->rkb_rk->rk_conf.fetch_queue_backoff_ms;
+                if (!rktp->rktp_ts_fetch_full)
+                        rktp->rktp_ts_fetch_full = rd_clock();
         } else
 `;
-  edit(fetcher, constant, grown);
+  edit(fetcher, constant, noted);
   const decided = `done:
         /* Copy offset stats to finalized place holder. */
         rktp->rktp_offsets_fin = rktp->rktp_offsets;
@@ -92,7 +94,7 @@ export function mendFetchWaits(source) {
         if (rktp->rktp_fetch != should_fetch) {
 `;
   const reset = `        if (should_fetch)
-                rktp->rktp_fetch_full_cnt = 0;
+                rktp->rktp_ts_fetch_full = 0;
 
 `;
   edit(fetcher, decided, decided.replace('        if (rktp', `${reset}        if (rktp`));
