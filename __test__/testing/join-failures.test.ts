@@ -159,6 +159,35 @@ test('OffsetFetch fails while a consumer runs: it crashes, starts again, and rea
   });
 });
 
+test('a member that is thrown out before its start is committed goes on where it has started', async () => {
+  const kafka = start();
+  const { client, consumer: config } = optionsOf(kafka, 's');
+  const consumer = new Kafka(client).consumer(config);
+  closing.push(() => consumer.disconnect());
+  const seen: string[] = [];
+  const joins: string[] = [];
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => void joins.push(payload.memberId));
+  kafka.failNext('OffsetCommit', 'GROUP_LOAD_IN_PROGRESS', ENDLESS);
+  // Nothing is read before the member is thrown out.
+  kafka.failNext('Fetch', 'UNKNOWN', ENDLESS);
+  await consumer.connect();
+  await consumer.subscribe({ topic: 't' });
+  await consumer.run({ eachMessage: async ({ message }) => void seen.push(String(message.value)) });
+  const producer = new Kafka(client).producer();
+  await producer.connect();
+  closing.push(() => producer.disconnect());
+  await producer.send({
+    topic: 't',
+    messages: [0, 1].map((partition) => ({ partition, value: `${partition}` })),
+  });
+  kafka.failNext('Heartbeat', 'UNKNOWN_MEMBER_ID', 1);
+  await until('it joins again', () => joins.length > 1);
+  expect(joins[1]).not.toBe(joins[0]);
+  kafka.clearFailures();
+  await until('it reads what was sent since its start', () => seen.length >= 2);
+  expect(seen.toSorted()).toEqual(['0', '1']);
+});
+
 test('OffsetFetch fails while partitions move: the status is connected when they are read, not before', async () => {
   const kafka = start();
   const { client, consumer: config } = optionsOf(kafka, 's', 60_000);

@@ -216,7 +216,7 @@ impl<C: ConsumerClient> PollLoop<C> {
         if self.closing.is_requested() {
             rebalance::assigned_in_vain(&self.context);
         } else {
-            self.rebalance.assigned(&self.context, &self.positions, partitions);
+            self.rebalance.assigned(&self.context, &mut self.positions, partitions);
             self.first_join.assigned();
         }
     }

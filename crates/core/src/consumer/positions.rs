@@ -89,13 +89,16 @@ impl Positions {
     /// restart before the first commit would skip records that arrive meanwhile. The metadata of committed offsets
     /// stays with their partitions.
     pub(super) fn start_positions<C: ConsumerClient>(
-        &self,
+        &mut self,
         context: &Context<C>,
         partitions: &mut [TopicPartition],
     ) -> Fixed<Vec<TopicPartition>> {
         let committed = self.committed_offsets(context, partitions)?;
         for (p, c) in partitions.iter_mut().zip(committed) {
             (p.offset, p.metadata) = (c.offset, c.metadata);
+            if p.offset >= 0 {
+                self.starts.note_offset(&p.topic, p.partition);
+            }
         }
         let without: Vec<&TopicPartition> = partitions.iter().filter(|p| p.offset < 0).collect();
         let mut known = PartitionSet::default();
@@ -113,7 +116,14 @@ impl Positions {
             (p.offset, *holds) = (start.offset, start.holds);
         }
         self.resolve(context, partitions)?;
-        Ok(partitions.iter().zip(holds).filter(|(_, holds)| *holds).map(|(p, _)| p.clone()).collect())
+        let held: Vec<_> =
+            partitions.iter().zip(holds).filter(|(_, holds)| *holds).map(|(p, _)| p.clone()).collect();
+        if self.auto_commit {
+            for p in &held {
+                self.starts.note_start(p);
+            }
+        }
+        Ok(held)
     }
 
     /// Goes on where the partition was last read, else at its present end; remembers both. A partition that

@@ -1,6 +1,6 @@
 //! Where a partition starts that has no committed offset, or whose offset the log does not have. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::inbox::TopicSubscription;
 use crate::kafka::{OFFSET_BEGINNING, OFFSET_END, TopicPartition};
@@ -38,6 +38,10 @@ pub(super) struct Starts {
     topics: HashMap<String, TopicSubscription>,
     /// Partitions whose offsets this member has committed.
     committed: PartitionSet,
+    /// Where this member has started partitions that have no committed offset yet. If it is thrown out of the group
+    /// before it could commit them and gets them again, it starts there again: what was produced since must not be
+    /// skipped, as at a new end it would be.
+    uncommitted: HashMap<String, BTreeMap<i32, i64>>,
 }
 
 impl Starts {
@@ -51,9 +55,27 @@ impl Starts {
         self.topics.contains_key(topic)
     }
 
-    /// An offset of the partition has been committed.
+    /// This member has committed an offset of the partition.
     pub(super) fn note_committed(&mut self, topic: &str, partition: i32) {
         self.committed.insert(topic, partition);
+        self.note_offset(topic, partition);
+    }
+
+    /// The group has a committed offset of the partition, whoever has committed it.
+    pub(super) fn note_offset(&mut self, topic: &str, partition: i32) {
+        if let Some(partitions) = self.uncommitted.get_mut(topic) {
+            partitions.remove(&partition);
+        }
+    }
+
+    /// The partition starts at this absolute offset, which has to be committed.
+    pub(super) fn note_start(&mut self, p: &TopicPartition) {
+        self.uncommitted.entry(p.topic.clone()).or_default().insert(p.partition, p.offset);
+    }
+
+    /// Where this member has started the partition already, without having committed it.
+    fn uncommitted(&self, p: &TopicPartition) -> Option<i64> {
+        self.uncommitted.get(&p.topic)?.get(&p.partition).copied()
     }
 
     fn starts_at_beginning(&self, topic: &str) -> bool {
@@ -73,7 +95,8 @@ impl Starts {
     pub(super) fn witnesses(&self, without: &[&TopicPartition]) -> Vec<TopicPartition> {
         let mut most: HashMap<&str, i32> = HashMap::new();
         for p in without {
-            if !self.starts_at_beginning(&p.topic) && !self.appeared(&p.topic, p.partition) {
+            let is_known = self.uncommitted(p).is_some() || self.appeared(&p.topic, p.partition);
+            if !self.starts_at_beginning(&p.topic) && !is_known {
                 let known = self.topics.get(&p.topic).and_then(|t| t.partitions).unwrap_or(0);
                 let count = most.entry(&p.topic).or_default();
                 *count = (*count).max(known).max(p.partition + 1);
@@ -83,12 +106,16 @@ impl Starts {
         partitions.map(|(topic, partition)| TopicPartition::at(topic, partition, 0)).collect()
     }
 
-    /// The start of a partition without a committed offset: the beginning or the end.
+    /// The start of a partition without a committed offset: where this member has started it before, else the
+    /// beginning or the end.
     ///
     /// `witnesses` are the partitions for which the group has committed offsets. A member of this package commits its
     /// start in every partition assigned to it. So if the group has offsets of exactly a topic's first partitions,
     /// the others were added later.
     pub(super) fn without_offset(&self, p: &TopicPartition, witnesses: &PartitionSet) -> Start {
+        if let Some(offset) = self.uncommitted(p) {
+            return Start { offset, holds: true };
+        }
         let known = witnesses.first_ones(&p.topic);
         let is_new = self.appeared(&p.topic, p.partition) || (known > 0 && p.partition >= known);
         let offset = if is_new || self.starts_at_beginning(&p.topic) { OFFSET_BEGINNING } else { OFFSET_END };
@@ -100,8 +127,8 @@ impl Starts {
     /// Where to go on when the log has no record at `offset`: it begins at `low` and ends before `high`. `forgotten`:
     /// the group no longer has a committed offset. Returns [`OFFSET_BEGINNING`] if the topic was created again.
     pub(super) fn out_of_range(&self, p: &TopicPartition, low: i64, high: i64, forgotten: bool) -> i64 {
-        let is_new =
-            p.offset == OFFSET_BEGINNING || (forgotten && self.committed.contains(&p.topic, p.partition));
+        let has_started = self.committed.contains(&p.topic, p.partition) || self.uncommitted(p).is_some();
+        let is_new = p.offset == OFFSET_BEGINNING || (forgotten && has_started);
         if !is_new && (low..=high).contains(&p.offset) {
             // The log has the offset by now.
             return p.offset;
@@ -113,7 +140,7 @@ impl Starts {
 /// Where a partition starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
-    /// A logical offset.
+    /// A logical offset, or an absolute one.
     pub(super) offset: i64,
     /// Whether it has to be committed before any record is handled.
     pub(super) holds: bool,
@@ -172,6 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn what_this_member_could_not_commit_starts_where_it_has_started() {
+        let start = |offset| Start { offset, holds: true };
+        let mut starts = starts(false, Some(2));
+        starts.note_start(&TopicPartition { offset: 7, ..at(1) });
+        assert_eq!(starts.without_offset(&at(1), &set(&[])), start(7));
+        assert_eq!(starts.without_offset(&at(1), &set(&[0])), start(7), "it knows better than the group");
+        assert_eq!(starts.without_offset(&at(0), &set(&[])), END);
+        assert_eq!(starts.witnesses(&[&at(1)]).len(), 0, "nothing is left to ask the group");
+        assert_eq!(starts.out_of_range(&TopicPartition { offset: 7, ..at(1) }, 0, 2, true), 0, "made anew");
+        starts.note_offset("t", 1);
+        assert_eq!(starts.without_offset(&at(1), &set(&[])), END, "others have committed since");
+        starts.note_start(&TopicPartition { offset: 9, ..at(1) });
+        starts.note_committed("t", 1);
+        assert_eq!(starts.without_offset(&at(1), &set(&[])), NEW, "the group has lost it");
+    }
+
+    #[test]
     fn a_topic_whose_committed_offset_is_gone_is_another_one() {
         let mut starts = starts(false, Some(1));
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 9, ..at(0) }, 0, 2, true), 2);
@@ -207,9 +251,12 @@ mod tests {
         #[test]
         fn nobody_is_sent_out_of_the_log(
             offset in -5..50_i64, low in 0..20_i64, length in 0..20_i64,
-            from_beginning: bool, committed: bool, forgotten: bool,
+            from_beginning: bool, started: bool, committed: bool, forgotten: bool,
         ) {
             let mut starts = starts(from_beginning, Some(1));
+            if started {
+                starts.note_start(&TopicPartition { offset, ..at(0) });
+            }
             if committed {
                 starts.note_committed("t", 0);
             }
