@@ -88,8 +88,13 @@ export declare class NativeConsumer {
   ensureTopics(topics: Array<string>, create: boolean, timeout: number): Promise<NativeEnsuredTopics | Failure>
   /** The number by which a producer's transactions refer to this consumer. */
   get number(): number
-  /** Joins the group; the assignment arrives as an event. */
-  subscribe(topics: Array<NativeSubscription>): Promise<Failure | null>
+  /**
+   * Joins the group; the assignment arrives as an event. `starts` are the uncommitted ones of the consumer before
+   * this one.
+   */
+  subscribe(topics: Array<NativeSubscription>, starts: Array<NativeOffset>): Promise<Failure | null>
+  /** Where partitions were started that have no committed offset, because committing their starts has failed so far. */
+  uncommittedStarts(): Array<NativeOffset>
   /** Reads reply partitions from their present ends, without joining the group. */
   assignReplies(partitions: Array<NativePartition>): Promise<Failure | null>
   /** Asks a group's coordinator to describe it. */

@@ -18,6 +18,7 @@ use kafka_core::consumer::inbox::{Inbox, TopicSubscription};
 use kafka_core::consumer::leader::leader_timeout;
 use kafka_core::consumer::members::Members;
 use kafka_core::consumer::membership::Membership;
+use kafka_core::consumer::uncommitted_starts::UncommittedStarts;
 use kafka_core::consumer::{Consumer, Mode, Settings};
 use kafka_core::error::{CODE_INVALID_ARG, Error, Result};
 use kafka_core::kafka::TopicPartition;
@@ -47,6 +48,7 @@ pub struct NativeConsumer {
     requests: Option<Arc<Requests>>,
     request_events: Arc<RequestEvents>,
     commits_watched: Arc<AtomicBool>,
+    uncommitted_starts: Arc<UncommittedStarts>,
     number: u32,
     group: String,
 }
@@ -88,6 +90,7 @@ impl NativeConsumer {
         let inbox = Arc::new(Inbox::default());
         let request_events = Arc::new(RequestEvents::new(false));
         let commits_watched = Arc::default();
+        let uncommitted_starts = Arc::default();
         let membership = Arc::new(Membership::new(inbox, deferred));
         let handle = create(&properties, assignors, Arc::clone(&membership), Arc::clone(&request_events))
             .map_err(thrown)?;
@@ -99,6 +102,7 @@ impl NativeConsumer {
             membership,
             request_events: Arc::clone(&request_events),
             commits_watched: Arc::clone(&commits_watched),
+            uncommitted_starts: Arc::clone(&uncommitted_starts),
             leader_timeout: leader_timeout(settings.session_timeout.0),
             auto_commit: AutoCommit {
                 enabled: settings.auto_commit,
@@ -116,7 +120,8 @@ impl NativeConsumer {
             .map_err(thrown)?;
         let group = properties.get("group.id").cloned().unwrap_or_default();
         let number = MEMBERS.new_number();
-        Ok(Self { consumer: Arc::new(consumer), requests, request_events, commits_watched, number, group })
+        let consumer = Arc::new(consumer);
+        Ok(Self { consumer, requests, request_events, commits_watched, uncommitted_starts, number, group })
     }
 
     /// Describes the cluster: its brokers and all its topics.
@@ -182,9 +187,14 @@ impl NativeConsumer {
         self.number
     }
 
-    /// Joins the group; the assignment arrives as an event.
+    /// Joins the group; the assignment arrives as an event. `starts` are the uncommitted ones of the consumer before
+    /// this one.
     #[napi]
-    pub async fn subscribe(&self, topics: Vec<NativeSubscription>) -> Option<Failure> {
+    pub async fn subscribe(
+        &self,
+        topics: Vec<NativeSubscription>,
+        starts: Vec<NativeOffset>,
+    ) -> Option<Failure> {
         let handling = topics.iter().filter_map(|t| {
             let handling = t.handling.as_ref()?;
             Some(TopicHandling::try_from(handling).map(|handling| (t.topic.clone(), handling)))
@@ -192,6 +202,9 @@ impl NativeConsumer {
         match handling.collect::<Result<Vec<_>>>() {
             Ok(handling) => self.consumer.assignments().handle(handling),
             Err(error) => return Some(error.into()),
+        }
+        for start in starts {
+            self.uncommitted_starts.note(&start.into());
         }
         let topics = topics
             .into_iter()
@@ -205,6 +218,13 @@ impl NativeConsumer {
             MEMBERS.joins(self.number, &self.group, &client);
         }
         outcome(self.consumer.subscribe(topics).await)
+    }
+
+    /// Where partitions were started that have no committed offset, because committing their starts has failed so far.
+    #[napi]
+    #[must_use]
+    pub fn uncommitted_starts(&self) -> Vec<NativeOffset> {
+        self.uncommitted_starts.all().into_iter().map(NativeOffset::from).collect()
     }
 
     /// Reads reply partitions from their present ends, without joining the group.

@@ -159,33 +159,51 @@ test('OffsetFetch fails while a consumer runs: it crashes, starts again, and rea
   });
 });
 
-test('a member that is thrown out before its start is committed goes on where it has started', async () => {
-  const kafka = start();
-  const { client, consumer: config } = optionsOf(kafka, 's');
-  const consumer = new Kafka(client).consumer(config);
-  closing.push(() => consumer.disconnect());
-  const seen: string[] = [];
-  const joins: string[] = [];
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => void joins.push(payload.memberId));
-  kafka.failNext('OffsetCommit', 'GROUP_LOAD_IN_PROGRESS', ENDLESS);
-  // Nothing is read before the member is thrown out.
-  kafka.failNext('Fetch', 'UNKNOWN', ENDLESS);
-  await consumer.connect();
-  await consumer.subscribe({ topic: 't' });
-  await consumer.run({ eachMessage: async ({ message }) => void seen.push(String(message.value)) });
-  const producer = new Kafka(client).producer();
-  await producer.connect();
-  closing.push(() => producer.disconnect());
-  await producer.send({
-    topic: 't',
-    messages: [0, 1].map((partition) => ({ partition, value: `${partition}` })),
+describe('a member whose start cannot be committed goes on where it has started', () => {
+  /** A consumer that has joined, and has read nothing of what is sent since. */
+  async function joined() {
+    const kafka = start();
+    const { client, consumer: config } = optionsOf(kafka, 's');
+    const consumer = new Kafka(client).consumer(config);
+    closing.push(() => consumer.disconnect());
+    const seen: string[] = [];
+    const joins: string[] = [];
+    const crashes: Error[] = [];
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => void joins.push(payload.memberId));
+    consumer.on(consumer.events.CRASH, ({ payload }) => void crashes.push(payload.error));
+    kafka.failNext('OffsetCommit', 'GROUP_LOAD_IN_PROGRESS', ENDLESS);
+    kafka.failNext('Fetch', 'UNKNOWN', ENDLESS);
+    await consumer.connect();
+    await consumer.subscribe({ topic: 't' });
+    await consumer.run({ eachMessage: async ({ message }) => void seen.push(String(message.value)) });
+    const producer = new Kafka(client).producer();
+    await producer.connect();
+    closing.push(() => producer.disconnect());
+    const messages = [0, 1].map((partition) => ({ partition, value: `${partition}` }));
+    await producer.send({ topic: 't', messages });
+    return { kafka, seen, joins, crashes };
+  }
+
+  test('when its group throws it out', async () => {
+    const { kafka, seen, joins } = await joined();
+    kafka.failNext('Heartbeat', 'UNKNOWN_MEMBER_ID', 1);
+    await until('it joins again', () => joins.length > 1);
+    expect(joins[1]).not.toBe(joins[0]);
+    kafka.clearFailures();
+    await until('it reads what was sent since its start', () => seen.length >= 2);
+    expect(seen.toSorted()).toEqual(['0', '1']);
   });
-  kafka.failNext('Heartbeat', 'UNKNOWN_MEMBER_ID', 1);
-  await until('it joins again', () => joins.length > 1);
-  expect(joins[1]).not.toBe(joins[0]);
-  kafka.clearFailures();
-  await until('it reads what was sent since its start', () => seen.length >= 2);
-  expect(seen.toSorted()).toEqual(['0', '1']);
+
+  test('when it crashes, and starts again', async () => {
+    const { kafka, seen, crashes } = await joined();
+    kafka.failNext('OffsetFetch', 'UNKNOWN', ENDLESS);
+    kafka.failNext('Heartbeat', 'UNKNOWN_MEMBER_ID', 1);
+    await until('it crashes', () => crashes.length > 0);
+    expect(crashes[0]!.message).toContain('fetch committed offsets');
+    kafka.clearFailures();
+    await until('it reads what was sent since its start', () => seen.length >= 2);
+    expect(seen.toSorted()).toEqual(['0', '1']);
+  });
 });
 
 test('OffsetFetch fails while partitions move: the status is connected when they are read, not before', async () => {

@@ -98,6 +98,7 @@ export class Connection {
     try {
       await session.close(parts.settings.drainTimeoutMs);
     } finally {
+      parts.subscriptions.noteStarts(session.native.uncommittedStarts());
       parts.batchEvents.stopped();
       state.session = undefined;
       onClosed();

@@ -80,12 +80,14 @@ export class GroupJoin {
   }
 
   async #subscribe(native: NativeConsumer, missing: readonly string[]): Promise<void> {
-    const topics = this.#options.subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
+    const { subscriptions } = this.#options;
+    const topics = subscriptions.topics().filter(({ topic }) => !missing.includes(topic));
     this.#options.leaderAssignment?.announce(
       native,
       topics.map(({ topic }) => topic),
     );
-    valueOf(await native.subscribe(topics.map((topic) => this.#handled(topic))));
+    const handled = topics.map((topic) => this.#handled(topic));
+    valueOf(await native.subscribe(handled, subscriptions.takeStarts()));
   }
 
   #handled(topic: NativeSubscription): NativeSubscription {

@@ -1,4 +1,4 @@
-import type { NativeSubscription } from '../../native/index.js';
+import type { NativeOffset, NativeSubscription } from '../../native/index.js';
 import { subscribedTopics } from '../../options/run.js';
 import { invalidTopic, isLegalTopic } from '../topic-name.js';
 import type { SubscribeConfig } from '../types/index.js';
@@ -8,6 +8,8 @@ export class Subscriptions {
   readonly #topics = new Map<string, boolean>();
   /** How many partitions each topic had when it was first seen. */
   readonly #met = new Map<string, number>();
+  /** Where earlier connections have started partitions without being able to commit it. */
+  #starts: NativeOffset[] = [];
 
   /**
    * The topics to subscribe to. Regular expressions are resolved to names, because a kafkajs leader would take them
@@ -29,6 +31,16 @@ export class Subscriptions {
     for (const { name, partitions } of existing) if (!this.#met.has(name)) this.#met.set(name, partitions);
   }
 
+  /** A connection has ended, and these starts of partitions could not be committed. */
+  noteStarts(starts: readonly NativeOffset[]): void {
+    this.#starts.push(...starts);
+  }
+
+  /** The starts for the next connection, which is given them once. */
+  takeStarts(): NativeOffset[] {
+    return this.#starts.splice(0);
+  }
+
   /** The topics' names. */
   names(): string[] {
     return [...this.#topics.keys()];
@@ -42,9 +54,15 @@ export class Subscriptions {
     if (illegal !== undefined) throw invalidTopic(illegal as string);
     const existing = wanted.some((item) => item instanceof RegExp) ? await list() : [];
     for (const item of wanted) {
-      if (typeof item === 'string') this.#topics.set(item, fromBeginning);
-      else for (const name of existing) if (matches(item, name)) this.#topics.set(name, fromBeginning);
+      if (typeof item === 'string') this.#set(item, fromBeginning);
+      else for (const name of existing) if (matches(item, name)) this.#set(name, fromBeginning);
     }
+  }
+
+  #set(topic: string, fromBeginning: boolean): void {
+    this.#topics.set(topic, fromBeginning);
+    // Subscribed to anew, it starts anew.
+    this.#starts = this.#starts.filter((start) => start.topic !== topic);
   }
 }
 

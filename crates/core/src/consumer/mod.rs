@@ -31,6 +31,7 @@ mod starts;
 mod taken;
 #[cfg(test)]
 mod tests;
+pub mod uncommitted_starts;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -50,6 +51,7 @@ use assignments::{Assignments, AutoCommit};
 use inbox::{Command, Inbox, TopicSubscription};
 use intake::Intake;
 use membership::Membership;
+use uncommitted_starts::UncommittedStarts;
 
 pub use poll_loop::PollLoop;
 
@@ -96,6 +98,8 @@ pub struct Settings {
     pub commits_watched: Arc<AtomicBool>,
     /// How long JavaScript may take to assign the partitions of a group that this member leads.
     pub leader_timeout: Duration,
+    /// Where partitions were started whose starts are not committed yet, also by the consumer before this one.
+    pub uncommitted_starts: Arc<UncommittedStarts>,
     /// Automatic commits.
     pub auto_commit: AutoCommit,
     /// Interval of automatic commits, if set.

@@ -68,7 +68,12 @@ impl<C: ConsumerClient> PollLoop<C> {
             context: Context::new(client, inbox, assignments, intake, sink),
             first_join: FirstJoin::new(settings.join_timeout, settings.rebalance_timeout),
             leader: Leader::new(settings.leader_timeout),
-            positions: Positions::new(settings.positions_timeout, settings.fetch_wait, auto_commit.enabled),
+            positions: Positions::new(
+                settings.positions_timeout,
+                settings.fetch_wait,
+                auto_commit.enabled,
+                settings.uncommitted_starts,
+            ),
             seeks: Seeks::new(settings.positions_timeout + settings.fetch_wait),
             rebalance: Rebalance::new(Arc::clone(&mode), Arc::clone(&membership), settings.drain_timeout),
             commits: Commits::new(schedule, settings.commits_watched),
@@ -216,7 +221,7 @@ impl<C: ConsumerClient> PollLoop<C> {
         if self.closing.is_requested() {
             rebalance::assigned_in_vain(&self.context);
         } else {
-            self.rebalance.assigned(&self.context, &mut self.positions, partitions);
+            self.rebalance.assigned(&self.context, &self.positions, partitions);
             self.first_join.assigned();
         }
     }

@@ -4,12 +4,14 @@
 //! offsets by itself, but after some errors it gives up for good, without a word, and the partition delivers nothing.
 //! So the lookup is done and retried here, and the consumer fails if it does not succeed in time.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::context::{Context, Failed};
 use super::inbox::TopicSubscription;
 use super::starts::{PartitionSet, Starts};
+use super::uncommitted_starts::UncommittedStarts;
 use crate::error::{
     CODE_CLUSTER_AUTHORIZATION_FAILED, CODE_GROUP_AUTHORIZATION_FAILED, CODE_INVALID_ARG, CODE_TIMED_OUT,
     CODE_TOPIC_AUTHORIZATION_FAILED, Error, Result,
@@ -62,9 +64,14 @@ pub(super) struct Positions {
 
 impl Positions {
     /// `timeout` without the time that leaders let fetch requests wait, `fetch_wait`.
-    pub(super) fn new(timeout: Duration, fetch_wait: Duration, auto_commit: bool) -> Self {
+    pub(super) fn new(
+        timeout: Duration,
+        fetch_wait: Duration,
+        auto_commit: bool,
+        uncommitted: Arc<UncommittedStarts>,
+    ) -> Self {
         let (timeout, leader_patience) = (timeout + fetch_wait, PATIENCE + fetch_wait);
-        Self { starts: Starts::default(), timeout, leader_patience, auto_commit }
+        Self { starts: Starts::new(uncommitted), timeout, leader_patience, auto_commit }
     }
 
     /// Replaces the subscription.
@@ -89,7 +96,7 @@ impl Positions {
     /// restart before the first commit would skip records that arrive meanwhile. The metadata of committed offsets
     /// stays with their partitions.
     pub(super) fn start_positions<C: ConsumerClient>(
-        &mut self,
+        &self,
         context: &Context<C>,
         partitions: &mut [TopicPartition],
     ) -> Fixed<Vec<TopicPartition>> {

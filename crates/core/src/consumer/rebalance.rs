@@ -79,7 +79,7 @@ impl Rebalance {
     pub(super) fn assigned<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
-        positions: &mut Positions,
+        positions: &Positions,
         mut partitions: Vec<TopicPartition>,
     ) {
         let incremental = context.client().is_cooperative();

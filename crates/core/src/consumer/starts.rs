@@ -1,8 +1,10 @@
 //! Where a partition starts that has no committed offset, or whose offset the log does not have. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::inbox::TopicSubscription;
+use super::uncommitted_starts::UncommittedStarts;
 use crate::kafka::{OFFSET_BEGINNING, OFFSET_END, TopicPartition};
 
 /// Partitions of topics.
@@ -38,13 +40,15 @@ pub(super) struct Starts {
     topics: HashMap<String, TopicSubscription>,
     /// Partitions whose offsets this member has committed.
     committed: PartitionSet,
-    /// Where this member has started partitions that have no committed offset yet. If it is thrown out of the group
-    /// before it could commit them and gets them again, it starts there again: what was produced since must not be
-    /// skipped, as at a new end it would be.
-    uncommitted: HashMap<String, BTreeMap<i32, i64>>,
+    uncommitted: Arc<UncommittedStarts>,
 }
 
 impl Starts {
+    /// Nothing is subscribed to.
+    pub(super) fn new(uncommitted: Arc<UncommittedStarts>) -> Self {
+        Self { uncommitted, ..Self::default() }
+    }
+
     /// Replaces the subscription.
     pub(super) fn subscribe(&mut self, topics: Vec<TopicSubscription>) {
         self.topics = topics.into_iter().map(|t| (t.topic.clone(), t)).collect();
@@ -58,24 +62,22 @@ impl Starts {
     /// This member has committed an offset of the partition.
     pub(super) fn note_committed(&mut self, topic: &str, partition: i32) {
         self.committed.insert(topic, partition);
-        self.note_offset(topic, partition);
+        self.uncommitted.forget(topic, partition);
     }
 
     /// The group has a committed offset of the partition, whoever has committed it.
-    pub(super) fn note_offset(&mut self, topic: &str, partition: i32) {
-        if let Some(partitions) = self.uncommitted.get_mut(topic) {
-            partitions.remove(&partition);
-        }
+    pub(super) fn note_offset(&self, topic: &str, partition: i32) {
+        self.uncommitted.forget(topic, partition);
     }
 
     /// The partition starts at this absolute offset, which has to be committed.
-    pub(super) fn note_start(&mut self, p: &TopicPartition) {
-        self.uncommitted.entry(p.topic.clone()).or_default().insert(p.partition, p.offset);
+    pub(super) fn note_start(&self, p: &TopicPartition) {
+        self.uncommitted.note(p);
     }
 
     /// Where this member has started the partition already, without having committed it.
     fn uncommitted(&self, p: &TopicPartition) -> Option<i64> {
-        self.uncommitted.get(&p.topic)?.get(&p.partition).copied()
+        self.uncommitted.of(&p.topic, p.partition)
     }
 
     fn starts_at_beginning(&self, topic: &str) -> bool {

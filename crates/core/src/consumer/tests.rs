@@ -253,6 +253,7 @@ impl Rig {
             membership: Arc::new(Membership::new(Arc::new(Inbox::default()), Vec::new())),
             request_events: Arc::new(RequestEvents::new(false)),
             commits_watched: Arc::default(),
+            uncommitted_starts: Arc::default(),
             leader_timeout: leader_timeout(DEADLINE),
             auto_commit: AutoCommit { enabled: true, threshold: None },
             auto_commit_interval: None,

@@ -104,6 +104,7 @@ impl JavaScript {
             membership,
             request_events,
             commits_watched: Arc::default(),
+            uncommitted_starts: Arc::default(),
             leader_timeout: leader_timeout(DEADLINE),
             auto_commit: AutoCommit::default(),
             auto_commit_interval: None,
