@@ -160,32 +160,8 @@ test('OffsetFetch fails while a consumer runs: it crashes, starts again, and rea
 });
 
 describe('a member whose start cannot be committed goes on where it has started', () => {
-  /** A consumer that has joined, and has read nothing of what is sent since. */
-  async function joined() {
-    const kafka = start();
-    const { client, consumer: config } = optionsOf(kafka, 's');
-    const consumer = new Kafka(client).consumer(config);
-    closing.push(() => consumer.disconnect());
-    const seen: string[] = [];
-    const joins: string[] = [];
-    const crashes: Error[] = [];
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => void joins.push(payload.memberId));
-    consumer.on(consumer.events.CRASH, ({ payload }) => void crashes.push(payload.error));
-    kafka.failNext('OffsetCommit', 'GROUP_LOAD_IN_PROGRESS', ENDLESS);
-    kafka.failNext('Fetch', 'UNKNOWN', ENDLESS);
-    await consumer.connect();
-    await consumer.subscribe({ topic: 't' });
-    await consumer.run({ eachMessage: async ({ message }) => void seen.push(String(message.value)) });
-    const producer = new Kafka(client).producer();
-    await producer.connect();
-    closing.push(() => producer.disconnect());
-    const messages = [0, 1].map((partition) => ({ partition, value: `${partition}` }));
-    await producer.send({ topic: 't', messages });
-    return { kafka, seen, joins, crashes };
-  }
-
   test('when its group throws it out', async () => {
-    const { kafka, seen, joins } = await joined();
+    const { kafka, seen, joins } = await joinedWithoutCommit();
     kafka.failNext('Heartbeat', 'UNKNOWN_MEMBER_ID', 1);
     await until('it joins again', () => joins.length > 1);
     expect(joins[1]).not.toBe(joins[0]);
@@ -195,7 +171,7 @@ describe('a member whose start cannot be committed goes on where it has started'
   });
 
   test('when it crashes, and starts again', async () => {
-    const { kafka, seen, crashes } = await joined();
+    const { kafka, seen, crashes } = await joinedWithoutCommit();
     kafka.failNext('OffsetFetch', 'UNKNOWN', ENDLESS);
     kafka.failNext('Heartbeat', 'UNKNOWN_MEMBER_ID', 1);
     await until('it crashes', () => crashes.length > 0);
@@ -245,4 +221,28 @@ async function failure(what: string, call: () => Promise<unknown>): Promise<Erro
     ),
   );
   return failed;
+}
+
+/** A consumer that has joined, can commit nothing, and has read nothing of what is sent since. */
+async function joinedWithoutCommit() {
+  const kafka = start();
+  const { client, consumer: config } = optionsOf(kafka, 's');
+  const consumer = new Kafka(client).consumer(config);
+  closing.push(() => consumer.disconnect());
+  const seen: string[] = [];
+  const joins: string[] = [];
+  const crashes: Error[] = [];
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => void joins.push(payload.memberId));
+  consumer.on(consumer.events.CRASH, ({ payload }) => void crashes.push(payload.error));
+  kafka.failNext('OffsetCommit', 'GROUP_LOAD_IN_PROGRESS', ENDLESS);
+  kafka.failNext('Fetch', 'UNKNOWN', ENDLESS);
+  await consumer.connect();
+  await consumer.subscribe({ topic: 't' });
+  await consumer.run({ eachMessage: async ({ message }) => void seen.push(String(message.value)) });
+  const producer = new Kafka(client).producer();
+  await producer.connect();
+  closing.push(() => producer.disconnect());
+  const messages = [0, 1].map((partition) => ({ partition, value: `${partition}` }));
+  await producer.send({ topic: 't', messages });
+  return { kafka, seen, joins, crashes };
 }
