@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { GroupJoin, type GroupJoinOptions } from '../../lib/kafkajs/group/join.js';
+import { Subscriptions } from '../../lib/kafkajs/group/subscriptions.js';
 import { KafkaJSNonRetriableError, type KafkaJSError } from '../../lib/kafkajs/errors/index.js';
 import type { NativeConsumer } from '../../lib/native/index.js';
 
@@ -8,12 +9,16 @@ import type { NativeConsumer } from '../../lib/native/index.js';
 const nothing = (): undefined => undefined;
 
 /** The join of a consumer with one topic, over a native consumer that answers its subscription so. */
-function joining(subscribe: () => Promise<unknown>): { join: GroupJoin; native: NativeConsumer } {
+async function joining(
+  subscribe: () => Promise<unknown>,
+): Promise<{ join: GroupJoin; native: NativeConsumer }> {
+  const subscriptions = new Subscriptions();
+  await subscriptions.add({ topic: 't', fromBeginning: true }, () => Promise.resolve([]));
   const ensured = { missing: [], reasons: [], created: [], existing: [] };
   const native = { ensureTopics: () => Promise.resolve(ensured), subscribe } as unknown as NativeConsumer;
   const join = new GroupJoin({
     settings: { allowAutoTopicCreation: true, requestTimeoutMs: 1000, clientId: 'c' },
-    subscriptions: { names: () => ['t'], topics: () => [{ topic: 't', fromBeginning: true }], meet: nothing },
+    subscriptions,
     membership: { joining: nothing },
     log: { waitsFor: nothing, joining: () => nothing },
     handling: nothing,
@@ -35,7 +40,7 @@ it.each<[string, () => Promise<unknown>]>([
   ['is refused', () => Promise.resolve(failure)],
   ['rejects', () => Promise.reject(new Error('refused'))],
 ])('a subscription that %s rejects the join, and a later end of it is nobody’s', async (_, subscribe) => {
-  const { join, native } = joining(subscribe);
+  const { join, native } = await joining(subscribe);
   await expect(join.join(native)).rejects.toThrow('refused');
   join.cancel();
   expect(join.failed(new KafkaJSNonRetriableError('late') as KafkaJSError, native)).toBe(false);
@@ -44,7 +49,7 @@ it.each<[string, () => Promise<unknown>]>([
 
 it('a refusal that comes before the subscription is accepted rejects the join', async () => {
   const subscribe = vi.fn(() => new Promise<unknown>(nothing));
-  const { join, native } = joining(subscribe);
+  const { join, native } = await joining(subscribe);
   const joined = join.join(native);
   await vi.waitFor(() => expect(subscribe).toHaveBeenCalled());
   expect(join.failed(new KafkaJSNonRetriableError('not allowed') as KafkaJSError, native)).toBe(true);
