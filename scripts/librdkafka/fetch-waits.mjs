@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { edit } from './edit.mjs';
 
 /**
- * A broker is asked for one fetch at a time, and a partition of which enough is queued is left out of it. Where the other partitions had nothing,
- * the broker waited `fetch.wait.max.ms` for them; what was queued of the full one was gone long before, and nobody asked for more:
- * a partition with a backlog beside partitions without one came at a queue's length every half second. Now a fetch that leaves
- * a partition out waits only until that is to be fetched again, and for slow consumers, so that they do not ask all the time, for as long as it has been
- * full by then: it can be empty for no longer than it was full. Likewise, partitions begin one after the other, and the first fetch
+ * A broker is asked for one fetch at a time, and a partition of which enough is queued is left out of it. Where the
+ * other partitions had nothing, the broker waited `fetch.wait.max.ms` for them; what was queued of the full one was
+ * gone long before, and nobody asked for more: a partition with a backlog beside partitions without one came at a
+ * queue's length every half second. Now a fetch that leaves a partition out waits only until that is to be fetched
+ * again, and for slow consumers, so that they do not ask all the time, for as long as it has been full by then: it
+ * can be empty for no longer than it was full. Likewise, partitions begin one after the other, and the first fetch
  * after an assignment could be without most of them: after a change the waits begin short and grow.
  */
 export function mendFetchWaits(source) {
