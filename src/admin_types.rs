@@ -1,5 +1,6 @@
 //! Arguments and results of admin requests, as JavaScript sees them.
 
+use kafka_core::consumer::commit_metadata;
 use kafka_core::kafka::{BrokerMetadata, Group, Metadata, Outcome, TopicMetadata, TopicPartition};
 use librdkafka::{
     AdminOptions, ConfigResource, ConfigSynonym, DescribedConfig, NewPartitions, NewTopic, Rights,
@@ -231,7 +232,12 @@ impl From<TopicPartition> for NativePartitionOffset {
             partition: p.partition,
             offset: Offset(p.offset),
             code: p.error,
-            metadata: p.metadata.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            // What this package adds for itself is not the application's.
+            metadata: p
+                .metadata
+                .as_deref()
+                .and_then(commit_metadata::rest)
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
         }
     }
 }

@@ -215,7 +215,8 @@ impl NativeConsumer {
             })
             .collect();
         if let Ok(client) = self.consumer.consumer_client() {
-            MEMBERS.joins(self.number, &self.group, &client);
+            let known_partitions = self.consumer.assignments().known_partitions();
+            MEMBERS.joins(self.number, &self.group, &client, known_partitions);
         }
         outcome(self.consumer.subscribe(topics).await)
     }

@@ -154,9 +154,14 @@ impl NativeProducer {
         offsets: Vec<NativeOffset>,
         #[napi(ts_arg_type = "number")] timeout: Milliseconds,
     ) -> Option<Failure> {
-        let offsets = offsets.into_iter().map(TopicPartition::from).collect();
+        let mut offsets: Vec<_> = offsets.into_iter().map(TopicPartition::from).collect();
         let reader = match reader {
-            Either::A(number) => Reader::Consumer(MEMBERS.with_number(number)),
+            Either::A(number) => {
+                if let Some(known) = MEMBERS.known_partitions(number) {
+                    known.write_to_all(&mut offsets);
+                }
+                Reader::Consumer(MEMBERS.with_number(number))
+            }
             Either::B(group) => {
                 let members = MEMBERS.of_group(&group);
                 Reader::Group(group, members)

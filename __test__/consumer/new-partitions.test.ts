@@ -120,6 +120,71 @@ test('S2a in a group with a kafkajs member nothing in new partitions of ours is 
   await until('ours are read', () => mine.every((partition) => ours.seen.items.includes(`${partition}:x`)));
 });
 
+/** A group of kafkajs's that has read, and committed, one message of partition 0. */
+async function groupOfStock(topic: string, groupId: string): Promise<void> {
+  const consumer = kafkaOf('stock').consumer({ groupId });
+  let read = 0;
+  await consumer.connect();
+  await consumer.subscribe({ topic });
+  await consumer.run({ eachMessage: async () => void read++ });
+  await until('it reads', async () => {
+    await write(topic, '0:theirs');
+    return read > 0;
+  });
+  await consumer.disconnect();
+}
+
+/** What was read of all partitions but the first. */
+const besidesFirst = (items: readonly string[]) => items.filter((item) => !item.startsWith('0:')).toSorted();
+
+test('S2a what was in a partition that kafkajs has read nothing of is not handled when we take its group over', async () => {
+  const [topic, groupId] = [await topicOf(0, 3), unique('group')];
+  await write(topic, '0:old', '1:old', '2:old');
+  await groupOfStock(topic, groupId);
+  expect(await committed(groupId, topic)).toMatchObject({ 1: -1, 2: -1 });
+  const { consumer, seen } = await member(topic, groupId);
+  await write(topic, '1:b', '2:c');
+  await until('both are read', () => seen.items.includes('1:b') && seen.items.includes('2:c'));
+  expect(besidesFirst(seen.items)).toEqual(['1:b', '2:c']);
+  // From then on the group knows what is new.
+  await consumer.disconnect();
+  await grow(topic, 4);
+  await write(topic, '3:d');
+  const second = await member(topic, groupId);
+  await until('it is read', () => second.seen.items.includes('3:d'));
+  expect(besidesFirst(second.seen.items)).toEqual(['3:d']);
+});
+
+test('S2a a partition that was added is known to be new however often the group has committed since', async () => {
+  const [topic, groupId] = [await topicOf(0), unique('group')];
+  for (const value of ['a', 'b', 'c']) {
+    const { consumer, seen } = await member(topic, groupId);
+    await write(topic, `0:${value}`);
+    await seen.reach(1);
+    await consumer.disconnect();
+  }
+  await grow(topic, 2);
+  await write(topic, '1:d');
+  // It knows of both, and gets the new one of a group that began with one.
+  const { seen } = await member(topic, groupId);
+  await seen.reach(1);
+  expect(seen.items).toEqual(['1:d']);
+});
+
+test('what commits say of partitions is nothing of the application’s', async () => {
+  const [topic, groupId] = [await topicOf(0), unique('group')];
+  const { consumer, seen } = await member(topic, groupId);
+  await write(topic, '0:a');
+  await seen.reach(1);
+  await consumer.disconnect();
+  const admin = new native.Kafka({ brokers: BROKERS, logLevel: 0 }).admin();
+  await admin.connect();
+  open.push(admin);
+  expect(await admin.fetchOffsets({ groupId, topics: [topic] })).toEqual([
+    { topic, partitions: [{ partition: 0, offset: '1', metadata: null }] },
+  ]);
+});
+
 test('S2a a topic that was there before is read from its end, also in partitions in which nothing was read yet', async () => {
   const [topic, groupId] = [await topicOf(0, 3), unique('group')];
   await write(topic, '0:old', '1:old', '2:old');

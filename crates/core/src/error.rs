@@ -19,6 +19,8 @@ pub const CODE_INVALID_ARG: i32 = -186;
 pub const CODE_ALL_BROKERS_DOWN: i32 = -187;
 /// librdkafka's code for an offset that the log does not have, with `auto.offset.reset=error`.
 pub const CODE_AUTO_OFFSET_RESET: i32 = -140;
+/// librdkafka's code for every call after a fatal error.
+pub const CODE_FATAL: i32 = -150;
 /// librdkafka's code for "Local: Broker handle destroyed".
 pub const CODE_DESTROY: i32 = -197;
 /// Kafka's code for a topic or partition that does not exist.
@@ -27,6 +29,10 @@ pub const CODE_UNKNOWN_TOPIC: i32 = 3;
 pub const CODE_LEADER_NOT_AVAILABLE: i32 = 5;
 /// Kafka's code for a member of a group that belongs to an earlier generation.
 pub const CODE_ILLEGAL_GENERATION: i32 = 22;
+/// Kafka's code for a member that its group does not know.
+pub const CODE_UNKNOWN_MEMBER_ID: i32 = 25;
+/// Kafka's code for what cannot be done while the group rebalances.
+pub const CODE_REBALANCE_IN_PROGRESS: i32 = 27;
 /// Kafka's code for a topic that the client is not authorized to use.
 pub const CODE_TOPIC_AUTHORIZATION_FAILED: i32 = 29;
 /// Kafka's code for a group that the client is not authorized to use.
@@ -39,6 +45,8 @@ pub const CODE_TOPIC_ALREADY_EXISTS: i32 = 36;
 pub const CODE_INVALID_PARTITIONS: i32 = 37;
 /// Kafka's code for more replicas than there are brokers, or none.
 pub const CODE_INVALID_REPLICATION_FACTOR: i32 = 38;
+/// Kafka's code for a static member whose place another one has taken.
+pub const CODE_FENCED_INSTANCE_ID: i32 = 82;
 /// Kafka's code for commit metadata longer than the broker accepts.
 pub const CODE_METADATA_TOO_LARGE: i32 = 12;
 /// Kafka's code for a record above the broker's or the topic's limit.

@@ -19,6 +19,7 @@ use assignment::{Assignment, Phase};
 
 use super::handling::{TopicHandling, TopicHandlings};
 use super::inbox::Inbox;
+use super::known_partitions::KnownPartitions;
 use super::redeliveries::Redeliveries;
 use crate::codec::acks::{AckWords, RELEASED};
 
@@ -48,6 +49,9 @@ pub struct Assignments {
     held: AtomicUsize,
     /// Topics whose records are handed out in a special way.
     handling: TopicHandlings,
+    known_partitions: Arc<KnownPartitions>,
+    /// The broker refuses metadata with a commit.
+    without_metadata: AtomicBool,
 }
 
 /// Largest assignment number; it shares a 64-bit delivery report opaque with a sequence.
@@ -64,6 +68,8 @@ impl Assignments {
             commits_held: AtomicBool::new(false),
             held: AtomicUsize::new(0),
             handling: TopicHandlings::default(),
+            known_partitions: Arc::default(),
+            without_metadata: AtomicBool::new(false),
         }
     }
 
@@ -87,7 +93,11 @@ impl Assignments {
     pub fn open(&self, topic: Arc<str>, partition: i32, committed: i64) -> u32 {
         let assignment = NEXT_ASSIGNMENT.fetch_add(1, Ordering::Relaxed) & MAX_ASSIGNMENT;
         let handling = self.handling.of(&topic);
-        self.lock().assignments.insert(assignment, Assignment::new(topic, partition, committed, handling));
+        let mut opened = Assignment::new(topic, partition, committed, handling);
+        if self.without_metadata.load(Ordering::Relaxed) {
+            opened.without_metadata();
+        }
+        self.lock().assignments.insert(assignment, opened);
         assignment
     }
 
@@ -155,6 +165,12 @@ impl Assignments {
         let commit_due =
             enabled && assignment.is_commit_due(threshold) && !self.commits_held.load(Ordering::Acquire);
         commit_due || assignment.has_credit_again() || assignment.at_rest()
+    }
+
+    /// How many partitions topics had when the group began with them; commits tell of it.
+    #[must_use]
+    pub fn known_partitions(&self) -> &Arc<KnownPartitions> {
+        &self.known_partitions
     }
 
     /// The partitions that are assigned.

@@ -9,7 +9,11 @@ use tokio::sync::oneshot;
 
 use super::context::Context;
 use crate::boundary::events::{CommittedOffset, GroupEvent};
-use crate::error::{CODE_METADATA_TOO_LARGE, Error, Result};
+use crate::error::{
+    CODE_FATAL, CODE_FENCED_INSTANCE_ID, CODE_GROUP_AUTHORIZATION_FAILED, CODE_ILLEGAL_GENERATION,
+    CODE_METADATA_TOO_LARGE, CODE_REBALANCE_IN_PROGRESS, CODE_TOPIC_AUTHORIZATION_FAILED,
+    CODE_UNKNOWN_MEMBER_ID, CODE_UNKNOWN_TOPIC, Error, Result,
+};
 use crate::kafka::{Client, ConsumerClient, TopicPartition};
 
 /// Shortest time between two automatic commits. A batch that is finished after a pause is committed at once. Under
@@ -23,12 +27,25 @@ const COMMIT_RETRY: Duration = Duration::from_millis(500);
 const TOO_LARGE: &str = "the broker accepts less metadata with an offset than this needs (offset.metadata.max.bytes is below 4096): \
     records finished beyond the committed offset are no longer noted there, and are redelivered after a restart";
 
+/// Errors after which a member that gives its partitions back need not try again: the group has gone on without it, or
+/// will not take the offset.
+const FINAL: [i32; 8] = [
+    CODE_FATAL,
+    CODE_UNKNOWN_TOPIC,
+    CODE_ILLEGAL_GENERATION,
+    CODE_UNKNOWN_MEMBER_ID,
+    CODE_REBALANCE_IN_PROGRESS,
+    CODE_TOPIC_AUTHORIZATION_FAILED,
+    CODE_GROUP_AUTHORIZATION_FAILED,
+    CODE_FENCED_INSTANCE_ID,
+];
+
 /// A commit in flight.
 enum Commit {
     /// An automatic one.
     Automatic(Vec<TopicPartition>),
     /// The last one before partitions are revoked.
-    BeforeRevocation,
+    BeforeRevocation(Vec<TopicPartition>),
     /// One of the application's, which waits for the answer.
     Asked(oneshot::Sender<Result<()>>),
 }
@@ -52,6 +69,8 @@ pub(super) struct Commits {
     automatic_running: bool,
     not_before: Instant,
     interval_due: Option<Instant>,
+    /// Whether offsets were refused since the last commit began, for a reason that may pass.
+    refused: bool,
 }
 
 impl Commits {
@@ -65,6 +84,7 @@ impl Commits {
             automatic_running: false,
             not_before: now,
             interval_due: schedule.interval.map(|interval| now + interval),
+            refused: false,
         }
     }
 
@@ -130,69 +150,73 @@ impl Commits {
                 self.not_before = now + COMMIT_PACE;
                 context.assignments().hold_commits(true);
             }
-            Err((_, error)) => self.automatic_failed(context, &offsets, error.code, &error.message),
+            Err((_, error)) => self.refused(context, &offsets, error.code, &error.message),
         }
     }
 
     /// Commits every position, as the last step before partitions are revoked. Returns whether an answer has to be
     /// awaited.
     pub(super) fn commit_before_revocation<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
+        self.refused = false;
         self.note_fetched(context);
         let offsets = context.assignments().take_uncommitted(true);
         if offsets.is_empty() {
             // A commit in flight must be answered before the partitions are given back.
             return self.automatic_running;
         }
-        match self.start(context, &offsets, Commit::BeforeRevocation) {
+        match self.start(context, &offsets, Commit::BeforeRevocation(offsets.clone())) {
             Ok(()) => true,
             Err((_, error)) => {
-                report_failure(context, &offsets, error.code, &error.message);
+                self.refused(context, &offsets, error.code, &error.message);
                 false
             }
         }
     }
 
-    /// A commit was answered. Returns whether it succeeded, for all of its partitions.
+    /// A commit was answered. Returns the offsets that are committed: each partition has an answer of its own.
     pub(super) fn answered<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
         code: i32,
-        partitions: &[TopicPartition],
+        partitions: Vec<TopicPartition>,
         id: u64,
-    ) -> bool {
-        let code = partitions.iter().find(|p| p.error != 0).map_or(code, |p| p.error);
+    ) -> Vec<TopicPartition> {
         let commit = self.running.remove(&id);
-        if code == 0
-            && let Some(commit) = &commit
+        let asked = match &commit {
+            Some(Commit::Automatic(offsets) | Commit::BeforeRevocation(offsets)) => offsets.as_slice(),
+            Some(Commit::Asked(_)) | None => &[],
+        };
+        let (committed, refused) = sorted(code, partitions, asked);
+        if let Some(commit) = &commit
+            && !committed.is_empty()
         {
-            context.assignments().commit_succeeded(partitions);
-            self.announce(context, partitions, !matches!(commit, Commit::Asked(_)));
+            context.assignments().commit_succeeded(&committed);
+            self.announce(context, &committed, !matches!(commit, Commit::Asked(_)));
         }
-        let text = || C::Client::describe(code);
         match commit {
-            Some(Commit::Automatic(offsets)) => {
-                self.automatic_running = false;
-                if code == CODE_METADATA_TOO_LARGE {
-                    context.assignments().without_metadata();
-                    context.warn("COMMIT", TOO_LARGE);
-                }
-                if code != 0 {
-                    self.automatic_failed(context, &offsets, code, &text());
-                }
-            }
-            Some(Commit::BeforeRevocation) if code != 0 => report_failure(context, partitions, code, &text()),
             Some(Commit::Asked(done)) => {
-                let failed = || Error::new("commit offsets", code, text());
+                let code = refused.first().map_or(code, |p| p.error);
+                let failed = || Error::new("commit offsets", code, C::Client::describe(code));
                 let _ = done.send(if code == 0 { Ok(()) } else { Err(failed()) });
             }
-            Some(Commit::BeforeRevocation) | None => {}
+            Some(Commit::Automatic(_)) => {
+                self.automatic_running = false;
+                self.each_refused(context, refused);
+            }
+            Some(Commit::BeforeRevocation(_)) => self.each_refused(context, refused),
+            None => {}
         }
-        code == 0
+        committed
     }
 
     /// Whether no commit is in flight that has to be answered before partitions are given back.
     pub(super) fn are_answered(&self) -> bool {
-        !self.automatic_running && !self.running.values().any(|c| matches!(c, Commit::BeforeRevocation))
+        !self.automatic_running && !self.running.values().any(|c| matches!(c, Commit::BeforeRevocation(_)))
+    }
+
+    /// When to commit once more, if offsets were refused for a reason that may pass.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        self.refused.then_some(self.not_before)
     }
 
     /// Moves the position of finished partitions up to where they were fetched: after their last record there may be
@@ -217,17 +241,47 @@ impl Commits {
         }
     }
 
-    fn automatic_failed<C: ConsumerClient>(
+    /// Offsets of this consumer's own were refused: they are due again, of the partitions that it still has.
+    fn refused<C: ConsumerClient>(
         &mut self,
         context: &Context<C>,
         offsets: &[TopicPartition],
         code: i32,
         text: &str,
     ) {
+        if code == CODE_METADATA_TOO_LARGE && context.assignments().without_metadata() {
+            context.warn("COMMIT", TOO_LARGE);
+        }
         context.assignments().commit_failed(offsets);
         self.not_before = Instant::now() + COMMIT_RETRY;
+        self.refused |= !FINAL.contains(&code);
         report_failure(context, offsets, code, text);
     }
+
+    /// The same for offsets whose errors differ.
+    fn each_refused<C: ConsumerClient>(&mut self, context: &Context<C>, mut refused: Vec<TopicPartition>) {
+        while let Some(code) = refused.first().map(|p| p.error) {
+            let (alike, others): (Vec<_>, _) = refused.into_iter().partition(|p| p.error == code);
+            self.refused(context, &alike, code, &C::Client::describe(code));
+            refused = others;
+        }
+    }
+}
+
+/// The offsets that are committed, and those that are not, each with its error. `asked` is what the commit was for.
+fn sorted(
+    code: i32,
+    answered: Vec<TopicPartition>,
+    asked: &[TopicPartition],
+) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
+    let mut partitions = if answered.is_empty() { asked.to_vec() } else { answered };
+    // Of a request that has failed as a whole nothing is said of the partitions.
+    if code != 0 && partitions.iter().all(|p| p.error == 0) {
+        for p in &mut partitions {
+            p.error = code;
+        }
+    }
+    partitions.into_iter().partition(|p| p.error == 0)
 }
 
 fn report_failure<C: ConsumerClient>(

@@ -9,8 +9,6 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 
 /// First byte of this metadata; anything else was written by another client.
 const MAGIC: u8 = 0xb7;
-/// The longest metadata that a broker takes by default (`offset.metadata.max.bytes`).
-pub(super) const MOST_METADATA: usize = 4096;
 
 /// Offsets of finished records, as ascending ranges that do not touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,6 +135,7 @@ fn take(bytes: &mut &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consumer::commit_metadata::MOST_FINISHED;
     use proptest::prelude::*;
 
     fn finished(ranges: &[(i64, i64)]) -> Finished {
@@ -152,7 +151,7 @@ mod tests {
         for foreign in ["", "note", "{}", "AAAA", "t7", "consumer-1"] {
             assert_eq!(Finished::decode(0, foreign.as_bytes()), None, "{foreign:?}");
         }
-        let ours = finished(&[(7, 9)]).encode(5, MOST_METADATA).unwrap();
+        let ours = finished(&[(7, 9)]).encode(5, MOST_FINISHED).unwrap();
         assert_eq!(Finished::decode(5, &ours), Some(finished(&[(7, 9)])));
         assert_eq!(Finished::decode(6, &ours), None, "of another offset");
         assert_eq!(Finished::decode(5, &ours[..ours.len() - 2]), None, "cut off");
@@ -162,12 +161,12 @@ mod tests {
     fn what_does_not_fit_is_left_out_from_the_end() {
         let mut all = Finished::default();
         (0..10_000).for_each(|n| all.push(n * 2 + 1, n * 2 + 2));
-        let metadata = all.encode(0, MOST_METADATA).unwrap();
-        assert!(metadata.len() <= MOST_METADATA && metadata.len() > MOST_METADATA - 8);
+        let metadata = all.encode(0, MOST_FINISHED).unwrap();
+        assert!(metadata.len() <= MOST_FINISHED && metadata.len() > MOST_FINISHED - 8);
         let read = Finished::decode(0, &metadata).unwrap();
         assert!(read.contains(1) && !read.contains(2) && !read.contains(19_999));
-        assert!(all.metadata_length(0) > MOST_METADATA);
-        assert_eq!(all.encode(20_000, MOST_METADATA), None, "nothing is beyond");
+        assert!(all.metadata_length(0) > MOST_FINISHED);
+        assert_eq!(all.encode(20_000, MOST_FINISHED), None, "nothing is beyond");
     }
 
     proptest! {

@@ -4,14 +4,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::finished::{Finished, MOST_METADATA};
+use super::commit_metadata::MOST_FINISHED;
+use super::finished::Finished;
 use super::handling::TopicHandling;
 use super::ledger::Ledger;
 
 /// Bytes of a partition that JavaScript may hold although they wait for earlier records of their keys.
 const MOST_HELD_UP: usize = 32 * 1024 * 1024;
 /// A partition waits when this many bytes of the metadata are used.
-const FULL_METADATA: usize = MOST_METADATA / 4 * 3;
+const FULL_METADATA: usize = MOST_FINISHED / 4 * 3;
 /// Most bytes that a short range takes in the metadata.
 const RANGE_BYTES: usize = 6;
 
@@ -51,7 +52,7 @@ impl Gaps {
             keyed: 0,
             changed: false,
             committed: None,
-            most_metadata: MOST_METADATA,
+            most_metadata: MOST_FINISHED,
         }
     }
 

@@ -7,11 +7,14 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::known_partitions::KnownPartitions;
+
 /// A consumer that has joined its group.
 struct Member<C> {
     number: u32,
     group: String,
     client: Weak<C>,
+    known_partitions: Arc<KnownPartitions>,
 }
 
 /// The consumers that have joined groups.
@@ -43,10 +46,15 @@ impl<C> Members<C> {
     }
 
     /// The consumer with this number joins a group. Forgotten when it is closed.
-    pub fn joins(&self, number: u32, group: &str, client: &Arc<C>) {
+    pub fn joins(&self, number: u32, group: &str, client: &Arc<C>, known_partitions: &Arc<KnownPartitions>) {
         let mut members = self.lock();
         members.retain(|member| member.number != number && member.client.strong_count() > 0);
-        members.push(Member { number, group: group.to_owned(), client: Arc::downgrade(client) });
+        members.push(Member {
+            number,
+            group: group.to_owned(),
+            client: Arc::downgrade(client),
+            known_partitions: Arc::clone(known_partitions),
+        });
     }
 
     /// The consumers that have joined a group and are not closed.
@@ -59,6 +67,14 @@ impl<C> Members<C> {
     #[must_use]
     pub fn with_number(&self, number: u32) -> Option<Arc<C>> {
         self.find(|member| member.number == number).pop()
+    }
+
+    /// How many partitions the group of the consumer with this number has known from the start.
+    #[must_use]
+    pub fn known_partitions(&self, number: u32) -> Option<Arc<KnownPartitions>> {
+        let members = self.lock();
+        let member = members.iter().find(|member| member.number == number)?;
+        Some(Arc::clone(&member.known_partitions))
     }
 
     fn find(&self, wanted: impl Fn(&Member<C>) -> bool) -> Vec<Arc<C>> {

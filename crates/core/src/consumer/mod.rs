@@ -7,6 +7,9 @@
 
 pub mod assignments;
 mod closing;
+pub mod commit_metadata;
+#[cfg(test)]
+mod commit_tests;
 mod commits;
 mod context;
 mod finished;
@@ -16,6 +19,7 @@ pub mod handling;
 pub mod inbox;
 pub mod intake;
 pub mod join_trouble;
+pub mod known_partitions;
 pub mod leader;
 pub mod ledger;
 pub mod members;
@@ -26,6 +30,8 @@ mod pull;
 mod rebalance;
 pub mod redeliveries;
 pub mod routes;
+#[cfg(test)]
+mod scripted;
 mod seeks;
 mod starts;
 mod taken;

@@ -65,7 +65,6 @@ impl<C: ConsumerClient> PollLoop<C> {
         let Settings { mode, membership, request_events, auto_commit, .. } = settings;
         let schedule = Schedule { enabled: auto_commit.enabled, interval: settings.auto_commit_interval };
         Self {
-            context: Context::new(client, inbox, assignments, intake, sink),
             first_join: FirstJoin::new(settings.join_timeout, settings.rebalance_timeout),
             leader: Leader::new(settings.leader_timeout),
             positions: Positions::new(
@@ -73,11 +72,13 @@ impl<C: ConsumerClient> PollLoop<C> {
                 settings.fetch_wait,
                 auto_commit.enabled,
                 settings.uncommitted_starts,
+                Arc::clone(assignments.known_partitions()),
             ),
             seeks: Seeks::new(settings.positions_timeout + settings.fetch_wait),
             rebalance: Rebalance::new(Arc::clone(&mode), Arc::clone(&membership), settings.drain_timeout),
             commits: Commits::new(schedule, settings.commits_watched),
             closing: Closing::default(),
+            context: Context::new(client, inbox, assignments, intake, sink),
             mode,
             membership,
             request_events,
@@ -200,7 +201,7 @@ impl<C: ConsumerClient> PollLoop<C> {
                         self.closing.partitions_revoked();
                     }
                 }
-                Event::Committed { code, partitions, id } => self.committed(code, &partitions, id),
+                Event::Committed { code, partitions, id } => self.committed(code, partitions, id),
                 other => {
                     if matches!(other, Event::Error { code: CODE_ALL_BROKERS_DOWN, .. }) {
                         self.membership.stepped(JoinStep::Connection, CODE_ALL_BROKERS_DOWN);
@@ -226,11 +227,13 @@ impl<C: ConsumerClient> PollLoop<C> {
         }
     }
 
-    fn committed(&mut self, code: i32, partitions: &[TopicPartition], id: u64) {
-        if self.commits.answered(&self.context, code, partitions, id) {
-            self.positions.note_committed(partitions);
-        }
-        if self.commits.are_answered() && self.rebalance.committed(&self.context) {
+    fn committed(&mut self, code: i32, partitions: Vec<TopicPartition>, id: u64) {
+        let committed = self.commits.answered(&self.context, code, partitions, id);
+        self.positions.note_committed(&committed);
+        if self.rebalance.is_committing()
+            && self.commits.are_answered()
+            && self.rebalance.commits_answered(&self.context, &self.commits)
+        {
             self.closing.partitions_revoked();
         }
     }

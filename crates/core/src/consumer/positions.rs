@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::commit_metadata;
 use super::context::{Context, Failed};
 use super::inbox::TopicSubscription;
-use super::starts::{PartitionSet, Starts};
+use super::known_partitions::KnownPartitions;
+use super::starts::Starts;
 use super::uncommitted_starts::UncommittedStarts;
 use crate::error::{
     CODE_CLUSTER_AUTHORIZATION_FAILED, CODE_GROUP_AUTHORIZATION_FAILED, CODE_INVALID_ARG, CODE_TIMED_OUT,
@@ -69,9 +71,10 @@ impl Positions {
         fetch_wait: Duration,
         auto_commit: bool,
         uncommitted: Arc<UncommittedStarts>,
+        known_partitions: Arc<KnownPartitions>,
     ) -> Self {
         let (timeout, leader_patience) = (timeout + fetch_wait, PATIENCE + fetch_wait);
-        Self { starts: Starts::new(uncommitted), timeout, leader_patience, auto_commit }
+        Self { starts: Starts::new(uncommitted, known_partitions), timeout, leader_patience, auto_commit }
     }
 
     /// Replaces the subscription.
@@ -101,6 +104,7 @@ impl Positions {
         partitions: &mut [TopicPartition],
     ) -> Fixed<Vec<TopicPartition>> {
         let committed = self.committed_offsets(context, partitions)?;
+        self.note_known(&committed);
         for (p, c) in partitions.iter_mut().zip(committed) {
             (p.offset, p.metadata) = (c.offset, c.metadata);
             if p.offset >= 0 {
@@ -108,18 +112,14 @@ impl Positions {
             }
         }
         let without: Vec<&TopicPartition> = partitions.iter().filter(|p| p.offset < 0).collect();
-        let mut known = PartitionSet::default();
-        // Without automatic commits the group has offsets only of partitions where the application committed, and
-        // they say nothing about the others.
+        // Without automatic commits the offsets are the application's, and say nothing of other partitions.
         let witnesses = if self.auto_commit { self.starts.witnesses(&without) } else { Vec::new() };
         if !witnesses.is_empty() {
-            for c in self.committed_offsets(context, &witnesses)?.iter().filter(|c| c.offset >= 0) {
-                known.insert(&c.topic, c.partition);
-            }
+            self.note_known(&self.committed_offsets(context, &witnesses)?);
         }
         let mut holds = vec![false; partitions.len()];
         for (p, holds) in partitions.iter_mut().zip(&mut holds).filter(|(p, _)| p.offset < 0) {
-            let start = self.starts.without_offset(p, &known);
+            let start = self.starts.without_offset(p);
             (p.offset, *holds) = (start.offset, start.holds);
         }
         self.resolve(context, partitions)?;
@@ -131,6 +131,15 @@ impl Positions {
             }
         }
         Ok(held)
+    }
+
+    /// Notes what committed offsets say of the partitions that the group has known from the start.
+    fn note_known(&self, committed: &[TopicPartition]) {
+        for c in committed.iter().filter(|c| c.offset >= 0) {
+            if let Some(count) = commit_metadata::known_partitions(c.metadata.as_deref()) {
+                self.starts.note_known(&c.topic, count);
+            }
+        }
     }
 
     /// Goes on where the partition was last read, else at its present end; remembers both. A partition that

@@ -23,7 +23,18 @@ struct Revocation {
     assignments: Vec<u32>,
     /// The revoked partitions of a cooperative rebalance; `None` for all.
     partitions: Option<Vec<TopicPartition>>,
-    committing: bool,
+    step: Step,
+}
+
+/// What a revocation waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The running handlers.
+    Handlers,
+    /// The answer to the last commit.
+    Commit,
+    /// The time of the next last commit: the one before was refused.
+    Pause(Instant),
 }
 
 /// The consumer's side of the group's rebalances.
@@ -42,9 +53,12 @@ impl Rebalance {
         Self { mode, membership, drain_timeout, announced: true, revocation: None }
     }
 
-    /// When waiting for handlers, or for the last commit, ends.
+    /// When waiting for handlers, or for the last commit, ends, or that is to be made again.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.revocation.as_ref().map(|revocation| revocation.deadline)
+        self.revocation.as_ref().map(|revocation| match revocation.step {
+            Step::Pause(until) => until.min(revocation.deadline),
+            Step::Handlers | Step::Commit => revocation.deadline,
+        })
     }
 
     /// Whether partitions are being revoked.
@@ -52,9 +66,9 @@ impl Rebalance {
         self.revocation.is_some()
     }
 
-    /// Whether the last commit before a revocation is in flight.
+    /// Whether the last commit before a revocation has begun.
     pub(super) fn is_committing(&self) -> bool {
-        self.revocation.as_ref().is_some_and(|revocation| revocation.committing)
+        self.revocation.as_ref().is_some_and(|revocation| revocation.step != Step::Handlers)
     }
 
     /// The consumer is to close: its handlers get this long. Returns how long revoking its partitions may take.
@@ -71,7 +85,7 @@ impl Rebalance {
         self.revocation = None;
         let assignments = context.assignments().start_revoking(None);
         let revocation =
-            Revocation { deadline: Instant::now(), assignments, partitions: None, committing: false };
+            Revocation { deadline: Instant::now(), assignments, partitions: None, step: Step::Handlers };
         hand_back(context, &revocation, true);
     }
 
@@ -142,7 +156,7 @@ impl Rebalance {
         let partitions = context.client().is_cooperative().then_some(partitions);
         let assignments = context.assignments().start_revoking(partitions.as_deref());
         let deadline = Instant::now() + self.drain_timeout;
-        let revocation = Revocation { deadline, assignments, partitions, committing: false };
+        let revocation = Revocation { deadline, assignments, partitions, step: Step::Handlers };
         let replies = matches!(*self.mode, Mode::Replies { .. });
         // Lost partitions may belong to other members already: nothing can be committed, so there is nothing to wait
         // for.
@@ -168,28 +182,44 @@ impl Rebalance {
         commits: &mut Commits,
     ) -> bool {
         let Some(revocation) = &mut self.revocation else { return false };
-        let due = revocation.deadline <= Instant::now();
+        let now = Instant::now();
+        let due = revocation.deadline <= now;
         let lost = context.client().assignment_lost();
-        if revocation.committing || lost {
-            return (due || lost) && self.finish(context, lost);
+        if lost {
+            return self.finish(context, lost);
         }
-        if !due && !context.assignments().at_rest() {
-            return false;
-        }
-        if due {
-            tell_unfinished(context);
+        match revocation.step {
+            Step::Handlers if !due && !context.assignments().at_rest() => return false,
+            Step::Handlers => {
+                if due {
+                    tell_unfinished(context);
+                }
+                revocation.deadline = now + COMMIT_TIMEOUT;
+            }
+            Step::Commit | Step::Pause(_) if due => return self.finish(context, false),
+            Step::Pause(until) if until <= now => {}
+            Step::Commit | Step::Pause(_) => return false,
         }
         if commits.commit_before_revocation(context) {
-            revocation.committing = true;
-            revocation.deadline = Instant::now() + COMMIT_TIMEOUT;
+            revocation.step = Step::Commit;
             return false;
         }
-        self.finish(context, false)
+        self.commits_answered(context, commits)
     }
 
-    /// All commits were answered. Returns whether partitions that waited for the last commit were given back.
-    pub(super) fn committed<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
-        self.is_committing() && self.finish(context, false)
+    /// No commit is in flight. Returns whether partitions that waited for the last one were given back.
+    pub(super) fn commits_answered<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
+        commits: &Commits,
+    ) -> bool {
+        match (&mut self.revocation, commits.retry_at()) {
+            (Some(revocation), Some(at)) if at < revocation.deadline => {
+                revocation.step = Step::Pause(at);
+                false
+            }
+            _ => self.finish(context, false),
+        }
     }
 
     fn finish<C: ConsumerClient>(&mut self, context: &Context<C>, lost: bool) -> bool {

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::inbox::TopicSubscription;
+use super::known_partitions::KnownPartitions;
 use super::uncommitted_starts::UncommittedStarts;
 use crate::kafka::{OFFSET_BEGINNING, OFFSET_END, TopicPartition};
 
@@ -25,13 +26,6 @@ impl PartitionSet {
     pub(super) fn contains(&self, topic: &str, partition: i32) -> bool {
         self.0.get(topic).is_some_and(|partitions| partitions.contains(&partition))
     }
-
-    /// How many partitions of a topic are in it, if they are exactly 0 to n - 1; else 0.
-    fn first_ones(&self, topic: &str) -> i32 {
-        let Some(partitions) = self.0.get(topic) else { return 0 };
-        let without_gap = (0..).zip(partitions).all(|(number, &partition)| number == partition);
-        if without_gap { i32::try_from(partitions.len()).unwrap_or(i32::MAX) } else { 0 }
-    }
 }
 
 /// What the consumer has subscribed to, by topic.
@@ -41,16 +35,21 @@ pub(super) struct Starts {
     /// Partitions whose offsets this member has committed.
     committed: PartitionSet,
     uncommitted: Arc<UncommittedStarts>,
+    known: Arc<KnownPartitions>,
 }
 
 impl Starts {
     /// Nothing is subscribed to.
-    pub(super) fn new(uncommitted: Arc<UncommittedStarts>) -> Self {
-        Self { uncommitted, ..Self::default() }
+    pub(super) fn new(uncommitted: Arc<UncommittedStarts>, known: Arc<KnownPartitions>) -> Self {
+        Self { uncommitted, known, ..Self::default() }
     }
 
     /// Replaces the subscription.
     pub(super) fn subscribe(&mut self, topics: Vec<TopicSubscription>) {
+        // Where every partition is read from its beginning there is nothing to tell.
+        for t in topics.iter().filter(|t| !t.from_beginning) {
+            t.partitions.inspect(|&count| self.known.note(&t.topic, count));
+        }
         self.topics = topics.into_iter().map(|t| (t.topic.clone(), t)).collect();
     }
 
@@ -70,6 +69,11 @@ impl Starts {
         self.uncommitted.forget(topic, partition);
     }
 
+    /// The group has known so many partitions of the topic from the start.
+    pub(super) fn note_known(&self, topic: &str, count: i32) {
+        self.known.note(topic, count);
+    }
+
     /// The partition starts at this absolute offset, which has to be committed.
     pub(super) fn note_start(&self, p: &TopicPartition) {
         self.uncommitted.note(p);
@@ -84,16 +88,16 @@ impl Starts {
         self.topics.get(topic).is_some_and(|t| t.from_beginning)
     }
 
-    /// Whether the partition did not exist when this member subscribed: it was added since, its topic did not exist,
-    /// or the topic was deleted and created again, as a committed offset that is gone shows (brokers delete the
+    /// Whether the partition did not exist when the group began with its topic: it was added since, its topic did not
+    /// exist, or the topic was deleted and created again, as a committed offset that is gone shows (brokers delete the
     /// offsets of a deleted topic).
     fn appeared(&self, topic: &str, partition: i32) -> bool {
-        let known = self.topics.get(topic).and_then(|t| t.partitions);
-        known.is_some_and(|count| partition >= count) || self.committed.contains(topic, partition)
+        self.known.of(topic).is_some_and(|count| partition >= count)
+            || self.committed.contains(topic, partition)
     }
 
-    /// Other partitions of the same topics, whose committed offsets show whether the given ones are new. Only for
-    /// topics that start at their end, and where this member does not know it already.
+    /// Partitions of the same topics, whose committed offsets may say whether the given ones are new. Only for topics
+    /// that start at their end, and where this member does not know it already.
     pub(super) fn witnesses(&self, without: &[&TopicPartition]) -> Vec<TopicPartition> {
         let mut most: HashMap<&str, i32> = HashMap::new();
         for p in without {
@@ -109,17 +113,12 @@ impl Starts {
     }
 
     /// The start of a partition without a committed offset: where this member has started it before, else the
-    /// beginning or the end.
-    ///
-    /// `witnesses` are the partitions for which the group has committed offsets. A member of this package commits its
-    /// start in every partition assigned to it. So if the group has offsets of exactly a topic's first partitions,
-    /// the others were added later.
-    pub(super) fn without_offset(&self, p: &TopicPartition, witnesses: &PartitionSet) -> Start {
+    /// beginning or the end. Called once what [`Starts::witnesses`] say is noted.
+    pub(super) fn without_offset(&self, p: &TopicPartition) -> Start {
         if let Some(offset) = self.uncommitted(p) {
             return Start { offset, holds: true };
         }
-        let known = witnesses.first_ones(&p.topic);
-        let is_new = self.appeared(&p.topic, p.partition) || (known > 0 && p.partition >= known);
+        let is_new = self.appeared(&p.topic, p.partition);
         let offset = if is_new || self.starts_at_beginning(&p.topic) { OFFSET_BEGINNING } else { OFFSET_END };
         // Unless committed, the end would be a different offset after a restart, and a new partition would no longer
         // count as new.
@@ -129,13 +128,16 @@ impl Starts {
     /// Where to go on when the log has no record at `offset`: it begins at `low` and ends before `high`. `forgotten`:
     /// the group no longer has a committed offset. Returns [`OFFSET_BEGINNING`] if the topic was created again.
     pub(super) fn out_of_range(&self, p: &TopicPartition, low: i64, high: i64, forgotten: bool) -> i64 {
-        let has_started = self.committed.contains(&p.topic, p.partition) || self.uncommitted(p).is_some();
-        let is_new = p.offset == OFFSET_BEGINNING || (forgotten && has_started);
+        // Where nothing was committed yet, that nothing is proves nothing.
+        let is_new =
+            p.offset == OFFSET_BEGINNING || (forgotten && self.committed.contains(&p.topic, p.partition));
         if !is_new && (low..=high).contains(&p.offset) {
             // The log has the offset by now.
             return p.offset;
         }
-        if is_new || self.starts_at_beginning(&p.topic) { low } else { high }
+        // Of what came after its own start, the member skips nothing that is left.
+        let is_behind = p.offset < low && self.uncommitted(p).is_some();
+        if is_new || is_behind || self.starts_at_beginning(&p.topic) { low } else { high }
     }
 }
 
@@ -159,14 +161,6 @@ mod tests {
         starts
     }
 
-    fn set(partitions: &[i32]) -> PartitionSet {
-        let mut set = PartitionSet::default();
-        for &p in partitions {
-            set.insert("t", p);
-        }
-        set
-    }
-
     fn at(partition: i32) -> TopicPartition {
         TopicPartition::at("t", partition, 0)
     }
@@ -176,28 +170,27 @@ mod tests {
 
     #[test]
     fn what_was_there_starts_as_subscribed() {
-        assert_eq!(starts(false, Some(3)).without_offset(&at(2), &set(&[])), END);
+        assert_eq!(starts(false, Some(3)).without_offset(&at(2)), END);
         let beginning = Start { offset: OFFSET_BEGINNING, holds: false };
-        assert_eq!(starts(true, Some(3)).without_offset(&at(2), &set(&[])), beginning);
-        assert_eq!(starts(false, None).without_offset(&at(0), &set(&[])), END);
+        assert_eq!(starts(true, Some(3)).without_offset(&at(2)), beginning);
+        assert_eq!(starts(false, None).without_offset(&at(0)), END);
     }
 
     #[test]
     fn what_this_member_has_met_without_is_new() {
-        assert_eq!(starts(false, Some(3)).without_offset(&at(3), &set(&[])), NEW);
-        assert_eq!(starts(false, Some(0)).without_offset(&at(0), &set(&[])), NEW);
+        assert_eq!(starts(false, Some(3)).without_offset(&at(3)), NEW);
+        assert_eq!(starts(false, Some(0)).without_offset(&at(0)), NEW);
     }
 
     #[test]
-    fn what_the_group_has_met_without_is_new() {
+    fn what_the_group_began_without_is_new() {
         let starts = starts(false, Some(4));
-        assert_eq!(starts.without_offset(&at(2), &set(&[0, 1])), NEW);
-        assert_eq!(
-            starts.without_offset(&at(1), &set(&[0, 2])),
-            END,
-            "a member of kafkajs commits what it reads"
-        );
-        assert_eq!(starts.without_offset(&at(0), &set(&[1])), END);
+        assert_eq!(starts.without_offset(&at(2)), END, "the group may not have begun yet");
+        starts.note_known("t", 2);
+        assert_eq!(starts.without_offset(&at(2)), NEW);
+        assert_eq!(starts.without_offset(&at(1)), END);
+        starts.note_known("t", 4);
+        assert_eq!(starts.without_offset(&at(2)), NEW, "other members may know of more by now");
     }
 
     #[test]
@@ -205,16 +198,28 @@ mod tests {
         let start = |offset| Start { offset, holds: true };
         let mut starts = starts(false, Some(2));
         starts.note_start(&TopicPartition { offset: 7, ..at(1) });
-        assert_eq!(starts.without_offset(&at(1), &set(&[])), start(7));
-        assert_eq!(starts.without_offset(&at(1), &set(&[0])), start(7), "it knows better than the group");
-        assert_eq!(starts.without_offset(&at(0), &set(&[])), END);
+        assert_eq!(starts.without_offset(&at(1)), start(7));
+        starts.note_known("t", 1);
+        assert_eq!(starts.without_offset(&at(1)), start(7), "it knows better than the group");
+        assert_eq!(starts.without_offset(&at(0)), END);
         assert_eq!(starts.witnesses(&[&at(1)]).len(), 0, "nothing is left to ask the group");
-        assert_eq!(starts.out_of_range(&TopicPartition { offset: 7, ..at(1) }, 0, 2, true), 0, "made anew");
         starts.note_offset("t", 1);
-        assert_eq!(starts.without_offset(&at(1), &set(&[])), END, "others have committed since");
+        assert_eq!(starts.without_offset(&at(1)), NEW, "others have committed since");
         starts.note_start(&TopicPartition { offset: 9, ..at(1) });
         starts.note_committed("t", 1);
-        assert_eq!(starts.without_offset(&at(1), &set(&[])), NEW, "the group has lost it");
+        assert_eq!(starts.without_offset(&at(1)), NEW, "the group has lost it");
+    }
+
+    #[test]
+    fn a_start_that_was_never_committed_says_nothing_of_the_topic() {
+        let starts = starts(false, Some(2));
+        let gone = |offset, low, high| {
+            starts.note_start(&TopicPartition { offset: 7, ..at(1) });
+            starts.out_of_range(&TopicPartition { offset, ..at(1) }, low, high, true)
+        };
+        assert_eq!(gone(7, 0, 20), 7, "the log has it again");
+        assert_eq!(gone(9, 0, 8), 8, "the log was cut off");
+        assert_eq!(gone(7, 10, 20), 10, "what is left after it is not skipped");
     }
 
     #[test]
@@ -222,7 +227,7 @@ mod tests {
         let mut starts = starts(false, Some(1));
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 9, ..at(0) }, 0, 2, true), 2);
         starts.note_committed("t", 0);
-        assert_eq!(starts.without_offset(&at(0), &set(&[])), NEW);
+        assert_eq!(starts.without_offset(&at(0)), NEW);
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 9, ..at(0) }, 0, 2, true), 0);
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 1, ..at(0) }, 0, 2, true), 0);
         assert_eq!(starts.out_of_range(&TopicPartition { offset: 9, ..at(0) }, 0, 2, false), 2);

@@ -1,7 +1,8 @@
 //! Tests of assignments whose records finish in any order.
 use super::*;
 use crate::codec::acks::{ADVANCE, FINISHED, RETURNED};
-use crate::consumer::finished::{Finished, MOST_METADATA};
+use crate::consumer::commit_metadata::MOST_FINISHED;
+use crate::consumer::finished::Finished;
 use crate::consumer::handling::Order;
 use crate::kafka::TopicPartition;
 use proptest::prelude::*;
@@ -66,7 +67,7 @@ fn what_was_not_read_again_yet_is_told_on() {
     let mut earlier = Finished::default();
     earlier.push(1, 2);
     earlier.push(10, 20);
-    assignments.resume(assignment, 0, earlier.encode(0, MOST_METADATA).as_deref());
+    assignments.resume(assignment, 0, earlier.encode(0, MOST_FINISHED).as_deref());
     let given = deliver(&assignments, assignment, &[(0, None), (1, None), (2, None)]);
     ack(&assignments, assignment, given[0].1, DONE);
     let committed = assignments.take_uncommitted(true);
@@ -118,7 +119,7 @@ fn a_window_a_hot_key_and_full_metadata_bound_what_is_read_ahead() {
         .filter(|r| r.0 % 2 == 1)
         .for_each(|&(_, sequence)| ack(&assignments, assignment, sequence, DONE));
     assert_eq!(assignments.take_credit(assignment).0, 0, "no more fits into the metadata");
-    assert!(assignments.take_uncommitted(true)[0].metadata.as_ref().unwrap().len() <= MOST_METADATA);
+    assert!(assignments.take_uncommitted(true)[0].metadata.as_ref().unwrap().len() <= MOST_FINISHED);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Assignment, Assignments};
+use crate::consumer::commit_metadata;
 use crate::consumer::finished::Finished;
 use crate::kafka::TopicPartition;
 
@@ -25,7 +26,7 @@ impl Assignments {
 
     /// Starts the assignment at an offset that was committed with this metadata.
     pub fn resume(&self, assignment: u32, offset: i64, metadata: Option<&[u8]>) {
-        if let Some(metadata) = metadata
+        if let Some(metadata) = metadata.and_then(commit_metadata::rest)
             && let Some(assignment) = self.lock().assignments.get_mut(&assignment)
             && assignment.has_gaps()
             && let Some(finished) = Finished::decode(offset, metadata)
@@ -69,7 +70,15 @@ impl Assignments {
         if !all && !state.assignments.values().any(Assignment::has_due_news) {
             return Vec::new();
         }
-        state.assignments.values_mut().filter_map(Assignment::take_uncommitted).collect()
+        let mut offsets: Vec<_> =
+            state.assignments.values_mut().filter_map(Assignment::take_uncommitted).collect();
+        drop(state);
+        if !self.without_metadata.load(Ordering::Relaxed) {
+            for p in &mut offsets {
+                self.known_partitions.write_to(p);
+            }
+        }
+        offsets
     }
 
     /// Offsets were committed: partitions that waited for it may be read.
@@ -94,8 +103,10 @@ impl Assignments {
         failed.for_each(Assignment::commit_failed);
     }
 
-    /// The broker refuses metadata: commits go without it from now on.
-    pub fn without_metadata(&self) {
+    /// The broker refuses metadata: commits go without it from now on. Returns whether they had it before.
+    pub fn without_metadata(&self) -> bool {
+        let had_it = !self.without_metadata.swap(true, Ordering::Relaxed);
         self.lock().assignments.values_mut().for_each(Assignment::without_metadata);
+        had_it
     }
 }
