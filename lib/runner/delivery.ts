@@ -6,6 +6,10 @@ export interface Acknowledging {
   ack(): boolean;
   /** Refuses the record: it is redelivered after `delay` milliseconds; false as for {@link ack}. */
   nack(delay: number): boolean;
+  /** Whether it was acknowledged while its handler was running. */
+  readonly isAcked: boolean;
+  /** The delay of a `nack()` in milliseconds, which takes effect when its handler has ended. */
+  readonly nackedFor: number | undefined;
   /** The transaction of the record, if it is handled in one. */
   readonly transaction?: unknown;
 }

@@ -2,6 +2,7 @@ import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
 import { KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
 import type { HandlerTransaction } from '../server/transactions/handler-transaction.js';
 import { delayOf, PackedContext, type NackOptions } from './packed-context.js';
+import { Verdict, VERDICT } from './verdict.js';
 
 type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
 
@@ -46,14 +47,31 @@ export const KafkaContext: {
   readonly prototype: KafkaContext;
 } = NestKafkaContext as never;
 
+/** The verdicts that somebody has asked for. */
+const verdicts = new WeakMap<PackedKafkaContext, Verdict>();
+
 /** The context of a handler of single messages. */
 export class PackedKafkaContext extends PackedContext implements KafkaContext {
   nack(options?: NackOptions): boolean {
-    return this.nackFirst(delayOf(options));
+    const delay = delayOf(options);
+    verdicts.get(this)?.say('refused');
+    return this.nackFirst(delay);
   }
 
   ack(): boolean {
-    return this.ackFirst();
+    const isAcked = this.ackFirst();
+    verdicts.get(this)?.say('acked');
+    return isAcked;
+  }
+
+  [VERDICT](): Verdict {
+    let verdict = verdicts.get(this);
+    if (verdict === undefined) {
+      const said = this.isRefused ? 'refused' : this.isAcked ? 'acked' : undefined;
+      verdict = new Verdict(this.isManual, said, () => this.ack());
+      verdicts.set(this, verdict);
+    }
+    return verdict;
   }
 
   getTransaction(): HandlerTransaction {

@@ -81,6 +81,21 @@ export abstract class PackedContext extends NestKafkaContext {
     return this.#delivery ? this.#delivery.nack(delay) : this.#task.nack(this.#batch, this.#index, delay);
   }
 
+  /** Whether the (first) message was refused, so that it comes again when its handler has ended. @internal */
+  get isRefused(): boolean {
+    return (this.#delivery ?? this.#task).nackedFor !== undefined;
+  }
+
+  /** Whether the (first) message was acknowledged while its handler is running. @internal */
+  protected get isAcked(): boolean {
+    return this.#delivery?.isAcked ?? false;
+  }
+
+  /** Whether the (first) message is finished by `ack()` alone. @internal */
+  protected get isManual(): boolean {
+    return this.#delivery !== undefined && this.#task.lanes?.isManual === true;
+  }
+
   /** The transaction of the (first) message, if it is handled in one. */
   protected get transaction(): unknown {
     return this.#delivery?.transaction;
@@ -88,7 +103,7 @@ export abstract class PackedContext extends NestKafkaContext {
 
   /** Acknowledges the (first) message. */
   protected ackFirst(): boolean {
-    if (!this.#delivery || !this.#task.lanes?.isManual) {
+    if (!this.#delivery || !this.isManual) {
       throw new KafkaJSNonRetriableError(
         `ack() without manual acknowledgements: messages of ${this.#task.topic} count as finished when their handler has ended. Give it the option kafka: { ack: 'manual' }`,
       );

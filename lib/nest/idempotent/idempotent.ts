@@ -1,6 +1,11 @@
+import { Ctx, Payload } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { ignore, own } from '../../application/callbacks.js';
 import { messageOf } from '../../values/describe.js';
+import { verdictOf, type Said } from '../context/verdict.js';
+import { CONTEXT_PARAM, PARAM_ARGS_METADATA } from '../internals.js';
 import { KafkaIdempotencyException } from './exception.js';
+import { IDEMPOTENT } from './mark.js';
 import type { Claim, IdempotencyStore } from './store.js';
 
 /** Default of `lease`, in milliseconds: a minute. */
@@ -33,6 +38,10 @@ export interface IdempotentOptions<Args extends any[] = any[]> {
  * message that was handled already: an event counts as handled, a request gets the same reply again. While one
  * message with a key is being handled, others are redelivered later.
  *
+ * A message that its handler refuses with `nack()` gives its key back, as one does whose handler fails. With `ack: 'manual'` the key is
+ * done at `ack()`, so that `lease` has to be longer than a message may wait for it; a message that was handled already is acknowledged. Handlers
+ * of batches and transactional ones are refused at `listen()`.
+ *
  * What it does not promise: if a process dies after the handler's effect and before the store knows it, the handler
  * runs again when the lease is over. If the effect is in the same database as the store, write both in one
  * transaction instead.
@@ -49,16 +58,23 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
       throw new TypeError(`${name} of @Idempotent must be a whole number of milliseconds, at least 1`);
     }
   }
-  return (_target, _name, descriptor: PropertyDescriptor) => {
+  return (target, method, descriptor: PropertyDescriptor) => {
     const handle = descriptor.value as (...args: unknown[]) => unknown;
     const keys = new HandledKeys(store, ttl, lease);
-    async function once(this: unknown, ...args: Args): Promise<unknown> {
+    const hidden = hiddenContext(target, method);
+    async function once(this: unknown, ...given: Args): Promise<unknown> {
+      const at = given.findIndex((argument) => verdictOf(argument) !== undefined);
+      const verdict = verdictOf(given[at]);
+      const args = at === hidden ? (given.slice(0, at) as Args) : given;
       const name = key.apply(this, args);
       if (typeof name !== 'string' || name === '') {
         throw new TypeError('The key of @Idempotent must be a text that is not empty');
       }
       const claim = await keys.claim(name);
-      if (claim.state === 'done') return claim.result;
+      if (claim.state === 'done') {
+        verdict?.finish();
+        return claim.result;
+      }
       let result: unknown;
       try {
         result = await handle.apply(this, args);
@@ -66,19 +82,43 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
           result = await lastValueFrom(result as Observable<unknown>, { defaultValue: undefined });
         }
       } catch (error) {
-        await keys.release(name, claim);
+        // What was acknowledged does not come again for its error.
+        await keys.settle(verdict?.said ?? 'refused', name, undefined, claim).catch(ignore);
         throw error;
       }
-      await keys.done(name, result, claim);
+      const said = verdict?.said ?? (verdict?.isManual ? undefined : 'acked');
+      if (said !== undefined) await keys.settle(said, name, result, claim);
+      // The message waits for its acknowledgement, and so does its key.
+      else verdict?.whenSaid((later) => own(keys.settle(later, name, result, claim), ignore));
       return result;
     }
     // NestJS's decorators store metadata on the function itself, so it is copied to the new function.
     for (const known of Reflect.getMetadataKeys(handle) as unknown[]) {
       Reflect.defineMetadata(known, Reflect.getMetadata(known, handle), once);
     }
+    Reflect.defineMetadata(IDEMPOTENT, true, once);
     Object.defineProperty(once, 'name', { value: handle.name, configurable: true });
     descriptor.value = once;
   };
+}
+
+interface Parameter {
+  readonly index: number;
+}
+
+/**
+ * Has NestJS give a method its context even if it does not ask for it, behind its own parameters: guards, interceptors and request-scoped
+ * classes may refuse its message too. Returns where; undefined if the method asks for it itself.
+ */
+function hiddenContext(target: object, method: string | symbol): number | undefined {
+  const of = [PARAM_ARGS_METADATA, target.constructor, method] as const;
+  const known = Object.entries((Reflect.getMetadata(...of) ?? {}) as Record<string, Parameter>);
+  if (known.some(([type]) => type.startsWith(`${CONTEXT_PARAM}:`))) return undefined;
+  // A method of which no parameter is decorated gets the payload.
+  if (known.length === 0) Payload()(target, method, 0);
+  const index = Math.max(0, ...known.map(([, parameter]) => parameter.index)) + 1;
+  Ctx()(target, method, index);
+  return index;
 }
 
 /** The keys of a handler, in a store that may be away. */
@@ -110,6 +150,11 @@ class HandledKeys {
     }
     if (claim.state !== 'busy') return claim;
     throw new KafkaIdempotencyException(`${key} is being handled already`, key, 'busy');
+  }
+
+  /** What the handler has said of the message decides: it is done, or may be claimed again. */
+  settle(said: Said, key: string, result: unknown, claim: Claim): Promise<void> {
+    return said === 'acked' ? this.done(key, result, claim) : this.release(key, claim);
   }
 
   async done(key: string, result: unknown, claim: Claim): Promise<void> {

@@ -1,12 +1,20 @@
 import { MetadataScanner } from '@nestjs/core';
+import { IDEMPOTENT } from '../idempotent/mark.js';
 import { ListenersController, PATTERN_EXTRAS_METADATA } from '../internals.js';
 
 interface Registering {
   registerPatternHandlers(wrapper: { instance?: object; metatype?: unknown }, ...rest: unknown[]): unknown;
 }
 
-/** Class and method of a handler, by the extras of its decorator. */
-const places = new WeakMap<object, string>();
+/** A handler's method. */
+interface Place {
+  /** Class and method. */
+  readonly name: string;
+  readonly method: object;
+}
+
+/** By the extras of the handler's decorator. */
+const places = new WeakMap<object, Place>();
 let watching = false;
 
 /**
@@ -34,11 +42,18 @@ function note({ instance, metatype }: { instance?: object; metatype?: unknown })
     const decorated = prototype?.[method];
     if (typeof decorated !== 'function') continue;
     const extras: unknown = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, decorated);
-    if (typeof extras === 'object' && extras !== null) places.set(extras, `${className}.${method}()`);
+    if (typeof extras !== 'object' || extras === null) continue;
+    places.set(extras, { name: `${className}.${method}()`, method: decorated });
   }
 }
 
 /** Class and method of the handler whose decorator has these extras; undefined if NestJS did not register it. */
 export function handlerPlace(extras: object): string | undefined {
-  return places.get(extras);
+  return places.get(extras)?.name;
+}
+
+/** Whether the handler whose decorator has these extras has `@Idempotent` too. */
+export function isIdempotent(extras: object): boolean {
+  const place = places.get(extras);
+  return place !== undefined && Reflect.hasMetadata(IDEMPOTENT, place.method);
 }

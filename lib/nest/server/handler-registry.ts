@@ -12,7 +12,7 @@ import {
   type NestKafkaOptions,
 } from '../options/index.js';
 import { deadLetterOf } from './failure-policies.js';
-import { handlerPlace } from './handler-places.js';
+import { handlerPlace, isIdempotent } from './handler-places.js';
 import { HeaderRoutes, MOST_SHARED, type HeaderRoute } from './header-routes.js';
 import { refuseTransactional } from './transactions/refusals.js';
 
@@ -110,7 +110,8 @@ export class HandlerRegistry {
           const place = placeOf({ ...entry, isEventHandler, callback });
           const options = this.#options.get(callback) ?? entry.options;
           const deadLetter = deadLetterOf(server, options);
-          refuseTransactional({ place, isEventHandler, options, order, deadLetter }, server);
+          const handler = { place, isEventHandler, isIdempotent: isIdempotent(entry.extras), options };
+          refuseTransactional({ ...handler, order, deadLetter }, server);
         }
       }
       if (route) for (const { callback } of entries) this.#routes.set(callback, route);
@@ -262,6 +263,13 @@ function batchOf(entry: Entry): BatchLimits | undefined {
     const option = 'kafka.batch';
     throw new KafkaJSInvalidOptionError(
       `Option ${option} is for events: a request has an answer of its own. Use @BatchPattern, or leave it out (${placeOf(entry)})`,
+      { option },
+    );
+  }
+  if (isIdempotent(entry.extras)) {
+    const option = 'kafka.batch';
+    throw new KafkaJSInvalidOptionError(
+      `Option ${option} cannot be with @Idempotent: its key would stand for whatever comes together, and that is different when it comes again. Ask the store for each message in the handler, or take messages one by one with @EventPattern (${placeOf(entry)})`,
       { option },
     );
   }

@@ -6,6 +6,8 @@ export interface TransactionalHandler {
   /** Class, method and pattern. */
   readonly place: string;
   readonly isEventHandler: boolean;
+  /** Whether it has `@Idempotent`. */
+  readonly isIdempotent: boolean;
   readonly options: KafkaHandlerOptions;
   /** The order of its topic's messages. */
   readonly order: string;
@@ -26,7 +28,7 @@ export function refuseTransactional(handler: TransactionalHandler, server: NestK
 }
 
 function reason(
-  { isEventHandler, options, order, deadLetter }: TransactionalHandler,
+  { isEventHandler, isIdempotent, options, order, deadLetter }: TransactionalHandler,
   server: NestKafkaOptions,
 ): string | undefined {
   if (server.transactions === undefined) {
@@ -40,6 +42,9 @@ function reason(
   }
   if (options.ack === 'manual') {
     return 'cannot be with kafka.ack "manual": a message counts when its transaction is committed. Leave one of them out';
+  }
+  if (isIdempotent) {
+    return 'cannot be with @Idempotent: a message whose transaction is aborted comes again, and its key would be done already. Leave one of them out: what is sent in the transaction counts once by itself';
   }
   if (order !== 'partition') {
     return `cannot be with the order "${order}": a transaction commits one offset of each partition, below which all is done. Give the handler concurrency: { order: "partition" }, or leave it out`;
