@@ -1,12 +1,17 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
-import { kafkaHandler, type KafkaContext, type KafkaHandlerOptions } from 'nestjs-kafka-native';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { ClientKafka, kafkaHandler, type KafkaContext, type KafkaHandlerOptions } from 'nestjs-kafka-native';
+import { concat, defer, of, throwError, timer } from 'rxjs';
+import { map } from 'rxjs/operators';
 import { describe, expect, test } from 'vitest';
 import { Rig, SOON } from '../delivery/rig';
+import { optionsFor } from '../harness/apps';
 import { createTopics, untilCommitted } from '../harness/broker';
 import { logs } from '../harness/logs';
+import { outcome } from '../harness/outcome';
 import { Tap } from '../harness/tap';
 import { pause, until } from '../harness/wait';
+import { Recorded } from '../observability/recorded';
 
 const rig = new Rig('acks');
 
@@ -94,6 +99,67 @@ describe('nack()', () => {
       'nack() takes a delay in milliseconds, 0 or more; it got -1',
       `ack() without manual acknowledgements: messages of ${rig.topic} count as finished when their handler has ended. Give it the option kafka: { ack: 'manual' }`,
     ]);
+  });
+});
+
+describe('nack() of a request', () => {
+  const refuses: Record<string, (nack: () => void) => unknown> = {
+    returns: (nack) => nack(),
+    resolves: async (nack) => {
+      await pause(5);
+      nack();
+      return 'no answer';
+    },
+    throws: (nack) => {
+      nack();
+      throw new Error('no answer');
+    },
+    streams: (nack) =>
+      defer(() => {
+        nack();
+        return concat(of('no'), timer(50).pipe(map(() => 'answer')));
+      }),
+    'streams an error': (nack) =>
+      defer(() => {
+        nack();
+        return concat(
+          of('no'),
+          throwError(() => new Error('no answer')),
+        );
+      }),
+  };
+  /** Asks a handler that refuses its first delivery in each of these ways. */
+  async function ask(options: KafkaHandlerOptions): Promise<void> {
+    await createTopics({ [rig.topic]: 1, [`${rig.topic}.reply`]: 1 });
+    @Controller()
+    class Prices {
+      @MessagePattern(rig.topic, kafkaHandler(options))
+      price(@Payload() how: string, @Ctx() context: KafkaContext): unknown {
+        const attempt = context.getDeliveryAttempt();
+        if (attempt > 1) return of(`delivery ${attempt}`, 'over');
+        return (refuses[how] as (nack: () => void) => unknown)(() => void context.nack({ delay: 20 }));
+      }
+    }
+    await rig.serve(Prices, { consumer: { retry: SOON } });
+    const client = rig.keep(new ClientKafka(optionsFor(`${rig.topic}-c`) as never));
+    client.subscribeToResponseOf(rig.topic);
+    await client.connect();
+    for (const how of Object.keys(refuses)) {
+      const answer = await outcome(client.send(rig.topic, how));
+      expect({ how, ...answer }).toEqual({ how, values: ['delivery 2', 'over'], ended: 'completed' });
+    }
+    await untilCommitted(rig.group, rig.topic, Object.keys(refuses).length);
+  }
+
+  test.each([['partition'], ['key'], ['none']] as const)(
+    'answers nothing: its next delivery does, in the order %s',
+    (order) => ask({ concurrency: { order } }),
+  );
+
+  test('answers nothing while it is traced', async () => {
+    const traced = new Recorded('process');
+    await ask({});
+    expect(traced.at('start').filter(({ isReply }) => !isReply)).toHaveLength(10);
   });
 });
 

@@ -1,7 +1,8 @@
 import { type CallHandler, Controller, type ExecutionContext, UseInterceptors } from '@nestjs/common';
-import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   BatchPattern,
+  ClientKafka,
   Idempotent,
   kafkaHandler,
   MemoryIdempotencyStore,
@@ -14,6 +15,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Rig, SOON } from '../delivery/rig';
 import { listen, optionsFor } from '../harness/apps';
 import { createTopics, untilCommitted } from '../harness/broker';
+import { outcome } from '../harness/outcome';
 import { pause, until } from '../harness/wait';
 
 // Whether a key is done is for the end of the delivery to say, not for the return of the method.
@@ -101,6 +103,25 @@ describe('a message that its handler refuses', () => {
     await untilCommitted(rig.group, rig.topic, 2);
     expect(seen).toEqual(['0:a', '0:a']);
     expect(store.claim('1:0:a', 1000).state).toBe('done');
+  });
+
+  test('and that is a request gets the answer of the handler that takes it', async () => {
+    await createTopics({ [rig.topic]: 1, [`${rig.topic}.reply`]: 1 });
+    @Controller()
+    class Prices {
+      @MessagePattern(rig.topic)
+      @Idempotent({ key, store })
+      price(@Payload() id: string, @Ctx() context: KafkaContext): string {
+        refusesFirst(id, context);
+        return `${id}/${context.getDeliveryAttempt()}`;
+      }
+    }
+    await rig.serve(Prices, options);
+    const client = rig.keep(new ClientKafka(optionsFor(`${rig.topic}-c`) as never));
+    client.subscribeToResponseOf(rig.topic);
+    await client.connect();
+    for (const _ of [1, 2])
+      expect(await outcome(client.send(rig.topic, 'tea'))).toEqual({ values: ['tea/2'], ended: 'completed' });
   });
 });
 

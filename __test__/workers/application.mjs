@@ -85,6 +85,15 @@ const REQUESTS = {
     if (context.getDeliveryAttempt() < 2) throw new KafkaRetriableException('not yet');
     return context.getDeliveryAttempt();
   },
+  refused(data, context) {
+    if (context.getDeliveryAttempt() < 2) context.nack({ delay: 20 });
+    return context.getDeliveryAttempt();
+  },
+  refusedAndThrown(data, context) {
+    if (context.getDeliveryAttempt() > 1) return context.getDeliveryAttempt();
+    context.nack({ delay: 20 });
+    throw new Error('no answer');
+  },
   message: (data, context) => ({ seen: { data, ...context.getMessage(), at: context.getPartition() } }),
   bytes: () => ({ value: Buffer.from([0, 1, 2]) }),
   strange: () => ({ value: 'text', headers: { wrong: 7 } }),

@@ -186,6 +186,8 @@ describe('requests', () => {
     expect(await ask('half')).toMatchObject({ error: { message: 'no more' } });
     expect(await ask('error')).toEqual({ error: { code: 'E_LAMP', message: 'no lamp left' } });
     expect(await ask('again')).toEqual(['2']);
+    expect(await ask('refused')).toEqual(['2']);
+    expect(await ask('refusedAndThrown')).toEqual(['2']);
     const message = {
       key: 'the key',
       value: { do: 'message', wide: 'größer' },
@@ -198,7 +200,7 @@ describe('requests', () => {
         topic: requests(),
         partition: 0,
         at: 0,
-        offset: '6',
+        offset: '8',
         timestamp: expect.stringMatching(/^\d{13}$/),
         headers: { ...message.headers, kafka_correlationId: expect.any(String) },
       },

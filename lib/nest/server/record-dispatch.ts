@@ -14,7 +14,7 @@ import type { KafkaHandlerOptions } from '../options/index.js';
 import { isWaiting } from './dead-letter.js';
 import { directHandler, type DirectHandler } from './direct-handlers.js';
 import type { HandlerRegistry, TopicRoute } from './handler-registry.js';
-import { eventEnd } from './record-end.js';
+import { eventEnd, RequestEnd } from './record-end.js';
 import type { Responder } from './responder.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
@@ -199,7 +199,7 @@ export class RecordDispatch {
       this.#ports.logger.error(noEventHandler(pattern));
       return;
     }
-    const end = handler.isEventHandler || !isRequest ? eventEnd : responder.requestEnd;
+    const end = handler.isEventHandler || !isRequest ? eventEnd : new RequestEnd(responder.requests, context);
     // What an application's deserializer makes may be a promise, which NestJS's wrappers await.
     const call = (this.decodesItself && directHandler(handler)) || handler;
     if (!this.#ports.hasHooks()) return begin(call, data, context, end);

@@ -41,12 +41,19 @@ async function drained(stream$: Observable<unknown>): Promise<void> {
   await lastValueFrom(stream$, { defaultValue: undefined });
 }
 
-/** Finishes a request: writes its replies. */
+/** What tells of a request whether its handler has refused it. */
+export interface Refusal {
+  readonly isRefused: boolean;
+}
+
+/** Finishes a request: writes its replies, unless its handler has refused it: its next delivery answers it. */
 export class RequestEnd implements RecordEnd {
   readonly #owner: RequestOwner;
+  readonly #request: Refusal;
 
-  constructor(owner: RequestOwner) {
+  constructor(owner: RequestOwner, request: Refusal) {
     this.#owner = owner;
+    this.#request = request;
   }
 
   succeeded(
@@ -57,6 +64,7 @@ export class RequestEnd implements RecordEnd {
     ended?: () => void,
   ): Promise<Outcome> | Outcome {
     if (isObservable(value)) return this.#stream(value, assignment, batch, index, ended);
+    if (this.#request.isRefused) return undefined;
     return this.#owner.reply(assignment, batch, index, { response: value, isDisposed: true });
   }
 
@@ -66,14 +74,14 @@ export class RequestEnd implements RecordEnd {
     batch: IncomingBatch,
     index: number,
   ): Promise<Outcome> | Outcome {
-    if (error instanceof KafkaRetriableException) throw error;
+    if (error instanceof KafkaRetriableException || this.#request.isRefused) throw error;
     noteHandlerError(batch, index, originalError(error));
     return this.#owner.reply(assignment, batch, index, { err: error, isDisposed: true });
   }
 
   /**
    * Replies with each value of a stream. The partition goes on after the first one, as in NestJS; the offset may be
-   * committed when the last reply is acknowledged.
+   * committed when the last reply is acknowledged. A stream that was refused by its first value is awaited, and answers nothing.
    */
   async #stream(
     response$: Observable<unknown>,
@@ -81,16 +89,17 @@ export class RequestEnd implements RecordEnd {
     batch: IncomingBatch,
     index: number,
     ended?: () => void,
-  ): Promise<typeof INCOMPLETE> {
+  ): Promise<typeof INCOMPLETE | undefined> {
+    const request = this.#request;
     const replay$ = new ReplaySubject<unknown>();
     await new Promise<void>((resolve, reject) => {
       response$.subscribe({
         next: (value) => {
           replay$.next(value);
-          resolve();
+          if (!request.isRefused) resolve();
         },
         error: (error: unknown) => {
-          if (error instanceof KafkaRetriableException) reject(error);
+          if (error instanceof KafkaRetriableException || request.isRefused) reject(error);
           else {
             noteHandlerError(batch, index, originalError(error));
             resolve();
@@ -103,6 +112,7 @@ export class RequestEnd implements RecordEnd {
         },
       });
     });
+    if (request.isRefused) return undefined;
     let replies = 0;
     this.#owner.send(replay$, async (packet) => {
       replies++;

@@ -15,7 +15,7 @@ import type { KafkaHandlerOptions, NestKafkaOptions } from '../options/index.js'
 import { noticeDeadLetter } from './dead-letter-notice.js';
 import { FailurePolicies } from './failure-policies.js';
 import { originalError } from './original-errors.js';
-import { RequestEnd } from './record-end.js';
+import type { RequestOwner } from './record-end.js';
 import type { Retries } from './retries.js';
 import type { SafeSend } from './retry-writer.js';
 import type { DeliveryTransaction } from './transactions/handler-transaction.js';
@@ -27,7 +27,8 @@ export interface Responder {
   /** The producer of its replies, dead letters and retries. */
   readonly producer: Producer;
   readonly replies: ReplyWriter;
-  readonly requestEnd: RequestEnd;
+  /** What finishing requests needs. */
+  readonly requests: RequestOwner;
 }
 
 /** Options of a responder. */
@@ -107,12 +108,12 @@ export function makeResponder(parts: ResponderParts): Responder {
       created: (native) => producer.attach(native, sendOptions),
     },
   );
-  const requestEnd = new RequestEnd({
+  const requests: RequestOwner = {
     reply: (assignment, batch, index, packet) => replies.write(assignment, batch, index, packet),
     send: parts.send,
     complete,
-  });
-  return { consumer, producer, replies, requestEnd };
+  };
+  return { consumer, producer, replies, requests };
 }
 
 /** Sends records so that all in-sync replicas have them, whatever the option `acks` is. */

@@ -69,6 +69,8 @@ export type OfRecord =
       readonly id: number;
       readonly error: SentError;
       readonly original?: SentError | undefined;
+      /** The delay of a `nack()` before it, in milliseconds. */
+      readonly nack?: number | undefined;
     }
   /** A reply to a request. */
   | {

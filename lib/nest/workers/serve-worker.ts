@@ -147,6 +147,7 @@ class ServedWorker {
         id,
         error: sentError(error),
         original: original === error ? undefined : sentError(original),
+        nack: task.nackedFor,
       });
     }
   }

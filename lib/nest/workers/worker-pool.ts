@@ -190,6 +190,7 @@ export class WorkerPool {
         this.#forget(message.id, thread);
         const error = receivedError(message.error);
         if (message.original !== undefined) rememberOriginal(error, receivedError(message.original));
+        if (message.nack !== undefined) ports.nack(message.nack);
         pending.reject(error);
         return;
       }
