@@ -15,6 +15,7 @@ import {
 } from '../harness/broker';
 import { logs } from '../harness/logs';
 import { pause, until } from '../harness/wait';
+import { SOON } from '../delivery/rig';
 import { attempts, failsFirst, isBad, note, RetryRig, type Seen } from './rig';
 
 // The retry topics themselves: made, named, shared and read, and what happens where they cannot be written.
@@ -116,6 +117,69 @@ describe('retry topics', () => {
       [2, rig.retry(100)],
     ]);
     expect(await topicExists(`${other}.retry.${rig.group}.100`)).toBe(false);
+  });
+
+  test('are those of one handler also for what its deserializer refuses there', async () => {
+    const [dead, shared] = [`${rig.topic}.DLT`, `${rig.topic}.shared`];
+    const other = `${rig.topic}.other`;
+    await createTopics({ [rig.topic]: 1, [other]: 1, [dead]: 1, [`${other}.DLT`]: 1 });
+    const seen: string[] = [];
+    const deadLetter = { retryTopics: { delays: [100], topic: () => shared } };
+    @Controller()
+    class Events {
+      @EventPattern<string>(rig.topic, { kafka: { deadLetter } })
+      event(@Payload() value: string): void {
+        seen.push(value);
+      }
+
+      // Its messages share the retry topic, and wait in place before.
+      @EventPattern<string>(other, { kafka: { deadLetter: { ...deadLetter, maxAttempts: 2 } } })
+      other(@Payload() value: string): void {
+        seen.push(value);
+      }
+
+      // An expression that matches the retry topic is not what its messages are for.
+      @EventPattern<string>(new RegExp(`^${rig.topic}[.]shared$`) as never, { kafka: { deadLetter: false } })
+      none(): void {
+        seen.push('none');
+      }
+    }
+    const deserializer = {
+      deserialize({ value }: { value: string }, { channel }: { channel?: string } = {}) {
+        if (value.startsWith('x')) throw new Error(`no ${value}`);
+        return { pattern: channel, data: value };
+      },
+    };
+    await rig.serve(Events, { deserializer, consumer: { retry: { ...SOON, retries: 0 } } });
+    const reader = await rig.tap(dead, `${other}.DLT`);
+    await rig.send('x', 'good');
+    await (await rawProducer()).send({ topic: other, messages: [{ value: 'x-other' }] });
+    const [record] = await reader.read(dead, 1);
+    expect(record?.value).toBe('x');
+    const [second] = await reader.read(`${other}.DLT`, 1);
+    expect(second?.value).toBe('x-other');
+    await untilCommitted(`${rig.group}-retry`, shared, 2);
+    expect(seen).toEqual(['good']);
+    expect(logs.matching('error', 'Crash: ')).toEqual([]);
+  });
+
+  test('are watched with the time-out of their handler', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const seen: Seen[] = [];
+    const own = { handlerTimeout: 50, deadLetter: { retryTopics: { delays: [300] } } };
+    @Controller()
+    class Events {
+      @EventPattern<string>(rig.topic, { kafka: own })
+      async event(@Payload() value: string, @Ctx() context: KafkaContext): Promise<void> {
+        if (note(seen, value, context).attempt === 1) throw new Error('no');
+        await pause(200);
+      }
+    }
+    await rig.serve(Events);
+    await rig.send('1');
+    await untilCommitted(`${rig.group}-retry`, rig.retry(300), 1);
+    expect(logs.matching('error', `The handler of message 0 of ${rig.retry(300)} [0]`)).toHaveLength(1);
+    expect(logs.matching('error', `The handler of message 0 of ${rig.topic} [0]`)).toEqual([]);
   });
 
   test('are not read as topics of an expression that matches them', async () => {

@@ -99,24 +99,29 @@ export class RecordDispatch {
     return this.#call(responder, handler, task.topic, values, context, task, batch, index) as Handling;
   }
 
-  /** The options of the handler of a record's topic; a pattern from a deserializer does not count. */
-  optionsOf(task: PartitionTask, batch: IncomingBatch, index: number): KafkaHandlerOptions | undefined {
+  /** The options of the handler of a record as one of the topic `topic`; a pattern from a deserializer does not count. */
+  optionsOf(
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+    topic: string,
+  ): KafkaHandlerOptions | undefined {
     const { handlers } = this.#ports;
     if (!handlers.haveOptions) return undefined;
     try {
-      return handlers.options(this.handlerOf(task, batch, index));
+      return handlers.options(this.handlerOf(task, batch, index, topic));
     } catch {
       // A subclass's lookup may fail; a message that failed because of it gets the server's own failure policy.
       return undefined;
     }
   }
 
-  /** The handler of a record; in retry topics, that of the record's original topic. */
+  /** The handler of a record as one of the topic `topic`: in retry topics, the record's original topic. */
   protected handlerOf(
     task: PartitionTask,
     batch: IncomingBatch,
     index: number,
-    topic = (task.route as Route | undefined)?.topic ?? task.topic,
+    topic: string = task.topic,
   ): Handler | null {
     let route = task.route as Route | undefined;
     if (route?.topic !== topic) {

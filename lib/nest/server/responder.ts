@@ -60,6 +60,14 @@ export interface ResponderParts {
   readonly logger: GuardedLogger;
 }
 
+/** What a responder has of its own, of those of a server. */
+export interface OwnParts extends Partial<
+  Pick<ResponderParts, 'options' | 'handleItems' | 'handling' | 'transactions'>
+> {
+  /** The topic whose handler a record is for. Default: the one that it is in. */
+  readonly topicOf?: (task: PartitionTask, batch: IncomingBatch, index: number) => string;
+}
+
 /** Handles the records of a partition one after the other, whatever the options of `run` are. */
 const IN_ORDER: TopicHandling = {
   concurrency: { order: 'partition', max: 1, window: 1 },

@@ -8,7 +8,7 @@ import { forget, noteServer } from '../late-replies.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { DeadLetterOptions, NestKafkaOptions, RetryTopicsOptions } from '../options/index.js';
 import type { RecordDispatch } from './record-dispatch.js';
-import type { Responder } from './responder.js';
+import type { OwnParts, Responder } from './responder.js';
 import { Retries } from './retries.js';
 import { RETRY_GROUP_SUFFIX, RetrySchedule } from './retry-schedule.js';
 import { RetryTopics } from './retry-topics.js';
@@ -20,12 +20,7 @@ export interface RetryConsumerPorts {
   /** `deadLetter` of a topic. */
   readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
   /** Creates a consumer with its producer. */
-  readonly responder: (
-    groupId: string,
-    handle: RecordHandler,
-    retries: Retries,
-    options: NestKafkaOptions,
-  ) => Responder;
+  readonly responder: (groupId: string, handle: RecordHandler, retries: Retries, own: OwnParts) => Responder;
   /** Passes records to the handlers. */
   readonly dispatch: RecordDispatch;
   /** The retry topics of requests. */
@@ -80,8 +75,14 @@ export class RetryConsumer {
       this.#groupId + RETRY_GROUP_SUFFIX,
       (task, batch, index) => this.#handle(responder, task, batch, index),
       this.retries,
-      // They are made by name, or waited for: who may not make topics must not be refused for asking for one that is missing.
-      { ...this.#options, consumer: { ...this.#options.consumer, allowAutoTopicCreation: false } },
+      {
+        // They are made by name, or waited for: who may not make topics must not be refused for asking for one that is missing.
+        options: {
+          ...this.#options,
+          consumer: { ...this.#options.consumer, allowAutoTopicCreation: false },
+        },
+        topicOf: ({ topic }, batch, index) => this.retries.sourceOf(topic, batch.rawHeaders(index)),
+      },
     );
     this.#responder = responder;
     const { consumer, producer } = responder;

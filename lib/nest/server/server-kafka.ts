@@ -36,7 +36,7 @@ import { provision } from '../topics/provisioning.js';
 import { serverTopics } from '../topics/wanted-topics.js';
 import { withinHooks } from './processing-hooks.js';
 import { RecordDispatch, type DispatchPorts } from './record-dispatch.js';
-import { makeResponder, type Responder, type ResponderParts } from './responder.js';
+import { makeResponder, type OwnParts, type Responder, type ResponderParts } from './responder.js';
 import type { Retries } from './retries.js';
 import { RetryConsumer } from './retry-consumer.js';
 import { ServerStatus } from './server-status.js';
@@ -277,10 +277,10 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     groupId: string,
     handleRecord: RecordHandler,
     retries?: Retries,
-    own?: Partial<Pick<ResponderParts, 'options' | 'handleItems' | 'handling' | 'transactions'>>,
+    { topicOf = ({ topic }) => topic, ...own }: OwnParts = {},
   ): Responder {
     const optionsOf: ResponderParts['optionsOf'] = (task, batch, index) =>
-      dispatch.optionsOf(task, batch, index);
+      dispatch.optionsOf(task, batch, index, topicOf(task, batch, index));
     return makeResponder({
       client: this.client as Kafka,
       options: this.options,
@@ -305,8 +305,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     return new RetryConsumer(this.options, this.groupId, {
       client: () => this.client as Kafka,
       deadLetterOf: (topic) => this.#deadLetterOf(this.getHandlerByPattern(topic)),
-      responder: (groupId, handle, retries, options) =>
-        this.#makeResponder(dispatch, groupId, handle, retries, { options }),
+      responder: (...parts) => this.#makeResponder(dispatch, ...parts),
       dispatch,
       requests: () => {
         const handlers = [...this.messageHandlers.values()].filter(({ isEventHandler }) => !isEventHandler);
