@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { committed, createTopics, endOffsets } from '../harness/broker';
+import { committed, createTopics, endOffsets, untilCommitted } from '../harness/broker';
 import type { RawRecord } from '../harness/tap';
 import { until } from '../harness/wait';
+import { Recorded } from '../observability/recorded';
 import { dueOf, failsFirst, isBad, RetryRig, type Seen } from './rig';
 
 // When messages of retry topics come: never early, whoever is there when they are due.
@@ -53,6 +54,22 @@ describe('messages that are not due', () => {
     // Of nine the middle one: a machine with other work to do may hold up some.
     expect(late.toSorted((a, b) => a - b)[4]).toBeLessThan(100);
     expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
+  });
+
+  test('are told of when they are due: resting is no delivery, and no failure', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const processed = new Recorded('process');
+    const seen: Seen[] = [];
+    await rig.retrying([rig.failing(seen, failsFirst)], [300]);
+    await rig.send('1');
+    await untilCommitted(`${rig.group}-retry`, rig.retry(300), 1);
+    const [first, second] = seen as [Seen, Seen];
+    expect(second.at - first.at).toBeGreaterThan(200);
+    expect(processed.at('start').map(({ topic, error }) => [topic, error !== undefined])).toEqual([
+      [rig.topic, true],
+      [rig.retry(300), false],
+    ]);
+    expect(processed.at('error')).toHaveLength(1);
   });
 
   test('are many, and each comes when it is due', async () => {

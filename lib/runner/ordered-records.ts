@@ -14,6 +14,7 @@ import {
   NotDue,
   REPLIED,
   type BatchHandler,
+  type DueIn,
   type Outcome,
   type RecordHandler,
 } from './record-handler.js';
@@ -39,6 +40,8 @@ export interface OrderedOptions extends FailureOptions {
    */
   readonly onBatch?:
     ((task: PartitionTask, records: RecordRange | RecordRun) => (() => void) | undefined) | undefined;
+  /** How long single records have to wait before their handler is called; without it, all are due. */
+  readonly dueIn?: DueIn | undefined;
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
   readonly watch?: HandlerWatch | undefined;
@@ -71,7 +74,11 @@ export class OrderedRecords {
       return;
     }
     const handled = onBatch?.(task, range);
-    const records = this.#records(task, range);
+    const { dueIn } = this.#options;
+    const records =
+      dueIn === undefined
+        ? this.#records(task, range)
+        : new WaitingRecords(dueIn, this.#options, task, range, this.#start);
     records.handler = handler.each;
     task.context = await handleRecords(records, this.#breath, task.context);
     if (!records.hasFailed) handled?.();
@@ -228,4 +235,20 @@ class RangeRecords implements RecordSource, FailedDelivery {
 
   /** Nothing to do: after the resume the task continues with the record. */
   afterPause(): void {}
+}
+
+/** Records that wait until they are due: nobody is told of a delivery before. */
+class WaitingRecords extends RangeRecords {
+  readonly #dueIn: DueIn;
+
+  constructor(dueIn: DueIn, ...of: ConstructorParameters<typeof RangeRecords>) {
+    super(...of);
+    this.#dueIn = dueIn;
+  }
+
+  override begin(): RecordHandler {
+    const wait = this.#dueIn(this.task, this.batch, this.index);
+    if (wait > 0) throw new NotDue(wait);
+    return super.begin();
+  }
 }

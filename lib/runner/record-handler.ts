@@ -12,9 +12,12 @@ export const REPLIED: unique symbol = Symbol('replied');
 /** The outcome of a record; undefined without a reply. */
 export type Outcome = void | typeof INCOMPLETE | typeof REPLIED;
 
+/** How long a record has to wait until it is due, in milliseconds; 0 if it is due. */
+export type DueIn = (task: PartitionTask, batch: IncomingBatch, index: number) => number;
+
 /**
- * Thrown by a handler whose record is not due yet: the record is redelivered after `wait` milliseconds, which does
- * not count as a failure.
+ * Thrown for a record that is not due yet, before its handler is called: the record is redelivered after `wait`
+ * milliseconds, which does not count as a failure.
  */
 export class NotDue {
   readonly wait: number;

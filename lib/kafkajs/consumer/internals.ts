@@ -1,7 +1,7 @@
 import type { NativeConsumer } from '../../native/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { HandlerTimeouts } from '../../runner/handler-watch.js';
-import type { ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
+import type { DueIn, ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
 import type { RecordTransactions } from '../../runner/record-transactions.js';
 import type { RunnerOptions } from '../../runner/runner.js';
 import type { TopicHandling } from '../../runner/topic-handling.js';
@@ -13,6 +13,8 @@ export interface ConsumerInternals {
   handleRecord?: RecordHandler;
   /** Handles several packed records at once, for topics with batch handlers. */
   handleItems?: ItemsHandler;
+  /** How long a record has to wait before its handler is called, in topics whose records are handled in the order of their partition. */
+  dueIn?: DueIn | undefined;
   /** Provides the transactions for topics whose records are handled in transactions. */
   transactions?: RecordTransactions | undefined;
   /** How a topic's records are handled, instead of the options of `run()`. */

@@ -85,6 +85,7 @@ export class RecordHandling {
       get handleItems() {
         return tracing.items(internals.handleItems);
       },
+      dueIn: internals.dueIn,
       transactions: internals.transactions,
       originalError: original,
       concurrency: config.partitionsConsumedConcurrently ?? Number.POSITIVE_INFINITY,

@@ -7,7 +7,7 @@ import type { Kafka } from '../../kafkajs/kafka.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { HandlerTimeouts } from '../../runner/handler-watch.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
-import type { ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
+import type { DueIn, ItemsHandler, RecordHandler } from '../../runner/record-handler.js';
 import type { RecordTransactions } from '../../runner/record-transactions.js';
 import type { TopicHandling } from '../../runner/topic-handling.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
@@ -55,6 +55,8 @@ export interface ResponderParts {
   ) => KafkaHandlerOptions | undefined;
   readonly handlerTimeouts: HandlerTimeouts | undefined;
   readonly retries: Retries | undefined;
+  /** How long a record has to wait until it is due, in milliseconds. */
+  readonly dueIn?: DueIn | undefined;
   /** Provides the transactions of transactional handlers. */
   readonly transactions?: RecordTransactions | undefined;
   readonly logger: GuardedLogger;
@@ -62,7 +64,7 @@ export interface ResponderParts {
 
 /** What a responder has of its own, of those of a server. */
 export interface OwnParts extends Partial<
-  Pick<ResponderParts, 'options' | 'handleItems' | 'handling' | 'transactions'>
+  Pick<ResponderParts, 'options' | 'handleItems' | 'handling' | 'transactions' | 'dueIn'>
 > {
   /** The topic whose handler a record is for. Default: the one that it is in. */
   readonly topicOf?: (task: PartitionTask, batch: IncomingBatch, index: number) => string;
@@ -108,6 +110,7 @@ export function makeResponder(parts: ResponderParts): Responder {
       handleRecord,
       originalError,
       ...(parts.handleItems && { handleItems: parts.handleItems }),
+      dueIn: parts.dueIn,
       transactions: parts.transactions,
       handling: parts.handling ?? (() => IN_ORDER),
       failurePolicy: (task, batch, index) => policies.of(parts.optionsOf(task, batch, index)),

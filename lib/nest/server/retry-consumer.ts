@@ -3,7 +3,7 @@ import type { Consumer } from '../../kafkajs/consumer/consumer.js';
 import type { Kafka } from '../../kafkajs/kafka.js';
 import { resolveRetry } from '../../kafkajs/retry/retry.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
-import { NotDue, type Handling, type Outcome, type RecordHandler } from '../../runner/record-handler.js';
+import type { Handling, Outcome, RecordHandler } from '../../runner/record-handler.js';
 import { forget, noteServer } from '../late-replies.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { DeadLetterOptions, NestKafkaOptions, RetryTopicsOptions } from '../options/index.js';
@@ -82,6 +82,7 @@ export class RetryConsumer {
           consumer: { ...this.#options.consumer, allowAutoTopicCreation: false },
         },
         topicOf: ({ topic }, batch, index) => this.retries.sourceOf(topic, batch.rawHeaders(index)),
+        dueIn: (task, batch, index) => this.retries.wait(task.topic, batch.rawHeaders(index)),
       },
     );
     this.#responder = responder;
@@ -107,10 +108,7 @@ export class RetryConsumer {
     batch: IncomingBatch,
     index: number,
   ): Promise<Outcome> | Outcome | Handling {
-    const headers = batch.rawHeaders(index);
-    const wait = this.retries.wait(task.topic, headers);
-    if (wait > 0) throw new NotDue(wait);
-    const source = this.retries.sourceOf(task.topic, headers);
+    const source = this.retries.sourceOf(task.topic, batch.rawHeaders(index));
     const attempt = this.retries.delivery(task, batch, index);
     return this.#ports.dispatch.handle(responder, task, batch, index, source, attempt);
   }
