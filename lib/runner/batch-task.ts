@@ -3,7 +3,7 @@ import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/acks.js';
 import type { AckBuffer } from '../codec/acks.js';
 import { isAwaitedBy } from './async-callers.js';
 import { BatchItemError, KafkaBatchError } from './batch-error.js';
-import { Delivery, type DeliveryOwner } from './delivery.js';
+import { Delivery, restTimer, type DeliveryOwner } from './delivery.js';
 import { nextAttempt, type FailureOptions } from './failed-delivery.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { NackError } from './nack-error.js';
@@ -31,8 +31,8 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   readonly #limits: BatchLimits;
   readonly #isManual: boolean;
   readonly #owner: BatchOwner;
-  /** Records to be redelivered, before those not handled yet. */
-  #again: Delivery[] = [];
+  /** Records to be redelivered, in their order, before those not handled yet. */
+  readonly #again: Delivery[] = [];
   /** How many of the next records are handled one by one, because one of them has failed and it is not known which. */
   #single = 0;
   /** Number of records not handled yet. */
@@ -41,8 +41,8 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   #timer: NodeJS.Timeout | undefined;
   /** Whether `maxWait` has passed. */
   #isDue = false;
-  /** How long the partition rests after the current batch, in milliseconds. */
-  #rest = 0;
+  /** Waits for the time of the first record to be redelivered. */
+  #restTimer: NodeJS.Timeout | undefined;
   /** Handled records that wait for a manual acknowledgement. */
   readonly #unacked = new Set<Delivery>();
 
@@ -59,9 +59,10 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     for (let i = index; i < end; i++) this.#bytes += batch.size(i);
   }
 
-  /** Whether a batch may be handled: it is full, or has waited for `maxWait`. */
+  /** Whether a batch may be handled: it is full, or has waited for `maxWait`; or the time of a redelivery has come. */
   isReady(): boolean {
-    if (this.#again.length > 0) return true;
+    const [again] = this.#again;
+    if (again !== undefined) return !this.#rests(again);
     if (this.#task.range() === undefined) return false;
     const { maxMessages, maxBytes, maxWait } = this.#limits;
     if (maxWait === 0 || this.#isDue || this.#records >= maxMessages || this.#bytes >= maxBytes) return true;
@@ -73,8 +74,18 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     return false;
   }
 
-  get isFilling(): boolean {
-    return this.#timer !== undefined;
+  /** Whether the partition waits for the time of its first record. */
+  #rests(first: Delivery): boolean {
+    clearTimeout(this.#restTimer);
+    const left = first.rest;
+    if (left === 0) return false;
+    this.#restTimer = restTimer(left, () => this.#owner.start(this.#task));
+    return true;
+  }
+
+  get isResting(): boolean {
+    const [again] = this.#again;
+    return again === undefined ? this.#timer !== undefined : again.rest > 0;
   }
 
   /** Takes the next batch, of one handler. */
@@ -86,7 +97,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const taken: Delivery[] = [];
     let bytes = 0;
     let next: Delivery | undefined;
-    while (taken.length < most && (next = this.#first()) !== undefined) {
+    while (taken.length < most && (next = this.#first()) !== undefined && next.rest === 0) {
       const { batch, index } = next;
       const [first] = taken;
       bytes += batch.size(index);
@@ -150,7 +161,6 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       return;
     }
     await this.#handled(deliveries, context);
-    this.#restIfAsked();
   }
 
   /** Records were handled: they are finished, except those that the handler has refused. */
@@ -162,7 +172,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       if (nackedFor === undefined) this.#finish(delivery, !this.#isManual);
       else if (!(await this.#recovered(new NackError(nackedFor), delivery, context))) {
         this.#fail(delivery);
-        this.#rest = Math.max(this.#rest, nackedFor);
+        delivery.restFor(nackedFor);
         again.push(delivery);
       }
     }
@@ -173,8 +183,19 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     for (const delivery of deliveries) {
       delivery.state = 'waiting';
       delivery.nackedFor = undefined;
+      if (!this.#task.halted) this.#insert(delivery);
     }
-    if (!this.#task.halted) this.#again.unshift(...deliveries);
+  }
+
+  /** Puts a record into its place among those that come again. */
+  #insert(delivery: Delivery): void {
+    let [from, to] = [0, this.#again.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (this.#again[middle]?.isBefore(delivery)) from = middle + 1;
+      else to = middle;
+    }
+    this.#again.splice(from, 0, delivery);
   }
 
   /** The partition goes on after a record, which is finished or waits for its acknowledgement. */
@@ -242,11 +263,11 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       const others = isHandled ? [] : before;
       if (await this.#recovered(error, culprit, context)) {
         this.#comeAgain([...others, ...behind]);
-        this.#restIfAsked();
         return;
       }
       this.#comeAgain([...others, culprit, ...behind]);
       this.#fail(culprit, error);
+      this.#retry(error, culprit, others[0] ?? culprit);
     } else {
       this.#comeAgain(left);
       // The failing record would be given up now, and it is not known which one it is: handle them one by one.
@@ -255,12 +276,12 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
         return;
       }
       for (const delivery of left) this.#fail(delivery, error);
+      this.#retry(error, failing, failing);
     }
-    this.#retry(error, failing);
   }
 
-  /** The partition rests before the failed records are redelivered. */
-  #retry(error: unknown, { batch, index }: Delivery): void {
+  /** The partition rests before the failed records are redelivered, the first of which is `first`. */
+  #retry(error: unknown, { batch, index }: Delivery, first: Delivery): void {
     const { failurePolicy, onRetriesExceeded } = this.#owner;
     const task = this.#task;
     const { retry } = failurePolicy(task, batch, index);
@@ -271,22 +292,15 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       onRetriesExceeded(error, task, batch.offset(index));
       return;
     }
-    this.#rest = Math.max(this.#rest, wait);
-    this.#restIfAsked();
-  }
-
-  /** The partition rests, if asked to. */
-  #restIfAsked(): void {
-    const rest = this.#rest;
-    this.#rest = 0;
-    if (rest > 0 && !this.#task.halted) this.#task.rest(rest, () => this.#owner.start(this.#task));
+    first.restFor(wait);
   }
 
   /** The partition is being revoked, or its position has moved: drops waiting records. */
   halt(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#restTimer);
     this.#timer = undefined;
-    this.#again = [];
+    this.#again.length = 0;
     this.#records = 0;
     this.#bytes = 0;
   }
@@ -315,12 +329,10 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#unacked.delete(delivery);
     this.#owner.acks.ack(task.assignment, delivery.batch.sequence(delivery.index), RETURNED);
     this.#fail(delivery);
+    delivery.restFor(delay);
     this.#comeAgain([delivery]);
-    this.#rest = Math.max(this.#rest, delay);
-    // While a handler runs or the partition rests, it does not wait for more records.
-    if (task.state !== 'idle' || task.halted) return true;
-    this.#restIfAsked();
-    this.#owner.start(task);
+    // Later, because the caller may refuse more of them.
+    queueMicrotask(() => this.#owner.start(task));
     return true;
   }
 

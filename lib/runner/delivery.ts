@@ -42,6 +42,8 @@ export class Delivery implements Acknowledging {
   retries = 0;
   /** Wait before the next attempt, in milliseconds. */
   retryTime = 0;
+  /** The time before which it is not handled, by `performance.now()`; 0 for none. */
+  restsUntil = 0;
   /** Whether it was acknowledged while its handler was running. */
   isAcked = false;
   /** The delay of a `nack()` in milliseconds, which takes effect when its handler has ended. */
@@ -62,19 +64,46 @@ export class Delivery implements Acknowledging {
   nack(delay: number): boolean {
     return this.#owner.nack(this, delay);
   }
+
+  /** How long it is not to be handled yet, in milliseconds. */
+  get rest(): number {
+    return this.restsUntil === 0 ? 0 : Math.max(this.restsUntil - performance.now(), 0);
+  }
+
+  /** Makes it wait, in milliseconds from now. */
+  restFor(milliseconds: number): void {
+    this.restsUntil = performance.now() + milliseconds;
+  }
+
+  /** Whether it was written before another one of its partition. */
+  isBefore(other: Delivery): boolean {
+    // Sequences begin again at 0 after 2^32.
+    return ((this.batch.sequence(this.index) - other.batch.sequence(other.index)) | 0) < 0;
+  }
+}
+
+/** Longest time that a timer can wait, in milliseconds; a longer rest is looked at once more then. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Calls `then` when a rest of so many milliseconds is over, or a part of it; undefined, and never, if that has no end. */
+export function restTimer(milliseconds: number, then: () => void): NodeJS.Timeout | undefined {
+  if (milliseconds === Number.POSITIVE_INFINITY) return undefined;
+  return setTimeout(then, Math.min(Math.ceil(milliseconds), LONGEST_TIMER));
 }
 
 /** The records of a partition that are handled one after the other. */
 export class Lane {
   /** The hash of their key; undefined for the lane of a single record. */
   readonly unit: number | undefined;
-  /** Whether a handler is running, or the first record rests. */
+  /** Whether a handler is running, or the first record may be handled or rests. */
   isBusy = true;
+  /** Whether it waits for the time of its first record. */
+  isResting = false;
   #first: Delivery | undefined;
   #last: Delivery | undefined;
+  /** The record that was inserted last. */
+  #inserted: Delivery | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** The first record is not handled before this time. */
-  #restsUntil = 0;
 
   constructor(unit: number | undefined) {
     this.unit = unit;
@@ -82,7 +111,7 @@ export class Lane {
 
   /** Whether the first record has to wait. */
   get isToRest(): boolean {
-    return this.#restsUntil !== 0;
+    return this.#first !== undefined && this.#first.rest > 0;
   }
 
   get isEmpty(): boolean {
@@ -96,11 +125,22 @@ export class Lane {
     this.#last = delivery;
   }
 
-  /** Adds a record at the front. */
-  unshift(delivery: Delivery): void {
-    delivery.next = this.#first;
-    this.#first = delivery;
-    this.#last ??= delivery;
+  /** Adds a record that comes again in its place: before those that were written after it. */
+  insert(delivery: Delivery): void {
+    const inserted = this.#inserted;
+    this.#inserted = delivery;
+    // Mostly many are refused one after the other in their order: each comes right behind the one before it.
+    const isKnown = inserted?.state === 'waiting' && inserted.lane === this && inserted.isBefore(delivery);
+    let before = isKnown ? inserted : undefined;
+    let next = before === undefined ? this.#first : before.next;
+    while (next !== undefined && next.isBefore(delivery)) {
+      before = next;
+      next = next.next;
+    }
+    delivery.next = next;
+    if (before === undefined) this.#first = delivery;
+    else before.next = delivery;
+    if (next === undefined) this.#last = delivery;
   }
 
   shift(): Delivery | undefined {
@@ -112,18 +152,13 @@ export class Lane {
     return delivery;
   }
 
-  /** Makes the first record wait, in milliseconds from now. */
-  restFor(milliseconds: number): void {
-    this.#restsUntil = Math.max(this.#restsUntil, performance.now() + milliseconds);
-  }
-
-  /** Rests as long as needed, then calls `then`; false if no rest is needed. */
+  /** Rests until its first record may be handled, then calls `then`; false if no rest is needed. */
   rest(then: () => void): boolean {
-    const left = this.#restsUntil - performance.now();
-    this.#restsUntil = 0;
-    if (!(left > 0)) return false;
-    this.#timer = setTimeout(then, Math.ceil(left));
-    return true;
+    clearTimeout(this.#timer);
+    const left = this.#first === undefined ? 0 : this.#first.rest;
+    this.isResting = left > 0;
+    if (this.isResting) this.#timer = restTimer(left, then);
+    return this.isResting;
   }
 
   /** Stops resting for good. */
@@ -131,5 +166,6 @@ export class Lane {
     clearTimeout(this.#timer);
     this.#first = undefined;
     this.#last = undefined;
+    this.#inserted = undefined;
   }
 }

@@ -85,8 +85,10 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     const { task } = this;
     if (task.halted || this.#owner.isPaused(task.topic, task.partition)) return undefined;
     for (let lane = this.#ready.shift(); lane !== undefined; lane = this.#ready.shift()) {
-      const first = lane.shift();
+      // A record that comes first now may have been refused meanwhile.
+      const first = lane.isToRest ? undefined : lane.shift();
       if (first !== undefined) return this.#enter(first);
+      this.#ended(lane);
     }
     const fresh = this.#fresh();
     return fresh && this.#enter(fresh);
@@ -149,12 +151,12 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return delivery;
   }
 
-  /** Makes a record the first of its lane again, to be handled. */
+  /** Puts a record into its place in its lane again, to be handled. */
   #putBack(delivery: Delivery): void {
     delivery.state = 'waiting';
     this.#joined();
     const lane = this.#laneFor(delivery);
-    lane.unshift(delivery);
+    lane.insert(delivery);
     this.#ready.push(lane);
   }
 
@@ -197,8 +199,8 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (!task.halted && milliseconds !== undefined) {
       const lane = this.#laneFor(delivery);
       if (lane.unit === undefined) this.#single.add(lane);
-      lane.unshift(delivery);
-      lane.restFor(milliseconds);
+      delivery.restFor(milliseconds);
+      lane.insert(delivery);
       this.#ended(lane);
     }
     this.#left();
@@ -230,12 +232,12 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
 
   /** No handler of a lane is running any more: it rests, becomes ready, or is removed. */
   #ended(lane: Lane): void {
-    lane.isBusy = false;
-    if (lane.isEmpty) {
-      if (lane.unit !== undefined) this.#lanes.delete(lane.unit);
+    lane.isBusy = !lane.isEmpty;
+    if (!lane.isBusy) {
+      if (lane.unit === undefined) this.#single.delete(lane);
+      else this.#lanes.delete(lane.unit);
       return;
     }
-    lane.isBusy = true;
     if (lane.rest(() => this.#woken(lane))) {
       this.#resting++;
       return;
@@ -246,11 +248,10 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     queueMicrotask(() => this.#owner.offer(this));
   }
 
+  /** A lane has rested, or another record is its first now. */
   #woken(lane: Lane): void {
     this.#resting--;
-    this.#single.delete(lane);
-    this.#ready.push(lane);
-    this.#owner.offer(this);
+    this.#ended(lane);
   }
 
   /** A handler has ended; `next` starts in its place. */
@@ -330,10 +331,11 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.failed(delivery);
     delivery.state = 'waiting';
     if (task.halted) return true;
+    delivery.restFor(delay);
     const lane = this.#laneOf(delivery);
-    lane.unshift(delivery);
-    lane.restFor(delay);
-    if (!lane.isBusy) this.#ended(lane);
+    lane.insert(delivery);
+    if (lane.isResting) this.#woken(lane);
+    else if (!lane.isBusy) this.#ended(lane);
     return true;
   }
 

@@ -56,8 +56,8 @@ export interface TaskBatches {
   arrived(range: RecordRange): void;
   /** Whether a batch may be handled. */
   isReady(): boolean;
-  /** Whether there are records that wait for a fuller batch. */
-  readonly isFilling: boolean;
+  /** Whether its records wait for a fuller batch, or for the time of their redelivery. */
+  readonly isResting: boolean;
   /** Handles the next batch. */
   deliver(): Promise<void>;
   /** Whether the handler awaits the function that calls this. */
@@ -148,7 +148,7 @@ export class PartitionTask {
    * Whether all records that could be handled wait for a point in time: their next delivery, or when a batch is due.
    */
   get isResting(): boolean {
-    return this.state === 'resting' || this.lanes?.isResting === true || this.batches?.isFilling === true;
+    return this.state === 'resting' || this.lanes?.isResting === true || this.batches?.isResting === true;
   }
 
   /** Number of records that were handled although earlier ones are not. */

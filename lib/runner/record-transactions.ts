@@ -27,8 +27,6 @@ export class TransactionalDelivery extends Delivery {
   isAlone = false;
   /** The error with which it has failed for good: it is not handled again, but dead-lettered. */
   verdict: { readonly error: unknown } | undefined;
-  /** The time before which it is not handled. */
-  restsUntil = 0;
 
   /** The maximum size of a transaction that it may be in; undefined if only the options limit it. */
   get limit(): number | undefined {

@@ -59,7 +59,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
   #fresh: TransactionalDelivery | undefined;
   readonly #watched = new Map<IncomingBatch, Watched>();
   /** Records never wait for a fuller batch here. */
-  readonly isFilling = false;
+  readonly isResting = false;
 
   constructor(task: PartitionTask, owner: TransactionalOwner) {
     this.task = task;

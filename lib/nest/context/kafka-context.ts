@@ -18,7 +18,8 @@ export interface KafkaContext extends NestKafkaContext {
    * Refuses the message: it is redelivered after `delay` milliseconds (0 by default), which counts as a delivery.
    * Messages that keep their order with it wait: those of its partition or, with `kafka.concurrency`, of its key, or
    * none. Called in a running handler, it takes effect when the handler has ended, whatever that returns; a request is
-   * answered by its next delivery then. With `ack: 'manual'` it may also be called later.
+   * answered by its next delivery then. With `ack: 'manual'` it may also be called later: several messages that are
+   * refused come again in their order.
    *
    * @returns false, and nothing is done, when the message was acknowledged or refused before, or its partition is gone.
    */

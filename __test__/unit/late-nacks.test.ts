@@ -1,0 +1,240 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { OwnContext } from '../../lib/application/async-context.js';
+import { FINISHED, RETURNED } from '../../lib/boundary/acks.js';
+import type { AckBuffer } from '../../lib/codec/acks.js';
+import type { IncomingBatch } from '../../lib/codec/incoming.js';
+import { KafkaBatchError } from '../../lib/runner/batch-error.js';
+import type { Acknowledging } from '../../lib/runner/delivery.js';
+import { PartitionMemory } from '../../lib/runner/partition-memory.js';
+import { Runner } from '../../lib/runner/runner.js';
+import type { TopicHandling } from '../../lib/runner/topic-handling.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** What a handler does with a record: `attempt` is the number of the delivery. */
+type Handle = (index: number, attempt: number) => void | Promise<void>;
+
+const HANDLINGS = {
+  'a partition': { concurrency: { order: 'partition', max: 1, window: 1000 }, isManual: true },
+  'a key': { concurrency: { order: 'key', max: 8, window: 1000 }, isManual: true },
+  'no order': { concurrency: { order: 'none', max: 8, window: 1000 }, isManual: true },
+  batches: {
+    concurrency: { order: 'partition', max: 1, window: 1000 },
+    isManual: true,
+    batch: { maxMessages: 100, maxBytes: 1_000_000, maxWait: 0 },
+  },
+} satisfies Record<string, TopicHandling>;
+
+/** A partition whose records are acknowledged by hand, and when each of them was handled. */
+class World {
+  /** `<index>@<time>`, of all deliveries. */
+  readonly seen: string[] = [];
+  /** The sequence of each acknowledgement that finishes a record or gives it back. */
+  readonly acks: string[] = [];
+  readonly contexts: Acknowledging[] = [];
+  readonly runner: Runner;
+  /** The sequence of the first record: they begin again at 0 behind 2^32 - 1. */
+  readonly first: number;
+  handle: Handle = () => undefined;
+  #start = performance.now();
+
+  constructor(kind: keyof typeof HANDLINGS, first = 0, keyOf: (index: number) => number = () => 7) {
+    this.first = first;
+    this.#keyOf = keyOf;
+    const called = (index: number, failures: number): void | Promise<void> => {
+      this.seen.push(`${index}@${Math.round(performance.now() - this.#start)}`);
+      return this.handle(index, failures + 1);
+    };
+    const acks = {
+      ack: (_: number, sequence: number, flags: number) => {
+        const index = (sequence - first) >>> 0;
+        if ((flags & FINISHED) !== 0) this.acks.push(`finished ${index}`);
+        if ((flags & RETURNED) !== 0) this.acks.push(`returned ${index}`);
+      },
+      handlerEnded: () => undefined,
+      flush: () => undefined,
+    } as unknown as AckBuffer;
+    this.runner = new Runner({
+      handler: {
+        each: (task, _batch, index) => {
+          this.contexts[index] = task.delivery as Acknowledging;
+          return called(index, task.failures);
+        },
+      },
+      handleItems: async (_task, deliveries) => {
+        for (const delivery of deliveries) {
+          this.contexts[delivery.index] = delivery;
+          // oxlint-disable-next-line no-await-in-loop -- one after the other, as a handler would
+          await called(delivery.index, delivery.failures);
+        }
+      },
+      acks,
+      memory: new PartitionMemory(),
+      originalError: (outcome) => outcome,
+      context: new OwnContext(),
+      concurrency: 1,
+      handling: () => HANDLINGS[kind],
+      failurePolicy: () => ({
+        retry: { initialRetryTime: 300, maxRetryTime: 300, factor: 0, multiplier: 1, retries: 10 },
+      }),
+      isPaused: () => false,
+      onFailure: () => undefined,
+      onRetriesExceeded: () => this.seen.push('given up'),
+      onEscape: (error) => this.seen.push(error.message),
+    });
+    this.runner.assign(1, 't', 0);
+  }
+
+  readonly #keyOf: (index: number) => number;
+
+  push(start: number, end: number): void {
+    this.runner.accept({
+      partitions: () => [{ assignment: 1, start, end, highWatermark: -1 }],
+      unit: this.#keyOf,
+      sequence: (index: number) => (this.first + index) >>> 0,
+      offset: String,
+      size: () => 1,
+      route: () => 0,
+    } as unknown as IncomingBatch);
+  }
+
+  /** Records 0 to `count` are handled; the clock and the list of what was seen begin anew. */
+  async handled(count: number): Promise<void> {
+    this.push(0, count);
+    await this.pass(1);
+    expect(new Set(this.seen)).toEqual(new Set(Array.from({ length: count }, (_, index) => `${index}@0`)));
+    this.seen.length = 0;
+    this.#start = performance.now();
+  }
+
+  nack(index: number, delay: number): void {
+    expect((this.contexts[index] as Acknowledging).nack(delay)).toBe(true);
+  }
+
+  /** Time goes on, millisecond by millisecond. */
+  async pass(milliseconds: number): Promise<void> {
+    for (let i = 0; i < milliseconds; i++) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await turn();
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    await turn();
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe.each(['a partition', 'a key', 'batches'] as const)('of %s, records refused later', (kind) => {
+  it.each([
+    ['as they were handled', [0, 1, 2, 3]],
+    ['backwards', [3, 2, 1, 0]],
+    ['in any order', [2, 0, 3, 1]],
+  ])('come again in their order, refused %s', async (_, order) => {
+    // Their sequences begin again at 0 among them.
+    const world = new World(kind, 2 ** 32 - 2);
+    await world.handled(4);
+    for (const index of order) world.nack(index, 100);
+    await world.pass(110);
+    expect(world.seen).toEqual(['0@100', '1@100', '2@100', '3@100']);
+  });
+
+  it('come again each after its own delay', async () => {
+    const world = new World(kind);
+    await world.handled(2);
+    world.nack(0, 50);
+    world.nack(1, 1000);
+    await world.pass(1010);
+    expect(world.seen).toEqual(['0@50', '1@1000']);
+  });
+
+  it('wait for those before them that are to come later', async () => {
+    const world = new World(kind);
+    await world.handled(2);
+    world.nack(1, 50);
+    world.nack(0, 1000);
+    world.push(2, 3);
+    await world.pass(1010);
+    expect(world.seen).toEqual(['0@1000', '1@1000', '2@1000']);
+  });
+
+  it('come before those that rest already, and those keep their time', async () => {
+    const world = new World(kind);
+    await world.handled(3);
+    world.nack(2, 200);
+    await world.pass(20);
+    world.nack(0, 50);
+    await world.pass(5);
+    world.nack(1, 0);
+    await world.pass(190);
+    expect(world.seen).toEqual(['0@70', '1@70', '2@200']);
+  });
+
+  it('come before what fails meanwhile', async () => {
+    const world = new World(kind);
+    await world.handled(2);
+    const handler: { fail?: (error: Error) => void } = {};
+    world.handle = (index, attempt) => {
+      if (index === 2 && attempt === 1) return new Promise((_, reject) => (handler.fail = reject));
+    };
+    world.push(2, 4);
+    await world.pass(10);
+    world.nack(1, 20);
+    world.nack(0, 10);
+    await world.pass(1);
+    handler.fail?.(kind === 'batches' ? new KafkaBatchError(0) : new Error('no'));
+    await world.pass(320);
+    expect(world.seen).toEqual(['2@0', '0@20', '1@30', '2@311', '3@311']);
+  });
+
+  it('come again once, of which none is left behind', async () => {
+    const world = new World(kind);
+    await world.handled(200);
+    for (let index = 0; index < 200; index++) world.nack((index * 77) % 200, ((index * 31) % 7) * 10);
+    await world.pass(70);
+    expect(world.seen.map((each) => Number.parseInt(each, 10))).toEqual(
+      Array.from({ length: 200 }, (_, index) => index),
+    );
+    world.seen.length = 0;
+    world.push(200, 201);
+    await world.pass(2);
+    expect(world.seen).toHaveLength(1);
+  });
+
+  it('are not handled after a halt', async () => {
+    const world = new World(kind);
+    await world.handled(2);
+    world.nack(0, 50);
+    world.runner.revoke([1]);
+    world.nack(1, 10);
+    world.runner.revoked([1]);
+    await world.pass(100);
+    expect(world.seen).toEqual([]);
+  });
+});
+
+it('of no order, records refused later come again each after its own delay', async () => {
+  const world = new World('no order');
+  await world.handled(3);
+  world.nack(0, 1000);
+  world.nack(2, 20);
+  world.nack(1, 50);
+  await world.pass(1010);
+  expect(world.seen).toEqual(['2@20', '1@50', '0@1000']);
+});
+
+it('of a key, a record refused later has only those of its key wait', async () => {
+  const world = new World('a key', 0, (index) => index % 2);
+  await world.handled(4);
+  world.nack(0, 100);
+  world.push(4, 6);
+  await world.pass(10);
+  expect(world.seen).toEqual(['5@0']);
+  await world.pass(100);
+  expect(world.seen).toEqual(['5@0', '0@100', '4@100']);
+});
