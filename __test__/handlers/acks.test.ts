@@ -80,6 +80,42 @@ describe('nack()', () => {
     expect(Object.fromEntries(record?.headers ?? [])['kafka_dlt-exception-fqcn']).toBe('KafkaNackError');
   });
 
+  test.each([['partition'], ['key'], ['none']] as const)(
+    'after the return of the handler counts for the dead letters, in the order %s',
+    async (order) => {
+      const dead = `${rig.topic}.DLT`;
+      await createTopics({ [rig.topic]: 1, [dead]: 1 });
+      const reader = rig.keep(await Tap.on([dead]));
+      const seen: string[] = [];
+      await rig.serve(
+        handler(
+          { ...MANUAL, concurrency: { order }, deadLetter: { maxAttempts: 3 } },
+          (value, context) =>
+            void setImmediate(() => {
+              seen.push(`${value}/${context.getDeliveryAttempt()}`);
+              expect(value === '0:never' ? context.nack({ delay: 10 }) : context.ack()).toBe(true);
+            }),
+        ),
+        { run: { autoCommitInterval: 50 } },
+      );
+      await rig.write('0:never', '0:next');
+      const [record] = await reader.read(dead, 1);
+      const headers = Object.fromEntries(record?.headers ?? []);
+      expect([record?.value, headers['kafka_dlt-exception-fqcn']]).toEqual(['0:never', 'KafkaNackError']);
+      await untilCommitted(rig.group, rig.topic, 2);
+      expect(seen.filter((each) => each.startsWith('0:never'))).toEqual([
+        '0:never/1',
+        '0:never/2',
+        '0:never/3',
+      ]);
+      expect(seen).toContain('0:next/1');
+      expect(logs.matching('warn', `${dead}: it failed after 3 deliveries with KafkaNackError`)).toHaveLength(
+        1,
+      );
+      expect(logs.matching('error', rig.topic)).toEqual([]);
+    },
+  );
+
   test('refuses what is no delay, and ack() where it is not by hand', async () => {
     await createTopics({ [rig.topic]: 1 });
     const errors: Error[] = [];

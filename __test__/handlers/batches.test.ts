@@ -366,6 +366,32 @@ describe('acknowledgements', () => {
     await untilCommitted(rig.group, rig.topic, 3);
   });
 
+  test('nack(index) by hand, later, counts for the dead letters', async () => {
+    const topic = `${rig.topic}.DLT`;
+    await createTopics({ [rig.topic]: 1, [topic]: 1 });
+    const dead = rig.keep(await Tap.on([topic]));
+    const seen: string[] = [];
+    await rig.serve(
+      batches(
+        (values, context) =>
+          void setImmediate(() => {
+            seen.push(`${values.join()}/${context.getDeliveryAttempt()}`);
+            for (const [index, value] of values.entries()) {
+              if (value === '0:never') context.nack(index, { delay: 10 });
+              else context.ack(index);
+            }
+          }),
+        { maxWait: 200 },
+        { ack: 'manual', deadLetter: { maxAttempts: 3 } },
+      ),
+      { run: { autoCommitInterval: 50 } },
+    );
+    await rig.write('0:1', '0:never', '0:3');
+    expect((await dead.read(topic, 1))[0]?.value).toBe('0:never');
+    await untilCommitted(rig.group, rig.topic, 3);
+    expect(seen).toEqual(['0:1,0:never,0:3/1', '0:never/2', '0:never/3']);
+  });
+
   test('a revoked batch knows, and its heartbeat tells', async () => {
     await createTopics({ [rig.topic]: 1 });
     const gate = new Gate();

@@ -4,6 +4,7 @@ import { ADVANCE, FINISHED } from '../../lib/boundary/acks.js';
 import type { AckBuffer } from '../../lib/codec/acks.js';
 import type { IncomingBatch } from '../../lib/codec/incoming.js';
 import { Breath } from '../../lib/runner/breath.js';
+import type { FailurePolicy } from '../../lib/runner/failure-policy.js';
 import { LanePool } from '../../lib/runner/lane-pool.js';
 import { LaneTask } from '../../lib/runner/lane-task.js';
 import { PartitionMemory } from '../../lib/runner/partition-memory.js';
@@ -19,6 +20,10 @@ function generator(seed: number): (below: number) => number {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const failurePolicy = (): FailurePolicy => ({
+  retry: { initialRetryTime: 1, maxRetryTime: 2, factor: 0, multiplier: 1, retries: 1000 },
+});
 
 /** A partition of records whose keys are given, and what was made of them. */
 class World {
@@ -51,17 +56,16 @@ class World {
         else if ((flags & ADVANCE) !== 0) this.problems.push(`${sequence} advanced without an end`);
       },
     } as unknown as AckBuffer;
+    const onEscape = (error: Error): void => void this.problems.push(error.message);
     this.#pool = new LanePool(max, {
       handler: () => (_task, _batch, index) => this.#handle(index),
       context: new OwnContext(),
       breath: new Breath(),
-      failurePolicy: () => ({
-        retry: { initialRetryTime: 1, maxRetryTime: 2, factor: 0, multiplier: 1, retries: 1000 },
-      }),
+      failurePolicy,
       isPaused: () => this.paused,
       onFailure: () => undefined,
       onRetriesExceeded: () => this.problems.push('given up'),
-      onEscape: (error) => this.problems.push(error.message),
+      onEscape,
     });
     this.lanes = new LaneTask(
       this.task,
@@ -70,6 +74,8 @@ class World {
         acks,
         memory: this.memory,
         isPaused: () => this.paused,
+        failurePolicy,
+        onEscape,
         offer: (lanes) => this.#pool.offer(lanes),
         ended: () => this.ended++,
         released: () => undefined,

@@ -4,7 +4,9 @@ import { FINISHED, RETURNED } from '../../lib/boundary/acks.js';
 import type { AckBuffer } from '../../lib/codec/acks.js';
 import type { IncomingBatch } from '../../lib/codec/incoming.js';
 import { KafkaBatchError } from '../../lib/runner/batch-error.js';
+import type { FailurePolicy } from '../../lib/runner/failure-policy.js';
 import type { Acknowledging } from '../../lib/runner/delivery.js';
+import { NackError } from '../../lib/runner/nack-error.js';
 import { PartitionMemory } from '../../lib/runner/partition-memory.js';
 import { Runner } from '../../lib/runner/runner.js';
 import type { TopicHandling } from '../../lib/runner/topic-handling.js';
@@ -36,6 +38,8 @@ class World {
   /** The sequence of the first record: they begin again at 0 behind 2^32 - 1. */
   readonly first: number;
   handle: Handle = () => undefined;
+  /** The dead letters, if there are any: what becomes of a record after so many deliveries. */
+  recover: FailurePolicy['recover'];
   #start = performance.now();
 
   constructor(kind: keyof typeof HANDLINGS, first = 0, keyOf: (index: number) => number = () => 7) {
@@ -76,6 +80,7 @@ class World {
       handling: () => HANDLINGS[kind],
       failurePolicy: () => ({
         retry: { initialRetryTime: 300, maxRetryTime: 300, factor: 0, multiplier: 1, retries: 10 },
+        recover: this.recover,
       }),
       isPaused: () => false,
       onFailure: () => undefined,
@@ -237,4 +242,109 @@ it('of a key, a record refused later has only those of its key wait', async () =
   expect(world.seen).toEqual(['5@0']);
   await world.pass(100);
   expect(world.seen).toEqual(['5@0', '0@100', '4@100']);
+});
+
+describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, dead letters', (kind) => {
+  /** A world whose records are put aside after `most` deliveries; what ends that, and what was asked. */
+  function letters(most: number): {
+    world: World;
+    asked: unknown[][];
+    puttingAside: { end: (outcome?: false) => void }[];
+  } {
+    const world = new World(kind);
+    const asked: unknown[][] = [];
+    const puttingAside: { end: (outcome?: false) => void }[] = [];
+    world.recover = (error, task, _batch, index) => {
+      asked.push([index, task.failures + 1, error instanceof NackError && error.delay]);
+      if (task.failures + 1 < most) return false;
+      return new Promise((end) => puttingAside.push({ end }));
+    };
+    return { world, asked, puttingAside };
+  }
+
+  it('get a record that is refused again and again after its handler has returned', async () => {
+    const { world, asked, puttingAside } = letters(3);
+    await world.handled(1);
+    world.handle = (index) => void setImmediate(() => world.nack(index, 10));
+    world.nack(0, 10);
+    await world.pass(50);
+    expect(asked).toEqual([
+      [0, 1, 10],
+      [0, 2, 10],
+      [0, 3, 10],
+    ]);
+    expect(world.seen).toEqual(['0@10', '0@20']);
+    // Until it is put aside it is neither finished nor to be handled again, and nobody can refuse it once more.
+    expect(world.acks).toEqual(['returned 0', 'returned 0']);
+    expect([world.contexts[0]?.nack(0), world.contexts[0]?.ack()]).toEqual([false, false]);
+    puttingAside[0]?.end();
+    await world.pass(50);
+    expect(world.acks).toEqual(['returned 0', 'returned 0', 'finished 0']);
+    expect(world.seen).toHaveLength(2);
+    expect([world.contexts[0]?.nack(0), world.contexts[0]?.ack()]).toEqual([false, false]);
+  });
+
+  it('that cannot be written bring it again, in its place and after its delay', async () => {
+    const { world, puttingAside } = letters(1);
+    await world.handled(3);
+    world.nack(1, 100);
+    world.nack(0, 40);
+    await world.pass(10);
+    expect(world.acks).toEqual([]);
+    puttingAside[0]?.end(false);
+    await world.pass(1);
+    puttingAside[1]?.end(false);
+    await world.pass(120);
+    expect(world.acks).toEqual(['returned 1', 'returned 0']);
+    expect(world.seen.toSorted()).toEqual(['0@51', '1@110']);
+  });
+
+  it('being written have those behind it wait that keep their order with it', async () => {
+    const { world, puttingAside } = letters(1);
+    await world.handled(2);
+    world.nack(0, 0);
+    world.nack(1, 0);
+    world.push(2, 3);
+    await world.pass(30);
+    expect(world.seen).toEqual(kind === 'no order' ? ['2@0'] : []);
+    puttingAside[1]?.end();
+    await world.pass(10);
+    puttingAside[0]?.end();
+    await world.pass(10);
+    expect(world.acks).toEqual(['finished 1', 'finished 0']);
+    expect(world.seen).toEqual([kind === 'no order' ? '2@0' : '2@40']);
+    world.push(3, 4);
+    await world.pass(2);
+    expect(world.seen).toHaveLength(2);
+  });
+
+  it.each([
+    ['are written', undefined, ['finished 0']],
+    ['cannot be written', false, ['returned 0']],
+  ] as const)('are waited for by a revocation: they %s', async (_, outcome, acks) => {
+    const { world, puttingAside } = letters(1);
+    await world.handled(1);
+    world.nack(0, 10);
+    world.runner.revoke([1]);
+    await world.pass(20);
+    // The core waits for the end of a record that was handled and is neither finished nor given back.
+    expect(world.acks).toEqual([]);
+    puttingAside[0]?.end(outcome);
+    await world.pass(20);
+    expect([world.acks, world.seen]).toEqual([acks, []]);
+    world.runner.revoked([1]);
+  });
+
+  it('that come after the revocation change nothing', async () => {
+    const { world, puttingAside } = letters(1);
+    await world.handled(2);
+    world.nack(0, 10);
+    world.nack(1, 10);
+    world.runner.revoke([1]);
+    world.runner.revoked([1]);
+    puttingAside[0]?.end();
+    puttingAside[1]?.end(false);
+    await world.pass(20);
+    expect([world.acks, world.seen]).toEqual([[], []]);
+  });
 });

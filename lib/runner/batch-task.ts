@@ -1,15 +1,16 @@
 import { MessageContext } from '../application/async-context.js';
+import { own } from '../application/callbacks.js';
 import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/acks.js';
 import type { AckBuffer } from '../codec/acks.js';
 import { isAwaitedBy } from './async-callers.js';
 import { BatchItemError, KafkaBatchError } from './batch-error.js';
 import { Delivery, restTimer, type DeliveryOwner } from './delivery.js';
-import { nextAttempt, type FailureOptions } from './failed-delivery.js';
+import { nextAttempt, refusedLate, type FailureOptions } from './failed-delivery.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { NackError } from './nack-error.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { PartitionTask, RecordRange, TaskBatches } from './partition-task.js';
-import { Handling, type ItemsHandler } from './record-handler.js';
+import { Handling, type ItemsHandler, type Outcome } from './record-handler.js';
 import type { BatchLimits } from './topic-handling.js';
 
 /** What the batches of a partition need of the runner. */
@@ -23,6 +24,7 @@ export interface BatchOwner extends FailureOptions {
   readonly originalError: (outcome: unknown) => unknown;
   /** Called when there may be a batch to handle. */
   readonly start: (task: PartitionTask) => void;
+  readonly onEscape: (error: Error) => void;
 }
 
 /** The records of an assigned partition with a handler of batches. */
@@ -309,13 +311,17 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const { state, nackedFor } = delivery;
     if (this.#task.revoked || nackedFor !== undefined) return false;
     if (state === 'running') this.#finish(delivery, true);
-    else if (state === 'handled') {
-      const { batch, index } = delivery;
-      this.#unacked.delete(delivery);
-      delivery.state = 'over';
-      this.#owner.acks.ack(this.#task.assignment, batch.sequence(index), FINISHED);
-    } else return false;
+    else if (state === 'handled') this.#over(delivery);
+    else return false;
     return true;
+  }
+
+  /** A record is finished that had been handled before. */
+  #over(delivery: Delivery): void {
+    const { batch, index } = delivery;
+    this.#unacked.delete(delivery);
+    delivery.state = 'over';
+    this.#owner.acks.ack(this.#task.assignment, batch.sequence(index), FINISHED);
   }
 
   nack(delivery: Delivery, delay: number): boolean {
@@ -327,13 +333,38 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     }
     if (delivery.state !== 'handled') return false;
     this.#unacked.delete(delivery);
-    this.#owner.acks.ack(task.assignment, delivery.batch.sequence(delivery.index), RETURNED);
-    this.#fail(delivery);
-    delivery.restFor(delay);
-    this.#comeAgain([delivery]);
-    // Later, because the caller may refuse more of them.
-    queueMicrotask(() => this.#owner.start(task));
+    const outcome = refusedLate(delivery, delay, task, this.#owner);
+    if (outcome instanceof Promise) own(this.#puttingAside(delivery, delay, outcome), this.#owner.onEscape);
+    else this.#refused(delivery, delay, outcome);
     return true;
+  }
+
+  /** A refused record is being put aside: the partition waits for that, as does whoever revokes it. */
+  async #puttingAside(delivery: Delivery, delay: number, outcome: Promise<Outcome | false>): Promise<void> {
+    delivery.restFor(Number.POSITIVE_INFINITY);
+    this.#comeAgain([delivery]);
+    const taken = await outcome;
+    const task = this.#task;
+    if (!task.halted) this.#again.splice(this.#again.indexOf(delivery), 1);
+    if (!task.revoked) this.#refused(delivery, delay, taken);
+  }
+
+  /** Redelivers a record that was refused after its handler had ended, or finishes it if it was put aside. */
+  #refused(delivery: Delivery, delay: number, outcome: Outcome | false): void {
+    const { batch, index } = delivery;
+    const { acks, memory, start } = this.#owner;
+    const task = this.#task;
+    if (outcome === false) {
+      acks.ack(task.assignment, batch.sequence(index), RETURNED);
+      this.#fail(delivery);
+      delivery.restFor(delay);
+      this.#comeAgain([delivery]);
+    } else {
+      if (delivery.failures > 0) memory.forget(task, batch.offset(index));
+      this.#over(delivery);
+    }
+    // Later, because the caller may refuse more of them.
+    queueMicrotask(() => start(task));
   }
 
   /** Whether the handler awaits the function that calls this. */

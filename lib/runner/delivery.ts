@@ -143,6 +143,17 @@ export class Lane {
     if (next === undefined) this.#last = delivery;
   }
 
+  /** Takes out a record that is in it. */
+  remove(delivery: Delivery): void {
+    let before: Delivery | undefined;
+    for (let at = this.#first; at !== delivery && at !== undefined; at = at.next) before = at;
+    if (before === undefined) this.#first = delivery.next;
+    else before.next = delivery.next;
+    if (this.#last === delivery) this.#last = before;
+    if (this.#inserted === delivery) this.#inserted = undefined;
+    delivery.next = undefined;
+  }
+
   shift(): Delivery | undefined {
     const delivery = this.#first;
     if (delivery === undefined) return undefined;

@@ -1,6 +1,7 @@
-import type { MessageContext } from '../application/async-context.js';
+import { MessageContext } from '../application/async-context.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from '../kafkajs/retry/retry.js';
+import type { Delivery } from './delivery.js';
 import type { FailurePolicy } from './failure-policy.js';
 import { NackError } from './nack-error.js';
 import type { PartitionTask } from './partition-task.js';
@@ -88,6 +89,29 @@ export async function failedDelivery(
   delivery.again(wait);
   if (wait === undefined && !task.halted) onRetriesExceeded(error, task, offset);
   return false;
+}
+
+/**
+ * Applies the failure policy to a record that is refused after its handler has ended: false if it has to be redelivered, else its
+ * outcome.
+ */
+export function refusedLate(
+  { batch, index, failures, retries }: Delivery,
+  delay: number,
+  task: PartitionTask,
+  { failurePolicy }: Pick<FailureOptions, 'failurePolicy'>,
+): Promise<Outcome | false> | Outcome | false {
+  const { recover } = failurePolicy(task, batch, index);
+  if (recover === undefined) return false;
+  // The task's own are of the record whose handler is running meanwhile.
+  const running = { failures: task.failures, retries: task.retries };
+  Object.assign(task, { failures, retries });
+  try {
+    const error = new NackError(delay);
+    return new MessageContext().proceed(recover, undefined, error, task, batch, index);
+  } finally {
+    Object.assign(task, running);
+  }
 }
 
 /** Counts another attempt and returns the wait before it in milliseconds; undefined if the retries are used up. */

@@ -1,23 +1,25 @@
+import { own } from '../application/callbacks.js';
 import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/acks.js';
 import type { AckBuffer } from '../codec/acks.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import { Delivery, Lane, type DeliveryOwner } from './delivery.js';
+import { refusedLate, type FailureOptions } from './failed-delivery.js';
 import type { PartitionTask, TaskLanes } from './partition-task.js';
 import type { PartitionMemory } from './partition-memory.js';
 import { INCOMPLETE, REPLIED, type Outcome } from './record-handler.js';
 import type { TopicHandling } from './topic-handling.js';
 
 /** What the lanes of a partition need of the runner. */
-export interface LaneOwner {
+export interface LaneOwner extends Pick<FailureOptions, 'failurePolicy' | 'isPaused'> {
   readonly acks: AckBuffer;
   readonly memory: PartitionMemory;
-  readonly isPaused: (topic: string, partition: number) => boolean;
   /** There may be records to handle. */
   readonly offer: (lanes: LaneTask) => void;
   /** Called when the last handler of a halted partition has ended. */
   readonly ended: (task: PartitionTask) => void;
   /** Called when a handled record is finished or will be redelivered, so that it is no longer watched. */
   readonly released: (delivery: Delivery) => void;
+  readonly onEscape: (error: Error) => void;
 }
 
 /**
@@ -198,7 +200,6 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#joined();
     if (!task.halted && milliseconds !== undefined) {
       const lane = this.#laneFor(delivery);
-      if (lane.unit === undefined) this.#single.add(lane);
       delivery.restFor(milliseconds);
       lane.insert(delivery);
       this.#ended(lane);
@@ -230,28 +231,29 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     return undefined;
   }
 
-  /** No handler of a lane is running any more: it rests, becomes ready, or is removed. */
+  /**
+   * No handler of a lane is running any more, or it has rested, or another record is its first now: it rests, becomes ready, or is
+   * removed.
+   */
   #ended(lane: Lane): void {
+    if (lane.isResting) {
+      lane.isResting = false;
+      this.#resting--;
+      this.#single.delete(lane);
+    }
     lane.isBusy = !lane.isEmpty;
     if (!lane.isBusy) {
-      if (lane.unit === undefined) this.#single.delete(lane);
-      else this.#lanes.delete(lane.unit);
+      if (lane.unit !== undefined) this.#lanes.delete(lane.unit);
       return;
     }
-    if (lane.rest(() => this.#woken(lane))) {
+    if (lane.rest(() => this.#ended(lane))) {
       this.#resting++;
+      if (lane.unit === undefined) this.#single.add(lane);
       return;
     }
-    this.#single.delete(lane);
     this.#ready.push(lane);
     // Later, because the caller is ending and takes the next record itself.
     queueMicrotask(() => this.#owner.offer(this));
-  }
-
-  /** A lane has rested, or another record is its first now. */
-  #woken(lane: Lane): void {
-    this.#resting--;
-    this.#ended(lane);
   }
 
   /** A handler has ended; `next` starts in its place. */
@@ -307,13 +309,18 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (task.revoked || delivery.isAcked || delivery.nackedFor !== undefined) return false;
     if (delivery.state === 'running') return (delivery.isAcked = true);
     if (delivery.state !== 'handled') return false;
+    this.#finish(delivery);
+    return true;
+  }
+
+  /** A record is finished whose lane had already gone on. */
+  #finish(delivery: Delivery): void {
     delivery.isAcked = true;
     // While its replies are streamed, their end is awaited.
-    if (delivery.replies === undefined) return true;
+    if (delivery.replies === undefined) return;
     const sequence = delivery.batch.sequence(delivery.index);
-    this.#owner.acks.ack(task.assignment, sequence, FINISHED, delivery.replies);
+    this.#owner.acks.ack(this.task.assignment, sequence, FINISHED, delivery.replies);
     this.#over(delivery, sequence);
-    return true;
   }
 
   nack(delivery: Delivery, delay: number): boolean {
@@ -324,19 +331,49 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
       return true;
     }
     if (delivery.state !== 'handled' || !this.isManual) return false;
-    const sequence = delivery.batch.sequence(delivery.index);
-    this.#owner.acks.ack(task.assignment, sequence, RETURNED);
-    this.#unacked.delete(sequence);
     this.#owner.released(delivery);
-    this.failed(delivery);
     delivery.state = 'waiting';
-    if (task.halted) return true;
-    delivery.restFor(delay);
+    const outcome = refusedLate(delivery, delay, task, this.#owner);
+    if (outcome instanceof Promise) own(this.#puttingAside(delivery, delay, outcome), this.#owner.onEscape);
+    else this.#refused(delivery, delay, outcome);
+    return true;
+  }
+
+  /** A refused record is being put aside: its lane waits for that, as does whoever revokes the partition. */
+  async #puttingAside(delivery: Delivery, delay: number, outcome: Promise<Outcome | false>): Promise<void> {
+    this.#comeAgain(delivery, Number.POSITIVE_INFINITY);
+    const taken = await outcome;
+    const { task } = this;
+    const lane = task.halted ? undefined : delivery.lane;
+    lane?.remove(delivery);
+    if (!task.revoked) this.#refused(delivery, delay, taken);
+    if (lane?.isResting) this.#ended(lane);
+  }
+
+  /** Redelivers a record that was refused after its handler had ended, or finishes it if it was put aside. */
+  #refused(delivery: Delivery, delay: number, outcome: Outcome | false): void {
+    const { batch, index } = delivery;
+    const { acks, memory } = this.#owner;
+    const { task } = this;
+    if (outcome === false) {
+      acks.ack(task.assignment, batch.sequence(index), RETURNED);
+      this.failed(delivery);
+      this.#comeAgain(delivery, delay);
+      return;
+    }
+    if (delivery.failures > 0) memory.forget(task, batch.offset(index));
+    if (outcome === INCOMPLETE) delivery.replies = undefined;
+    else if (outcome === REPLIED && delivery.replies !== undefined) delivery.replies++;
+    this.#finish(delivery);
+  }
+
+  /** Puts a record that had left its lane into its place there, where it rests for so many milliseconds. */
+  #comeAgain(delivery: Delivery, milliseconds: number): void {
+    if (this.task.halted) return;
+    delivery.restFor(milliseconds);
     const lane = this.#laneOf(delivery);
     lane.insert(delivery);
-    if (lane.isResting) this.#woken(lane);
-    else if (!lane.isBusy) this.#ended(lane);
-    return true;
+    if (lane.isResting || !lane.isBusy) this.#ended(lane);
   }
 
   /** The current lane for a record that had left its lane: its key may have a new one by now. */
@@ -347,8 +384,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (lane === undefined) {
       lane = new Lane(unit);
       lane.isBusy = false;
-      if (unit === undefined) this.#single.add(lane);
-      else this.#lanes.set(unit, lane);
+      if (unit !== undefined) this.#lanes.set(unit, lane);
     }
     delivery.lane = lane;
     return lane;

@@ -77,12 +77,14 @@ export class Runner {
   }
 
   #lanes(task: PartitionTask, handling: TopicHandling): LaneTask {
-    const { acks, memory, isPaused, watch } = this.#options;
+    const { acks, memory, isPaused, watch, failurePolicy, onEscape } = this.#options;
     const pool = this.#pool(handling.concurrency);
     return new LaneTask(task, handling, {
       acks,
       memory,
       isPaused,
+      failurePolicy,
+      onEscape,
       offer: (lanes) => pool.offer(lanes),
       ended: (ended) => this.#ended(ended),
       released: (delivery) => watch?.end(delivery),
