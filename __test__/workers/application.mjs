@@ -31,6 +31,9 @@ function compute() {
   while (performance.now() < end);
 }
 
+/** What the shutdown hook waits for. */
+let staying;
+
 const EVENTS = {
   work(data, context) {
     compute();
@@ -55,6 +58,16 @@ const EVENTS = {
       refusal = error.message;
     }
     tell({ event: data, refusal });
+  },
+  // Blocks its thread for good.
+  block(data) {
+    tell({ event: data });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  },
+  // Has the application's shutdown hook wait for good.
+  stay(data) {
+    tell({ event: data });
+    staying = new Promise(() => undefined);
   },
   crash(data, context) {
     tell({ event: data, attempt: context.getDeliveryAttempt() });
@@ -114,7 +127,8 @@ export function applicationOf(topic) {
       tell({ event: data, filtered: true });
     }
 
-    onModuleDestroy() {
+    async onModuleDestroy() {
+      await staying;
       tell({ destroyed: true });
     }
   }

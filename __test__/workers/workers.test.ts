@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { BroadcastChannel } from 'node:worker_threads';
+import { BroadcastChannel, type Worker } from 'node:worker_threads';
 import { Controller } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
@@ -10,7 +10,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applicationOf, OutOfStock } from './application.mjs';
 import { Rig, type Options, type Running } from '../delivery/rig';
 import { listen, optionsFor } from '../harness/apps';
-import { BROKERS, createTopics, rawProducer, untilCommitted } from '../harness/broker';
+import {
+  BROKERS,
+  committed as committedOffsets,
+  createTopics,
+  rawProducer,
+  untilCommitted,
+} from '../harness/broker';
 import { logs } from '../harness/logs';
 import { header, Tap } from '../harness/tap';
 import { until } from '../harness/wait';
@@ -249,6 +255,32 @@ describe('start and end', () => {
       'both have told',
       () => told.filter((each) => each.destroyed && each.thread !== 0).length === 2,
     );
+  });
+
+  test.each([
+    ['a handler blocks', 'block', 0, '1 message'],
+    ['a shutdown hook keeps', 'stay', 1, '0 messages'],
+  ])('close() ends a thread that %s, and says so', async (_, what, committed, inHand) => {
+    const threads: Worker[] = [];
+    const made = (worker: Worker): number => threads.push(worker);
+    process.on('worker', made);
+    try {
+      await createTopics({ [events()]: 1, [requests()]: 1 });
+      const { close } = await serve(1, { consumer: { drainTimeout: 200 } });
+      await emit({ value: { do: what } });
+      await until('it is handled', () => told.length === 1);
+      if (committed > 0) await untilCommitted(rig.group, events(), committed);
+      const begun = performance.now();
+      await close();
+      expect(performance.now() - begun).toBeLessThan(10_000);
+      // A thread that has ended has no number any more, and keeps no process alive.
+      expect(threads.map(({ threadId }) => threadId)).toEqual([-1]);
+      expect(logs.matching('error', `with ${inHand} in hand, and is stopped`)).toHaveLength(1);
+      expect(Math.max((await committedOffsets(rig.group, events()))[0] ?? 0, 0)).toBe(committed);
+    } finally {
+      process.off('worker', made);
+      await Promise.all(threads.map((thread) => thread.terminate()));
+    }
   });
 
   test.each([

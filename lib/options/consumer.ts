@@ -15,7 +15,8 @@ import { clamp, translate, type FixedProperty, type Translated } from './transla
 
 const DEFAULT_SESSION_TIMEOUT = 30_000;
 const DEFAULT_HEARTBEAT_INTERVAL = 3000;
-const DEFAULT_DRAIN_TIMEOUT = 30_000;
+/** Default of `drainTimeout`, in milliseconds. */
+export const DEFAULT_DRAIN_TIMEOUT = 30_000;
 const METADATA_PROPERTY = 'topic.metadata.refresh.interval.ms';
 const GROUP_TIMEOUTS = ['session.timeout.ms', 'heartbeat.interval.ms'];
 
@@ -234,7 +235,7 @@ export const consumerTable = optionTable({
       check: milliseconds(0),
       default: DEFAULT_DRAIN_TIMEOUT,
       handling: layer,
-      doc: 'How long closing waits for running handlers. A revocation waits as long too, at most as rebalanceTimeout allows. An extension of this package.',
+      doc: 'How long closing waits for running handlers, and for the worker threads of run.workers. A revocation waits as long too, at most as rebalanceTimeout allows. An extension of this package.',
     },
     {
       name: 'librdkafka',

@@ -7,7 +7,13 @@ export { withoutNulls } from './given.js';
 export { adminProperties, adminTable } from './admin.js';
 export { checkBrokers, clientProperties, clientTable, type ClientSettings } from './client.js';
 export { concurrencyTable, resolveConcurrency } from './concurrency.js';
-export { consumerFixed, consumerProperties, consumerTable, type ConsumerSettings } from './consumer.js';
+export {
+  consumerFixed,
+  consumerProperties,
+  consumerTable,
+  DEFAULT_DRAIN_TIMEOUT,
+  type ConsumerSettings,
+} from './consumer.js';
 export {
   producerFixed,
   producerProperties,

@@ -280,8 +280,8 @@ export interface ConsumerConfig {
    */
   onStall?: 'report' | 'restart' | 'exit';
   /**
-   * How long closing waits for running handlers. A revocation waits as long too, at most as rebalanceTimeout allows. An
-   * extension of this package. A number of milliseconds, 0 or more. Default: `30000`.
+   * How long closing waits for running handlers, and for the worker threads of run.workers. A revocation waits as long too,
+   * at most as rebalanceTimeout allows. An extension of this package. A number of milliseconds, 0 or more. Default: `30000`.
    */
   drainTimeout?: number;
   /** Raw librdkafka properties of the consumer. */

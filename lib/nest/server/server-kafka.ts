@@ -374,8 +374,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
 
   async #disconnect(): Promise<void> {
     const { consumer, producer } = this;
+    const since = performance.now();
     await Promise.all([consumer?.disconnect(), this.#retries?.close()]);
-    await Promise.all([producer?.disconnect(), this.#transactions?.close(), this.#workers?.close()]);
+    await Promise.all([producer?.disconnect(), this.#transactions?.close(), this.#workers?.close(since)]);
     this.#workers = undefined;
     this.consumer = null;
     this.producer = null;

@@ -1,4 +1,5 @@
 import { KafkaJSInvalidOptionError } from '../../kafkajs/errors/index.js';
+import { DEFAULT_DRAIN_TIMEOUT } from '../../options/index.js';
 import type { RunSettings } from '../../options/run.js';
 import { KafkaRequestDeserializer, KafkaRequestSerializer } from '../internals.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
@@ -54,6 +55,7 @@ export async function startWorkers(
     module: run.workerModule as string | URL,
     setup: { clientId, groupId, keepBinary: parser?.keepBinary ?? false, ownCodec },
     handlers: registered.map(({ name }) => name),
+    drainTimeout: options.consumer?.drainTimeout ?? DEFAULT_DRAIN_TIMEOUT,
     logger,
   });
   made(pool);

@@ -30,6 +30,8 @@ export interface WorkerPoolOptions {
   readonly setup: Omit<WorkerSetup, 'port'>;
   /** The server's handlers, in the order of their registration. */
   readonly handlers: readonly string[];
+  /** How long closing may take, in milliseconds: `consumer.drainTimeout`. */
+  readonly drainTimeout: number;
   readonly logger: GuardedLogger;
 }
 
@@ -47,6 +49,8 @@ interface Pending {
 /** The wait before a worker that has ended is started again, in milliseconds; doubled each time it ends at once. */
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 30_000;
+/** What closing the workers' applications may take at least, in milliseconds, however long the handlers took before. */
+const LEAST_CLOSING = 1000;
 
 const OUTCOMES = { handled: undefined, replied: REPLIED, streaming: INCOMPLETE } as const;
 
@@ -94,8 +98,11 @@ export class WorkerPool {
     });
   }
 
-  /** Closes the applications of all workers, and waits for the end of their threads. */
-  async close(): Promise<void> {
+  /**
+   * Closes the applications of all workers, and waits for the end of their threads: as long as is left of `drainTimeout`, of a closing
+   * that began at `since`.
+   */
+  async close(since = performance.now()): Promise<void> {
     this.#isClosed = true;
     for (const timer of this.#restarts) clearTimeout(timer);
     const error = new KafkaJSNonRetriableError(
@@ -103,7 +110,19 @@ export class WorkerPool {
     );
     for (const [, { reject }] of this.#waiting.splice(0)) reject(error);
     const all = [...this.#threads.splice(0), ...this.#starting];
-    await Promise.all(all.map((thread) => thread.close()));
+    const limit = since + this.#options.drainTimeout - performance.now();
+    await Promise.all(all.map((thread) => this.#close(thread, limit)));
+  }
+
+  #close(thread: WorkerThread, limit: number): Promise<void> {
+    const most = Math.max(limit, LEAST_CLOSING);
+    return thread.close(most, (name) => {
+      const { size } = thread.pending;
+      const inHand = size === 1 ? '1 message' : `${size} messages`;
+      this.#options.logger.error(
+        `Worker thread ${name} has not ended ${Math.round(most)} ms after it was closed, with ${inHand} in hand, and is stopped (consumer.drainTimeout): a handler blocks it, or a shutdown hook of its application does not end. Have them end sooner, or give them more time`,
+      );
+    });
   }
 
   #leastBusy(): WorkerThread | undefined {
@@ -131,7 +150,7 @@ export class WorkerPool {
       sameHandlers(handlers, await thread.ready(), String(module));
     } catch (error) {
       // It may have other handlers: it has not ended by itself.
-      own(thread.close(), ignore);
+      own(this.#close(thread, this.#options.drainTimeout), ignore);
       throw error;
     } finally {
       this.#starting = this.#starting.filter((each) => each !== thread);

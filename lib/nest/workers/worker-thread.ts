@@ -12,6 +12,12 @@ export interface ThreadListener {
   readonly ended: (error: Error, thread: WorkerThread) => void;
 }
 
+/** How long a thread may take to end once it is ended, in milliseconds. */
+const LONGEST_END = 1000;
+
+/** Longest time that a timer can wait, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** A worker thread that runs the module of `run.workerModule`. */
 export class WorkerThread {
   /** Records that it was sent and that have not ended. */
@@ -67,12 +73,33 @@ export class WorkerThread {
     this.#port.postMessage(message, transfer);
   }
 
-  /** Closes its application, if it has got so far, and waits for the end of the thread. */
-  async close(): Promise<void> {
+  /**
+   * Closes its application, if it has got so far, and waits for the end of the thread. If that has not come after `limit`
+   * milliseconds, because a handler blocks it or a shutdown hook does not end, `tooLate` is told of it and the thread is ended.
+   */
+  async close(limit: number, tooLate: (thread: string) => void): Promise<void> {
     this.#isClosing = true;
+    const { threadId } = this.#worker;
     if (this.#isReady) this.send({ kind: 'close' });
     else own(this.#worker.terminate(), ignore);
-    await this.#exited;
+    if (await this.#exitsWithin(limit)) return;
+    tooLate(`${threadId} of ${this.#module}`);
+    own(this.#worker.terminate(), ignore);
+    // Native code of the application cannot be interrupted.
+    await this.#exitsWithin(LONGEST_END);
+  }
+
+  /** Whether the thread ends within so many milliseconds. Keeps no process alive. */
+  #exitsWithin(milliseconds: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const isLimited = milliseconds <= LONGEST_TIMER;
+      const timer = isLimited ? setTimeout(() => resolve(false), milliseconds).unref() : undefined;
+      const exited = (): void => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      this.#exited.then(exited, exited);
+    });
   }
 
   #endedBy(code: number): Error {
