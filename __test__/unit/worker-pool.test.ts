@@ -47,7 +47,11 @@ it('close() stops threads that a handler blocks, and those whose hooks do not en
   // A thread that has ended has no number any more.
   expect(threads.map(({ threadId }) => threadId)).toEqual([-1, -1]);
   // Whichever was ready first has the message.
-  expect(errors.map((line) => Number(/^Worker thread (\d+)/.exec(line)?.[1])).toSorted()).toEqual(names);
+  expect(
+    errors
+      .map((line) => Number(/^Worker thread (\d+)/.exec(line)?.[1]))
+      .toSorted((one, other) => one - other),
+  ).toEqual(names);
   expect(errors.map((line) => line.replaceAll(/ \d+ (?:of|ms) /g, ' … ')).toSorted()).toEqual([
     said('0 messages'),
     said('1 message'),

@@ -187,7 +187,8 @@ class RangeRecords implements RecordSource, FailedDelivery {
     }
     const { task, batch } = this;
     const index = this.#range.index++;
-    if (task.failures !== 0) this.progressed();
+    // A delivery that has failed need not count.
+    if (task.failures !== 0 || task.retries !== 0) this.progressed();
     // After a revocation the core does not wait for the acknowledgement.
     if (task.revoked) return;
     const flags = outcome === INCOMPLETE ? ADVANCE : ADVANCE | FINISHED;
@@ -197,7 +198,6 @@ class RangeRecords implements RecordSource, FailedDelivery {
   /** The current record was handled. */
   progressed(): void {
     const { task } = this;
-    // A delivery that has failed need not count.
     if (task.failures === 0 && task.retries === 0) return;
     task.failures = 0;
     task.retries = 0;
