@@ -211,12 +211,15 @@ export declare class NativeProducer {
   fatalError(): Failure | null
   /** Bytes of the keys and values of requests and replies that are on their way to the broker. */
   rpcBytes(): number
-  /** Commits the transaction, within the rest of the transaction time-out. */
+  /** Commits the transaction, within the transaction time-out. */
   commitTransaction(): Promise<Failure | null>
   /** Aborts the transaction, within the transaction time-out unless `timeout` (ms) is given. */
   abortTransaction(timeout?: number | undefined | null): Promise<Failure | null>
-  /** Waits up to `timeout` ms for everything to be delivered, then closes. */
-  close(timeout: number): Promise<void>
+  /**
+   * Waits up to `timeout` ms for everything to be delivered, then closes. Returns whether the event `closed` is told,
+   * which comes after all reports.
+   */
+  close(timeout: number): Promise<boolean>
   /** Starts or stops reporting the requests that are sent to brokers (event `requests`). */
   watchRequests(watched: boolean): void
   /** Resolves once a broker has answered, at most after `timeout` ms. */

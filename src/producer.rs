@@ -183,7 +183,7 @@ impl NativeProducer {
         self.producer.rpc_bytes() as f64
     }
 
-    /// Commits the transaction, within the rest of the transaction time-out.
+    /// Commits the transaction, within the transaction time-out.
     #[napi]
     pub async fn commit_transaction(&self) -> Option<Failure> {
         outcome(self.producer.transaction(Step::Commit, None).await)
@@ -198,10 +198,11 @@ impl NativeProducer {
         outcome(self.producer.transaction(Step::Abort, timeout.map(|t| t.0)).await)
     }
 
-    /// Waits up to `timeout` ms for everything to be delivered, then closes.
+    /// Waits up to `timeout` ms for everything to be delivered, then closes. Returns whether the event `closed` is told,
+    /// which comes after all reports.
     #[napi]
-    pub async fn close(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) {
-        self.producer.close(timeout.0).await;
+    pub async fn close(&self, #[napi(ts_arg_type = "number")] timeout: Milliseconds) -> bool {
+        self.producer.close(timeout.0).await
     }
 }
 

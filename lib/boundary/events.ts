@@ -128,21 +128,23 @@ export type GroupEvent =
     };
 
 /** Events of records that a producer sends and no call waits for. */
-export type DeliveryEvent = {
-  type: 'replyFailed';
-  /** librdkafka's or the broker's code. */
-  code: number;
-  /** Its text. */
-  message: string;
-  /** The reply topic. */
-  topic: string;
-  /** The partition that the request named; null when it named none. */
-  partition: number | null;
-  /** The request, if an error reply could not be sent either. */
-  lost?: LostRecord;
-  /** Set if the request's partition has to go back to its first unfinished record. */
-  startOver?: StartOver;
-};
+export type DeliveryEvent =
+  | {
+      type: 'replyFailed';
+      /** librdkafka's or the broker's code. */
+      code: number;
+      /** Its text. */
+      message: string;
+      /** The reply topic. */
+      topic: string;
+      /** The partition that the request named; null when it named none. */
+      partition: number | null;
+      /** The request, if an error reply could not be sent either. */
+      lost?: LostRecord;
+      /** Set if the request's partition has to go back to its first unfinished record. */
+      startOver?: StartOver;
+    }
+  | { type: 'closed' };
 
 /** A request that was handled and whose reply could not be sent. */
 export type LostRecord = {

@@ -66,10 +66,13 @@ export interface ProducerHandleSettings {
   readonly watchRequests: boolean;
 }
 
+/** What the core tells of a handle, but for its end. */
+export type HandleEvent = Exclude<ProducerEvent, { type: 'closed' }>;
+
 /** Callbacks of a handle. */
 export interface ProducerHandleEvents {
   /** An event of the core. */
-  event(event: ProducerEvent, native: NativeProducer): void;
+  event(event: HandleEvent, native: NativeProducer): void;
   /** A request did not reach the broker. */
   requestFailed(slot: number, generation: number, error: KafkaJSError): void;
   /** Returns the topic of a pending request. */
@@ -96,6 +99,8 @@ export class ProducerHandle {
   /** Reports of records that failed at once, not yet passed on. */
   #failedAtOnce: Uint32Array[] = [];
   #closed = false;
+  /** Called when everything was reported, once the handle is being closed. */
+  #allReported: (() => void) | undefined;
   #clusterId: string | undefined;
 
   constructor(
@@ -236,6 +241,10 @@ export class ProducerHandle {
   }
 
   #event(event: ProducerEvent): void {
+    if (event.type === 'closed') {
+      this.#allReported?.();
+      return;
+    }
     this.#trouble.note(event);
     this.#events.event(event, this.#native);
   }
@@ -336,7 +345,11 @@ export class ProducerHandle {
     if (this.#closed) return;
     this.outgoing.flush();
     this.#closed = true;
-    await this.#native.close(timeout);
+    const reported = new Promise<void>((resolve) => {
+      this.#allReported = resolve;
+    });
+    // Its answer may overtake reports, of messages that were delivered too.
+    if (await this.#native.close(timeout)) await reported;
     this.#tellFailedAtOnce();
     // Sends that the core could no longer report.
     for (const { done, topic } of this.#sends.drain()) {

@@ -7,7 +7,8 @@ import {
 } from '../../options/producer.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
 import type { NativeConsumer, NativeProducer } from '../../native/index.js';
-import type { ProducerEvent, StartOver } from '../../boundary/events.js';
+import type { StartOver } from '../../boundary/events.js';
+import type { HandleEvent } from './handle.js';
 import { Brokers } from '../cluster/brokers.js';
 import { ignore, own } from '../../application/callbacks.js';
 import { KafkaJSError, KafkaJSNonRetriableError } from '../errors/index.js';
@@ -342,7 +343,7 @@ export class Producer implements Pick<
     return this.#logger;
   }
 
-  #event(event: ProducerEvent, native: NativeProducer): void {
+  #event(event: HandleEvent, native: NativeProducer): void {
     if (event.type === 'replyFailed') this.#replyFailed(event, native);
     else this.#clientEvents.handle(event, native);
   }

@@ -268,6 +268,9 @@ pub enum DeliveryEvent {
         #[cfg_attr(test, ts(optional))]
         start_over: Option<StartOver>,
     },
+    /// The producer is closed, and everything was reported. Told as the last of all: the answer to the call that closes
+    /// it takes another way, and may overtake reports.
+    Closed,
 }
 
 /// A request that was handled and whose reply could not be sent.

@@ -190,12 +190,15 @@ impl<P: ProducerClient> Producer<P> {
     }
 
     /// Waits until everything is delivered, at most for `timeout`; then drops the rest, ends the thread and closes.
-    pub async fn close(&self, timeout: Duration) {
+    /// Returns whether [`DeliveryEvent::Closed`] was told, which comes after all reports.
+    ///
+    /// [`DeliveryEvent::Closed`]: crate::boundary::events::DeliveryEvent::Closed
+    pub async fn close(&self, timeout: Duration) -> bool {
         self.release_client();
         let (done, closed) = oneshot::channel();
         self.accumulator.close(timeout, done);
         // An error means that the thread had ended before.
-        let _ = closed.await;
+        closed.await.is_ok()
     }
 }
 

@@ -7,7 +7,7 @@ use super::accumulator::{Accumulator, Produced};
 use super::opaque::Opaque;
 use super::reports::{Reports, Written};
 use super::{Shared, Sink};
-use crate::boundary::events::ClientEvent;
+use crate::boundary::events::{ClientEvent, DeliveryEvent};
 use crate::kafka::{Client, DeliveryReport, Event, ProducerClient, Wake};
 use crate::request_events::RequestEvents;
 
@@ -67,6 +67,7 @@ impl<P: ProducerClient> PollLoop<P> {
             }
         }
         self.serve();
+        self.sink.event(DeliveryEvent::Closed.into());
         let accumulator = Arc::clone(&self.accumulator);
         drop(self);
         for done in accumulator.end() {
