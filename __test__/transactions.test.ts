@@ -189,6 +189,22 @@ describe('a transaction', () => {
     await until('they are committed', async () => (await committed(groupId, SOURCE))[0] === 9);
   });
 
+  test('commits offsets that are sent at once, each of them', async () => {
+    const groupId = unique('tx-at-once');
+    const transaction = await (await makeProducer()).transaction();
+    const send = (partition: number, offset: string) =>
+      transaction.sendOffsets({
+        consumerGroupId: groupId,
+        topics: [{ topic: SOURCE, partitions: [{ partition, offset }] }],
+      });
+    await Promise.all([send(0, '4'), send(1, '5')]);
+    await transaction.commit();
+    await until('both are committed', async () => {
+      const found = await committed(groupId, SOURCE);
+      return found[0] === 4 && found[1] === 5;
+    });
+  });
+
   test('is over after its end, and the only one until then', async () => {
     const producer = await makeProducer();
     const transaction = await producer.transaction();

@@ -1,4 +1,6 @@
 import { ok as assert } from 'node:assert';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ignore } from '../../application/callbacks.js';
 import type { Failure, NativeProducer } from '../../native/index.js';
 import { codeOf } from '../errors/codes.js';
 import {
@@ -22,6 +24,8 @@ import type {
 /** How long a transaction that is left open may take to be aborted when its producer disconnects, in milliseconds. */
 const LAST_ABORT = 5000;
 const ILLEGAL_GENERATION = codeOf('ILLEGAL_GENERATION');
+/** librdkafka's code for a step that has run out of time. */
+const TIMED_OUT = codeOf('_TIMED_OUT');
 /** librdkafka's errors that only mean that there was an earlier one, which is reported instead. */
 const CONSEQUENCES: ReadonlySet<string> = new Set(['_STATE', '_FATAL', '_PURGE_QUEUE', '_PURGE_INFLIGHT']);
 
@@ -56,6 +60,8 @@ export class Transactions {
   #initialized: Promise<void> | undefined;
   #current: Transaction | undefined;
   #beginning = false;
+  /** The last of librdkafka's calls: it takes one at a time. */
+  #lastStep: Promise<void> = Promise.resolve();
   /** The error after which no transaction is possible: another producer has taken over the transactional id. */
   #lost: unknown;
 
@@ -122,11 +128,16 @@ export class Transactions {
     this.#current?.end();
   }
 
-  /** Aborts an open transaction and closes the handle. */
+  /** Aborts an open transaction, unless it is just ending, and closes the handle. */
   async close(timeout: number): Promise<void> {
-    if (this.#current?.isOpen) {
-      await this.#step((native) => native.abortTransaction(LAST_ABORT)).catch(() => undefined);
-      this.#current.end();
+    const current = this.#current;
+    if (current?.isOpen) {
+      const isIdle = await isOverWithin(LAST_ABORT, current.ending);
+      // What still waits for the coordinator ends with the handle, and cannot be aborted.
+      if (isIdle && current.isOpen) {
+        await this.#step((native) => native.abortTransaction(LAST_ABORT)).catch(ignore);
+      }
+      current.end();
     }
     await this.#handle.close(timeout);
   }
@@ -136,7 +147,13 @@ export class Transactions {
     return (this.#lost ??= this.#handle.fatalError());
   }
 
-  async #step(take: Step): Promise<void> {
+  #step(take: Step): Promise<void> {
+    const step = this.#lastStep.then(() => this.#taken(take));
+    this.#lastStep = step.catch(ignore);
+    return step;
+  }
+
+  async #taken(take: Step): Promise<void> {
     try {
       await this.#handle.step(take);
     } catch (error) {
@@ -157,10 +174,19 @@ class Transaction {
   /** Operations of the transaction that have not ended. */
   readonly #pending = new Set<Promise<unknown>>();
   #state: State = 'active';
-  /** The first failure of a send: later errors of librdkafka do not contain it. */
+  /** The commit or abort that is under way. */
+  #ending: Promise<void> | undefined;
+  /** The first failure that librdkafka told of: its later errors do not contain it. */
   #failure: unknown;
+  /** Whether the broker has refused a record or offsets. */
+  #isRefused = false;
+  /** Whether a commit has run out of time: nobody knows whether the coordinator has carried it out. */
+  #isUnsettled = false;
   /** The failure of the last sendOffsets(): a commit without its offsets would have messages handled again. */
   #offsetsFailure: unknown;
+  /** Numbers of the last sendOffsets() that was called, and of the last of which the outcome counts. */
+  #offsetsCalled = 0;
+  #offsetsEnded = 0;
   /** Why neither the transaction nor its producer can be used any more. */
   #lost: unknown;
 
@@ -171,6 +197,11 @@ class Transaction {
   /** Whether the coordinator may still wait for its end. */
   get isOpen(): boolean {
     return this.#state !== 'ended';
+  }
+
+  /** The commit or abort that is under way. */
+  get ending(): Promise<void> | undefined {
+    return this.#ending;
   }
 
   /** Ends the transaction: later calls are refused. */
@@ -192,8 +223,8 @@ class Transaction {
       ),
       sendBatch: guard((batch: ProducerBatch) => this.#send(batch), 'active'),
       sendOffsets: guard((offsets: TransactionOffsets) => this.#sendOffsets(offsets), 'active'),
-      commit: guard(() => this.#commit(), 'active', 'failed'),
-      abort: guard(() => this.#abort(), 'active', 'failed'),
+      commit: guard(() => (this.#ending = this.#commit()), 'active', 'failed'),
+      abort: guard(() => (this.#ending = this.#abort()), 'active', 'failed'),
       isActive: () => this.#state === 'active',
     };
   }
@@ -228,7 +259,9 @@ class Transaction {
       return lost;
     }
     if (this.#failure !== undefined && isConsequence(error)) return this.#failure;
-    this.#failure ??= error;
+    this.#isRefused ||= (error as Error).name === 'KafkaJSProtocolError';
+    // What is refused before it is handed to librdkafka, such as a message without a value, is nothing to it.
+    if (typesOf(error).length > 0) this.#failure ??= error;
     return error;
   }
 
@@ -237,13 +270,19 @@ class Transaction {
   }
 
   async #trySendOffsets(offsets: TransactionOffsets): Promise<void> {
+    const call = ++this.#offsetsCalled;
+    let failure: unknown;
     try {
       await this.#offsetsSent(offsets);
-      this.#offsetsFailure = undefined;
     } catch (error) {
-      this.#offsetsFailure = isKafkaError(error) ? this.#explained(error) : error;
-      throw this.#offsetsFailure;
+      failure = isKafkaError(error) ? this.#explained(error) : error;
     }
+    // Of two at once the last that was called counts, whichever ends last.
+    if (call > this.#offsetsEnded) {
+      this.#offsetsEnded = call;
+      this.#offsetsFailure = failure;
+    }
+    if (failure !== undefined) throw failure;
   }
 
   async #offsetsSent({ consumer, consumerGroupId, topics }: TransactionOffsets): Promise<void> {
@@ -272,7 +311,11 @@ class Transaction {
       const ended = await Promise.allSettled(this.#pending);
       for (const one of ended) if (one.status === 'rejected') throw one.reason;
       if (this.#offsetsFailure !== undefined) throw this.#offsetsFailure;
-      await this.#scope.step((native) => native.commitTransaction());
+      await this.#scope.step(async (native) => {
+        const failure = await native.commitTransaction();
+        this.#isUnsettled = failure?.code === TIMED_OUT;
+        return failure;
+      });
       this.#state = 'ended';
     } catch (error) {
       throw this.#failed(error, this.#explained(error));
@@ -283,12 +326,14 @@ class Transaction {
     this.#state = 'aborting';
     // librdkafka fails for good if a transaction is aborted before the coordinator has added its partitions, which
     // takes longest right after another transaction. So this waits for the operations, until one fails.
-    await Promise.all(this.#pending).catch(() => undefined);
+    await Promise.all(this.#pending).catch(ignore);
     try {
-      await this.#scope.step((native) => native.abortTransaction());
+      // A commit that has run out of time can only be repeated. A new producer of the transactional id has the
+      // coordinator end the transaction, whichever way it had begun to.
+      if (!this.#isUnsettled) await this.#scope.step((native) => native.abortTransaction());
       // librdkafka continues after the sequence number of a record that the broker refused, which would fail the next
       // transaction.
-      if ((this.#failure as Error | undefined)?.name === 'KafkaJSProtocolError') await this.#scope.renew();
+      if (this.#isUnsettled || this.#isRefused) await this.#scope.renew();
       this.#state = 'ended';
     } catch (error) {
       throw this.#failed(error, isConsequence(error) ? (this.#scope.lost() ?? error) : error);
@@ -314,13 +359,36 @@ function checkReader(reader: OffsetsReader, offsets: readonly TopicPartition[]):
   throw kafkaErrorFromNative({ code: ILLEGAL_GENERATION, message, topic, partition });
 }
 
-/** Whether an error only means that there was an earlier one. */
-function isConsequence(error: unknown): boolean {
+/** The types of librdkafka's or the broker's errors among an error and its causes. */
+function typesOf(error: unknown): string[] {
+  const types: string[] = [];
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     const { type } = cause as Partial<LibrdkafkaError>;
-    if (type !== undefined && CONSEQUENCES.has(type)) return true;
+    if (type !== undefined) types.push(type);
   }
-  return false;
+  return types;
+}
+
+/** Whether an error only means that there was an earlier one. */
+const isConsequence = (error: unknown): boolean => typesOf(error).some((type) => CONSEQUENCES.has(type));
+
+/** Whether what is under way ends within so many milliseconds. */
+async function isOverWithin(milliseconds: number, work: Promise<void> | undefined): Promise<boolean> {
+  if (work === undefined) return true;
+  const stop = new AbortController();
+  const late = delay(milliseconds, false, { signal: stop.signal });
+  try {
+    return await Promise.race([
+      late,
+      work.then(
+        () => true,
+        () => true,
+      ),
+    ]);
+  } finally {
+    stop.abort();
+    late.catch(ignore);
+  }
 }
 
 const isLost = (error: unknown): boolean => isKafkaError(error) && error.fatal === true;

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::boundary::events::DeliveryEvent;
 use crate::kafka::Wake;
@@ -100,6 +100,8 @@ struct State {
 pub(super) struct Accumulator {
     state: Mutex<State>,
     condition: Condvar,
+    /// Tells those who wait for the thread's end.
+    end: Notify,
 }
 
 /// What woke the thread.
@@ -233,6 +235,15 @@ impl Accumulator {
         self.lock().ended
     }
 
+    /// Waits for the thread's end.
+    pub(super) async fn ended(&self) {
+        // Before the look, so that no end falls in between.
+        let end = self.end.notified();
+        if !self.has_ended() {
+            end.await;
+        }
+    }
+
     /// Asks the thread to end. `done` is dropped if it has ended already.
     pub(super) fn close(&self, timeout: Duration, done: oneshot::Sender<()>) {
         let mut state = self.lock();
@@ -250,7 +261,10 @@ impl Accumulator {
     pub(super) fn end(&self) -> Vec<oneshot::Sender<()>> {
         let mut state = self.lock();
         state.ended = true;
-        state.closing.take().map(|c| c.done).unwrap_or_default()
+        let closing = state.closing.take();
+        drop(state);
+        self.end.notify_waiters();
+        closing.map(|c| c.done).unwrap_or_default()
     }
 }
 

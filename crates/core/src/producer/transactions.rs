@@ -12,8 +12,6 @@ use crate::kafka::{ProducerClient, TopicPartition};
 
 /// How often to look whether held records have been handed over; they are held for 5 ms at most.
 const LOOK: Duration = Duration::from_millis(1);
-/// librdkafka's "as long as the transaction itself may take".
-const TRANSACTION_TIMEOUT: i32 = -1;
 /// The operation that errors of this file name.
 const OPERATION: &str = "use a transaction";
 
@@ -32,15 +30,16 @@ pub enum Step<M> {
 }
 
 impl<P: ProducerClient> Producer<P> {
-    /// Takes a step, waiting at most for `timeout`, or else for the transaction time-out.
+    /// Takes a step, waiting at most for `timeout`, or else for the transaction time-out: librdkafka itself would ask
+    /// an absent coordinator without end. A producer that is closed meanwhile waits no longer.
     pub async fn transaction(&self, step: Step<P::Member>, timeout: Option<Duration>) -> Result<()> {
         let client = Arc::clone(&self.shared()?.client);
+        let timeout = timeout.unwrap_or(self.transaction_timeout);
         // Records still held back belong to the transaction that ends, not to the next.
         if matches!(step, Step::Commit | Step::Abort) {
-            self.handed_over(timeout.unwrap_or(self.transaction_timeout)).await?;
+            self.handed_over(timeout).await?;
         }
-        let timeout_ms = timeout
-            .map_or(TRANSACTION_TIMEOUT, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         let take = move || match step {
             Step::Init => client.init_transactions(timeout_ms),
             Step::Begin => client.begin_transaction(),
@@ -50,7 +49,11 @@ impl<P: ProducerClient> Producer<P> {
             Step::Commit => client.commit_transaction(timeout_ms),
             Step::Abort => client.abort_transaction(timeout_ms),
         };
-        spawn_blocking(take).await.unwrap_or_else(|e| Err(Error::state(OPERATION, e.to_string())))
+        tokio::select! {
+            biased;
+            outcome = spawn_blocking(take) => outcome.unwrap_or_else(|e| Err(Error::state(OPERATION, e.to_string()))),
+            () = self.accumulator.ended() => Err(Error::closed(OPERATION)),
+        }
     }
 
     /// Waits until librdkafka has all records that JavaScript has handed over.

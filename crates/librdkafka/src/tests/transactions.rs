@@ -20,6 +20,8 @@ const GROUP: &str = "readers";
 const TOPIC: &str = "input";
 /// The transaction's coordinator, and the group's.
 const BROKERS: (i32, i32) = (1, 2);
+/// librdkafka's code for a step that another one is in the way of.
+const CONFLICT: i32 = -173;
 /// Time limit of a step, in ms, that is expected to succeed.
 const LONG_MS: i32 = 30_000;
 /// Time limit of a step, in ms, that is expected to time out.
@@ -78,6 +80,19 @@ fn offsets_are_refused_when_their_time_is_over_and_the_coordinator_is_away() {
     rig.producer.begin_transaction().unwrap();
     rig.send_offsets(LONG_MS).unwrap();
     rig.producer.commit_transaction(LONG_MS).unwrap();
+}
+
+#[test]
+fn a_commit_ends_when_its_time_is_over_and_can_be_repeated() {
+    let rig = Rig::new();
+    rig.send_offsets(LONG_MS).unwrap();
+    rig.cluster.broker_down(BROKERS.0).unwrap();
+    assert_eq!(rig.producer.commit_transaction(SHORT_MS).unwrap_err().code, CODE_TIMED_OUT);
+    // Nobody knows whether the coordinator has heard of it, so it cannot be aborted.
+    assert_eq!(rig.producer.abort_transaction(SHORT_MS).unwrap_err().code, CONFLICT);
+    rig.cluster.broker_up(BROKERS.0).unwrap();
+    rig.producer.commit_transaction(LONG_MS).unwrap();
+    rig.producer.begin_transaction().unwrap();
 }
 
 #[test]
