@@ -11,7 +11,7 @@ import {
   Payload,
   RpcException,
 } from '@nestjs/microservices';
-import { kafkaHandler } from 'nestjs-kafka-native';
+import { Idempotent, kafkaHandler, MemoryIdempotencyStore } from 'nestjs-kafka-native';
 import { concat, Observable, of, throwError } from 'rxjs';
 
 const CHANNEL = 'workers-test';
@@ -127,6 +127,11 @@ export function applicationOf(topic) {
       tell({ event: data, filtered: true });
     }
 
+    once(data, context) {
+      tell({ event: data, attempt: context.getDeliveryAttempt() });
+      if (context.getDeliveryAttempt() < 2) context.nack({ delay: 20 });
+    }
+
     async onModuleDestroy() {
       await staying;
       tell({ destroyed: true });
@@ -140,6 +145,15 @@ export function applicationOf(topic) {
   decorate('event', EventPattern(`${topic}.events`));
   decorate('request', MessagePattern(`${topic}.requests`));
   decorate('onlySome', EventPattern(`${topic}.events`, kafkaHandler({ headers: { only: 'some' } })));
+  const once = Object.getOwnPropertyDescriptor(Handlers.prototype, 'once');
+  Idempotent({ key: ({ n }) => `n${n}`, store: new MemoryIdempotencyStore() })(
+    Handlers.prototype,
+    'once',
+    once,
+  );
+  Object.defineProperty(Handlers.prototype, 'once', once);
+  // Its parameters are decorated behind it, as without a compiler they may be.
+  decorate('once', EventPattern(`${topic}.events`, kafkaHandler({ headers: { only: 'once' } })));
   Controller()(Handlers);
   class AppModule {}
   Module({ controllers: [Handlers] })(AppModule);

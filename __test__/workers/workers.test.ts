@@ -143,6 +143,15 @@ describe('events', () => {
     );
   });
 
+  test('that are refused give the key of @Idempotent back', async () => {
+    await createTopics({ [events()]: 1, [requests()]: 1 });
+    await serve(1);
+    const message = { value: { n: 1 }, headers: { only: 'once' } };
+    await emit(message, message);
+    await untilCommitted(rig.group, events(), 2);
+    expect(told.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+
   test('that fail go to the dead letters with the error of their thread; its class and status count', async () => {
     const dead = `${events()}.DLT`;
     await createTopics({ [events()]: 1, [requests()]: 1, [dead]: 1 });

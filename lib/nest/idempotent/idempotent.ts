@@ -61,7 +61,7 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
   return (target, method, descriptor: PropertyDescriptor) => {
     const handle = descriptor.value as (...args: unknown[]) => unknown;
     const keys = new HandledKeys(store, ttl, lease);
-    const hidden = hiddenContext(target, method);
+    const hidden = hiddenContext(target, method, handle.length);
     async function once(this: unknown, ...given: Args): Promise<unknown> {
       const at = given.findIndex((argument) => verdictOf(argument) !== undefined);
       const verdict = verdictOf(given[at]);
@@ -107,16 +107,16 @@ interface Parameter {
 }
 
 /**
- * Has NestJS give a method its context even if it does not ask for it, behind its own parameters: guards, interceptors and request-scoped
- * classes may refuse its message too. Returns where; undefined if the method asks for it itself.
+ * Has NestJS give a method its context even if it does not ask for it, behind its own parameters, of which there are at least `length`: guards,
+ * interceptors and request-scoped classes may refuse its message too. Returns where; undefined if the method asks for it itself.
  */
-function hiddenContext(target: object, method: string | symbol): number | undefined {
+function hiddenContext(target: object, method: string | symbol, length: number): number | undefined {
   const of = [PARAM_ARGS_METADATA, target.constructor, method] as const;
   const known = Object.entries((Reflect.getMetadata(...of) ?? {}) as Record<string, Parameter>);
   if (known.some(([type]) => type.startsWith(`${CONTEXT_PARAM}:`))) return undefined;
   // A method of which no parameter is decorated gets the payload.
   if (known.length === 0) Payload()(target, method, 0);
-  const index = Math.max(0, ...known.map(([, parameter]) => parameter.index)) + 1;
+  const index = Math.max(length, 1, ...known.map(([, parameter]) => parameter.index + 1));
   Ctx()(target, method, index);
   return index;
 }
