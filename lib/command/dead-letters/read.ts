@@ -52,7 +52,7 @@ export async function readLetters({ kafka, topic, group, handle, signal }: Readi
         `There is no topic ${topic}. Names of dead-letter topics end in .DLT by default`,
       );
     }
-    const ends = await endsOf(admin, topic);
+    const partitions = await partitionsOf(admin, topic);
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     const run = consumer.run({
@@ -60,7 +60,7 @@ export async function readLetters({ kafka, topic, group, handle, signal }: Readi
       autoCommitInterval: LOOK,
       eachBatch: async (payload) => {
         try {
-          await handle(batchOf(payload, ends, signal));
+          await handle(batchOf(payload, partitions, signal));
         } catch (error) {
           fail(error);
           throw error;
@@ -68,7 +68,7 @@ export async function readLetters({ kafka, topic, group, handle, signal }: Readi
       },
     });
     await Promise.race([run, failed]);
-    while (!signal.aborted && !(await isRead(admin, groupId, topic, ends))) {
+    while (!signal.aborted && !(await isRead(admin, groupId, topic, partitions))) {
       await Promise.race([delay(LOOK, undefined, { signal }).catch(() => undefined), failed]);
     }
   } finally {
@@ -78,33 +78,58 @@ export async function readLetters({ kafka, topic, group, handle, signal }: Readi
   }
 }
 
-async function endsOf(admin: Admin, topic: string): Promise<ReadonlyMap<number, bigint>> {
+/** How far a partition has been read. */
+interface Extent {
+  /** The offset after its last message, or marker of a transaction, when the reading began. */
+  readonly end: bigint;
+  /** The offset of the last letter that has come; -2, before whatever is committed, while none has. */
+  last: bigint;
+  /** Whether a message at the end, or behind it, has come: then all letters have. */
+  isPassed: boolean;
+}
+
+/** The partitions that are not empty. */
+async function partitionsOf(admin: Admin, topic: string): Promise<ReadonlyMap<number, Extent>> {
   const offsets = await admin.fetchTopicOffsets(topic);
   return new Map(
-    offsets.filter(({ low, high }) => low !== high).map(({ partition, high }) => [partition, BigInt(high)]),
+    offsets
+      .filter(({ low, high }) => low !== high)
+      .map(({ partition, high }) => [partition, { end: BigInt(high), last: -2n, isPassed: false }]),
   );
 }
 
-/** Whether the group has committed everything up to these ends, transaction markers at the end included. */
+/**
+ * Whether the group has committed everything up to these ends. A consumer's position goes beyond the marker of a
+ * transaction at an end, unless a later message is waiting behind it: then the last letter counts.
+ */
 async function isRead(
   admin: Admin,
   groupId: string,
   topic: string,
-  ends: ReadonlyMap<number, bigint>,
+  partitions: ReadonlyMap<number, Extent>,
 ): Promise<boolean> {
   const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
   const reached = new Map(found?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
-  return [...ends].every(([partition, end]) => (reached.get(partition) ?? -1n) >= end);
+  return [...partitions].every(([partition, { end, last, isPassed }]) => {
+    const committed = reached.get(partition) ?? -1n;
+    return committed >= end || (isPassed && committed > last);
+  });
 }
 
 /** The letters of a batch that existed when the reading began. */
 function batchOf(
   { batch, resolveOffset, heartbeat, isStale, isRunning }: EachBatchPayload,
-  ends: ReadonlyMap<number, bigint>,
+  partitions: ReadonlyMap<number, Extent>,
   signal: AbortSignal,
 ): Batch {
-  const end = ends.get(batch.partition) ?? 0n;
-  const messages = batch.messages.filter(({ offset }) => BigInt(offset) < end);
+  const extent = partitions.get(batch.partition);
+  const messages = batch.messages.filter(({ offset }) => BigInt(offset) < (extent?.end ?? 0n));
+  if (extent !== undefined) {
+    // Letters come again after a rebalance: then this is not the last one.
+    const last = BigInt(messages.at(-1)?.offset ?? extent.last);
+    if (last > extent.last) extent.last = last;
+    extent.isPassed ||= messages.length < batch.messages.length;
+  }
   return {
     letters: messages.map((message) => letterOf(batch.partition, message)),
     done: ({ message }) => resolveOffset(message.offset),
