@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BROKERS, closeBroker, createTopics, endOffsets, rawProducer, unique } from './harness/broker';
+import { BROKERS, closeBroker, createTopics, endOffsets, kafka, rawProducer, unique } from './harness/broker';
 import { Tap } from './harness/tap';
 import { until } from './harness/wait';
 
@@ -152,7 +152,9 @@ describe('replay', () => {
     expect(await json('replay', '--max', '2')).toMatchObject({ replayed: 2 });
     expect(await json('replay')).toMatchObject({ replayed: 1 });
     expect(await json('replay')).toMatchObject({ replayed: 0 });
+    expect(await json('replay', '--dry-run')).toMatchObject({ replayed: 0, filtered: 0, dryRun: true });
     await put(letter('d'));
+    expect(await json('replay', '--dry-run')).toMatchObject({ replayed: 1, dryRun: true });
     expect(await command('replay')).toBe('1 message replayed to where they came from\n');
     await copies(4);
     // Other options are another replay.
@@ -162,10 +164,15 @@ describe('replay', () => {
   test('does not loop: what has failed again is left, unless it is asked for', async () => {
     await put(letter('a', 'E', { 'nestjs-kafka-native-replays': '1' }), letter('b'));
     expect(await json('replay')).toMatchObject({ replayed: 1, looping: 1 });
-    expect(await json('replay', '--again', '--group', unique('again'))).toMatchObject({
-      replayed: 2,
-      looping: 0,
-    });
+    const args = ['--again', '--header', 'nestjs-kafka-native-replays'];
+    expect(await json('replay', ...args)).toMatchObject({ replayed: 1, looping: 0, filtered: 1 });
+    // Another replay, which begins at the start; then it goes on where it was.
+    expect(await json('replay', '--again')).toMatchObject({ replayed: 2, looping: 0 });
+    expect(await json('replay', '--again')).toMatchObject({ replayed: 0, looping: 0 });
+    await put(letter('a', 'E', { 'nestjs-kafka-native-replays': '1' }));
+    expect(await command('replay')).toContain(
+      '1 message left: failed again after a replay (--again --header nestjs-kafka-native-replays replays them alone)\n',
+    );
   });
 
   test('writes to another topic, also what has no origin', async () => {
@@ -173,8 +180,40 @@ describe('replay', () => {
     expect(await json('replay')).toMatchObject({ replayed: 0, homeless: 1 });
     const other = unique('other');
     await createTopics({ [other]: 1 });
-    expect(await json('replay', '--to', other, '--group', unique('to'))).toMatchObject({ replayed: 1 });
+    expect(await json('replay', '--to', other)).toMatchObject({ replayed: 1 });
+    expect(await json('replay', '--to', other)).toMatchObject({ replayed: 0 });
     await copies(1, other);
+  });
+
+  test('counts what it has put back in a rebalance once: --max is reached', async () => {
+    await put(...Array.from({ length: 8 }, (_, i) => ({ ...letter(String(i)), partition: 0 })));
+    const group = unique('shared');
+    const args = ['--group', group, '--rate', '1', '--max', '6', '--json'];
+    const slow = spawn(
+      process.execPath,
+      [MAIN, 'dead-letters', 'replay', dead, '-b', BROKERS.join(','), ...args],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const closed = once(slow, 'close');
+    open.push({
+      close: async () => {
+        slow.kill('SIGKILL');
+        await closed;
+      },
+    });
+    let text = '';
+    slow.stdout.on('data', (chunk) => (text += String(chunk)));
+    await until('one is replayed', async () => Object.values(await endOffsets(topic)).some((end) => end > 0));
+    // Another member comes while the next one waits for its time, and goes.
+    const other = kafka.consumer({ groupId: group });
+    await other.connect();
+    await other.subscribe({ topics: [dead] });
+    const joined = new Promise((resolve) => other.on(other.events.GROUP_JOIN, resolve));
+    await other.run({ autoCommit: false, eachMessage: () => Promise.resolve() });
+    await joined;
+    await other.disconnect();
+    expect(await closed).toEqual([0, null]);
+    expect(JSON.parse(text)).toMatchObject({ replayed: 6, interrupted: false });
   });
 
   test('keeps to a rate; interrupted, it has committed what is acknowledged', async () => {

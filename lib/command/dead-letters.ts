@@ -18,11 +18,21 @@ export const command: Command = {
     ...CLUSTER_OPTIONS,
     ...FILTER_OPTIONS,
     max: { type: 'string', value: 'count', doc: 'show, replay: so many messages at most (show: 10).' },
-    to: { type: 'string', value: 'topic', doc: 'replay: writes to this topic instead.' },
+    to: {
+      type: 'string',
+      value: 'topic',
+      doc: 'replay: writes to this topic instead. Another replay: it begins at the start.',
+    },
     rate: { type: 'string', value: 'count', doc: 'replay: so many messages a second at most.' },
     group: { type: 'string', value: 'id', doc: 'replay: the group that remembers how far it has come.' },
-    'dry-run': { type: 'boolean', doc: 'replay: says what it would do, and writes and commits nothing.' },
-    again: { type: 'boolean', doc: 'replay: also messages that have failed again after they were replayed.' },
+    'dry-run': {
+      type: 'boolean',
+      doc: 'replay: says what it would do from where it has come to, and writes and commits nothing.',
+    },
+    again: {
+      type: 'boolean',
+      doc: 'replay: also messages that have failed again after they were replayed. Another replay: it begins at the start.',
+    },
     json: { type: 'boolean', doc: 'Prints JSON, of show one object a line.' },
   },
   examples: [

@@ -3,7 +3,7 @@ import type { IHeaders, KafkaMessage } from '../../kafkajs/types/index.js';
 /** Headers about a failure, which are left out of a replayed message so that its deliveries are counted afresh. */
 const OF_FAILURES = /^(kafka_dlt-|kafka_exception-|kafka_original-|retry_topic-)/;
 /** Header with the number of times a message has been replayed, to stop endless loops. */
-const REPLAYS = 'nestjs-kafka-native-replays';
+export const REPLAYS = 'nestjs-kafka-native-replays';
 
 /** A message in a dead-letter topic, with the data of its headers: this package's, or Spring Kafka's. */
 export interface Letter {

@@ -24,8 +24,10 @@ export interface Batch {
 export interface Reading {
   readonly kafka: Kafka;
   readonly topic: string;
-  /** The group that commits how far was read; without one, nothing is committed and everything is read. */
+  /** The group that commits how far was read; without one, nothing of the reading is left and everything is read. */
   readonly group?: string | undefined;
+  /** Without a group: begins where this other one has come to, whose offsets stay as they are. */
+  readonly after?: string;
   readonly handle: (batch: Batch) => Promise<void>;
   /** Ends the reading early. */
   readonly signal: AbortSignal;
@@ -37,7 +39,7 @@ export interface Reading {
  *
  * @throws CommandError when the topic does not exist
  */
-export async function readLetters({ kafka, topic, group, handle, signal }: Reading): Promise<void> {
+export async function readLetters({ kafka, topic, group, after, handle, signal }: Reading): Promise<void> {
   const admin = kafka.admin();
   const groupId = group ?? `nestjs-kafka-native-reading-${randomBytes(6).toString('hex')}`;
   const consumer = kafka.consumer({ groupId, allowAutoTopicCreation: false, retry: { retries: 3 } });
@@ -53,6 +55,7 @@ export async function readLetters({ kafka, topic, group, handle, signal }: Readi
       );
     }
     const partitions = await partitionsOf(admin, topic);
+    if (after !== undefined) await beginAfter(admin, after, groupId, topic);
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     const run = consumer.run({
@@ -76,6 +79,13 @@ export async function readLetters({ kafka, topic, group, handle, signal }: Readi
     if (group === undefined) await admin.deleteGroups([groupId]).catch(() => undefined);
     await admin.disconnect();
   }
+}
+
+/** Has a group begin where another one has come to; in partitions where that has committed nothing, at the start. */
+async function beginAfter(admin: Admin, other: string, groupId: string, topic: string): Promise<void> {
+  const [found] = await admin.fetchOffsets({ groupId: other, topics: [topic] });
+  const partitions = (found?.partitions ?? []).filter(({ offset }) => BigInt(offset) >= 0n);
+  if (partitions.length > 0) await admin.setOffsets({ groupId, topic, partitions });
 }
 
 /** How far a partition has been read. */

@@ -3,7 +3,7 @@ import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { Message, TopicMessages } from '../../kafkajs/types/index.js';
 import { countOf } from '../count.js';
 import { EXIT } from '../front.js';
-import { replayedHeaders, type Letter } from './letter.js';
+import { replayedHeaders, REPLAYS, type Letter } from './letter.js';
 import { Pace } from './pace.js';
 import { readLetters, type Batch } from './read.js';
 import { counted, kafkaOf, type Task } from './task.js';
@@ -24,13 +24,15 @@ interface Tally {
   homeless: number;
 }
 
+const newTally = (): Tally => ({ replayed: 0, filtered: 0, looping: 0, homeless: 0 });
+const FATES = Object.keys(newTally()) as (keyof Tally)[];
+
 /** `dead-letters replay`: writes the messages to the topics that they came from. */
 export async function replayLetters(task: Task): Promise<number> {
-  const { topic, filter, given } = task;
+  const { topic, given } = task;
   const { values } = given;
   const dryRun = values['dry-run'] === true;
-  const group =
-    (values['group'] as string | undefined) ?? `nestjs-kafka-native-replay.${topic}.${filter.name}`;
+  const group = groupOf(task);
   const kafka = kafkaOf(task);
   const producer = kafka.producer({ idempotent: true });
   const ended = new AbortController();
@@ -48,7 +50,7 @@ export async function replayLetters(task: Task): Promise<number> {
     await readLetters({
       kafka,
       topic,
-      group: dryRun ? undefined : group,
+      ...(dryRun ? { after: group } : { group }),
       signal,
       handle: (batch) => replay.take(batch),
     });
@@ -61,10 +63,22 @@ export async function replayLetters(task: Task): Promise<number> {
   return replay.interrupted ? EXIT.failed : EXIT.ok;
 }
 
+/**
+ * The group that remembers how far a replay has come. Another selection, or another target, is another replay: what this one
+ * has left was passed over by its group.
+ */
+function groupOf({ topic, filter, given: { values } }: Task): string {
+  if (values['group'] !== undefined) return values['group'] as string;
+  const names = ['nestjs-kafka-native-replay', topic, filter.name];
+  if (values['again'] === true) names.push('again');
+  if (values['to'] !== undefined) names.push('to', values['to'] as string);
+  return names.join('.');
+}
+
 /** One replay, over all partitions. */
 class Replay {
   interrupted = false;
-  readonly #tally: Tally = { replayed: 0, filtered: 0, looping: 0, homeless: 0 };
+  readonly #tally = newTally();
   readonly #task: Task;
   readonly #producer: Producer | undefined;
   readonly #ended: AbortController;
@@ -92,11 +106,14 @@ class Replay {
     let rest = batch.letters;
     while (rest.length > 0 && !batch.isStale()) {
       const together: Letter[] = [];
+      const counts = newTally();
       let last: Letter | undefined;
       for (const letter of rest) {
         if (together.length === most || this.#taken >= this.#max) break;
         last = letter;
-        if (!this.#isChosen(letter)) continue;
+        const fate = this.#fateOf(letter);
+        counts[fate]++;
+        if (fate !== 'replayed') continue;
         together.push(letter);
         this.#taken++;
       }
@@ -104,22 +121,24 @@ class Replay {
       rest = rest.slice(rest.indexOf(last) + 1);
       const wait = this.#pace.take(together.length);
       if (wait > 0) await delay(wait, undefined, { signal: this.#ended.signal }).catch(() => undefined);
-      if (batch.isStale()) return;
+      if (batch.isStale()) {
+        // They come again, here or to another member: only then they count.
+        this.#taken -= together.length;
+        return;
+      }
       if (together.length > 0)
         await this.#producer?.sendBatch({ acks: -1, topicMessages: this.#copies(together) });
-      this.#tally.replayed += together.length;
+      for (const fate of FATES) this.#tally[fate] += counts[fate];
       batch.done(last);
       await batch.heartbeat();
       if (this.#tally.replayed >= this.#max) this.#ended.abort();
     }
   }
 
-  #isChosen(letter: Letter): boolean {
-    if (!this.#task.filter.matches(letter)) this.#tally.filtered++;
-    else if (letter.replays > 0 && !this.#again) this.#tally.looping++;
-    else if (this.#to === undefined && letter.origin === undefined) this.#tally.homeless++;
-    else return true;
-    return false;
+  #fateOf(letter: Letter): keyof Tally {
+    if (!this.#task.filter.matches(letter)) return 'filtered';
+    if (letter.replays > 0 && !this.#again) return 'looping';
+    return this.#to === undefined && letter.origin === undefined ? 'homeless' : 'replayed';
   }
 
   #copies(letters: readonly Letter[]): TopicMessages[] {
@@ -158,10 +177,14 @@ class Replay {
       `${counted(replayed, 'message')} ${group === undefined ? 'would be replayed' : 'replayed'} to ${this.#to ?? 'where they came from'}`,
       ...(filtered > 0 ? [`${counted(filtered, 'message')} not chosen`] : []),
       ...(looping > 0
-        ? [`${counted(looping, 'message')} left: failed again after a replay (--again takes them too)`]
+        ? [
+            `${counted(looping, 'message')} left: failed again after a replay (--again --header ${REPLAYS} replays them alone)`,
+          ]
         : []),
       ...(homeless > 0
-        ? [`${counted(homeless, 'message')} left: no header tells where from (give --to)`]
+        ? [
+            `${counted(homeless, 'message')} left: no header tells where from (--to writes all there, from the beginning)`,
+          ]
         : []),
       ...(this.interrupted ? ['Interrupted: the same command goes on from here'] : []),
     ];
