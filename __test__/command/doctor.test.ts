@@ -170,6 +170,65 @@ describe('what is found without a cluster', () => {
     expect((await service({ mode: 'stock', options: mended, ...offline })).findings).toEqual([]);
   });
 
+  test('options that are refused or unknown, whose cluster is looked at all the same', async () => {
+    const prefix = await withTopics();
+    const client = { connectionTimeout: -1, clientID: 'c' };
+    const { findings, checked, code, err } = await service({ mode: 'stock', options: { client } }, prefix);
+    expect(
+      findings.map(({ id, what }) => [id, what.split(' ')[0], /-(?:server|client)\b/.exec(what)?.[0]]),
+    ).toEqual([
+      ['option', 'client.connectionTimeout', '-server'],
+      ['option', 'client.connectionTimeout', '-client'],
+      ['unknown-option', 'client.clientID', '-server'],
+      ['unknown-option', 'client.clientID', '-client'],
+    ]);
+    expect(checked).toEqual(expect.arrayContaining(['4 topics', '2 groups']));
+    expect(code).toBe(1);
+    expect(err).toBe('');
+  });
+
+  test('a refused option that is a function, whose cluster is looked at all the same', async () => {
+    const setting = { mode: 'stock', env: { SOCKET_FACTORY: '1' } } as const;
+    const { findings, checked, err } = await service(setting, await withTopics());
+    expect(findings.map(({ id, what }) => [id, what.split(' ')[0]])).toEqual([
+      ['option', 'client.socketFactory'],
+      ['option', 'client.socketFactory'],
+    ]);
+    expect(checked).toEqual(expect.arrayContaining(['4 topics', '2 groups']));
+    expect(err).toBe('');
+  });
+
+  test('refused options of the connection itself: another cluster is not looked at in its place', async () => {
+    const options = { client: { sasl: { mechanism: 'rot13', username: 'u', password: 'p' } } };
+    const { findings, notes, checked, code, err } = await service({ mode: 'stock', options });
+    expect(new Set(idsOf({ findings } as never))).toEqual(new Set(['option']));
+    expect(notes.filter((note) => note.includes('was not looked at'))).toEqual([
+      expect.stringMatching(
+        /^The cluster of group \S+-server was not looked at: client\.sasl cannot be used$/,
+      ),
+      expect.stringMatching(
+        /^The cluster of group \S+-client was not looked at: client\.sasl cannot be used$/,
+      ),
+    ]);
+    expect(checked.join()).not.toContain('cluster ');
+    expect(code).toBe(1);
+    expect(err).toBe('');
+  });
+
+  test('options of a cluster alone', async () => {
+    const file = join(newFolder(), 'client.json');
+    writeFileSync(file, JSON.stringify({ brokers: BROKERS, connectionTimeout: -1 }));
+    const { findings, code, err } = await diagnose(['--client', file]);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        id: 'option',
+        what: 'client.connectionTimeout of the connection cannot be used',
+      }),
+    ]);
+    expect(code).toBe(1);
+    expect(err).toBe('');
+  });
+
   test('options of a handler', async () => {
     const refused = { ofHandler: { concurrency: { order: 'none', max: 0 } } };
     for (const [mode, whose] of [

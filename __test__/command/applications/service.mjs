@@ -1,4 +1,5 @@
 // A service in plain JavaScript, in the ways that the command's tests want it: MODE says with which classes, PREFIX what its names begin with.
+import { connect } from 'node:net';
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -20,6 +21,7 @@ const more = JSON.parse(process.env.OPTIONS ?? '{}');
 /** The brokers, and whatever of `client` the test gives. */
 const client = { clientId: prefix, brokers: process.env.KAFKA_BROKERS.split(','), ...more.client };
 if (process.env.ANY_HOST) client.ssl.checkServerIdentity = () => undefined;
+if (process.env.SOCKET_FACTORY) client.socketFactory = () => connect(9092);
 if (process.env.COOPERATIVE)
   more.ofServer = {
     consumer: { groupId: prefix, partitionAssigners: [PartitionAssigners.cooperativeSticky] },

@@ -6,6 +6,7 @@ import { counted, MEND_AND_REPEAT, type Diagnoses } from './finding.js';
 import { checkAccess } from './access.js';
 import { checkGroups } from './groups.js';
 import { checkListeners } from './listeners.js';
+import { refused } from './options.js';
 import { checkTopics } from './topics.js';
 import { usesConsumerProtocol, type ClusterUse, type Visit } from './visit.js';
 
@@ -15,22 +16,19 @@ const CONNECT_TIMEOUT = 10_000;
 /** Checks a cluster, and the topics, groups and access of the application in it. Writes nothing to it. */
 export async function checkCluster(use: ClusterUse, instances: number, diagnoses: Diagnoses): Promise<void> {
   const { logCreator: _, ...config } = use.config;
-  const admin = new Kafka({
-    connectionTimeout: CONNECT_TIMEOUT,
-    ...config,
-    // Failures are reported as findings, not by the log.
-    logLevel: 0,
-  }).admin();
+  let admin: Admin | undefined;
   try {
+    admin = new Kafka({
+      connectionTimeout: CONNECT_TIMEOUT,
+      ...config,
+      // Failures are reported as findings, not by the log.
+      logLevel: 0,
+    }).admin();
     await admin.connect();
   } catch (error) {
-    diagnoses.error('connection', {
-      what: `No connection to ${await brokersOf(use.config)}`,
-      why: reasonOf(error),
-      fix: connectionFix(reasonOf(error), use.config.sasl),
-    });
-    await checkListeners(use.config, await addresses(use.config), 'bootstrap', diagnoses);
-    await admin.disconnect();
+    if (admin === undefined) refused(error as Error, 'the connection', diagnoses);
+    else await unconnected(error, use.config, diagnoses);
+    await admin?.disconnect();
     return;
   }
   try {
@@ -38,6 +36,16 @@ export async function checkCluster(use: ClusterUse, instances: number, diagnoses
   } finally {
     await admin.disconnect();
   }
+}
+
+/** Reports a cluster that cannot be connected to. */
+async function unconnected(error: unknown, config: KafkaConfig, diagnoses: Diagnoses): Promise<void> {
+  diagnoses.error('connection', {
+    what: `No connection to ${await brokersOf(config)}`,
+    why: reasonOf(error),
+    fix: connectionFix(reasonOf(error), config.sasl),
+  });
+  await checkListeners(config, await addresses(config), 'bootstrap', diagnoses);
 }
 
 async function visit(cluster: Visit): Promise<void> {

@@ -3,7 +3,7 @@ import { checkBindings } from './bindings.js';
 import { checkCluster } from './clusters.js';
 import { counted, Diagnoses, type Diagnosis } from './finding.js';
 import { checkOptions } from './options.js';
-import { clustersOf } from './visit.js';
+import { clustersOf, connectableOf } from './visit.js';
 
 /** Options of the examination in the application's process. */
 interface ExaminationOptions {
@@ -23,10 +23,15 @@ export default async function examine(
   const diagnoses = new Diagnoses();
   const { servers, clients } = application;
   diagnoses.checked(`${counted(servers.length, 'server')}, ${counted(clients.length, 'client')}`);
-  checkOptions(application, diagnoses);
+  const usable = checkOptions(application, diagnoses);
   checkBindings(application, diagnoses);
   if (online) {
-    for (const use of clustersOf(application)) {
+    const isNamed = brokers !== undefined;
+    const connectable = {
+      servers: connectableOf(usable.servers, servers, isNamed, diagnoses),
+      clients: connectableOf(usable.clients, clients, isNamed, diagnoses),
+    };
+    for (const use of clustersOf(connectable)) {
       const config = brokers === undefined ? use.config : { ...use.config, brokers: [...brokers] };
       await checkCluster({ ...use, config }, instances, diagnoses);
     }

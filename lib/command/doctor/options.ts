@@ -20,25 +20,33 @@ import { counted, type Diagnoses } from './finding.js';
 
 type Options = Readonly<Record<string, unknown>>;
 
-/** Checks all options of an application's servers and clients, with the tables that also check them at construction. */
-export function checkOptions({ servers, clients }: Application, diagnoses: Diagnoses): void {
-  for (const { origin, options, groupId, handlers } of servers) {
-    check('server', origin, options, groupId, diagnoses);
+/**
+ * Checks all options of an application's servers and clients, with the tables that also check them at construction.
+ * Returns both with the options that can be used.
+ */
+export function checkOptions(
+  { servers, clients }: Pick<Application, 'servers' | 'clients'>,
+  diagnoses: Diagnoses,
+): Pick<Application, 'servers' | 'clients'> {
+  for (const { handlers } of servers) {
     for (const { pattern, extras } of handlers) checkHandler(String(pattern), extras['kafka'], diagnoses);
   }
-  for (const { origin, options, groupId } of clients) check('client', origin, options, groupId, diagnoses);
+  const usable = {
+    servers: servers.map((server) => ({ ...server, options: check('server', server, diagnoses) })),
+    clients: clients.map((client) => ({ ...client, options: check('client', client, diagnoses) })),
+  };
   diagnoses.checked(
     `options of ${counted(servers.length, 'server')} and ${counted(clients.length, 'client')}`,
   );
+  return usable;
 }
 
+/** Checks the options of a server or client; returns those that can be used. */
 function check(
   role: NestRole,
-  origin: Origin,
-  options: Options,
-  groupId: string,
+  { origin, options, groupId }: { origin: Origin; options: Options; groupId: string },
   diagnoses: Diagnoses,
-): void {
+): Options {
   const whose = `the ${role} of group ${groupId}`;
   const { options: remainder, unknown } = knownNestOptions(options);
   const known = remainder as Options;
@@ -58,29 +66,36 @@ function check(
     const current = remaining;
     const error = thrownBy(() => validateNestOptions(role, current));
     if (error === undefined) break;
-    const option = error instanceof KafkaJSInvalidOptionError ? error.option : undefined;
-    diagnoses.error('option', {
-      what: `${option ?? 'An option'} of ${whose} cannot be used`,
-      why: error.message,
-      fix: wayOut(error.message) ?? `Leave ${option ?? 'it'} out`,
-    });
+    const option = refused(error, whose, diagnoses);
     const without = option === undefined ? undefined : withoutOption(remaining, option);
     if (without === undefined) break;
     remaining = without;
   }
   for (const note of withoutEffect(known)) diagnoses.note(`${note} (${whose})`);
+  return remaining;
+}
+
+/** Reports a refused option; returns its path, if the error names it. */
+export function refused(
+  error: Error,
+  whose: string,
+  diagnoses: Diagnoses,
+  unnamed = 'An option',
+): string | undefined {
+  const option = error instanceof KafkaJSInvalidOptionError ? error.option : undefined;
+  diagnoses.error('option', {
+    what: `${option ?? unnamed} of ${whose} cannot be used`,
+    why: error.message,
+    fix: wayOut(error.message) ?? `Leave ${option ?? 'it'} out`,
+  });
+  return option;
 }
 
 /** The options of one handler: `kafka` in the extras of its decorator. */
 function checkHandler(pattern: string, options: unknown, diagnoses: Diagnoses): void {
   const error = thrownBy(() => readHandler(options));
   if (error === undefined) return;
-  const option = error instanceof KafkaJSInvalidOptionError ? error.option : 'kafka';
-  diagnoses.error('option', {
-    what: `${option} of the handler of ${pattern} cannot be used`,
-    why: error.message,
-    fix: wayOut(error.message) ?? `Leave ${option} out`,
-  });
+  refused(error, `the handler of ${pattern}`, diagnoses, 'kafka');
 }
 
 function thrownBy(call: () => void): Error | undefined {

@@ -1,7 +1,10 @@
 import type { Admin } from '../../kafkajs/admin/admin.js';
 import type { KafkaConfig } from '../../kafkajs/types/index.js';
+import { isGiven } from '../../options/given.js';
 import type { Application, InspectedClient, InspectedServer } from '../inspection/application.js';
 import type { Diagnoses } from './finding.js';
+
+type Options = Readonly<Record<string, unknown>>;
 
 /** NestJS's default broker. */
 const DEFAULT_BROKERS = ['localhost:9092'];
@@ -20,6 +23,31 @@ export interface Visit extends ClusterUse {
   readonly diagnoses: Diagnoses;
   /** A setting of the first broker; undefined if this client is not authorized to ask for it. */
   brokerSetting(name: string): Promise<string | undefined>;
+}
+
+/** Options without which another cluster would be looked at, or in another way. */
+const WHERE_AND_HOW = ['brokers', 'ssl', 'sasl'] as const;
+
+/**
+ * The servers, or clients, whose clusters can be looked at: nothing of where and how to connect was refused. `isNamed` says
+ * that other brokers are to be used.
+ */
+export function connectableOf<T extends InspectedServer | InspectedClient>(
+  usable: readonly T[],
+  given: readonly T[],
+  isNamed: boolean,
+  diagnoses: Diagnoses,
+): T[] {
+  return usable.filter((user, index) => {
+    const [before, after] = [given[index], user].map((one) => (one?.options['client'] ?? {}) as Options);
+    const lost = WHERE_AND_HOW.filter(
+      (name) => isGiven(before?.[name]) && !isGiven(after?.[name]) && !(name === 'brokers' && isNamed),
+    );
+    if (lost.length === 0) return true;
+    const names = lost.map((name) => `client.${name}`).join(' and ');
+    diagnoses.note(`The cluster of group ${user.groupId} was not looked at: ${names} cannot be used`);
+    return false;
+  });
 }
 
 /** The clusters that an application uses: its servers and clients, grouped by brokers and credentials. */
