@@ -1,11 +1,13 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { AssignerProtocol, ConfigResourceTypes, Kafka, logLevel, type PartitionAssigner } from 'kafkajs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Proxy } from '../delivery/proxy';
-import { BROKERS, closeBroker, createTopics, unique } from '../harness/broker';
+import { BROKERS, closeBroker, createTopics, describeGroup, unique } from '../harness/broker';
 import { until } from '../harness/wait';
 import { joinAs } from './foreign-member';
 import { idsOf } from './run';
-import { service, withTopics } from './service';
+import { service, SERVICE, withTopics } from './service';
 
 // Topics, groups and rights that an application cannot work with, on a cluster in order: each is found, and the proposed line mends it.
 
@@ -180,6 +182,29 @@ describe('what is found on a cluster', () => {
     expect(found.findings[0]?.what).toContain(`${prefix}.started`);
     expect(await withGroupOfItsOwn(prefix)).toEqual([]);
     await consumer.disconnect();
+  });
+
+  test('the application’s own instances, whose handlers have expressions, are no others', async () => {
+    const prefix = await withTopics();
+    await createTopics({ [`${prefix}.orders.eu`]: 3 });
+    const env = { KAFKA_BROKERS: BROKERS.join(','), PREFIX: prefix, MODE: 'ours', EXPRESSION: '1' };
+    const instance = fork(SERVICE, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    const closed = once(instance, 'close');
+    try {
+      const members = await until('it has joined', async () => {
+        const { members: joined, state } = await describeGroup(`${prefix}-server`);
+        return state === 'Stable' ? joined : undefined;
+      });
+      const topics = AssignerProtocol.MemberMetadata.decode(members[0]!.memberMetadata)?.topics;
+      expect(topics).toEqual(expect.arrayContaining([`${prefix}.orders`, `${prefix}.orders.eu`]));
+      expect((await service({ env }, prefix)).findings).toEqual([]);
+    } finally {
+      instance.kill('SIGKILL');
+      await closed;
+    }
   });
 
   test('a group whose members are no consumers', async () => {

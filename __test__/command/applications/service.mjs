@@ -46,7 +46,13 @@ const decorate = (decorator, method) =>
     Object.getOwnPropertyDescriptor(OrdersController.prototype, method),
   );
 
-decorate(EventPattern(`${prefix}.orders`, ...(ofHandler ?? [])), 'placed');
+decorate(
+  EventPattern(
+    process.env.EXPRESSION ? new RegExp(`^${prefix}\\.orders`, 'g') : `${prefix}.orders`,
+    ...(ofHandler ?? []),
+  ),
+  'placed',
+);
 decorate(MessagePattern(`${prefix}.price`), 'price');
 Controller()(OrdersController);
 

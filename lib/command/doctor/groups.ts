@@ -1,4 +1,5 @@
 import { AssignerProtocol } from '../../kafkajs/group/assigner-protocol.js';
+import { matches } from '../../kafkajs/group/subscriptions.js';
 import type { GroupDescription } from '../../kafkajs/types/index.js';
 import { usesConsumerProtocol, type Visit } from './visit.js';
 import { counted } from './finding.js';
@@ -12,8 +13,8 @@ interface Member {
   readonly role: 'server' | 'client';
   /** Names of the assigners that it offers; undefined if they are not known. */
   readonly protocols: readonly string[] | undefined;
-  /** Topics that it subscribes to. */
-  readonly topics: readonly string[];
+  /** Topics that it subscribes to; of an expression, all that match it. */
+  readonly topics: readonly (string | RegExp)[];
   readonly isNewer: boolean;
 }
 
@@ -59,7 +60,7 @@ function membersOf({ servers, clients }: Visit): Member[] {
       groupId,
       role: 'server',
       protocols: hasAssigners(options) ? undefined : [SERVER_PROTOCOL],
-      topics: handlers.map(({ pattern }) => pattern).filter((pattern) => typeof pattern === 'string'),
+      topics: handlers.map(({ pattern }) => pattern),
       isNewer: usesConsumerProtocol(options),
     })),
     ...clients
@@ -125,5 +126,8 @@ function strangersIn({ topics }: Member, { members }: GroupDescription): string[
       return []; // Written by another kind of client.
     }
   });
-  return [...new Set(theirs)].filter((topic) => !topics.includes(topic));
+  // Members announce names where their handlers have expressions.
+  const isOurs = (name: string): boolean =>
+    topics.some((topic) => (typeof topic === 'string' ? topic === name : matches(topic, name)));
+  return [...new Set(theirs)].filter((name) => !isOurs(name));
 }
