@@ -263,12 +263,20 @@ describe('what is found on a cluster', () => {
       }),
       expect.objectContaining({
         id: 'message-size',
-        what: expect.stringContaining('accepts 5000 bytes, and the producer sends up to 1000000'),
+        what: expect.stringContaining(
+          'accepts 5000 bytes, fewer than the usual 1048588, and the producer leaves the limit to the broker',
+        ),
       }),
     ]);
     const smaller = { ofClient: { producer: { librdkafka: { 'message.max.bytes': 5000 } } } };
     expect(findings[1]?.fix).toContain("or producer.librdkafka: { 'message.max.bytes': 5000 }");
     expect(idsOf(await service({ options: smaller }, prefix))).toEqual(['replication']);
+    const larger = { ofClient: { producer: { librdkafka: { 'message.max.bytes': 6000 } } } };
+    expect((await service({ options: larger }, prefix)).findings[1]).toMatchObject({
+      id: 'message-size',
+      what: expect.stringContaining('accepts 5000 bytes, and the producer is set to send up to 6000'),
+      fix: expect.stringContaining('max.message.bytes=6000 '),
+    });
     const configEntries = findings.map(({ fix }) => {
       const [, topic, name = '', value = ''] = /--topic (\S+) --add-config ([\w.]+)=(\d+) /.exec(fix) ?? [];
       expect(topic).toBe(`${prefix}.stock`);

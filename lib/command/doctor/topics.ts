@@ -3,8 +3,8 @@ import type { ITopicMetadata } from '../../kafkajs/types/index.js';
 import type { Visit } from './visit.js';
 import { counted } from './finding.js';
 
-/** librdkafka's default of `message.max.bytes`, the largest message that it sends. */
-const LARGEST_MESSAGE = 1_000_000;
+/** What topics accept unless they, or their brokers, are set otherwise: brokers' default of `message.max.bytes`. */
+const USUALLY_ACCEPTED = 1_048_588;
 const TOPIC = 2;
 
 /** Checks the topics that the application reads and writes. */
@@ -49,7 +49,7 @@ interface Wanted {
   readonly isHandled: boolean;
   /** Whether the options let it be created on first use. */
   readonly isMade: boolean;
-  /** `message.max.bytes` of the producers that write it. */
+  /** The largest message of the producers that write it: infinite where they leave the limit to the broker, 0 without any. */
   readonly largest: number;
 }
 
@@ -117,12 +117,13 @@ const isProvisioned = (options: Readonly<Record<string, unknown>>): boolean =>
 const makesTopics = (options: unknown): boolean =>
   (options as { allowAutoTopicCreation?: boolean } | undefined)?.allowAutoTopicCreation !== false;
 
+/** `message.max.bytes` where the application sets it; this package's own setting is beyond what brokers accept. */
 function largestMessage(options: Readonly<Record<string, unknown>>): number {
   const raw = [options['client'], options['producer']].map(
     (section) =>
       (section as { librdkafka?: Record<string, unknown> } | undefined)?.librdkafka?.['message.max.bytes'],
   );
-  return Number(raw[1] ?? raw[0] ?? LARGEST_MESSAGE);
+  return Number(raw[1] ?? raw[0] ?? Number.POSITIVE_INFINITY);
 }
 
 async function missing(visit: Visit, topic: Wanted, createsItself: boolean): Promise<void> {
@@ -234,11 +235,15 @@ function checkTopic(
     });
   }
   const accepted = Number(settings.get('max.message.bytes') ?? Number.POSITIVE_INFINITY);
-  if (largest > accepted) {
+  const isSet = Number.isFinite(largest);
+  const wished = isSet ? largest : USUALLY_ACCEPTED;
+  if (wished > accepted) {
     diagnoses.warning('message-size', {
-      what: `${name} (${use}) accepts ${accepted} bytes, and the producer sends up to ${largest}`,
+      what: isSet
+        ? `${name} (${use}) accepts ${accepted} bytes, and the producer is set to send up to ${largest}`
+        : `${name} (${use}) accepts ${accepted} bytes, fewer than the usual ${USUALLY_ACCEPTED}, and the producer leaves the limit to the broker`,
       why: 'Larger messages are refused by the broker (MESSAGE_TOO_LARGE)',
-      fix: `kafka-configs.sh --alter --topic ${name} --add-config max.message.bytes=${largest} --bootstrap-server …, or producer.librdkafka: { 'message.max.bytes': ${accepted} }`,
+      fix: `kafka-configs.sh --alter --topic ${name} --add-config max.message.bytes=${wished} --bootstrap-server …, or producer.librdkafka: { 'message.max.bytes': ${accepted} }`,
     });
   }
 }
