@@ -19,7 +19,7 @@ const ROOMS = {
   'kafkajs/logger.ts': ['application', 'values', 'kafkajs/types'],
   'kafkajs/topic-name.ts': ['kafkajs/errors'],
   'kafkajs/offsets.ts': ['values', 'native', 'kafkajs/errors', 'kafkajs/types'],
-  'kafkajs/instrumentation': ['application', 'boundary', 'kafkajs/errors', 'kafkajs/types'],
+  'kafkajs/instrumentation': ['application', 'boundary', 'kafkajs/errors', 'kafkajs/types', 'values'],
   // What an application may configure.
   options: [
     'values',

@@ -16,11 +16,11 @@ const GENERATED = /^(binding|lib\/boundary)\/|^index\./;
 /** Files that may be longer, by how much, and why. */
 const EXCEPTIONS = {
   'lib/nest/server/server-kafka.ts': {
-    most: 430,
+    most: 435,
     why: 'the members that NestJS and its subclasses know, each documented; what they do is in the files beside it',
   },
   'lib/nest/client/client-kafka.ts': {
-    most: 450,
+    most: 460,
     why: 'the members that NestJS and its subclasses know, each documented; what they do is in the files beside it',
   },
 };

@@ -1,10 +1,14 @@
-import { ClientKafka } from 'nestjs-kafka-native';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { ClientKafka, Kafka, logLevel, ServerKafka } from 'nestjs-kafka-native';
 import { KafkaHealthIndicator } from 'nestjs-kafka-native/terminus';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { startBroker } from '../broker/start.mjs';
-import { BROKERS, closeBroker, createTopics, kafka as stock } from '../harness/broker';
-import { Gate, openGates, pause, until } from '../harness/wait';
-import { open, send, start } from './probed';
+import { BROKERS, closeBroker, createTopics, kafka as stock, unique } from '../harness/broker';
+import { Gate, openGates, pause, until, within } from '../harness/wait';
+import { open, send, start, startProbes, type Probe } from './probed';
 
 afterEach(async () => {
   openGates();
@@ -201,5 +205,195 @@ describe('O5 health', () => {
     );
     expect(await refusal({ maxLag: '1' })).toMatch(/maxLag .* must be a number, 0 or more; received 1/);
     expect(await refusal({ groups: 'a' })).toMatch(/groups .* array/);
+  });
+});
+
+/** An address at which nobody listens. */
+async function closedPort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `127.0.0.1:${port}`;
+}
+
+/** Asks the three probes; what each has to say. */
+async function said(probe: Probe): Promise<Record<'startup' | 'readiness' | 'liveness', string>> {
+  const of = async (name: 'startup' | 'readiness' | 'liveness'): Promise<string> => {
+    const { status, body } = await probe({ probe: name });
+    return status === 200 ? 'up' : body.details.kafka.message;
+  };
+  return { startup: await of('startup'), readiness: await of('readiness'), liveness: await of('liveness') };
+}
+
+const UP = { startup: 'up', readiness: 'up', liveness: 'up' };
+const QUIET = { logLevel: logLevel.NOTHING, retry: { retries: 0 } };
+
+describe('O5 health of what is still starting', () => {
+  test('a server without a broker: neither started nor ready, while it tries, after that, and until it is closed', async () => {
+    const probe = await startProbes();
+    const group = unique('health');
+    const brokers = [await closedPort()];
+    const server = new ServerKafka({
+      client: { ...QUIET, brokers, clientId: group, connectionTimeout: 3000 },
+      consumer: { groupId: group },
+    });
+    open.push(() => server.close());
+    server.addHandler(group, async () => undefined, true);
+    const name = `server ${group}-server of group ${group}-server`;
+    const connecting = {
+      startup: expect.stringMatching(`^${name} is connecting, since 20`),
+      readiness: expect.stringMatching(
+        `^(?=.*${name} is connecting, since 20).*producer ${group}-server is connecting`,
+      ),
+      liveness: 'up',
+    };
+    const listening = new Promise((resolve) => void server.listen(resolve));
+    expect(await said(probe)).toEqual(connecting);
+    expect(await listening).toBeInstanceOf(Error);
+    const failed = expect.stringMatching(`^${name} could not start: .+, since 20`);
+    expect(await said(probe)).toEqual({ startup: failed, readiness: failed, liveness: 'up' });
+    const { problems } = (await probe({ groups: [`${group}-server`] })).body.details.kafka;
+    expect(problems).toEqual([
+      {
+        text: failed,
+        clientId: `${group}-server`,
+        groupId: `${group}-server`,
+        since: expect.stringMatching(/^20/),
+      },
+    ]);
+    const again = new Promise((resolve) => void server.listen(resolve));
+    expect(await said(probe)).toEqual(connecting);
+    await server.close();
+    await again;
+    expect(await said(probe)).toEqual(UP);
+  });
+
+  test('a server that prepares itself, and one that is about to join', async () => {
+    const probe = await startProbes();
+    const topic = unique('health');
+    await createTopics({ [topic]: 1 });
+    const [preparing, binding] = [new Gate(), new Gate()];
+    class Slow extends ServerKafka {
+      protected override async provisionTopics(): Promise<void> {
+        await preparing.pass();
+      }
+      protected override async bindEvents(consumer: never): Promise<void> {
+        await binding.pass();
+        await super.bindEvents(consumer);
+      }
+    }
+    const server = new Slow({ client: { brokers: BROKERS, clientId: topic }, consumer: { groupId: topic } });
+    open.push(() => server.close());
+    server.addHandler(topic, async () => undefined, true);
+    const listening = new Promise((resolve) => void server.listen(resolve));
+    const name = `server ${topic}-server of group ${topic}-server`;
+    const starting = expect.stringMatching(`^${name} is connecting, since 20`);
+    await until('the producer is connected', async () => {
+      const { readiness } = await said(probe);
+      return !readiness.includes('producer');
+    });
+    expect(await said(probe)).toEqual({ startup: starting, readiness: starting, liveness: 'up' });
+    preparing.open();
+    const joining = await until('the consumer is connected', async () => {
+      const answer = await said(probe);
+      return answer.startup.includes('it is joining') && answer;
+    });
+    expect(joining.startup).toMatch(
+      `consumer ${topic}-server of group ${topic}-server has not joined yet: it is joining`,
+    );
+    expect(joining.readiness).toMatch(
+      `consumer ${topic}-server of group ${topic}-server is joining, since 20`,
+    );
+    binding.open();
+    expect(await within('the server', listening)).toBeUndefined();
+    expect(await said(probe)).toEqual(UP);
+  });
+
+  test('a client without a broker: not ready, and not started if it waits for replies', async () => {
+    const probe = await startProbes();
+    const group = unique('health');
+    const client = { ...QUIET, brokers: [await closedPort()], clientId: group, connectionTimeout: 300 };
+    const asking = new ClientKafka({ client, consumer: { groupId: group } });
+    asking.subscribeToResponseOf(group);
+    open.push(() => asking.close());
+    await expect(asking.connect()).rejects.toThrow();
+    const failed = expect.stringMatching(
+      `^client ${group}-client of group ${group}-client could not start: .+, since 20`,
+    );
+    expect(await said(probe)).toEqual({ startup: failed, readiness: failed, liveness: 'up' });
+    await asking.close();
+    const telling = new ClientKafka({ client, producerOnlyMode: true });
+    open.push(() => telling.close());
+    await expect(telling.connect()).rejects.toThrow();
+    const alone = expect.stringMatching(`^client ${group}-client could not start: .+, since 20`);
+    expect(await said(probe)).toEqual({ startup: 'up', readiness: alone, liveness: 'up' });
+    await telling.close();
+    expect(await said(probe)).toEqual(UP);
+  });
+
+  test('consumers and producers of KafkaJS’s interface', async () => {
+    const probe = await startProbes();
+    const topic = unique('health');
+    await createTopics({ [topic]: 1 });
+    const absent = new Kafka({
+      ...QUIET,
+      brokers: [await closedPort()],
+      clientId: topic,
+      connectionTimeout: 300,
+    });
+    const producer = absent.producer();
+    open.push(() => producer.disconnect());
+    await expect(producer.connect()).rejects.toThrow();
+    const message = expect.stringMatching(`^producer ${topic} could not start: .+, since 20`);
+    expect(await said(probe)).toEqual({ startup: 'up', readiness: message, liveness: 'up' });
+    await producer.disconnect();
+    expect(await said(probe)).toEqual(UP);
+    const refused = absent.consumer({ groupId: topic });
+    open.push(() => refused.disconnect());
+    await expect(refused.connect()).rejects.toThrow();
+    const name = `consumer ${topic} of group ${topic}`;
+    expect(await said(probe)).toEqual({
+      startup: expect.stringMatching(`^${name} has not joined yet: it could not start: .+, since 20`),
+      readiness: expect.stringMatching(`^${name} could not start: .+, since 20`),
+      liveness: 'up',
+    });
+    await refused.disconnect();
+    expect(await said(probe)).toEqual(UP);
+    const consumer = new Kafka({ ...QUIET, brokers: BROKERS, clientId: topic }).consumer({ groupId: topic });
+    open.push(() => consumer.disconnect());
+    const connecting = consumer.connect();
+    expect((await said(probe)).startup).toMatch(`${name} has not joined yet: it is `);
+    await connecting;
+    expect(await said(probe)).toEqual({
+      startup: expect.stringMatching(`^${name} has not joined yet: it is joining, since 20`),
+      readiness: expect.stringMatching(`^${name} is joining, since 20`),
+      liveness: 'up',
+    });
+    await consumer.subscribe({ topics: [topic] });
+    await consumer.run({ eachMessage: async () => undefined });
+    expect(await said(probe)).toEqual(UP);
+  });
+
+  test('groups that no client has: down, with those that are there', async () => {
+    const { probe, group, topic } = await start(() => undefined);
+    expect((await probe({ groups: [group] })).status).toBe(200);
+    for (const name of ['startup', 'readiness', 'liveness'] as const) {
+      const { status, body } = await probe({ probe: name, groups: [topic, group] });
+      expect(status).toBe(503);
+      const text = `no server or client of group ${topic} is in this process: there are ${group}`;
+      expect(body.details.kafka.problems).toEqual([{ text, groupId: topic }]);
+    }
+  });
+
+  test('a process whose listen() has failed ends by itself', async () => {
+    const child = fork(fileURLToPath(new URL('failing-start.mjs', import.meta.url)), [await closedPort()], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    let output = '';
+    child.stdout!.on('data', (data) => (output += String(data)));
+    const [code] = await within('its end', once(child, 'exit'));
+    expect([code, output]).toEqual([0, 'failed\n']);
   });
 });

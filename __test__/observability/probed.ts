@@ -16,12 +16,39 @@ export interface Probed {
   body: { status: string; details: { kafka: any } };
 }
 
+/** Asks a probe, as an orchestrator does. */
+export type Probe = (options?: KafkaHealthOptions) => Promise<Probed>;
+
 /** An application that is probed. */
 interface Running {
   readonly group: string;
   readonly topic: string;
   readonly server: ServerKafka;
-  probe(options?: KafkaHealthOptions): Promise<Probed>;
+  readonly probe: Probe;
+}
+
+/** An HTTP application with nothing but probes. */
+export async function startProbes(): Promise<Probe> {
+  let asked: KafkaHealthOptions = {};
+  const Health = probes(() => asked);
+  @Module({ imports: [TerminusModule], controllers: [Health], providers: [KafkaHealthIndicator] })
+  class AppModule {}
+  const app = await NestFactory.create(AppModule, { logger: logs });
+  return listenTo(app, (wanted) => {
+    asked = wanted;
+  });
+}
+
+async function listenTo(app: INestApplication, ask: (wanted: KafkaHealthOptions) => void): Promise<Probe> {
+  await app.listen(0, '127.0.0.1');
+  open.push(() => app.close());
+  const url = await app.getUrl();
+  return async (wanted = {}) => {
+    // Brokers that are there answer some time, however busy the machine is.
+    ask({ ...((wanted.probe ?? 'readiness') === 'readiness' && { timeout: 20_000 }), ...wanted });
+    const response = await fetch(`${url}/health`);
+    return { status: response.status, body: (await response.json()) as Probed['body'] };
+  };
 }
 
 /** An HTTP application with one Kafka server, and probes as an orchestrator asks them. */
@@ -51,20 +78,10 @@ export async function start(
   const server = new ServerKafka(options);
   app.connectMicroservice({ strategy: server });
   await app.startAllMicroservices();
-  await app.listen(0, '127.0.0.1');
-  open.push(() => app.close());
-  const url = await app.getUrl();
-  return {
-    topic,
-    server,
-    group: `${topic}-server`,
-    probe: async (wanted = {}) => {
-      // Brokers that are there answer some time, however busy the machine is.
-      asked = { ...((wanted.probe ?? 'readiness') === 'readiness' && { timeout: 20_000 }), ...wanted };
-      const response = await fetch(`${url}/health`);
-      return { status: response.status, body: (await response.json()) as Probed['body'] };
-    },
-  };
+  const probe = await listenTo(app, (wanted) => {
+    asked = wanted;
+  });
+  return { topic, server, group: `${topic}-server`, probe };
 }
 
 /** A controller with the probe. */

@@ -14,7 +14,9 @@ export function registerFiltered(instruments: Instruments): void {
 
 /** The counts of consumers, and how much of them was already added. */
 class Filtered {
-  readonly #known = new Map<ObservedClient, ReadonlyMap<string, number>>();
+  readonly #added = new WeakMap<ObservedClient, ReadonlyMap<string, number>>();
+  /** The clients of the last time, which may have gone since. */
+  #known: readonly ObservedClient[] = [];
 
   constructor() {
     this.add(() => undefined);
@@ -22,17 +24,17 @@ class Filtered {
 
   /** Adds new counts, also those of consumers that have disconnected since. */
   add(count: Count): void {
-    for (const client of new Set([...clients, ...this.#known.keys()])) {
+    for (const client of new Set([...clients, ...this.#known])) {
       const report = client.report();
       if (report.role !== 'consumer') continue;
-      const known = this.#known.get(client);
+      const added = this.#added.get(client);
       const totals = new Map(Object.entries(report.filtered));
       for (const [topic, total] of totals) {
-        const added = total - (known?.get(topic) ?? 0);
-        if (added > 0) count({ group: report.groupId, topic }, added);
+        const more = total - (added?.get(topic) ?? 0);
+        if (more > 0) count({ group: report.groupId, topic }, more);
       }
-      if (clients.has(client)) this.#known.set(client, totals);
-      else this.#known.delete(client);
+      this.#added.set(client, totals);
     }
+    this.#known = [...clients];
   }
 }

@@ -1,5 +1,5 @@
 import {
-  clients,
+  observed,
   type ConsumerReport,
   type PartitionReport,
   type ProducerReport,
@@ -59,13 +59,17 @@ export function registerGauges(instruments: Instruments): void {
   );
 }
 
-/** The producers that are connected. */
+/** The producers that are connected, or should be. */
 export function producers(): ProducerReport[] {
-  return [...clients].map((client) => client.report()).filter((report) => report.role === 'producer');
+  return observed()
+    .map((client) => client.report())
+    .filter((report) => report.role === 'producer');
 }
 
 function consumers(): ConsumerReport[] {
-  return [...clients].map((client) => client.report()).filter((report) => report.role === 'consumer');
+  return observed()
+    .map((client) => client.report())
+    .filter((report) => report.role === 'consumer');
 }
 
 function eachPartition(

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
-import { clients } from '../kafkajs/instrumentation/clients.js';
+import { observed } from '../kafkajs/instrumentation/clients.js';
 import { judge } from './judgement.js';
 import { checkHealthOptions, type KafkaHealthOptions } from './options.js';
 
@@ -34,7 +34,7 @@ export class KafkaHealthIndicator {
     options: KafkaHealthOptions = {},
   ): Promise<HealthIndicatorResult<Key>> {
     const session = this.#health.check(key);
-    const { problems, details } = await judge(clients, checkHealthOptions(options));
+    const { problems, details } = await judge(observed(), checkHealthOptions(options));
     if (problems.length === 0) return session.up(details);
     return session.down({ message: problems.map(({ text }) => text).join('; '), problems, ...details });
   }

@@ -5,7 +5,9 @@ export type KafkaProbe = 'readiness' | 'liveness' | 'startup';
 export interface KafkaHealthOptions {
   /**
    * `readiness`: consumers have joined their groups, and a broker answers. `liveness`: no client has failed for good;
-   * unreachable brokers do not count. `startup`: all consumers have joined once. Default: `readiness`.
+   * unreachable brokers do not count. `startup`: all consumers have joined once. Servers, clients, consumers and producers count from
+   * the call of `listen()`, `connect()` or `run()` on; one that has failed to start is not ready until it has started after all, or is
+   * closed. Default: `readiness`.
    */
   probe?: KafkaProbe;
   /** Largest lag of a consumer, in messages, over all of its partitions; for `readiness`. Default: any number. */
@@ -19,7 +21,7 @@ export interface KafkaHealthOptions {
   requireAssignment?: boolean;
   /** Time limit for a broker's answer, in milliseconds; for `readiness`. Default: `1000`. */
   timeout?: number;
-  /** Check only clients of these consumer groups, and the producers. Default: all. */
+  /** Check only clients of these consumer groups, and the producers; a group that no client has is down. Default: all. */
   groups?: readonly string[];
 }
 

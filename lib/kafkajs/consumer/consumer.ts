@@ -128,12 +128,13 @@ export class Consumer implements ConsumerShape {
    */
   async connect(): Promise<void> {
     if (this.#state.isReady) return;
-    await this.#state.lifecycle.start('connect', {
-      open: async (signal) => void (await this.#connection.open(signal)),
-      undo: () => this.#connection.close(),
-      opened: () => this.#parts.emitter.emit(consumerEvents.CONNECT),
-    });
-    this.#observation.begin();
+    await this.#observation.during(() =>
+      this.#state.lifecycle.start('connect', {
+        open: async (signal) => void (await this.#connection.open(signal)),
+        undo: () => this.#connection.close(),
+        opened: () => this.#parts.emitter.emit(consumerEvents.CONNECT),
+      }),
+    );
   }
 
   /**
@@ -170,6 +171,7 @@ export class Consumer implements ConsumerShape {
    * be redelivered.
    */
   async stop(): Promise<void> {
+    this.#observation.rest();
     await this.untilClosed(this.#stop());
   }
 
@@ -218,11 +220,10 @@ export class Consumer implements ConsumerShape {
     const { workers } = runSettings(config);
     if (workers !== undefined && this.#internals.handleRecord === undefined) throw workersWithoutServer();
     const run = this.#state.begin(withoutNulls(config));
-    this.#observation.begin();
     const stalls = this.#observation.watchStalls((error) => this.#crash(error));
     run.controller.signal.addEventListener('abort', () => stalls?.close());
     try {
-      await this.#start(run);
+      await this.#observation.during(() => this.#start(run));
     } catch (error) {
       stalls?.close();
       this.#state.end(run);

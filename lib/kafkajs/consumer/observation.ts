@@ -1,5 +1,6 @@
 import { endProcess } from '../../application/end-process.js';
-import { clients, type ConsumerReport, type ObservedClient } from '../instrumentation/clients.js';
+import type { ConsumerReport, ObservedClient } from '../instrumentation/clients.js';
+import { Starts } from '../instrumentation/starts.js';
 import { Condition } from './condition.js';
 import type { ConsumerParts } from './parts.js';
 import { Progress } from './progress.js';
@@ -18,10 +19,18 @@ export interface ObservationOptions {
   readonly filtered: () => Record<string, number>;
 }
 
+/** The states that the consumer's events tell of while it starts; in others it was at rest before. */
+const ON_ITS_WAY: ReadonlySet<string> = new Set<ConsumerReport['state']>([
+  'joining',
+  'rebalancing',
+  'running',
+]);
+
 /** Reports a consumer's state to health probes and metrics, and watches for stalled partitions. */
 export class Observation implements ObservedClient<ConsumerReport> {
   readonly #options: ObservationOptions;
   readonly #condition: Condition;
+  readonly #starts = new Starts(this);
   readonly #progress: Progress;
 
   constructor(options: ObservationOptions) {
@@ -34,13 +43,19 @@ export class Observation implements ObservedClient<ConsumerReport> {
     });
   }
 
-  /** Makes the consumer visible to health probes and metrics. */
-  begin(): void {
-    clients.add(this);
+  /** Connects or runs: the consumer is visible to health probes and metrics from now on, also if that fails. */
+  during(start: () => Promise<void>): Promise<void> {
+    return this.#starts.during(start);
   }
 
+  /** The consumer was stopped, and is not to be in its group. */
+  rest(): void {
+    this.#starts.rest();
+  }
+
+  /** The consumer was disconnected. */
   end(): void {
-    clients.delete(this);
+    this.#starts.end();
   }
 
   ping(timeout: number): Promise<void> {
@@ -51,7 +66,7 @@ export class Observation implements ObservedClient<ConsumerReport> {
     const { parts, state, isOfReplies, filtered } = this.#options;
     const { settings, subscriptions } = parts;
     const { groupId, clientId } = settings;
-    const { since, error, hasJoined } = this.#condition;
+    const { hasJoined } = this.#condition;
     // While the consumer is being closed after a crash, the CRASH event was not emitted yet.
     const hasCrashed = state.isToRun && !state.isRunning;
     const native = state.session?.native;
@@ -66,15 +81,25 @@ export class Observation implements ObservedClient<ConsumerReport> {
       groupId,
       clientId,
       isOfReplies,
-      state: hasCrashed ? 'restarting' : this.#condition.state,
-      since,
-      ...(error && { error }),
-      isToJoin: state.isToRun && subscriptions.names().length > 0,
+      ...this.#stateOf(hasCrashed),
+      isToJoin: this.#starts.state !== 'none' && (!state.isToRun || subscriptions.names().length > 0),
       hasJoined,
       partitions,
       pendingRequests: native?.pendingRequests() ?? 0,
       filtered: filtered(),
     };
+  }
+
+  #stateOf(hasCrashed: boolean): Pick<ConsumerReport, 'state' | 'since' | 'error'> {
+    const { state, since, error } = this.#condition;
+    const crash = error && { error };
+    if (hasCrashed) return { state: 'restarting', since, ...crash };
+    const start = this.#starts;
+    if (start.error !== undefined) return { state: 'failed', since: start.since, error: start.error };
+    if (start.state === 'connecting' && !ON_ITS_WAY.has(state)) {
+      return { state: 'connecting', since: start.since, ...crash };
+    }
+    return { state, since, ...crash };
   }
 
   /** Watches for stalled partitions if `stallTimeout` is set. `restart` restarts the consumer. */

@@ -1,9 +1,18 @@
-// The connected clients of this process, for health probes and metrics. Kept on the global object, because an
+// The clients of this process that are connected, or should be, for health probes and metrics. Kept on the global object, because an
 // application may load both builds of the package.
 
 /** The state of a consumer. */
 export type ConsumerState =
-  'connecting' | 'joining' | 'rebalancing' | 'running' | 'disconnected' | 'restarting' | 'ended' | 'stopped';
+  | 'connecting'
+  | 'joining'
+  | 'rebalancing'
+  | 'running'
+  | 'disconnected'
+  | 'restarting'
+  | 'ended'
+  | 'stopped'
+  /** `connect()` or `run()` has failed. */
+  | 'failed';
 
 /** An assigned partition of a consumer. */
 export interface PartitionReport {
@@ -30,9 +39,12 @@ export interface ConsumerReport {
   readonly state: ConsumerState;
   /** When this state began, in milliseconds since the epoch. */
   readonly since: number;
-  /** The error that it crashed with, until it runs again. */
+  /** The error that it crashed with, or that its start has failed with, until it runs again. */
   readonly error?: Error;
-  /** Whether it should be in its group: it runs and has subscriptions. */
+  /**
+   * Whether it should be in its group: `connect()` or `run()` was called, and it was not stopped since; once it runs, if it has
+   * subscriptions.
+   */
   readonly isToJoin: boolean;
   /** Whether partitions were assigned to it at least once. */
   readonly hasJoined: boolean;
@@ -50,13 +62,35 @@ export interface ConsumerReport {
 export interface ProducerReport {
   readonly role: 'producer';
   readonly clientId: string;
+  readonly state: 'connecting' | 'connected' | 'failed';
+  /** When this state began, in milliseconds since the epoch. */
   readonly since: number;
+  /** The error that `connect()` has failed with. */
+  readonly error?: Error;
   /** Bytes of the keys and values of requests and replies that are on their way to the brokers. */
   readonly rpcBytes: number;
 }
 
-/** A consumer or a producer. */
-export interface ObservedClient<Report = ConsumerReport | ProducerReport> {
+/** A server whose `listen()`, or a client whose `connect()`, is in progress or has failed: its consumer may not be there yet, or any more. */
+export interface StartReport {
+  readonly role: 'server' | 'client';
+  /** The consumer group; absent for a client without one. */
+  readonly groupId?: string;
+  readonly clientId: string;
+  readonly state: 'connecting' | 'failed';
+  /** When this state began, in milliseconds since the epoch. */
+  readonly since: number;
+  /** The error that the start has failed with. */
+  readonly error?: Error;
+  /** Whether it has a consumer that is to join. */
+  readonly isToJoin: boolean;
+}
+
+/** The state of any of these. */
+export type ClientReport = ConsumerReport | ProducerReport | StartReport;
+
+/** A consumer, a producer, or the start of a server or client. */
+export interface ObservedClient<Report = ClientReport> {
   /** Its current state. Makes no request. */
   report(): Report;
   /** Resolves when a broker has answered within `timeout` milliseconds; rejects with the reason otherwise. */
@@ -64,8 +98,41 @@ export interface ObservedClient<Report = ConsumerReport | ProducerReport> {
 }
 
 const CLIENTS: unique symbol = Symbol.for('nestjs-kafka-native.clients');
+const FAILED: unique symbol = Symbol.for('nestjs-kafka-native.failed-clients');
 
-const everywhere = globalThis as { [CLIENTS]?: Set<ObservedClient> };
+const everywhere = globalThis as {
+  [CLIENTS]?: Set<ObservedClient>;
+  [FAILED]?: Set<WeakRef<ObservedClient>>;
+};
 
-/** The clients that are connected, or should be. */
+/** The clients that are connected, or are being connected. */
 export const clients: Set<ObservedClient> = (everywhere[CLIENTS] ??= new Set<ObservedClient>());
+
+/** Those whose start has failed. Nobody is bound to close them: one that the application drops to make another is forgotten with it. */
+const failed = (everywhere[FAILED] ??= new Set<WeakRef<ObservedClient>>());
+
+/** Makes a client visible. */
+export function observe(client: ObservedClient): void {
+  unobserve(client);
+  clients.add(client);
+}
+
+/** The client's start has failed: it stays visible as long as the application has it. */
+export function observeFailed(client: ObservedClient): void {
+  unobserve(client);
+  failed.add(new WeakRef(client));
+}
+
+/** The client is closed. */
+export function unobserve(client: ObservedClient): void {
+  clients.delete(client);
+  for (const one of failed) {
+    const target = one.deref();
+    if (target === undefined || target === client) failed.delete(one);
+  }
+}
+
+/** All clients that are visible. */
+export function observed(): ObservedClient[] {
+  return [...clients, ...[...failed].flatMap((one) => one.deref() ?? [])];
+}

@@ -24,7 +24,8 @@ import {
   replyFailedPayload,
   type ReplyFailure,
 } from '../../rpc/reply-failure.js';
-import { clients, type ObservedClient, type ProducerReport } from '../instrumentation/clients.js';
+import type { ObservedClient, ProducerReport } from '../instrumentation/clients.js';
+import { Starts } from '../instrumentation/starts.js';
 import { RequestEvents } from '../instrumentation/request-events.js';
 import { ClientEvents } from '../cluster/client-events.js';
 import { Sends } from './sends.js';
@@ -87,16 +88,11 @@ export class Producer implements Pick<
   #transactions: Transactions | undefined;
   readonly #brokers: Brokers;
   readonly #lifecycle = new Lifecycle('The producer');
-  #since = 0;
   readonly #observed: ObservedClient<ProducerReport> = {
-    report: () => ({
-      role: 'producer',
-      clientId: this.#settings.clientId,
-      since: this.#since,
-      rpcBytes: this.#handles.rpcBytes(),
-    }),
+    report: () => this.#report(),
     ping: (timeout) => this.#handles.ping(timeout),
   };
+  readonly #starts = new Starts(this.#observed);
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ProducerConfig, logger: Logger, internals: ProducerInternals = {}) {
@@ -152,20 +148,33 @@ export class Producer implements Pick<
    */
   async connect(): Promise<void> {
     if (this.#lifecycle.state === 'ready') return;
-    await this.#lifecycle.start('connect', {
-      open: async (signal) => {
-        const handle = this.#handles.first(await unlessAborted(this.#brokers.resolve(), signal));
-        await unlessAborted(handle.connect(this.#settings.connectTimeoutMs), signal);
-      },
-      undo: () => this.#close(0),
-      opened: () => this.#emitter.emit(producerEvents.CONNECT),
-    });
-    this.#since = Date.now();
-    clients.add(this.#observed);
+    await this.#starts.during(() =>
+      this.#lifecycle.start('connect', {
+        open: async (signal) => {
+          const handle = this.#handles.first(await unlessAborted(this.#brokers.resolve(), signal));
+          await unlessAborted(handle.connect(this.#settings.connectTimeoutMs), signal);
+        },
+        undo: () => this.#close(0),
+        opened: () => this.#emitter.emit(producerEvents.CONNECT),
+      }),
+    );
+  }
+
+  #report(): ProducerReport {
+    const { state, since, error } = this.#starts;
+    return {
+      role: 'producer',
+      clientId: this.#settings.clientId,
+      state: state === 'none' ? 'connecting' : state,
+      since,
+      ...(error && { error }),
+      rpcBytes: this.#handles.rpcBytes(),
+    };
   }
 
   /** Waits for outstanding deliveries and disconnects. A {@link connect} in progress is interrupted, and rejects. */
   async disconnect(): Promise<void> {
+    this.#starts.end();
     const timeout = Math.min(FLUSH_TIMEOUT, this.#settings.deliveryTimeoutMs || FLUSH_TIMEOUT);
     await this.#lifecycle.stop('disconnect', () => this.#close(timeout), {
       stopped: () => this.#emitter.emit(producerEvents.DISCONNECT),
@@ -174,6 +183,7 @@ export class Producer implements Pick<
 
   /** Disconnects at once, and leaves an open transaction to the next producer with its transactional id. @internal */
   async discard(): Promise<void> {
+    this.#starts.end();
     this.#transactions?.forget();
     await this.#lifecycle.stop('disconnect', () => this.#close(0));
   }
@@ -185,7 +195,6 @@ export class Producer implements Pick<
   }
 
   async #close(timeout: number): Promise<void> {
-    clients.delete(this.#observed);
     const open = [...this.#handles.drain(), ...(this.#transactions ? [this.#transactions] : [])];
     this.#transactions = undefined;
     await Promise.all(open.map((one) => one.close(timeout)));

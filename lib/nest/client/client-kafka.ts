@@ -7,7 +7,8 @@ import { GuardedObservable } from '../guarded-observable.js';
 import { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { Kafka } from '../../kafkajs/kafka.js';
 import { forget, noteClient } from '../late-replies.js';
-import { Lifecycle, unlessAborted } from '../../lifecycle.js';
+import { ObservedStart } from '../../kafkajs/instrumentation/starts.js';
+import { Lifecycle, unlessAborted, type Start } from '../../lifecycle.js';
 import { nestLogCreator } from '../log/log-creator.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { KafkaConfig, TopicPartitionOffsetAndMetadata } from '../../kafkajs/types/index.js';
@@ -88,6 +89,12 @@ export class ClientKafka extends ClientProxy {
   readonly #replyTopics = new Map<string, string>();
   readonly #sendOptions: SendOptions;
   readonly #lifecycle = new Lifecycle('The client');
+  readonly #observed = new ObservedStart(() => ({
+    role: 'client',
+    ...(!this.producerOnlyMode && { groupId: this.groupId }),
+    clientId: this.clientId,
+    isToJoin: !this.producerOnlyMode && this.responsePatterns.length > 0,
+  }));
   /** The parts that are connected or connecting. */
   #parts: Parts = {};
   #serializesItself = true;
@@ -166,6 +173,7 @@ export class ClientKafka extends ClientProxy {
    * A {@link connect} in progress is interrupted, and rejects; a later one connects again.
    */
   async close(): Promise<void> {
+    this.#observed.end();
     this.handleClose();
     this.#forget();
     forget(this);
@@ -197,7 +205,7 @@ export class ClientKafka extends ClientProxy {
 
   #connectOnce(): Promise<void> {
     const parts: Parts = {};
-    const initialized: Promise<void> = this.#lifecycle.start('connect', {
+    const start: Start = {
       open: async (signal) => {
         this.#parts = parts;
         await unlessAborted(this.#initialize(parts), signal);
@@ -208,7 +216,8 @@ export class ClientKafka extends ClientProxy {
         const { producer, consumer } = parts;
         await Promise.all([producer?.retire(), consumer?.retire()]);
       },
-    });
+    };
+    const initialized = this.#observed.during(() => this.#lifecycle.start('connect', start));
     return initialized;
   }
 

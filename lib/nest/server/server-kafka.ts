@@ -7,6 +7,7 @@ import { GuardedObservable } from '../guarded-observable.js';
 import { ignore, runHere } from '../../application/callbacks.js';
 import { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { Kafka } from '../../kafkajs/kafka.js';
+import { ObservedStart } from '../../kafkajs/instrumentation/starts.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import { Lifecycle, unlessAborted, type Start } from '../../lifecycle.js';
 import { nestLogCreator } from '../log/log-creator.js';
@@ -88,6 +89,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
   /** The same logger, guarded against exceptions. */
   readonly #log = guardedLogger(() => this.logger);
   readonly #lifecycle = new Lifecycle('The server');
+  readonly #observed = new ObservedStart(() => {
+    return { role: 'server', groupId: this.groupId, clientId: this.clientId, isToJoin: true };
+  });
   readonly #handlers = new HandlerRegistry((options, place) => this.handlerOptions(options, place));
   readonly #status = new ServerStatus((status) => this._status$.next(status as ServerKafkaStatus));
   /** NestJS's own hook, which does nothing; undefined before 11.1.4. */
@@ -160,7 +164,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
    */
   async listen(callback: (error?: unknown, ...optionalParams: unknown[]) => void): Promise<void> {
     try {
-      if (this.#lifecycle.state !== 'ready') await this.#lifecycle.start('listen', this.#starting());
+      if (this.#lifecycle.state !== 'ready') {
+        await this.#observed.during(() => this.#lifecycle.start('listen', this.#starting()));
+      }
     } catch (error) {
       // The callback may be asynchronous despite its type: listen() rejects with its rejection.
       await (callback(error) as unknown);
@@ -361,6 +367,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
    * progress is interrupted, and calls back with an error.
    */
   async close(): Promise<void> {
+    this.#observed.end();
     const { consumer } = this;
     const closed = this.#lifecycle.stop('close', () => this.#disconnect());
     // Both at once, because a handler of either may be awaiting this close().
