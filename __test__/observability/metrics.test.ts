@@ -157,6 +157,38 @@ describe('O4 registerKafkaMetrics', () => {
     expect(await value(registry, 'kafka_client_pending_requests', pending)).toBe(0);
   });
 
+  test('of clients and servers with the same names: what they have together', async () => {
+    await createTopics({ [rig.topic]: 2, [`${rig.topic}.reply`]: 2 });
+    const registry = registered();
+    const gate = new Gate();
+    @Controller()
+    class Handlers {
+      @MessagePattern(rig.topic)
+      answer(): Promise<void> {
+        return gate.pass();
+      }
+    }
+    await Promise.all([rig.serve(Handlers), rig.serve(Handlers)]);
+    const clients = [0, 1].map(() => {
+      const client = new ClientKafka(optionsFor(rig.topic) as never);
+      client.subscribeToResponseOf(rig.topic);
+      return rig.keep(client as ClientKafka & { close(): Promise<void> });
+    });
+    await Promise.all(clients.map((client) => client.connect()));
+    const server = { client: `${rig.topic}-server`, group: rig.group };
+    const of = (name: string, labels: object): Promise<number | undefined> => value(registry, name, labels);
+    await until('both servers run', async () => (await of('kafka_consumer_running', server)) === 2);
+    expect(await of('kafka_consumer_expected', server)).toBe(2);
+    expect(await of('kafka_consumer_assigned_partitions', server)).toBe(2);
+    const client = { client: `${rig.topic}-client` };
+    await until('both clients run', async () => (await of('kafka_consumer_running', client)) === 2);
+    const replies = clients.map((each) => firstValueFrom(each.send(rig.topic, 'x'), { defaultValue: null }));
+    await until('both wait', async () => (await of('kafka_client_pending_requests', client)) === 2);
+    gate.open();
+    await Promise.all(replies);
+    expect(await of('kafka_client_pending_requests', client)).toBe(0);
+  });
+
   test('sends: delivered, failed, and bytes that are not acknowledged', async () => {
     await createTopics({ [rig.topic]: 1 });
     const registry = registered();

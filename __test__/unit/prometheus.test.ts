@@ -4,8 +4,10 @@ import {
   observe,
   unobserve,
   type ConsumerReport,
+  type PartitionReport,
   type ObservedClient,
 } from '../../lib/kafkajs/instrumentation/clients.js';
+import { ObservedStart } from '../../lib/kafkajs/instrumentation/starts.js';
 import { registerKafkaMetrics } from '../../lib/prometheus/register.js';
 
 const undo: (() => void)[] = [];
@@ -59,6 +61,11 @@ class Seen implements ObservedClient {
   }
 }
 
+const partition = (report: Partial<PartitionReport>): PartitionReport => {
+  const idle = { position: 0, lag: 0, inHand: 0, isPaused: false, stalledFor: 0 };
+  return { topic: 't', partition: 0, ...idle, ...report };
+};
+
 describe('consumer_filtered_total', () => {
   it('has what a consumer has counted once, however often it connects', async () => {
     const registry = registered();
@@ -73,5 +80,58 @@ describe('consumer_filtered_total', () => {
     expect(await values(registry, 'kafka_consumer_filtered_total')).toEqual({ 'g t': 6 });
     filtered.t = 8;
     expect(await values(registry, 'kafka_consumer_filtered_total')).toEqual({ 'g t': 8 });
+  });
+});
+
+describe('gauges of consumers that have group and client id in common', () => {
+  it('are sums', async () => {
+    const registry = registered();
+    observe(
+      new Seen({ partitions: [partition({ lag: 3, inHand: 1 }), partition({ partition: 1, lag: 5 })] }),
+    );
+    observe(new Seen({ partitions: [partition({ partition: 2 }), partition({ lag: 4, inHand: 2 })] }));
+    observe(new Seen({ isOfReplies: true, pendingRequests: 2, partitions: [partition({ topic: 'r' })] }));
+    observe(new Seen({ isOfReplies: true, pendingRequests: 3, partitions: [] }));
+    observe(new Seen({ clientId: 'other', partitions: [partition({ lag: 7 })] }));
+    const lags = { 'g c t 0': 7, 'g c t 1': 5, 'g c t 2': 0, 'g other t 0': 7 };
+    expect(await values(registry, 'kafka_consumer_lag')).toEqual(lags);
+    const inFlight = { 'g c t 0': 3, 'g c t 1': 0, 'g c t 2': 0, 'g other t 0': 0 };
+    expect(await values(registry, 'kafka_consumer_in_flight')).toEqual(inFlight);
+    expect(await values(registry, 'kafka_consumer_assigned_partitions')).toEqual({ 'g c': 5, 'g other': 1 });
+    expect(await values(registry, 'kafka_client_pending_requests')).toEqual({ 'g c': 5 });
+  });
+
+  it('have the longest stall', async () => {
+    const registry = registered();
+    for (const stalledFor of [1000, 3000, 2000])
+      observe(new Seen({ partitions: [partition({ stalledFor })] }));
+    expect(await values(registry, 'kafka_consumer_stalled_seconds')).toEqual({ 'g c t 0': 3 });
+  });
+
+  it('count those that run, and those that are to', async () => {
+    const registry = registered();
+    observe(new Seen());
+    observe(new Seen({ state: 'restarting' }));
+    observe(new Seen());
+    observe(new Seen({ groupId: 'idle', state: 'stopped', isToJoin: false }));
+    const gauges = (): Promise<Record<string, number>[]> =>
+      Promise.all(
+        ['kafka_consumer_running', 'kafka_consumer_expected'].map((name) => values(registry, name)),
+      );
+    expect(await gauges()).toEqual([
+      { 'g c': 2, 'idle c': 0 },
+      { 'g c': 3, 'idle c': 0 },
+    ]);
+  });
+
+  it('count a server whose start has failed, whose consumer is gone', async () => {
+    const registry = registered();
+    const start = new ObservedStart(() => ({ role: 'server', groupId: 'g', clientId: 'c', isToJoin: true }));
+    undo.push(() => start.end());
+    await start.during(() => Promise.reject(new Error('no broker'))).catch(() => undefined);
+    expect(await values(registry, 'kafka_consumer_running')).toEqual({ 'g c': 0 });
+    expect(await values(registry, 'kafka_consumer_expected')).toEqual({ 'g c': 1 });
+    start.end();
+    expect(await values(registry, 'kafka_consumer_expected')).toEqual({});
   });
 });

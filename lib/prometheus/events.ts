@@ -164,12 +164,10 @@ function watchSends(instruments: Instruments, watch: Watch): void {
     'producer_queue_bytes',
     'Bytes that are sent and not acknowledged: of keys, values and headers of messages, of keys and values of requests and replies.',
     ['client'],
-    (set) => {
-      const sums = new Map(queued);
+    (put) => {
+      for (const [client, bytes] of queued) put({ client }, bytes);
       // Those of requests and replies the core knows.
-      for (const { clientId, rpcBytes } of producers())
-        sums.set(clientId, (sums.get(clientId) ?? 0) + rpcBytes);
-      for (const [client, bytes] of sums) set({ client }, bytes);
+      for (const { clientId: client, rpcBytes } of producers()) put({ client }, rpcBytes);
     },
   );
   const add = (client: string, bytes: number): void => {

@@ -13,37 +13,48 @@ export function registerGauges(instruments: Instruments): void {
     'consumer_lag',
     'Messages of a partition that wait to be handled, by the last response to a fetch.',
     perPartition,
-    (set) => eachPartition((values, { lag }) => set(values, lag)),
+    (add) => eachPartition((values, { lag }) => add(values, lag)),
   );
   instruments.gauge(
     'consumer_in_flight',
     'Messages of a partition that were handed out and are not handled.',
     perPartition,
-    (set) => eachPartition((values, { inHand }) => set(values, inHand)),
+    (add) => eachPartition((values, { inHand }) => add(values, inHand)),
   );
   instruments.gauge(
     'consumer_stalled_seconds',
     'How long something has waited in a partition while nothing of it was handled.',
     perPartition,
-    (set) => eachPartition((values, { stalledFor }) => set(values, stalledFor / 1000)),
+    (add) => eachPartition((values, { stalledFor }) => add(values, stalledFor / 1000)),
+    Math.max,
   );
   instruments.gauge(
     'consumer_assigned_partitions',
     'Partitions that a consumer has.',
     ['group', 'client'],
-    (set) => {
+    (add) => {
       for (const { groupId, clientId, partitions } of consumers()) {
-        set({ group: groupId, client: clientId }, partitions.length);
+        add({ group: groupId, client: clientId }, partitions.length);
       }
     },
   );
   instruments.gauge(
     'consumer_running',
-    '1 while a consumer has joined its group and is neither rebalancing nor crashed.',
+    'Consumers that have joined their group and are neither rebalancing nor crashed.',
     ['group', 'client'],
-    (set) => {
-      for (const { groupId, clientId, state } of consumers()) {
-        set({ group: groupId, client: clientId }, state === 'running' ? 1 : 0);
+    (add) => {
+      for (const { groupId, clientId, isRunning } of members()) {
+        add({ group: groupId, client: clientId }, isRunning ? 1 : 0);
+      }
+    },
+  );
+  instruments.gauge(
+    'consumer_expected',
+    'Consumers that are to be in their group: each that was started, also in vain, and not stopped since.',
+    ['group', 'client'],
+    (add) => {
+      for (const { groupId, clientId, isToJoin } of members()) {
+        add({ group: groupId, client: clientId }, isToJoin ? 1 : 0);
       }
     },
   );
@@ -51,9 +62,9 @@ export function registerGauges(instruments: Instruments): void {
     'client_pending_requests',
     'Requests of a client that wait for their replies.',
     ['group', 'client'],
-    (set) => {
+    (add) => {
       for (const { groupId, clientId, isOfReplies, pendingRequests } of consumers()) {
-        if (isOfReplies) set({ group: groupId, client: clientId }, pendingRequests);
+        if (isOfReplies) add({ group: groupId, client: clientId }, pendingRequests);
       }
     },
   );
@@ -70,6 +81,25 @@ function consumers(): ConsumerReport[] {
   return observed()
     .map((client) => client.report())
     .filter((report) => report.role === 'consumer');
+}
+
+/** A consumer, or one that is missing because the start of its server or client has failed. */
+interface Member {
+  readonly groupId: string;
+  readonly clientId: string;
+  readonly isRunning: boolean;
+  readonly isToJoin: boolean;
+}
+
+function members(): Member[] {
+  return observed().flatMap((client): Member[] => {
+    const report = client.report();
+    if (report.role === 'producer') return [];
+    const { groupId, clientId, state, isToJoin } = report;
+    // While they start, their consumers are there, or will be at once.
+    if (report.role !== 'consumer' && state !== 'failed') return [];
+    return groupId === undefined ? [] : [{ groupId, clientId, isRunning: state === 'running', isToJoin }];
+  });
 }
 
 function eachPartition(

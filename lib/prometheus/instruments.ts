@@ -17,6 +17,8 @@ export type Count = (values: Values, by?: number) => void;
 /** Records a duration in milliseconds. */
 export type Measure = (values: Values, milliseconds: number) => void;
 
+const sum = (one: number, other: number): number => one + other;
+
 /** Creates metrics with the common prefix and labels in a registry. */
 export class Instruments {
   readonly #options: InstrumentOptions;
@@ -56,12 +58,16 @@ export class Instruments {
     });
   }
 
-  /** A gauge whose values are read when the registry is scraped. */
+  /**
+   * A gauge whose values are read when the registry is scraped. Several values with the same labels make one, by `together`: clients
+   * may have all of their names in common.
+   */
   gauge(
     name: string,
     help: string,
     labels: readonly string[],
-    read: (set: (values: Values, value: number) => void) => void,
+    read: (add: (values: Values, value: number) => void) => void,
+    together: (one: number, other: number) => number = sum,
   ): void {
     const { labels: own } = this.#options;
     const gauge: Gauge = new Gauge({
@@ -69,7 +75,13 @@ export class Instruments {
       collect: () => {
         // Partitions that are no longer assigned have no value.
         gauge.reset();
-        read((values, value) => gauge.set({ ...own, ...values }, value));
+        const all = new Map<string, { values: Values; value: number }>();
+        read((values, value) => {
+          const key = JSON.stringify(labels.map((label) => values[label]));
+          const known = all.get(key);
+          all.set(key, { values, value: known === undefined ? value : together(known.value, value) });
+        });
+        for (const { values, value } of all.values()) gauge.set({ ...own, ...values }, value);
       },
     });
   }
