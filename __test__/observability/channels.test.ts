@@ -13,14 +13,14 @@ import {
 } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { ClientKafka, Kafka, logLevel } from 'nestjs-kafka-native';
-import { firstValueFrom, lastValueFrom, of, toArray } from 'rxjs';
+import { concat, firstValueFrom, lastValueFrom, of, toArray } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { Rig, SOON } from '../delivery/rig';
 import { optionsFor } from '../harness/apps';
 import { QUICK } from '../harness/dead-letters';
 import { BROKERS, createTopics, kafka as stock, rawProducer, unique } from '../harness/broker';
 import { Tap } from '../harness/tap';
-import { until } from '../harness/wait';
+import { Gate, until } from '../harness/wait';
 import { later, notices, Recorded } from './recorded';
 
 const rig = new Rig('channels');
@@ -354,6 +354,31 @@ describe('O1 requests', () => {
     expect(await lastValueFrom(asking.send(rig.topic, 0).pipe(toArray()))).toEqual(['1', '2', '3']);
     expect(sends.at('start').filter(({ purpose }) => purpose === 'reply')).toHaveLength(4);
     expect(processed.at('start').filter(({ isReply }) => isReply)).toHaveLength(4);
+  });
+
+  test.each(['after', 'while'])('a close %s a reply is handled: each reply is told of once', async (when) => {
+    await createTopics({ [rig.topic]: 1, [`${rig.topic}.reply`]: 1 });
+    const processed = new Recorded('process');
+    @Controller()
+    class Prices {
+      @MessagePattern(rig.topic)
+      price() {
+        return concat(of(1), new Gate().pass());
+      }
+    }
+    await rig.serve(Prices);
+    const asking = await client([rig.topic]);
+    const told: unknown[] = [];
+    asking.send(rig.topic, 0).subscribe({
+      next: (price) => {
+        told.push(price);
+        void (when === 'while' ? asking.close() : setImmediate(() => asking.close()));
+      },
+      error: (error: unknown) => told.push(error),
+    });
+    await until('it is closed', () => told.length === 2);
+    expect(told).toEqual(['1', new Error('Connection closed')]);
+    expect(processed.stages.filter(([, { isReply }]) => isReply).map(([stage]) => stage)).toEqual(WHOLE);
   });
 
   test('a handler that fails, and a request that nobody answers', async () => {

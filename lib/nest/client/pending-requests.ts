@@ -16,7 +16,7 @@ export interface ReplyPartition {
 /** The partition of a request that has none and will fail. */
 export const NO_PARTITION = -1;
 
-/** A reply that is traced while the application handles it. */
+/** A reply that is traced while the application handles it. It belongs to that call alone: the request may end by something else. */
 interface TracedReply {
   trace(call: () => void): void;
 }
@@ -40,8 +40,6 @@ export class PendingRequest implements ReplyPartition, TraceableRequest {
   isAnswered = false;
   /** The tracing context of the request, if it is traced. */
   traced: TracedRequest | undefined;
-  /** The reply that is being passed on, if that is traced. */
-  reply: TracedReply | undefined;
   /** The subscriber's context; undefined if it is empty, because a resource would be a fiftieth of the cost of a request. */
   readonly #context: OwnContext | undefined = EMPTY.unlessEmpty();
   readonly #callback: ReplyCallback;
@@ -53,10 +51,9 @@ export class PendingRequest implements ReplyPartition, TraceableRequest {
     this.#callback = callback;
   }
 
-  /** Calls back with the last reply or with an error instead. */
-  last(packet: WritePacket): void {
+  /** Calls back with the last reply, which `reply` is if that is traced, or with an error instead. */
+  last(packet: WritePacket, reply?: TracedReply): void {
     if (this.timer !== undefined) clearTimeout(this.timer);
-    const { reply } = this;
     const callback = this.#callback;
     if (this.traced === undefined && reply === undefined) this.#run(callback, packet);
     else {
@@ -68,12 +65,14 @@ export class PendingRequest implements ReplyPartition, TraceableRequest {
     }
   }
 
-  /** Calls back with a reply that is not the last; stores that the callback enters do not affect later replies. */
-  next(packet: WritePacket): void {
+  /**
+   * Calls back with a reply that is not the last, which `reply` is if that is traced; stores that the callback enters do not affect
+   * later replies.
+   */
+  next(packet: WritePacket, reply?: TracedReply): void {
     clearTimeout(this.timer);
     this.isAnswered = true;
     if (this.traced !== undefined) this.traced.isReplied = true;
-    const { reply } = this;
     if (reply === undefined) this.aside(() => this.#callback(packet));
     else this.aside(() => reply.trace(() => this.#callback(packet)));
   }

@@ -119,13 +119,12 @@ export class Replies {
     packet: WritePacket,
     reply: ReplyContext | undefined,
   ): void {
-    request.reply = reply;
     const { err, response, isDisposed } = packet;
     const isLast = Boolean(err) || Boolean(isDisposed);
     if (isLast) this.#options.pending.close(slot, generation);
     try {
-      if (isLast) request.last({ err, response, isDisposed });
-      else request.next({ err, response });
+      if (isLast) request.last({ err, response, isDisposed }, reply);
+      else request.next({ err, response }, reply);
     } catch (error) {
       this.#options.logError(error);
     }
@@ -167,7 +166,6 @@ export class Replies {
     const request = this.#options.pending.find(slot, generation);
     if (request === undefined) return;
     if (request.traced !== undefined) traceRequestEnd(request, { err });
-    request.reply = undefined;
     this.forget(slot, generation);
     this.#call(() => request.last({ err }));
   }
