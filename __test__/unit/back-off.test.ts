@@ -13,7 +13,7 @@ afterEach(() => {
 });
 
 /** Handles records in order, each of which fails so many times at first; answers the waits before the redeliveries. */
-async function waits(failures: readonly number[], counts: boolean): Promise<number[][]> {
+async function waits(failures: readonly number[], counts: boolean, maxRetryTime = 1000): Promise<number[][]> {
   const times = failures.map((): number[] => []);
   const runner = new Runner({
     handler: {
@@ -28,7 +28,7 @@ async function waits(failures: readonly number[], counts: boolean): Promise<numb
     context: new OwnContext(),
     concurrency: 1,
     failurePolicy: () => ({
-      retry: { initialRetryTime: 10, maxRetryTime: 1000, factor: 0, multiplier: 2, retries: 3 },
+      retry: { initialRetryTime: 10, maxRetryTime, factor: 0, multiplier: 2, retries: 3 },
       counts: () => counts,
     }),
     isPaused: () => false,
@@ -48,6 +48,10 @@ async function waits(failures: readonly number[], counts: boolean): Promise<numb
   }
   return times.map((seen) => seen.slice(1).map((time, i) => Math.round(time - (seen[i] as number))));
 }
+
+it('a record whose failed deliveries do not count is waited for beyond its retries, at most so long at a time', async () => {
+  expect(await waits([8], false, 100)).toEqual([[10, 20, 40, 80, 100, 100, 100]]);
+});
 
 it.each([
   ['count', true],

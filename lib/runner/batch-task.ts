@@ -5,7 +5,7 @@ import type { AckBuffer } from '../codec/acks.js';
 import { isAwaitedBy } from './async-callers.js';
 import { BatchItemError, KafkaBatchError } from './batch-error.js';
 import { Delivery, restTimer, type DeliveryOwner } from './delivery.js';
-import { nextAttempt, refusedLate, type FailureOptions } from './failed-delivery.js';
+import { refusedLate, restBefore, type FailureOptions } from './failed-delivery.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { NackError } from './nack-error.js';
 import type { PartitionMemory } from './partition-memory.js';
@@ -207,6 +207,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const task = this.#task;
     if (delivery.failures > 0) memory.forget(task, batch.offset(index));
     task.retries = 0;
+    task.waits = 0;
     delivery.state = isFinished ? 'over' : 'handled';
     if (!isFinished) this.#unacked.add(delivery);
     // After a revocation the core does not wait for the acknowledgement.
@@ -286,8 +287,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   #retry(error: unknown, { batch, index }: Delivery, first: Delivery): void {
     const { failurePolicy, onRetriesExceeded } = this.#owner;
     const task = this.#task;
-    const { retry } = failurePolicy(task, batch, index);
-    const wait = nextAttempt(retry, task);
+    const wait = restBefore(task, error, failurePolicy(task, batch, index), { task, batch, index });
     if (task.halted) return;
     if (wait === undefined) {
       task.rest();

@@ -42,6 +42,8 @@ export class Delivery implements Acknowledging {
   retries = 0;
   /** Wait before the next attempt, in milliseconds. */
   retryTime = 0;
+  /** Number of failed deliveries in a row that do not count. */
+  waits = 0;
   /** The time before which it is not handled, by `performance.now()`; 0 for none. */
   restsUntil = 0;
   /** Whether it was acknowledged while its handler was running. */

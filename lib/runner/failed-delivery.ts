@@ -1,6 +1,12 @@
 import { MessageContext } from '../application/async-context.js';
 import type { IncomingBatch } from '../codec/incoming.js';
-import { firstRetryTime, nextRetryTime, shouldRetry, type ResolvedRetry } from '../kafkajs/retry/retry.js';
+import {
+  firstRetryTime,
+  nextRetryTime,
+  retryTimeOf,
+  shouldRetry,
+  type ResolvedRetry,
+} from '../kafkajs/retry/retry.js';
 import type { Delivery } from './delivery.js';
 import type { FailurePolicy } from './failure-policy.js';
 import { NackError } from './nack-error.js';
@@ -26,6 +32,8 @@ export interface Attempts {
   retries: number;
   /** The wait before the next one, in milliseconds. */
   retryTime: number;
+  /** Those in a row that do not count. */
+  waits: number;
   /** The delay of the handler's `nack()`, in milliseconds. */
   readonly nackedFor: number | undefined;
 }
@@ -59,7 +67,8 @@ export async function failedDelivery(
   const { task, batch, index, attempts } = delivery;
   const offset = batch.offset(index);
   const { nackedFor } = attempts;
-  const { retry, recover, counts, goesOn } = failurePolicy(task, batch, index);
+  const policy = failurePolicy(task, batch, index);
+  const { recover, counts, goesOn } = policy;
   if (!(error instanceof NackError)) onFailure(error, task, offset);
   if (goesOn !== true) delivery.commit();
   if (delivery.isAcked) return undefined;
@@ -84,7 +93,7 @@ export async function failedDelivery(
     delivery.again(nackedFor);
     return false;
   }
-  const wait = nextAttempt(retry, attempts);
+  const wait = restBefore(attempts, error, policy, delivery);
   task.retryTime = attempts.retryTime;
   delivery.again(wait);
   if (wait === undefined && !task.halted) onRetriesExceeded(error, task, offset);
@@ -114,8 +123,28 @@ export function refusedLate(
   }
 }
 
+/**
+ * The wait before the next delivery of a record that has failed with this error, in milliseconds; undefined if its retries are used up,
+ * which what does not count never does.
+ */
+export function restBefore(
+  attempts: Attempts,
+  error: unknown,
+  { retry, counts, onWait }: FailurePolicy,
+  { task, batch, index }: Pick<FailedDelivery, 'task' | 'batch' | 'index'>,
+): number | undefined {
+  if (counts?.(error) !== false) {
+    attempts.waits = 0;
+    return nextAttempt(retry, attempts);
+  }
+  const wait = Math.min(retryTimeOf(retry, attempts.waits), retry.maxRetryTime);
+  attempts.waits++;
+  if (!task.halted) onWait?.(error, task, batch, index, attempts.waits);
+  return wait;
+}
+
 /** Counts another attempt and returns the wait before it in milliseconds; undefined if the retries are used up. */
-export function nextAttempt(retry: ResolvedRetry, attempts: Attempts): number | undefined {
+function nextAttempt(retry: ResolvedRetry, attempts: Attempts): number | undefined {
   const isFirst = attempts.retries === 0;
   const isAllowed = shouldRetry(retry, attempts.retries);
   attempts.retries++;

@@ -188,7 +188,7 @@ class RangeRecords implements RecordSource, FailedDelivery {
     const { task, batch } = this;
     const index = this.#range.index++;
     // A delivery that has failed need not count.
-    if (task.failures !== 0 || task.retries !== 0) this.progressed();
+    if (task.failures !== 0 || task.retries !== 0 || task.waits !== 0) this.progressed();
     // After a revocation the core does not wait for the acknowledgement.
     if (task.revoked) return;
     const flags = outcome === INCOMPLETE ? ADVANCE : ADVANCE | FINISHED;
@@ -198,9 +198,10 @@ class RangeRecords implements RecordSource, FailedDelivery {
   /** The current record was handled. */
   progressed(): void {
     const { task } = this;
-    if (task.failures === 0 && task.retries === 0) return;
+    if (task.failures === 0 && task.retries === 0 && task.waits === 0) return;
     task.failures = 0;
     task.retries = 0;
+    task.waits = 0;
     this.#options.memory.handled(task);
   }
 

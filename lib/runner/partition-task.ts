@@ -91,6 +91,8 @@ export class PartitionTask {
   retries = 0;
   /** Wait before the next attempt, in milliseconds. */
   retryTime = 0;
+  /** Number of failed deliveries in a row of the current record that do not count. */
+  waits = 0;
   /** Whether no record of this assignment was handled yet. */
   fresh = true;
   /** Whether the partition is being revoked, or its position has moved, so that no further record is handled. */

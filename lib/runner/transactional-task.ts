@@ -5,7 +5,7 @@ import type { IncomingBatch } from '../codec/incoming.js';
 import { isAwaitedBy } from './async-callers.js';
 import type { Breath } from './breath.js';
 import type { Delivery, DeliveryOwner } from './delivery.js';
-import { nextAttempt } from './failed-delivery.js';
+import { restBefore } from './failed-delivery.js';
 import type { FailurePolicy } from './failure-policy.js';
 import type { HandlerWatch } from './handler-watch.js';
 import { NackError } from './nack-error.js';
@@ -250,7 +250,8 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     // A handler that pauses its partition and throws wants the record redelivered after the resume; this does not
     // count as an attempt.
     if (task.halted || (nackedFor === undefined && isPaused(task.topic, task.partition))) return;
-    const { retry, isFinal, counts } = failurePolicy(task, batch, index);
+    const policy = failurePolicy(task, batch, index);
+    const { isFinal, counts } = policy;
     if (delivery.verdict === undefined) {
       if (counts?.(error) !== false) memory.failedOf(task, offset, ++delivery.failures);
       if (isFinal !== undefined && isGivenUp(isFinal, error, delivery.failures)) {
@@ -265,7 +266,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
       delivery.restsUntil = performance.now() + nackedFor;
       return;
     }
-    const wait = nextAttempt(retry, delivery);
+    const wait = restBefore(delivery, error, policy, { task, batch, index });
     task.retryTime = delivery.retryTime;
     delivery.restsUntil = performance.now() + (wait ?? Number.POSITIVE_INFINITY);
     if (wait === undefined) onRetriesExceeded(error, task, offset);

@@ -32,7 +32,7 @@ export class KafkaSchemaError extends KafkaJSNonRetriableError {
 
 /**
  * The schema registry does not answer, or not with a schema. The message itself may be fine, so it is redelivered
- * until the registry answers: `deadLetter` does not count these deliveries.
+ * until the registry answers: neither `deadLetter` nor `retry.retries` counts these deliveries.
  */
 export class KafkaSchemaRegistryError extends KafkaJSError {
   /** @internal */

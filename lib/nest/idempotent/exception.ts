@@ -4,8 +4,8 @@ import { KafkaRetriableException } from '@nestjs/microservices';
 export const IDEMPOTENCY_EXCEPTION = 'KafkaIdempotencyException';
 
 /**
- * A handler with `@Idempotent` was not called, or not remembered, and the message comes again, as often as it takes: `deadLetter` does
- * not count these deliveries.
+ * A handler with `@Idempotent` was not called, or not remembered, and the message comes again, as often as it takes: neither
+ * `deadLetter` nor `retry.retries` counts these deliveries.
  */
 export class KafkaIdempotencyException extends KafkaRetriableException {
   /** The key of the message. */

@@ -15,13 +15,11 @@ import {
   errorTexts,
   isFinal,
   isHopeless,
-  isWaiting,
   isTooLarge,
-  waitsFor,
   withoutTexts,
   type Failure,
 } from './dead-letter.js';
-import { originOf, type Origin } from './origin.js';
+import { originOf, placeOf, type Origin } from './origin.js';
 import type { Retries } from './retries.js';
 import { withLastError } from './retry-headers.js';
 import type { RetryStep } from './retry-schedule.js';
@@ -77,16 +75,6 @@ export class DeadLetterWriter {
     return isFinal(this.#options, { error: originalError(outcome), outcome, attempt });
   }
 
-  /** Whether a failure says something of the message: else the delivery does not count. */
-  counts(outcome: unknown): boolean {
-    try {
-      return !isWaiting({ error: originalError(outcome) });
-    } catch {
-      // What cannot be looked at is none of ours.
-      return true;
-    }
-  }
-
   /**
    * Handles a failed delivery. `false`: the message has to be redelivered, also because the dead-letter topic could
    * not be written. Otherwise the message was moved and its partition may go on. Never throws, or rejects.
@@ -97,17 +85,11 @@ export class DeadLetterWriter {
     batch: IncomingBatch,
     index: number,
   ): Promise<Outcome | false> | Outcome | false {
-    const { logger, sendCopy, complete, retries } = this.#ports;
+    const { sendCopy, complete, retries } = this.#ports;
     const attempt = retries?.delivery(task, batch, index) ?? task.failures + 1;
     const failure = { error: originalError(outcome), outcome, attempt };
     try {
-      if (!isFinal(this.#options, failure)) {
-        // Logged ever more rarely (at attempts 1, 2, 4, 8, …), because the registry or the store may be down for hours.
-        if (isWaiting(failure) && Number.isInteger(Math.log2(task.retries + 1))) {
-          logger.warn(`${placeOf(task, batch, index)} ${waitsFor(failure)}: ${messageOf(failure.error)}`);
-        }
-        return false;
-      }
+      if (!isFinal(this.#options, failure)) return false;
       const step = retries && this.#retryStep(retries, failure, task, batch, index);
       if (retries && step) {
         const origin = retries.origin(task, batch, index);
@@ -228,8 +210,4 @@ export class DeadLetterWriter {
       await this.#ports.send(target, { ...record, rawHeaders: withoutTexts(rawHeaders) }, task);
     }
   }
-}
-
-function placeOf({ topic, partition }: PartitionTask, batch: IncomingBatch, index: number): string {
-  return `Message ${batch.offset(index)} of ${topic} [${partition}]`;
 }

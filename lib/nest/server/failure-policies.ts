@@ -2,6 +2,7 @@ import { resolveRetry } from '../../kafkajs/retry/retry.js';
 import type { FailurePolicy } from '../../runner/failure-policy.js';
 import type { DeadLetterOptions, KafkaHandlerOptions, NestKafkaOptions } from '../options/index.js';
 import { DeadLetterWriter, type DeadLetterPorts } from './dead-letter-writer.js';
+import { waitingPolicy } from './waiting.js';
 
 /** The failure policies of handlers: their own options merged over the server's. */
 export class FailurePolicies {
@@ -28,14 +29,16 @@ export class FailurePolicies {
     const { client, consumer, parser } = this.#options;
     const deadLetter = deadLetterOf(this.#options, handler);
     const retry = resolveRetry(client?.retry, consumer?.retry, handler?.retry, deadLetter?.backoff);
-    if (deadLetter === undefined) return { retry };
+    // What only waits is no reason to give up on a message, nor to crash.
+    const waiting = waitingPolicy(this.#ports.logger);
+    if (deadLetter === undefined) return { retry, ...waiting };
     const writer = new DeadLetterWriter(deadLetter, parser?.keepBinary ?? false, this.#ports);
     // With dead letters the consumer itself never gives up on a message.
     return {
       retry: { ...retry, retries: Number.POSITIVE_INFINITY },
       recover: writer.take.bind(writer),
       isFinal: writer.isFinal.bind(writer),
-      counts: writer.counts.bind(writer),
+      ...waiting,
       goesOn: this.#ports.retries !== undefined && deadLetter.retryTopics !== undefined,
     };
   }

@@ -28,3 +28,8 @@ export function timestampType({ timestamp, appended }: Origin): string {
   if (timestamp === '-1') return 'NoTimestampType';
   return appended ? 'LogAppendTime' : 'CreateTime';
 }
+
+/** A record's place, for logs. */
+export function placeOf({ topic, partition }: PartitionTask, batch: IncomingBatch, index: number): string {
+  return `Message ${batch.offset(index)} of ${topic} [${partition}]`;
+}
