@@ -90,3 +90,16 @@ export async function untilPrepared(kind: Kind, { store }: Pick<OwnStore, 'store
   };
   await until('the store answers', () => ask().catch(() => false), 60_000);
 }
+
+/** Has the server refuse a key from now on, whatever is to be done with it. */
+export async function refuse(kind: Kind, path: string, key: string): Promise<void> {
+  if (kind === pgPool) {
+    const own = pool(path);
+    await own.query(`ALTER TABLE kafka_idempotency ADD CHECK (key <> '${key}')`);
+    await own.end();
+    return;
+  }
+  const client = new Redis({ path });
+  await client.lpush(`kafka-idempotency:${key}`, 'something else');
+  client.disconnect();
+}

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Controller, type Type } from '@nestjs/common';
@@ -15,7 +16,7 @@ import { listen, optionsFor } from '../harness/apps';
 import { closeBroker, committed, createTopics, rawProducer, unique, untilCommitted } from '../harness/broker';
 import { logs } from '../harness/logs';
 import { Gate, openGates, until, within } from '../harness/wait';
-import { ioRedis, pgPool, untilPrepared, type OwnStore } from './clients';
+import { ioRedis, pgPool, refuse, untilPrepared, type OwnStore } from './clients';
 import type { StoreServer } from './servers';
 
 // Handlers that run once for messages that are one, over the real stores: processes that are killed and that race, and stores that are away.
@@ -189,6 +190,31 @@ describe.each([ioRedis, pgPool])('$name', (kind) => {
       await server.start();
       await untilCommitted(`${topic}-server`, topic, 1);
       expect(attempts).toEqual([1, 2]);
+    });
+
+    test('a key that the store refuses is a failed delivery, and goes to the dead letters', async () => {
+      await createTopics({ [topic]: 1, [`${topic}.DLT`]: 1 });
+      const paid: string[] = [];
+      await serve(
+        controller({}, (id) => paid.push(id)),
+        { deadLetter: { maxAttempts: 2, backoff: QUICK } },
+      );
+      await refuse(kind, server.path, `${topic}:bad`);
+      await write([{ value: 'bad' }, { value: 'o1' }]);
+      await untilCommitted(`${topic}-server`, topic, 2);
+      expect(paid).toEqual(['o1']);
+      const letter = `Message 0 of ${topic} [0] is now in ${topic}.DLT: it failed after 2 deliveries with KafkaIdempotencyException: The store of @Idempotent has refused ${topic}:bad: `;
+      expect(logs.matching('warn', letter)).toHaveLength(1);
+    });
+
+    test.runIf(kind === pgPool)('a key that cannot be in an index is one as any other', async () => {
+      await createTopics({ [topic]: 1 });
+      const paid: string[] = [];
+      await serve(controller({}, (id) => paid.push(id)));
+      const odd = ['nul\0', randomBytes(5000).toString('hex')];
+      await write([...odd, ...odd].map((value) => ({ value })));
+      await untilCommitted(`${topic}-server`, topic, 4);
+      expect(paid).toEqual(odd);
     });
 
     test('a store that goes away behind a handler is told when it is back, and the handler does not run again', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { IdempotencyStore } from 'nestjs-kafka-native';
 import { PostgresIdempotencyStore } from 'nestjs-kafka-native/postgres';
 import { RedisIdempotencyStore } from 'nestjs-kafka-native/redis';
@@ -65,6 +66,35 @@ describe.each([ioRedis, nodeRedis, pgPool, pgFunction])('$name', (kind) => {
         await one.done(it, 60_000, result, claim);
         expect(await other.claim(it, 60_000)).toEqual({ state: 'done', result: remembered });
       }
+    });
+
+    test.each([
+      ['a NUL character', 'tenant\0order'],
+      ['10 kB that cannot be compressed', randomBytes(5000).toString('hex')],
+      // What digests begin at.
+      [
+        'as much as is kept as it is',
+        randomBytes(1950)
+          .toString('base64')
+          .slice(0, 2600 - 40),
+      ],
+    ])('a key with %s is one as any other', async (_, odd) => {
+      const it = key().padEnd(38, '-') + odd;
+      const claim = await one.claim(it, 60_000);
+      expect(claim.state).toBe('claimed');
+      expect((await other.claim(it, 60_000)).state).toBe('busy');
+      expect((await other.claim(`${it}x`, 60_000)).state).toBe('claimed');
+      await one.release(it, claim);
+      const again = await other.claim(it, 60_000);
+      expect(again.state).toBe('claimed');
+      await other.done(it, 60_000, 7, again);
+      expect(await one.claim(it, 60_000)).toEqual({ state: 'done', result: 7 });
+    });
+
+    test('keys with different halves of characters are different', async () => {
+      const it = key();
+      for (const half of ['\ud83d', '\ud83e', '\ufffd'])
+        expect((await one.claim(it + half, 60_000)).state).toBe('claimed');
     });
 
     test('a key that is given back is free', async () => {

@@ -12,6 +12,8 @@ import type { Claim, IdempotencyStore } from './store.js';
 const DEFAULT_LEASE = 60_000;
 /** Default of `ttl`, in milliseconds: a day. */
 const DEFAULT_TTL = 86_400_000;
+/** So many characters of a key are in errors and logs. */
+const LONGEST_TOLD = 200;
 /** So many keys are kept that were handled while the store was away; their messages are in hand, so that they are few. */
 const MOST_UNSAVED = 1000;
 
@@ -146,10 +148,10 @@ class HandledKeys {
     try {
       claim = await this.#store.claim(key, this.#lease);
     } catch (error) {
-      throw storeFailed(key, error);
+      throw this.#failed(key, error);
     }
     if (claim.state !== 'busy') return claim;
-    throw new KafkaIdempotencyException(`${key} is being handled already`, key, 'busy');
+    throw new KafkaIdempotencyException(`${shortened(key)} is being handled already`, key, 'busy');
   }
 
   /** What the handler has said of the message decides: it is done, or may be claimed again. */
@@ -165,7 +167,7 @@ class HandledKeys {
       const [oldest] = this.#unsaved.keys();
       if (this.#unsaved.size >= MOST_UNSAVED) this.#unsaved.delete(oldest as string);
       this.#unsaved.set(key, { result, claim });
-      throw storeFailed(key, error);
+      throw this.#failed(key, error);
     }
   }
 
@@ -177,9 +179,35 @@ class HandledKeys {
       // Whoever wants the key next is told of a store that is away.
     }
   }
+
+  #failed(key: string, cause: unknown): KafkaIdempotencyException {
+    const [why, name] = [messageOf(cause), shortened(key)];
+    return isAway(this.#store, cause)
+      ? new KafkaIdempotencyException(
+          `The store of @Idempotent has failed for ${name}: ${why}`,
+          key,
+          'store',
+          cause,
+        )
+      : new KafkaIdempotencyException(
+          `The store of @Idempotent has refused ${name}: ${why}`,
+          key,
+          'key',
+          cause,
+        );
+  }
 }
 
-function storeFailed(key: string, cause: unknown): KafkaIdempotencyException {
-  const text = `The store of @Idempotent has failed for ${key}: ${messageOf(cause)}`;
-  return new KafkaIdempotencyException(text, key, 'store', cause);
+/** A key as it is told of. */
+function shortened(key: string): string {
+  return key.length > LONGEST_TOLD ? `${key.slice(0, LONGEST_TOLD)}…` : key;
+}
+
+/** Whether a store could not be asked; one that cannot say so is waited for. */
+function isAway(store: IdempotencyStore, error: unknown): boolean {
+  try {
+    return store.isAway?.(error) !== false;
+  } catch {
+    return true;
+  }
 }

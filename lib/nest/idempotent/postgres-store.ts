@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { resultOf, resultText } from './result.js';
 import type { Claim, IdempotencyStore } from './store.js';
+import { storedKey, type KeyLimits } from './stored-key.js';
 
 /** What a statement answers, as the package `pg` has it. */
 export interface SqlRows {
@@ -35,6 +36,14 @@ interface Row {
   readonly done: boolean;
   readonly result: string | null;
 }
+
+/** An entry of a B-tree has at most a third of a page, 2704 bytes with what belongs to it, and a text no NUL. */
+const KEYS: KeyLimits = { mostBytes: 2600, refused: /\0/ };
+
+/** Classes of SQLSTATE that say something of the values in a statement: data, constraints, limits. */
+const OF_VALUES = new Set(['22', '23', '54']);
+/** Libraries over `pg` put its error into their own, at most so deep. */
+const MOST_CAUSES = 5;
 
 /** A name of a table as it may stand in a statement as it is. */
 const TABLE = /^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$/i;
@@ -84,7 +93,7 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
   }
 
   async claim(key: string, lease: number): Promise<Claim> {
-    const token = randomUUID();
+    const [name, token] = [storedKey(key, KEYS), randomUUID()];
     const claimed = await this.#rows(
       `INSERT INTO ${this.#table} AS known (key, token, done, result, until)
       VALUES ($1, $2, false, NULL, now() + $3::float8 * interval '1 millisecond')
@@ -92,13 +101,13 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
         SET token = excluded.token, done = false, result = NULL, until = excluded.until
         WHERE known.until <= now()
       RETURNING key`,
-      [key, token, lease],
+      [name, token, lease],
     );
     if (claimed.length > 0) return { state: 'claimed', token };
     // Of one that is over by now, or was given back, the message comes again and finds it free.
     const [known] = (await this.#rows(
       `SELECT done, result FROM ${this.#table} WHERE key = $1 AND until > now()`,
-      [key],
+      [name],
     )) as Row[];
     if (!known?.done) return { state: 'busy' };
     return { state: 'done', result: resultOf(known.result ?? '') };
@@ -109,16 +118,30 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
       `INSERT INTO ${this.#table} (key, token, done, result, until)
       VALUES ($1, $2, true, $4, now() + $3::float8 * interval '1 millisecond')
       ON CONFLICT (key) DO UPDATE SET token = excluded.token, done = true, result = excluded.result, until = excluded.until`,
-      [key, claim?.token ?? '', ttl, resultText(result) || null],
+      [storedKey(key, KEYS), claim?.token ?? '', ttl, resultText(result) || null],
     );
   }
 
   async release(key: string, claim?: Claim): Promise<void> {
     if (claim?.token === undefined) return;
     await this.#query(`DELETE FROM ${this.#table} WHERE key = $1 AND token = $2 AND NOT done`, [
-      key,
+      storedKey(key, KEYS),
       claim.token,
     ]);
+  }
+
+  /**
+   * Whether a failure is none of the key's: of a connection, of a server that is busy, starts or has become a replica, of a table that
+   * is missing. PostgreSQL's code says so.
+   */
+  isAway(error: unknown): boolean {
+    let cause = error;
+    for (let depth = 0; depth < MOST_CAUSES && typeof cause === 'object' && cause !== null; depth++) {
+      const { code } = cause as { code?: unknown };
+      if (typeof code === 'string' && code.length === 5 && OF_VALUES.has(code.slice(0, 2))) return false;
+      ({ cause } = cause as { cause?: unknown });
+    }
+    return true;
   }
 
   /** Removes what is over: to be called now and then, by one process or all. Nothing else does. */

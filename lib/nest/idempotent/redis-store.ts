@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { resultOf, resultText } from './result.js';
 import type { Claim, IdempotencyStore } from './store.js';
+import { storedKey } from './stored-key.js';
 
 /** What is used of a client of the package `ioredis`. */
 export interface IoRedisLike {
@@ -86,9 +87,14 @@ export class RedisIdempotencyStore implements IdempotencyStore {
     if (claim?.token !== undefined) await this.#run(RELEASE, key, claim.token);
   }
 
+  /** Whether a failure is none of the key's: of one that holds something else, a list for example, Redis will never answer otherwise. */
+  isAway(error: unknown): boolean {
+    return !(error instanceof Error && /\bWRONGTYPE\b/.test(error.message));
+  }
+
   #run(script: string, key: string, ...args: string[]): Promise<unknown> {
     const client = this.#client;
-    const name = this.#prefix + key;
+    const name = this.#prefix + storedKey(key);
     // Both are called `eval`, and take the same in different ways; only ioredis has a status, its clusters too.
     if ('status' in client) return client.eval(script, 1, name, ...args);
     return client.eval(script, { keys: [name], arguments: args });

@@ -23,6 +23,11 @@ export interface IdempotencyStore {
    * undefined.
    */
   done(key: string, ttl: number, result: unknown, claim?: Claim): Promise<void> | void;
+  /**
+   * Whether a failure of the store says nothing of the key, so that its message waits; a failure that does is one of the message,
+   * and counts for `deadLetter` and `retry.retries`. Without it every failure is a reason to wait.
+   */
+  isAway?(error: unknown): boolean;
   /** The handler has failed: the key may be claimed again, unless another claim holds it by now. */
   release(key: string, claim?: Claim): Promise<void> | void;
 }

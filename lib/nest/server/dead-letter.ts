@@ -40,7 +40,10 @@ export function isFinal(options: DeadLetterOptions, failure: Failure): boolean {
 
 /** Whether a delivery failed only because the schema registry, or the store or another claim of `@Idempotent`, has to be waited for. */
 export function isWaiting({ error }: Pick<Failure, 'error'>): boolean {
-  return isOfKind(error, KafkaSchemaRegistryError.brand) || isOfKind(error, IDEMPOTENCY_EXCEPTION);
+  if (isOfKind(error, KafkaSchemaRegistryError.brand)) return true;
+  return (
+    isOfKind(error, IDEMPOTENCY_EXCEPTION) && (error as Partial<KafkaIdempotencyException>).reason !== 'key'
+  );
 }
 
 /** Of a message that waits, that it does, and for what. */
