@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Controller, type Type } from '@nestjs/common';
-import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, KafkaHeaders, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   Idempotent,
   ServerKafka,
@@ -15,6 +15,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { listen, optionsFor } from '../harness/apps';
 import { closeBroker, committed, createTopics, rawProducer, unique, untilCommitted } from '../harness/broker';
 import { logs } from '../harness/logs';
+import { Tap } from '../harness/tap';
 import { Gate, openGates, until, within } from '../harness/wait';
 import { ioRedis, pgPool, refuse, untilPrepared, type OwnStore } from './clients';
 import type { StoreServer } from './servers';
@@ -190,6 +191,52 @@ describe.each([ioRedis, pgPool])('$name', (kind) => {
       await server.start();
       await untilCommitted(`${topic}-server`, topic, 1);
       expect(attempts).toEqual([1, 2]);
+    });
+
+    test('a request that comes again has the reply of the first, byte for byte', async () => {
+      const reply = `${topic}.reply`;
+      await createTopics({ [topic]: 1, [reply]: 1 });
+      const bytes = Buffer.from([0, 255, 128, 10]);
+      const answers: Record<string, unknown> = {
+        buffer: bytes,
+        message: { key: bytes, value: bytes, headers: { id: bytes, text: 'a' } },
+        nested: { deep: [{ bytes }, 'a'], at: new Date(1e12) },
+        date: new Date(1e12),
+        message_with_date: { key: 'k', value: new Date(1e12) },
+        bytes: new Uint8Array([1, 255]),
+        plain: { total: 7, text: 'a' },
+        text: 'a',
+        number: 7,
+      };
+      const { store } = connected();
+      const asked: string[] = [];
+      @Controller()
+      class Answers {
+        @MessagePattern(topic)
+        @Idempotent({ key: (id: string) => `${topic}:${id}`, store })
+        answer(@Payload() id: string): unknown {
+          asked.push(id);
+          return answers[id];
+        }
+      }
+      await serve(Answers);
+      const tap = await Tap.on([reply]);
+      open.push(tap);
+      const ids = Object.keys(answers);
+      const headers = { [KafkaHeaders.REPLY_TOPIC]: reply, [KafkaHeaders.REPLY_PARTITION]: '0' };
+      const messages = [...ids, ...ids].map((value) => ({
+        value,
+        headers: { ...headers, [KafkaHeaders.CORRELATION_ID]: value },
+      }));
+      await (await rawProducer()).send({ topic, messages });
+      const records = await tap.read(reply, messages.length);
+      const replies = records.map(({ key, value, headers: sent }) => ({ key, value, headers: sent }));
+      expect(replies.slice(ids.length)).toEqual(replies.slice(0, ids.length));
+      expect(replies[ids.indexOf('message')]).toMatchObject({
+        key: bytes.toString('latin1'),
+        value: bytes.toString('latin1'),
+      });
+      expect(asked).toEqual(ids);
     });
 
     test('a key that the store refuses is a failed delivery, and goes to the dead letters', async () => {

@@ -59,8 +59,14 @@ describe.each([ioRedis, nodeRedis, pgPool, pgFunction])('$name', (kind) => {
         expect(await store.claim(it, 60_000)).toEqual({ state: 'done', result: { total: 7, text: "it's" } });
     });
 
-    test('what has no result, or null, or one that JSON does not hold, is done too', async () => {
-      for (const [result, remembered] of [[undefined], [null, null], ['', ''], [0, 0], [1n]] as const) {
+    test('what has no result, or null, or one that cannot be held, is done too', async () => {
+      for (const [result, remembered] of [
+        [undefined],
+        [null, null],
+        ['', ''],
+        [0, 0],
+        [new Map()],
+      ] as const) {
         const it = key();
         const claim = await one.claim(it, 60_000);
         await one.done(it, 60_000, result, claim);

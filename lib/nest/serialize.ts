@@ -35,7 +35,7 @@ function encode(value: any): string | Uint8Array | null {
 }
 
 /** NestJS's `isPlainObject`: made by `{}`, `Object` of any realm, or without a prototype. */
-function isPlainObject(value: object): boolean {
+export function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null) return true;
   const constructor: unknown =

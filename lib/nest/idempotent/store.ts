@@ -19,8 +19,8 @@ export interface IdempotencyStore {
   /** Claims a key for `lease` milliseconds, unless it is claimed or done. */
   claim(key: string, lease: number): Promise<Claim> | Claim;
   /**
-   * Marks a claimed key as handled, for `ttl` milliseconds, even if the claim has expired. `result` is a JSON value, or
-   * undefined.
+   * Marks a claimed key as handled, for `ttl` milliseconds, even if the claim has expired. `result` is whatever the
+   * handler has answered: `claim()` gives it back so that a reply of it has the same bytes, or undefined.
    */
   done(key: string, ttl: number, result: unknown, claim?: Claim): Promise<void> | void;
   /**
