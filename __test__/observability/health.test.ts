@@ -374,6 +374,8 @@ describe('O5 health of what is still starting', () => {
     await consumer.subscribe({ topics: [topic] });
     await consumer.run({ eachMessage: async () => undefined });
     expect(await said(probe)).toEqual(UP);
+    await consumer.stop();
+    expect(await said(probe)).toEqual(UP);
   });
 
   test('groups that no client has: down, with those that are there', async () => {

@@ -58,8 +58,11 @@ export class Observation implements ObservedClient<ConsumerReport> {
     this.#starts.end();
   }
 
-  ping(timeout: number): Promise<void> {
-    return this.#options.ping(timeout);
+  async ping(timeout: number): Promise<void> {
+    const { state, ping } = this.#options;
+    // A stopped consumer has no connection, as it was told: there is nothing to ask, and nothing is wrong.
+    if (this.#starts.state === 'none' && state.session === undefined) return;
+    await ping(timeout);
   }
 
   report(): ConsumerReport {
