@@ -85,7 +85,7 @@ export class Observation implements ObservedClient<ConsumerReport> {
       clientId,
       isOfReplies,
       ...this.#stateOf(hasCrashed),
-      isToJoin: this.#starts.state !== 'none' && (!state.isToRun || subscriptions.names().length > 0),
+      isToJoin: state.isToRun ? subscriptions.names().length > 0 : this.#starts.isUnderWay,
       hasJoined,
       partitions,
       pendingRequests: native?.pendingRequests() ?? 0,

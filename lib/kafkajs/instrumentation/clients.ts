@@ -42,8 +42,8 @@ export interface ConsumerReport {
   /** The error that it crashed with, or that its start has failed with, until it runs again. */
   readonly error?: Error;
   /**
-   * Whether it should be in its group: `connect()` or `run()` was called, and it was not stopped since; once it runs, if it has
-   * subscriptions.
+   * Whether it should be in its group: it runs and has subscriptions, or its `connect()` or `run()` has not succeeded yet. One that is
+   * connected and not run may be a stand-by.
    */
   readonly isToJoin: boolean;
   /** Whether partitions were assigned to it at least once. */

@@ -19,6 +19,11 @@ export class Starts {
     return this.#state;
   }
 
+  /** Whether the last start has not succeeded yet, or has failed. */
+  get isUnderWay(): boolean {
+    return this.#state === 'connecting' || this.#state === 'failed';
+  }
+
   get since(): number {
     return this.#since;
   }
