@@ -123,13 +123,24 @@ function hiddenContext(target: object, method: string | symbol, length: number):
   return index;
 }
 
+/** What was handled and the store does not know yet. */
+interface Unsaved {
+  readonly result: unknown;
+  readonly claim: Claim;
+  /** When it is forgotten, by `performance.now()`. */
+  readonly until: number;
+}
+
 /** The keys of a handler, in a store that may be away. */
 class HandledKeys {
   readonly #store: IdempotencyStore;
   readonly #ttl: number;
   readonly #lease: number;
-  /** What was handled and the store could not be told of: their messages come again, and must not be handled for that. */
-  readonly #unsaved = new Map<string, { readonly result: unknown; readonly claim: Claim }>();
+  /**
+   * What was handled and the store could not be told of: their messages come again, and must not be handled for that. The oldest are
+   * the first.
+   */
+  readonly #unsaved = new Map<string, Unsaved>();
 
   constructor(store: IdempotencyStore, ttl: number, lease: number) {
     this.#store = store;
@@ -139,9 +150,10 @@ class HandledKeys {
 
   /** Claims a key, or answers that it is done. */
   async claim(key: string): Promise<Claim> {
+    if (this.#unsaved.size > 0) this.#forget();
     const unsaved = this.#unsaved.get(key);
     if (unsaved !== undefined) {
-      await this.done(key, unsaved.result, unsaved.claim);
+      await this.#save(key, unsaved);
       return { state: 'done', result: unsaved.result };
     }
     let claim: Claim;
@@ -159,15 +171,34 @@ class HandledKeys {
     return said === 'acked' ? this.done(key, result, claim) : this.release(key, claim);
   }
 
-  async done(key: string, result: unknown, claim: Claim): Promise<void> {
+  done(key: string, result: unknown, claim: Claim): Promise<void> {
+    return this.#save(key, { result, claim, until: performance.now() + this.#ttl });
+  }
+
+  async #save(key: string, handled: Unsaved): Promise<void> {
+    const left = Math.max(Math.round(handled.until - performance.now()), 1);
     try {
-      await this.#store.done(key, this.#ttl, result, claim);
+      await this.#store.done(key, left, handled.result, handled.claim);
       this.#unsaved.delete(key);
     } catch (error) {
-      const [oldest] = this.#unsaved.keys();
-      if (this.#unsaved.size >= MOST_UNSAVED) this.#unsaved.delete(oldest as string);
-      this.#unsaved.set(key, { result, claim });
+      if (this.#unsaved.get(key) !== handled) this.#remember(key, handled);
       throw this.#failed(key, error);
+    }
+  }
+
+  #remember(key: string, handled: Unsaved): void {
+    this.#unsaved.delete(key);
+    const [oldest] = this.#unsaved.keys();
+    if (this.#unsaved.size >= MOST_UNSAVED) this.#unsaved.delete(oldest as string);
+    this.#unsaved.set(key, handled);
+  }
+
+  /** Forgets what the store would have forgotten by now. */
+  #forget(): void {
+    const now = performance.now();
+    for (const [key, { until }] of this.#unsaved) {
+      if (until > now) return;
+      this.#unsaved.delete(key);
     }
   }
 
