@@ -86,9 +86,9 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     try {
       await this.#query(create, []);
     } catch (error) {
-      // Two that make it at once: the catalogue has a unique index, and the other one has done it.
+      // Two that make it at once: the other one has done it, which shows in the catalogue's unique index, in the table, or in its type.
       const { code } = error as { code?: unknown };
-      if (code !== '23505' && code !== '42P07') throw error;
+      if (code !== '23505' && code !== '42P07' && code !== '42710') throw error;
     }
   }
 
