@@ -1,4 +1,12 @@
-import { type CallHandler, Controller, type ExecutionContext, UseInterceptors } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  type PipeTransform,
+  UseInterceptors,
+  UsePipes,
+} from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   BatchPattern,
@@ -203,4 +211,30 @@ describe('what no key can stand for is refused at the start', () => {
       /^Option kafka\.batch cannot be with @Idempotent: .* \(Payments\.pay\(\) of "verdicts/,
     );
   });
+});
+
+test('pipes of the method get what they got without it', async () => {
+  await createTopics({ [rig.topic]: 1 });
+  const types: string[] = [];
+  class Shape implements PipeTransform {
+    transform(value: unknown, { type }: ArgumentMetadata): unknown {
+      types.push(type);
+      if (typeof value !== 'string') throw new TypeError('no text');
+      return value;
+    }
+  }
+  @Controller()
+  class Payments {
+    @EventPattern<string>(rig.topic)
+    @UsePipes(new Shape())
+    @Idempotent({ key, store })
+    pay(@Payload() id: string): void {
+      seen.push(id);
+    }
+  }
+  await rig.serve(Payments, options);
+  await rig.write('0:a', '0:a', '0:b');
+  await untilCommitted(rig.group, rig.topic, 3);
+  expect(seen).toEqual(['0:a', '0:b']);
+  expect(types).toEqual(['body', 'body', 'body']);
 });

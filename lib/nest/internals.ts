@@ -35,8 +35,6 @@ export const { ServerFactory } = serverFactory;
 // since version 7.
 /** Metadata key of a handler's extras. */
 export const PATTERN_EXTRAS_METADATA = 'microservices:pattern_extras';
-/** Metadata key of the parameters of a class's methods. */
-export const PARAM_ARGS_METADATA = '__routeArguments__';
 /** Broker of a client without `brokers`. */
 export const KAFKA_DEFAULT_BROKER = 'localhost:9092';
 /** Client id of a client without one. */

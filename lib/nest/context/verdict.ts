@@ -1,3 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Observable } from 'rxjs';
+
 /** What a handler has said of its message: that it is finished, or that it is to come again. */
 export type Said = 'acked' | 'refused';
 
@@ -42,8 +45,31 @@ export class Verdict {
   }
 }
 
-/** The verdict of a message, if this is its context. */
-export function verdictOf(argument: unknown): Verdict | undefined {
-  if (typeof argument !== 'object' || argument === null) return undefined;
-  return (argument as { [VERDICT]?: () => Verdict })[VERDICT]?.();
+/** A context that answers its message's verdict; those of batches do not. */
+type Context = object & { readonly [VERDICT]?: () => Verdict };
+
+const CONTEXTS: unique symbol = Symbol.for('nestjs-kafka-native:contexts') as never;
+
+/** The contexts of the messages that are being handled: the same in all copies of the package. Made when a handler asks for it. */
+const everywhere = globalThis as { [CONTEXTS]?: AsyncLocalStorage<Context | undefined> };
+
+/** Calls a handler that asks for the verdict of its message, wherever in it: guards, interceptors and pipes may refuse it too. */
+export function asking<T>(context: object, call: () => T): T {
+  return (everywhere[CONTEXTS] ??= new AsyncLocalStorage()).run(context, call);
+}
+
+/** The same for a handler that is called only when its stream is subscribed to, as behind an interceptor. */
+export function askingStream<T>(context: object, stream: Observable<T>): Observable<T> {
+  return new Observable((subscriber) => asking(context, () => stream.subscribe(subscriber)));
+}
+
+/** Calls what has no part in the message whose handler asks. */
+export function aside<T>(call: () => T): T {
+  const contexts = everywhere[CONTEXTS];
+  return contexts === undefined ? call() : contexts.run(undefined, call);
+}
+
+/** The verdict of the message that is being handled. */
+export function currentVerdict(): Verdict | undefined {
+  return everywhere[CONTEXTS]?.getStore()?.[VERDICT]?.();
 }

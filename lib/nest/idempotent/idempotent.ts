@@ -1,9 +1,7 @@
-import { Ctx, Payload } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import { ignore, own } from '../../application/callbacks.js';
 import { messageOf } from '../../values/describe.js';
-import { verdictOf, type Said } from '../context/verdict.js';
-import { CONTEXT_PARAM, PARAM_ARGS_METADATA } from '../internals.js';
+import { aside, currentVerdict, type Said } from '../context/verdict.js';
 import { KafkaIdempotencyException } from './exception.js';
 import { IDEMPOTENT } from './mark.js';
 import type { Claim, IdempotencyStore } from './store.js';
@@ -60,14 +58,11 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
       throw new TypeError(`${name} of @Idempotent must be a whole number of milliseconds, at least 1`);
     }
   }
-  return (target, method, descriptor: PropertyDescriptor) => {
+  return (_target, _name, descriptor: PropertyDescriptor) => {
     const handle = descriptor.value as (...args: unknown[]) => unknown;
     const keys = new HandledKeys(store, ttl, lease);
-    const hidden = hiddenContext(target, method, handle.length);
-    async function once(this: unknown, ...given: Args): Promise<unknown> {
-      const at = given.findIndex((argument) => verdictOf(argument) !== undefined);
-      const verdict = verdictOf(given[at]);
-      const args = at === hidden ? (given.slice(0, at) as Args) : given;
+    async function once(this: unknown, ...args: Args): Promise<unknown> {
+      const verdict = currentVerdict();
       const name = key.apply(this, args);
       if (typeof name !== 'string' || name === '') {
         throw new TypeError('The key of @Idempotent must be a text that is not empty');
@@ -79,7 +74,7 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
       }
       let result: unknown;
       try {
-        result = await handle.apply(this, args);
+        result = await aside(() => handle.apply(this, args));
         if (isObservable(result)) {
           result = await lastValueFrom(result as Observable<unknown>, { defaultValue: undefined });
         }
@@ -102,25 +97,6 @@ export function Idempotent<Args extends any[] = any[]>(options: IdempotentOption
     Object.defineProperty(once, 'name', { value: handle.name, configurable: true });
     descriptor.value = once;
   };
-}
-
-interface Parameter {
-  readonly index: number;
-}
-
-/**
- * Has NestJS give a method its context even if it does not ask for it, behind its own parameters, of which there are at least `length`: guards,
- * interceptors and request-scoped classes may refuse its message too. Returns where; undefined if the method asks for it itself.
- */
-function hiddenContext(target: object, method: string | symbol, length: number): number | undefined {
-  const of = [PARAM_ARGS_METADATA, target.constructor, method] as const;
-  const known = Object.entries((Reflect.getMetadata(...of) ?? {}) as Record<string, Parameter>);
-  if (known.some(([type]) => type.startsWith(`${CONTEXT_PARAM}:`))) return undefined;
-  // A method of which no parameter is decorated gets the payload.
-  if (known.length === 0) Payload()(target, method, 0);
-  const index = Math.max(length, 1, ...known.map(([, parameter]) => parameter.index + 1));
-  Ctx()(target, method, index);
-  return index;
 }
 
 /** What was handled and the store does not know yet. */

@@ -66,6 +66,8 @@ export class HandlerRegistry {
   readonly #entries: Entry[] = [];
   readonly #options = new Map<MessageHandler, KafkaHandlerOptions>();
   readonly #routes = new Map<MessageHandler, TopicRoute>();
+  /** Those with `@Idempotent`. */
+  readonly #idempotent = new Set<MessageHandler>();
   readonly #given: (options: unknown, place: string) => unknown;
 
   /** `given` returns the options of a handler to use; `place` names the handler. */
@@ -76,6 +78,20 @@ export class HandlerRegistry {
   /** Registers a handler; its options are checked by {@link check}. */
   add(registration: Registration): void {
     this.#entries.push({ ...registration, options: {} });
+    if (isIdempotent(registration.extras)) this.#idempotent.add(registration.callback);
+  }
+
+  /** Whether a handler, or one that is called with it, has `@Idempotent`. */
+  isIdempotent(handler: MessageHandler): boolean {
+    if (this.#idempotent.size === 0) return false;
+    for (
+      let each: MessageHandler | undefined = handler;
+      each !== undefined;
+      each = each.next as typeof each
+    ) {
+      if (this.#idempotent.has(each)) return true;
+    }
+    return false;
   }
 
   /** Whether a handler filters by headers, so that NestJS must not call it for all messages of its pattern. */

@@ -1,4 +1,5 @@
 import type { ConsumerDeserializer, MessageHandler } from '@nestjs/microservices';
+import { isObservable } from 'rxjs';
 import { REQUEST } from '../../boundary/incoming.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
@@ -8,6 +9,7 @@ import { Handling, settled, type Outcome, type RecordEnd } from '../../runner/re
 import { KafkaBatchContext } from '../context/kafka-batch-context.js';
 import { PackedKafkaContext } from '../context/kafka-context.js';
 import type { PackedContext } from '../context/packed-context.js';
+import { asking, askingStream } from '../context/verdict.js';
 import { KafkaRequestDeserializer, NO_MESSAGE_HANDLER, noEventHandler } from '../internals.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { KafkaHandlerOptions } from '../options/index.js';
@@ -207,11 +209,22 @@ export class RecordDispatch {
     const end = handler.isEventHandler || !isRequest ? eventEnd : new RequestEnd(responder.requests, context);
     // What an application's deserializer makes may be a promise, which NestJS's wrappers await.
     const call = (this.decodesItself && directHandler(handler)) || handler;
-    if (!this.#ports.hasHooks()) return begin(call, data, context, end);
-    return this.#ports.withinHooks(context, (ended) =>
-      settled(begin(call, data, context, end), task, batch, index, ended),
+    const { handlers, hasHooks, withinHooks } = this.#ports;
+    const start = handlers.isIdempotent(handler) ? beginAsking : begin;
+    if (!hasHooks()) return start(call, data, context, end);
+    return withinHooks(context, (ended) =>
+      settled(start(call, data, context, end), task, batch, index, ended),
     );
   }
+}
+
+/** Calls a handler that asks for its message's verdict: at once, or when the stream that it returns is subscribed to. */
+function beginAsking(...[handler, data, context, end]: Parameters<typeof begin>): Handling {
+  const within = (answer: unknown): unknown =>
+    isObservable(answer) ? askingStream(context, answer) : answer;
+  const asked = async (): Promise<unknown> =>
+    within(await asking(context, () => handler(data, context as never)));
+  return begin(asked, data, context, end);
 }
 
 /** Calls a handler; what it throws becomes a rejection. */
