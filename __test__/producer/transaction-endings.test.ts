@@ -87,6 +87,21 @@ describe('while the coordinator is away', () => {
   });
 });
 
+test('disconnect() does not wait for offsets as long as a request may take', async () => {
+  const rig = await start();
+  const transaction = await begin(rig);
+  rig.kafka.stopBroker();
+  const sent = expect(
+    transaction.sendOffsets({
+      consumerGroupId: 'readers',
+      topics: [{ topic: TOPIC, partitions: [{ partition: 0, offset: '1' }] }],
+    }),
+  ).rejects.toThrow();
+  // Of 30 seconds, and the last abort's time.
+  await within('disconnect()', rig.producer.disconnect(), 20_000);
+  await sent;
+});
+
 test('disconnect() waits for a commit that is under way', async () => {
   const rig = await start();
   const transaction = await begin(rig);

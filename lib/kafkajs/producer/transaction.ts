@@ -132,7 +132,7 @@ export class Transactions {
   async close(timeout: number): Promise<void> {
     const current = this.#current;
     if (current?.isOpen) {
-      const isIdle = await isOverWithin(LAST_ABORT, current.ending);
+      const isIdle = await isOverWithin(LAST_ABORT, Promise.allSettled([current.ending, this.#lastStep]));
       // What still waits for the coordinator ends with the handle, and cannot be aborted.
       if (isIdle && current.isOpen) {
         await this.#step((native) => native.abortTransaction(LAST_ABORT)).catch(ignore);
@@ -373,18 +373,11 @@ function typesOf(error: unknown): string[] {
 const isConsequence = (error: unknown): boolean => typesOf(error).some((type) => CONSEQUENCES.has(type));
 
 /** Whether what is under way ends within so many milliseconds. */
-async function isOverWithin(milliseconds: number, work: Promise<void> | undefined): Promise<boolean> {
-  if (work === undefined) return true;
+async function isOverWithin(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
   const stop = new AbortController();
   const late = delay(milliseconds, false, { signal: stop.signal });
   try {
-    return await Promise.race([
-      late,
-      work.then(
-        () => true,
-        () => true,
-      ),
-    ]);
+    return await Promise.race([late, work.then(() => true)]);
   } finally {
     stop.abort();
     late.catch(ignore);
