@@ -91,15 +91,20 @@ export class RequestEnd implements RecordEnd {
     ended?: () => void,
   ): Promise<typeof INCOMPLETE | undefined> {
     const request = this.#request;
+    // Once the partition has gone on, what it says of a refusal is about another message.
+    let isFirst = true;
     const replay$ = new ReplaySubject<unknown>();
     await new Promise<void>((resolve, reject) => {
       response$.subscribe({
         next: (value) => {
           replay$.next(value);
-          if (!request.isRefused) resolve();
+          if (isFirst && !request.isRefused) {
+            isFirst = false;
+            resolve();
+          }
         },
         error: (error: unknown) => {
-          if (error instanceof KafkaRetriableException || request.isRefused) reject(error);
+          if (error instanceof KafkaRetriableException || (isFirst && request.isRefused)) reject(error);
           else {
             noteHandlerError(batch, index, originalError(error));
             resolve();
