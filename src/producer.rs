@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_core::admin::topics;
+use kafka_core::error::{CODE_METADATA_TOO_LARGE, Error};
 use kafka_core::kafka::{PartitionMetadata, TopicPartition};
 use kafka_core::producer::{Producer, Reader, Settings, Step, sticks_by_default};
 use kafka_core::request_events::RequestEvents;
@@ -155,9 +156,11 @@ impl NativeProducer {
         #[napi(ts_arg_type = "number")] timeout: Milliseconds,
     ) -> Option<Failure> {
         let mut offsets: Vec<_> = offsets.into_iter().map(TopicPartition::from).collect();
+        let mut known = None;
         let reader = match reader {
             Either::A(number) => {
-                if let Some(known) = MEMBERS.known_partitions(number) {
+                known = MEMBERS.known_partitions(number);
+                if let Some(known) = &known {
                     known.write_to_all(&mut offsets);
                 }
                 Reader::Consumer(MEMBERS.with_number(number))
@@ -167,7 +170,11 @@ impl NativeProducer {
                 Reader::Group(group, members)
             }
         };
-        outcome(self.producer.transaction(Step::Offsets(reader, offsets), Some(timeout.0)).await)
+        let sent = self.producer.transaction(Step::Offsets(reader, offsets), Some(timeout.0)).await;
+        if let (Some(known), Err(Error { code: CODE_METADATA_TOO_LARGE, .. })) = (known, &sent) {
+            known.withhold();
+        }
+        outcome(sent)
     }
 
     /// The fatal error, after which the producer cannot be used, if there was one.

@@ -50,8 +50,6 @@ pub struct Assignments {
     /// Topics whose records are handed out in a special way.
     handling: TopicHandlings,
     known_partitions: Arc<KnownPartitions>,
-    /// The broker refuses metadata with a commit.
-    without_metadata: AtomicBool,
 }
 
 /// Largest assignment number; it shares a 64-bit delivery report opaque with a sequence.
@@ -69,7 +67,6 @@ impl Assignments {
             held: AtomicUsize::new(0),
             handling: TopicHandlings::default(),
             known_partitions: Arc::default(),
-            without_metadata: AtomicBool::new(false),
         }
     }
 
@@ -94,7 +91,7 @@ impl Assignments {
         let assignment = NEXT_ASSIGNMENT.fetch_add(1, Ordering::Relaxed) & MAX_ASSIGNMENT;
         let handling = self.handling.of(&topic);
         let mut opened = Assignment::new(topic, partition, committed, handling);
-        if self.without_metadata.load(Ordering::Relaxed) {
+        if self.known_partitions.is_withheld() {
             opened.without_metadata();
         }
         self.lock().assignments.insert(assignment, opened);

@@ -6,6 +6,7 @@
 //! finds. An offset whose metadata says nothing of it proves nothing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::commit_metadata;
@@ -13,11 +14,26 @@ use crate::kafka::TopicPartition;
 
 /// The number of each topic's partitions that the group has known from the start.
 #[derive(Debug, Default)]
-pub struct KnownPartitions(Mutex<HashMap<String, i32>>);
+pub struct KnownPartitions {
+    counts: Mutex<HashMap<String, i32>>,
+    /// The broker refuses metadata with an offset.
+    withheld: AtomicBool,
+}
 
 impl KnownPartitions {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, i32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The broker refuses metadata: nothing is written from now on. Returns whether it was before.
+    pub fn withhold(&self) -> bool {
+        !self.withheld.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the broker has refused metadata.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed)
     }
 
     /// The topic had so many partitions when a member of the group met it: the first to have met it counts.
@@ -37,6 +53,9 @@ impl KnownPartitions {
 
     /// Adds it to the metadata that an offset is committed with, which may tell of finished records.
     pub(super) fn write_to(&self, p: &mut TopicPartition) {
+        if self.is_withheld() {
+            return;
+        }
         p.metadata = commit_metadata::join(self.of(&p.topic), p.metadata.take());
     }
 
@@ -61,6 +80,17 @@ mod tests {
             assert_eq!(known.of("t"), Some(fewest));
         }
         assert_eq!(known.of("other"), None);
+    }
+
+    #[test]
+    fn nothing_is_written_once_the_broker_has_refused_it() {
+        let known = KnownPartitions::default();
+        known.note("t", 3);
+        assert!(known.withhold());
+        assert!(!known.withhold(), "it was not written before");
+        let mut offsets = [TopicPartition::at("t", 0, 7)];
+        known.write_to_all(&mut offsets);
+        assert_eq!(offsets[0].metadata, None);
     }
 
     #[test]

@@ -73,10 +73,8 @@ impl Assignments {
         let mut offsets: Vec<_> =
             state.assignments.values_mut().filter_map(Assignment::take_uncommitted).collect();
         drop(state);
-        if !self.without_metadata.load(Ordering::Relaxed) {
-            for p in &mut offsets {
-                self.known_partitions.write_to(p);
-            }
+        for p in &mut offsets {
+            self.known_partitions.write_to(p);
         }
         offsets
     }
@@ -105,7 +103,7 @@ impl Assignments {
 
     /// The broker refuses metadata: commits go without it from now on. Returns whether they had it before.
     pub fn without_metadata(&self) -> bool {
-        let had_it = !self.without_metadata.swap(true, Ordering::Relaxed);
+        let had_it = self.known_partitions.withhold();
         self.lock().assignments.values_mut().for_each(Assignment::without_metadata);
         had_it
     }
