@@ -138,6 +138,43 @@ describe('nack()', () => {
   });
 });
 
+describe('the context of a delivery that has failed', () => {
+  test.each([
+    ['handled in order', {}],
+    ['in the order of their keys', { concurrency: { order: 'key' } }],
+    ['acknowledged by hand', MANUAL],
+    ['acknowledged by hand, in no order', { ...MANUAL, concurrency: { order: 'none' } }],
+  ] satisfies [string, KafkaHandlerOptions][])(
+    'has no effect on the next delivery: messages %s',
+    async (_, options) => {
+      await createTopics({ [rig.topic]: 1 });
+      const seen: string[] = [];
+      const said: boolean[] = [];
+      const isManual = 'ack' in options;
+      let failed: KafkaContext | undefined;
+      await rig.serve(
+        handler(options, (value, context) => {
+          seen.push(`${value}/${context.getDeliveryAttempt()}`);
+          if (value === '0:fails' && failed === undefined) {
+            failed = context;
+            throw new Error('once');
+          }
+          if (value === '0:fails') {
+            if (isManual) said.push((failed as KafkaContext).ack());
+            said.push((failed as KafkaContext).nack());
+          }
+          if (isManual) said.push(context.ack());
+        }),
+        { consumer: { retry: SOON } },
+      );
+      await rig.write('0:fails');
+      await untilCommitted(rig.group, rig.topic, 1);
+      expect(seen).toEqual(['0:fails/1', '0:fails/2']);
+      expect(said).toEqual(isManual ? [false, false, true] : [false]);
+    },
+  );
+});
+
 describe('nack() of a request', () => {
   const refuses: Record<string, (nack: () => void) => unknown> = {
     returns: (nack) => nack(),

@@ -196,6 +196,23 @@ describe('transactions of handlers', () => {
     await untilCommitted(rig.group, rig.topic, 2);
   });
 
+  test('are not ended by the context of a delivery that has failed', async () => {
+    const tap = await topics();
+    await rig.write('0:a');
+    let failed: KafkaContext | undefined;
+    let said: boolean | undefined;
+    await serve(async (data, context) => {
+      await copy(`${data} ${context.getDeliveryAttempt()}`, context);
+      said = failed?.nack();
+      if (failed !== undefined) return;
+      failed = context;
+      throw new Error('once');
+    });
+    expect(await valuesOf(tap, 1)).toEqual(['0:a 2']);
+    await untilCommitted(rig.group, rig.topic, 1);
+    expect(said).toBe(false);
+  });
+
   test('are not for what ends the handler', async () => {
     const tap = await topics();
     await rig.write('0:a');

@@ -348,3 +348,37 @@ describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, 
     expect([world.acks, world.seen]).toEqual([[], []]);
   });
 });
+
+describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, what is kept', (kind) => {
+  it('of a delivery that has failed says nothing of the next one', async () => {
+    const world = new World(kind);
+    let end = (): void => undefined;
+    world.handle = (_, attempt) => {
+      if (attempt === 1) throw new Error('once');
+      return new Promise((resolve) => (end = resolve));
+    };
+    world.push(0, 1);
+    await world.pass(1);
+    const failed = world.contexts[0] as Acknowledging;
+    await world.pass(310);
+    const running = world.contexts[0] as Acknowledging;
+    expect([failed.ack(), failed.nack(0)]).toEqual([false, false]);
+    end();
+    await world.pass(1);
+    expect([failed.ack(), failed.nack(0), running.ack()]).toEqual([false, false, true]);
+    await world.pass(310);
+    expect([world.seen, world.acks]).toEqual([['0@0', '0@300'], ['finished 0']]);
+  });
+
+  it('of a delivery that was refused later says nothing of the next one', async () => {
+    const world = new World(kind);
+    await world.handled(1);
+    const refused = world.contexts[0] as Acknowledging;
+    world.nack(0, 50);
+    await world.pass(60);
+    expect(world.seen).toEqual(['0@50']);
+    expect([refused.ack(), refused.nack(0)]).toEqual([false, false]);
+    expect((world.contexts[0] as Acknowledging).ack()).toBe(true);
+    expect(world.acks).toEqual(['returned 0', 'finished 0']);
+  });
+});

@@ -182,15 +182,12 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   }
 
   #comeAgain(deliveries: readonly Delivery[]): void {
-    for (const delivery of deliveries) {
-      delivery.state = 'waiting';
-      delivery.nackedFor = undefined;
-      if (!this.#task.halted) this.#insert(delivery);
-    }
+    for (const delivery of deliveries) this.#insert(delivery.again());
   }
 
   /** Puts a record into its place among those that come again. */
   #insert(delivery: Delivery): void {
+    if (this.#task.halted) return;
     let [from, to] = [0, this.#again.length];
     while (from < to) {
       const middle = (from + to) >>> 1;
@@ -268,18 +265,18 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
         this.#comeAgain([...others, ...behind]);
         return;
       }
-      this.#comeAgain([...others, culprit, ...behind]);
       this.#fail(culprit, error);
       this.#retry(error, culprit, others[0] ?? culprit);
+      this.#comeAgain([...others, culprit, ...behind]);
     } else {
-      this.#comeAgain(left);
       // The failing record would be given up now, and it is not known which one it is: handle them one by one.
       if (failurePolicy(task, batch, index).isFinal?.(outcome, failing.failures + 1)) {
         this.#single = left.length;
-        return;
+      } else {
+        for (const delivery of left) this.#fail(delivery, error);
+        this.#retry(error, failing, failing);
       }
-      for (const delivery of left) this.#fail(delivery, error);
-      this.#retry(error, failing, failing);
+      this.#comeAgain(left);
     }
   }
 
@@ -333,16 +330,17 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     }
     if (delivery.state !== 'handled') return false;
     this.#unacked.delete(delivery);
-    const outcome = refusedLate(delivery, delay, task, this.#owner);
-    if (outcome instanceof Promise) own(this.#puttingAside(delivery, delay, outcome), this.#owner.onEscape);
-    else this.#refused(delivery, delay, outcome);
+    const again = delivery.again();
+    const outcome = refusedLate(again, delay, task, this.#owner);
+    if (outcome instanceof Promise) own(this.#puttingAside(again, delay, outcome), this.#owner.onEscape);
+    else this.#refused(again, delay, outcome);
     return true;
   }
 
   /** A refused record is being put aside: the partition waits for that, as does whoever revokes it. */
   async #puttingAside(delivery: Delivery, delay: number, outcome: Promise<Outcome | false>): Promise<void> {
     delivery.restFor(Number.POSITIVE_INFINITY);
-    this.#comeAgain([delivery]);
+    this.#insert(delivery);
     const taken = await outcome;
     const task = this.#task;
     if (!task.halted) this.#again.splice(this.#again.indexOf(delivery), 1);
@@ -358,7 +356,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       acks.ack(task.assignment, batch.sequence(index), RETURNED);
       this.#fail(delivery);
       delivery.restFor(delay);
-      this.#comeAgain([delivery]);
+      this.#insert(delivery);
     } else {
       if (delivery.failures > 0) memory.forget(task, batch.offset(index));
       this.#over(delivery);

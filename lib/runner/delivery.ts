@@ -26,7 +26,10 @@ export interface DeliveryOwner {
  */
 export type DeliveryState = 'waiting' | 'running' | 'handled' | 'over';
 
-/** A record and the state of its delivery, for partitions whose records are not simply handled one after the other. */
+/**
+ * One delivery of a record and its state, for partitions whose records are not simply handled one after the other. When the
+ * record comes again, that is another delivery: a context that a handler has kept has no effect on it.
+ */
 export class Delivery implements Acknowledging {
   readonly #owner: DeliveryOwner;
   readonly batch: IncomingBatch;
@@ -57,6 +60,24 @@ export class Delivery implements Acknowledging {
     this.#owner = owner;
     this.batch = batch;
     this.index = index;
+  }
+
+  /** The record's next delivery, to take the place of this one, which is over. */
+  again(): this {
+    const again = new (this.constructor as new (...of: ConstructorParameters<typeof Delivery>) => this)(
+      this.#owner,
+      this.batch,
+      this.index,
+    );
+    again.lane = this.lane;
+    again.failures = this.failures;
+    again.retries = this.retries;
+    again.retryTime = this.retryTime;
+    again.waits = this.waits;
+    again.restsUntil = this.restsUntil;
+    again.replies = this.replies;
+    this.state = 'over';
+    return again;
   }
 
   ack(): boolean {

@@ -193,15 +193,13 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
   /** Redelivers a record after this many milliseconds; never without a number. */
   again(delivery: Delivery, milliseconds: number | undefined): void {
     const { task } = this;
-    delivery.nackedFor = undefined;
-    delivery.isAcked = false;
-    delivery.state = 'waiting';
     if (this.isManual) this.#owner.released(delivery);
     this.#joined();
+    const again = delivery.again();
     if (!task.halted && milliseconds !== undefined) {
-      const lane = this.#laneFor(delivery);
-      delivery.restFor(milliseconds);
-      lane.insert(delivery);
+      const lane = this.#laneFor(again);
+      again.restFor(milliseconds);
+      lane.insert(again);
       this.#ended(lane);
     }
     this.#left();
@@ -209,7 +207,9 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
 
   /** Redelivers a record when its partition is no longer paused. */
   afterPause(delivery: Delivery): void {
-    if (!this.task.halted) this.#putBack(delivery);
+    this.#joined();
+    const again = delivery.again();
+    if (!this.task.halted) this.#putBack(again);
     this.#left();
   }
 
@@ -332,10 +332,11 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     }
     if (delivery.state !== 'handled' || !this.isManual) return false;
     this.#owner.released(delivery);
-    delivery.state = 'waiting';
-    const outcome = refusedLate(delivery, delay, task, this.#owner);
-    if (outcome instanceof Promise) own(this.#puttingAside(delivery, delay, outcome), this.#owner.onEscape);
-    else this.#refused(delivery, delay, outcome);
+    const again = delivery.again();
+    this.#unacked.set(delivery.batch.sequence(delivery.index), again);
+    const outcome = refusedLate(again, delay, task, this.#owner);
+    if (outcome instanceof Promise) own(this.#puttingAside(again, delay, outcome), this.#owner.onEscape);
+    else this.#refused(again, delay, outcome);
     return true;
   }
 

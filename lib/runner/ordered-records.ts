@@ -215,6 +215,7 @@ class RangeRecords implements RecordSource, FailedDelivery {
     }
     const outcome = await failedDelivery(error, this, context, this.#options);
     task.nackedFor = undefined;
+    task.turn++;
     return outcome;
   }
 

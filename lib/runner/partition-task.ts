@@ -119,6 +119,8 @@ export class PartitionTask {
   delivery: Acknowledging | undefined;
   /** The delay of a `nack()` of the current record, in milliseconds. */
   nackedFor: number | undefined;
+  /** How many deliveries of records have failed: tells a record's deliveries apart. */
+  turn = 0;
   /** The reservation of its partition. */
   hold: PartitionHold | undefined;
   /** What the handler caches about the topic. */
@@ -196,12 +198,13 @@ export class PartitionTask {
   }
 
   /**
-   * Refuses the current record: it is redelivered after `delay` milliseconds. False if this is another record, or it
-   * was refused before.
+   * Refuses the current record: it is redelivered after `delay` milliseconds. False if this is another record or, by its
+   * `turn`, another delivery, or it was refused before.
    */
-  nack(batch: IncomingBatch, index: number, delay: number): boolean {
+  nack(batch: IncomingBatch, index: number, turn: number, delay: number): boolean {
     const range = this.#ranges[this.#next];
-    if (this.state !== 'running' || this.revoked || this.nackedFor !== undefined) return false;
+    if (this.state !== 'running' || this.turn !== turn) return false;
+    if (this.revoked || this.nackedFor !== undefined) return false;
     if (range !== undefined && (range.batch !== batch || range.index !== index)) return false;
     this.nackedFor = delay;
     return true;

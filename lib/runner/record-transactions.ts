@@ -28,6 +28,14 @@ export class TransactionalDelivery extends Delivery {
   /** The error with which it has failed for good: it is not handled again, but dead-lettered. */
   verdict: { readonly error: unknown } | undefined;
 
+  override again(): this {
+    const again = super.again();
+    again.suspects = this.suspects;
+    again.isAlone = this.isAlone;
+    again.verdict = this.verdict;
+    return again;
+  }
+
   /** The maximum size of a transaction that it may be in; undefined if only the options limit it. */
   get limit(): number | undefined {
     if (this.isAlone) return 1;

@@ -229,14 +229,13 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
       if (delivery.state === 'handled' && !task.revoked) {
         acks.ack(task.assignment, delivery.batch.sequence(delivery.index), RETURNED);
       }
-      delivery.state = 'waiting';
     }
     for (const delivery of deliveries) {
       if (culprits.has(delivery)) this.#judge(delivery, culprits.get(delivery));
-      delivery.nackedFor = undefined;
     }
+    const again = deliveries.map((delivery) => delivery.again());
     if (task.halted) return;
-    this.#again.unshift(...deliveries);
+    this.#again.unshift(...again);
     this.#owner.start(task);
   }
 

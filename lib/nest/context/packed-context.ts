@@ -25,6 +25,7 @@ export abstract class PackedContext extends NestKafkaContext {
   readonly #batch: IncomingBatch;
   readonly #index: number;
   readonly #task: PartitionTask;
+  readonly #turn: number;
   readonly #attempt: number;
   readonly #keepBinary: boolean;
   readonly #delivery: Acknowledging | undefined;
@@ -44,6 +45,7 @@ export abstract class PackedContext extends NestKafkaContext {
     this.#batch = batch;
     this.#index = index;
     this.#task = task;
+    this.#turn = task.turn;
     this.#attempt = attempt;
     this.#keepBinary = keepBinary;
     this.#delivery = task.delivery;
@@ -78,7 +80,8 @@ export abstract class PackedContext extends NestKafkaContext {
 
   /** Refuses the (first) message: it is redelivered after `delay` milliseconds. */
   protected nackFirst(delay: number): boolean {
-    return this.#delivery ? this.#delivery.nack(delay) : this.#task.nack(this.#batch, this.#index, delay);
+    if (this.#delivery) return this.#delivery.nack(delay);
+    return this.#task.nack(this.#batch, this.#index, this.#turn, delay);
   }
 
   /** Whether the (first) message was refused, so that it comes again when its handler has ended. @internal */

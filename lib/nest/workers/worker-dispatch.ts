@@ -35,7 +35,7 @@ export class WorkerDispatch extends RecordDispatch {
     if (this.decodesItself && this.handlerOf(task, batch, index, topic) === null) {
       return super.handle(responder, task, batch, index, topic, attempt);
     }
-    const { delivery, topic: source, partition } = task;
+    const { delivery, turn, topic: source, partition } = task;
     const { consumer, replies } = responder;
     const outcome = this.#pool.handle(
       { topic, source, partition, attempt },
@@ -46,7 +46,7 @@ export class WorkerDispatch extends RecordDispatch {
         sequence: batch.sequence(index),
         outgoing: replies.outgoing,
         heartbeat: () => consumer.heartbeat(task),
-        nack: (delay) => (delivery ? delivery.nack(delay) : task.nack(batch, index, delay)),
+        nack: (delay) => (delivery ? delivery.nack(delay) : task.nack(batch, index, turn, delay)),
       },
     );
     return new Handling(outcome, workerEnd);
