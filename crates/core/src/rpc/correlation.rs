@@ -16,6 +16,9 @@ pub const PREFIX_LENGTH: usize = 22;
 /// Length of the longest id with such a prefix.
 const LONGEST_ID: usize = PREFIX_LENGTH + 2 * (1 + 10);
 
+/// Fewer deadlines than this are not swept.
+const SWEPT_FROM: usize = 1024;
+
 /// A correlation id, as text.
 pub type CorrelationId = SmallVec<[u8; LONGEST_ID]>;
 
@@ -76,8 +79,22 @@ impl CorrelationTable {
             self.count += 1;
         }
         let Some(timeout) = self.timeout else { return false };
+        self.sweep();
         self.deadlines.push_back((now + timeout, slot, generation));
         self.deadlines.len() == 1
+    }
+
+    /// Forgets the deadlines of requests that have ended, once there are many: they leave by themselves only behind one that is
+    /// still waiting.
+    fn sweep(&mut self) {
+        if self.deadlines.len() < 2 * self.count + SWEPT_FROM {
+            return;
+        }
+        let mut deadlines = std::mem::take(&mut self.deadlines);
+        deadlines.retain(|&(_, slot, generation)| {
+            self.is_pending(slot, generation).is_some_and(|pending| !pending.answered)
+        });
+        self.deadlines = deadlines;
     }
 
     fn is_pending(&self, slot: u32, generation: u32) -> Option<Pending> {
@@ -207,6 +224,22 @@ mod tests {
         table.remove(0, 1);
         assert_eq!(table.expire(start + second * 3), [(3, 0)]);
         assert_eq!(table.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_request_that_waits_long_keeps_nothing_of_those_after_it() {
+        let start = Instant::now();
+        let hour = Duration::from_secs(3600);
+        let mut table = CorrelationTable::new("p".into(), Some(hour));
+        table.insert(0, 0, 0, start);
+        for generation in 0..100_000 {
+            table.insert(1, generation, 0, start);
+            table.replied(1, generation, true, start);
+        }
+        assert!(table.deadlines.len() <= 2 + SWEPT_FROM, "{} deadlines are kept", table.deadlines.len());
+        table.insert(2, 0, 0, start + Duration::from_secs(1));
+        assert_eq!(table.expire(start + hour), [(0, 0)]);
+        assert_eq!(table.expire(start + hour * 2), [(2, 0)]);
     }
 
     #[test]
