@@ -76,8 +76,17 @@ pub async fn ping<C: Client>(client: Arc<C>, timeout: Duration) -> Result<()> {
             // The blocking request goes on until its time-out; a promise that waited for it would keep the process alive.
             () = client.connection().closing() => return Err(Error::closed(OPERATION)),
         };
-        if answered.is_ok() || left <= patience || Instant::now() < given_up {
-            return answered;
+        let connection = client.connection();
+        if answered.is_ok() {
+            connection.note_answer();
+            return Ok(());
+        }
+        if left <= patience || Instant::now() < given_up {
+            // Without an answer, what was refused last says more than a time-out.
+            return match connection.refusal() {
+                Some(reason) => Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
+                None => answered,
+            };
         }
         patience *= 2;
     }
