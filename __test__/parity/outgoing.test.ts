@@ -74,6 +74,15 @@ const outgoing: Record<string, () => unknown> = {
   'text headers': () => ({ value: 'x', headers: { realm: 'Nest', empty: '', unicode: '용' } }),
   'Buffer headers': () => ({ value: 'x', headers: { blob: Buffer.from([0, 255]), none: Buffer.alloc(0) } }),
   'repeated headers': () => ({ value: 'x', headers: { many: ['a', Buffer.from('b'), 'a'], nothing: [] } }),
+  'headers of a message that is passed on': () => ({
+    value: 'x',
+    headers: {
+      kafka_correlationId: ['old', 'older'],
+      kafka_replyTopic: 'other.reply',
+      kafka_replyPartition: '7',
+      'kafka_nest-err': 'old',
+    },
+  }),
   'null headers': () => ({ value: 'x', headers: null }),
   'other fields': () => ({ key: 'k', value: 'v', id: 1, topic: 'elsewhere' }),
   'large value': () => 'x'.repeat(200_000),
@@ -87,7 +96,7 @@ const placed = [
 ];
 
 const clients = world({
-  topics: { out: 1, placed: 3, request: 1 },
+  topics: { out: 1, placed: 3, request: 1, none: 1 },
   replies: ['request'],
   combinations: CLIENTS,
 });
@@ -129,7 +138,16 @@ describe('D2 outgoing messages', () => {
     'a request is written as an event is, with its headers added',
     async (side) => {
       const client = await side.client();
-      const names = ['text', 'object', 'array', 'integer', 'key and value', 'tombstone', 'repeated headers'];
+      const names = [
+        'text',
+        'object',
+        'array',
+        'integer',
+        'key and value',
+        'tombstone',
+        'repeated headers',
+        'headers of a message that is passed on',
+      ];
       for (const [index, name] of names.entries()) {
         const pending = client.send(side.topic('request'), outgoing[name]?.()).subscribe();
         await side.hasRecords('request', index + 1);
@@ -138,7 +156,27 @@ describe('D2 outgoing messages', () => {
       return side.records('request');
     },
     (picture) => {
-      expect(picture).toHaveLength(7);
+      expect(picture).toHaveLength(8);
+    },
+  );
+
+  scenario(
+    clients,
+    'a message without a value is refused, not written as a tombstone',
+    async (side) => {
+      const data = { toJSON: () => undefined };
+      // The message behind it has NestJS's headers with stock, which are added later here.
+      const refusal = (end: unknown) =>
+        /Invalid message without value for topic .*?:/.exec(JSON.stringify(end));
+      return {
+        alone: refusal(await side.emit('none', data))?.[0],
+        keyed: refusal(await side.emit('none', { key: 'hero', value: data }))?.[0],
+        request: refusal(await side.send('request', data))?.[0],
+        records: await side.records('none'),
+      };
+    },
+    (picture) => {
+      expect(picture).toMatchObject({ keyed: expect.stringContaining('none'), records: [] });
     },
   );
 

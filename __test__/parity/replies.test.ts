@@ -53,6 +53,14 @@ const results: Record<string, () => unknown> = {
     value: [{ id: 1 }],
     headers: { realm: 'Nest', kafka_nestRealm: Buffer.from('Nest'), many: ['a', Buffer.from('b')] },
   }),
+  'headers of a message that is passed on': () => ({
+    value: 'x',
+    headers: {
+      kafka_correlationId: ['old', 'older'],
+      'kafka_nest-is-disposed': 'old',
+      kafka_replyTopic: 'old',
+    },
+  }),
   promise: () => Promise.resolve({ id: 3 }),
   'promise of an Observable': () => Promise.resolve(of('a', 'b')),
   'promise of undefined': () => Promise.resolve(),

@@ -125,6 +125,7 @@ const wraps: Record<string, Wrap> = {
     });
     return value;
   },
+  'by a thenable': <T>(value: T) => ({ then: (resolve: (value: T) => void) => resolve(value) }) as Promise<T>,
 };
 
 describe.each(Object.entries(wraps))('D3 custom serializers, %s', (_, wrap) => {

@@ -27,10 +27,19 @@ export function checkBatch(topicMessages: readonly TopicMessages[], acks?: numbe
       throw new KafkaJSNonRetriableError(`Invalid messages array [${String(messages)}] for topic "${topic}"`);
     }
     const invalid = messages.find((message) => message.value === undefined);
-    if (invalid) {
-      throw new KafkaJSNonRetriableError(
-        `Invalid message without value for topic "${topic}": ${jsonOf(invalid)}`,
-      );
-    }
+    if (invalid) throw withoutValue(invalid, topic);
   }
+}
+
+/** Whether what a serializer has made has a value, if only null. Without one it would be written as a tombstone. */
+export function hasValue(record: OutgoingRecord): boolean {
+  // A serializer may return anything.
+  return (record as OutgoingRecord | null | undefined)?.value !== undefined;
+}
+
+/** kafkajs's error for a message without a value. */
+export function withoutValue(message: unknown, topic: string): KafkaJSNonRetriableError {
+  return new KafkaJSNonRetriableError(
+    `Invalid message without value for topic "${topic}": ${jsonOf(message)}`,
+  );
 }

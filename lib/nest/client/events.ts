@@ -1,5 +1,7 @@
+import { isThenable } from '../../application/callbacks.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
+import { hasValue, withoutValue } from '../../kafkajs/producer/topic-messages.js';
 import type { RecordMetadata } from '../../kafkajs/types/index.js';
 import type { SendOptions } from '../../options/index.js';
 
@@ -7,7 +9,7 @@ import type { SendOptions } from '../../options/index.js';
 export interface EventsOptions {
   readonly sendOptions: SendOptions;
   /** Serializes a payload; a promise only if the serializer is asynchronous. */
-  readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | Promise<OutgoingRecord>;
+  readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | PromiseLike<OutgoingRecord>;
   /** The client's producer. */
   readonly producer: () => Producer;
 }
@@ -23,8 +25,8 @@ export class Events {
   /** Sends one event. */
   send(topic: string, data: unknown): Promise<RecordMetadata[]> {
     const record = this.#options.serialize(data, topic);
-    return record instanceof Promise
-      ? record.then((resolved) => this.#dispatch(topic, [resolved]))
+    return isThenable(record)
+      ? Promise.resolve(record).then((resolved) => this.#dispatch(topic, [resolved]))
       : this.#dispatch(topic, [record]);
   }
 
@@ -39,6 +41,7 @@ export class Events {
   #dispatch(topic: string, records: OutgoingRecord[]): Promise<RecordMetadata[]> {
     const { producer, sendOptions } = this.#options;
     return new Promise((resolve, reject) => {
+      for (const record of records) if (!hasValue(record)) throw withoutValue(record, topic);
       producer().dispatch(topic, records, sendOptions, (error, metadata) =>
         error ? reject(error) : resolve(metadata),
       );

@@ -1,8 +1,10 @@
+import { isThenable } from '../../application/callbacks.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import type { Consumer } from '../../kafkajs/consumer/consumer.js';
 import { KafkaPendingRequestsError } from '../../kafkajs/errors/index.js';
 import { requestTracing } from '../../kafkajs/instrumentation/channels.js';
 import type { Producer } from '../../kafkajs/producer/producer.js';
+import { hasValue, withoutValue } from '../../kafkajs/producer/topic-messages.js';
 import type { SendOptions } from '../../options/index.js';
 import { refuseExplained } from './missing-reply-partition.js';
 import {
@@ -20,7 +22,7 @@ export interface RequestsOptions extends Omit<RepliesOptions, 'pending' | 'cance
   readonly most: number;
   readonly sendOptions: SendOptions;
   /** Serializes a payload; a promise only if the serializer is asynchronous. */
-  readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | Promise<OutgoingRecord>;
+  readonly serialize: (data: unknown, pattern: string) => OutgoingRecord | PromiseLike<OutgoingRecord>;
   /** The client's producer; null if it has none. */
   readonly producer: () => Producer | null;
 }
@@ -61,8 +63,8 @@ export class Requests {
     const request = new PendingRequest(pattern, reply, callback);
     const slot = this.#pending.open(request);
     const generation = this.#pending.generation(slot);
-    if (record instanceof Promise) {
-      record
+    if (isThenable(record)) {
+      Promise.resolve(record)
         .then((resolved) => this.#trace(request, slot, generation, resolved))
         .catch((err: unknown) => this.replies.fail(slot, generation, err));
     } else {
@@ -90,6 +92,7 @@ export class Requests {
   }
 
   #trace(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
+    if (!hasValue(record)) throw withoutValue(record, request.asked);
     if (requestTracing.hasSubscribers) {
       const { groupId } = this.#options.identity();
       const correlationId = `${this.correlationPrefix}-${slot}-${generation}`;

@@ -1,5 +1,6 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { catchError, isObservable, type Observable } from 'rxjs';
+import { isThenable } from '../../application/callbacks.js';
 import { CONTEXT_PARAM, ListenersController, PAYLOAD_PARAM, RpcContextCreator } from '../internals.js';
 
 // NestJS puts eight promises around a handler: for its guards, pipes and interceptors. Where there are none, they are a third of
@@ -195,11 +196,4 @@ function guarded(call: DirectHandler, failed: Failed): DirectHandler {
       return failed(error, data, context);
     }
   };
-}
-
-function isThenable(value: unknown): boolean {
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
 }

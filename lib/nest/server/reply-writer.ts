@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { KafkaHeaders, type Serializer } from '@nestjs/microservices';
+import { isThenable } from '../../application/callbacks.js';
 import { REPLY_DISPOSED, REPLY_ERROR } from '../../boundary/outgoing.js';
 import { REPLIED } from '../../runner/record-handler.js';
 import type { OutgoingBuffer, OutgoingRecord } from '../../codec/outgoing.js';
@@ -8,6 +9,7 @@ import { messageOf } from '../../values/describe.js';
 import { serialize } from '../serialize.js';
 import { isTopicAware } from '../topic-aware.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
+import { hasValue, withoutValue } from '../../kafkajs/producer/topic-messages.js';
 import { areSendsTraced, type SendOrigin } from '../../kafkajs/producer/traced-sends.js';
 import { traceReply } from './traced-replies.js';
 
@@ -61,11 +63,9 @@ export class ReplyWriter {
       const record: unknown = this.#serializesItself
         ? serialize(packet.response)
         : this.#serialize(packet.response, batch, index);
-      if (record instanceof Promise) {
-        return record
-          .then((resolved: OutgoingRecord): typeof REPLIED =>
-            this.#put(assignment, batch, index, packet, resolved),
-          )
+      if (isThenable(record)) {
+        return Promise.resolve(record as PromiseLike<OutgoingRecord>)
+          .then((resolved): typeof REPLIED => this.#put(assignment, batch, index, packet, resolved))
           .catch((error: unknown): typeof REPLIED => this.#failed(assignment, batch, index, error));
       }
       return this.#put(assignment, batch, index, packet, record as OutgoingRecord);
@@ -77,8 +77,7 @@ export class ReplyWriter {
   /** Passes the reply's topic to serializers that ask for it; others are called as NestJS calls them. */
   #serialize(response: unknown, batch: IncomingBatch, index: number): unknown {
     if (!this.#namesTopic) return this.#serializer.serialize(response);
-    const pattern: unknown = batch.decodedHeaders(index)[KafkaHeaders.REPLY_TOPIC];
-    return this.#serializer.serialize(response, { pattern });
+    return this.#serializer.serialize(response, { pattern: replyTopic(batch, index) });
   }
 
   #put(
@@ -88,6 +87,7 @@ export class ReplyWriter {
     { err, isDisposed }: ReplyPacket,
     record: OutgoingRecord,
   ): typeof REPLIED {
+    if (!hasValue(record)) throw withoutValue(record, replyTopic(batch, index) ?? '');
     const flags = (isDisposed ? REPLY_DISPOSED : 0) | (err ? REPLY_ERROR : 0);
     const error = err ? errorText(err) : undefined;
     this.#send(assignment, batch, index, flags, record, error);
@@ -122,6 +122,11 @@ export class ReplyWriter {
     this.#send(assignment, batch, index, REPLY_ERROR | REPLY_DISPOSED, { value: null }, error);
     return REPLIED;
   }
+}
+
+/** Where the reply to a request goes. */
+function replyTopic(batch: IncomingBatch, index: number): string | undefined {
+  return batch.decodedHeaders(index)[KafkaHeaders.REPLY_TOPIC] as string | undefined;
 }
 
 /** The text of NestJS's error header: objects as JSON, other values as they are. */

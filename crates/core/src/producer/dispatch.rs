@@ -184,10 +184,9 @@ impl<'a, P: ProducerClient> Flush<'a, P> {
         let id = requests.open(slot, generation, topic, self.now);
         let mut number = itoa::Buffer::new();
         let mut headers: RecordHeaders = payload_headers(payload).collect();
-        headers.push(Header { name: headers::CORRELATION_ID, value: Some(&id) });
-        headers.push(Header { name: headers::REPLY_TOPIC, value: Some(&reply_topic) });
-        let reply_partition = Some(number.format(reply_partition).as_bytes());
-        headers.push(Header { name: headers::REPLY_PARTITION, value: reply_partition });
+        assign(&mut headers, headers::CORRELATION_ID, Some(&id));
+        assign(&mut headers, headers::REPLY_TOPIC, Some(&reply_topic));
+        assign(&mut headers, headers::REPLY_PARTITION, Some(number.format(reply_partition).as_bytes()));
         self.produce((topic, partition), payload, &headers, Opaque::Request { slot, generation }, 0)?;
         self.rpc_bytes += payload.size();
         Ok(())
@@ -278,12 +277,28 @@ fn reply_headers<'a>(address: &'a ReplyAddress, flags: u32, payload: &Payload<'a
     let mut own = payload_headers(payload);
     let error = if flags & REPLY_ERROR == 0 { None } else { own.next() };
     let mut headers: RecordHeaders = own.collect();
-    headers.push(Header { name: headers::CORRELATION_ID, value: Some(&*address.correlation_id) });
+    assign(&mut headers, headers::CORRELATION_ID, Some(&address.correlation_id));
     if let Some(Header { value, .. }) = error {
-        headers.push(Header { name: headers::NEST_ERR, value });
+        assign(&mut headers, headers::NEST_ERR, value);
     }
     if flags & REPLY_DISPOSED != 0 {
-        headers.push(Header { name: headers::NEST_IS_DISPOSED, value: Some(headers::DISPOSED_VALUE) });
+        assign(&mut headers, headers::NEST_IS_DISPOSED, Some(headers::DISPOSED_VALUE));
     }
     headers
+}
+
+/// Sets a header as NestJS sets it in its object: one of that name that the application has given, like those of a message that it
+/// passes on, keeps its place and gets this value.
+fn assign<'a>(headers: &mut RecordHeaders<'a>, name: &'a [u8], value: Option<&'a [u8]>) {
+    let header = Header { name, value };
+    let Some(place) = headers.iter().position(|given| given.name == name) else {
+        headers.push(header);
+        return;
+    };
+    headers[place] = header;
+    let mut next = 0;
+    headers.retain(|given| {
+        next += 1;
+        next <= place + 1 || given.name != name
+    });
 }
