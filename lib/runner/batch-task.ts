@@ -12,6 +12,7 @@ import type { PartitionMemory } from './partition-memory.js';
 import type { PartitionTask, RecordRange, TaskBatches } from './partition-task.js';
 import { Handling, type ItemsHandler, type Outcome } from './record-handler.js';
 import type { BatchLimits } from './topic-handling.js';
+import { LONGEST_TIMER } from '../values/longest-timer.js';
 
 /** What the batches of a partition need of the runner. */
 export interface BatchOwner extends FailureOptions {
@@ -68,11 +69,14 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     if (this.#task.range() === undefined) return false;
     const { maxMessages, maxBytes, maxWait } = this.#limits;
     if (maxWait === 0 || this.#isDue || this.#records >= maxMessages || this.#bytes >= maxBytes) return true;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#isDue = true;
-      this.#owner.start(this.#task);
-    }, maxWait);
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#isDue = true;
+        this.#owner.start(this.#task);
+      },
+      Math.min(maxWait, LONGEST_TIMER),
+    );
     return false;
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingBatch } from '../codec/incoming.js';
+import { LONGEST_TIMER } from '../values/longest-timer.js';
 
 /** What a handler can do with its record. */
 export interface Acknowledging {
@@ -105,10 +106,10 @@ export class Delivery implements Acknowledging {
   }
 }
 
-/** Longest time that a timer can wait, in milliseconds; a longer rest is looked at once more then. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** Calls `then` when a rest of so many milliseconds is over, or a part of it; undefined, and never, if that has no end. */
+/**
+ * Calls `then` when a rest of so many milliseconds is over, or as much of it as a timer can wait; undefined, and never, if that has
+ * no end.
+ */
 export function restTimer(milliseconds: number, then: () => void): NodeJS.Timeout | undefined {
   if (milliseconds === Number.POSITIVE_INFINITY) return undefined;
   return setTimeout(then, Math.min(Math.ceil(milliseconds), LONGEST_TIMER));

@@ -1,6 +1,7 @@
 import type { MessageContext } from '../application/async-context.js';
 import type { IncomingBatch } from '../codec/incoming.js';
 import type { Acknowledging } from './delivery.js';
+import { LONGEST_TIMER } from '../values/longest-timer.js';
 import type { Long } from '../values/long.js';
 
 /** Records of one partition within a batch, from `index` on. */
@@ -220,11 +221,16 @@ export class PartitionTask {
       return;
     }
     this.state = 'resting';
-    if (milliseconds === undefined) return;
+    if (milliseconds !== undefined) this.#restFor(milliseconds, over);
+  }
+
+  #restFor(milliseconds: number, over: (() => void) | undefined): void {
+    const part = Math.min(milliseconds, LONGEST_TIMER);
     this.#timer = setTimeout(() => {
+      if (milliseconds > part) return this.#restFor(milliseconds - part, over);
       this.state = 'idle';
       over?.();
-    }, milliseconds);
+    }, part);
   }
 
   /** Whether it rests once the run of its handler has ended. */

@@ -4,6 +4,7 @@ import { offsetToSeek } from '../offsets.js';
 import { checkTopicPartitions, type PausedPartitions } from './paused-partitions.js';
 import type { Runner } from '../../runner/runner.js';
 import type { TopicPartitionOffset, TopicPartitions } from '../types/index.js';
+import { LONGEST_TIMER } from '../../values/longest-timer.js';
 
 /** A consumer that is running, or closing: handlers that finish meanwhile may still use it. */
 export interface Running {
@@ -51,7 +52,7 @@ export class Positions {
     // Or it is being revoked: then the partition's next owner gets the records again.
     if (running === undefined || task === undefined || task.halted) return;
     running.runner.abandon(task);
-    setTimeout(() => running.native.startOver(assignment), rest).unref();
+    setTimeout(() => running.native.startOver(assignment), Math.min(rest, LONGEST_TIMER)).unref();
   }
 
   /** A partition was assigned: carries out a seek that was asked for before. */

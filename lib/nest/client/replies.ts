@@ -5,6 +5,7 @@ import { REPLY_DISPOSED, REPLY_ERROR } from '../../boundary/incoming.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { incomingMessage } from '../context/incoming-message.js';
 import { processTracing } from '../../kafkajs/instrumentation/channels.js';
+import { LONGEST_TIMER } from '../../values/longest-timer.js';
 import type { TracedProcess } from '../../kafkajs/types/index.js';
 import { ReplyContext, traceRequestEnd } from './traced-requests.js';
 import type { PendingRequest, PendingRequests, ReplyPartition } from './pending-requests.js';
@@ -109,6 +110,8 @@ export class Replies {
   #limit(slot: number, generation: number, request: PendingRequest): void {
     const { replyTimeout } = this.#options;
     if (replyTimeout === undefined || request.isAnswered) return;
+    // Longer than a timer can wait is as good as never: the reply is there.
+    if (replyTimeout > LONGEST_TIMER) return;
     request.timer = setTimeout(() => this.expired([[slot, generation]]), replyTimeout);
   }
 

@@ -12,6 +12,7 @@ import type { Origin } from './origin.js';
 import { retryHeaders } from './retry-headers.js';
 import type { RetryStep } from './retry-schedule.js';
 import type { RetryTopics } from './retry-topics.js';
+import { LONGEST_TIMER } from '../../values/longest-timer.js';
 
 /** Most copies in flight, each of which keeps its batch in memory. Beyond that partitions wait. */
 const MOST_PENDING = 1000;
@@ -159,7 +160,7 @@ export class RetryWriter {
     logger.error(
       `Message ${batch.offset(index)} of ${task.topic} [${task.partition}] could not be moved to ${topic} and will be moved later: ${messageOf(error)}`,
     );
-    const wait = retryTimeOf(retry, copy.failures++);
+    const wait = Math.min(retryTimeOf(retry, copy.failures++), LONGEST_TIMER);
     setTimeout(() => copy.context.runInAsyncScope(this.#write, this, copy), wait).unref();
   }
 

@@ -4,6 +4,7 @@ import { ignore, own } from '../../application/callbacks.js';
 import { errorFrom } from '../../values/describe.js';
 import { receivedError } from './sent-error.js';
 import { SETUP, type FromWorker, type OfRecord, type ToWorker, type WorkerSetup } from './messages.js';
+import { LONGEST_TIMER } from '../../values/longest-timer.js';
 
 /** What a worker thread tells its pool. */
 export interface ThreadListener {
@@ -14,9 +15,6 @@ export interface ThreadListener {
 
 /** How long a thread may take to end once it is ended, in milliseconds. */
 const LONGEST_END = 1000;
-
-/** Longest time that a timer can wait, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** A worker thread that runs the module of `run.workerModule`. */
 export class WorkerThread {

@@ -7,6 +7,7 @@ import {
   type TransactionFailure,
   type TransactionMember,
 } from '../../../runner/record-transactions.js';
+import { LONGEST_TIMER } from '../../../values/longest-timer.js';
 import {
   DeliveryTransaction,
   type DeliveriesTransaction,
@@ -54,7 +55,7 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
     this.#options = options;
     this.#most = options.maxRecords;
     this.ended = new Promise((resolve) => (this.#resolve = resolve));
-    this.#timer = setTimeout(() => this.close(), options.commitInterval);
+    this.#timer = setTimeout(() => this.close(), Math.min(options.commitInterval, LONGEST_TIMER));
   }
 
   /** Whether it takes more records. */
