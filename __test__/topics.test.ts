@@ -172,6 +172,14 @@ describe('options.topics', () => {
     expect(await partitionsOf(`${prefix}.orders`)).toBe(3);
   });
 
+  test('several clients that start at once add the partitions of replies once', async () => {
+    const prefix = unique('short');
+    await createTopics({ [`${prefix}.price`]: 1, [`${prefix}.price.reply`]: 1 });
+    const topics = { provision: 'create', instances: '3' as never } as const;
+    await Promise.all([1, 2, 3].map(() => ask(prefix, topics)));
+    expect(await partitionsOf(`${prefix}.price.reply`)).toBe(3);
+  });
+
   test.each<[object, string]>([
     [{ provision: 'make' }, 'Invalid option options.topics.provision'],
     [

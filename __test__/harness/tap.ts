@@ -1,6 +1,6 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { kafka, unique } from './broker';
-import { until } from './wait';
+import { DEADLINE_MS, until } from './wait';
 
 /** A record as stored by the broker, bytes as latin1 text (lossless, readable). */
 export interface RawRecord {
@@ -13,6 +13,9 @@ export interface RawRecord {
   /** Sorted by name; a repeated header occurs repeatedly, in its order. */
   headers: [name: string, value: string][];
 }
+
+/** How long reading may take: kafkajs waits for longer and longer where something has failed. */
+const READ_MS = 2 * DEADLINE_MS;
 
 /** A plain kafkajs consumer that collects every record of some topics from their beginning. */
 export class Tap {
@@ -35,10 +38,12 @@ export class Tap {
   /** All records of a topic, once there are at least `count`. */
   read(topic: string, count: number): Promise<RawRecord[]> {
     const found = (): RawRecord[] => this.records.filter((record) => record.topic === topic);
-    return until(`${topic} holds ${count} records, it has ${found().length}`, () => {
+    const what = () => `${topic} holds ${count} records, it has ${found().length}`;
+    const all = () => {
       const records = found();
       return records.length >= count && records;
-    });
+    };
+    return until(what, all, READ_MS);
   }
 
   async close(): Promise<void> {

@@ -12,9 +12,9 @@ export function pause(ms: number): Promise<void> {
   });
 }
 
-/** Polls `probe` until it returns a value other than undefined or false. */
+/** Polls `probe` until it returns a value other than undefined or false. `what` may tell how far it has come in the end. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   probe: () => T | undefined | false | Promise<T | undefined | false>,
   deadlineMs = DEADLINE_MS,
 ): Promise<T> {
@@ -22,7 +22,10 @@ export async function until<T>(
   for (;;) {
     const value = await probe();
     if (value !== undefined && value !== false) return value;
-    if (Date.now() > deadline) throw new Error(`timed out after ${deadlineMs} ms waiting until ${what}`);
+    if (Date.now() > deadline) {
+      const text = typeof what === 'string' ? what : what();
+      throw new Error(`timed out after ${deadlineMs} ms waiting until ${text}`);
+    }
     await pause(20);
   }
 }

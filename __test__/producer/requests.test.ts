@@ -97,14 +97,14 @@ describe('the REQUEST_TIMEOUT event', () => {
   it('tells of a request that a broker does not answer', async () => {
     await using broker = await startBroker();
     const topic = unique('timeout');
-    const { ours, stock } = kafkas({ brokers: [broker.brokers], requestTimeout: 1000 });
+    const { ours, stock } = kafkas({ brokers: [broker.brokers], requestTimeout: 2000 });
     const seen = { ours: [] as unknown[], stock: [] as unknown[] };
     const producers = { ours: ours.producer(), stock: stock.producer() };
-    const send = (side: keyof typeof seen) =>
-      producers[side].send({ topic, timeout: 500, messages: [{ value: 'a' }] });
+    const send = (side: keyof typeof seen, timeout = 500) =>
+      producers[side].send({ topic, timeout, messages: [{ value: 'a' }] });
     for (const side of ['ours', 'stock'] as const) {
       await producers[side].connect();
-      await send(side);
+      await send(side, 30_000);
       producers[side].on('producer.network.request_timeout', ({ type, payload }) => {
         seen[side].push({ type, keys: Object.keys(payload).toSorted(), broker: payload.broker });
       });

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { tokenOf } from '../../lib/kafkajs/cluster/bearer-token';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { supplyToken, tokenOf } from '../../lib/kafkajs/cluster/bearer-token';
 
 const jwt = (claims: object): string =>
   `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`;
@@ -33,5 +33,41 @@ describe('a bearer token', () => {
 
   it.each([undefined, null, 'text', {}, { value: '' }, { value: 1 }])('is not %o', (answer) => {
     expect(() => tokenOf(answer)).toThrow('must answer { value }');
+  });
+});
+
+describe('a provider', () => {
+  const told: string[] = [];
+  const native = {
+    setBearerToken: ({ value }: { value: string }) => void told.push(`token ${value}`),
+    setBearerTokenFailure: (message: string) => void told.push(`failure ${message}`),
+  };
+  const logger = { error: (message: string) => void told.push(message) } as never;
+  beforeEach(() => {
+    told.length = 0;
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('that does not answer has failed, so that it is asked again; what it answers later is taken', async () => {
+    let answer: (token: { value: string; lifetime: number }) => void = () => undefined;
+    supplyToken(() => new Promise((resolve) => (answer = resolve)) as never, native, logger);
+    await vi.advanceTimersByTimeAsync(9999);
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    const text = 'sasl.oauthBearerProvider has not answered within 10000 ms';
+    expect(told).toEqual([`No token for SASL OAUTHBEARER: ${text}`, `failure ${text}`]);
+    answer({ value: 'late', lifetime: 5 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told.slice(2)).toEqual(['token late']);
+  });
+
+  it('that answers or fails in time is told of once', async () => {
+    supplyToken(async () => ({ value: 'a', lifetime: 5 }) as never, native, logger);
+    supplyToken(() => Promise.reject(new Error('no')), native, logger);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(told).toEqual(['token a', 'No token for SASL OAUTHBEARER: no', 'failure no']);
   });
 });

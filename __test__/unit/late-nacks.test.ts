@@ -352,10 +352,10 @@ describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, 
 describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, what is kept', (kind) => {
   it('of a delivery that has failed says nothing of the next one', async () => {
     const world = new World(kind);
-    let end = (): void => undefined;
+    const ends: (() => void)[] = [];
     world.handle = (_, attempt) => {
       if (attempt === 1) throw new Error('once');
-      return new Promise((resolve) => (end = resolve));
+      return new Promise((resolve) => void ends.push(resolve));
     };
     world.push(0, 1);
     await world.pass(1);
@@ -363,7 +363,7 @@ describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, 
     await world.pass(310);
     const running = world.contexts[0] as Acknowledging;
     expect([failed.ack(), failed.nack(0)]).toEqual([false, false]);
-    end();
+    ends[0]?.();
     await world.pass(1);
     expect([failed.ack(), failed.nack(0), running.ack()]).toEqual([false, false, true]);
     await world.pass(310);

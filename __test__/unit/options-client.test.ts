@@ -187,6 +187,14 @@ describe('ssl', () => {
     expect(raw).toHaveProperty(['ssl.ca.pem']);
   });
 
+  it('takes the passphrase that is given with the key', () => {
+    const ssl = { key: [{ pem: KEY, passphrase: 'own' }], passphrase: 'other' };
+    expect(properties({ ssl })).toMatchObject({ 'ssl.key.password': 'own' });
+    expect(properties({ ssl: { key: { pem: KEY, passphrase: 'own' } as never } })).toMatchObject({
+      'ssl.key.password': 'own',
+    });
+  });
+
   it('takes certificate, key and passphrase', () => {
     const ssl = {
       cert: CERTIFICATE,
@@ -261,11 +269,33 @@ describe('sasl', () => {
     expect(properties({ sasl } as never)).toMatchObject({ 'sasl.username': 'user' });
   });
 
-  it('leaves the bearer token to the layer', () => {
-    const oauthBearerProvider = vi.fn();
-    const translated = clientProperties({ brokers, sasl: { mechanism: 'oauthbearer', oauthBearerProvider } });
-    expect(translated.properties['sasl.mechanisms']).toBe('OAUTHBEARER');
-    expect(translated.settings.oauthBearerProvider).toBe(oauthBearerProvider);
+  it('leaves the bearer token to the layer, which asks the application’s object for it', () => {
+    class Tokens {
+      readonly mechanism = 'oauthbearer';
+      readonly #secret = 'secret';
+      async oauthBearerProvider(): Promise<{ value: string }> {
+        return { value: this.#secret };
+      }
+    }
+    const { properties: translated, settings } = clientProperties({ brokers, sasl: new Tokens() });
+    expect(translated['sasl.mechanisms']).toBe('OAUTHBEARER');
+    return expect(settings.oauthBearerProvider?.()).resolves.toEqual({ value: 'secret' });
+  });
+
+  it('may be an object of a class', () => {
+    class Account {
+      readonly mechanism = 'plain';
+      get username(): string {
+        return 'user';
+      }
+      get password(): string {
+        return 'pass';
+      }
+    }
+    expect(properties({ sasl: new Account() })).toMatchObject({
+      'sasl.username': 'user',
+      'sasl.password': 'pass',
+    });
   });
 
   describe('of AWS', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { validateNestOptions } from '../../lib/nest/options/index.js';
+import { readNestOptions, validateNestOptions } from '../../lib/nest/options/index.js';
 import { ClientKafka } from '../../lib/nest/client/client-kafka.js';
 import { ServerKafka } from '../../lib/nest/server/server-kafka.js';
 import { errorOf } from './options-harness.js';
@@ -33,6 +33,28 @@ describe('NestJS’s options', () => {
     expect(() =>
       validateNestOptions('client', { ...options, replyTimeout: 100, maxPendingRequests: 5 }),
     ).not.toThrow();
+  });
+
+  it('leave the application’s serializers as they are', () => {
+    const serializer: Record<string, unknown> = { cache: null, serialize: () => ({ value: null }) };
+    serializer['self'] = serializer;
+    const deserializer = { cache: null, deserialize: () => undefined };
+    for (const role of ['client', 'server'] as const) {
+      const given = readNestOptions(role, { serializer, deserializer, client: { ssl: null } } as never);
+      expect(given.serializer).toBe(serializer);
+      expect(given.deserializer).toBe(deserializer);
+      expect(given.client).toEqual({});
+    }
+  });
+
+  it('take numbers that are given as text', () => {
+    const topics = { instances: '3', defaults: { partitions: '4', replicationFactor: '2' } };
+    const options = { replyTimeout: '1500', maxPendingRequests: '10', topics } as never;
+    expect(readNestOptions('client', options)).toEqual({
+      replyTimeout: 1500,
+      maxPendingRequests: 10,
+      topics: { instances: 3, defaults: { partitions: 4, replicationFactor: 2 } },
+    });
   });
 
   it.each([

@@ -5,14 +5,17 @@ export type Given = Readonly<Record<string, any>>;
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /**
- * Options without null values, also in nested objects, so that null counts as not given where options are read
- * without their table. Returns the object itself if it has none.
+ * Options without null values, also in nested objects except these `own` ones of the application, so that null counts as not
+ * given where options are read without their table. Returns the object itself if it has none.
  */
-export function withoutNulls<T extends object>(options: T | null | undefined): Partial<T> {
+export function withoutNulls<T extends object>(
+  options: T | null | undefined,
+  own: readonly string[] = [],
+): Partial<T> {
   const given: Record<string, unknown> = {};
   let changed = !isGiven(options);
   for (const [name, value] of Object.entries(options ?? {})) {
-    const kept = isPlain(value) ? withoutNulls(value) : (value as unknown);
+    const kept = isPlain(value) && !own.includes(name) ? withoutNulls(value) : (value as unknown);
     changed ||= kept !== value || kept === null;
     if (isGiven(kept)) given[name] = kept;
   }

@@ -56,9 +56,15 @@ export const saslCheck: Check = {
       if (typeof sasl[name] !== kind) throw invalidValue(`${path}.${name}`, `a ${kind}`, sasl[name]);
       if (mechanism === 'AWS') checkAwsPart(`${path}.${name}`, String(sasl[name]), name === OPTIONAL);
     }
-    return { ...sasl, mechanism };
+    // By their names: those of a class may be its prototype's.
+    const given = Object.fromEntries(options.map((name) => [name, bound(sasl[name], sasl)]));
+    return { ...given, mechanism };
   },
 };
+
+/** A provider is called as a method of the application's object, as kafkajs calls it. */
+const bound = (value: unknown, sasl: object): unknown =>
+  typeof value === 'function' ? (value as () => unknown).bind(sasl) : value;
 
 /** kafkajs refuses parts that are empty as well. */
 function checkAwsPart(path: string, part: string, mayBeEmpty: boolean): void {

@@ -140,9 +140,19 @@ export const sslCheck: Check = {
   text: 'true, false or an object of TLS options',
   parse: (value, path) => {
     if (typeof value === 'boolean') return value;
-    return typeof value === 'object' ? readOptions(sslTable, value, path) : undefined;
+    if (typeof value !== 'object') return undefined;
+    const given = readOptions(sslTable, value, path);
+    const passphrase = passphraseOf((value as { key?: unknown }).key);
+    return passphrase === undefined ? given : { ...given, passphrase };
   },
 };
+
+/** The password that Node.js takes beside a key, `{ pem, passphrase }`: it precedes the one for all keys. */
+function passphraseOf(key: unknown): string | undefined {
+  const [item] = Array.isArray(key) ? key : [key];
+  const { passphrase } = (item ?? {}) as { passphrase?: unknown };
+  return typeof passphrase === 'string' ? passphrase : undefined;
+}
 
 /** Properties of the TLS options; the trusted roots are added last, by {@link withRootCertificates}. */
 export function sslProperties(ssl: Given | boolean | undefined): Properties {

@@ -12,20 +12,36 @@ type TokenTaker = Pick<
   'setBearerToken' | 'setBearerTokenFailure'
 >;
 
+/** How long a provider may take before the core is told that there is no token, in milliseconds. */
+const PATIENCE = 10_000;
+
 /**
  * Answers the core's event that asks for a token. A failure becomes the error of `connect()`; the core asks again
- * after ten seconds.
+ * after ten seconds, but not while it has no answer: so a provider that gives none for ten seconds has failed. A token that comes
+ * later is taken.
  */
 export function supplyToken(provider: BearerProvider | undefined, native: TokenTaker, logger: Logger): void {
+  let isAnswered = false;
+  const failed = ({ message }: Error): void => {
+    clearTimeout(timer);
+    if (isAnswered) return;
+    isAnswered = true;
+    logger.error(`No token for SASL OAUTHBEARER: ${message}`);
+    try {
+      native.setBearerTokenFailure(message);
+    } catch {
+      // The client was closed meanwhile: the token is no longer needed.
+    }
+  };
+  const late = new Error(`sasl.oauthBearerProvider has not answered within ${PATIENCE} ms`);
+  const timer = setTimeout(() => failed(late), PATIENCE).unref();
   const supply = async (): Promise<void> => {
     const answer: unknown = await provider?.();
     call(() => native.setBearerToken(tokenOf(answer)));
+    clearTimeout(timer);
+    isAnswered = true;
   };
-  own(supply(), ({ message }) => {
-    logger.error(`No token for SASL OAUTHBEARER: ${message}`);
-    // Throws if the client was closed meanwhile, when the token is no longer needed.
-    native.setBearerTokenFailure(message);
-  });
+  own(supply(), failed);
 }
 
 /** The data that librdkafka needs beside the token; a JWT contains it. */

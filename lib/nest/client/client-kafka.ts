@@ -22,8 +22,8 @@ import {
   KafkaResponseDeserializer,
   type KafkaStatus,
 } from '../internals.js';
-import { validateNestOptions, type NestKafkaOptions } from '../options/index.js';
-import { withoutNulls, type SendOptions } from '../../options/index.js';
+import { readNestOptions, type NestKafkaOptions } from '../options/index.js';
+import type { SendOptions } from '../../options/index.js';
 import type { OutgoingRecord } from '../../codec/outgoing.js';
 import { serialize } from '../serialize.js';
 import { atOnce, onceConnected } from './observables.js';
@@ -102,8 +102,7 @@ export class ClientKafka extends ClientProxy {
 
   constructor(options: NestKafkaOptions = {}) {
     super();
-    validateNestOptions('client', options);
-    const given: NestKafkaOptions = withoutNulls(options);
+    const given = readNestOptions('client', options);
     this.options = given;
     const { client = {}, consumer = {}, postfixId = '-client', producerOnlyMode = false } = given;
     this.producerOnlyMode = producerOnlyMode;
@@ -111,7 +110,7 @@ export class ClientKafka extends ClientProxy {
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;
     this.groupId = (consumer.groupId || KAFKA_DEFAULT_GROUP) + postfixId;
     this.#sendOptions = given.send ?? {};
-    const toRecord = (data: unknown, pattern: string): OutgoingRecord | Promise<OutgoingRecord> =>
+    const toRecord = (data: unknown, pattern: string): OutgoingRecord | PromiseLike<OutgoingRecord> =>
       this.#serialize(data, pattern);
     this.#events = new Events({
       sendOptions: this.#sendOptions,
@@ -383,7 +382,7 @@ export class ClientKafka extends ClientProxy {
     this._status$.next(status);
   }
 
-  #serialize(data: unknown, pattern: string): OutgoingRecord | Promise<OutgoingRecord> {
+  #serialize(data: unknown, pattern: string): OutgoingRecord | PromiseLike<OutgoingRecord> {
     return this.#serializesItself ? serialize(data) : this.serializer.serialize(data as any, { pattern });
   }
 

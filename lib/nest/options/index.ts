@@ -24,6 +24,7 @@ export {
   knownNestOptions,
   nestTable,
   parserTable,
+  readNestOptions,
   validateNestOptions,
   type NestKafkaOptions,
   type NestRole,

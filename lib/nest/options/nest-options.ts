@@ -7,7 +7,7 @@ import type {
   ProducerConfig,
 } from '../../kafkajs/types/index.js';
 import { anything, boolean, integer, milliseconds, object, oneOf, string } from '../../options/checks.js';
-import { isGiven } from '../../options/given.js';
+import { isGiven, withoutNulls, type Given } from '../../options/given.js';
 import { clientSettings, clientTable, readClient } from '../../options/client.js';
 import { consumerProperties, consumerTable } from '../../options/consumer.js';
 import { topicsTable, type TopicsOptions } from './topics.js';
@@ -242,12 +242,29 @@ const SECTIONS: Readonly<Record<string, OptionTable>> = {
 export const knownNestOptions = (options: unknown): KnownOptions =>
   withoutUnknown(nestTable, options, SECTIONS);
 
+/** The application's own objects: they are used as they are. */
+const OWN = ['serializer', 'deserializer'];
+
 /**
- * Checks all of NestJS's options at construction, so that none is silently ignored later.
+ * NestJS's options as its classes use them, once {@link validateNestOptions} has checked them: null counts as not given, and what
+ * no other table reads later has its checked form, where a number that was given as text is one.
+ */
+export function readNestOptions(role: NestRole, options: NestKafkaOptions): NestKafkaOptions {
+  const { replyTimeout, maxPendingRequests, topics } = validateNestOptions(role, options);
+  return {
+    ...withoutNulls(options, OWN),
+    ...(replyTimeout !== undefined && { replyTimeout: replyTimeout as number }),
+    ...(maxPendingRequests !== undefined && { maxPendingRequests: maxPendingRequests as number }),
+    ...(topics !== undefined && { topics: topics as TopicsOptions }),
+  };
+}
+
+/**
+ * Checks all of NestJS's options at construction, so that none is silently ignored later; returns those that are given.
  *
  * Brokers and group id may be missing: NestJS's classes have defaults for them.
  */
-export function validateNestOptions(role: NestRole, options: unknown): void {
+export function validateNestOptions(role: NestRole, options: unknown): Given {
   const given = readOptions(nestTable, options);
   const client = readClient(given['client']);
   const kafka = {
@@ -275,6 +292,7 @@ export function validateNestOptions(role: NestRole, options: unknown): void {
       { option },
     );
   }
+  return given;
 }
 
 /** Refuses `partitionAssigners` of a client: reply partitions need the client's own assigner. */

@@ -50,5 +50,6 @@ function wayOut(reason: string, code: unknown, status: unknown, terms: RegistryT
 
 /** An address without what it has before the `@`. */
 function withoutCredentials(address: string): string {
-  return address.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+  // A password may contain @: the last one ends it.
+  return address.replace(/^(\w+:\/\/)[^/?#]*@/, '$1');
 }

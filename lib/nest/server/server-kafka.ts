@@ -22,8 +22,8 @@ import {
   KafkaRequestSerializer,
   type KafkaStatus,
 } from '../internals.js';
-import { validateNestOptions, type DeadLetterOptions, type NestKafkaOptions } from '../options/index.js';
-import { runSettings, withoutNulls, type RunSettings } from '../../options/index.js';
+import { readNestOptions, type DeadLetterOptions, type NestKafkaOptions } from '../options/index.js';
+import { runSettings, type RunSettings } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { deadLetterOf } from './failure-policies.js';
 import { rememberDirectHandlers } from './direct-handlers.js';
@@ -104,8 +104,7 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
 
   constructor(options: NestKafkaOptions = {}) {
     super();
-    validateNestOptions('server', options);
-    this.options = withoutNulls(options);
+    this.options = readNestOptions('server', options);
     const { client = {}, consumer = {}, postfixId = '-server' } = this.options;
     this.brokers = client.brokers || [KAFKA_DEFAULT_BROKER];
     this.clientId = (client.clientId || KAFKA_DEFAULT_CLIENT) + postfixId;

@@ -1,6 +1,7 @@
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import type { Admin } from '../../kafkajs/admin/admin.js';
 import { KafkaJSAggregateError, KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
-import { messageOf } from '../../values/describe.js';
+import { errorFrom, messageOf } from '../../values/describe.js';
 import type { Kafka } from '../../kafkajs/kafka.js';
 import { ConfigResourceTypes } from '../../kafkajs/types/index.js';
 import type { TopicsOptions } from '../options/index.js';
@@ -48,6 +49,9 @@ export async function provision(
   }
 }
 
+/** How long brokers may take to hear of partitions that were added, and the wait between two questions, in milliseconds. */
+const [PROPAGATION, PAUSE] = [5000, 100];
+
 /** What is said of a topic that is not there. */
 const MISSING = 'does not exist';
 
@@ -90,13 +94,49 @@ async function createMissing(admin: Admin, wanted: readonly WantedTopic[], log: 
     log.log(`Topics made: ${round.map(({ name }) => name).join(', ')}`);
   }
   // The partition of a reply only decides which client reads it, so adding partitions is harmless.
-  const short = wanted.flatMap(({ name, atLeast = 0 }) => {
+  for (const topicPartition of shortOf(wanted, partitions))
+    await addPartitions(admin, topicPartition, wanted, log);
+}
+
+interface WantedCount {
+  readonly topic: string;
+  readonly count: number;
+}
+
+/** Those of the topics that have fewer partitions than they need. */
+function shortOf(wanted: readonly WantedTopic[], partitions: ReadonlyMap<string, Found>): WantedCount[] {
+  return wanted.flatMap(({ name, atLeast = 0 }) => {
     const count = partitions.get(name)?.count;
     return count !== undefined && count < atLeast ? [{ topic: name, count: atLeast }] : [];
   });
-  if (short.length === 0) return;
-  await admin.createPartitions({ topicPartitions: short });
-  log.log(`Partitions added: ${short.map(({ topic, count }) => `${topic} has ${count}`).join(', ')}`);
+}
+
+/** Adds partitions to one topic, because another instance may be adding them too: then its request is refused. */
+async function addPartitions(
+  admin: Admin,
+  short: WantedCount,
+  wanted: readonly WantedTopic[],
+  log: Log,
+): Promise<void> {
+  const { topic, count } = short;
+  try {
+    await admin.createPartitions({ topicPartitions: [short] });
+    log.log(`Partitions added: ${topic} has ${count}`);
+  } catch (error) {
+    // The broker that is asked may hear of another instance's partitions a little later.
+    const isRefused = (error as { type?: unknown }).type === 'INVALID_PARTITIONS';
+    const deadline = Date.now() + (isRefused ? PROPAGATION : 0);
+    for (;;) {
+      const now = await partitionsOf(admin, [{ name: topic }]);
+      if (shortOf(wanted, now).length === 0) return;
+      if (Date.now() >= deadline) break;
+      await setTimeoutPromise(PAUSE);
+    }
+    throw new KafkaJSNonRetriableError(
+      `${topic} cannot get the ${count} partitions that options.topics.instances wants: ${messageOf(error)}`,
+      { cause: errorFrom(error) },
+    );
+  }
 }
 
 /** The number of partitions or replicas; -1 for the brokers' default. */
