@@ -52,9 +52,6 @@ static int nka_hold(nka_client_t *client, rd_kafka_buf_t *request, rd_kafka_buf_
         mtx_lock(&client->lock);
         holds = !client->closed && !client->held_request;
         if (holds) {
-                /* The second time the response goes to librdkafka's own handler. */
-                request->rkbuf_cb     = client->handlers[NKA_JOIN_GROUP].cb;
-                request->rkbuf_opaque = client->handlers[NKA_JOIN_GROUP].opaque;
                 rd_kafka_buf_keep(request);
                 rd_kafka_buf_keep(response);
                 client->held_request  = request;
@@ -64,25 +61,56 @@ static int nka_hold(nka_client_t *client, rd_kafka_buf_t *request, rd_kafka_buf_
         return holds;
 }
 
-/* Any thread, while the client is alive: passes a held response to librdkafka, if there is one. */
-void nka_let_go(nka_client_t *client, int for_good) {
-        rd_kafka_buf_t *request, *response;
-        rd_kafka_op_t *op;
+/* Any thread: takes the held response, if there is one. The buffers are the caller's then. */
+static rd_kafka_buf_t *nka_take(nka_client_t *client, int for_good, rd_kafka_buf_t **response) {
+        rd_kafka_buf_t *request;
 
         mtx_lock(&client->lock);
         request               = client->held_request;
-        response              = client->held_response;
+        *response             = client->held_response;
         client->held_request  = NULL;
         client->held_response = NULL;
         if (for_good)
                 client->closed = 1;
         mtx_unlock(&client->lock);
+        return request;
+}
+
+/* Any thread, while the client is alive: passes a held response to librdkafka, if there is one. */
+void nka_let_go(nka_client_t *client, int for_good) {
+        rd_kafka_buf_t *response;
+        rd_kafka_buf_t *request = nka_take(client, for_good, &response);
+        rd_kafka_op_t *op;
+
         if (!request)
                 return;
-        op                      = rd_kafka_op_new(RD_KAFKA_OP_RECV_BUF);
+        /* The second time the response goes to librdkafka's own handler. */
+        request->rkbuf_cb       = client->handlers[NKA_JOIN_GROUP].cb;
+        request->rkbuf_opaque   = client->handlers[NKA_JOIN_GROUP].opaque;
         request->rkbuf_response = response;
+        op                      = rd_kafka_op_new(RD_KAFKA_OP_RECV_BUF);
         op->rko_u.xbuf.rkbuf    = request;
         rd_kafka_q_enq(client->rk->rk_ops, op);
+}
+
+/* Main thread: tells of a response, and returns 1 if it comes again later. It is held before anyone is told of it, who may let it
+ * go before this function goes on. */
+static int nka_comes_later(nka_client_t *client,
+                           rd_kafka_buf_t *request,
+                           rd_kafka_buf_t *response,
+                           unsigned char *payload,
+                           size_t len,
+                           int16_t version) {
+        const int held = nka_hold(client, request, response);
+
+        if (client->joined(client->watch, payload, len, version) || !held)
+                return held;
+        request = nka_take(client, 0, &response);
+        if (!request)
+                return 1; /* It was let go. */
+        rd_kafka_buf_destroy(request);
+        rd_kafka_buf_destroy(response);
+        return 0;
 }
 
 /* The error code of a response: its first field in the oldest versions, in later ones the field after the throttle
@@ -121,8 +149,7 @@ static void nka_handle_response(rd_kafka_t *rk,
                 if (payload)
                         client->answered(client->watch, api_key, nka_code(payload, len, api_key, version));
                 if (payload && api_key == RD_KAFKAP_JoinGroup &&
-                    client->joined(client->watch, (unsigned char *)payload, len, version) &&
-                    nka_hold(client, request, response))
+                    nka_comes_later(client, request, response, (unsigned char *)payload, len, version))
                         return;
         }
 

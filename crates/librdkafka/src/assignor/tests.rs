@@ -67,7 +67,14 @@ impl Client {
     }
 
     fn watched_member(bootstrap: &str, assignors: Vec<Arc<dyn Assignor>>, watch: Arc<dyn JoinWatch>) -> Self {
-        let mut client = Self::watched(
+        let mut client = Self::unregistered_member(bootstrap, watch);
+        client.register(assignors).unwrap();
+        client
+    }
+
+    /// A member without its assignors.
+    fn unregistered_member(bootstrap: &str, watch: Arc<dyn JoinWatch>) -> Self {
+        Self::watched(
             RD_KAFKA_CONSUMER,
             &[
                 ("bootstrap.servers", bootstrap),
@@ -76,9 +83,7 @@ impl Client {
                 ("heartbeat.interval.ms", "100"),
             ],
             watch,
-        );
-        client.register(assignors).unwrap();
-        client
+        )
     }
 
     fn register(&mut self, assignors: Vec<Arc<dyn Assignor>>) -> Result<(), AssignorError> {
@@ -282,6 +287,34 @@ fn the_group_waits_while_its_response_is_held() {
     assignor.decide(Ok([(second.member.clone(), given)].into_iter().collect()));
     let_go(false);
     poll_until(&[&a], "what was decided is assigned", || a.assigned() == [1, 2]);
+}
+
+/// Lets a response go before it has said whether that is to be held: another thread may be as quick.
+struct Hasty {
+    holds: bool,
+    joins: Mutex<Option<Joins>>,
+}
+
+impl JoinWatch for Hasty {
+    fn joined(&self, _: Join) -> bool {
+        let joins = self.joins.lock().unwrap();
+        // SAFETY: The client is alive while it calls.
+        unsafe { joins.as_ref().unwrap().let_go(false) };
+        self.holds
+    }
+}
+
+#[test]
+fn a_response_that_is_let_go_at_once_is_not_held() {
+    for holds in [true, false] {
+        let (_host, bootstrap) = mock_cluster();
+        let watch = Arc::new(Hasty { holds, joins: Mutex::default() });
+        let mut a = Client::unregistered_member(&bootstrap, Arc::clone(&watch) as Arc<dyn JoinWatch>);
+        *watch.joins.lock().unwrap() = a.hook.as_ref().map(Hook::joins);
+        a.register(vec![Arc::new(RoundRobinAssigner)]).unwrap();
+        a.subscribe();
+        poll_until(&[&a], "the group goes on", || a.assigned() == [0, 1, 2]);
+    }
 }
 
 #[test]
