@@ -142,6 +142,17 @@ static void rd_kafka_coord_req_look_tmr_cb(rd_kafka_timers_t *rkts, void *arg) {
                         return; /* Keep refcnt from req_fsm() and retry */
 `;
   edit(file, retried, tried);
+  // Nor where the search is refused.
+  const refused = `                rd_kafka_coord_req_fail(rk, creq, err);
+                return;
+
+`;
+  const dropped = `
+                /* Drop refcount from req_fsm() */
+                rd_kafka_coord_req_destroy(rk, creq, rd_false /*!done*/);
+                return;
+`;
+  edit(file, refused, refused.replace('                return;\n', dropped));
 }
 
 /**

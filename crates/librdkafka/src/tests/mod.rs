@@ -1,5 +1,6 @@
 //! Tests of the core over librdkafka, against librdkafka's mock cluster.
 
+mod admin;
 mod consumer;
 mod idempotence;
 mod layout;
