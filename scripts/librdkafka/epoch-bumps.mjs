@@ -106,6 +106,8 @@ static void rd_kafka_msgbatch_free_msgs(rd_kafka_msgbatch_t *batch) {
 `;
   edit(requests, unknown, `${unknown}${free}`);
 
+  keepBatchesApart(source);
+
   const messages = join(source, 'rdkafka_msg.c');
   const count = `        int cnt = timedout->rkmq_msg_cnt;
 
@@ -157,4 +159,34 @@ function countUnanswered(source) {
         rd_atomic32_sub(&rktp->rktp_eos.unanswered, 1);
 `;
   edit(idempotence, removed, `${own}${removed.replace('int r', 'r')}`);
+}
+
+/**
+ * What is sent again has to be the batch that it was, so all of a batch are tried equally often and wait equally long. What is free for
+ * another batch has been tried already: with messages that were tried more often or less, that batch would fall apart as soon as it loses
+ * its answer, which is fatal, or which gives half of it up that is there. Nor does it take in the beginning of a batch that stays what it was.
+ */
+function keepBatchesApart(source) {
+  const file = join(source, 'rdkafka_msgset_writer.c');
+  const begin = '        msetw->msetw_firstmsg.timestamp = rkm->rkm_timestamp;\n';
+  const retries = `        retries = rkm->rkm_u.producer.retries;
+`;
+  edit(file, begin, `${begin}${retries}`);
+  const variables = `        int msgcnt        = 0;
+        const rd_ts_t now = rd_clock();
+
+        /* Acquire BaseTimestamp from first message. */
+`;
+  edit(file, variables, variables.replace('\n', '\n        int retries;\n'));
+  const space = '                /* Check if there is enough space in the current messageset\n';
+  const apart = `                if (unlikely(msgcnt > 0 && !msetw->msetw_batch->last_msgid &&
+                             rd_kafka_is_idempotent(rkb->rkb_rk) &&
+                             (rkm->rkm_u.producer.last_msgid ||
+                              rkm->rkm_u.producer.retries != retries))) {
+                        /* A batch of its own begins here. */
+                        break;
+                }
+
+`;
+  edit(file, space, `${apart}${space}`);
 }

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -52,6 +53,17 @@ struct Batch {
     records: i32,
 }
 
+/// How a producer sends the records of a partition.
+#[derive(Clone, Copy)]
+enum Sends {
+    /// One by one.
+    Singly,
+    /// By twos.
+    Pairs,
+    /// At once, and again with waits that are longer than losing a connection and making another one.
+    Patiently,
+}
+
 struct Rig {
     producer: ProducerHandle,
     topic: Arc<Topic>,
@@ -61,8 +73,7 @@ struct Rig {
 }
 
 impl Rig {
-    /// A producer that sends records of a partition by twos, or one by one.
-    fn new(pairs: bool) -> Self {
+    fn new(sends: Sends) -> Self {
         let owner: BaseProducer = ClientConfig::new().set("test.mock.num.brokers", "2").create().unwrap();
         let brokers = {
             let cluster = owner.client().mock_cluster().unwrap();
@@ -72,13 +83,18 @@ impl Rig {
             }
             cluster.bootstrap_servers()
         };
-        let (count, linger) = if pairs { ("2", "60000") } else { ("1000", "0") };
+        let (count, linger, backoff) = match sends {
+            Sends::Singly => ("1000", "0", "10"),
+            Sends::Pairs => ("2", "60000", "10"),
+            Sends::Patiently => ("1000", "0", "1000"),
+        };
         let conf = Conf::new([
             ("bootstrap.servers", brokers.as_str()),
             ("enable.idempotence", "true"),
             ("batch.num.messages", count),
             ("linger.ms", linger),
-            ("retry.backoff.ms", "10"),
+            ("retry.backoff.ms", backoff),
+            ("retry.backoff.max.ms", "10000"),
             ("reconnect.backoff.ms", "10"),
             ("reconnect.backoff.max.ms", "100"),
         ]);
@@ -124,14 +140,44 @@ impl Rig {
 
     /// From here on the leader of the first partition writes what it gets, and does not answer.
     fn silence(&self) {
-        let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+        self.answer(RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR, NEVER_MS);
+    }
+
+    /// What the leader of the first partition answers the next batch with, and after how many ms; it writes those that it
+    /// does not refuse.
+    fn answer(&self, error: RDKafkaRespErr, after_ms: i32) {
         let produce = RDKafkaApiKey::Produce as i16;
         // SAFETY: the cluster is alive while its client is; of the arguments that vary there is one error with its time.
         let code = unsafe {
-            let cluster = sys::rd_kafka_handle_mock_cluster(self.owner.client().native_ptr());
-            sys::rd_kafka_mock_broker_push_request_error_rtts(cluster, 1, produce, 1, error, NEVER_MS)
+            sys::rd_kafka_mock_broker_push_request_error_rtts(self.raw(), 1, produce, 1, error, after_ms)
         };
-        assert_eq!(code, error);
+        assert_eq!(code, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+
+    fn raw(&self) -> *mut sys::rd_kafka_mock_cluster_t {
+        // SAFETY: the client is alive, and has a cluster.
+        unsafe { sys::rd_kafka_handle_mock_cluster(self.owner.client().native_ptr()) }
+    }
+
+    /// Waits until the brokers have got so many batches since their requests are counted.
+    fn sent(&self, count: usize) {
+        let started = Instant::now();
+        while self.batches_got() < count {
+            assert!(started.elapsed() < DEADLINE, "not {count} batches");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn batches_got(&self) -> usize {
+        let mut count = 0;
+        // SAFETY: the cluster is alive while its client is; the array has so many requests, and is destroyed once.
+        unsafe {
+            let requests = sys::rd_kafka_mock_get_requests(self.raw(), &raw mut count);
+            let keys = (0..count).map(|at| sys::rd_kafka_mock_request_api_key(*requests.add(at)));
+            let batches = keys.filter(|&key| key == RDKafkaApiKey::Produce as i16).count();
+            sys::rd_kafka_mock_request_destroy_array(requests, count);
+            batches
+        }
     }
 
     /// Waits until the first partition has so many batches.
@@ -200,7 +246,7 @@ fn fetch(leader: &mut TcpStream, offset: i64) -> Option<Batch> {
 
 #[test]
 fn what_lost_its_answer_is_sent_again_by_the_same_numbers_though_another_record_was_refused() {
-    let rig = Rig::new(false);
+    let rig = Rig::new(Sends::Singly);
     rig.produce(0, 0, 0);
     rig.produce(1, 1, 0);
     assert_eq!(rig.reports(2), [(0, 0), (1, 0)]);
@@ -230,7 +276,7 @@ fn what_lost_its_answer_is_sent_again_by_the_same_numbers_though_another_record_
 
 #[test]
 fn a_batch_that_lost_its_answer_ends_as_a_whole_when_the_time_of_its_first_record_is_over() {
-    let rig = Rig::new(true);
+    let rig = Rig::new(Sends::Pairs);
     let pair = |number: u64, first_ms: u32| {
         rig.produce(0, number, first_ms);
         rig.produce(0, number + 1, PATIENT_MS);
@@ -247,4 +293,38 @@ fn a_batch_that_lost_its_answer_ends_as_a_whole_when_the_time_of_its_first_recor
     pair(4, PATIENT_MS);
     assert_eq!(rig.reports(2), [(4, 0), (5, 0)]);
     assert_eq!(rig.log().iter().map(|batch| batch.records).collect::<Vec<_>>(), [2, 2, 2]);
+}
+
+#[test]
+fn what_was_refused_for_its_number_is_sent_apart_from_what_lost_its_answer() {
+    const ANSWERED_AFTER_MS: i32 = 1_000;
+    let rig = Rig::new(Sends::Patiently);
+    rig.produce(0, 0, PATIENT_MS);
+    assert_eq!(rig.reports(1), [(0, 0)]);
+    // SAFETY: the cluster is alive while its client is.
+    unsafe { sys::rd_kafka_mock_start_request_tracking(rig.raw()) };
+    // Of three batches under way one is refused, the next one for the gap that this leaves, and the last one is not answered.
+    rig.answer(RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ANSWERED_AFTER_MS);
+    rig.answer(RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, ANSWERED_AFTER_MS);
+    rig.answer(RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, NEVER_MS);
+    for (before, number) in (1..=3).enumerate() {
+        rig.sent(before);
+        rig.produce(0, number, PATIENT_MS);
+    }
+    rig.sent(3);
+    assert_eq!(rig.reports(1), [(1, CODE_MESSAGE_TOO_LARGE)]);
+    // The second answer comes right behind the first one, and nothing tells of it.
+    thread::sleep(Duration::from_millis(300));
+    rig.cluster().broker_down(1).unwrap();
+    // Both are sent again, and lose their answers: for one of them it is the first time.
+    rig.silence();
+    // Both are due by then.
+    thread::sleep(Duration::from_millis(1_500));
+    rig.cluster().broker_up(1).unwrap();
+    rig.written(2);
+    rig.cluster().broker_down(1).unwrap();
+    rig.cluster().broker_up(1).unwrap();
+    assert_eq!(rig.reports(2), [(2, 0), (3, 0)]);
+    let log = rig.log();
+    assert!(log.iter().all(|batch| batch.records == 1), "{log:?}");
 }
