@@ -5,6 +5,13 @@ const FIND_COORDINATOR = 10;
 /** Ways in which a proxy's clients are cut off. */
 export type Cut = 'refuse' | 'silence';
 
+/** The id of a topic in answers of Metadata. */
+interface ToldId {
+  readonly forged: Buffer | undefined;
+  truth: Buffer;
+  answers: number;
+}
+
 /**
  * A TCP proxy in front of a broker that can cut its clients off. It speaks enough Kafka to keep them: wherever a response of Metadata or
  * FindCoordinator names the broker's port, its own port (of as many digits or not: it is a number) is put in its place.
@@ -13,6 +20,7 @@ export class Proxy {
   private readonly sockets = new Set<Socket>();
   private cut: Cut | undefined;
   private refused: number | undefined;
+  private readonly ids = new Map<string, ToldId>();
   private constructor(
     private readonly server: Server,
     private readonly target: { host: string; port: number },
@@ -40,6 +48,13 @@ export class Proxy {
   /** Ends a connection that brings a request of this API key, as brokers do with those that they do not know. */
   refuseRequests(apiKey: number): void {
     this.refused = apiKey;
+  }
+
+  /** From here on answers of Metadata say that a topic has this id, or the true one. What is returned tells of these answers. */
+  tellId(topic: string, forged?: Buffer): ToldId {
+    const told = { forged, answers: 0, truth: Buffer.alloc(0) };
+    this.ids.set(topic, told);
+    return told;
   }
 
   /** Lets clients through again. Connections that went silent end: what they missed is gone. */
@@ -92,6 +107,7 @@ export class Proxy {
       const api = asked.get(id);
       asked.delete(id);
       if (api === METADATA || api === FIND_COORDINATOR) this.rename(frame, own);
+      if (api === METADATA) this.forgeIds(frame);
     });
   }
 
@@ -101,6 +117,17 @@ export class Proxy {
     name.writeInt32BE(this.target.port, name.length - 4);
     for (let at = frame.indexOf(name); at >= 0; at = frame.indexOf(name, at + 1)) {
       frame.writeInt32BE(own, at + name.length - 4);
+    }
+  }
+
+  /** A topic's id is behind its name, from version 10 of Metadata on, which librdkafka asks for. */
+  private forgeIds(frame: Buffer): void {
+    for (const [topic, told] of this.ids) {
+      const at = frame.indexOf(topic) + topic.length;
+      if (at < topic.length) continue;
+      told.truth = Buffer.from(frame.subarray(at, at + 16));
+      told.forged?.copy(frame, at);
+      told.answers += 1;
     }
   }
 }

@@ -7,6 +7,7 @@ import { mendEarlierMemberships } from './earlier-memberships.mjs';
 import { edit } from './edit.mjs';
 import { mendEpochBumps } from './epoch-bumps.mjs';
 import { mendFetchWaits } from './fetch-waits.mjs';
+import { mendTopicsMadeAnew } from './topics-made-anew.mjs';
 
 /** Mends librdkafka's sources in this folder. */
 export function mendLibrdkafka(source) {
@@ -20,38 +21,6 @@ export function mendLibrdkafka(source) {
   mendFetchWaits(source);
   mendBusyWaits(source);
   addSaslAws(source);
-}
-
-/**
- * A topic that is deleted and made anew is another one of the same name (KIP-516). librdkafka notices, and goes on as if it
- * were the old one (its own comment says so). Then what brokers say of a partition counts as outdated until it has had
- * as many leaders again as the old topic's, and nobody reads it; and records below the old position are passed over. So
- * the epochs are forgotten and the position is given up, with an error that names the beginning as the place to go on.
- */
-function mendTopicsMadeAnew(source) {
-  const line = '                        rkt->rkt_topic_id = mdit->topic_id;\n';
-  const mend = `                        for (j = 0; !is_new && j < rkt->rkt_partition_cnt; j++) {
-                                rd_kafka_toppar_t *rktp = rkt->rkt_p[j];
-                                rd_kafka_toppar_lock(rktp);
-                                rktp->rktp_leader_epoch = -1;
-                                if (rk->rk_type == RD_KAFKA_CONSUMER &&
-                                    (rktp->rktp_fetch_state ==
-                                         RD_KAFKA_TOPPAR_FETCH_ACTIVE ||
-                                     rktp->rktp_fetch_state ==
-                                         RD_KAFKA_TOPPAR_FETCH_VALIDATE_EPOCH_WAIT))
-                                        rd_kafka_offset_reset(
-                                            rktp, RD_KAFKA_NODEID_UA,
-                                            RD_KAFKA_FETCH_POS(
-                                                RD_KAFKA_OFFSET_BEGINNING, -1),
-                                            RD_KAFKA_RESP_ERR__LOG_TRUNCATION,
-                                            "the topic was made anew");
-                                rd_kafka_toppar_unlock(rktp);
-                        }
-`;
-  const before = `                        rd_bool_t is_new =
-                            RD_KAFKA_UUID_IS_ZERO(rkt->rkt_topic_id);
-`;
-  edit(join(source, 'rdkafka_topic.c'), line, `${before}${line}${mend}`);
 }
 
 /** Interceptors are told the number of the request that a response belongs to, instead of a field that is never set. */

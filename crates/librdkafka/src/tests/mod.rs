@@ -2,6 +2,7 @@
 
 mod admin;
 mod consumer;
+mod failover;
 mod idempotence;
 mod layout;
 mod producer;
