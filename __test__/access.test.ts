@@ -8,6 +8,7 @@ import type { Broker } from './broker/start.mjs';
 import { listen } from './harness/apps';
 import { unique } from './harness/broker';
 import { logs } from './harness/logs';
+import { same } from './harness/same';
 import { startSecuredBroker } from './harness/secured-broker';
 import { makeTopics } from './harness/topics.mjs';
 import { until, within } from './harness/wait';
@@ -18,9 +19,10 @@ let broker: Broker;
 let secured: string;
 const open: { disconnect(): Promise<void> }[] = [];
 
-// The user `limited` may do everything with the topics `open` and `closed.reply` and the group `allowed`, look at the topic `seen`, and nothing else.
+// The user `limited` may do everything with the topics `open` and `closed.reply` and the group `allowed`, look at the topic `seen`, and nothing else;
+// the user `looking` may look at the cluster.
 beforeAll(async () => {
-  ({ broker, secured } = await startSecuredBroker({ limited: 'limited-secret' }));
+  ({ broker, secured } = await startSecuredBroker({ limited: 'limited-secret', looking: 'looking-secret' }));
   const admin = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
   await makeTopics(
@@ -47,6 +49,10 @@ beforeAll(async () => {
       allow(AclResourceTypes.TOPIC, 'closed.reply'),
       allow(AclResourceTypes.TOPIC, 'seen', AclOperationTypes.DESCRIBE),
       allow(AclResourceTypes.GROUP, ALLOWED_GROUP),
+      {
+        ...allow(AclResourceTypes.CLUSTER, 'kafka-cluster', AclOperationTypes.DESCRIBE),
+        principal: 'User:looking',
+      },
     ],
   });
   // The controller answers before the broker has heard of them.
@@ -57,7 +63,7 @@ beforeAll(async () => {
       operation: AclOperationTypes.ANY,
       permissionType: AclPermissionTypes.ANY,
     });
-    return resources.length === 4;
+    return resources.length === 5;
   });
   await admin.disconnect();
 });
@@ -71,17 +77,22 @@ afterAll(async () => {
 
 type EitherKafka = kafkajs.Kafka;
 
-const options = (): kafkajs.KafkaConfig => ({
+const options = (username = 'limited'): kafkajs.KafkaConfig => ({
   brokers: [secured],
-  sasl: { mechanism: 'plain', username: 'limited', password: 'limited-secret' },
+  sasl: { mechanism: 'plain', username, password: `${username}-secret` },
   retry: { retries: 1, initialRetryTime: 50 },
   logLevel: kafkajs.logLevel.NOTHING,
 });
 
-const kafkas = (): { ours: EitherKafka; stock: EitherKafka } => ({
-  ours: new native.Kafka(options()) as unknown as EitherKafka,
-  stock: new kafkajs.Kafka(options()),
+const kafkas = (username?: string): { ours: EitherKafka; stock: EitherKafka } => ({
+  ours: new native.Kafka(options(username)) as unknown as EitherKafka,
+  stock: new kafkajs.Kafka(options(username)),
 });
+
+async function admins(username?: string): Promise<{ ours: kafkajs.Admin; stock: kafkajs.Admin }> {
+  const { ours, stock } = kafkas(username);
+  return { ours: await opened(ours.admin()), stock: await opened(stock.admin()) };
+}
 
 async function opened<Client extends { connect(): Promise<void>; disconnect(): Promise<void> }>(
   client: Client,
@@ -204,6 +215,34 @@ describe('what access rules forbid', () => {
       { refused: 'KafkaJSAggregateError' },
     ]);
   });
+});
+
+test('access rules that may not be described are no rules that are not there', async () => {
+  const { AclResourceTypes, AclOperationTypes, AclPermissionTypes, ResourcePatternTypes } = kafkajs;
+  const rules = {
+    resourceType: AclResourceTypes.ANY,
+    resourcePatternType: ResourcePatternTypes.ANY,
+    operation: AclOperationTypes.ANY,
+    permissionType: AclPermissionTypes.ANY,
+  };
+  expect(await same(await admins(), (admin) => admin.describeAcls(rules))).toMatchObject({
+    rejected: { type: 'CLUSTER_AUTHORIZATION_FAILED' },
+  });
+});
+
+test('groups are listed with their protocol by who may not describe them', async () => {
+  const groupId = 'listed';
+  const kafka = new kafkajs.Kafka({ brokers: [broker.brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const consumer = await opened(kafka.consumer({ groupId }));
+  await consumer.subscribe({ topic: 'open' });
+  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+  await run(consumer);
+  await within('the join', joined);
+  const found = await same(await admins('looking'), async (admin) => {
+    const { groups } = await admin.listGroups();
+    return groups.filter((group) => group.groupId === groupId);
+  });
+  expect(found).toEqual([{ groupId, protocolType: 'consumer' }]);
 });
 
 /** Allows the limited user an operation. */

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBroker, type Broker } from '../broker/start.mjs';
 import { unique } from '../harness/broker';
 import { until } from '../harness/wait';
-import { connected, same } from './pair';
+import { connected, nativeAdmin, same, stockAdmin } from './pair';
 
 let broker: Broker | undefined;
 
@@ -82,6 +82,18 @@ describe('access rules', () => {
   it('are refused as the broker refuses them', async () => {
     const bad = rule(unique('admin'), 'nobody');
     await same(pair, (admin) => admin.createAcls({ acl: [bad] }));
+  });
+
+  it('of a cluster that has none are an error', async () => {
+    const plain = { ours: nativeAdmin(), stock: stockAdmin() };
+    await Promise.all([plain.ours.connect(), plain.stock.connect()]);
+    try {
+      expect(await same(plain, (admin) => admin.describeAcls(about('any')))).toMatchObject({
+        rejected: { type: 'SECURITY_DISABLED' },
+      });
+    } finally {
+      await Promise.all([plain.ours.disconnect(), plain.stock.disconnect()]);
+    }
   });
 
   it('about delegation tokens are not supported', async () => {

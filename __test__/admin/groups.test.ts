@@ -1,7 +1,8 @@
+import { Kafka, logLevel } from 'nestjs-kafka-native';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeBroker, createTopics, kafka, rawProducer, unique } from '../harness/broker';
+import { BROKERS, closeBroker, createTopics, kafka, rawProducer, unique } from '../harness/broker';
 import { until } from '../harness/wait';
-import { connected, same } from './pair';
+import { connected, same, type EitherAdmin } from './pair';
 
 afterAll(closeBroker);
 const pair = connected();
@@ -124,6 +125,23 @@ describe('a group with members', () => {
 });
 
 describe('groups', () => {
+  it('of the newer protocol have a protocol type', async () => {
+    const [topic, groupId] = [await topicOf(1), unique('group')];
+    const ours = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING });
+    const consumer = ours.consumer({ groupId, librdkafka: { 'group.protocol': 'consumer' } });
+    await consumer.connect();
+    await consumer.subscribe({ topic });
+    await consumer.run({ eachMessage: () => Promise.resolve() });
+    try {
+      const found = (admin: EitherAdmin) =>
+        admin.listGroups().then(({ groups }) => groups.filter((group) => group.groupId === groupId));
+      await until('it is listed', async () => (await found(pair.stock)).length > 0);
+      expect(await same(pair, found)).toEqual([{ groupId, protocolType: 'consumer' }]);
+    } finally {
+      await consumer.disconnect();
+    }
+  });
+
   it('are listed, described and deleted as kafkajs does', async () => {
     const [topic, groupId] = [await topicOf(1), unique('group')];
     await same(pair, (admin) => admin.describeGroups([groupId]));

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { mendAdminAnswers } from './admin-answers.mjs';
 import { mendBusyWaits } from './busy-waits.mjs';
 import { mendEarlierMemberships } from './earlier-memberships.mjs';
 import { edit } from './edit.mjs';
@@ -20,6 +21,7 @@ export function mendLibrdkafka(source) {
   mendEarlierMemberships(source);
   mendFetchWaits(source);
   mendBusyWaits(source);
+  mendAdminAnswers(source);
   addSaslAws(source);
 }
 
@@ -127,7 +129,8 @@ static void rd_kafka_coord_req_look_tmr_cb(rd_kafka_timers_t *rkts, void *arg) {
 /**
  * Groups are looked for at every broker, and the last answer decided whether that had failed: where the group's coordinator could not
  * answer and another broker did, the group was not there. And one that was found counted only once all brokers had answered, so
- * a broker that is down made its description end in a time-out.
+ * a broker that is down made its description end in a time-out. Where none is named, what the brokers list is the answer: each group was
+ * described as well, and had no protocol type where that is refused, or tells nothing (the newer protocol's groups).
  */
 function mendGroupLists(source) {
   const file = join(source, 'rdkafka.c');
@@ -160,6 +163,48 @@ err_parse:
 
 `;
   edit(file, timedOut, `${found}${timedOut}`);
+  const begun = 'static void rd_kafka_ListGroups_resp_cb(rd_kafka_t *rk,\n';
+  const add = `static void rd_kafka_list_groups_add(struct list_groups_state *state,
+                                     rd_kafka_broker_t *rkb,
+                                     const rd_kafkap_str_t *group,
+                                     const rd_kafkap_str_t *protocol_type) {
+        struct rd_kafka_group_info *gi;
+
+        if (state->grplist->group_cnt == state->grplist_size) {
+                state->grplist_size *= 2;
+                state->grplist->groups = rd_realloc(
+                    state->grplist->groups,
+                    state->grplist_size * sizeof(*state->grplist->groups));
+        }
+
+        gi = &state->grplist->groups[state->grplist->group_cnt++];
+        memset(gi, 0, sizeof(*gi));
+
+        gi->broker.id = rkb->rkb_nodeid;
+        rd_kafka_broker_lock(rkb);
+        gi->broker.host = rd_strdup(rkb->rkb_origname);
+        gi->broker.port = rkb->rkb_port;
+        rd_kafka_broker_unlock(rkb);
+
+        gi->group         = RD_KAFKAP_STR_DUP(group);
+        gi->state         = rd_strdup("");
+        gi->protocol_type = RD_KAFKAP_STR_DUP(protocol_type);
+        gi->protocol      = rd_strdup("");
+}
+
+`;
+  edit(file, begun, `${add}${begun}`);
+  const read = `                rd_kafka_buf_read_str(reply, &grp);
+                rd_kafka_buf_read_str(reply, &proto);
+
+`;
+  const listedAlone = `                if (!state->desired_group) {
+                        rd_kafka_list_groups_add(state, rkb, &grp, &proto);
+                        continue;
+                }
+
+`;
+  edit(file, read, `${read}${listedAlone}`);
 }
 
 /** The SASL mechanism `AWS` of kafkajs, beside `PLAIN` (sasl-aws.c). The properties are those of `PLAIN`, which are kept secret. */

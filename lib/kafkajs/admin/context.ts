@@ -1,4 +1,11 @@
-import { answerOf, type Failure, type NativeAdmin, type NativeAdminOptions } from '../../native/index.js';
+import {
+  answerOf,
+  type Failure,
+  type NativeAdmin,
+  type NativeAdminOptions,
+  type NativePartitionOffset,
+} from '../../native/index.js';
+import { localErrorCodes } from '../errors/codes.js';
 import {
   KafkaJSGroupCoordinatorNotFound,
   KafkaJSNumberOfRetriesExceeded,
@@ -52,6 +59,12 @@ export function errorOfCode(code: number, message = ''): KafkaJSError {
   return kafkaErrorFromNative({ code, message });
 }
 
+/** The error of a partition, which has no text. Where the broker did not answer, the text says of which partition it did not. */
+export function errorOfPartition({ topic, partition, code }: NativePartitionOffset): KafkaJSError {
+  const local = localErrorCodes.get(code)?.[0];
+  return errorOfCode(code, local && `partition ${partition} of topic ${topic}: ${local}`);
+}
+
 /** Throws the first error, of the names in kafkajs's order. */
 export function throwFirst(outcomes: readonly { name: string; code: number; message: string }[]): void {
   const failed = outcomes.filter(({ code }) => code !== 0);
@@ -98,19 +111,26 @@ export async function lookingAtGroup<T>(look: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Retries, with kafkajs's back-off, while the error is one of `types`. Connection errors are retried by librdkafka. */
+/**
+ * Retries, with kafkajs's back-off, while the error is one of `types`: types of protocol errors, names of classes, or a function.
+ * Connections that fail are made again by librdkafka.
+ */
 export async function retrying<T>(
   { retry }: AdminContext,
-  types: readonly string[],
+  types: readonly string[] | ((error: KafkaJSError) => boolean),
   call: () => Promise<T>,
   onFailure?: (error: KafkaJSError, retryCount: number, retryTime: number) => void,
 ): Promise<T> {
+  const isOne =
+    typeof types === 'function'
+      ? types
+      : (error: KafkaJSError): boolean => types.includes(typeOf(error) ?? error.name);
   let retryTime = firstRetryTime(retry);
   for (let retryCount = 0; ; retryCount++) {
     try {
       return await call();
     } catch (error) {
-      if (!types.includes(typeOf(error) ?? '')) throw error;
+      if (!isOne(error as KafkaJSError)) throw error;
       onFailure?.(error as KafkaJSError, retryCount, retryTime);
       if (!shouldRetry(retry, retryCount)) {
         throw new KafkaJSNumberOfRetriesExceeded(error as Error, { retryCount, retryTime });

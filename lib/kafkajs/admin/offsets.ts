@@ -13,6 +13,7 @@ import {
   asking,
   changing,
   errorOfCode,
+  errorOfPartition,
   lookingAtGroup,
   onCoordinator,
   retrying,
@@ -49,17 +50,24 @@ async function offsetsAt(
 
 function throwFirstOf(found: readonly NativePartitionOffset[]): void {
   const failed = found.find(({ code }) => code !== 0);
-  if (failed) throw errorOfCode(failed.code);
+  if (failed) throw errorOfPartition(failed);
 }
 
-/** The same with the topic's partitions looked up, and with kafkajs's retries for a topic that does not exist yet. */
+/** What is tried again: the topic does not exist yet, its leaders move, or one of them has gone before it answered. */
+const LEADER_TYPES = [
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'KafkaJSConnectionError',
+];
+
+/** The same with the topic's partitions looked up, and with retries, as kafkajs has them for a topic that does not exist yet. */
 function onTopic<T>(
   context: AdminContext,
   topic: string,
   use: (partitions: number[]) => Promise<T>,
 ): Promise<T> {
-  const types = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION'];
-  return retrying(context, types, async () => use(await partitionsOf(context, topic)));
+  return retrying(context, LEADER_TYPES, async () => use(await partitionsOf(context, topic)));
 }
 
 /** kafkajs's `fetchTopicOffsets()`. */

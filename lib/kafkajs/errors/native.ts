@@ -74,9 +74,10 @@ function brokerError(info: NativeErrorInfo, code = info.code, cause = causeOf(in
 }
 
 function localError(info: NativeErrorInfo): KafkaJSError {
-  const { message, fatal, broker } = info;
+  const { fatal, broker } = info;
   const kind = localErrorCodes.get(info.code)?.[1] ?? 'final';
   const cause = causeOf(info);
+  const { message } = cause;
   if (typeof kind === 'object') return brokerError(info, kind.protocol, cause);
   switch (kind) {
     case 'connection':
@@ -107,9 +108,13 @@ function localError(info: NativeErrorInfo): KafkaJSError {
 }
 
 function causeOf({ code, message }: NativeErrorInfo): LibrdkafkaError {
-  const type = localErrorCodes.get(code)?.[0] ?? errorCode(code).type;
+  const local = localErrorCodes.get(code)?.[0];
   // Results of single topics or partitions have no text.
-  return new LibrdkafkaError(message || errorCode(code).message, code, type);
+  return new LibrdkafkaError(
+    message || (local ?? errorCode(code).message),
+    code,
+    local ?? errorCode(code).type,
+  );
 }
 
 /** The system's error name of a failed connection, which kafkajs has as `code`; librdkafka has only its text. */
