@@ -74,12 +74,11 @@ impl NativeAdmin {
     #[napi]
     pub async fn cluster(&self, options: NativeAdminOptions) -> Either<NativeCluster, Failure> {
         self.ask("describe the cluster", options, |handle, options| {
-            let timeout = options.request_timeout_ms;
-            let metadata = handle.metadata(Scope::Brokers, timeout)?;
+            let metadata = handle.metadata(Scope::Brokers, options.left_ms())?;
             Ok(NativeCluster {
                 brokers: all(metadata.brokers),
-                controller_id: handle.controller_id(timeout),
-                cluster_id: handle.cluster_id(timeout),
+                controller_id: handle.controller_id(options.left_ms()),
+                cluster_id: handle.cluster_id(options.left_ms()),
             })
         })
         .await
@@ -96,11 +95,11 @@ impl NativeAdmin {
         let brokers = Arc::clone(&self.brokers);
         self.ask(OPERATION, options, move |handle, options| {
             let topics: Vec<NewTopic> = all(topics);
-            let Some(mock) = Mock::of(handle, &brokers, options.request_timeout_ms) else {
+            let Some(mock) = Mock::of(handle, &brokers, options.left_ms()) else {
                 return handle.create_new_topics(&topics, options).map(all);
             };
             let exists = |name: &str| {
-                let found = handle.metadata(Scope::Topic(name), options.request_timeout_ms)?;
+                let found = handle.metadata(Scope::Topic(name), options.left_ms())?;
                 Ok(found.topics.iter().any(|topic| topic.error == 0))
             };
             mock.create_topics(OPERATION, &topics, exists, options.validate_only).map(all)
@@ -199,7 +198,7 @@ impl NativeAdmin {
     ) -> Either<Vec<NativeFoundGroup>, Failure> {
         const OPERATION: &str = "find groups";
         self.ask_kafka(OPERATION, options, move |handle, options| {
-            handle.groups(OPERATION, group_id.as_deref(), options.request_timeout_ms).map(all)
+            handle.groups(OPERATION, group_id.as_deref(), options.left_ms()).map(all)
         })
         .await
     }
@@ -328,7 +327,7 @@ impl NativeAdmin {
     ) -> Either<T, Failure> {
         let brokers = Arc::clone(&self.brokers);
         self.ask(operation, options, move |handle, options| {
-            match Mock::of(handle, &brokers, options.request_timeout_ms) {
+            match Mock::of(handle, &brokers, options.left_ms()) {
                 Some(_) => Err(Mock::refuses(operation)),
                 None => request(handle, options),
             }
@@ -342,8 +341,8 @@ impl NativeAdmin {
         options: NativeAdminOptions,
         request: impl FnOnce(&Arc<Handle>, AdminOptions) -> Result<T> + Send + 'static,
     ) -> Either<T, Failure> {
-        let options = options.into();
-        either(self.admin.ask(operation, move |handle| request(handle, options)).await)
+        let options: AdminOptions = options.into();
+        either(self.admin.ask(operation, options.deadline, move |handle| request(handle, options)).await)
     }
 }
 
@@ -354,11 +353,10 @@ fn all<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
 
 /// librdkafka fetches metadata of one topic, or of all.
 fn metadata(handle: &Handle, topics: Option<Vec<String>>, options: AdminOptions) -> Result<Metadata> {
-    let timeout = options.request_timeout_ms;
-    let Some(topics) = topics else { return handle.metadata(Scope::Everything, timeout) };
+    let Some(topics) = topics else { return handle.metadata(Scope::Everything, options.left_ms()) };
     let mut gathered = Metadata::default();
     for topic in &topics {
-        let one = handle.metadata(Scope::Topic(topic), timeout)?;
+        let one = handle.metadata(Scope::Topic(topic), options.left_ms())?;
         gathered.brokers = one.brokers;
         gathered.topics.extend(one.topics);
     }

@@ -29,10 +29,9 @@ impl From<NativeAdminOptions> for AdminOptions {
     fn from(o: NativeAdminOptions) -> Self {
         let ms = |ms: Milliseconds| i32::try_from(ms.0.as_millis()).unwrap_or(i32::MAX);
         Self {
-            request_timeout_ms: ms(o.request_timeout),
             operation_timeout_ms: o.operation_timeout.map(ms),
             validate_only: o.validate_only.unwrap_or(false),
-            with_rights: false,
+            ..Self::within(o.request_timeout.0)
         }
     }
 }

@@ -2,6 +2,7 @@ import * as kafkajs from 'kafkajs';
 import { Kafka, logLevel, type Admin } from 'nestjs-kafka-native';
 import { MockKafka } from 'nestjs-kafka-native/testing';
 import { afterEach, describe, expect, test } from 'vitest';
+import { within } from '../harness/wait';
 
 // No Kafka here: what becomes of the questions of an admin client that brokers do not answer.
 
@@ -31,6 +32,12 @@ function startTwo(): MockKafka {
   kafka.moveLeader('heroes', 0, 1);
   kafka.moveLeader('heroes', 1, 2);
   return kafka;
+}
+
+async function took(call: Promise<unknown>): Promise<number> {
+  const begun = performance.now();
+  await call.catch(() => undefined);
+  return performance.now() - begun;
 }
 
 describe('the offsets of a topic', () => {
@@ -64,5 +71,34 @@ describe('the offsets of a topic', () => {
     const admin = await adminOn(kafka);
     kafka.disconnectNext('ListOffsets', 2);
     expect(await admin.fetchTopicOffsets('heroes')).toMatchObject([{ offset: '0' }, { offset: '0' }]);
+  });
+});
+
+describe('requests to a cluster that hangs', () => {
+  test('end in time, however many there are, and keep no other client from its work', async () => {
+    const [hung, healthy] = [start({ topics: { heroes: 1 } }), start({ topics: { heroes: 1 } })];
+    const admin = await adminOn(hung, 2000);
+    hung.setLatency(20_000);
+    const many = Array.from({ length: 48 }, () => took(admin.fetchTopicMetadata({ topics: ['heroes'] })));
+    expect(await took(adminOn(healthy))).toBeLessThan(1500);
+    const times = await Promise.all(many);
+    expect(Math.min(...times)).toBeGreaterThan(1900);
+    // One after the other, sixteen at a time, the last would take 6 s.
+    expect(Math.max(...times)).toBeLessThan(4000);
+  });
+
+  test('end when the client is disconnected', async () => {
+    const kafka = start({ topics: { heroes: 1 } });
+    const admin = await adminOn(kafka);
+    kafka.setLatency(20_000);
+    // More than are made at once.
+    const calls = Array.from({ length: 12 }, () => admin.fetchTopicMetadata({ topics: ['heroes'] }));
+    const ended = Promise.allSettled(calls);
+    await admin.disconnect();
+    for (const outcome of await within('the ends of the calls', ended, 5000))
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { message: expect.stringContaining('the client is closed') },
+      });
   });
 });

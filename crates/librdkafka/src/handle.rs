@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka_sys as sys;
 
@@ -180,7 +181,7 @@ impl Client for Handle {
 
     fn create_topics(&self, topics: &[String], timeout_ms: i32) -> Result<Vec<Outcome>> {
         let topics: Vec<_> = topics.iter().map(NewTopic::with_defaults).collect();
-        self.create_new_topics(&topics, AdminOptions::within(timeout_ms))
+        self.create_new_topics(&topics, AdminOptions::within(Duration::from_millis(timeout_ms.max(0) as u64)))
     }
 }
 

@@ -72,6 +72,25 @@ export function throwFirst(outcomes: readonly { name: string; code: number; mess
   if (first) throw errorOfCode(first.code, first.message);
 }
 
+/** How many requests of one call are made at once, as the core does: the time limit of each counts from when it is made. */
+const AT_ONCE = 8;
+
+/** The results of a call for each item, in their order. */
+export async function each<T, R>(items: readonly T[], call: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const open = [...items.entries()].toReversed();
+  const work = async (): Promise<void> => {
+    for (let next = open.pop(); next; next = open.pop()) results[next[0]] = await call(next[1]);
+  };
+  const workers = Array.from({ length: AT_ONCE }, work);
+  try {
+    await Promise.all(workers);
+  } finally {
+    open.length = 0;
+  }
+  return results;
+}
+
 /** Resolves after `ms`. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {

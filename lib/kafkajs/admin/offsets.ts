@@ -12,6 +12,7 @@ import {
   ask,
   asking,
   changing,
+  each,
   errorOfCode,
   errorOfPartition,
   lookingAtGroup,
@@ -135,12 +136,10 @@ export async function fetchOffsets(
   checkGroup(groupId);
   const names = topics ?? [];
   if (!Array.isArray(names)) throw new KafkaJSNonRetriableError('Expected topics array to be set');
-  const asked = await Promise.all(
-    names.map(async (topic) => {
-      const partitions = await partitionsOf(context, topic);
-      return partitions.map((partition) => ({ topic, partition }));
-    }),
-  );
+  const asked = await each([...new Set(names)], async (topic) => {
+    const partitions = await partitionsOf(context, topic);
+    return partitions.map((partition) => ({ topic, partition }));
+  });
   const request = names.length > 0 ? asked.flat() : null;
   const look = async (): Promise<NativePartitionOffset[]> => {
     const offsets = await ask(context, (native) => native.groupOffsets(groupId, request, asking(context)));
@@ -149,7 +148,7 @@ export async function fetchOffsets(
   };
   const found = await lookingAtGroup(() => onCoordinator(context, look));
   const fetched = byTopic(found, names);
-  return resolveOffsets ? Promise.all(fetched.map((entry) => resolved(context, groupId, entry))) : fetched;
+  return resolveOffsets ? each(fetched, (entry) => resolved(context, groupId, entry)) : fetched;
 }
 
 function byTopic(found: readonly NativePartitionOffset[], order: readonly string[]): FetchedOffsets[] {

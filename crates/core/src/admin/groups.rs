@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{blocking, millis};
+use super::blocking;
 use crate::error::Result;
 use crate::kafka::{Client, DEAD_GROUP, Group};
 
@@ -22,8 +22,9 @@ pub async fn describe<C: Client>(
     let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let (asked, name, timeout_ms) = (Arc::clone(&client), group.clone(), millis(left));
-        let found = blocking("describe the group", move || asked.describe_group(&name, timeout_ms)).await?;
+        let (asked, name) = (Arc::clone(&client), group.clone());
+        let describe = move |client: &Arc<C>, left_ms| client.describe_group(&name, left_ms);
+        let found = blocking(asked, "describe the group", deadline, describe).await?;
         if !exists || found.state != DEAD_GROUP || left <= LISTING_PAUSE {
             return Ok(found);
         }

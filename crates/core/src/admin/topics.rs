@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{blocking, millis};
+use super::blocking;
 use crate::error::{
     CODE_AUTHENTICATION, CODE_LEADER_NOT_AVAILABLE, CODE_TIMED_OUT, CODE_TOPIC_ALREADY_EXISTS,
     CODE_TOPIC_AUTHORIZATION_FAILED, CODE_UNKNOWN_TOPIC, Error, Result,
@@ -36,10 +36,9 @@ pub async fn metadata<C: Client>(
     topic: Option<String>,
     timeout: Duration,
 ) -> Result<Metadata> {
-    let timeout_ms = millis(timeout);
-    blocking("fetch metadata", move || {
+    blocking(client, "fetch metadata", Instant::now() + timeout, move |client, left_ms| {
         let scope = topic.as_deref().map_or(Scope::Everything, Scope::Topic);
-        client.metadata(scope, timeout_ms)
+        client.metadata(scope, left_ms)
     })
     .await
 }
@@ -51,8 +50,8 @@ pub async fn offsets<C: Client>(
     timeout: Duration,
 ) -> Result<Vec<TopicPartition>> {
     const OPERATION: &str = "list offsets";
-    let timeout_ms = millis(timeout);
-    let found = blocking(OPERATION, move || client.resolve_offsets(&partitions, timeout_ms)).await?;
+    let resolve = move |client: &Arc<C>, left_ms| client.resolve_offsets(&partitions, left_ms);
+    let found = blocking(client, OPERATION, Instant::now() + timeout, resolve).await?;
     match found.iter().find(|p| p.error != 0) {
         Some(failed) => Err(Error::new(OPERATION, failed.error, C::describe(failed.error))),
         None => Ok(found),
@@ -68,13 +67,11 @@ pub async fn ping<C: Client>(client: Arc<C>, timeout: Duration) -> Result<()> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let asked = Arc::clone(&client);
-        let timeout_ms = millis(left.min(patience));
-        let given_up = Instant::now() + patience;
+        let given_up = Instant::now() + left.min(patience);
+        let look = |client: &Arc<C>, left_ms| client.metadata(Scope::Brokers, left_ms).map(drop);
         let answered = tokio::select! {
-            answered = blocking(OPERATION, move || asked.metadata(Scope::Brokers, timeout_ms).map(drop)) => answered,
+            answered = blocking(asked, OPERATION, given_up, look) => answered,
             reason = client.connection().refused() => return Err(Error::new(OPERATION, CODE_AUTHENTICATION, reason)),
-            // The blocking request goes on until its time-out; a promise that waited for it would keep the process alive.
-            () = client.connection().closing() => return Err(Error::closed(OPERATION)),
         };
         let connection = client.connection();
         if answered.is_ok() {
@@ -130,8 +127,8 @@ pub async fn ensure<C: Client>(
     }
     let outcomes = {
         let (client, absent) = (Arc::clone(&client), absent.clone());
-        let left = millis(deadline.saturating_duration_since(Instant::now()));
-        blocking("create topics", move || client.create_topics(&absent, left)).await?
+        let create = move |client: &Arc<C>, left_ms| client.create_topics(&absent, left_ms);
+        blocking(client, "create topics", deadline, create).await?
     };
     for topic in absent {
         let failure =

@@ -55,10 +55,11 @@ impl Connection {
         self.closing.send_replace(true);
     }
 
-    /// Resolves when the client is being closed.
-    pub async fn closing(&self) {
-        // The sender is this value's own: it does not go away before.
-        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    /// Resolves when the client is being closed. Who waits does not keep the client.
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut closing = self.closing.subscribe();
+        // An error means that the client is gone, so that it was closed.
+        async move { drop(closing.wait_for(|closing| *closing).await) }
     }
 }
 

@@ -9,9 +9,11 @@ mod topics;
 
 use std::ffi::{c_char, c_int};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rdkafka_sys as sys;
 
+use kafka_core::admin::millis;
 use kafka_core::error::{CODE_INVALID_ARG, CODE_TIMED_OUT, Error, Result};
 use kafka_core::kafka::{DeliveryReport, Event, EventSource, Outcome, Wake};
 use kafka_core::request_events::RequestEvents;
@@ -34,8 +36,8 @@ const LONGEST_MS: i32 = 3_600_000;
 /// How an admin request is made.
 #[derive(Debug, Clone, Copy)]
 pub struct AdminOptions {
-    /// Time limit of the request (ms).
-    pub request_timeout_ms: i32,
+    /// When the request ends at the latest. It counts from the call, whatever that had to wait for.
+    pub deadline: Instant,
     /// How long the broker may take until the operation is complete (ms).
     pub operation_timeout_ms: Option<i32>,
     /// Whether the broker only validates the request, without carrying it out.
@@ -45,10 +47,17 @@ pub struct AdminOptions {
 }
 
 impl AdminOptions {
-    /// Options with only a time limit.
+    /// Options with only a time limit, from now on.
     #[must_use]
-    pub fn within(request_timeout_ms: i32) -> Self {
-        Self { request_timeout_ms, operation_timeout_ms: None, validate_only: false, with_rights: false }
+    pub fn within(timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout;
+        Self { deadline, operation_timeout_ms: None, validate_only: false, with_rights: false }
+    }
+
+    /// How much time is left (ms).
+    #[must_use]
+    pub fn left_ms(&self) -> i32 {
+        millis(self.deadline.saturating_duration_since(Instant::now()))
     }
 
     /// The same options, also asking for authorized operations.
@@ -111,7 +120,7 @@ impl Handle {
         // SAFETY: the handle is alive; the queue is owned by the new value.
         let queue = AnswerQueue(unsafe { sys::rd_kafka_queue_new(self.as_ptr()) });
         send(self.as_ptr(), raw.0, queue.0);
-        let Some(event) = queue.poll(options.request_timeout_ms.saturating_add(GRACE_MS)) else {
+        let Some(event) = queue.poll(options.left_ms().saturating_add(GRACE_MS)) else {
             return Err(Error::new(operation, CODE_TIMED_OUT, "the broker did not answer in time"));
         };
         // SAFETY: the event is alive; its text belongs to it and is copied.
@@ -157,7 +166,7 @@ impl RawOptions {
         // SAFETY: the options are alive; the buffer's size is passed along.
         unsafe {
             let set = sys::rd_kafka_AdminOptions_set_request_timeout;
-            text.check(operation, |at, size| set(raw.0, limit(options.request_timeout_ms), at, size))?;
+            text.check(operation, |at, size| set(raw.0, limit(options.left_ms()), at, size))?;
             if let Some(ms) = options.operation_timeout_ms {
                 let set = sys::rd_kafka_AdminOptions_set_operation_timeout;
                 text.check(operation, |at, size| set(raw.0, limit(ms), at, size))?;
