@@ -1,6 +1,6 @@
 import { ConfigResourceTypes } from 'kafkajs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { BROKERS, closeBroker, rawProducer, topicExists, unique } from '../harness/broker';
+import { BROKERS, closeBroker, kafka, rawProducer, topicExists, unique } from '../harness/broker';
 import { until } from '../harness/wait';
 import { connected, nativeAdmin, same, type EitherAdmin } from './pair';
 
@@ -160,6 +160,28 @@ describe('offsets of a topic', () => {
       { partition: 1, offset: '0' },
     ]);
     await same(pair, (admin) => admin.fetchTopicOffsets(unique('missing')));
+  });
+
+  it('end before what an open transaction has written, as kafkajs’s do', async () => {
+    const [name, groupId] = [await topic(1), unique('group')];
+    await fill(name, 0, 1);
+    const producer = kafka.producer({
+      transactionalId: unique('id'),
+      idempotent: true,
+      maxInFlightRequests: 1,
+    });
+    await producer.connect();
+    const transaction = await producer.transaction();
+    try {
+      await transaction.send({ topic: name, messages: [{ value: '1' }, { value: '2' }] });
+      expect(await same(pair, (admin) => admin.fetchTopicOffsets(name))).toMatchObject([{ high: '1' }]);
+      await pair.ours.resetOffsets({ groupId, topic: name });
+      const [found] = await pair.stock.fetchOffsets({ groupId, topics: [name] });
+      expect(found?.partitions).toMatchObject([{ offset: '1' }]);
+    } finally {
+      await transaction.abort();
+      await producer.disconnect();
+    }
   });
 });
 

@@ -33,6 +33,15 @@ const GRACE_MS: i32 = 2000;
 /// librdkafka accepts time-outs up to an hour.
 const LONGEST_MS: i32 = 3_600_000;
 
+/// What open transactions mean to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Nothing.
+    None,
+    /// Their records do not count, when offsets are looked for.
+    Committed,
+}
+
 /// How an admin request is made.
 #[derive(Debug, Clone, Copy)]
 pub struct AdminOptions {
@@ -44,14 +53,21 @@ pub struct AdminOptions {
     pub validate_only: bool,
     /// Whether the answer includes the operations that this client is authorized for.
     pub with_rights: bool,
+    /// What open transactions mean to the request.
+    pub isolation: Isolation,
 }
 
 impl AdminOptions {
     /// Options with only a time limit, from now on.
     #[must_use]
     pub fn within(timeout: Duration) -> Self {
-        let deadline = Instant::now() + timeout;
-        Self { deadline, operation_timeout_ms: None, validate_only: false, with_rights: false }
+        Self {
+            deadline: Instant::now() + timeout,
+            operation_timeout_ms: None,
+            validate_only: false,
+            with_rights: false,
+            isolation: Isolation::None,
+        }
     }
 
     /// How much time is left (ms).
@@ -63,6 +79,11 @@ impl AdminOptions {
     /// The same options, also asking for authorized operations.
     fn with_rights(self) -> Self {
         Self { with_rights: true, ..self }
+    }
+
+    /// The same options, without what open transactions have written.
+    fn committed(self) -> Self {
+        Self { isolation: Isolation::Committed, ..self }
     }
 }
 
@@ -178,6 +199,10 @@ impl RawOptions {
             if options.with_rights {
                 let error = sys::rd_kafka_AdminOptions_set_include_authorized_operations(raw.0, 1);
                 super::take_error(operation, error)?;
+            }
+            if options.isolation == Isolation::Committed {
+                let level = sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
+                super::take_error(operation, sys::rd_kafka_AdminOptions_set_isolation_level(raw.0, level))?;
             }
         }
         Ok(raw)

@@ -11,7 +11,8 @@ use kafka_core::kafka::TopicPartition;
 
 impl Handle {
     /// Finds offsets: each partition's `offset` is a timestamp, or [`kafka_core::kafka::OFFSET_END`] or
-    /// [`kafka_core::kafka::OFFSET_BEGINNING`]. A partition without a record as late as the timestamp gets -1.
+    /// [`kafka_core::kafka::OFFSET_BEGINNING`]. A partition without a record as late as the timestamp gets -1. The end is, as for a
+    /// consumer, before the first record of an open transaction.
     pub fn list_offsets(
         &self,
         partitions: &[TopicPartition],
@@ -21,7 +22,7 @@ impl Handle {
             return Ok(Vec::new());
         }
         let list = PartitionList::new(partitions);
-        let event = self.request("list offsets", options, |rk, options, queue| {
+        let event = self.request("list offsets", options.committed(), |rk, options, queue| {
             // SAFETY: all are alive during the call, which copies the list.
             unsafe { sys::rd_kafka_ListOffsets(rk, list.as_ptr(), options, queue) };
         })?;
