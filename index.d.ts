@@ -290,6 +290,8 @@ export interface NativeAdminOptions {
   operationTimeout?: number
   /** Whether the broker only validates the request, without carrying it out. */
   validateOnly?: boolean
+  /** Whether a group's offsets are refused (88) while a transaction that commits them has not ended. */
+  stable?: boolean
 }
 
 /** The result of changing a resource's configuration. */

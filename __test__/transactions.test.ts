@@ -270,6 +270,27 @@ describe('a transaction', () => {
   });
 });
 
+test('the offsets of a group that an open transaction commits are waited for by who has to know its outcome', async () => {
+  const groupId = unique('group');
+  const admin = kafka.admin();
+  opened.push(admin);
+  await admin.connect();
+  const asked = { groupId, topics: [SOURCE] };
+  const producer = await makeProducer();
+  const transaction = await producer.transaction();
+  const topics = [{ topic: SOURCE, partitions: [{ partition: 0, offset: '7' }] }];
+  await transaction.sendOffsets({ consumerGroupId: groupId, topics });
+  expect((await admin.fetchOffsets(asked))[0]?.partitions[0]).toMatchObject({ offset: '-1' });
+  let isKnown = false;
+  const stable = admin.fetchStableOffsets(asked).finally(() => {
+    isKnown = true;
+  });
+  await pause(500);
+  expect(isKnown).toBe(false);
+  await transaction.commit();
+  expect((await stable)[0]?.partitions[0]).toMatchObject({ partition: 0, offset: '7' });
+});
+
 describe('a transactional producer', () => {
   test('is fenced by a later one of its name', async () => {
     const id = unique('fenced');

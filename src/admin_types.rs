@@ -3,7 +3,7 @@
 use kafka_core::consumer::commit_metadata;
 use kafka_core::kafka::{BrokerMetadata, Group, Metadata, Outcome, TopicMetadata, TopicPartition};
 use librdkafka::{
-    AdminOptions, ConfigResource, ConfigSynonym, DescribedConfig, NewPartitions, NewTopic, Rights,
+    AdminOptions, ConfigResource, ConfigSynonym, DescribedConfig, Isolation, NewPartitions, NewTopic, Rights,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -23,6 +23,8 @@ pub struct NativeAdminOptions {
     pub operation_timeout: Option<Milliseconds>,
     /// Whether the broker only validates the request, without carrying it out.
     pub validate_only: Option<bool>,
+    /// Whether a group's offsets are refused (88) while a transaction that commits them has not ended.
+    pub stable: Option<bool>,
 }
 
 impl From<NativeAdminOptions> for AdminOptions {
@@ -31,6 +33,7 @@ impl From<NativeAdminOptions> for AdminOptions {
         Self {
             operation_timeout_ms: o.operation_timeout.map(ms),
             validate_only: o.validate_only.unwrap_or(false),
+            isolation: if o.stable.unwrap_or(false) { Isolation::Stable } else { Isolation::None },
             ..Self::within(o.request_timeout.0)
         }
     }

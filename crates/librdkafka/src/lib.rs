@@ -36,7 +36,7 @@ mod tests;
 
 pub use admin::{
     Acl, AclFilter, AclNumbers, AdminHandle, AdminOptions, ConfigEntry, ConfigResource, ConfigSynonym,
-    DeletedAcls, DescribedConfig, NewPartitions, NewTopic, Rights,
+    DeletedAcls, DescribedConfig, Isolation, NewPartitions, NewTopic, Rights,
 };
 pub use bearer::BearerToken;
 pub use conf::Conf;

@@ -166,6 +166,10 @@ export class Admin implements AdminShape {
   /** The committed offsets of a group; -1 for partitions without one. */
   readonly fetchOffsets: AdminShape['fetchOffsets'] = (options) => fetchOffsets(this.#context, options);
 
+  /** The same, once no transaction is open any more that commits such offsets. @internal */
+  readonly fetchStableOffsets: AdminShape['fetchOffsets'] = (options) =>
+    fetchOffsets(this.#context, options, true);
+
   /** The low and high watermark of each partition. */
   readonly fetchTopicOffsets: AdminShape['fetchTopicOffsets'] = (topic) =>
     fetchTopicOffsets(this.#context, topic);

@@ -104,7 +104,7 @@ export function typeOf(error: unknown): string | undefined {
 }
 
 /** Error types while a group's coordinator moves: it is being elected, or is still loading the group. */
-const COORDINATOR_TYPES: readonly string[] = [
+export const COORDINATOR_TYPES: readonly string[] = [
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
   'NOT_COORDINATOR_FOR_GROUP',

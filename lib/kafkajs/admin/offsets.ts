@@ -11,6 +11,7 @@ import type { FetchOffsetsPartition, SeekEntry } from '../types/index.js';
 import {
   ask,
   asking,
+  COORDINATOR_TYPES,
   changing,
   each,
   errorOfCode,
@@ -128,10 +129,14 @@ export interface FetchedOffsets {
   partitions: FetchOffsetsPartition[];
 }
 
-/** kafkajs's `fetchOffsets()`. */
+/**
+ * kafkajs's `fetchOffsets()`. With `stable` it waits for the end of transactions that commit such offsets, whose outcome the group's
+ * coordinator does not know yet.
+ */
 export async function fetchOffsets(
   context: AdminContext,
   { groupId, topics, resolveOffsets = false }: FetchOffsetsOptions,
+  stable = false,
 ): Promise<FetchedOffsets[]> {
   checkGroup(groupId);
   const names = topics ?? [];
@@ -142,11 +147,13 @@ export async function fetchOffsets(
   });
   const request = names.length > 0 ? asked.flat() : null;
   const look = async (): Promise<NativePartitionOffset[]> => {
-    const offsets = await ask(context, (native) => native.groupOffsets(groupId, request, asking(context)));
+    const options = { ...asking(context), stable };
+    const offsets = await ask(context, (native) => native.groupOffsets(groupId, request, options));
     throwFirstOf(offsets);
     return offsets;
   };
-  const found = await lookingAtGroup(() => onCoordinator(context, look));
+  const types = [...COORDINATOR_TYPES, 'UNSTABLE_OFFSET_COMMIT'];
+  const found = await lookingAtGroup(() => retrying(context, types, look));
   const fetched = byTopic(found, names);
   return resolveOffsets ? each(fetched, (entry) => resolved(context, groupId, entry)) : fetched;
 }

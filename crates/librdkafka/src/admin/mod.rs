@@ -40,6 +40,8 @@ pub enum Isolation {
     None,
     /// Their records do not count, when offsets are looked for.
     Committed,
+    /// A group's offsets are an error while one that commits them has not ended.
+    Stable,
 }
 
 /// How an admin request is made.
@@ -203,6 +205,10 @@ impl RawOptions {
             if options.isolation == Isolation::Committed {
                 let level = sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
                 super::take_error(operation, sys::rd_kafka_AdminOptions_set_isolation_level(raw.0, level))?;
+            }
+            if options.isolation == Isolation::Stable {
+                let error = sys::rd_kafka_AdminOptions_set_require_stable_offsets(raw.0, 1);
+                super::take_error(operation, error)?;
             }
         }
         Ok(raw)

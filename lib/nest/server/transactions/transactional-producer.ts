@@ -31,12 +31,6 @@ export interface Commit {
 }
 
 /**
- * Pause before asking for the committed offsets again, in milliseconds: the group's coordinator may know them a
- * moment later.
- */
-const LOOK_AGAIN = 500;
-
-/**
  * The producer of a server's transactions. If it is fenced, or the outcome of a transaction is not known, it is
  * replaced by a new one with the same transactional id: the broker ends the earlier one's transaction before it
  * accepts the new one.
@@ -136,14 +130,15 @@ export class TransactionalProducer {
     }
   }
 
-  /** Whether the group has committed these offsets, now that no transaction of the transactional id is open. */
+  /**
+   * Whether the group has committed these offsets, now that no transaction of the transactional id is open. The group's coordinator
+   * may hear of the end of the last one a moment later.
+   */
   async #areCommitted(offsets: TopicOffsets[]): Promise<boolean> {
     const { signal } = this.#closing;
     const { logger, retry } = this.#ports;
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        if (await this.#look(offsets)) return true;
-        await delay(LOOK_AGAIN, undefined, { signal });
         return await this.#look(offsets);
       } catch (error) {
         if (signal.aborted) break;
@@ -162,7 +157,7 @@ export class TransactionalProducer {
     const admin = client().admin();
     try {
       await admin.connect();
-      const found = await admin.fetchOffsets({ groupId, topics: offsets.map(({ topic }) => topic) });
+      const found = await admin.fetchStableOffsets({ groupId, topics: offsets.map(({ topic }) => topic) });
       const known = new Map(
         found.flatMap(({ topic, partitions }) =>
           partitions.map(({ partition, offset }) => [`${topic}:${partition}`, BigInt(offset)] as const),
