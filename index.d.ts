@@ -36,6 +36,8 @@ export declare class NativeAdmin {
   setGroupOffsets(groupId: string, offsets: Array<NativeOffset>, options: NativeAdminOptions): Promise<Array<NativePartitionOffset> | Failure>
   /** Lists groups: all, or the named one if it exists. */
   groups(groupId: string | undefined | null, options: NativeAdminOptions): Promise<Array<NativeFoundGroup> | Failure>
+  /** The state of a group, as its coordinator tells; `Dead` for one that does not exist. */
+  groupState(groupId: string, options: NativeAdminOptions): Promise<NativeGroupState | Failure>
   /** Deletes groups. */
   deleteGroups(groupIds: Array<string>, options: NativeAdminOptions): Promise<Array<NativeOutcome> | Failure>
   /** Describes the configuration of topics, or of a single broker. */
@@ -512,6 +514,14 @@ export interface NativeGroupMember {
   memberMetadata: Buffer
   /** Assignment, as the group's protocol encodes it. */
   memberAssignment: Buffer
+}
+
+/** The state of a consumer group. */
+export interface NativeGroupState {
+  /** The group, or why its state could not be found out. */
+  outcome: NativeOutcome
+  /** `Stable`, `PreparingRebalance`, `Empty`, … */
+  state: string
 }
 
 /** A condition on a header. */

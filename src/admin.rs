@@ -17,7 +17,7 @@ use napi_derive::napi;
 use super::admin_acls::{NativeAcl, NativeAclFilter, NativeDeletedAcls};
 use super::admin_types::{
     NativeAdminOptions, NativeAlteredConfig, NativeCluster, NativeConfigResource, NativeDescribedConfig,
-    NativeFoundGroup, NativeMetadata, NativeNewPartitions, NativeNewTopic, NativeOutcome,
+    NativeFoundGroup, NativeGroupState, NativeMetadata, NativeNewPartitions, NativeNewTopic, NativeOutcome,
     NativePartitionOffset, NativeRights,
 };
 use super::client::client_methods;
@@ -199,6 +199,20 @@ impl NativeAdmin {
         const OPERATION: &str = "find groups";
         self.ask_kafka(OPERATION, options, move |handle, options| {
             handle.groups(OPERATION, group_id.as_deref(), options.left_ms()).map(all)
+        })
+        .await
+    }
+
+    /// The state of a group, as its coordinator tells; `Dead` for one that does not exist.
+    #[napi]
+    pub async fn group_state(
+        &self,
+        group_id: String,
+        options: NativeAdminOptions,
+    ) -> Either<NativeGroupState, Failure> {
+        self.ask_kafka("find the state of a group", options, move |handle, options| {
+            let (outcome, state) = handle.group_state(&group_id, options)?;
+            Ok(NativeGroupState { outcome: outcome.into(), state })
         })
         .await
     }

@@ -281,6 +281,15 @@ impl From<Group> for NativeFoundGroup {
     }
 }
 
+/// The state of a consumer group.
+#[napi(object)]
+pub struct NativeGroupState {
+    /// The group, or why its state could not be found out.
+    pub outcome: NativeOutcome,
+    /// `Stable`, `PreparingRebalance`, `Empty`, …
+    pub state: String,
+}
+
 /// A topic or broker, and names or values of its configuration.
 #[napi(object)]
 pub struct NativeConfigResource {

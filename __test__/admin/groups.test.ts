@@ -125,7 +125,7 @@ describe('a group with members', () => {
 });
 
 describe('groups', () => {
-  it('of the newer protocol have a protocol type', async () => {
+  it('of the newer protocol have a protocol type and a state', async () => {
     const [topic, groupId] = [await topicOf(1), unique('group')];
     const ours = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING });
     const consumer = ours.consumer({ groupId, librdkafka: { 'group.protocol': 'consumer' } });
@@ -137,6 +137,11 @@ describe('groups', () => {
         admin.listGroups().then(({ groups }) => groups.filter((group) => group.groupId === groupId));
       await until('it is listed', async () => (await found(pair.stock)).length > 0);
       expect(await same(pair, found)).toEqual([{ groupId, protocolType: 'consumer' }]);
+      const partitions = [{ partition: 0, offset: '0' }];
+      const refused = 'The consumer group must have no running instances, current state: Stable';
+      await until('it is stable', () =>
+        pair.ours.setOffsets({ groupId, topic, partitions }).catch((e: Error) => e.message === refused),
+      );
     } finally {
       await consumer.disconnect();
     }

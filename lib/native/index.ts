@@ -20,6 +20,7 @@ export type {
   NativeAssigner,
   NativeConfigResource,
   NativeConsumerSettings,
+  NativeFoundGroup,
   NativeMemberAssignment,
   NativeMetadata,
   NativeOffset,

@@ -1,5 +1,5 @@
 import { codeOf } from '../errors/codes.js';
-import type { NativeOutcome } from '../../native/index.js';
+import type { NativeFoundGroup, NativeOutcome } from '../../native/index.js';
 import {
   KafkaJSDeleteGroupsError,
   KafkaJSNonRetriableError,
@@ -15,6 +15,7 @@ import {
   ask,
   asking,
   changing,
+  each,
   errorOfCode,
   lookingAtGroup,
   onCoordinator,
@@ -23,6 +24,11 @@ import {
 
 /** Kafka's answer when a group with the consumer protocol (KIP-848) is described as one with the classic protocol. */
 const GROUP_ID_NOT_FOUND = codeOf('GROUP_ID_NOT_FOUND');
+
+/** librdkafka's answer for a group of another protocol than the consumers', such as Kafka Connect's. */
+const OTHER_PROTOCOL = codeOf('_INVALID_ARG');
+/** The state of a group that does not exist. */
+const DEAD = 'Dead';
 
 /** kafkajs's `listGroups()`. */
 export async function listGroups(context: AdminContext): Promise<{ groups: GroupOverview[] }> {
@@ -36,31 +42,51 @@ export async function describeGroups(
   groupIds: readonly string[],
 ): Promise<GroupDescriptions> {
   checkGroups(groupIds);
-  return {
-    groups: await Promise.all(groupIds.map((groupId) => lookingAtGroup(() => describe(context, groupId)))),
-  };
+  return { groups: await each(groupIds, (groupId) => described(context, groupId)) };
 }
 
+const described = (context: AdminContext, groupId: string): Promise<GroupDescription> =>
+  lookingAtGroup(() => onCoordinator(context, () => describe(context, groupId)));
+
 async function describe(context: AdminContext, groupId: string): Promise<GroupDescription> {
-  const [found] = await ask(context, (native) => native.groups(groupId, asking(context)));
+  const [found] = await listed(context, groupId);
   if (found !== undefined && found.code !== 0 && found.code !== GROUP_ID_NOT_FOUND) {
     throw errorOfCode(found.code);
   }
   // A group that this client is not authorized to see is not listed either: only the coordinator tells the two cases
   // apart.
   if (found === undefined) {
-    await onCoordinator(context, () =>
-      ask(context, (native) => native.groupOffsets(groupId, null, asking(context))),
-    );
+    await ask(context, (native) => native.groupOffsets(groupId, null, asking(context)));
   }
-  const { state = 'Dead', protocolType = '', protocol = '', members = [] } = found ?? {};
+  const { state = DEAD, protocolType = '', protocol = '', members = [] } = found ?? {};
   const description = { errorCode: 0, groupId, state, protocolType, protocol, members };
   return description as GroupDescription;
 }
 
+/** The group as the brokers list and describe it. What one of them fails to list is no matter if the coordinator knows of none. */
+async function listed(context: AdminContext, groupId: string): Promise<NativeFoundGroup[]> {
+  try {
+    return await ask(context, (native) => native.groups(groupId, asking(context)));
+  } catch (error) {
+    const state = await stateOf(context, groupId).catch(() => undefined);
+    if (state === DEAD) return [];
+    throw error;
+  }
+}
+
+/** A group's state, of which only its coordinator is asked; undefined for a group that is not one of consumers. */
+async function stateOf(context: AdminContext, groupId: string): Promise<string | undefined> {
+  const { outcome, state } = await ask(context, (native) => native.groupState(groupId, asking(context)));
+  if (outcome.code === GROUP_ID_NOT_FOUND) return DEAD;
+  if (outcome.code === OTHER_PROTOCOL) return undefined;
+  if (outcome.code !== 0) throw errorOfCode(outcome.code, outcome.message);
+  return state;
+}
+
 /** A group's state. */
 export async function groupState(context: AdminContext, groupId: string): Promise<string> {
-  return (await lookingAtGroup(() => describe(context, groupId))).state;
+  const state = await lookingAtGroup(() => onCoordinator(context, () => stateOf(context, groupId)));
+  return state ?? (await described(context, groupId)).state;
 }
 
 /** kafkajs's `deleteGroups()`. */

@@ -39,6 +39,33 @@ impl Handle {
         }
     }
 
+    /// Whether the coordinator of a group tells its state, and which it is.
+    pub fn group_state(&self, group: &str, options: AdminOptions) -> Result<(Outcome, String)> {
+        const OPERATION: &str = "find the state of a group";
+        let name = c_text(OPERATION, group)?;
+        let mut names = [name.as_ptr()];
+        let event = self.request(OPERATION, options, |rk, options, queue| {
+            // SAFETY: name, array and the rest are alive during the call, which copies them.
+            unsafe {
+                sys::rd_kafka_DescribeConsumerGroups(rk, names.as_mut_ptr(), names.len(), options, queue);
+            }
+        })?;
+        // SAFETY: the event is alive; the result, its array, error and texts belong to it and are copied, the name of a state is
+        // static.
+        unsafe {
+            let result = sys::rd_kafka_event_DescribeConsumerGroups_result(event.as_ptr());
+            let mut count = 0;
+            let found = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
+            let Some(&group) = elements(found, count).first() else {
+                return Err(Error::state(OPERATION, "the answer names no group"));
+            };
+            let error = sys::rd_kafka_ConsumerGroupDescription_error(group);
+            let state = sys::rd_kafka_ConsumerGroupDescription_state(group);
+            let state = owned_text(sys::rd_kafka_consumer_group_state_name(state));
+            Ok((outcome_of(owned_text(name.as_ptr()), error), state))
+        }
+    }
+
     /// The committed offsets of a group: of these partitions, or of all that have one. A partition without one has
     /// [`kafka_core::kafka::OFFSET_INVALID`].
     pub fn group_offsets(
