@@ -37,6 +37,17 @@ describe('describeConfigs', () => {
     );
   });
 
+  it('answers in the order asked for, also of a topic that is there twice', async () => {
+    const name = await topicWith('7654321');
+    const [broker] = (await pair.ours.describeCluster()).brokers;
+    const resources = [
+      { type: BROKER, name: String(broker?.nodeId), configNames: ['num.partitions'] },
+      { type: TOPIC, name, configNames: ['retention.ms'] },
+      { type: TOPIC, name, configNames: ['cleanup.policy'] },
+    ];
+    await same(pair, (admin) => admin.describeConfigs({ resources, includeSynonyms: false }));
+  });
+
   it('fails as kafkajs does', async () => {
     for (const resource of [
       { type: TOPIC, name: unique('missing') },
@@ -80,6 +91,20 @@ describe('alterConfigs', () => {
         sources['cleanup.policy'] === ConfigSource.TOPIC_CONFIG &&
         sources['retention.ms'] === ConfigSource.DEFAULT_CONFIG
       );
+    });
+  });
+
+  it('answers in the order asked for', async () => {
+    const name = await topicWith('7654321');
+    const [broker] = (await pair.ours.describeCluster()).brokers;
+    const resources = [
+      { type: BROKER, name: String(broker?.nodeId), configEntries: [] },
+      { type: TOPIC, name, configEntries: [] },
+    ];
+    await same(pair, (admin) => admin.alterConfigs({ resources, validateOnly: true }));
+    const twice = [...resources, { type: TOPIC, name, configEntries: [] }];
+    await expect(pair.ours.alterConfigs({ resources: twice, validateOnly: true })).rejects.toMatchObject({
+      type: 'INVALID_REQUEST',
     });
   });
 

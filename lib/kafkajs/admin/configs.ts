@@ -1,5 +1,6 @@
-import type { NativeConfigResource } from '../../native/index.js';
+import type { Failure, NativeAdmin, NativeConfigResource, NativeOutcome } from '../../native/index.js';
 import { KafkaJSBrokerNotFound, KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../errors/index.js';
+import { codeOf } from '../errors/codes.js';
 import { jsonOf } from '../../values/describe.js';
 import {
   ConfigResourceTypes,
@@ -9,6 +10,8 @@ import {
   type ResourceConfigQuery,
 } from '../types/index.js';
 import { ask, asking, changing, errorOfCode, type AdminContext } from './context.js';
+
+const INVALID_REQUEST = codeOf('INVALID_REQUEST');
 
 interface Resource {
   type: ConfigResourceTypes;
@@ -50,13 +53,48 @@ async function checkBrokers(context: AdminContext, resources: readonly Resource[
   if (missing) throw new KafkaJSBrokerNotFound(`Broker ${missing.name} not found in the cached metadata`);
 }
 
-const isBroker = ({ kind }: NativeConfigResource): boolean => kind === ConfigResourceTypes.BROKER;
+/** The resources of a request by their names. */
+type Part = Map<string, NativeConfigResource>;
 
-/** One request for all topics, and one for each broker, which answers only for itself. */
-function requests(resources: readonly NativeConfigResource[]): NativeConfigResource[][] {
-  const others = resources.filter((resource) => !isBroker(resource));
-  const brokers = resources.filter(isBroker).map((resource) => [resource]);
-  return others.length > 0 ? [others, ...brokers] : brokers;
+/**
+ * One request for all topics, and one for each broker, which answers only for itself. librdkafka takes a topic only once, so that one
+ * that is there again comes in another request.
+ */
+function requests(resources: readonly NativeConfigResource[]): Part[] {
+  const brokers: Part[] = [];
+  const topics: Part[] = [];
+  for (const resource of resources) {
+    const { name } = resource;
+    if (resource.kind === ConfigResourceTypes.BROKER) brokers.push(new Map([[name, resource]]));
+    else {
+      const part = topics.find((known) => !known.has(name));
+      if (part) part.set(name, resource);
+      else topics.push(new Map([[name, resource]]));
+    }
+  }
+  return [...topics, ...brokers];
+}
+
+/** The answers for resources, in their order; throws the first that is an error. */
+async function answers<Answer extends { outcome: NativeOutcome }>(
+  context: AdminContext,
+  resources: readonly NativeConfigResource[],
+  request: (native: NativeAdmin, part: NativeConfigResource[]) => Promise<Answer[] | Failure>,
+): Promise<Answer[]> {
+  const found = new Map<NativeConfigResource, Answer>();
+  await Promise.all(
+    requests(resources).map(async (part) => {
+      const told = await ask(context, (native) => request(native, [...part.values()]));
+      for (const answer of told) {
+        const resource = part.get(answer.outcome.name);
+        if (resource) found.set(resource, answer);
+      }
+    }),
+  );
+  const inOrder = resources.flatMap((resource) => found.get(resource) ?? []);
+  const failed = inOrder.find(({ outcome }) => outcome.code !== 0);
+  if (failed) throw errorOfCode(failed.outcome.code, failed.outcome.message);
+  return inOrder;
 }
 
 /** kafkajs's `describeConfigs()`. */
@@ -80,31 +118,28 @@ export async function describeConfigs(
     name,
     config: (configNames ?? []).map((config) => ({ name: config, value: '' })),
   }));
-  const answers = await Promise.all(
-    requests(queries).map((part) => ask(context, (native) => native.describeConfigs(part, asking(context)))),
+  const told = await answers(context, queries, (native, part) =>
+    native.describeConfigs(part, asking(context)),
   );
-  const described = answers.flat().map(({ outcome, kind, entries }) => {
-    if (outcome.code !== 0) throw errorOfCode(outcome.code, outcome.message);
-    return {
-      errorCode: 0,
-      errorMessage: '',
-      resourceType: kind,
-      resourceName: outcome.name,
-      configEntries: entries.map((entry) => ({
-        configName: entry.name,
-        configValue: entry.value,
-        readOnly: entry.readOnly,
-        isDefault: entry.source === ConfigSource.DEFAULT_CONFIG,
-        configSource: entry.source,
-        isSensitive: entry.sensitive,
-        configSynonyms: (includeSynonyms ? entry.synonyms : []).map(({ name, value, source }) => ({
-          configName: name,
-          configValue: value,
-          configSource: source,
-        })),
+  const described = told.map(({ outcome, kind, entries }) => ({
+    errorCode: 0,
+    errorMessage: '',
+    resourceType: kind,
+    resourceName: outcome.name,
+    configEntries: entries.map((entry) => ({
+      configName: entry.name,
+      configValue: entry.value,
+      readOnly: entry.readOnly,
+      isDefault: entry.source === ConfigSource.DEFAULT_CONFIG,
+      configSource: entry.source,
+      isSensitive: entry.sensitive,
+      configSynonyms: (includeSynonyms ? entry.synonyms : []).map(({ name, value, source }) => ({
+        configName: name,
+        configValue: value,
+        configSource: source,
       })),
-    };
-  });
+    })),
+  }));
   // As in kafkajs, there is no throttleTime, although its types have it.
   return { resources: described } as unknown as DescribeConfigResponse;
 }
@@ -128,6 +163,10 @@ export async function alterConfigs(
     throw new KafkaJSNonRetriableError(`Invalid resource config value: ${jsonOf(badValue)}`);
   }
   refuseLoggers(resources);
+  if (new Set(resources.map(({ type, name }) => `${type}:${name}`)).size < resources.length) {
+    // A broker's error; which of them counts would be chance.
+    throw errorOfCode(INVALID_REQUEST, 'Each resource must appear at most once');
+  }
   await checkBrokers(context, resources);
   const changes = resources.map(({ type, name, configEntries }) => ({
     kind: type,
@@ -135,12 +174,12 @@ export async function alterConfigs(
     config: configEntries.map((entry) => ({ name: entry.name, value: entry.value })),
   }));
   const options = changing(context, { validateOnly });
-  const answers = await Promise.all(
-    requests(changes).map((part) => ask(context, (native) => native.alterConfigs(part, options))),
-  );
-  const altered = answers.flat().map(({ outcome, kind }) => {
-    if (outcome.code !== 0) throw errorOfCode(outcome.code, outcome.message);
-    return { errorCode: 0, errorMessage: null, resourceType: kind, resourceName: outcome.name };
-  });
+  const told = await answers(context, changes, (native, part) => native.alterConfigs(part, options));
+  const altered = told.map(({ outcome, kind }) => ({
+    errorCode: 0,
+    errorMessage: null,
+    resourceType: kind,
+    resourceName: outcome.name,
+  }));
   return { resources: altered };
 }
