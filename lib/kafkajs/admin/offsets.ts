@@ -14,7 +14,6 @@ import {
   COORDINATOR_TYPES,
   changing,
   each,
-  errorOfCode,
   errorOfPartition,
   lookingAtGroup,
   onCoordinator,
@@ -232,8 +231,11 @@ async function withoutSpecial(context: AdminContext, offsets: NativeOffset[]): P
   const special = offsets.filter(({ offset }) => !isAbsolute(offset));
   if (special.length === 0) return offsets;
   const request = special.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
-  const found = await ask(context, (native) => native.listOffsets(request, asking(context)));
-  throwFirstOf(found);
+  const found = await retrying(context, LEADER_TYPES, async () => {
+    const looked = await ask(context, (native) => native.listOffsets(request, asking(context)));
+    throwFirstOf(looked);
+    return looked;
+  });
   const ends = new Map(found.map(({ partition, offset }) => [partition, offset]));
   return offsets.map((entry) =>
     isAbsolute(entry.offset) ? entry : { ...entry, offset: ends.get(entry.partition) ?? '0' },
@@ -287,21 +289,34 @@ export async function deleteTopicRecords(
       );
     }
   }
-  const options = changing(context, {});
-  const outcomes = await ask(context, (native) => native.deleteRecords(request, options));
-  const failed = outcomes.filter(({ code }) => code !== 0);
-  if (failed.length === 0) return;
-  const error = recordsError(
-    topic,
-    failed.map(({ partition, code }) => ({
-      partition,
-      offset: partitions.find((entry) => entry.partition === partition)?.offset ?? NONE,
-      error: errorOfCode(code),
-    })),
-  );
-  // As in kafkajs, whose retry wraps errors that are not retriable.
-  throw error.retriable ? error : new KafkaJSNonRetriableError(error, { cause: error });
+  let open = request;
+  const attempt = async (): Promise<void> => {
+    // Leaders may have moved.
+    if (open !== request) await partitionsOf(context, topic);
+    const outcomes = await ask(context, (native) => native.deleteRecords(open, changing(context, {})));
+    const failed = outcomes.filter(({ code }) => code !== 0);
+    if (failed.length === 0) return;
+    const numbers = new Set(failed.map(({ partition }) => partition));
+    open = open.filter(({ partition }) => numbers.has(partition));
+    throw recordsError(
+      topic,
+      failed.map((outcome) => ({
+        partition: outcome.partition,
+        offset: partitions.findLast((entry) => entry.partition === outcome.partition)?.offset ?? NONE,
+        error: errorOfPartition(outcome),
+      })),
+    );
+  };
+  await retrying(context, areRetriable, attempt).catch((error: unknown) => {
+    // As in kafkajs, whose retry wraps errors that are not retriable.
+    if (!(error instanceof KafkaJSDeleteTopicRecordsError)) throw error;
+    throw new KafkaJSNonRetriableError(error, { cause: error });
+  });
 }
+
+/** Whether the records that could not be deleted may be another time. */
+const areRetriable = (error: KafkaJSError): boolean =>
+  error instanceof KafkaJSDeleteTopicRecordsError && error.retriable;
 
 function recordsError(
   topic: string,

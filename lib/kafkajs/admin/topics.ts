@@ -73,7 +73,7 @@ export async function topicsAsTheyAre(
 
 /** Partition numbers of a topic, in order. */
 export async function partitionsOf(context: AdminContext, topic: string): Promise<number[]> {
-  const found = await topicMetadata(context, [topic]);
+  const found = await retrying(context, ['LEADER_NOT_AVAILABLE'], () => topicMetadata(context, [topic]));
   const numbers = found.flatMap(({ partitions }) => partitions.map(({ partitionId }) => partitionId));
   return numbers.toSorted((a, b) => a - b);
 }
