@@ -37,6 +37,7 @@ describe('offsets of a group', () => {
       { topic, partitions: [{ partition: 1, offset: '0', metadata: null }] },
     ]);
     await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [unique('missing')] }));
+    await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: ['a\0b'] }));
   });
 
   it('above 2^53 are kept as they are', async () => {
@@ -53,6 +54,15 @@ describe('offsets of a group', () => {
         partitions: partitions.map(({ partition, offset }) => ({ partition, offset, metadata: null })),
       },
     ]);
+  });
+
+  it('may be named twice, and the last counts', async () => {
+    const [topic, groupId] = [await topicOf(1), unique('group')];
+    const partitions = ['7', '3'].map((offset) => ({ partition: 0, offset }));
+    await pair.ours.setOffsets({ groupId, topic, partitions });
+    const found = await same(pair, (admin) => admin.fetchOffsets({ groupId, topics: [topic, topic] }));
+    const settled = { topic, partitions: [{ partition: 0, offset: '3', metadata: null }] };
+    expect(found).toEqual([settled, settled]);
   });
 
   it('carry metadata', async () => {

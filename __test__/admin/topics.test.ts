@@ -73,9 +73,24 @@ describe('createTopics', () => {
       [{ topic: name, numPartitions: 0 }],
       [{ topic: name, numPartitions: 1, replicaAssignment }],
       [{ topic: name, configEntries: [{ name: 'no.such.setting', value: '1' }] }],
+      [{ topic: name, numPartitions: -2 }],
+      [{ topic: name, replicationFactor: -2 }],
+      [{ topic: '' }, { topic: name, numPartitions: 0 }],
+      [{ topic: 'a\0b' }],
     ]) {
       await same(pair, (admin) => admin.createTopics({ topics: bad }));
     }
+    await expect(
+      pair.ours.createTopics({ topics: [{ topic: name, numPartitions: 200_000 }] }),
+    ).rejects.toMatchObject({ name: 'KafkaJSAggregateError', errors: [{ type: 'INVALID_PARTITIONS' }] });
+    expect(await topicExists(name)).toBe(false);
+  });
+
+  it('creates what can be created, beside what librdkafka would not ask for', async () => {
+    const name = unique('admin');
+    const topics = [{ topic: '' }, { topic: name }];
+    await expect(pair.ours.createTopics({ topics })).rejects.toThrow('Topic creation errors');
+    expect(await until('it is there', () => topicExists(name))).toBe(true);
   });
 });
 
@@ -125,6 +140,7 @@ describe('topics', () => {
       };
     });
     await same(pair, (admin) => admin.fetchTopicMetadata({ topics: [unique('missing')] }));
+    await same(pair, (admin) => admin.fetchTopicMetadata({ topics: ['a\0b'] }));
   });
 
   it('get more partitions', async () => {
@@ -136,6 +152,8 @@ describe('topics', () => {
       return offsets.length === 3;
     });
     await same(pair, (admin) => admin.createPartitions({ topicPartitions }));
+    const none = [{ topic: name, count: 0 }];
+    await same(pair, (admin) => admin.createPartitions({ topicPartitions: none }));
   });
 
   it('are deleted', async () => {
@@ -152,7 +170,8 @@ describe('offsets of a topic', () => {
     await fill(name, 0, 3, '1000000000000');
     await fill(name, 0, 2, '1500000000000');
     await same(pair, async (admin) => byPartition(await admin.fetchTopicOffsets(name)));
-    for (const time of [0, 1_000_000_000_001, 1_600_000_000_000, undefined]) {
+    const none = null as unknown as undefined;
+    for (const time of [0, 1_000_000_000_001, 1_600_000_000_000, undefined, none]) {
       await same(pair, async (admin) => byPartition(await admin.fetchTopicOffsetsByTimestamp(name, time)));
     }
     expect(byPartition(await pair.ours.fetchTopicOffsetsByTimestamp(name, 1_200_000_000_000))).toEqual([
@@ -194,7 +213,8 @@ describe('deleteTopicRecords', () => {
       { partition: 0, offset: '2' },
       { partition: 1, offset: '-1' },
     ];
-    await expect(pair.ours.deleteTopicRecords({ topic: name, partitions })).resolves.toBeUndefined();
+    const twice = [{ partition: 0, offset: '1' }, ...partitions];
+    await expect(pair.ours.deleteTopicRecords({ topic: name, partitions: twice })).resolves.toBeUndefined();
     expect(byPartition(await pair.stock.fetchTopicOffsets(name))).toEqual([
       { partition: 0, offset: '5', high: '5', low: '2' },
       { partition: 1, offset: '5', high: '5', low: '5' },

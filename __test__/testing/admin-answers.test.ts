@@ -102,3 +102,13 @@ describe('requests to a cluster that hangs', () => {
       });
   });
 });
+
+test('leaders of new topics are waited for as long as `timeout` says', async () => {
+  const kafka = start({ brokers: 1 });
+  const admin = await adminOn(kafka);
+  await admin.listTopics();
+  kafka.setLatency(1500);
+  await expect(admin.createTopics({ topics: [{ topic: 'heroes' }], timeout: 200 })).rejects.toMatchObject({
+    name: 'KafkaJSTimeout',
+  });
+});

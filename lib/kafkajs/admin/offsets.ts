@@ -93,7 +93,8 @@ export async function fetchTopicOffsetsByTimestamp(
   timestamp?: number,
 ): Promise<SeekEntry[]> {
   checkTopic(topic);
-  const at = timestamp === undefined ? LATEST : timeOf(timestamp);
+  // As in kafkajs, null is no timestamp either.
+  const at = timestamp === undefined || timestamp === null ? LATEST : timeOf(timestamp);
   return onTopic(context, topic, async (partitions) => {
     const high = await offsetsAt(context, topic, partitions, LATEST);
     const found = await offsetsAt(context, topic, partitions, at);
@@ -168,9 +169,10 @@ function byTopic(found: readonly NativePartitionOffset[], order: readonly string
       metadata: metadata || null,
     });
   }
-  return [...topics].map(([topic, partitions]) => ({
+  const names = order.length > 0 ? order : [...topics.keys()];
+  return names.map((topic) => ({
     topic,
-    partitions: partitions.toSorted((a, b) => a.partition - b.partition),
+    partitions: (topics.get(topic) ?? []).toSorted((a, b) => a.partition - b.partition),
   }));
 }
 
@@ -209,10 +211,12 @@ export async function setOffsets(
   checkGroup(groupId);
   if (!topic) throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`);
   if (!partitions || partitions.length === 0) throw new KafkaJSNonRetriableError(`Invalid partitions`);
-  const offsets = partitions.map(({ metadata, ...entry }) => {
-    const offset = offsetToSeek({ topic, ...entry });
-    return metadata ? { ...offset, metadata } : offset;
-  });
+  const offsets = lastOfEach(
+    partitions.map(({ metadata, ...entry }) => {
+      const offset = offsetToSeek({ topic, ...entry });
+      return metadata ? { ...offset, metadata } : offset;
+    }),
+  );
   const state = await groupState(context, groupId);
   if (!['Empty', 'Dead'].includes(state)) {
     throw new KafkaJSNonRetriableError(
@@ -224,6 +228,11 @@ export async function setOffsets(
   await onCoordinator(context, async () =>
     throwFirstOf(await ask(context, (native) => native.setGroupOffsets(groupId, absolute, options))),
   );
+}
+
+/** The last entry of each partition, which is the one that counts. */
+function lastOfEach<Entry extends { partition: number }>(entries: readonly Entry[]): Entry[] {
+  return [...new Map(entries.map((entry) => [entry.partition, entry])).values()];
 }
 
 /** kafkajs commits -1 and -2 as they are; librdkafka commits only absolute offsets, so they are looked up first. */
@@ -267,7 +276,7 @@ export async function deleteTopicRecords(
     throw new KafkaJSNonRetriableError(`Invalid topic "${topic as string}"`);
   }
   if (!partitions || partitions.length === 0) throw new KafkaJSNonRetriableError(`Invalid partitions`);
-  const request = partitions.map((entry) => offsetToSeek({ topic, ...entry }));
+  const request = lastOfEach(partitions.map((entry) => offsetToSeek({ topic, ...entry })));
   const lows = new Map(
     (await fetchTopicOffsets(context, topic)).map(({ partition, low }) => [partition, long(low)]),
   );

@@ -5,6 +5,7 @@ import {
   KafkaJSCreateTopicError,
   KafkaJSNonRetriableError,
   KafkaJSProtocolError,
+  KafkaJSRequestTimeoutError,
   KafkaJSTimeout,
 } from '../errors/index.js';
 import type { Admin, ITopicConfig, ITopicMetadata } from '../types/index.js';
@@ -27,6 +28,12 @@ const LEADER_TIMEOUT = 10_000;
 
 const TOPIC_ALREADY_EXISTS = codeOf('TOPIC_ALREADY_EXISTS');
 const INVALID_REQUEST = codeOf('INVALID_REQUEST');
+const INVALID_TOPIC = codeOf('INVALID_TOPIC_EXCEPTION');
+const INVALID_PARTITIONS = codeOf('INVALID_PARTITIONS');
+const INVALID_REPLICATION_FACTOR = codeOf('INVALID_REPLICATION_FACTOR');
+/** What librdkafka takes at most (`RD_KAFKAP_PARTITIONS_MAX`, `RD_KAFKAP_BROKERS_MAX`). */
+const MOST_PARTITIONS = 100_000;
+const MOST_REPLICAS = 10_000;
 
 type Options<M extends keyof Admin> = Admin[M] extends (options: infer O) => unknown ? O : never;
 
@@ -36,6 +43,9 @@ export function checkTopic(topic: unknown): asserts topic is string {
     throw new KafkaJSNonRetriableError(`Invalid topic ${topic as string}`);
   }
 }
+
+/** Whether librdkafka cannot send this name; what else is wrong with names the broker says. */
+const cannotBeSent = (topic: string): boolean => topic.includes('\0');
 
 /** Fetches metadata of topics, of all without names; throws the first error of a topic or partition. */
 async function topicMetadata(context: AdminContext, topics?: readonly string[]): Promise<ITopicMetadata[]> {
@@ -53,6 +63,10 @@ export async function topicsAsTheyAre(
   topics?: readonly string[],
 ): Promise<ITopicMetadata[]> {
   const names = topics && topics.length > 0 ? [...topics] : null;
+  const illegal = names?.find(cannotBeSent);
+  if (illegal !== undefined) {
+    throw errorOfCode(INVALID_TOPIC, `${JSON.stringify(illegal)} is no legal topic name`);
+  }
   const metadata = await ask(context, (native) => native.metadata(names, asking(context)));
   const failed = metadata.topics.find(({ code }) => code !== 0);
   if (failed) throw errorOfCode(failed.code);
@@ -139,9 +153,10 @@ export async function createTopics(
 ): Promise<boolean> {
   checkTopicsToCreate(topics);
   if (topics.length > 0) {
-    const request = topics.map(newTopic);
     const options = changing(context, { timeout, validateOnly });
-    const outcomes = await ask(context, (native) => native.createTopics(request, options));
+    const outcomes = await onPossible(topics, problemOfNewTopic, (possible) =>
+      ask(context, (native) => native.createTopics(possible.map(newTopic), options)),
+    );
     const failed = outcomes.filter(({ code }) => code !== 0);
     if (failed.some(({ code }) => code !== TOPIC_ALREADY_EXISTS)) throw creationError(failed);
     if (failed.length > 0) return false;
@@ -159,14 +174,45 @@ function newTopic({
   replicaAssignment,
   configEntries,
 }: ITopicConfig) {
-  const assignment = (replicaAssignment ?? []).toSorted((a, b) => a.partition - b.partition);
+  return {
+    name: topic,
+    partitions: numPartitions ?? -1,
+    replication: replicationFactor ?? -1,
+    assignment: (replicaAssignment ?? []).toSorted((a, b) => a.partition - b.partition),
+    config: configEntries ?? [],
+  };
+}
+
+/** The error that a broker would give to what librdkafka does not send. */
+function problemOfNewTopic({
+  topic,
+  numPartitions,
+  replicationFactor,
+  replicaAssignment,
+}: ITopicConfig): number | undefined {
   const partitions = numPartitions ?? -1;
   const replication = replicationFactor ?? -1;
-  if (assignment.length > 0 && (partitions !== -1 || replication !== -1)) {
-    // The error that a broker would give. librdkafka never sends these two numbers together with an assignment.
-    throw creationError([{ name: topic, code: INVALID_REQUEST, message: '' }]);
-  }
-  return { name: topic, partitions, replication, assignment, config: configEntries ?? [] };
+  if (topic === '' || cannotBeSent(topic)) return INVALID_TOPIC;
+  // librdkafka never sends these two numbers together with an assignment.
+  const isAssigned = (replicaAssignment ?? []).length > 0;
+  if (isAssigned && (partitions !== -1 || replication !== -1)) return INVALID_REQUEST;
+  if (partitions < -1 || partitions > MOST_PARTITIONS) return INVALID_PARTITIONS;
+  if (replication < -1 || replication > MOST_REPLICAS) return INVALID_REPLICATION_FACTOR;
+  return undefined;
+}
+
+/** The outcomes of a request, which is made of what librdkafka sends; what it would not send has the broker's error. */
+async function onPossible<Item extends { topic: string }>(
+  items: readonly Item[],
+  problemOf: (item: Item) => number | undefined,
+  request: (possible: Item[]) => Promise<NativeOutcome[]>,
+): Promise<NativeOutcome[]> {
+  const possible = items.filter((item) => problemOf(item) === undefined);
+  const impossible = items.flatMap((item) => {
+    const code = problemOf(item);
+    return code === undefined ? [] : [{ name: item.topic, code, message: '' }];
+  });
+  return [...impossible, ...(possible.length > 0 ? await request(possible) : [])];
 }
 
 function creationError(failed: NativeOutcome[]): KafkaJSAggregateError {
@@ -182,17 +228,20 @@ function creationError(failed: NativeOutcome[]): KafkaJSAggregateError {
 
 async function awaitLeaders(context: AdminContext, topics: string[], timeout?: number): Promise<void> {
   const deadline = Date.now() + (timeout ?? LEADER_TIMEOUT);
-  for (;;) {
+  for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
+    const requestTimeoutMs = Math.min(context.requestTimeoutMs, left);
     try {
-      await topicMetadata(context, topics);
+      await topicMetadata({ ...context, requestTimeoutMs }, topics);
       return;
     } catch (error) {
+      const isLate = error instanceof KafkaJSRequestTimeoutError && requestTimeoutMs === left;
       // A broker may not know the new topic yet.
-      if (!['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'].includes(typeOf(error) ?? '')) throw error;
+      const isEarly = ['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'].includes(typeOf(error) ?? '');
+      if (!isLate && !isEarly) throw error;
     }
-    if (Date.now() > deadline) throw new KafkaJSTimeout('Timed out while waiting for topic leaders');
-    await pause(LEADER_PAUSE);
+    await pause(Math.max(0, Math.min(LEADER_PAUSE, deadline - Date.now())));
   }
+  throw new KafkaJSTimeout('Timed out while waiting for topic leaders');
 }
 
 /** kafkajs's `deleteTopics()`. */
@@ -235,14 +284,21 @@ export async function createPartitions(
   }
   if (topicPartitions.length === 0) throw new KafkaJSNonRetriableError(`Empty topic partitions array`);
   checkNames(topicPartitions, 'topic partitions');
-  const request = topicPartitions.map(({ topic, count, assignments }) => ({
-    topic,
-    count,
-    assignment: assignments ?? [],
-  }));
   const options = changing(context, { timeout, validateOnly });
+  const request = (possible: typeof topicPartitions): Promise<NativeOutcome[]> => {
+    const extended = possible.map(({ topic, count, assignments }) => ({
+      topic,
+      count,
+      assignment: assignments ?? [],
+    }));
+    return ask(context, (native) => native.createPartitions(extended, options));
+  };
+  const problemOf = ({ topic, count }: (typeof topicPartitions)[number]): number | undefined => {
+    if (cannotBeSent(topic)) return INVALID_TOPIC;
+    return count < 1 || count > MOST_PARTITIONS ? INVALID_PARTITIONS : undefined;
+  };
   await retrying(context, ['NOT_CONTROLLER'], async () =>
-    throwFirst(await ask(context, (native) => native.createPartitions(request, options))),
+    throwFirst(await onPossible(topicPartitions, problemOf, request)),
   );
   // kafkajs resolves with nothing, against its own types.
   return true;
