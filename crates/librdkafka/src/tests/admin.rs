@@ -3,6 +3,8 @@
 
 use std::ffi::c_int;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -17,8 +19,8 @@ use crate::admin::{AdminHandle, AdminOptions};
 const REQUESTS: usize = 400;
 /// The length of the name that each has, which is kept with it.
 const NAME: usize = 30_000;
-/// Time limit of a request, in ms.
-const LONG_MS: i32 = 30_000;
+/// How long anything may take before a test gives up.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// glibc's: the eighth number is what is allocated, and begins anew at 2 GiB.
 #[repr(C)]
@@ -48,12 +50,17 @@ fn a_request_whose_coordinator_may_not_be_looked_for_leaves_nothing_behind() {
         cluster.request_errors(RDKafkaApiKey::FindCoordinator, &[refused]);
         let group = format!("{request:0NAME$}");
         // The client looks for the coordinator of its own group as well, and has some of the refusals.
-        if let Err(error) = admin.client().group_offsets(&group, None, AdminOptions::within(LONG_MS)) {
+        if let Err(error) = admin.client().group_offsets(&group, None, AdminOptions::within(DEADLINE)) {
             assert_eq!(error.code, refused as i32, "{error}");
             refusals += 1;
         }
     }
     assert!(refusals > REQUESTS / 2, "{refusals}");
-    let left = allocated().wrapping_sub(before);
-    assert!(left < (REQUESTS * NAME / 4) as c_int, "{left} bytes");
+    // Other tests of the process allocate too, and free it again.
+    let started = Instant::now();
+    let left = || allocated().wrapping_sub(before);
+    while left() > (REQUESTS * NAME / 4) as c_int {
+        assert!(started.elapsed() < DEADLINE, "{} bytes", left());
+        thread::sleep(Duration::from_millis(50));
+    }
 }
