@@ -194,7 +194,7 @@ describe('offsets of a topic', () => {
     try {
       await transaction.send({ topic: name, messages: [{ value: '1' }, { value: '2' }] });
       expect(await same(pair, (admin) => admin.fetchTopicOffsets(name))).toMatchObject([{ high: '1' }]);
-      await pair.ours.resetOffsets({ groupId, topic: name });
+      await pair.ours.resetOffsets({ groupId, topic: name, earliest: false });
       const [found] = await pair.stock.fetchOffsets({ groupId, topics: [name] });
       expect(found?.partitions).toMatchObject([{ offset: '1' }]);
     } finally {

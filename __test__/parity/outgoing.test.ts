@@ -88,6 +88,9 @@ const outgoing: Record<string, () => unknown> = {
   'large value': () => 'x'.repeat(200_000),
 };
 
+/** kafkajs's refusal, without the message behind it: with stock that has NestJS's headers, which are added later here. */
+const refusal = (end: unknown) => /Invalid message without value for topic .*?:/.exec(JSON.stringify(end));
+
 const placed = [
   { value: 'to 2', partition: 2 },
   { key: 'hero', value: 'keyed, to 1', partition: 1 },
@@ -165,9 +168,6 @@ describe('D2 outgoing messages', () => {
     'a message without a value is refused, not written as a tombstone',
     async (side) => {
       const data = { toJSON: () => undefined };
-      // The message behind it has NestJS's headers with stock, which are added later here.
-      const refusal = (end: unknown) =>
-        /Invalid message without value for topic .*?:/.exec(JSON.stringify(end));
       return {
         alone: refusal(await side.emit('none', data))?.[0],
         keyed: refusal(await side.emit('none', { key: 'hero', value: data }))?.[0],

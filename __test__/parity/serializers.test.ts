@@ -125,6 +125,7 @@ const wraps: Record<string, Wrap> = {
     });
     return value;
   },
+  // oxlint-disable-next-line unicorn/no-thenable -- a promise of another library
   'by a thenable': <T>(value: T) => ({ then: (resolve: (value: T) => void) => resolve(value) }) as Promise<T>,
 };
 

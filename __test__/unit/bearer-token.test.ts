@@ -52,14 +52,14 @@ describe('a provider', () => {
   });
 
   it('that does not answer has failed, so that it is asked again; what it answers later is taken', async () => {
-    let answer: (token: { value: string; lifetime: number }) => void = () => undefined;
-    supplyToken(() => new Promise((resolve) => (answer = resolve)) as never, native, logger);
+    const asked: ((token: { value: string; lifetime: number }) => void)[] = [];
+    supplyToken(() => new Promise((resolve) => void asked.push(resolve)) as never, native, logger);
     await vi.advanceTimersByTimeAsync(9999);
     expect(told).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     const text = 'sasl.oauthBearerProvider has not answered within 10000 ms';
     expect(told).toEqual([`No token for SASL OAUTHBEARER: ${text}`, `failure ${text}`]);
-    answer({ value: 'late', lifetime: 5 });
+    asked[0]?.({ value: 'late', lifetime: 5 });
     await vi.advanceTimersByTimeAsync(0);
     expect(told.slice(2)).toEqual(['token late']);
   });

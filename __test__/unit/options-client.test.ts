@@ -277,9 +277,9 @@ describe('sasl', () => {
         return { value: this.#secret };
       }
     }
-    const { properties: translated, settings } = clientProperties({ brokers, sasl: new Tokens() });
+    const { properties: translated, settings: own } = clientProperties({ brokers, sasl: new Tokens() });
     expect(translated['sasl.mechanisms']).toBe('OAUTHBEARER');
-    return expect(settings.oauthBearerProvider?.()).resolves.toEqual({ value: 'secret' });
+    return expect(own.oauthBearerProvider?.()).resolves.toEqual({ value: 'secret' });
   });
 
   it('may be an object of a class', () => {

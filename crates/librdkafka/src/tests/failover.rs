@@ -36,11 +36,11 @@ fn read(consumer: &BaseConsumer, count: usize) -> Vec<i64> {
         assert!(started.elapsed() < DEADLINE, "only {offsets:?} of {count}");
         match consumer.poll(Duration::from_secs(1)) {
             Some(Ok(message)) => offsets.push(message.offset()),
-            Some(Err(KafkaError::MessageConsumption(
+            None
+            | Some(Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
             ))) => {}
             Some(Err(error)) => panic!("{error}"),
-            None => {}
         }
     }
     offsets

@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -18,6 +17,7 @@ use kafka_core::error::CODE_MESSAGE_TOO_LARGE;
 use kafka_core::kafka::{EventSource, ProducerClient, ProducerRecord, Wake};
 use kafka_core::request_events::RequestEvents;
 
+use crate::tests::pause;
 use crate::topic::Topic;
 use crate::{Conf, ProducerHandle};
 
@@ -164,7 +164,7 @@ impl Rig {
         let started = Instant::now();
         while self.batches_got() < count {
             assert!(started.elapsed() < DEADLINE, "not {count} batches");
-            thread::sleep(Duration::from_millis(5));
+            pause(Duration::from_millis(5));
         }
     }
 
@@ -314,12 +314,12 @@ fn what_was_refused_for_its_number_is_sent_apart_from_what_lost_its_answer() {
     rig.sent(3);
     assert_eq!(rig.reports(1), [(1, CODE_MESSAGE_TOO_LARGE)]);
     // The second answer comes right behind the first one, and nothing tells of it.
-    thread::sleep(Duration::from_millis(300));
+    pause(Duration::from_millis(300));
     rig.cluster().broker_down(1).unwrap();
     // Both are sent again, and lose their answers: for one of them it is the first time.
     rig.silence();
     // Both are due by then.
-    thread::sleep(Duration::from_millis(1_500));
+    pause(Duration::from_millis(1_500));
     rig.cluster().broker_up(1).unwrap();
     rig.written(2);
     rig.cluster().broker_down(1).unwrap();
