@@ -135,6 +135,14 @@ describe('an admin client', () => {
           await described();
           proxies.disturb(undefined, broker);
         }
+        // A group that is nowhere yet, whose coordinator is there.
+        let fresh = unique('silent-group');
+        while ((await leaders.coordinatorOf(fresh)) - 1 !== coordinator) fresh = unique('silent-group');
+        const away = (coordinator + 1) % 3;
+        proxies.disturb({ kind: 'refuse' }, away);
+        const partitions = [{ partition: 0, offset: '0' }];
+        await pair.ours.setOffsets({ groupId: fresh, topic, partitions });
+        proxies.disturb(undefined, away);
         proxies.disturb({ kind: 'refuse' }, coordinator);
         await expect(pair.ours.describeGroups([groupId])).rejects.toThrow('find groups');
       } finally {
