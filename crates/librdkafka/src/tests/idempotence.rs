@@ -138,6 +138,15 @@ impl Rig {
         reports
     }
 
+    /// Lets so many ms pass, in which nothing is reported.
+    fn quiet(&self, ms: u64) {
+        let end = Instant::now() + Duration::from_millis(ms);
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            let _ = self.rung.recv_timeout(left);
+            while self.producer.poll(|report| panic!("{} is reported", report.opaque)).is_some() {}
+        }
+    }
+
     /// From here on the leader of the first partition writes what it gets, and does not answer.
     fn silence(&self) {
         self.answer(RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR, NEVER_MS);
@@ -164,7 +173,6 @@ impl Rig {
         let started = Instant::now();
         while self.batches_got() < count {
             assert!(started.elapsed() < DEADLINE, "not {count} batches");
-            pause(Duration::from_millis(5));
         }
     }
 
@@ -314,12 +322,12 @@ fn what_was_refused_for_its_number_is_sent_apart_from_what_lost_its_answer() {
     rig.sent(3);
     assert_eq!(rig.reports(1), [(1, CODE_MESSAGE_TOO_LARGE)]);
     // The second answer comes right behind the first one, and nothing tells of it.
-    pause(Duration::from_millis(300));
+    rig.quiet(300);
     rig.cluster().broker_down(1).unwrap();
     // Both are sent again, and lose their answers: for one of them it is the first time.
     rig.silence();
     // Both are due by then.
-    pause(Duration::from_millis(1_500));
+    rig.quiet(1_500);
     rig.cluster().broker_up(1).unwrap();
     rig.written(2);
     rig.cluster().broker_down(1).unwrap();
