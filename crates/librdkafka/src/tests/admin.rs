@@ -3,6 +3,7 @@
 
 use std::ffi::c_int;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
@@ -13,7 +14,6 @@ use kafka_core::request_events::RequestEvents;
 
 use crate::Conf;
 use crate::admin::{AdminHandle, AdminOptions};
-use crate::tests::pause;
 
 /// How many requests are made.
 const REQUESTS: usize = 400;
@@ -62,6 +62,6 @@ fn a_request_whose_coordinator_may_not_be_looked_for_leaves_nothing_behind() {
     let left = || allocated().wrapping_sub(before);
     while left() > (REQUESTS * NAME / 4) as c_int {
         assert!(started.elapsed() < DEADLINE, "{} bytes", left());
-        pause(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
 }

@@ -17,7 +17,6 @@ use kafka_core::error::CODE_MESSAGE_TOO_LARGE;
 use kafka_core::kafka::{EventSource, ProducerClient, ProducerRecord, Wake};
 use kafka_core::request_events::RequestEvents;
 
-use crate::tests::pause;
 use crate::topic::Topic;
 use crate::{Conf, ProducerHandle};
 
