@@ -22,7 +22,7 @@ import { of } from 'rxjs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Rig, SOON } from '../delivery/rig';
 import { listen, optionsFor } from '../harness/apps';
-import { createTopics, untilCommitted } from '../harness/broker';
+import { createTopics, rawProducer, untilCommitted } from '../harness/broker';
 import { outcome } from '../harness/outcome';
 import { pause, until } from '../harness/wait';
 
@@ -80,6 +80,29 @@ describe('a message that its handler refuses', () => {
       expect(seen).toEqual(['0:a/1', '0:a/2']);
     },
   );
+
+  test('is handled again where another handler takes it by its headers, too', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    @Controller()
+    class Payments {
+      @EventPattern<string>(rig.topic, kafkaHandler({ headers: { x: '1' } }))
+      @Idempotent({ key, store })
+      pay(@Payload() id: string, @Ctx() context: KafkaContext): void {
+        seen.push(`${id}/${context.getDeliveryAttempt()}`);
+        refusesFirst(id, context);
+      }
+
+      @EventPattern<string>(rig.topic, kafkaHandler({ headers: { y: '1' } }))
+      note(): void {
+        seen.push('noted');
+      }
+    }
+    await rig.serve(Payments, options);
+    const headers = { x: '1', y: '1' };
+    await (await rawProducer()).send({ topic: rig.topic, messages: [{ value: 'a', headers }] });
+    await untilCommitted(rig.group, rig.topic, 1);
+    expect(seen.toSorted()).toEqual(['a/1', 'a/2', 'noted', 'noted']);
+  });
 
   test('in what it streams is handled again', async () => {
     await createTopics({ [rig.topic]: 1 });

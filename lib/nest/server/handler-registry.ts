@@ -13,7 +13,7 @@ import {
 } from '../options/index.js';
 import { deadLetterOf } from './failure-policies.js';
 import { handlerPlace, isIdempotent } from './handler-places.js';
-import { HeaderRoutes, MOST_SHARED, type HeaderRoute } from './header-routes.js';
+import { HeaderRoutes, MOST_SHARED, type HeaderRoute, type OnCombined } from './header-routes.js';
 import { refuseTransactional } from './transactions/refusals.js';
 
 /** A handler that NestJS registers. */
@@ -66,7 +66,7 @@ export class HandlerRegistry {
   readonly #entries: Entry[] = [];
   readonly #options = new Map<MessageHandler, KafkaHandlerOptions>();
   readonly #routes = new Map<MessageHandler, TopicRoute>();
-  /** Those with `@Idempotent`. */
+  /** Those with `@Idempotent`, and those that call one of them. */
   readonly #idempotent = new Set<MessageHandler>();
   readonly #given: (options: unknown, place: string) => unknown;
 
@@ -80,6 +80,11 @@ export class HandlerRegistry {
     this.#entries.push({ ...registration, options: {} });
     if (isIdempotent(registration.extras)) this.#idempotent.add(registration.callback);
   }
+
+  /** What is known of handlers counts for one that calls them. */
+  readonly #combined: OnCombined = (combined, members) => {
+    if (members.some((member) => this.#idempotent.has(member))) this.#idempotent.add(combined);
+  };
 
   /** Whether a handler, or one that is called with it, has `@Idempotent`. */
   isIdempotent(handler: MessageHandler): boolean {
@@ -119,7 +124,7 @@ export class HandlerRegistry {
         if (Object.keys(options).length === 0) continue;
         for (const { callback } of together) this.#options.set(callback, options);
       }
-      const route = routeOf(entries, run);
+      const route = routeOf(entries, run, this.#combined);
       if (route?.handling?.isTransactional) {
         const { order } = route.handling.concurrency;
         for (const { isEventHandler, callback, ...entry } of entries) {
@@ -239,6 +244,7 @@ function differs(name: string, one: Entry, other: Entry, because: string): Kafka
 function routeOf(
   entries: readonly Entry[],
   run: Pick<RunSettings, 'autoCommit' | 'concurrency'>,
+  onCombined: OnCombined,
 ): TopicRoute | undefined {
   const topic = merged(entries, 'which handle the same topic', OF_TOPIC);
   const [first] = entries as [Entry];
@@ -246,7 +252,7 @@ function routeOf(
     const other = entries.find(({ options }) => !isDeepStrictEqual(options[name], first.options[name]));
     if (other) throw differs(name, first, other, 'which handle the same topic');
   }
-  const routes = routesOf(entries);
+  const routes = routesOf(entries, onCombined);
   const batch = batchOf(first);
   const isManual = first.options.ack === 'manual';
   const concurrency = topic.concurrency ? resolveConcurrency(topic.concurrency) : run.concurrency;
@@ -325,13 +331,13 @@ function unfiltered(entries: readonly Entry[]): MessageHandler | null {
   return (last ?? rest[0])?.callback ?? null;
 }
 
-function routesOf(entries: readonly Entry[]): HeaderRoutes | undefined {
+function routesOf(entries: readonly Entry[], onCombined: OnCombined): HeaderRoutes | undefined {
   const filtering: HeaderRoute[] = [];
   for (const { callback, options } of entries) {
     if (options.headers) filtering.push({ callback, headers: options.headers });
   }
   if (filtering.length === 0) return undefined;
-  const routes = new HeaderRoutes(filtering, unfiltered(entries));
+  const routes = new HeaderRoutes(filtering, unfiltered(entries), onCombined);
   if (routes.routing.shared && filtering.length > MOST_SHARED) {
     const option = 'kafka.headers';
     throw new KafkaJSInvalidOptionError(

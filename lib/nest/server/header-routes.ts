@@ -13,6 +13,9 @@ export interface HeaderRoute {
   readonly headers: NonNullable<KafkaHandlerOptions['headers']>;
 }
 
+/** Told of a handler that was combined of several ones. */
+export type OnCombined = (combined: MessageHandler, members: readonly MessageHandler[]) => void;
+
 /** The handlers of a topic that filter by headers. The core finds out which of them take a message. */
 export class HeaderRoutes {
   readonly routing: HeaderRouting;
@@ -20,9 +23,11 @@ export class HeaderRoutes {
   readonly #rest: MessageHandler | null;
   /** Combined handlers, by the bits of those that they call. */
   readonly #together = new Map<number, MessageHandler>();
+  readonly #onCombined: OnCombined;
 
   /** `rest` gets the messages that no other takes. */
-  constructor(routes: readonly HeaderRoute[], rest: MessageHandler | null) {
+  constructor(routes: readonly HeaderRoute[], rest: MessageHandler | null, onCombined: OnCombined) {
+    this.#onCombined = onCombined;
     this.#handlers = routes.map(({ callback }) => callback);
     this.#rest = rest;
     const filters = routes.map(({ headers }) => filtersOf(headers));
@@ -49,7 +54,8 @@ export class HeaderRoutes {
     if (!this.routing.shared) return this.#handlers[route - 1] ?? null;
     let handler = this.#together.get(route);
     if (handler === undefined) {
-      handler = together(this.#handlers.filter((_, index) => (route & (1 << index)) !== 0));
+      const matching = this.#handlers.filter((_, index) => (route & (1 << index)) !== 0);
+      handler = together(matching, this.#onCombined);
       this.#together.set(route, handler);
     }
     return handler;
@@ -84,7 +90,7 @@ function filtersOf(headers: HeaderRoute['headers']): HeaderFilters {
 }
 
 /** Combines handlers into one, as NestJS calls all event handlers of a pattern. */
-function together(handlers: readonly MessageHandler[]): MessageHandler {
+function together(handlers: readonly MessageHandler[], onCombined: OnCombined): MessageHandler {
   const first = handlers[0] as MessageHandler;
   if (!first.isEventHandler) return first;
   const events = handlers.filter(({ isEventHandler }) => isEventHandler);
@@ -97,5 +103,7 @@ function together(handlers: readonly MessageHandler[]): MessageHandler {
       }),
     );
   };
-  return Object.assign(all as MessageHandler, { isEventHandler: true });
+  const combined = Object.assign(all as MessageHandler, { isEventHandler: true });
+  onCombined(combined, events);
+  return combined;
 }
