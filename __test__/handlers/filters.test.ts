@@ -182,4 +182,32 @@ describe('handlers of one topic, by headers', () => {
     await untilCommitted(rig.group, rig.topic, 3);
     expect(attempts.toSorted()).toEqual(['a', 'b', 'b']);
   });
+
+  test('with the options of all that match', async () => {
+    await createTopics({ [rig.topic]: 1, [`${rig.topic}.DLT`]: 1 });
+    const attempts: string[] = [];
+    @Controller()
+    class Both {
+      @EventPattern<string>(
+        rig.topic,
+        kafkaHandler({ headers: { type: 'A' }, deadLetter: { maxAttempts: 2 } }),
+      )
+      first(@Payload() value: string): void {
+        attempts.push(`first ${value}`);
+        throw new Error('no');
+      }
+
+      @EventPattern<string>(
+        rig.topic,
+        kafkaHandler({ headers: { tenant: '7' }, retry: { initialRetryTime: 20 } }),
+      )
+      second(@Payload() value: string): void {
+        attempts.push(`second ${value}`);
+      }
+    }
+    await rig.serve(Both);
+    await write(['a', { type: 'A', tenant: '7' }], ['b', { tenant: '7' }]);
+    await untilCommitted(rig.group, rig.topic, 2);
+    expect(attempts.toSorted()).toEqual(['first a', 'first a', 'second a', 'second a', 'second b']);
+  });
 });

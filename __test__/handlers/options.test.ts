@@ -74,6 +74,26 @@ describe('options of a handler that cannot be', () => {
     );
   });
 
+  test('are those that differ between handlers that may match the same message', async () => {
+    @Controller()
+    class Shop {
+      @EventPattern<string>('orders', kafkaHandler({ headers: { x: '1' }, deadLetter: { maxAttempts: 2 } }))
+      first(): void {}
+
+      @EventPattern<string>('orders', kafkaHandler({ headers: { x: '2' }, deadLetter: { maxAttempts: 3 } }))
+      other(): void {}
+
+      @EventPattern<string>('orders', kafkaHandler({ headers: { y: '1' }, deadLetter: { maxAttempts: 2 } }))
+      second(): void {}
+
+      @EventPattern<string>('orders', kafkaHandler({ headers: { x: '1', z: '1' }, deadLetter: false }))
+      third(): void {}
+    }
+    expect((await refusal(Shop)).message).toBe(
+      'Option kafka.deadLetter is not the same in Shop.first() of "orders" and in Shop.third() of "orders", which may get the same message by their headers: give both the same, or leave it out of one',
+    );
+  });
+
   test('may be the same in both, or left out of one', async () => {
     @Controller()
     class Both {

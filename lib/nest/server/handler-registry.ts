@@ -13,7 +13,7 @@ import {
 } from '../options/index.js';
 import { deadLetterOf } from './failure-policies.js';
 import { handlerPlace, isIdempotent } from './handler-places.js';
-import { HeaderRoutes, MOST_SHARED, type HeaderRoute, type OnCombined } from './header-routes.js';
+import { HeaderRoutes, mayBoth, MOST_SHARED, type HeaderRoute, type OnCombined } from './header-routes.js';
 import { refuseTransactional } from './transactions/refusals.js';
 
 /** A handler that NestJS registers. */
@@ -61,6 +61,9 @@ interface Entry extends Registration {
 const OF_TOPIC = ['concurrency'] as const;
 const OF_ALL = ['ack', 'batch', 'transactional'] as const;
 
+/** Why handlers have to agree that may match the same message by their headers. */
+const SOME_MESSAGES = 'which may get the same message by their headers';
+
 /** The options of single handlers: `kafka` in the extras of their decorators. */
 export class HandlerRegistry {
   readonly #entries: Entry[] = [];
@@ -84,6 +87,11 @@ export class HandlerRegistry {
   /** What is known of handlers counts for one that calls them. */
   readonly #combined: OnCombined = (combined, members) => {
     if (members.some((member) => this.#idempotent.has(member))) this.#idempotent.add(combined);
+    const options = merged(
+      this.#entries.filter(({ callback }) => members.includes(callback)),
+      SOME_MESSAGES,
+    );
+    if (Object.keys(options).length > 0) this.#options.set(combined, options);
   };
 
   /** Whether a handler, or one that is called with it, has `@Idempotent`. */
@@ -124,6 +132,7 @@ export class HandlerRegistry {
         if (Object.keys(options).length === 0) continue;
         for (const { callback } of together) this.#options.set(callback, options);
       }
+      checkShared(entries);
       const route = routeOf(entries, run, this.#combined);
       if (route?.handling?.isTransactional) {
         const { order } = route.handling.concurrency;
@@ -211,7 +220,21 @@ function patternOf(pattern: string | RegExp): string {
   return pattern instanceof RegExp ? String(pattern) : `"${pattern}"`;
 }
 
-/** Merges the options of a topic's handlers: an option that one handler leaves out is taken from another. */
+/** Refuses handlers that may get the same message and say different things of it. */
+function checkShared(entries: readonly Entry[]): void {
+  const events = entries.filter(({ isEventHandler }) => isEventHandler);
+  for (const [index, one] of events.entries()) {
+    for (const other of events.slice(index + 1)) {
+      const [these, those] = [one.options.headers, other.options.headers];
+      if (these && those && mayBoth(these, those)) merged([one, other], SOME_MESSAGES);
+    }
+  }
+}
+
+/**
+ * Merges the options of a topic's handlers: an option that one handler leaves out is taken from another. Their `headers` may
+ * differ.
+ */
 function merged(
   entries: readonly Entry[],
   because: string,
@@ -222,7 +245,7 @@ function merged(
   for (const entry of entries) {
     for (const [name, value] of Object.entries(entry.options)) {
       if (only && !(only as readonly string[]).includes(name)) continue;
-      const other = from.get(name);
+      const other = name === 'headers' ? undefined : from.get(name);
       if (other !== undefined && !isDeepStrictEqual(all[name], value))
         throw differs(name, other, entry, because);
       all[name] = value;

@@ -33,7 +33,9 @@ export class HeaderRoutes {
     const filters = routes.map(({ headers }) => filtersOf(headers));
     // A request is handled by the first matching handler only, because it has one answer.
     const events = routes.filter(({ callback }) => callback.isEventHandler);
-    const shared = events.some((one, index) => events.slice(index + 1).some((other) => mayBoth(one, other)));
+    const shared = events.some((one, index) =>
+      events.slice(index + 1).some((other) => mayBoth(one.headers, other.headers)),
+    );
     this.routing = { filters, shared, rest: rest !== null };
   }
 
@@ -69,11 +71,11 @@ function isMatch(headers: readonly RawHeader[], wanted: string, values: string[]
   return found.some((value) => values.some((text) => value.equals(Buffer.from(text))));
 }
 
-/** Whether a message may match both handlers. */
-function mayBoth(one: HeaderRoute, other: HeaderRoute): boolean {
-  return !Object.entries(one.headers).some(([name, wanted]) => {
-    if (!Object.hasOwn(other.headers, name)) return false;
-    const [these, those] = [textsOf(wanted), textsOf(other.headers[name] ?? null)];
+/** Whether a message may meet the conditions of both handlers. */
+export function mayBoth(one: HeaderRoute['headers'], other: HeaderRoute['headers']): boolean {
+  return !Object.entries(one).some(([name, wanted]) => {
+    if (!Object.hasOwn(other, name)) return false;
+    const [these, those] = [textsOf(wanted), textsOf(other[name] ?? null)];
     return these.length === 0 ? those.length > 0 : !these.some((text) => those.includes(text));
   });
 }
