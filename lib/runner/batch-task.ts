@@ -11,6 +11,7 @@ import { NackError } from './nack-error.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { PartitionTask, RecordRange, TaskBatches } from './partition-task.js';
 import { Handling, type ItemsHandler, type Outcome } from './record-handler.js';
+import { afterRefusals, isRunning, Redeliveries } from './redeliveries.js';
 import type { BatchLimits } from './topic-handling.js';
 import { LONGEST_TIMER } from '../values/longest-timer.js';
 
@@ -35,7 +36,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   readonly #isManual: boolean;
   readonly #owner: BatchOwner;
   /** Records to be redelivered, in their order, before those not handled yet. */
-  readonly #again: Delivery[] = [];
+  readonly #again = new Redeliveries();
   /** How many of the next records are handled one by one, because one of them has failed and it is not known which. */
   #single = 0;
   /** Number of records not handled yet. */
@@ -64,7 +65,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
 
   /** Whether a batch may be handled: it is full, or has waited for `maxWait`; or the time of a redelivery has come. */
   isReady(): boolean {
-    const [again] = this.#again;
+    const again = this.#again.first;
     if (again !== undefined) return !this.#rests(again);
     if (this.#task.range() === undefined) return false;
     const { maxMessages, maxBytes, maxWait } = this.#limits;
@@ -90,7 +91,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   }
 
   get isResting(): boolean {
-    const [again] = this.#again;
+    const again = this.#again.first;
     return again === undefined ? this.#timer !== undefined : again.rest > 0;
   }
 
@@ -119,7 +120,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
 
   /** The first record, without removing it. */
   #first(): Delivery | undefined {
-    const [again] = this.#again;
+    const again = this.#again.first;
     if (again !== undefined) return again;
     const range = this.#task.range();
     if (range === undefined) return undefined;
@@ -129,7 +130,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   }
 
   #shift(first: Delivery): void {
-    if (this.#again[0] === first) {
+    if (this.#again.first === first) {
       this.#again.shift();
       return;
     }
@@ -173,14 +174,9 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   async #handled(deliveries: readonly Delivery[], context: MessageContext): Promise<void> {
     const again: Delivery[] = [];
     for (const delivery of deliveries) {
-      if (delivery.state !== 'running') continue;
-      const { nackedFor } = delivery;
-      if (nackedFor === undefined) this.#finish(delivery, !this.#isManual);
-      else if (!(await this.#recovered(new NackError(nackedFor), delivery, context))) {
-        this.#fail(delivery);
-        delivery.restFor(nackedFor);
-        again.push(delivery);
-      }
+      if (!isRunning(delivery)) continue;
+      if (delivery.nackedFor === undefined) this.#finish(delivery, !this.#isManual);
+      else if (!(await this.#refusalTaken(delivery, context))) again.push(delivery);
     }
     this.#comeAgain(again);
   }
@@ -191,14 +187,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
 
   /** Puts a record into its place among those that come again. */
   #insert(delivery: Delivery): void {
-    if (this.#task.halted) return;
-    let [from, to] = [0, this.#again.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (this.#again[middle]?.isBefore(delivery)) from = middle + 1;
-      else to = middle;
-    }
-    this.#again.splice(from, 0, delivery);
+    if (!this.#task.halted) this.#again.insert(delivery);
   }
 
   /** The partition goes on after a record, which is finished or waits for its acknowledgement. */
@@ -230,15 +219,16 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const { recover } = this.#owner.failurePolicy(task, batch, index);
     if (recover === undefined || task.revoked) return false;
     task.failures = delivery.failures;
-    if ((await context.proceed(recover, undefined, error, task, batch, index)) === false) return false;
-    this.#finish(delivery, true);
-    return true;
+    const outcome = await context.proceed(recover, undefined, error, task, batch, index);
+    // It may have been acknowledged meanwhile.
+    if (outcome !== false && isRunning(delivery)) this.#finish(delivery, true);
+    return !isRunning(delivery);
   }
 
   async #failed(outcome: unknown, deliveries: readonly Delivery[], context: MessageContext): Promise<void> {
     const { acks, isPaused, failurePolicy, originalError, onFailure } = this.#owner;
     const task = this.#task;
-    const left = deliveries.filter(({ state }) => state === 'running');
+    const left = deliveries.filter(isRunning);
     const thrown = originalError(outcome);
     const named = thrown instanceof KafkaBatchError ? deliveries[thrown.index] : undefined;
     const culprit = named?.state === 'running' ? named : left.length === 1 ? left[0] : undefined;
@@ -256,32 +246,63 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     // A handler that pauses its partition and throws wants the records redelivered after the resume; this does not
     // count as an attempt.
     if (isPaused(task.topic, task.partition)) {
-      this.#comeAgain(left);
+      await this.#judged(left, context, (others) => this.#comeAgain(others));
       return;
     }
-    if (culprit !== undefined) {
-      const place = left.indexOf(culprit);
-      const [before, behind] = [left.slice(0, place), left.slice(place + 1)];
-      const isHandled = !(thrown instanceof BatchItemError);
-      if (isHandled) await this.#handled(before, context);
-      const others = isHandled ? [] : before;
-      if (await this.#recovered(error, culprit, context)) {
-        this.#comeAgain([...others, ...behind]);
-        return;
-      }
-      this.#fail(culprit, error);
-      this.#retry(error, culprit, others[0] ?? culprit);
-      this.#comeAgain([...others, culprit, ...behind]);
-    } else {
-      // The failing record would be given up now, and it is not known which one it is: handle them one by one.
-      if (failurePolicy(task, batch, index).isFinal?.(outcome, failing.failures + 1)) {
-        this.#single = left.length;
-      } else {
-        for (const delivery of left) this.#fail(delivery, error);
-        this.#retry(error, failing, failing);
-      }
-      this.#comeAgain(left);
+    if (culprit === undefined) {
+      await this.#judged(left, context, (others) => {
+        const [first] = others;
+        if (first === undefined) return;
+        // The failing record would be given up now, and it is not known which one it is: handle them one by one.
+        if (failurePolicy(task, first.batch, first.index).isFinal?.(outcome, first.failures + 1)) {
+          this.#single = left.length;
+        } else {
+          for (const delivery of others) this.#fail(delivery, error);
+          this.#retry(error, first, first);
+        }
+        this.#comeAgain(others);
+      });
+      return;
     }
+    if (!(thrown instanceof BatchItemError))
+      await this.#handled(left.slice(0, left.indexOf(culprit)), context);
+    if (isRunning(culprit)) await this.#recovered(error, culprit, context);
+    await this.#judged(
+      left.filter((delivery) => delivery !== culprit),
+      context,
+      (others) => {
+        if (isRunning(culprit)) {
+          this.#fail(culprit, error);
+          // A `nack()` takes precedence over what the handler throws afterwards.
+          if (culprit.nackedFor !== undefined) culprit.restFor(culprit.nackedFor);
+          else this.#retry(error, culprit, others[0]?.isBefore(culprit) ? others[0] : culprit);
+          this.#comeAgain([culprit]);
+        }
+        this.#comeAgain(others);
+      },
+    );
+  }
+
+  /** {@link afterRefusals} of these; those that have to come again do so before it is decided over others. */
+  #judged(
+    deliveries: readonly Delivery[],
+    context: MessageContext,
+    decide: (others: readonly Delivery[]) => void,
+  ): Promise<void> {
+    const isTaken = (refused: Delivery): Promise<boolean> => this.#refusalTaken(refused, context);
+    return afterRefusals(deliveries, isTaken, (others, again) => {
+      this.#comeAgain(again);
+      decide(others);
+    });
+  }
+
+  /** Whether a record that its handler has refused is finished by its failure policy; else it is to come again. */
+  async #refusalTaken(delivery: Delivery, context: MessageContext): Promise<boolean> {
+    const delay = delivery.nackedFor as number;
+    if (await this.#recovered(new NackError(delay), delivery, context)) return true;
+    this.#fail(delivery);
+    delivery.restFor(delay);
+    return false;
   }
 
   /** The partition rests before the failed records are redelivered, the first of which is `first`. */
@@ -303,7 +324,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     clearTimeout(this.#timer);
     clearTimeout(this.#restTimer);
     this.#timer = undefined;
-    this.#again.length = 0;
+    this.#again.clear();
     this.#records = 0;
     this.#bytes = 0;
   }
@@ -347,7 +368,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#insert(delivery);
     const taken = await outcome;
     const task = this.#task;
-    if (!task.halted) this.#again.splice(this.#again.indexOf(delivery), 1);
+    if (!task.halted) this.#again.remove(delivery);
     if (!task.revoked) this.#refused(delivery, delay, taken);
   }
 
