@@ -94,6 +94,8 @@ export async function failedDelivery(
     return false;
   }
   const wait = restBefore(attempts, error, policy, delivery);
+  // For whoever tells of a record whose retries are used up.
+  task.retries = attempts.retries;
   task.retryTime = attempts.retryTime;
   delivery.again(wait);
   if (wait === undefined && !task.halted) onRetriesExceeded(error, task, offset);

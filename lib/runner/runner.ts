@@ -101,7 +101,8 @@ export class Runner {
     const transactions = this.#options.transactions as RecordTransactions;
     const start = (started: PartitionTask): void => this.#start(started);
     const handler = (): RecordHandler => (this.#options.handler as { each: RecordHandler }).each;
-    const owner = { ...this.#options, transactions, breath: this.#breath, handler, start };
+    const isWanted = (): boolean => this.#waiting.length > 0;
+    const owner = { ...this.#options, transactions, breath: this.#breath, handler, isWanted, start };
     return new TransactionalTask(task, owner);
   }
 

@@ -35,6 +35,8 @@ export interface TransactionalOwner {
   readonly onBatch?: ((task: PartitionTask, range: RecordRange) => (() => void) | undefined) | undefined;
   readonly onFailure: (error: unknown, task: PartitionTask, offset: string) => void;
   readonly onRetriesExceeded: (error: unknown, task: PartitionTask, offset: string) => void;
+  /** Whether other partitions wait for their turn. */
+  readonly isWanted: () => boolean;
   /** Called when there may be records to handle. */
   readonly start: (task: PartitionTask) => void;
 }
@@ -103,10 +105,11 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
     return !task.halted && !this.#owner.isPaused(task.topic, task.partition);
   }
 
-  /** Handles the available records one after the other. */
+  /** Handles the available records one after the other; other partitions that wait get their turn behind what has come as one. */
   async deliver(): Promise<void> {
     const { task } = this;
-    const { transactions, breath, start } = this.#owner;
+    const { transactions, breath, isWanted, start } = this.#owner;
+    const range = task.range();
     let context = new MessageContext();
     for (let first = this.#first(); first !== undefined && this.#mayGoOn(); first = this.#first()) {
       if (first.restsUntil !== 0) {
@@ -131,6 +134,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
       const isHandled = await this.#handle(first, transaction, context);
       if (!isHandled || isAlone) await transaction.ended;
       if (breath.isOvertime()) await breath.breathe();
+      if (isWanted() && task.range() !== range) return;
     }
   }
 
@@ -266,6 +270,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
       return;
     }
     const wait = restBefore(delivery, error, policy, { task, batch, index });
+    task.retries = delivery.retries;
     task.retryTime = delivery.retryTime;
     delivery.restsUntil = performance.now() + (wait ?? Number.POSITIVE_INFINITY);
     if (wait === undefined) onRetriesExceeded(error, task, offset);
