@@ -6,8 +6,10 @@ import type { IncomingBatch } from '../../lib/codec/incoming.js';
 import { KafkaBatchError } from '../../lib/runner/batch-error.js';
 import type { FailurePolicy } from '../../lib/runner/failure-policy.js';
 import type { Acknowledging } from '../../lib/runner/delivery.js';
+import { HandlerWatch, sameFor } from '../../lib/runner/handler-watch.js';
 import { NackError } from '../../lib/runner/nack-error.js';
 import { PartitionMemory } from '../../lib/runner/partition-memory.js';
+import type { PartitionTask } from '../../lib/runner/partition-task.js';
 import { Runner } from '../../lib/runner/runner.js';
 import type { TopicHandling } from '../../lib/runner/topic-handling.js';
 
@@ -42,7 +44,15 @@ class World {
   recover: FailurePolicy['recover'];
   #start = performance.now();
 
-  constructor(kind: keyof typeof HANDLINGS, first = 0, keyOf: (index: number) => number = () => 7) {
+  /** What was told of handlers and acknowledgements that take too long. */
+  readonly watched: string[] = [];
+
+  constructor(
+    kind: keyof typeof HANDLINGS,
+    first = 0,
+    keyOf: (index: number) => number = () => 7,
+    limit = Number.POSITIVE_INFINITY,
+  ) {
     this.first = first;
     this.#keyOf = keyOf;
     const called = (index: number, failures: number): void | Promise<void> => {
@@ -74,6 +84,10 @@ class World {
       },
       acks,
       memory: new PartitionMemory(),
+      watch: new HandlerWatch(sameFor(limit), {
+        slow: ({ offset }) => this.watched.push(`slow ${offset}`),
+        recovered: () => this.watched.push('recovered'),
+      }),
       originalError: (outcome) => outcome,
       context: new OwnContext(),
       concurrency: 1,
@@ -112,6 +126,10 @@ class World {
     this.#start = performance.now();
   }
 
+  seek(isToMove?: boolean): void {
+    this.runner.abandon(this.runner.find('t', 0) as PartitionTask, isToMove);
+  }
+
   nack(index: number, delay: number): void {
     expect((this.contexts[index] as Acknowledging).nack(delay)).toBe(true);
   }
@@ -129,7 +147,7 @@ class World {
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -380,5 +398,69 @@ describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, 
     expect([refused.ack(), refused.nack(0)]).toEqual([false, false]);
     expect((world.contexts[0] as Acknowledging).ack()).toBe(true);
     expect(world.acks).toEqual(['returned 0', 'finished 0']);
+  });
+});
+
+describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, a seek', (kind) => {
+  it('ends the wait for records that were handled, of which nothing can be said any more', async () => {
+    const world = new World(kind, 0, undefined, 20);
+    await world.handled(3);
+    const [first, second, third] = world.contexts as [Acknowledging, Acknowledging, Acknowledging];
+    expect(first.ack()).toBe(true);
+    await world.pass(100);
+    expect(world.watched).toEqual(['slow 1', 'slow 2']);
+    world.seek();
+    expect(world.watched).toEqual(['slow 1', 'slow 2', 'recovered']);
+    world.recover = () => {
+      throw new Error('it is put aside');
+    };
+    expect([second.ack(), third.nack(0)]).toEqual([false, false]);
+    world.runner.assign(2, 't', 0);
+    await world.pass(100);
+    expect([second.ack(), third.nack(0)]).toEqual([false, false]);
+    expect(world.acks).toEqual(['finished 0']);
+    expect(world.watched).toHaveLength(3);
+  });
+
+  it('leaves a running handler watched, until it ends', async () => {
+    const world = new World(kind, 0, undefined, 20);
+    const handler: { end?: () => void } = {};
+    world.handle = () => new Promise((resolve) => (handler.end = resolve));
+    world.push(0, 1);
+    await world.pass(1);
+    world.seek();
+    await world.pass(100);
+    expect(world.watched).toEqual(['slow 0']);
+    expect(world.contexts[0]?.ack()).toBe(false);
+    handler.end?.();
+    await world.pass(1);
+    expect(world.watched).toEqual(['slow 0', 'recovered']);
+  });
+
+  it('back to the first unfinished record takes acknowledgements until it is carried out', async () => {
+    const world = new World(kind);
+    await world.handled(2);
+    world.seek(true);
+    expect(world.contexts[0]?.ack()).toBe(true);
+    world.runner.assign(2, 't', 0);
+    expect(world.contexts[1]?.ack()).toBe(false);
+    expect(world.acks).toEqual(['finished 0']);
+  });
+});
+
+describe.each(['a partition', 'a key', 'no order', 'batches'] as const)('of %s, the watch', (kind) => {
+  it('tells of what is not acknowledged in time, until it is, is refused, or is revoked', async () => {
+    const world = new World(kind, 0, undefined, 20);
+    await world.handled(3);
+    await world.pass(10);
+    expect(world.watched).toEqual([]);
+    await world.pass(100);
+    expect(world.watched).toEqual(['slow 0', 'slow 1', 'slow 2']);
+    expect(world.contexts[0]?.ack()).toBe(true);
+    world.nack(1, 10_000);
+    expect(world.watched).toHaveLength(3);
+    world.runner.revoke([1]);
+    world.runner.revoked([1]);
+    expect(world.watched.slice(3)).toEqual(['recovered']);
   });
 });

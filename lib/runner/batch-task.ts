@@ -1,33 +1,18 @@
 import { MessageContext } from '../application/async-context.js';
 import { own } from '../application/callbacks.js';
 import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/acks.js';
-import type { AckBuffer } from '../codec/acks.js';
 import { isAwaitedBy } from './async-callers.js';
+import type { BatchOwner } from './batch-owner.js';
 import { BatchItemError, KafkaBatchError } from './batch-error.js';
 import { Delivery, restTimer, type DeliveryOwner } from './delivery.js';
-import { refusedLate, restBefore, type FailureOptions } from './failed-delivery.js';
-import type { HandlerWatch } from './handler-watch.js';
+import { refusedLate, restBefore } from './failed-delivery.js';
 import { NackError } from './nack-error.js';
-import type { PartitionMemory } from './partition-memory.js';
 import type { PartitionTask, RecordRange, TaskBatches } from './partition-task.js';
-import { Handling, type ItemsHandler, type Outcome } from './record-handler.js';
+import { Handling, type Outcome } from './record-handler.js';
 import { afterRefusals, isRunning, Redeliveries } from './redeliveries.js';
 import type { BatchLimits } from './topic-handling.js';
+import { UnackedRecords } from './unacked-records.js';
 import { LONGEST_TIMER } from '../values/longest-timer.js';
-
-/** What the batches of a partition need of the runner. */
-export interface BatchOwner extends FailureOptions {
-  readonly acks: AckBuffer;
-  readonly memory: PartitionMemory;
-  readonly watch?: HandlerWatch | undefined;
-  /** Called for each batch, because tracing may be switched on or off. */
-  readonly handler: () => ItemsHandler;
-  /** The error that a handler has thrown, from the outcome that a filter has made of it. */
-  readonly originalError: (outcome: unknown) => unknown;
-  /** Called when there may be a batch to handle. */
-  readonly start: (task: PartitionTask) => void;
-  readonly onEscape: (error: Error) => void;
-}
 
 /** The records of an assigned partition with a handler of batches. */
 export class BatchTask implements DeliveryOwner, TaskBatches {
@@ -48,13 +33,16 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   /** Waits for the time of the first record to be redelivered. */
   #restTimer: NodeJS.Timeout | undefined;
   /** Handled records that wait for a manual acknowledgement. */
-  readonly #unacked = new Set<Delivery>();
+  readonly #unacked: UnackedRecords;
+  /** When the current handler began, by `performance.now()`. */
+  #since = 0;
 
   constructor(task: PartitionTask, limits: BatchLimits, isManual: boolean, owner: BatchOwner) {
     this.#task = task;
     this.#limits = limits;
     this.#isManual = isManual;
     this.#owner = owner;
+    this.#unacked = new UnackedRecords(task, owner.watch);
   }
 
   /** Records have arrived. */
@@ -147,6 +135,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const task = this.#task;
     const { watch, handler } = this.#owner;
     const context = new MessageContext();
+    this.#since = performance.now();
     watch?.begin(this, task, batch, index);
     try {
       task.failures = first.failures;
@@ -198,8 +187,9 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     if (delivery.failures > 0) memory.forget(task, batch.offset(index));
     task.retries = 0;
     task.waits = 0;
-    delivery.state = isFinished ? 'over' : 'handled';
-    if (!isFinished) this.#unacked.add(delivery);
+    const isWaiting = !isFinished && !task.isGone;
+    delivery.state = isWaiting ? 'handled' : 'over';
+    if (isWaiting) this.#unacked.add(delivery, this.#since);
     // After a revocation the core does not wait for the acknowledgement.
     if (task.revoked) return;
     acks.ack(task.assignment, batch.sequence(index), isFinished ? ADVANCE | FINISHED : ADVANCE);
@@ -329,9 +319,14 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     this.#bytes = 0;
   }
 
+  /** The partition was revoked, or its position has moved: no acknowledgement is awaited any more. */
+  close(): void {
+    this.#unacked.clear();
+  }
+
   ack(delivery: Delivery): boolean {
     const { state, nackedFor } = delivery;
-    if (this.#task.revoked || nackedFor !== undefined) return false;
+    if (this.#task.isGone || nackedFor !== undefined) return false;
     if (state === 'running') this.#finish(delivery, true);
     else if (state === 'handled') this.#over(delivery);
     else return false;
@@ -341,20 +336,20 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   /** A record is finished that had been handled before. */
   #over(delivery: Delivery): void {
     const { batch, index } = delivery;
-    this.#unacked.delete(delivery);
+    this.#unacked.remove(delivery);
     delivery.state = 'over';
     this.#owner.acks.ack(this.#task.assignment, batch.sequence(index), FINISHED);
   }
 
   nack(delivery: Delivery, delay: number): boolean {
     const task = this.#task;
-    if (task.revoked || delivery.nackedFor !== undefined) return false;
+    if (task.isGone || delivery.nackedFor !== undefined) return false;
     if (delivery.state === 'running') {
       delivery.nackedFor = delay;
       return true;
     }
     if (delivery.state !== 'handled') return false;
-    this.#unacked.delete(delivery);
+    this.#unacked.remove(delivery);
     const again = delivery.again();
     const outcome = refusedLate(again, delay, task, this.#owner);
     if (outcome instanceof Promise) own(this.#puttingAside(again, delay, outcome), this.#owner.onEscape);
@@ -369,7 +364,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     const taken = await outcome;
     const task = this.#task;
     if (!task.halted) this.#again.remove(delivery);
-    if (!task.revoked) this.#refused(delivery, delay, taken);
+    if (!task.isGone) this.#refused(delivery, delay, taken);
   }
 
   /** Redelivers a record that was refused after its handler had ended, or finishes it if it was put aside. */

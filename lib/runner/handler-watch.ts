@@ -61,10 +61,16 @@ export class HandlerWatch {
     this.#timer = setInterval(() => this.#look(), look).unref();
   }
 
-  /** A handler starts; `whose` identifies it until it ends. */
-  begin(whose: object, task: PartitionTask, batch: IncomingBatch, index: number): void {
+  /** A handler starts, or has started at `since`; `whose` identifies it until it ends. */
+  begin(
+    whose: object,
+    task: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+    since = performance.now(),
+  ): void {
     const limit = this.#limits.of(task, batch, index);
-    this.#running.set(whose, { task, batch, index, since: performance.now(), limit, told: false });
+    this.#running.set(whose, { task, batch, index, since, limit, told: false });
   }
 
   /** The handler has ended. */

@@ -172,13 +172,12 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     if (delivery.failures > 0) memory.forget(task, delivery.batch.offset(delivery.index));
     const isIncomplete = outcome === INCOMPLETE;
     if (!isIncomplete) delivery.replies = outcome === REPLIED ? 1 : 0;
+    const isFinished = !isIncomplete && (!isManual || delivery.isAcked);
     // After a revocation the core does not wait for the acknowledgement.
-    if (!task.revoked) {
-      const isFinished = !isIncomplete && (!isManual || delivery.isAcked);
+    if (!task.revoked)
       acks.ack(task.assignment, sequence, isFinished ? ADVANCE | FINISHED : ADVANCE, delivery.replies ?? 0);
-      if (isFinished) this.#over(delivery, sequence);
-      else delivery.state = 'handled';
-    }
+    if (isFinished || task.isGone) this.#over(delivery, sequence);
+    else delivery.state = 'handled';
     if (this.#batches.size > 0) this.#count(delivery.batch);
     return this.#goOn(delivery.lane);
   }
@@ -280,11 +279,12 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     this.#resting = 0;
   }
 
-  /** The partition was revoked: nothing is awaited any more. */
+  /** The partition was revoked, or its position has moved: nothing is awaited any more but the end of running handlers. */
   close(): void {
     this.halt();
-    for (const delivery of this.#unacked.values()) this.#owner.released(delivery);
-    this.#unacked.clear();
+    for (const [sequence, delivery] of this.#unacked) {
+      if (delivery.state !== 'running') this.#over(delivery, sequence);
+    }
   }
 
   /** Commits the position, because a record takes long. */
@@ -306,7 +306,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
 
   ack(delivery: Delivery): boolean {
     const { task } = this;
-    if (task.revoked || delivery.isAcked || delivery.nackedFor !== undefined) return false;
+    if (task.isGone || delivery.isAcked || delivery.nackedFor !== undefined) return false;
     if (delivery.state === 'running') return (delivery.isAcked = true);
     if (delivery.state !== 'handled') return false;
     this.#finish(delivery);
@@ -325,7 +325,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
 
   nack(delivery: Delivery, delay: number): boolean {
     const { task } = this;
-    if (task.revoked || delivery.isAcked || delivery.nackedFor !== undefined) return false;
+    if (task.isGone || delivery.isAcked || delivery.nackedFor !== undefined) return false;
     if (delivery.state === 'running') {
       delivery.nackedFor = delay;
       return true;
@@ -347,7 +347,7 @@ export class LaneTask implements DeliveryOwner, TaskLanes {
     const { task } = this;
     const lane = task.halted ? undefined : delivery.lane;
     lane?.remove(delivery);
-    if (!task.revoked) this.#refused(delivery, delay, taken);
+    if (!task.isGone) this.#refused(delivery, delay, taken);
     if (lane?.isResting) this.#ended(lane);
   }
 

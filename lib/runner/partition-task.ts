@@ -47,7 +47,7 @@ export interface TaskLanes {
   completed(sequence: number, replies: number): void;
   /** What waits is dropped. */
   halt(): void;
-  /** The partition was revoked. */
+  /** The partition was revoked, or its position has moved. */
   close(): void;
 }
 
@@ -67,6 +67,8 @@ export interface TaskBatches {
   halt(): void;
   /** The running handler is no longer awaited. */
   letGo?(): void;
+  /** The partition was revoked, or its position has moved. */
+  close?(): void;
 }
 
 /** The reservation of a partition, which outlives its assignments. */
@@ -105,6 +107,8 @@ export class PartitionTask {
    * effect.
    */
   revoked = false;
+  /** Whether its position has moved: what was delivered before is no longer waited for, and its acknowledgements have no effect. */
+  moved = false;
   /** Its lanes, if its records are not simply handled one after the other. */
   lanes: TaskLanes | undefined;
   /** Its batches, if it has a handler of batches. */
@@ -161,6 +165,11 @@ export class PartitionTask {
     return this.lanes?.handled ?? 0;
   }
 
+  /** Whether what is said of its records has no effect any more. */
+  get isGone(): boolean {
+    return this.revoked || this.moved;
+  }
+
   /** The current range, with at least one record left. */
   range(): RecordRange | undefined {
     let range = this.#ranges[this.#next];
@@ -205,7 +214,7 @@ export class PartitionTask {
   nack(batch: IncomingBatch, index: number, turn: number, delay: number): boolean {
     const range = this.#ranges[this.#next];
     if (this.state !== 'running' || this.turn !== turn) return false;
-    if (this.revoked || this.nackedFor !== undefined) return false;
+    if (this.isGone || this.nackedFor !== undefined) return false;
     if (range !== undefined && (range.batch !== batch || range.index !== index)) return false;
     this.nackedFor = delay;
     return true;

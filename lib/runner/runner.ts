@@ -73,7 +73,7 @@ export class Runner {
     else if (handling !== undefined && hasGaps(handling)) task.lanes = this.#lanes(task, handling);
     task.collects = handling === undefined ? this.#isWhole : handling.batch !== undefined;
     this.#tasks.set(assignment, task);
-    this.#moving.delete(task.key);
+    this.#moved(this.#moving.get(task.key));
   }
 
   #lanes(task: PartitionTask, handling: TopicHandling): LaneTask {
@@ -198,6 +198,7 @@ export class Runner {
       if (task === undefined) continue;
       task.revoked = true;
       task.lanes?.close();
+      task.batches?.close?.();
       this.#options.onRevoked?.(task);
       this.#halt(task);
       this.#tasks.delete(assignment);
@@ -206,7 +207,7 @@ export class Runner {
 
   /** The consumer is stopping: the running handlers are the last, even before the group revokes the partitions. */
   halt(): void {
-    this.#moving.clear();
+    for (const task of this.#moving.values()) this.#moved(task);
     for (const task of this.#tasks.values()) this.#halt(task);
   }
 
@@ -239,17 +240,29 @@ export class Runner {
     this.#options.watch?.close();
   }
 
-  /** A position has moved: drops the task's waiting records. */
-  abandon(task: PartitionTask): void {
+  /**
+   * A position has moved, or is to be moved to the first unfinished record (`isToMove`), for which acknowledgements count until
+   * then: drops the task's waiting records.
+   */
+  abandon(task: PartitionTask, isToMove = false): void {
     this.#halt(task);
+    if (!isToMove) this.#moved(task);
     this.#moving.set(task.key, task);
     if (task.state !== 'running') this.#tasks.delete(task.assignment);
   }
 
+  /** A position has moved: what was delivered before is waited for no more. */
+  #moved(task: PartitionTask | undefined): void {
+    if (task === undefined) return;
+    this.#moving.delete(task.key);
+    task.moved = true;
+    task.lanes?.close();
+    task.batches?.close?.();
+  }
+
   /** Partitions are revoked before the core has moved their position. */
   #moveNoMore(assignments: readonly number[]): void {
-    for (const task of this.#moving.values())
-      if (assignments.includes(task.assignment)) this.#moving.delete(task.key);
+    for (const task of this.#moving.values()) if (assignments.includes(task.assignment)) this.#moved(task);
   }
 
   /** Continues partitions that are no longer paused. */

@@ -51,7 +51,7 @@ export class Positions {
     const task = running?.runner.task(assignment);
     // Or it is being revoked: then the partition's next owner gets the records again.
     if (running === undefined || task === undefined || task.halted) return;
-    running.runner.abandon(task);
+    running.runner.abandon(task, true);
     setTimeout(() => running.native.startOver(assignment), Math.min(rest, LONGEST_TIMER)).unref();
   }
 
