@@ -266,6 +266,11 @@ impl Assignment {
         is_news.then(|| (position, gaps.metadata(&self.ledger, position)))
     }
 
+    /// Whether this is the offset that was last taken to be committed.
+    pub(super) fn has_committed(&self, offset: i64) -> bool {
+        self.committed == offset
+    }
+
     /// A commit of its offset failed: it is due again.
     pub(super) fn commit_failed(&mut self) {
         self.committed = -1;

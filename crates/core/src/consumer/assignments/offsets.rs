@@ -79,11 +79,12 @@ impl Assignments {
         offsets
     }
 
-    /// Offsets were committed: partitions that waited for it may be read.
+    /// Offsets were committed: partitions that waited for it may be read. The answer may be that of a commit for an
+    /// earlier assignment of the partition, which says nothing of the start of this one.
     pub fn commit_succeeded(&self, offsets: &[TopicPartition]) {
         let mut has_begun = false;
         for assignment in self.lock().assignments.values_mut().filter(|assignment| assignment.begins) {
-            if offsets.iter().any(|p| assignment.is_of(p)) {
+            if offsets.iter().any(|p| assignment.is_of(p) && assignment.has_committed(p.offset)) {
                 assignment.begins = false;
                 has_begun = true;
             }

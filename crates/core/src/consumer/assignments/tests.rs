@@ -443,6 +443,28 @@ fn offsets_that_transactions_commit_are_committed_by_nobody_else_but_where_the_p
     assert!(assignments.at_rest());
 }
 
+#[test]
+fn the_answer_to_an_earlier_commit_says_nothing_of_a_new_start() {
+    let assignments = assignments(Some(1));
+    let handling = TopicHandling { transactional: true, ..TopicHandling::default() };
+    assignments.handle([("t".to_owned(), handling)]);
+    let earlier = assignments.open("t".into(), 0, -1);
+    assignments.begin_at(earlier, 10);
+    let under_way = assignments.take_uncommitted(false);
+    // A seek, while the start is being committed.
+    assignments.close(earlier);
+    let assignment = assignments.open("t".into(), 0, -1);
+    assignments.begin_at(assignment, 50);
+    assignments.commit_succeeded(&under_way);
+    assert_eq!(assignments.take_credit(assignment).0, 0, "its own start is yet to be committed");
+    let begun = assignments.take_uncommitted(true);
+    assert_eq!(offsets(&begun), [(0, 50)]);
+    assignments.commit_succeeded(&under_way);
+    assert_eq!(assignments.take_credit(assignment).0, 0, "its own commit is yet to be answered");
+    assignments.commit_succeeded(&begun);
+    assert!(assignments.take_credit(assignment).0 > 0);
+}
+
 proptest! {
     /// Whatever numbers JavaScript hands over: nothing is committed that was not delivered.
     #[test]
