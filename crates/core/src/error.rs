@@ -47,6 +47,10 @@ pub const CODE_INVALID_PARTITIONS: i32 = 37;
 pub const CODE_INVALID_REPLICATION_FACTOR: i32 = 38;
 /// Kafka's code for a static member whose place another one has taken.
 pub const CODE_FENCED_INSTANCE_ID: i32 = 82;
+/// Kafka's code for a group that does not exist, or has gone.
+pub const CODE_GROUP_ID_NOT_FOUND: i32 = 69;
+/// Kafka's code for a member that the group has gone on without (KIP-848).
+pub const CODE_FENCED_MEMBER_EPOCH: i32 = 110;
 /// Kafka's code for commit metadata longer than the broker accepts.
 pub const CODE_METADATA_TOO_LARGE: i32 = 12;
 /// Kafka's code for a record above the broker's or the topic's limit.

@@ -6,7 +6,10 @@ use std::time::Instant;
 use super::commit_metadata::known_partitions;
 use super::scripted::{DEADLINE, Rig, Scripted};
 use crate::boundary::events::GroupEvent;
-use crate::error::{CODE_ILLEGAL_GENERATION, CODE_METADATA_TOO_LARGE, CODE_UNKNOWN_TOPIC};
+use crate::error::{
+    CODE_FENCED_MEMBER_EPOCH, CODE_GROUP_ID_NOT_FOUND, CODE_ILLEGAL_GENERATION, CODE_METADATA_TOO_LARGE,
+    CODE_UNKNOWN_TOPIC,
+};
 
 /// Kafka's code for a coordinator that has moved.
 const NOT_COORDINATOR: i32 = 16;
@@ -79,12 +82,14 @@ fn the_last_commit_is_made_again_while_there_is_time() {
 
 #[test]
 fn the_last_commit_is_not_made_again_in_vain() {
-    let refused: &[(i32, i32)] = &[(0, CODE_ILLEGAL_GENERATION), (1, CODE_ILLEGAL_GENERATION)];
-    let rig = member(&[refused; 50]);
-    let before = commits(&rig).len();
-    revoke(&rig, &[0, 1]);
-    // The last one, and an automatic one if it was due in between.
-    assert!(commits(&rig).len() - before <= 2 * BOTH.len(), "{:?}", commits(&rig));
+    for code in [CODE_ILLEGAL_GENERATION, CODE_FENCED_MEMBER_EPOCH, CODE_GROUP_ID_NOT_FOUND] {
+        let refused: &[(i32, i32)] = &[(0, code), (1, code)];
+        let rig = member(&[refused; 50]);
+        let before = commits(&rig).len();
+        revoke(&rig, &[0, 1]);
+        // The last one, and an automatic one if it was due in between.
+        assert!(commits(&rig).len() - before <= 2 * BOTH.len(), "{code}: {:?}", commits(&rig));
+    }
 }
 
 #[test]

@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 use super::context::Context;
 use crate::boundary::events::{CommittedOffset, GroupEvent};
 use crate::error::{
-    CODE_FATAL, CODE_FENCED_INSTANCE_ID, CODE_GROUP_AUTHORIZATION_FAILED, CODE_ILLEGAL_GENERATION,
-    CODE_METADATA_TOO_LARGE, CODE_REBALANCE_IN_PROGRESS, CODE_TOPIC_AUTHORIZATION_FAILED,
-    CODE_UNKNOWN_MEMBER_ID, CODE_UNKNOWN_TOPIC, Error, Result,
+    CODE_FATAL, CODE_FENCED_INSTANCE_ID, CODE_FENCED_MEMBER_EPOCH, CODE_GROUP_AUTHORIZATION_FAILED,
+    CODE_GROUP_ID_NOT_FOUND, CODE_ILLEGAL_GENERATION, CODE_METADATA_TOO_LARGE, CODE_REBALANCE_IN_PROGRESS,
+    CODE_TOPIC_AUTHORIZATION_FAILED, CODE_UNKNOWN_MEMBER_ID, CODE_UNKNOWN_TOPIC, Error, Result,
 };
 use crate::kafka::{Client, ConsumerClient, TopicPartition};
 
@@ -29,7 +29,7 @@ const TOO_LARGE: &str = "the broker accepts less metadata with an offset than th
 
 /// Errors after which a member that gives its partitions back need not try again: the group has gone on without it, or
 /// will not take the offset.
-const FINAL: [i32; 8] = [
+const FINAL: [i32; 10] = [
     CODE_FATAL,
     CODE_UNKNOWN_TOPIC,
     CODE_ILLEGAL_GENERATION,
@@ -38,6 +38,8 @@ const FINAL: [i32; 8] = [
     CODE_TOPIC_AUTHORIZATION_FAILED,
     CODE_GROUP_AUTHORIZATION_FAILED,
     CODE_FENCED_INSTANCE_ID,
+    CODE_FENCED_MEMBER_EPOCH,
+    CODE_GROUP_ID_NOT_FOUND,
 ];
 
 /// A commit in flight.
