@@ -1,6 +1,7 @@
 //! What the parts of the poll thread work with: the client, the assigned partitions, and JavaScript.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Sink;
 use super::assignments::Assignments;
@@ -80,6 +81,24 @@ impl<C: ConsumerClient> Context<C> {
     pub(super) fn report(&self, result: Result<()>) {
         if let Err(error) = result {
             self.tell(ClientEvent::error(error.code, error.message, false));
+        }
+    }
+
+    /// Sends JavaScript the requests that have timed out. Called after a pull, so that a reply that has arrived counts,
+    /// however busy the thread was.
+    pub(super) fn expire_requests(&self) {
+        let Some(requests) = self.intake.requests() else { return };
+        let expired = requests.lock().expire(Instant::now());
+        if !expired.is_empty() {
+            self.tell(GroupEvent::RequestsExpired { requests: expired });
+        }
+    }
+
+    /// Called between two requests to a broker that the thread waits for: requests time out meanwhile as ever.
+    pub(super) fn meanwhile(&self) {
+        if self.intake.requests().is_some() {
+            self.intake.pull();
+            self.expire_requests();
         }
     }
 

@@ -13,6 +13,7 @@ use super::inbox::{Command, Inbox};
 use super::pull::{Positions, Puller};
 use super::{Mode, Sink};
 use crate::kafka::{ConsumerClient, PartitionQueue, TopicPartition, Wake};
+use crate::rpc::requests::Requests;
 
 /// The queues of a consumer and what is packed from them.
 pub struct Intake<C: ConsumerClient> {
@@ -119,6 +120,14 @@ impl<C: ConsumerClient> Intake<C> {
     /// Calls `with` with the positions of the reply partitions; `None` once closed.
     pub(super) fn positions<R>(&self, with: impl FnOnce(&mut Positions) -> R) -> Option<R> {
         self.open().as_mut().map(|open| with(&mut open.puller.positions))
+    }
+
+    /// The requests whose replies it takes, if it is for replies.
+    pub(super) fn requests(&self) -> Option<&Requests> {
+        match &*self.mode {
+            Mode::Replies { requests, .. } => Some(requests),
+            Mode::Records => None,
+        }
     }
 
     /// How far a reply partition has been read: the next offset to read.

@@ -21,7 +21,6 @@ use super::positions::Positions;
 use super::rebalance::{self, Rebalance};
 use super::seeks::Seeks;
 use super::{Mode, Settings, Sink};
-use crate::boundary::events::GroupEvent;
 use crate::error::{CODE_ALL_BROKERS_DOWN, Error, Result};
 use crate::kafka::{Client, ConsumerClient, Event, TopicPartition};
 use crate::request_events::RequestEvents;
@@ -93,7 +92,7 @@ impl<C: ConsumerClient> PollLoop<C> {
             }
             self.serve_events();
             self.context.intake().pull();
-            self.expire_requests();
+            self.context.expire_requests();
             self.seeks.progress(&self.context, &self.positions);
             self.commits.commit_due(&self.context, self.rebalance.is_committing());
             if self.rebalance.progress(&self.context, &mut self.commits) {
@@ -235,16 +234,6 @@ impl<C: ConsumerClient> PollLoop<C> {
             && self.rebalance.commits_answered(&self.context, &self.commits)
         {
             self.closing.partitions_revoked();
-        }
-    }
-
-    /// Sends JavaScript the requests that have timed out. Called after the pull, so that a reply that has arrived
-    /// counts, however busy the thread was.
-    fn expire_requests(&self) {
-        let Mode::Replies { requests, .. } = &*self.mode else { return };
-        let expired = requests.lock().expire(Instant::now());
-        if !expired.is_empty() {
-            self.context.tell(GroupEvent::RequestsExpired { requests: expired });
         }
     }
 

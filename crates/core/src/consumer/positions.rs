@@ -220,6 +220,7 @@ impl Positions {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            context.meanwhile();
             if PERMANENT.contains(&error.code) {
                 return Err(error.into());
             }
@@ -236,6 +237,7 @@ impl Positions {
             if context.inbox().close_comes_within(pause) {
                 return Err(Unfixed::Closing);
             }
+            context.meanwhile();
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

@@ -11,6 +11,7 @@ use super::inbox::TopicSubscription;
 use super::leader::leader_timeout;
 use super::membership::Membership;
 use super::{Consumer, Inbox, Mode, Settings, Sink};
+use crate::assignor::{NestReplyPartitionAssigner, StartTime};
 use crate::boundary::events::{ClientEvent, ConsumerEvent, GroupEvent};
 use crate::codec::acks::{AckWords, RELEASED};
 use crate::error::{CODE_TIMED_OUT, Error, Result};
@@ -20,6 +21,7 @@ use crate::kafka::{
     TopicPartition, Wake,
 };
 use crate::request_events::RequestEvents;
+use crate::rpc::requests::Requests;
 
 pub(super) const TOPIC: &str = "records";
 /// A broker's error after which a retry may help.
@@ -252,12 +254,22 @@ impl Rig {
         Self::with_timeout(client, SHORT)
     }
 
+    /// A consumer of replies to these requests.
+    pub(super) fn of_replies(client: Scripted, positions_timeout: Duration, requests: Arc<Requests>) -> Self {
+        let assigner = Arc::new(NestReplyPartitionAssigner::new(StartTime::from_clocks(DEADLINE, DEADLINE)));
+        Self::start(client, positions_timeout, Mode::Replies { requests, assigner })
+    }
+
     /// `positions_timeout` is the time limit for finding a partition's position.
     pub(super) fn with_timeout(client: Scripted, positions_timeout: Duration) -> Self {
+        Self::start(client, positions_timeout, Mode::Records)
+    }
+
+    fn start(client: Scripted, positions_timeout: Duration, mode: Mode) -> Self {
         let client = Arc::new(client);
         let (told, events) = sync_channel(MOST_EVENTS);
         let settings = Settings {
-            mode: Arc::new(Mode::Records),
+            mode: Arc::new(mode),
             membership: Arc::new(Membership::new(Arc::new(Inbox::default()), Vec::new())),
             request_events: Arc::new(RequestEvents::new(false)),
             commits_watched: Arc::default(),

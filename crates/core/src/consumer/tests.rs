@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::inbox::{Command, Inbox};
 use super::membership::Membership;
@@ -11,6 +11,7 @@ use crate::assignor::JoinWatch;
 use crate::boundary::events::GroupEvent;
 use crate::error::{CODE_TIMED_OUT, Error};
 use crate::kafka::TopicPartition;
+use crate::rpc::requests::Requests;
 
 #[test]
 fn a_seek_that_fails_ends_the_consumer_and_commits_nothing() {
@@ -143,4 +144,23 @@ fn a_close_after_a_fatal_error_waits_for_no_revocation() {
     assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
     rig.until("the loss", |event| matches!(event, GroupEvent::Revoked { lost: true, .. }).then_some(()));
     assert!(rig.committed().is_empty());
+}
+
+#[test]
+fn requests_time_out_while_the_start_of_a_partition_is_looked_up() {
+    const TIMEOUT: Duration = Duration::from_millis(100);
+    let requests = Arc::new(Requests::new("prefix".into(), Some(TIMEOUT)));
+    let rig = Rig::of_replies(Scripted::default(), Duration::from_secs(10), Arc::clone(&requests));
+    // No offset, so that it is asked for again and again.
+    rig.client.client.log.set(-1).unwrap();
+    rig.join();
+    rig.warning("OFFSET");
+    let begun = Instant::now();
+    requests.open(3, 1, 0, begun);
+    let expired = rig.until("the time-out", |event| match event {
+        GroupEvent::RequestsExpired { requests } => Some(requests.clone()),
+        _ => None,
+    });
+    assert_eq!(expired, [(3, 1)]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "after {:?}", begun.elapsed());
 }
