@@ -8,6 +8,7 @@ import { mendEarlierMemberships } from './earlier-memberships.mjs';
 import { edit } from './edit.mjs';
 import { mendEpochBumps } from './epoch-bumps.mjs';
 import { mendFetchWaits } from './fetch-waits.mjs';
+import { mendOffsetResets } from './positions.mjs';
 import { mendTopicsMadeAnew } from './topics-made-anew.mjs';
 
 /** Mends librdkafka's sources in this folder. */
@@ -22,6 +23,7 @@ export function mendLibrdkafka(source) {
   mendFetchWaits(source);
   mendBusyWaits(source);
   mendAdminAnswers(source);
+  mendOffsetResets(source);
   addSaslAws(source);
 }
 
