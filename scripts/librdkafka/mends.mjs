@@ -8,7 +8,7 @@ import { mendEarlierMemberships } from './earlier-memberships.mjs';
 import { edit } from './edit.mjs';
 import { mendEpochBumps } from './epoch-bumps.mjs';
 import { mendFetchWaits } from './fetch-waits.mjs';
-import { mendOffsetResets } from './positions.mjs';
+import { mendOffsetResets, mendTruncations } from './positions.mjs';
 import { mendTopicsMadeAnew } from './topics-made-anew.mjs';
 
 /** Mends librdkafka's sources in this folder. */
@@ -24,6 +24,7 @@ export function mendLibrdkafka(source) {
   mendBusyWaits(source);
   mendAdminAnswers(source);
   mendOffsetResets(source);
+  mendTruncations(source);
   addSaslAws(source);
 }
 

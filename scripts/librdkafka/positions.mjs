@@ -29,3 +29,18 @@ export function mendOffsetResets(source) {
 `;
   edit(file, taken, taken.replace('(rktp);\n', `(rktp);\n${outdated}`));
 }
+
+/**
+ * Where a log was cut off behind the position, the broker says at which offset it still is the one that was read, and
+ * librdkafka goes on there; but with `auto.offset.reset=error` only the error's text had that offset.
+ */
+export function mendTruncations(source) {
+  const reset = `                            RD_KAFKA_FETCH_POS(RD_KAFKA_OFFSET_INVALID,
+                                               rktp->rktp_leader_epoch),
+                            RD_KAFKA_RESP_ERR__LOG_TRUNCATION,
+`;
+  const told = reset
+    .replace('RD_KAFKA_OFFSET_INVALID', 'end_offset')
+    .replace('rktp->rktp_leader_epoch', 'end_offset_leader_epoch');
+  edit(join(source, 'rdkafka_offset.c'), reset, told);
+}

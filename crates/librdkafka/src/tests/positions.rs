@@ -10,6 +10,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 use rdkafka_sys as sys;
 
 use kafka_core::assignor::{Join, JoinWatch};
+use kafka_core::error::CODE_AUTO_OFFSET_RESET;
 use kafka_core::kafka::{
     ConsumerClient, ConsumerRecord, ConsumerRecords, EventSource, PartitionQueue, TopicPartition,
 };
@@ -127,4 +128,28 @@ fn an_assignment_gets_no_error_of_the_one_before() {
     let queue = consumer.partition_queue(TOPIC, 0).unwrap();
     consumer.assign(&at(3)).unwrap();
     assert_eq!(first(&queue), (Vec::new(), 3));
+}
+
+#[test]
+fn a_log_that_was_cut_off_is_told_of_with_its_end() {
+    let cluster = cluster();
+    produce(&cluster, 3);
+    cluster.partition_leader(TOPIC, 0, Some(1)).unwrap();
+    produce(&cluster, 4);
+    let consumer = consumer(&cluster);
+    let queue = consumer.partition_queue(TOPIC, 0).unwrap();
+    let name = CString::new(TOPIC).unwrap();
+    // SAFETY: the handle and the list are alive, the name is NUL-terminated; the list is copied, and freed here.
+    unsafe {
+        let list = sys::rd_kafka_topic_partition_list_new(1);
+        let partition = sys::rd_kafka_topic_partition_list_add(list, name.as_ptr(), 0);
+        (*partition).offset = 5;
+        // The offset of the first leader's log, which ended before it.
+        sys::rd_kafka_topic_partition_set_leader_epoch(partition, 0);
+        sys::rd_kafka_assign(consumer.client().as_ptr(), list);
+        sys::rd_kafka_topic_partition_list_destroy(list);
+    }
+    until_refused(&consumer);
+    let errors: Vec<_> = queue.consume(2).iter().map(|message| (message.error(), message.offset())).collect();
+    assert_eq!(errors, [(CODE_AUTO_OFFSET_RESET, 3)]);
 }
