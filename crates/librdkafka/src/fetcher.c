@@ -16,6 +16,8 @@
  *  - rktp_fetch_state, and that rktp_fetch_version differs from rktp_op_version from the moment an assignment or a seek
  *    takes effect until the fetcher has taken it up, as rktp_next_fetch_start does from rktp_last_next_fetch_start: until
  *    then the position is that of before;
+ *  - rktp_version, which is ahead of rktp_op_version from the moment a pause or a seek is asked for: whoever takes records then
+ *    has those of before thrown away, though they were fetched (rd_kafka_op_version_outdated());
  *  - that rd_kafka_offset_reset() leaves an assigned partition in the state FETCH_NONE, without a timer or a request, and
  *    that rd_kafka_toppar_seek() goes on from FETCH_OFFSET_WAIT; rd_kafka_toppar_set_fetch_state(), on any thread.
  */
@@ -28,6 +30,7 @@ NKA_FUNCTION(rd_kafka_toppar_set_fetch_state, void (*)(rd_kafka_toppar_t *, int)
 NKA_FUNCTION(rd_kafka_fetch_pos_cmp, int (*)(const rd_kafka_fetch_pos_t *, const rd_kafka_fetch_pos_t *));
 NKA_FIELD(rd_kafka_toppar_t, rktp_fetch_version, int32_t);
 NKA_FIELD(rd_kafka_toppar_t, rktp_op_version, int32_t);
+NKA_FIELD(rd_kafka_toppar_t, rktp_version, rd_atomic32_t);
 NKA_FIELD(rd_kafka_toppar_t, rktp_next_fetch_start, rd_kafka_fetch_pos_t);
 NKA_FIELD(rd_kafka_toppar_t, rktp_last_next_fetch_start, rd_kafka_fetch_pos_t);
 NKA_FIELD(rd_kafka_toppar_t, rktp_offsets_fin, struct offset_stats);
@@ -49,6 +52,7 @@ int64_t nka_fetched(rd_kafka_t *rk, const char *topic, int32_t partition) {
         rd_kafka_toppar_lock(rktp);
         if (rktp->rktp_fetch_state == RD_KAFKA_TOPPAR_FETCH_ACTIVE &&
             rktp->rktp_fetch_version == rktp->rktp_op_version &&
+            rd_atomic32_get(&rktp->rktp_version) == rktp->rktp_op_version &&
             !rd_kafka_fetch_pos_cmp(&rktp->rktp_next_fetch_start, &rktp->rktp_last_next_fetch_start))
                 offset = rktp->rktp_offsets_fin.fetch_pos.offset;
         rd_kafka_toppar_unlock(rktp);

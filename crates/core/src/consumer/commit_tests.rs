@@ -93,6 +93,18 @@ fn the_last_commit_is_not_made_again_in_vain() {
 }
 
 #[test]
+fn what_was_thrown_away_after_it_was_fetched_is_not_committed() {
+    for (answers, committed) in [(vec![12, 7], vec![]), (vec![12], vec![]), (vec![12, 12], vec![12])] {
+        let rig = Rig::new(Scripted::default());
+        rig.assign();
+        *rig.client.fetched.lock().unwrap() = answers.into();
+        let assignments = rig.revoke();
+        rig.release(&assignments);
+        assert_eq!(rig.committed(), committed);
+    }
+}
+
+#[test]
 fn metadata_that_the_broker_refuses_is_left_out_from_then_on() {
     let rig = member(&[&[(0, CODE_METADATA_TOO_LARGE), (1, CODE_METADATA_TOO_LARGE)]]);
     assert!(rig.warning("COMMIT").contains("offset.metadata.max.bytes"));

@@ -143,9 +143,11 @@ impl<C: ConsumerClient> Intake<C> {
         let Some(Open { queues, .. }) = &*open else { return };
         for &assignment in assignments {
             let Some(queue) = queues.get(&assignment) else { continue };
-            // The fetched offset first: everything up to it has been queued by the time the queue is looked at.
+            // The fetched offset first: everything up to it has been queued by the time the queue is looked at. And once
+            // more after it: what a pause has thrown away in between is not finished.
             if let Some(offset) = queue.fetched()
                 && queue.is_empty()
+                && queue.fetched() == Some(offset)
             {
                 reached(assignment, offset);
             }

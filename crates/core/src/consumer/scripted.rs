@@ -59,6 +59,8 @@ pub(super) struct Scripted {
     pub(super) is_fatal: bool,
     /// A partition of which nothing can be found out, nor of those that are asked for with it.
     pub(super) silent: Option<i32>,
+    /// Up to where its one partition was fetched, in turn; then that is not known.
+    pub(super) fetched: Arc<Mutex<VecDeque<i64>>>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "as the client, which blocks for all of a request's time")]
@@ -95,7 +97,7 @@ impl ConsumerClient for Scripted {
     fn partition_queue(&self, _: &str, _: i32) -> Result<Empty> {
         let open = self.queues.fetch_add(1, Ordering::AcqRel) + 1;
         self.most_queues.fetch_max(open, Ordering::AcqRel);
-        Ok(Empty(Arc::clone(&self.queues)))
+        Ok(Empty { open: Arc::clone(&self.queues), fetched: Arc::clone(&self.fetched) })
     }
     fn is_cooperative(&self) -> bool {
         self.is_cooperative
@@ -149,11 +151,14 @@ impl ConsumerClient for Scripted {
 }
 
 /// A partition without records; counts how many there are.
-pub(super) struct Empty(Arc<AtomicUsize>);
+pub(super) struct Empty {
+    open: Arc<AtomicUsize>,
+    fetched: Arc<Mutex<VecDeque<i64>>>,
+}
 
 impl Drop for Empty {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -170,7 +175,7 @@ impl PartitionQueue for Empty {
         -1
     }
     fn fetched(&self) -> Option<i64> {
-        None
+        self.fetched.lock().unwrap().pop_front()
     }
 }
 
