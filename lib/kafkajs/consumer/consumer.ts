@@ -225,7 +225,6 @@ export class Consumer implements ConsumerShape {
     try {
       await this.#observation.during(() => this.#start(run));
     } catch (error) {
-      stalls?.close();
       this.#state.end(run);
       throw error;
     }

@@ -6,7 +6,7 @@ import type { ConsumerSession } from './session.js';
 /** One run of a consumer: from `run()` on until it is stopped, also while it waits for its restart after a crash. */
 export interface Run {
   readonly config: ConsumerRunConfig;
-  /** Aborted when the consumer is stopped. */
+  /** Aborted at its end. */
   readonly controller: AbortController;
   /** Whether it is being closed after a failure, or waits for its restart. */
   crashed: boolean;
@@ -51,17 +51,17 @@ export class ConsumerState {
     return run;
   }
 
-  /** Ends a run, unless another one has begun since. */
+  /** Ends a run, also if another one has begun since. */
   end(run = this.#run): void {
     if (this.#run === run) this.#run = undefined;
+    run?.controller.abort();
   }
 
   /** Ends the run because the consumer is stopped; false if there was none. */
   abort(): boolean {
-    const run = this.#run;
-    this.#run = undefined;
-    run?.controller.abort();
-    return run !== undefined;
+    const { isToRun } = this;
+    this.end();
+    return isToRun;
   }
 
   /**
