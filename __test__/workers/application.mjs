@@ -59,6 +59,14 @@ const EVENTS = {
     }
     tell({ event: data, refusal });
   },
+  // Is over when it refuses its message.
+  late(data, context) {
+    setTimeout(async () => {
+      const refused = context.nack({ delay: 20 });
+      await context.getHeartbeat()();
+      tell({ event: data, attempt: context.getDeliveryAttempt(), refused });
+    }, 50);
+  },
   // Blocks its thread for good.
   block(data) {
     tell({ event: data });

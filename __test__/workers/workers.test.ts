@@ -31,6 +31,7 @@ interface Told {
   readonly key?: string;
   readonly attempt?: number;
   readonly refusal?: string;
+  readonly refused?: boolean;
   readonly filtered?: boolean;
   readonly destroyed?: boolean;
 }
@@ -141,6 +142,15 @@ describe('events', () => {
     expect(told[3]?.refusal).toMatch(
       /^pause\(\) of getConsumer\(\) is not possible in a worker thread.*Inject a ClientKafka/,
     );
+  });
+
+  test('whose handler has ended cannot be refused any more, and their heartbeat resolves', async () => {
+    await createTopics({ [events()]: 1, [requests()]: 1 });
+    await serve(1);
+    await emit({ value: { do: 'late' } });
+    await until('the handler is told', () => told.length === 1);
+    await untilCommitted(rig.group, events(), 1);
+    expect(told.map(({ attempt, refused }) => [attempt, refused])).toEqual([[1, false]]);
   });
 
   test('that are refused give the key of @Idempotent back', async () => {

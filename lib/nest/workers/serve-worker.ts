@@ -149,6 +149,8 @@ class ServedWorker {
         original: original === error ? undefined : sentError(original),
         nack: task.nackedFor,
       });
+    } finally {
+      task.state = 'idle';
     }
   }
 

@@ -199,7 +199,11 @@ export class WorkerPool {
 
   #received(message: OfRecord, thread: WorkerThread): void {
     const pending = this.#pending.get(message.id);
-    if (pending === undefined) return;
+    if (pending === undefined) {
+      // Its handler has ended, and there is nothing that it could have to be told of.
+      if (message.kind === 'heartbeat') thread.send({ kind: 'heartbeat', id: message.id });
+      return;
+    }
     const { ports } = pending;
     switch (message.kind) {
       case 'outcome':
