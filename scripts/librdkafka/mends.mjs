@@ -9,6 +9,7 @@ import { edit } from './edit.mjs';
 import { mendEpochBumps } from './epoch-bumps.mjs';
 import { mendFetchWaits } from './fetch-waits.mjs';
 import { mendOffsetResets, mendTruncations } from './positions.mjs';
+import { mendRebalancePauses } from './rebalance-pauses.mjs';
 import { mendTopicsMadeAnew } from './topics-made-anew.mjs';
 
 /** Mends librdkafka's sources in this folder. */
@@ -25,6 +26,7 @@ export function mendLibrdkafka(source) {
   mendAdminAnswers(source);
   mendOffsetResets(source);
   mendTruncations(source);
+  mendRebalancePauses(source);
   addSaslAws(source);
 }
 
