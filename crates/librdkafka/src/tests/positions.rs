@@ -153,31 +153,3 @@ fn a_log_that_was_cut_off_is_told_of_with_its_end() {
     let errors: Vec<_> = queue.consume(2).iter().map(|message| (message.error(), message.offset())).collect();
     assert_eq!(errors, [(CODE_AUTO_OFFSET_RESET, 3)]);
 }
-
-#[test]
-fn what_a_pause_throws_away_is_not_known_as_fetched() {
-    let cluster = cluster();
-    produce(&cluster, 3);
-    let consumer = consumer(&cluster);
-    let queue = consumer.partition_queue(TOPIC, 0).unwrap();
-    consumer.assign(&at(0)).unwrap();
-    let name = CString::new(TOPIC).unwrap();
-    for _ in 0..20 {
-        let begun = Instant::now();
-        while queue.fetched() != Some(3) {
-            assert!(begun.elapsed() < DEADLINE, "fetched: {:?}", queue.fetched());
-            std::thread::yield_now();
-        }
-        // SAFETY: the handle and the list are alive, the name is NUL-terminated; the list is copied, and freed here.
-        let fetched = unsafe {
-            let list = sys::rd_kafka_topic_partition_list_new(1);
-            sys::rd_kafka_topic_partition_list_add(list, name.as_ptr(), 0);
-            sys::rd_kafka_pause_partitions(consumer.client().as_ptr(), list);
-            let fetched = queue.fetched();
-            sys::rd_kafka_resume_partitions(consumer.client().as_ptr(), list);
-            sys::rd_kafka_topic_partition_list_destroy(list);
-            fetched
-        };
-        assert_ne!(fetched, Some(3), "a pause has all of it fetched again");
-    }
-}
