@@ -77,12 +77,16 @@ export class Leaders {
     );
   }
 
-  /** Sorted by number; nothing while the metadata cannot be had. */
+  /** Sorted by number. Waits for a broker that has heard of the topic: each answer may be another one's. */
   async #partitions(topic: string): Promise<PartitionMetadata[]> {
-    const { topics } = await this.#admin
-      .fetchTopicMetadata({ topics: [topic] })
-      .catch(() => ({ topics: [] }));
-    const partitions = topics[0]?.partitions ?? [{ leader: -1, replicas: [], isr: [] } as never];
+    const look = async (): Promise<PartitionMetadata[] | undefined> => {
+      const { topics } = await this.#admin
+        .fetchTopicMetadata({ topics: [topic] })
+        .catch(() => ({ topics: [] }));
+      const partitions = topics[0]?.partitions ?? [];
+      return partitions.length > 0 ? partitions : undefined;
+    };
+    const partitions = await until(`a broker knows ${topic}`, look, MOVE_DEADLINE);
     return partitions.toSorted((a, b) => a.partitionId - b.partitionId);
   }
 
