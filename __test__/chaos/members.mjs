@@ -13,6 +13,13 @@ const LEAVE_MS = 60_000;
 /** Many start at once, on a machine that has other things to do. */
 const READY_MS = 180_000;
 
+/** An addon of another build, and what has to be loaded before it (scripts/sanitize.mjs). */
+const { TESTED_ADDON, TESTED_PRELOAD } = process.env;
+const TESTED = {
+  ...(TESTED_ADDON && { NAPI_RS_NATIVE_LIBRARY_PATH: TESTED_ADDON }),
+  ...(TESTED_PRELOAD && { LD_PRELOAD: TESTED_PRELOAD }),
+};
+
 export class Member {
   #child;
   #recorder;
@@ -43,7 +50,7 @@ export class Member {
     this.#child = fork(program, [JSON.stringify(settings)], {
       execArgv: ['--expose-gc'],
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: '1', NO_COLOR: '1' },
+      env: { ...process.env, ...TESTED, KAFKAJS_NO_PARTITIONER_WARNING: '1', NO_COLOR: '1' },
     });
     closeSync(log);
     this.ended = new Promise((resolve) => {

@@ -1,6 +1,7 @@
 //! Descriptions of consumer groups, and the group metadata with which a transaction commits offsets.
 
 use std::ffi::c_void;
+use std::ptr::NonNull;
 
 use rdkafka_sys as sys;
 
@@ -11,7 +12,7 @@ use super::{Handle, c_text, check, describe_code};
 
 /// The group metadata with which a transaction commits offsets: of a group, or of a member in its present generation.
 pub struct GroupMetadata {
-    raw: *mut sys::rd_kafka_consumer_group_metadata_t,
+    raw: NonNull<sys::rd_kafka_consumer_group_metadata_t>,
 }
 
 // SAFETY: plain memory that only its owner touches.
@@ -20,13 +21,16 @@ unsafe impl Send for GroupMetadata {}
 impl GroupMetadata {
     /// Metadata of the group alone, without a member: the coordinator accepts commits with it from anyone.
     pub(super) fn of_group(operation: &'static str, group: &str) -> Result<Self> {
-        let group = c_text(operation, group)?;
+        let name = c_text(operation, group)?;
         // SAFETY: the name is NUL-terminated and copied; what is allocated is owned by the new value.
-        Ok(Self { raw: unsafe { sys::rd_kafka_consumer_group_metadata_new(group.as_ptr()) } })
+        let raw = unsafe { sys::rd_kafka_consumer_group_metadata_new(name.as_ptr()) };
+        let raw = NonNull::new(raw);
+        raw.map(|raw| Self { raw })
+            .ok_or_else(|| Error::state(operation, format!("no memory for group {group}")))
     }
 
     pub(super) fn as_ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
-        self.raw
+        self.raw.as_ptr()
     }
 
     /// Metadata of a consumer at this moment; `None` once it has left or was expelled and has no generation. Asks
@@ -34,9 +38,9 @@ impl GroupMetadata {
     pub(super) fn of_member(handle: &Handle) -> Option<Self> {
         // SAFETY: the handle is alive; what is allocated is owned by the new value.
         let raw = unsafe { sys::rd_kafka_consumer_group_metadata(handle.as_ptr()) };
-        let metadata = (!raw.is_null()).then_some(Self { raw })?;
+        let metadata = Self { raw: NonNull::new(raw)? };
         // SAFETY: alive.
-        let generation = unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(metadata.raw) };
+        let generation = unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(metadata.as_ptr()) };
         (generation >= 0).then_some(metadata)
     }
 }
@@ -44,7 +48,7 @@ impl GroupMetadata {
 impl Drop for GroupMetadata {
     fn drop(&mut self) {
         // SAFETY: owned by this value.
-        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.raw) };
+        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.raw.as_ptr()) };
     }
 }
 

@@ -5,6 +5,7 @@ mod consumer;
 mod failover;
 mod idempotence;
 mod layout;
+mod membership;
 mod positions;
 mod producer;
 mod sasl;
