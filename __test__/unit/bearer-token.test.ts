@@ -70,4 +70,19 @@ describe('a provider', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(told).toEqual(['token a', 'No token for SASL OAUTHBEARER: no', 'failure no']);
   });
+
+  // As Node.js fails to connect to a host with two addresses: the core takes no failure without a text, and would never ask again.
+  it.each([
+    [
+      new AggregateError([new Error('refused ::1'), new Error('refused 127.0.0.1')]),
+      'refused ::1; refused 127.0.0.1',
+    ],
+    [Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
+    [new TypeError(''), 'TypeError'],
+    ['', 'sasl.oauthBearerProvider has failed without a reason'],
+  ])('that fails without a message is told of with a reason', async (failure, reason) => {
+    supplyToken(() => Promise.reject(failure as Error), native, logger);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([`No token for SASL OAUTHBEARER: ${reason}`, `failure ${reason}`]);
+  });
 });

@@ -29,11 +29,27 @@ function textProperty(value: unknown, name: string): string | undefined {
   return typeof text === 'string' ? text : undefined;
 }
 
-/** A thrown value as text: an error's message, a string itself, anything else as JSON. Never throws. */
+/**
+ * A thrown value as text: an error's message, a string itself, anything else as JSON. Never throws. An error without a
+ * message is told of by those that it collects (Node.js's of a connection to a host with several addresses), its code or
+ * its name.
+ */
 export function messageOf(thrown: unknown): string {
   const message = textProperty(thrown, 'message');
+  if (message === '') {
+    const name = textProperty(thrown, 'name');
+    return collected(thrown) || textProperty(thrown, 'code') || (name !== 'Error' && name) || '';
+  }
   if (message !== undefined) return message;
   return isObject(thrown) ? jsonOf(thrown) : attempt(() => String(thrown), 'something without a text');
+}
+
+/** The messages of an AggregateError's errors. */
+function collected(thrown: unknown): string {
+  const errors = attempt(() => (thrown as Partial<AggregateError>).errors, undefined);
+  if (!Array.isArray(errors)) return '';
+  const messages = errors.map((error: unknown) => textProperty(error, 'message') ?? '');
+  return [...new Set(messages)].filter((message) => message !== '').join('; ');
 }
 
 /** The stack of an error, if it has one. Never throws. */

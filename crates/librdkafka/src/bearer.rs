@@ -11,6 +11,8 @@ use super::handle::Handle;
 use super::{check, owned_text};
 
 const OPERATION: &str = "set the bearer token";
+/// The reason of a failure that has none.
+const NO_REASON: &str = "no reason was given";
 
 /// A token and the data that goes to the broker with it.
 pub struct BearerToken {
@@ -54,7 +56,12 @@ impl Handle {
     }
 
     /// Reports why there is no token; librdkafka asks again ten seconds later.
-    pub fn set_bearer_token_failure(&self, reason: String) -> Result<()> {
+    pub fn set_bearer_token_failure(&self, mut reason: String) -> Result<()> {
+        // Whatever it says: without a failure librdkafka would not ask again, and it takes none without a text.
+        reason.retain(|character| character != '\0');
+        if reason.is_empty() {
+            reason.push_str(NO_REASON);
+        }
         let reason = c_text(reason)?;
         // SAFETY: the handle is alive; the string is NUL-terminated and copied.
         check(OPERATION, unsafe {

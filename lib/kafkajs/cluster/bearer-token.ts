@@ -1,5 +1,6 @@
 import { call, type NativeAdmin, type NativeConsumer, type NativeProducer } from '../../native/index.js';
 import { own } from '../../application/callbacks.js';
+import { messageOf } from '../../values/describe.js';
 import { KafkaJSSASLAuthenticationError } from '../errors/index.js';
 import type { Logger, OauthbearerProviderResponse } from '../types/index.js';
 
@@ -22,10 +23,12 @@ const PATIENCE = 10_000;
  */
 export function supplyToken(provider: BearerProvider | undefined, native: TokenTaker, logger: Logger): void {
   let isAnswered = false;
-  const failed = ({ message }: Error): void => {
+  const failed = (error: unknown): void => {
     clearTimeout(timer);
     if (isAnswered) return;
     isAnswered = true;
+    // The core takes no failure without a text, and would not ask again.
+    const message = messageOf(error) || 'sasl.oauthBearerProvider has failed without a reason';
     logger.error(`No token for SASL OAUTHBEARER: ${message}`);
     try {
       native.setBearerTokenFailure(message);
