@@ -92,6 +92,8 @@ export class Requests {
   }
 
   #trace(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
+    // Unsubscribed, or failed, while it was being serialized: nothing is sent, and no span begins that nothing would end.
+    if (this.#pending.find(slot, generation) !== request) return;
     if (!hasValue(record)) throw withoutValue(record, request.asked);
     if (requestTracing.hasSubscribers) {
       const { groupId } = this.#options.identity();
