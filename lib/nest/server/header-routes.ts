@@ -98,12 +98,15 @@ function together(handlers: readonly MessageHandler[], onCombined: OnCombined): 
   const events = handlers.filter(({ isEventHandler }) => isEventHandler);
   if (events.length === 1) return first;
   const all = async (data: unknown, context: unknown): Promise<void> => {
-    await Promise.all(
+    // All of them: while one still runs, its message has not ended, and must not be delivered to it once more.
+    const ends = await Promise.allSettled(
       events.map(async (handler) => {
         const answer: unknown = await handler(data, context);
         if (isObservable(answer)) await lastValueFrom(answer, { defaultValue: undefined });
       }),
     );
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
   };
   const combined = Object.assign(all as MessageHandler, { isEventHandler: true });
   onCombined(combined, events);
