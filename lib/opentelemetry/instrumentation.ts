@@ -226,7 +226,7 @@ export class KafkaNativeInstrumentation {
       this.#first.link(process),
       propagated,
     );
-    this.#open.set(process, { spans: [span], started: Date.now() });
+    this.#open.set(process, { spans: [span], started: performance.now() });
     return trace.setSpan(propagated, span);
   }
 
@@ -238,7 +238,7 @@ export class KafkaNativeInstrumentation {
     const span = open.spans[0] as Span;
     if (failure === undefined) this.#first.handled(process);
     else this.#first.failed(process, span.spanContext());
-    this.#metrics.processed(Date.now() - open.started, topic, partition, failure?.type);
+    this.#metrics.processed(performance.now() - open.started, topic, partition, failure?.type);
     this.#metrics.consumed(1, topic, partition, failure?.type);
     this.#end(process, failure);
   }
@@ -266,7 +266,7 @@ export class KafkaNativeInstrumentation {
       const origin = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, message.headers, GETTER));
       return this.#consumerSpan(topic, message, own, origin && { context: origin }, within);
     });
-    this.#open.set(batch, { spans: [received, ...spans], started: Date.now() });
+    this.#open.set(batch, { spans: [received, ...spans], started: performance.now() });
     return within;
   }
 
@@ -276,7 +276,7 @@ export class KafkaNativeInstrumentation {
     if (open === undefined) return;
     const failure = error === undefined ? undefined : describeError(error);
     this.#metrics.consumed(size, topic, partition, failure?.type);
-    const duration = Date.now() - open.started;
+    const duration = performance.now() - open.started;
     for (let i = 0; i < size; i++) this.#metrics.processed(duration, topic, partition, failure?.type);
     this.#end(batch, failure);
   }

@@ -23,7 +23,7 @@ export async function assignReplies(
   missing: readonly string[],
 ): Promise<void> {
   const { native, clientId, timeout } = reader;
-  const deadline = Date.now() + timeout;
+  const deadline = performance.now() + timeout;
   for (let left = names; left.length > 0;) {
     const topics = new Map(valueOf(await native.listTopics(timeout)).map((t) => [t.name, t.partitions]));
     const found = left.filter((topic) => topics.get(topic));
@@ -35,7 +35,7 @@ export async function assignReplies(
       }));
       valueOf(await native.assignReplies(partitions));
     }
-    if (left.every((topic) => missing.includes(topic)) || Date.now() > deadline) {
+    if (left.every((topic) => missing.includes(topic)) || performance.now() > deadline) {
       if (left.length > 0) assignLater(reader, left);
       return;
     }

@@ -164,11 +164,11 @@ async function unanswered(
   client: ObservedClient,
   report: ClientReport,
   options: CheckedHealthOptions,
-  deadline = Date.now() + options.timeout,
+  deadline = performance.now() + options.timeout,
 ): Promise<HealthProblem | undefined> {
   const { clientId, role, since } = report;
   try {
-    await client.ping(Math.max(deadline - Date.now(), 0));
+    await client.ping(Math.max(Math.ceil(deadline - performance.now()), 0));
     return undefined;
   } catch (error) {
     // The client may have crashed meanwhile, which closed its connection: that says nothing about the brokers.
@@ -176,7 +176,8 @@ async function unanswered(
     const problem = problemOf(now, options);
     if (problem !== undefined) return problem;
     // It has reconnected since: ask over the new connection.
-    if (now.since !== since && Date.now() < deadline) return unanswered(client, now, options, deadline);
+    if (now.since !== since && performance.now() < deadline)
+      return unanswered(client, now, options, deadline);
     const reason = error instanceof Error ? error.message : String(error);
     const text = `no broker has answered ${role} ${clientId} within ${options.timeout} ms: ${reason}`;
     const groupId = groupOf(report);

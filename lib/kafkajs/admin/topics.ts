@@ -227,8 +227,9 @@ function creationError(failed: NativeOutcome[]): KafkaJSAggregateError {
 }
 
 async function awaitLeaders(context: AdminContext, topics: string[], timeout?: number): Promise<void> {
-  const deadline = Date.now() + (timeout ?? LEADER_TIMEOUT);
-  for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
+  const deadline = performance.now() + (timeout ?? LEADER_TIMEOUT);
+  const rest = (): number => Math.ceil(deadline - performance.now());
+  for (let left = rest(); left > 0; left = rest()) {
     const requestTimeoutMs = Math.min(context.requestTimeoutMs, left);
     try {
       await topicMetadata({ ...context, requestTimeoutMs }, topics);
@@ -239,7 +240,7 @@ async function awaitLeaders(context: AdminContext, topics: string[], timeout?: n
       const isEarly = ['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'].includes(typeOf(error) ?? '');
       if (!isLate && !isEarly) throw error;
     }
-    await pause(Math.max(0, Math.min(LEADER_PAUSE, deadline - Date.now())));
+    await pause(Math.max(0, Math.min(LEADER_PAUSE, rest())));
   }
   throw new KafkaJSTimeout('Timed out while waiting for topic leaders');
 }

@@ -26,7 +26,9 @@ export class Brokers {
   readonly #brokers: KafkaConfig['brokers'];
   readonly #logger: Logger;
   #asking = false;
-  #notBefore = 0;
+  #notBefore = Number.NEGATIVE_INFINITY;
+  /** What each client has got: it appends without looking. */
+  readonly #added = new WeakMap<Connected, string>();
 
   constructor({ brokers }: KafkaConfig, logger: Logger) {
     this.#brokers = brokers;
@@ -48,21 +50,24 @@ export class Brokers {
   /** Calls the function again when an event says that all brokers are down, and adds its brokers to the client. */
   note(event: CoreEvent, client: Connected): void {
     if (event.type !== 'error' || event.code !== ALL_BROKERS_DOWN) return;
-    if (typeof this.#brokers !== 'function' || this.#asking || Date.now() < this.#notBefore) return;
+    if (typeof this.#brokers !== 'function' || this.#asking || performance.now() < this.#notBefore) return;
     this.#asking = true;
     own(this.#askAgain(client), ignore);
   }
 
   async #askAgain(client: Connected): Promise<void> {
     try {
-      client.addBrokers(await this.resolve());
+      const brokers = await this.resolve();
+      if (this.#added.get(client) === brokers) return;
+      client.addBrokers(brokers);
+      this.#added.set(client, brokers);
     } catch (error) {
       // Logged, because no connect() waits for this call.
       const message = messageOf((error as Error).cause ?? error);
       this.#logger.error(`Asking for the brokers failed: ${message}`);
     } finally {
       this.#asking = false;
-      this.#notBefore = Date.now() + SHORTEST_PAUSE;
+      this.#notBefore = performance.now() + SHORTEST_PAUSE;
     }
   }
 }

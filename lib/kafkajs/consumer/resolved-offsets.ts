@@ -23,7 +23,7 @@ export interface CommitConditions {
 /** The offsets that batch handlers have resolved and committed, counted as in kafkajs. */
 export class ResolvedOffsets {
   readonly #progress = new Map<string, Progress>();
-  #lastCommit = Date.now();
+  #lastCommit = performance.now();
 
   /** A handler gets messages from an offset on: earlier ones do not count as resolved by it. */
   begin({ topic, partition }: TopicPartition, offset: string): void {
@@ -43,7 +43,7 @@ export class ResolvedOffsets {
 
   /** Offsets were committed, automatically or by the application. */
   committed(offsets: readonly TopicPartitionOffset[]): void {
-    this.#lastCommit = Date.now();
+    this.#lastCommit = performance.now();
     for (const { topic, partition, offset } of offsets) {
       const progress = this.#progress.get(`${topic}:${partition}`);
       if (progress !== undefined) progress.committed = long(offset);
@@ -69,7 +69,7 @@ export class ResolvedOffsets {
 
   /** Whether kafkajs's `commitOffsetsIfNecessary()` would commit now. */
   isDue({ interval, threshold }: CommitConditions): boolean {
-    const timeIsUp = interval != null && Date.now() >= this.#lastCommit + interval;
+    const timeIsUp = interval != null && performance.now() >= this.#lastCommit + interval;
     return timeIsUp || (threshold != null && this.#count() >= threshold);
   }
 

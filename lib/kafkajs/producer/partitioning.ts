@@ -31,7 +31,7 @@ export class Partitioning {
   place<T extends OutgoingRecord>(topic: string, messages: readonly T[]): T[] | Promise<T[]> {
     const known = this.#known.get(topic);
     // If others are waiting for the metadata, this waits too, so that messages keep their order.
-    if (known !== undefined && known.until > Date.now() && !this.#asked.has(topic)) {
+    if (known !== undefined && known.until > performance.now() && !this.#asked.has(topic)) {
       return this.#placed(topic, messages, known.partitions);
     }
     return this.#ask(topic, known).then((partitions) => this.#placed(topic, messages, partitions));
@@ -42,7 +42,7 @@ export class Partitioning {
     if (asked === undefined) {
       asked = this.#fetch(topic)
         .then((partitions) => {
-          this.#known.set(topic, { partitions, until: Date.now() + this.#maxAge });
+          this.#known.set(topic, { partitions, until: performance.now() + this.#maxAge });
           return partitions;
         })
         .catch((error: unknown) => {

@@ -125,11 +125,11 @@ async function addPartitions(
   } catch (error) {
     // The broker that is asked may hear of another instance's partitions a little later.
     const isRefused = (error as { type?: unknown }).type === 'INVALID_PARTITIONS';
-    const deadline = Date.now() + (isRefused ? PROPAGATION : 0);
+    const deadline = performance.now() + (isRefused ? PROPAGATION : 0);
     for (;;) {
       const now = await partitionsOf(admin, [{ name: topic }]);
       if (shortOf(wanted, now).length === 0) return;
-      if (Date.now() >= deadline) break;
+      if (performance.now() >= deadline) break;
       await setTimeoutPromise(PAUSE);
     }
     throw new KafkaJSNonRetriableError(
