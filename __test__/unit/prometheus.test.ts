@@ -7,6 +7,7 @@ import {
   type PartitionReport,
   type ObservedClient,
 } from '../../lib/kafkajs/instrumentation/clients.js';
+import { sendTracing } from '../../lib/kafkajs/instrumentation/channels.js';
 import { ObservedStart } from '../../lib/kafkajs/instrumentation/starts.js';
 import { registerKafkaMetrics } from '../../lib/prometheus/register.js';
 
@@ -133,5 +134,26 @@ describe('gauges of consumers that have group and client id in common', () => {
     expect(await values(registry, 'kafka_consumer_expected')).toEqual({ 'g c': 1 });
     start.end();
     expect(await values(registry, 'kafka_consumer_expected')).toEqual({});
+  });
+});
+
+describe('what is sent', () => {
+  it('is measured as it is given: a field of a wrong type is for the send to refuse', async () => {
+    const registry = registered();
+    const messages = [
+      { key: 42, value: 'four', headers: { attempt: 1, name: ['b', Buffer.from('cc')] } },
+      { key: null, value: { some: 'object' }, headers: {} },
+    ];
+    const send = {
+      clientId: 'c',
+      topic: 't',
+      messages,
+      error: new TypeError('The key of a message must be text'),
+    };
+    sendTracing.start.publish(send as never);
+    sendTracing.asyncEnd.publish(send as never);
+    // What a subscriber throws ends the process at the next tick.
+    await new Promise(setImmediate);
+    expect(await values(registry, 'kafka_producer_failures_total')).toEqual({ 'c t': 2 });
   });
 });

@@ -195,6 +195,8 @@ function sizeOf({ key, value, headers }: TracedMessage): number {
   return size;
 }
 
-function lengthOf(field: Buffer | string | null | undefined): number {
-  return field === null || field === undefined ? 0 : Buffer.byteLength(field);
+/** Fields are as the application gave them: those of another type are refused later, by the send itself. */
+function lengthOf(field: unknown): number {
+  if (typeof field === 'string') return Buffer.byteLength(field);
+  return field instanceof Uint8Array ? field.byteLength : 0;
 }
