@@ -64,7 +64,8 @@ export function filterOf({ values }: Given, now: number): Filter {
 function timeOf(text: string, now: number): number {
   const [, count, unit = ''] = /^(\d+)(s|m|h|d)$/.exec(text) ?? [];
   if (count !== undefined) return now - Number(count) * (UNITS[unit] as number);
-  const time = Date.parse(text);
+  // Date.parse() takes a number without a unit for a year or a month.
+  const time = /^\d{4}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return time;
   throw wrongUsage(
     `--since takes a time like 2026-01-31T12:00Z, or 30m, 2h, 7d; not ${JSON.stringify(text)}`,
