@@ -46,9 +46,10 @@ export function messageOf(thrown: unknown): string {
 
 /** The messages of an AggregateError's errors. */
 function collected(thrown: unknown): string {
-  const errors = attempt(() => (thrown as Partial<AggregateError>).errors, undefined);
-  if (!Array.isArray(errors)) return '';
-  const messages = errors.map((error: unknown) => textProperty(error, 'message') ?? '');
+  const messages = attempt(() => {
+    const { errors } = thrown as Partial<AggregateError>;
+    return Array.isArray(errors) ? errors.map((error: unknown) => textProperty(error, 'message') ?? '') : [];
+  }, []);
   return [...new Set(messages)].filter((message) => message !== '').join('; ');
 }
 

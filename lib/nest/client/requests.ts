@@ -65,7 +65,7 @@ export class Requests {
     const generation = this.#pending.generation(slot);
     if (isThenable(record)) {
       Promise.resolve(record)
-        .then((resolved) => this.#trace(request, slot, generation, resolved))
+        .then((resolved) => this.#traceSerialized(request, slot, generation, resolved))
         .catch((err: unknown) => this.replies.fail(slot, generation, err));
     } else {
       try {
@@ -91,9 +91,12 @@ export class Requests {
     });
   }
 
+  /** Sends what was serialized later, unless the request has ended meanwhile: no span begins then that nothing would end. */
+  #traceSerialized(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
+    if (this.#pending.find(slot, generation) === request) this.#trace(request, slot, generation, record);
+  }
+
   #trace(request: PendingRequest, slot: number, generation: number, record: OutgoingRecord): void {
-    // Unsubscribed, or failed, while it was being serialized: nothing is sent, and no span begins that nothing would end.
-    if (this.#pending.find(slot, generation) !== request) return;
     if (!hasValue(record)) throw withoutValue(record, request.asked);
     if (requestTracing.hasSubscribers) {
       const { groupId } = this.#options.identity();
