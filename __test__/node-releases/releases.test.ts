@@ -8,9 +8,11 @@ import { finished, innerRun } from '../harness/inner-run';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** The versions of the npm packages that carry Node.js. */
-const RELEASES = { 20: '20.19.5', 22: '22.21.1', 24: '24.21.0' } as const;
+const RELEASES = { 20: '20.19.5', 22: '22.21.1', 24: '24.21.0', 26: '26.10.0' } as const;
 const OTHERS = Object.entries(RELEASES).filter(([major]) => !process.version.startsWith(`v${major}.`));
 const TESTS = ['delivery/async-context', 'delivery/lifecycles'];
+/** How tracers enter their contexts was rewritten in Node 26.1. */
+const TRACING = ['observability/datadog', 'observability/opentelemetry'];
 
 /** The binary of a release, installed once from the package that has it for this system. */
 async function nodeBinary(version: string): Promise<string> {
@@ -34,11 +36,12 @@ async function nodeBinary(version: string): Promise<string> {
 
 test.each(OTHERS)(
   'Node.js %s',
-  async (_, version) => {
+  async (major, version) => {
+    const tests = major === '26' ? [...TESTS, ...TRACING] : TESTS;
     const binary = await nodeBinary(version);
     expect((await finished(binary, ['--version'])).trim()).toBe(`v${version}`);
-    const output = await innerRun(TESTS, { node: binary });
-    expect(output).toMatch(/Test Files {2}2 passed/);
+    const output = await innerRun(tests, { node: binary });
+    expect(output).toContain(`Test Files  ${tests.length} passed`);
     const told = await finished(binary, [join(import.meta.dirname, 'entries.cjs')]);
     expect(JSON.parse(told.slice(told.indexOf('{"active"')))).toEqual({
       active: 'process t',

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Channel, TracingChannel } from 'node:diagnostics_channel';
 import {
   context,
@@ -18,6 +17,7 @@ import {
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api';
+import { bindContext } from '../kafkajs/instrumentation/bound-contexts.js';
 import {
   batchTracing,
   networkRequests,
@@ -54,16 +54,6 @@ const GETTER: TextMapGetter<IHeaders | undefined> = {
   },
 };
 
-/**
- * A store that sets OpenTelemetry's active context through its context manager: a tracing channel calls `run()` of
- * the stores bound to it.
- */
-class ActiveContext extends AsyncLocalStorage<Context> {
-  override run<R, Args extends unknown[]>(active: Context, call: (...args: Args) => R, ...args: Args): R {
-    return context.with(active, () => call(...args));
-  }
-}
-
 /** A call's spans, from its start to its end. */
 interface Open {
   readonly spans: readonly Span[];
@@ -93,7 +83,6 @@ export class KafkaNativeInstrumentation {
   #config: KafkaNativeInstrumentationConfig = {};
   #tracer: Tracer;
   #metrics: MessagingMetrics;
-  readonly #active = new ActiveContext();
   readonly #open = new WeakMap<object, Open>();
   readonly #first = new FirstDeliveries();
   /** Functions that undo {@link enable}. */
@@ -164,12 +153,10 @@ export class KafkaNativeInstrumentation {
   }
 
   #bind<Traced extends object>(
-    { start }: TracingChannel<unknown, Traced>,
+    tracing: TracingChannel<unknown, Traced>,
     contextOf: (traced: Traced) => Context,
   ): void {
-    const channel = start as Channel<Context, Traced>;
-    channel.bindStore(this.#active, contextOf);
-    this.#undo.push(() => channel.unbindStore(this.#active));
+    this.#undo.push(bindContext(tracing, contextOf, (active, call) => context.with(active, call)));
   }
 
   /**

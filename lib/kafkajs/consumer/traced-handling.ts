@@ -11,8 +11,8 @@ import {
 } from '../../runner/record-handler.js';
 import type { RecordRun } from '../../runner/record-run.js';
 import type { RunnerOptions } from '../../runner/runner.js';
-import { batchTracing, processTracing } from '../instrumentation/channels.js';
-import type { KafkaMessage, TracedBatch } from '../types/index.js';
+import { batchTracing, processTracing, traceUntilSettled } from '../instrumentation/channels.js';
+import type { KafkaMessage, TracedBatch, TracedProcess } from '../types/index.js';
 import { kafkaMessage } from './each-message.js';
 import { ProcessContext } from './process-context.js';
 
@@ -132,7 +132,7 @@ export class TracedHandling {
         return value;
       };
       try {
-        await processTracing.tracePromise(run, context);
+        await traceUntilSettled<TracedProcess, unknown>(processTracing, context, run);
         return outcome;
       } catch (error) {
         if (scope !== undefined) this.#remember(batch, index, scope);
@@ -151,7 +151,9 @@ export class TracedHandling {
   ): Promise<void> {
     const records = run.map((batch, index) => ({ batch, index }));
     const context = new BatchContext(this.#consumer, task, records);
-    return batchTracing.tracePromise(async () => handle(task, run, resolve), context);
+    return traceUntilSettled<TracedBatch, void>(batchTracing, context, async () =>
+      handle(task, run, resolve),
+    );
   }
 
   /** A batch handler itself, or traced if there are subscribers; called for each batch. */
@@ -164,7 +166,7 @@ export class TracedHandling {
         const handled = handle(task, deliveries);
         await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
       };
-      return batchTracing.tracePromise(run, context);
+      return traceUntilSettled<TracedBatch, void>(batchTracing, context, run);
     };
   }
 

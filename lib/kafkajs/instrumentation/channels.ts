@@ -10,6 +10,7 @@ import type {
   TracedRequest,
   TracedSend,
 } from '../types/index.js';
+import { withinBoundContexts } from './bound-contexts.js';
 
 // Diagnostics channels, to which tracing tools subscribe by name; Node.js has one channel per name for all copies of
 // a package. Without subscribers, publishing costs one read of `hasSubscribers` per send or batch. Exceptions of
@@ -54,7 +55,7 @@ export function traceNow<Context extends { error?: unknown }>(
   call: () => void,
 ): void {
   const { start, end } = tracingOf;
-  start.runStores(context, () => {
+  const traced = (): void => {
     try {
       call();
     } catch (error) {
@@ -65,7 +66,17 @@ export function traceNow<Context extends { error?: unknown }>(
       end.publish(context);
       ended(tracingOf, context);
     }
-  });
+  };
+  withinBoundContexts(start, context, () => start.runStores(context, traced));
+}
+
+/** Traces a call until its promise has settled. */
+export function traceUntilSettled<Context extends object, Result>(
+  tracingOf: TracingChannel<unknown, Context>,
+  context: Context,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  return withinBoundContexts(tracingOf.start, context, () => tracingOf.tracePromise(call, context));
 }
 
 /** Traces an operation that is already over; a failed one has its `error` in the context. */

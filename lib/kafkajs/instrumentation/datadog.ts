@@ -26,6 +26,11 @@ interface DatadogContext {
   [name: string]: unknown;
 }
 
+/** A channel of Node.js 26.1 and later. */
+interface ScopedChannel {
+  withStoreScope(context: DatadogContext): object;
+}
+
 function channelsOf(name: string): Channels {
   const one = (stage: string): Channel<unknown, DatadogContext> =>
     channel(`apm:kafkajs:${name}:${stage}`) as Channel<unknown, DatadogContext>;
@@ -47,6 +52,11 @@ class PluginStore extends AsyncLocalStorage<DatadogContext> {
     ...args: Args
   ): R {
     return this.#start.runStores(context, () => call(...args)) as R;
+  }
+
+  /** What Node.js 26.1 and later call instead of {@link run}; those before have neither function. */
+  withScope(context: DatadogContext): object {
+    return (this.#start as unknown as ScopedChannel).withStoreScope(context);
   }
 }
 
