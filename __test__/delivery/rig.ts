@@ -59,14 +59,14 @@ export class Rig {
     return { subscribe: { fromBeginning: true }, ...optionsFor(this.topic, extra) };
   }
 
-  /** Starts a server of one controller, or of one event handler. */
-  async serve(what: Type | Handle, extra: Options = {}): Promise<Running> {
-    const isController = /^class\b/.test(Function.prototype.toString.call(what));
-    const controller = isController ? (what as Type) : this.events(what as Handle);
+  /** Starts a server of one controller, of several, or of one event handler. */
+  async serve(what: Type | Type[] | Handle, extra: Options = {}): Promise<Running> {
+    const isHandle = !Array.isArray(what) && !/^class\b/.test(Function.prototype.toString.call(what));
+    const controllers = isHandle ? [this.events(what as Handle)] : ([what].flat() as Type[]);
     const server = new ServerKafka(this.options(extra));
     const statuses: string[] = [];
     server.status.subscribe((status: string) => statuses.push(status));
-    const running = await listen(server as never, [controller]);
+    const running = await listen(server as never, controllers);
     return this.keep({ server, statuses, close: () => running.close() });
   }
 

@@ -11,9 +11,11 @@ import {
   type KafkaHandlerOptions,
   type NestKafkaOptions,
 } from '../options/index.js';
+import { withAttached } from './attached-handlers.js';
 import { deadLetterOf } from './failure-policies.js';
+import type { OnCombined } from './handler-ends.js';
 import { handlerPlace, isIdempotent } from './handler-places.js';
-import { HeaderRoutes, mayBoth, MOST_SHARED, type HeaderRoute, type OnCombined } from './header-routes.js';
+import { HeaderRoutes, mayBoth, MOST_SHARED, type HeaderRoute } from './header-routes.js';
 import { refuseTransactional } from './transactions/refusals.js';
 
 /** A handler that NestJS registers. */
@@ -69,6 +71,8 @@ export class HandlerRegistry {
   readonly #entries: Entry[] = [];
   readonly #options = new Map<MessageHandler, KafkaHandlerOptions>();
   readonly #routes = new Map<MessageHandler, TopicRoute>();
+  /** What calls a handler together with those attached to it. */
+  readonly #attached = new Map<MessageHandler, MessageHandler>();
   /** Those with `@Idempotent`, and those that call one of them. */
   readonly #idempotent = new Set<MessageHandler>();
   readonly #given: (options: unknown, place: string) => unknown;
@@ -96,15 +100,12 @@ export class HandlerRegistry {
 
   /** Whether a handler, or one that is called with it, has `@Idempotent`. */
   isIdempotent(handler: MessageHandler): boolean {
-    if (this.#idempotent.size === 0) return false;
-    for (
-      let each: MessageHandler | undefined = handler;
-      each !== undefined;
-      each = each.next as typeof each
-    ) {
-      if (this.#idempotent.has(each)) return true;
-    }
-    return false;
+    return this.#idempotent.has(handler);
+  }
+
+  /** What calls a handler that NestJS has found, with those attached to it. */
+  called(found: MessageHandler | null): MessageHandler | null {
+    return (found && this.#attached.get(found)) ?? found;
   }
 
   /** Whether a handler filters by headers, so that NestJS must not call it for all messages of its pattern. */
@@ -121,6 +122,7 @@ export class HandlerRegistry {
   check(run: Pick<RunSettings, 'autoCommit' | 'concurrency'>, server: NestKafkaOptions): void {
     this.#options.clear();
     this.#routes.clear();
+    this.#attached.clear();
     for (const entry of this.#entries) entry.options = this.#read(entry);
     const groups = grouped(this.#entries, ({ pattern }) => keyOf(pattern));
     for (const entries of groups) {
@@ -133,7 +135,9 @@ export class HandlerRegistry {
         for (const { callback } of together) this.#options.set(callback, options);
       }
       checkShared(entries);
-      const route = routeOf(entries, run, this.#combined);
+      const rest = unfiltered(entries);
+      if (rest?.isEventHandler) this.#attached.set(rest, withAttached(rest, this.#combined));
+      const route = routeOf(entries, run, this.called(rest), this.#combined);
       if (route?.handling?.isTransactional) {
         const { order } = route.handling.concurrency;
         for (const { isEventHandler, callback, ...entry } of entries) {
@@ -193,7 +197,7 @@ export class HandlerRegistry {
 
   /** All handlers of a topic, from the one that NestJS has found. */
   route(found: MessageHandler | null): TopicRoute {
-    return (found && this.#routes.get(found)) ?? { handler: found };
+    return (found && this.#routes.get(found)) ?? { handler: this.called(found) };
   }
 }
 
@@ -267,6 +271,7 @@ function differs(name: string, one: Entry, other: Entry, because: string): Kafka
 function routeOf(
   entries: readonly Entry[],
   run: Pick<RunSettings, 'autoCommit' | 'concurrency'>,
+  rest: MessageHandler | null,
   onCombined: OnCombined,
 ): TopicRoute | undefined {
   const topic = merged(entries, 'which handle the same topic', OF_TOPIC);
@@ -275,7 +280,7 @@ function routeOf(
     const other = entries.find(({ options }) => !isDeepStrictEqual(options[name], first.options[name]));
     if (other) throw differs(name, first, other, 'which handle the same topic');
   }
-  const routes = routesOf(entries, onCombined);
+  const routes = routesOf(entries, rest, onCombined);
   const batch = batchOf(first);
   const isManual = first.options.ack === 'manual';
   const concurrency = topic.concurrency ? resolveConcurrency(topic.concurrency) : run.concurrency;
@@ -293,9 +298,7 @@ function routeOf(
   }
   const isUsual = !isManual && !batch && !isTransactional && topic.concurrency === undefined;
   if (routes === undefined && isUsual) return undefined;
-  // NestJS itself calls the further handlers after the first.
-  const handler = unfiltered(entries);
-  return { handler, routes, handling };
+  return { handler: rest, routes, handling };
 }
 
 const BATCH_DEFAULTS: BatchLimits = { maxMessages: 500, maxBytes: 1_048_576, maxWait: 0 };
@@ -354,13 +357,17 @@ function unfiltered(entries: readonly Entry[]): MessageHandler | null {
   return (last ?? rest[0])?.callback ?? null;
 }
 
-function routesOf(entries: readonly Entry[], onCombined: OnCombined): HeaderRoutes | undefined {
+function routesOf(
+  entries: readonly Entry[],
+  rest: MessageHandler | null,
+  onCombined: OnCombined,
+): HeaderRoutes | undefined {
   const filtering: HeaderRoute[] = [];
   for (const { callback, options } of entries) {
     if (options.headers) filtering.push({ callback, headers: options.headers });
   }
   if (filtering.length === 0) return undefined;
-  const routes = new HeaderRoutes(filtering, unfiltered(entries), onCombined);
+  const routes = new HeaderRoutes(filtering, rest, onCombined);
   if (routes.routing.shared && filtering.length > MOST_SHARED) {
     const option = 'kafka.headers';
     throw new KafkaJSInvalidOptionError(

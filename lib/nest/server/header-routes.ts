@@ -1,8 +1,8 @@
-import { isObservable, lastValueFrom } from 'rxjs';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { RawHeader } from '../../codec/incoming.js';
 import type { HeaderFilters, HeaderRouting } from '../../runner/topic-handling.js';
 import type { KafkaHandlerOptions } from '../options/index.js';
+import { allEnded, handlerEnd, type OnCombined } from './handler-ends.js';
 
 /** Most handlers that can match the same message: the core reports them as bits of a 32-bit number. */
 export const MOST_SHARED = 32;
@@ -12,9 +12,6 @@ export interface HeaderRoute {
   readonly callback: MessageHandler;
   readonly headers: NonNullable<KafkaHandlerOptions['headers']>;
 }
-
-/** Told of a handler that was combined of several ones. */
-export type OnCombined = (combined: MessageHandler, members: readonly MessageHandler[]) => void;
 
 /** The handlers of a topic that filter by headers. The core finds out which of them take a message. */
 export class HeaderRoutes {
@@ -97,17 +94,8 @@ function together(handlers: readonly MessageHandler[], onCombined: OnCombined): 
   if (!first.isEventHandler) return first;
   const events = handlers.filter(({ isEventHandler }) => isEventHandler);
   if (events.length === 1) return first;
-  const all = async (data: unknown, context: unknown): Promise<void> => {
-    // All of them: while one still runs, its message has not ended, and must not be delivered to it once more.
-    const ends = await Promise.allSettled(
-      events.map(async (handler) => {
-        const answer: unknown = await handler(data, context);
-        if (isObservable(answer)) await lastValueFrom(answer, { defaultValue: undefined });
-      }),
-    );
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed) throw failed.reason;
-  };
+  const all = (data: unknown, context: unknown): Promise<void> =>
+    allEnded(events.map((handler) => handlerEnd(() => handler(data, context))));
   const combined = Object.assign(all as MessageHandler, { isEventHandler: true });
   onCombined(combined, events);
   return combined;

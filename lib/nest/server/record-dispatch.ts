@@ -157,10 +157,11 @@ export class RecordDispatch {
     batch: IncomingBatch,
     index: number,
   ): Promise<Outcome> {
-    const { deserializer, find } = this.#ports;
+    const { deserializer, find, handlers } = this.#ports;
     const packet: any = await deserializer.deserialize(context.getMessage(), { channel: topic });
     const { pattern, data } = packet;
-    const handler = pattern === topic ? this.handlerOf(task, batch, index, topic) : find(pattern);
+    const handler =
+      pattern === topic ? this.handlerOf(task, batch, index, topic) : handlers.called(find(pattern));
     const handled = this.#call(responder, handler, pattern, data, context, task, batch, index);
     return handled instanceof Handling ? settled(handled, task, batch, index) : handled;
   }
