@@ -32,7 +32,9 @@ export function bindContext<Traced extends object, Context>(
   };
   const all = (channel[BOUND] ??= new Set());
   all.add(bound);
-  return () => void all.delete(bound);
+  return () => {
+    all.delete(bound);
+  };
 }
 
 /** Makes a call within the contexts bound to a channel, and answers what it answers. */
