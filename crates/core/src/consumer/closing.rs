@@ -10,6 +10,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 struct Requested {
     done: Vec<oneshot::Sender<()>>,
     deadline: Instant,
+    /// Whether librdkafka was told.
+    has_begun: bool,
 }
 
 /// A close that was asked for, if any.
@@ -20,11 +22,19 @@ impl Closing {
     /// The consumer is to close. `patience` is how long revoking its partitions may take; the first request's counts.
     pub(super) fn request(&mut self, patience: Duration, done: oneshot::Sender<()>) {
         let deadline = Instant::now() + patience + LEAVE_TIMEOUT;
-        self.0.get_or_insert_with(|| Requested { done: Vec::new(), deadline }).done.push(done);
+        self.0
+            .get_or_insert_with(|| Requested { done: Vec::new(), deadline, has_begun: false })
+            .done
+            .push(done);
     }
 
     pub(super) fn is_requested(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Whether librdkafka is to be told now: a close was asked for, and it has not been told before.
+    pub(super) fn begin(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|requested| !std::mem::replace(&mut requested.has_begun, true))
     }
 
     /// All partitions are revoked: leaving the group may take as long as [`LEAVE_TIMEOUT`].

@@ -1,5 +1,6 @@
 //! Tests of commits that the group's coordinator refuses, for some partitions or for all.
 
+use std::future::Future as _;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use super::scripted::{DEADLINE, Rig, Scripted};
 use crate::boundary::events::GroupEvent;
 use crate::error::{
     CODE_FENCED_MEMBER_EPOCH, CODE_GROUP_ID_NOT_FOUND, CODE_ILLEGAL_GENERATION, CODE_METADATA_TOO_LARGE,
-    CODE_UNKNOWN_TOPIC,
+    CODE_REBALANCE_IN_PROGRESS, CODE_UNKNOWN_MEMBER_ID, CODE_UNKNOWN_TOPIC,
 };
 
 /// Kafka's code for a coordinator that has moved.
@@ -90,6 +91,49 @@ fn the_last_commit_is_not_made_again_in_vain() {
         // The last one, and an automatic one if it was due in between.
         assert!(commits(&rig).len() - before <= 2 * BOTH.len(), "{code}: {:?}", commits(&rig));
     }
+}
+
+/// Closes the member, whose handlers end; what it had committed when librdkafka was told, which then takes its partitions.
+fn close(rig: &Rig) -> usize {
+    let mut closing = Box::pin(rig.consumer.close(DEADLINE));
+    let asked = closing.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(asked.is_pending());
+    let assignments = rig.until("the revocation", |event| match event {
+        GroupEvent::Revoke { assignments } => Some(assignments.clone()),
+        _ => None,
+    });
+    rig.acknowledge_release(&assignments);
+    let begun = Instant::now();
+    let committed = loop {
+        if let Some(committed) = *rig.client.committed_at_close.lock().unwrap() {
+            break committed;
+        }
+        assert!(begun.elapsed() < DEADLINE, "not closed");
+        std::thread::yield_now();
+    };
+    rig.take_away(&[0, 1]);
+    rig.until("their end", |event| matches!(event, GroupEvent::Revoked { .. }).then_some(()));
+    committed
+}
+
+#[test]
+fn a_member_leaves_after_its_last_commit_which_is_made_again_in_the_next_generation() {
+    for code in [CODE_ILLEGAL_GENERATION, CODE_REBALANCE_IN_PROGRESS] {
+        let refused = [(0, code), (1, code)];
+        let rig = member(&[&refused, &refused]);
+        let committed = close(&rig);
+        assert_eq!(commits(&rig), [BOTH, BOTH, BOTH].concat(), "{code}: the third one is accepted");
+        assert_eq!(committed, 3 * BOTH.len(), "{code}: before librdkafka closes, and none after that");
+    }
+}
+
+#[test]
+fn a_member_that_the_group_has_gone_on_without_leaves_without_another_try() {
+    let refused: &[(i32, i32)] = &[(0, CODE_UNKNOWN_MEMBER_ID), (1, CODE_UNKNOWN_MEMBER_ID)];
+    let rig = member(&[refused; 50]);
+    let before = commits(&rig).len();
+    let committed = close(&rig);
+    assert!(committed - before <= 2 * BOTH.len(), "{:?}", commits(&rig));
 }
 
 #[test]

@@ -42,6 +42,9 @@ const FINAL: [i32; 10] = [
     CODE_GROUP_ID_NOT_FOUND,
 ];
 
+/// Those of them that pass once librdkafka, which still takes part in the group's rebalances, has heard of the next generation.
+const OF_GENERATIONS: [i32; 2] = [CODE_ILLEGAL_GENERATION, CODE_REBALANCE_IN_PROGRESS];
+
 /// A commit in flight.
 enum Commit {
     /// An automatic one.
@@ -73,6 +76,8 @@ pub(super) struct Commits {
     interval_due: Option<Instant>,
     /// Whether offsets were refused since the last commit began, for a reason that may pass.
     refused: bool,
+    /// Whether [`OF_GENERATIONS`] are among these reasons.
+    outlives_generations: bool,
 }
 
 impl Commits {
@@ -87,6 +92,7 @@ impl Commits {
             not_before: now,
             interval_due: schedule.interval.map(|interval| now + interval),
             refused: false,
+            outlives_generations: false,
         }
     }
 
@@ -156,15 +162,20 @@ impl Commits {
         }
     }
 
-    /// Commits every position, as the last step before partitions are revoked. Returns whether an answer has to be
-    /// awaited.
-    pub(super) fn commit_before_revocation<C: ConsumerClient>(&mut self, context: &Context<C>) -> bool {
+    /// Commits every position, as the last step before partitions are revoked. `outlives_generations`: this member goes on to the
+    /// group's next generation with them. Returns whether an answer has to be awaited.
+    pub(super) fn commit_before_revocation<C: ConsumerClient>(
+        &mut self,
+        context: &Context<C>,
+        outlives_generations: bool,
+    ) -> bool {
         self.refused = false;
+        self.outlives_generations = outlives_generations;
         self.note_fetched(context);
         let offsets = context.assignments().take_uncommitted(true);
         if offsets.is_empty() {
             // A commit in flight must be answered before the partitions are given back.
-            return self.automatic_running;
+            return !self.are_answered();
         }
         match self.start(context, &offsets, Commit::BeforeRevocation(offsets.clone())) {
             Ok(()) => true,
@@ -256,7 +267,8 @@ impl Commits {
         }
         context.assignments().commit_failed(offsets);
         self.not_before = Instant::now() + COMMIT_RETRY;
-        self.refused |= !FINAL.contains(&code);
+        let passes = self.outlives_generations && OF_GENERATIONS.contains(&code);
+        self.refused |= passes || !FINAL.contains(&code);
         report_failure(context, offsets, code, text);
     }
 

@@ -98,6 +98,7 @@ impl<C: ConsumerClient> PollLoop<C> {
             if self.rebalance.progress(&self.context, &mut self.commits) {
                 self.closing.partitions_revoked();
             }
+            self.start_close();
             self.leader.give_up_late(&self.context);
             self.first_join.give_up_late(&self.context, &self.membership);
             if self.closing.is_over(|| self.context.client().is_closed() && !self.rebalance.is_revoking()) {
@@ -244,6 +245,14 @@ impl<C: ConsumerClient> PollLoop<C> {
         }
         let patience = self.rebalance.close(&self.context, drain);
         self.closing.request(patience, done);
+        self.start_close();
+    }
+
+    /// Has librdkafka leave the group, once the last commit is made.
+    fn start_close(&mut self) {
+        if !self.rebalance.may_close() || !self.closing.begin() {
+            return;
+        }
         if let Err(error) = self.context.client().start_close() {
             // After a fatal error librdkafka revokes nothing and leaves no group: there is nothing to wait for.
             self.context.report(Err(error));

@@ -16,14 +16,31 @@ use crate::kafka::{ConsumerClient, TopicPartition};
 /// How long the commit before a revocation may take.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A revocation that waits for handlers or for the last commit.
+/// A revocation that waits for handlers or for the last commit; or, before the group is left, the same for all partitions,
+/// while this member still has them.
 struct Revocation {
     /// When waiting for the running handlers, or for the last commit, ends.
     deadline: Instant,
     assignments: Vec<u32>,
+    /// Whether the group takes the partitions; otherwise this member leaves.
+    of_group: bool,
     /// The revoked partitions of a cooperative rebalance; `None` for all.
     partitions: Option<Vec<TopicPartition>>,
     step: Step,
+}
+
+/// Leaving the group. In an incremental rebalance a member keeps partitions, and the group goes on to the next generation before
+/// librdkafka has heard of it: a commit is refused then, and librdkafka hears nothing any more once it is closing. So the last commit
+/// is made before that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// It waits for the handlers and the last commit.
+    Committing,
+    /// What could be committed is: librdkafka may close.
+    Committed,
+    /// The same, without a last commit.
+    AtOnce,
 }
 
 /// What a revocation waits for.
@@ -46,11 +63,12 @@ pub(super) struct Rebalance {
     /// Whether JavaScript was told that the group is rebalancing. The first join does not count as a rebalance.
     announced: bool,
     revocation: Option<Revocation>,
+    leaving: Leaving,
 }
 
 impl Rebalance {
     pub(super) fn new(mode: Arc<Mode>, membership: Arc<Membership>, drain_timeout: Duration) -> Self {
-        Self { mode, membership, drain_timeout, announced: true, revocation: None }
+        Self { mode, membership, drain_timeout, announced: true, revocation: None, leaving: Leaving::No }
     }
 
     /// When waiting for handlers, or for the last commit, ends, or that is to be made again.
@@ -71,21 +89,50 @@ impl Rebalance {
         self.revocation.as_ref().is_some_and(|revocation| revocation.step != Step::Handlers)
     }
 
-    /// The consumer is to close: its handlers get this long. Returns how long revoking its partitions may take.
+    /// The consumer is to close: its handlers get this long. Returns how long it may take until its partitions are revoked.
     pub(super) fn close<C: ConsumerClient>(&mut self, context: &Context<C>, drain: Duration) -> Duration {
         self.drain_timeout = drain;
         if let Some(revocation) = &mut self.revocation {
             revocation.deadline = revocation.deadline.min(Instant::now() + drain);
         }
+        let keeps = matches!(*self.mode, Mode::Records) && context.client().is_cooperative();
+        self.leaving = if keeps { Leaving::Committing } else { Leaving::AtOnce };
+        self.leave(context);
         if context.assignments().any() { drain + COMMIT_TIMEOUT } else { Duration::ZERO }
+    }
+
+    /// Whether librdkafka may close: what was to be done before is done.
+    pub(super) fn may_close(&self) -> bool {
+        matches!(self.leaving, Leaving::Committed | Leaving::AtOnce)
+    }
+
+    /// Begins the last commit of a member that leaves, once no revocation is in the way.
+    fn leave<C: ConsumerClient>(&mut self, context: &Context<C>) {
+        if self.leaving != Leaving::Committing || self.revocation.is_some() {
+            return;
+        }
+        let assignments = context.assignments().start_revoking(None);
+        if assignments.is_empty() || context.client().assignment_lost() {
+            self.leaving = Leaving::AtOnce;
+            return;
+        }
+        context.tell(GroupEvent::Revoke { assignments: assignments.clone() });
+        let deadline = Instant::now() + self.drain_timeout;
+        let step = Step::Handlers;
+        self.revocation = Some(Revocation { deadline, assignments, of_group: false, partitions: None, step });
     }
 
     /// The consumer can commit nothing any more: all its partitions are lost, without a rebalance.
     pub(super) fn give_up<C: ConsumerClient>(&mut self, context: &Context<C>) {
         self.revocation = None;
         let assignments = context.assignments().start_revoking(None);
-        let revocation =
-            Revocation { deadline: Instant::now(), assignments, partitions: None, step: Step::Handlers };
+        let revocation = Revocation {
+            deadline: Instant::now(),
+            assignments,
+            of_group: true,
+            partitions: None,
+            step: Step::Handlers,
+        };
         hand_back(context, &revocation, true);
     }
 
@@ -156,7 +203,8 @@ impl Rebalance {
         let partitions = context.client().is_cooperative().then_some(partitions);
         let assignments = context.assignments().start_revoking(partitions.as_deref());
         let deadline = Instant::now() + self.drain_timeout;
-        let revocation = Revocation { deadline, assignments, partitions, step: Step::Handlers };
+        let revocation =
+            Revocation { deadline, assignments, of_group: true, partitions, step: Step::Handlers };
         let replies = matches!(*self.mode, Mode::Replies { .. });
         // Lost partitions may belong to other members already: nothing can be committed, so there is nothing to wait
         // for.
@@ -165,7 +213,8 @@ impl Rebalance {
             self.announced = true;
             context.tell(GroupEvent::Rebalancing);
         }
-        if replies || lost || revocation.assignments.is_empty() {
+        let is_committed = self.leaving == Leaving::Committed;
+        if replies || lost || is_committed || revocation.assignments.is_empty() {
             hand_back(context, &revocation, lost);
             return true;
         }
@@ -181,6 +230,7 @@ impl Rebalance {
         context: &Context<C>,
         commits: &mut Commits,
     ) -> bool {
+        self.leave(context);
         let Some(revocation) = &mut self.revocation else { return false };
         let now = Instant::now();
         let due = revocation.deadline <= now;
@@ -200,7 +250,7 @@ impl Rebalance {
             Step::Pause(until) if until <= now => {}
             Step::Commit | Step::Pause(_) => return false,
         }
-        if commits.commit_before_revocation(context) {
+        if commits.commit_before_revocation(context, !revocation.of_group) {
             revocation.step = Step::Commit;
             return false;
         }
@@ -224,7 +274,11 @@ impl Rebalance {
 
     fn finish<C: ConsumerClient>(&mut self, context: &Context<C>, lost: bool) -> bool {
         let Some(revocation) = self.revocation.take() else { return false };
-        hand_back(context, &revocation, lost);
+        if revocation.of_group {
+            hand_back(context, &revocation, lost);
+        } else {
+            self.leaving = Leaving::Committed;
+        }
         true
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Scripted {
     pub(super) is_cooperative: bool,
     /// The answers to commits: the errors of their partitions, and 0 for all others.
     pub(super) refusals: Mutex<VecDeque<Vec<(i32, i32)>>>,
+    /// What it had been asked to commit when it was told to close.
+    pub(super) committed_at_close: Mutex<Option<usize>>,
     /// Whether it has failed fatally.
     pub(super) is_fatal: bool,
     /// A partition of which nothing can be found out, nor of those that are asked for with it.
@@ -143,7 +145,11 @@ impl ConsumerClient for Scripted {
     }
     fn release_join_response(&self, _: bool) {}
     fn start_close(&self) -> Result<()> {
-        if self.is_fatal { Err(Error::new("close", FATAL, "fenced")) } else { Ok(()) }
+        if self.is_fatal {
+            return Err(Error::new("close", FATAL, "fenced"));
+        }
+        *self.committed_at_close.lock().unwrap() = Some(self.commits.lock().unwrap().len());
+        Ok(())
     }
     fn is_closed(&self) -> bool {
         self.has_left.load(Ordering::Acquire)
@@ -337,22 +343,32 @@ impl Rig {
 
     /// The same for these partitions.
     pub(super) fn revoke_these(&self, partitions: &[i32]) -> Vec<u32> {
-        let partitions = partitions.iter().map(|&p| TopicPartition::at(TOPIC, p, -1001)).collect();
-        self.client.events.lock().unwrap().push_back(Event::Rebalance { assigned: false, partitions });
-        self.consumer.inbox.nudge();
+        self.take_away(partitions);
         self.until("the revocation", |event| match event {
             GroupEvent::Revoke { assignments } => Some(assignments.clone()),
             _ => None,
         })
     }
 
+    /// Librdkafka takes these partitions away.
+    pub(super) fn take_away(&self, partitions: &[i32]) {
+        let partitions = partitions.iter().map(|&p| TopicPartition::at(TOPIC, p, -1001)).collect();
+        self.client.events.lock().unwrap().push_back(Event::Rebalance { assigned: false, partitions });
+        self.consumer.inbox.nudge();
+    }
+
     /// No handler of these assignments is running any more. Waits until they are given back.
     pub(super) fn release(&self, assignments: &[u32]) {
+        self.acknowledge_release(assignments);
+        self.until("their end", |event| matches!(event, GroupEvent::Revoked { .. }).then_some(()));
+    }
+
+    /// No handler of these assignments is running any more.
+    pub(super) fn acknowledge_release(&self, assignments: &[u32]) {
         for &assignment in assignments {
             let ack = AckWords { assignment, sequence: 0, count: 0, flags: RELEASED, replies: 0 };
             self.consumer.assignments().acknowledge(ack);
         }
-        self.until("their end", |event| matches!(event, GroupEvent::Revoked { .. }).then_some(()));
     }
 
     /// Moves the partition, and waits until its new assignment is told of.
