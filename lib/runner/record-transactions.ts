@@ -9,11 +9,15 @@ import type { PartitionTask } from './partition-task.js';
 export class Suspects {
   /** The maximum size of a transaction with one of them. */
   readonly limit: number;
+  /** How many of them are neither committed nor suspects of a later transaction. */
+  left: number;
   /** Whether the culprit is known. */
   areCleared = false;
 
-  constructor(limit: number) {
-    this.limit = limit;
+  /** `size` is the number of records of the aborted transaction. */
+  constructor(size: number) {
+    this.limit = Math.ceil(size / 2);
+    this.left = size;
   }
 }
 

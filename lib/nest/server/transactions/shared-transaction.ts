@@ -41,6 +41,8 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   #admitted = 0;
   /** The maximum number of its records. */
   #most: number;
+  /** The suspects that all of its records are, if these are the same. */
+  #suspects: Suspects | undefined;
   /** Whether it is for suspects, or for a record that has failed. */
   #isLimited = false;
   #isOpen = true;
@@ -101,7 +103,15 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
       this.#isLimited = true;
       this.#most = Math.min(this.#most, limit);
     }
-    if (++this.#admitted >= this.#most) this.close();
+    this.#admitted++;
+    if (this.#admitted >= this.#most || this.#hasAllSuspects(delivery)) this.close();
+  }
+
+  /** Whether none of its records' suspects are outside: waiting for more of them would be in vain. */
+  #hasAllSuspects({ suspects, limit }: TransactionalDelivery): boolean {
+    if (this.#admitted === 1) this.#suspects = suspects;
+    else if (this.#suspects !== suspects) this.#suspects = undefined;
+    return limit !== undefined && this.#suspects !== undefined && this.#admitted >= this.#suspects.left;
   }
 
   /** Whether the handler of a record is running, and was not abandoned. */
@@ -200,7 +210,10 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
   /** It was committed. */
   committed(): void {
     this.#resolve();
-    for (const [member, deliveries] of this.#members) member.committed(deliveries);
+    for (const [member, deliveries] of this.#members) {
+      for (const { suspects } of deliveries) if (suspects) suspects.left--;
+      member.committed(deliveries);
+    }
   }
 
   /** It was aborted. */
@@ -218,8 +231,12 @@ export class SharedTransaction implements RecordTransaction, DeliveriesTransacti
       if (culprit.suspects) culprit.suspects.areCleared = true;
     }
     if (culprits.size > 0) return;
-    const suspects = new Suspects(Math.ceil(this.size / 2));
-    for (const deliveries of this.#members.values())
-      for (const delivery of deliveries) delivery.suspects = suspects;
+    const suspects = new Suspects(this.size);
+    for (const deliveries of this.#members.values()) {
+      for (const delivery of deliveries) {
+        if (delivery.suspects) delivery.suspects.left--;
+        delivery.suspects = suspects;
+      }
+    }
   }
 }
