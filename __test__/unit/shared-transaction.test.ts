@@ -26,7 +26,10 @@ function filled(deliveries: readonly TransactionalDelivery[]): SharedTransaction
 
 /** Records of a transaction that one of them has failed. */
 function suspected(count: number): TransactionalDelivery[] {
-  const deliveries = Array.from({ length: count }, (_, index) => new TransactionalDelivery({} as never, index));
+  const deliveries = Array.from(
+    { length: count },
+    (_, index) => new TransactionalDelivery({} as never, index),
+  );
   const failed = filled(deliveries);
   failed.aborted({ culprits: new Map(), isOfRecord: true, error: new Error('one of them') });
   return deliveries;
