@@ -1,11 +1,12 @@
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { ClientKafka, kafkaHandler, type KafkaHandlerOptions } from 'nestjs-kafka-native';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { consumerOf, Rig } from '../delivery/rig';
 import { createTopics, rawProducer, untilCommitted } from '../harness/broker';
 import { outcome } from '../harness/outcome';
 import { logs } from '../harness/logs';
+import { Gate, until } from '../harness/wait';
 
 const rig = new Rig('filters');
 
@@ -92,6 +93,30 @@ describe('handlers of one topic, by headers', () => {
     await untilCommitted(rig.group, rig.topic, 52);
     expect(seen).toHaveLength(5);
     expect(consumerOf(running).filtered()).toEqual({ [rig.topic]: 47 });
+  });
+
+  test('what was filtered is counted once, also while the consumer closes', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const gate = new Gate();
+    @Controller()
+    class Slow {
+      @EventPattern<string>(rig.topic, kafkaHandler({ headers: { type: 'A' } }))
+      handle(): Promise<void> {
+        return gate.pass();
+      }
+    }
+    const running = await rig.serve(Slow);
+    await write(['1', {}], ['2', {}], ['3', { type: 'A' }]);
+    const consumer = consumerOf(running);
+    await until('two are filtered', () => consumer.filtered()[rig.topic] === 2);
+    const disconnect = vi.spyOn(consumer, 'disconnect');
+    const closed = running.close();
+    await until('it closes', () => disconnect.mock.calls.length > 0);
+    await new Promise(setImmediate);
+    expect(consumer.filtered()).toEqual({ [rig.topic]: 2 });
+    gate.open();
+    await closed;
+    expect(consumer.filtered()).toEqual({ [rig.topic]: 2 });
   });
 
   test('all that match are called, also of several controllers', async () => {

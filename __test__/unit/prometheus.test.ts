@@ -1,4 +1,4 @@
-import { Registry } from 'prom-client';
+import { Counter, Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   observe,
@@ -155,5 +155,20 @@ describe('what is sent', () => {
     // What a subscriber throws ends the process at the next tick.
     await new Promise(setImmediate);
     expect(await values(registry, 'kafka_producer_failures_total')).toEqual({ 'c t': 2 });
+  });
+});
+
+describe('a registry that has a metric of one of the names', () => {
+  it('is left as it was', async () => {
+    const registry = new Registry();
+    const name = 'kafka_consumer_handled_total';
+    const own = new Counter({ name, help: 'somebody else’s', registers: [registry] });
+    own.inc(7);
+    expect(() => registerKafkaMetrics(registry)).toThrow(name);
+    expect(registry.getMetricsAsArray().map((metric) => metric.name)).toEqual([name]);
+    expect(sendTracing.hasSubscribers).toBe(false);
+    expect(await registry.metrics()).toContain(`${name} 7`);
+    const metrics = registerKafkaMetrics(registry, { prefix: 'other_' });
+    metrics.unregister();
   });
 });

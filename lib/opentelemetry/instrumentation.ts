@@ -83,7 +83,7 @@ export class KafkaNativeInstrumentation {
   #config: KafkaNativeInstrumentationConfig = {};
   #tracer: Tracer;
   #metrics: MessagingMetrics;
-  readonly #open = new WeakMap<object, Open>();
+  readonly #open = new Map<object, Open>();
   readonly #first = new FirstDeliveries();
   /** Functions that undo {@link enable}. */
   readonly #undo: (() => void)[] = [];
@@ -135,9 +135,10 @@ export class KafkaNativeInstrumentation {
     this.#watchNetwork();
   }
 
-  /** Stops tracing. */
+  /** Stops tracing. Spans of what is in progress end. */
   disable(): void {
     for (const undo of this.#undo.splice(0)) undo();
+    for (const traced of [...this.#open.keys()]) this.#end(traced, undefined);
     this.#networkWatched = false;
   }
 

@@ -52,7 +52,10 @@ export class MessagingMetrics {
 
   /** A broker has answered a request. */
   answered({ broker, apiName, duration }: NetworkNotice): void {
-    const [address, port] = broker.split(':') as [string, string];
+    // The address may be an IPv6 one, in brackets.
+    const colon = broker.lastIndexOf(':');
+    const address = broker.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+    const port = broker.slice(colon + 1);
     this.#operations.record(duration / 1000, {
       [ATTRIBUTES.system]: KAFKA,
       [ATTRIBUTES.operation]: apiName,

@@ -19,10 +19,15 @@ const LOST = 'KafkaReplyLostError';
 /** Counts and measures published events; the returned function stops it. */
 export function registerEvents(instruments: Instruments): () => void {
   const watch = new Watch();
-  watchHandlers(instruments, watch);
-  watchGroups(instruments, watch);
-  watchRequests(instruments, watch);
-  watchSends(instruments, watch);
+  try {
+    watchHandlers(instruments, watch);
+    watchGroups(instruments, watch);
+    watchRequests(instruments, watch);
+    watchSends(instruments, watch);
+  } catch (error) {
+    watch.end();
+    throw error;
+  }
   return () => watch.end();
 }
 

@@ -34,18 +34,28 @@ export class Instruments {
     labels: readonly string[],
   ): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
     const { registry, prefix, labels: own } = this.#options;
-    const full = `${prefix}${name}`;
-    this.#names.push(full);
-    return { name: full, help, labelNames: [...Object.keys(own), ...labels], registers: [registry] };
+    return {
+      name: `${prefix}${name}`,
+      help,
+      labelNames: [...Object.keys(own), ...labels],
+      registers: [registry],
+    };
+  }
+
+  /** Notes a metric that the registry has taken, to be removed; one that it has refused may be somebody else's. */
+  #registered(name: string): void {
+    this.#names.push(`${this.#options.prefix}${name}`);
   }
 
   counter(name: string, help: string, labels: readonly string[]): Count {
     const counter = new Counter(this.#common(name, help, labels));
+    this.#registered(name);
     return (values, by = 1) => counter.inc({ ...this.#options.labels, ...values }, by);
   }
 
   histogram(name: string, help: string, labels: readonly string[]): Measure {
     const histogram = new Histogram({ ...this.#common(name, help, labels), buckets: this.#options.buckets });
+    this.#registered(name);
     return (values, milliseconds) =>
       histogram.observe({ ...this.#options.labels, ...values }, milliseconds / 1000);
   }
@@ -56,6 +66,7 @@ export class Instruments {
       ...this.#common(name, help, labels),
       collect: () => added((values, by = 1) => counter.inc({ ...this.#options.labels, ...values }, by)),
     });
+    this.#registered(name);
   }
 
   /**
@@ -84,6 +95,7 @@ export class Instruments {
         for (const { values, value } of all.values()) gauge.set({ ...own, ...values }, value);
       },
     });
+    this.#registered(name);
   }
 
   /** Removes the metrics from the registry. */

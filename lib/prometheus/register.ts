@@ -29,16 +29,22 @@ export interface KafkaMetrics {
  * registerKafkaMetrics(register);
  * ```
  *
- * @throws Error, of `prom-client`, when the registry has metrics of these names already.
+ * @throws Error, of `prom-client`, when the registry has metrics of these names already; it has no others then than before.
  */
 export function registerKafkaMetrics(
   registry: Registry,
   { prefix = 'kafka_', labels = {}, buckets = BUCKETS }: KafkaMetricsOptions = {},
 ): KafkaMetrics {
   const instruments = new Instruments({ registry, prefix, labels, buckets });
-  registerGauges(instruments);
-  registerFiltered(instruments);
-  const end = registerEvents(instruments);
+  let end: () => void;
+  try {
+    registerGauges(instruments);
+    registerFiltered(instruments);
+    end = registerEvents(instruments);
+  } catch (error) {
+    instruments.remove();
+    throw error;
+  }
   return {
     unregister: () => {
       end();

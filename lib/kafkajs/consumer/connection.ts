@@ -35,6 +35,8 @@ export class Connection {
   #tracesCommits = false;
   /** Counts of filtered records of earlier sessions. */
   #filtered: Record<string, number> = {};
+  /** The session whose counts are among these although it is not over. */
+  #closing: ConsumerSession | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -95,6 +97,7 @@ export class Connection {
     const { session } = state;
     if (session === undefined) return;
     this.#filtered = this.filtered();
+    this.#closing = session;
     try {
       await session.close(parts.settings.drainTimeoutMs);
     } finally {
@@ -109,7 +112,9 @@ export class Connection {
   /** How many records of each topic were filtered (no handler took them), over all sessions. */
   filtered(): Record<string, number> {
     const all = { ...this.#filtered };
-    const counts = this.#options.state.session?.native.filtered() ?? [];
+    const { session } = this.#options.state;
+    // Those of a session that is closing are kept already.
+    const counts = session === undefined || session === this.#closing ? [] : session.native.filtered();
     for (const { topic, count } of counts) setOwn(all, topic, (getOwn(all, topic) ?? 0) + count);
     return all;
   }
