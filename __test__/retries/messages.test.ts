@@ -119,6 +119,18 @@ describe('a message that fails', () => {
     expect(await endOffsets(rig.retry(60_000))).toEqual({ 0: 0 });
   });
 
+  test('goes from a retry topic to where a function of its own topic says', async () => {
+    const dead = `${rig.topic}-dead-0.1`;
+    await createTopics({ [rig.topic]: 1, [dead]: 1 });
+    await rig.retrying([rig.failing([], isBad)], [100], {
+      topic: ({ topic, partition, offset }) => `${topic}-dead-${partition}.${offset}`,
+    });
+    const reader = await rig.tap(dead);
+    await rig.send('1', 'bad');
+    const [record] = await reader.read(dead, 1);
+    expect(record?.key).toBe('bad');
+  });
+
   test('is handled at last, and its end is that of an ordinary one', async () => {
     await createTopics({ [rig.topic]: 1 });
     const seen: Seen[] = [];

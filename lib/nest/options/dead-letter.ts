@@ -40,7 +40,8 @@ export interface RetryTopicsOptions {
 export interface DeadLetterOptions {
   /**
    * The topic for messages that have failed for good: a name, or a function of the message (as from
-   * `KafkaContext.getMessage()`) and the handler’s error. Default: `<topic>.DLT`.
+   * `KafkaContext.getMessage()`; topic, partition, offset and timestamp are those before any retry topic) and the handler’s
+   * error. Default: `<topic>.DLT`.
    */
   topic?: string | ((message: IncomingMessage, error: any) => string);
   /** Deliveries of a message, the first included, before it is dead-lettered. A number, 1 or more. Default: `3`. */

@@ -169,14 +169,17 @@ export class DeadLetterWriter {
     index: number,
     error: unknown,
   ): Promise<string> {
-    const { topic, partition } = task;
-    const source = this.#origin(task, batch, index).topic;
+    const { topic, partition, offset, timestamp } = this.#origin(task, batch, index);
     try {
-      const message = (): IncomingMessage =>
-        incomingMessage(batch, index, topic, partition, this.#keepBinary);
-      return await deadLetterTopic(this.#options.topic, message, source, error);
+      // Also of a message from a retry topic: it is the dead letter of the topic that it was written to.
+      const message = (): IncomingMessage => ({
+        ...incomingMessage(batch, index, topic, partition, this.#keepBinary),
+        offset,
+        timestamp,
+      });
+      return await deadLetterTopic(this.#options.topic, message, topic, error);
     } catch (cause) {
-      const target = defaultDeadLetterTopic(source);
+      const target = defaultDeadLetterTopic(topic);
       this.#ports.logger.error(
         `${where} goes to ${target}: deadLetter.topic failed with ${messageOf(cause)}`,
       );
