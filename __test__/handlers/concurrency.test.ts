@@ -1,7 +1,13 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, type KafkaContext } from '@nestjs/microservices';
 import { Kafka, logLevel } from 'kafkajs';
-import { kafkaHandler, ServerKafka, type KafkaHandlerOptions } from 'nestjs-kafka-native';
+import {
+  Kafka as NativeKafka,
+  kafkaHandler,
+  ServerKafka,
+  type Consumer,
+  type KafkaHandlerOptions,
+} from 'nestjs-kafka-native';
 import { describe, expect, test } from 'vitest';
 import { attemptOf, consumerOf, Rig, SOON } from '../delivery/rig';
 import { listen } from '../harness/apps';
@@ -100,6 +106,30 @@ describe('by key', () => {
     await (await rawProducer()).send({ topic: rig.topic, messages });
     await until('all are handled', () => count === 200);
     expect(most).toBe(5);
+  });
+
+  test('at most so many at once of all topics whose handlers say nothing else', async () => {
+    const [one, other] = [`${rig.topic}.1`, `${rig.topic}.2`];
+    await createTopics({ [one]: 2, [other]: 2 });
+    let [running, most, count] = [0, 0, 0];
+    const handle = async (): Promise<void> => {
+      most = Math.max(most, ++running);
+      await pause(3);
+      running--;
+      count++;
+    };
+    // By their headers the messages of one of them take another way to their handlers.
+    const handlers = [handler({}, handle, one), handler({ headers: { kind: 'a' } }, handle, other)];
+    await rig.serve(handlers, { run: { concurrency: { order: 'none', max: 3 } } });
+    const messages = Array.from({ length: 100 }, (_, n) => ({
+      partition: n % 2,
+      value: 'x',
+      headers: { kind: 'a' },
+    }));
+    const producer = await rawProducer();
+    await producer.sendBatch({ topicMessages: [one, other].map((topic) => ({ topic, messages })) });
+    await until('all are handled', () => count === 200);
+    expect(most).toBe(3);
   });
 
   test('a failing message rests with its key alone, and goes to the dead letters alone', async () => {
@@ -297,6 +327,29 @@ describe('by key', () => {
     await untilCommitted(rig.group, rig.topic, 1);
     expect(refused[0]).toContain(`commitOffsets() is refused for ${rig.topic}`);
     expect(refused[0]).toContain('context.ack()');
+  });
+
+  test('sendOffsets() of a transaction is refused, and names the way', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const client = new NativeKafka({ brokers: BROKERS, logLevel: 0 });
+    const producer = client.producer({ transactionalId: rig.topic });
+    await producer.connect();
+    rig.keep({ close: () => producer.disconnect() });
+    const refused: string[] = [];
+    await rig.serve(
+      handler(BY_KEY, async (_, context) => {
+        const transaction = await producer.transaction();
+        const topics = [{ topic: rig.topic, partitions: [{ partition: 0, offset: '1' }] }];
+        const consumer = context.getConsumer() as unknown as Consumer;
+        const error = (await transaction.sendOffsets({ consumer, topics }).catch((e: Error) => e)) as Error;
+        refused.push(error.message);
+        await transaction.abort();
+      }),
+    );
+    await write('a:1');
+    await untilCommitted(rig.group, rig.topic, 1);
+    expect(refused[0]).toContain(`sendOffsets() is refused for ${rig.topic}`);
+    expect(refused[0]).toContain('kafka.transactional');
   });
 
   test('without automatic commits it is refused', async () => {

@@ -151,6 +151,11 @@ export class Consumer implements ConsumerShape {
     return this.#handling.isOutlived(partition);
   }
 
+  /** Refuses a partition's offsets in a transaction where they say nothing of the messages before them. @internal */
+  checkSentOffsets(partition: TopicPartition): void {
+    this.#handling.checkSentOffsets(partition.topic);
+  }
+
   /**
    * Leaves the group once the running handlers have finished and their offsets are committed, and disconnects.
    * Awaited in a handler, it resolves when all other handlers have finished; the handler's own message is not

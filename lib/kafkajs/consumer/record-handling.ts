@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { OwnContext } from '../../application/async-context.js';
 import type { ConsumerSettings } from '../../options/consumer.js';
 import type { AckBuffer } from '../../codec/acks.js';
@@ -103,8 +104,12 @@ export class RecordHandling {
   /** How a topic's records are handled in the current run; undefined: one after the other in each partition. */
   handling(topic: string): TopicHandling | undefined {
     const own = this.#options.internals.handling?.(topic);
-    if (own !== undefined) return own;
     const concurrency = this.#run?.concurrency;
+    if (own !== undefined) {
+      // What is not a topic's own is one limit for all topics that share it: the runner tells limits apart by identity.
+      const isShared = concurrency !== undefined && isDeepStrictEqual(own.concurrency, concurrency);
+      return isShared ? { ...own, concurrency } : own;
+    }
     return concurrency && concurrency.order !== 'partition' ? { concurrency, isManual: false } : undefined;
   }
 
@@ -118,10 +123,22 @@ export class RecordHandling {
       );
     }
     if (!hasGaps(handling)) return;
-    const how = handling.isManual
-      ? 'are acknowledged one by one: use context.ack()'
-      : `are handled in the order "${handling.concurrency.order}", so that an offset says nothing of those before it: with kafka.ack "manual" a handler decides when a message counts, by context.ack()`;
-    throw new KafkaJSNonRetriableError(`commitOffsets() is refused for ${topic}, whose messages ${how}`);
+    const wayOut = handling.isManual
+      ? 'use context.ack()'
+      : 'with kafka.ack "manual" a handler decides when a message counts, by context.ack()';
+    throw refused('commitOffsets()', topic, handling, wayOut);
+  }
+
+  /** @throws KafkaJSNonRetriableError for a topic whose offsets no transaction but its handlers' own can commit. */
+  checkSentOffsets(topic: string): void {
+    const handling = this.handling(topic);
+    if (handling === undefined || handling.isTransactional || !hasGaps(handling)) return;
+    throw refused(
+      'sendOffsets()',
+      topic,
+      handling,
+      'kafka.transactional makes a transaction for the handler',
+    );
   }
 
   #watch(): HandlerWatch | undefined {
@@ -159,4 +176,17 @@ export class RecordHandling {
   committed(offsets: readonly TopicPartitionOffset[]): void {
     this.#resolved.committed(offsets);
   }
+}
+
+/** Offsets of a topic are refused, because they say nothing of the messages before them. */
+function refused(
+  call: string,
+  topic: string,
+  { isManual, concurrency }: TopicHandling,
+  wayOut: string,
+): KafkaJSNonRetriableError {
+  const how = isManual
+    ? 'are acknowledged one by one'
+    : `are handled in the order "${concurrency.order}", so that an offset says nothing of those before it`;
+  return new KafkaJSNonRetriableError(`${call} is refused for ${topic}, whose messages ${how}: ${wayOut}`);
 }

@@ -6,6 +6,7 @@ import type { TopicPartition } from '../types/index.js';
 interface Reading {
   member(): NativeConsumer | undefined;
   isOutlived(partition: TopicPartition): boolean;
+  checkSentOffsets(partition: TopicPartition): void;
 }
 
 /** The consumer that has read the messages whose offsets a transaction commits. */
@@ -14,6 +15,8 @@ export interface OffsetsReader {
   readonly number: number;
   /** Whether a partition was revoked while its handler was running, and that handler still runs. */
   isOutlived(partition: TopicPartition): boolean;
+  /** @throws KafkaJSNonRetriableError where offsets of a partition say nothing of the messages before them. */
+  checkSentOffsets(partition: TopicPartition): void;
 }
 
 const isReading = (value: unknown): value is Reading =>
@@ -41,5 +44,9 @@ export function readerOf(consumer: unknown): OffsetsReader {
       'The consumer of sendOffsets() is of another copy of nestjs-kafka-native than the producer: install one',
     );
   }
-  return { number: native.number, isOutlived: (partition) => reading.isOutlived(partition) };
+  return {
+    number: native.number,
+    isOutlived: (partition) => reading.isOutlived(partition),
+    checkSentOffsets: (partition) => reading.checkSentOffsets(partition),
+  };
 }

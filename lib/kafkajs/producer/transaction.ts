@@ -294,7 +294,10 @@ class Transaction {
     );
     if (offsets.length === 0) return;
     const { requestTimeout } = this.#scope;
-    if (reader) checkReader(reader, offsets);
+    if (reader) {
+      for (const partition of offsets) reader.checkSentOffsets(partition);
+      checkReader(reader, offsets);
+    }
     const inTheNameOf = reader?.number ?? (consumerGroupId as string);
     await this.#scope.step((native) => native.sendOffsets(inTheNameOf, offsets, requestTimeout));
     if (reader === undefined) return;
