@@ -175,6 +175,59 @@ describe('the context of a delivery that has failed', () => {
   );
 });
 
+describe('what nobody can acknowledge', () => {
+  test('a request whose error is its answer, at once or in a stream, counts as acknowledged', async () => {
+    await createTopics({ [rig.topic]: 1, [`${rig.topic}.reply`]: 1 });
+    @Controller()
+    class Prices {
+      @MessagePattern(rig.topic, kafkaHandler(MANUAL))
+      price(@Payload() how: string, @Ctx() context: KafkaContext): unknown {
+        if (how === 'throws') throw new Error('no price');
+        const fails = throwError(() => new Error('no more'));
+        if (how === 'streams') return concat(of('1'), timer(20).pipe(map(() => '2')), fails);
+        if (how === 'fails') return fails;
+        context.ack();
+        return how;
+      }
+    }
+    await rig.serve(Prices);
+    const client = rig.keep(new ClientKafka(optionsFor(`${rig.topic}-c`) as never));
+    client.subscribeToResponseOf(rig.topic);
+    await client.connect();
+    const values = { throws: [], streams: ['1', '2'], fails: [], answers: ['answers'] };
+    for (const [how, expected] of Object.entries(values)) {
+      const answer = await outcome(client.send(rig.topic, how));
+      expect(answer).toMatchObject({ values: expected, ended: how === 'answers' ? 'completed' : 'failed' });
+    }
+    await untilCommitted(rig.group, rig.topic, 4);
+  });
+
+  test.each([
+    ['one by one', MANUAL],
+    ['in no order', { ...MANUAL, concurrency: { order: 'none' } }],
+  ] satisfies [string, KafkaHandlerOptions][])(
+    'a message that a deserializer gives to a pattern without a handler does too: %s',
+    async (_, options) => {
+      await createTopics({ [rig.topic]: 1 });
+      const seen: string[] = [];
+      const deserializer = {
+        deserialize: ({ value }: { value: unknown }, { channel }: { channel: string }) => ({
+          pattern: String(value) === '0:stray' ? 'nobody' : channel,
+          data: String(value),
+        }),
+      };
+      const events = handler(options, (value, context) => {
+        seen.push(value);
+        context.ack();
+      });
+      await rig.serve(events, { deserializer });
+      await rig.write('0:stray', '0:mine', '0:stray');
+      await untilCommitted(rig.group, rig.topic, 3);
+      expect(seen).toEqual(['0:mine']);
+    },
+  );
+});
+
 describe('nack() of a request', () => {
   const refuses: Record<string, (nack: () => void) => unknown> = {
     returns: (nack) => nack(),

@@ -28,7 +28,7 @@ function filled(deliveries: readonly TransactionalDelivery[]): SharedTransaction
 function suspected(count: number): TransactionalDelivery[] {
   const deliveries = Array.from(
     { length: count },
-    (_, index) => new TransactionalDelivery({} as never, index),
+    (_, index) => new TransactionalDelivery({} as never, {} as never, index),
   );
   const failed = filled(deliveries);
   failed.aborted({ culprits: new Map(), isOfRecord: true, error: new Error('one of them') });

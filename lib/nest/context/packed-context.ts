@@ -114,6 +114,16 @@ export abstract class PackedContext extends NestKafkaContext {
     return this.#delivery.ack();
   }
 
+  /**
+   * Acknowledges the (first) message if only its handler could, which cannot any more: it has failed, and that is the answer;
+   * or there is none.
+   *
+   * @internal
+   */
+  finish(): void {
+    if (this.isManual) this.#delivery?.ack();
+  }
+
   #message(): IncomingMessage {
     const { topic, partition } = this.#task;
     const message = incomingMessage(this.#batch, this.#index, topic, partition, this.#keepBinary);

@@ -16,7 +16,7 @@ import type { KafkaHandlerOptions } from '../options/index.js';
 import { isWaiting } from './dead-letter.js';
 import { directHandler, type DirectHandler } from './direct-handlers.js';
 import type { HandlerRegistry, TopicRoute } from './handler-registry.js';
-import { eventEnd, RequestEnd } from './record-end.js';
+import { eventEnd, finishAfter, RequestEnd } from './record-end.js';
 import type { Responder } from './responder.js';
 
 type Handler = MessageHandler & { isEventHandler?: boolean };
@@ -142,9 +142,11 @@ export class RecordDispatch {
     task: PartitionTask,
     deliveries: readonly Delivery[],
   ): Promise<void> {
-    for (const { batch, index } of deliveries) {
+    for (const delivery of deliveries) {
+      const { batch, index } = delivery;
       const handled = this.handle(responder, task, batch, index);
       await (handled instanceof Handling ? settled(handled, task, batch, index) : handled);
+      delivery.ack();
     }
   }
 
@@ -202,9 +204,12 @@ export class RecordDispatch {
   ): Handled {
     const isRequest = (batch.flags(index) & REQUEST) !== 0;
     if (!handler) {
-      if (isRequest)
-        return responder.replies.write(task.assignment, batch, index, { err: NO_MESSAGE_HANDLER });
+      if (isRequest) {
+        const answer = { err: NO_MESSAGE_HANDLER };
+        return finishAfter(responder.replies.write(task.assignment, batch, index, answer), context);
+      }
       this.#ports.logger.error(noEventHandler(pattern));
+      context.finish();
       return;
     }
     const end = handler.isEventHandler || !isRequest ? eventEnd : new RequestEnd(responder.requests, context);

@@ -41,17 +41,35 @@ async function drained(stream$: Observable<unknown>): Promise<void> {
   await lastValueFrom(stream$, { defaultValue: undefined });
 }
 
-/** What tells of a request whether its handler has refused it. */
-export interface Refusal {
+/** The message of a request. */
+export interface RequestMessage {
+  /** Whether its handler has refused it. */
   readonly isRefused: boolean;
+  /** Its handler cannot acknowledge it any more: it counts as acknowledged. */
+  finish(): void;
+}
+
+/** Finishes a message once its answer is written. */
+export function finishAfter<Written extends Promise<Outcome> | Outcome>(
+  written: Written,
+  message: Pick<RequestMessage, 'finish'>,
+): Promise<Outcome> | Outcome {
+  if (!(written instanceof Promise)) {
+    message.finish();
+    return written;
+  }
+  return written.then((outcome) => {
+    message.finish();
+    return outcome;
+  });
 }
 
 /** Finishes a request: writes its replies, unless its handler has refused it: its next delivery answers it. */
 export class RequestEnd implements RecordEnd {
   readonly #owner: RequestOwner;
-  readonly #request: Refusal;
+  readonly #request: RequestMessage;
 
-  constructor(owner: RequestOwner, request: Refusal) {
+  constructor(owner: RequestOwner, request: RequestMessage) {
     this.#owner = owner;
     this.#request = request;
   }
@@ -76,7 +94,8 @@ export class RequestEnd implements RecordEnd {
   ): Promise<Outcome> | Outcome {
     if (error instanceof KafkaRetriableException || this.#request.isRefused) throw error;
     noteHandlerError(batch, index, originalError(error));
-    return this.#owner.reply(assignment, batch, index, { err: error, isDisposed: true });
+    const written = this.#owner.reply(assignment, batch, index, { err: error, isDisposed: true });
+    return finishAfter(written, this.#request);
   }
 
   /**
@@ -107,6 +126,7 @@ export class RequestEnd implements RecordEnd {
           if (error instanceof KafkaRetriableException || (isFirst && request.isRefused)) reject(error);
           else {
             noteHandlerError(batch, index, originalError(error));
+            request.finish();
             resolve();
           }
           replay$.error(error);
