@@ -138,7 +138,7 @@ export class KafkaNativeInstrumentation {
   /** Stops tracing. Spans of what is in progress end. */
   disable(): void {
     for (const undo of this.#undo.splice(0)) undo();
-    for (const traced of [...this.#open.keys()]) this.#end(traced, undefined);
+    for (const traced of this.#open.keys()) this.#end(traced, undefined);
     this.#networkWatched = false;
   }
 
