@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -119,6 +120,23 @@ test('line ends and marks of files stay', async () => {
   expect(text.startsWith('\u{FEFF}')).toBe(true);
   expect(text.replaceAll('\r\n', '')).not.toContain('\n');
   expect(text).toContain('strategy: new ServerKafka({');
+});
+
+test('what is not in UTF-8, cannot be written, or leads nowhere, is told of and keeps nothing from being rewritten', async () => {
+  const folder = copyOf(APPLICATIONS[0] as string);
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+  const source = "import { Kafka } from 'kafkajs';\nconst name = 'é';\n";
+  const latin = Buffer.from(source, 'latin1');
+  writeFileSync(join(folder, 'latin.ts'), latin);
+  writeFileSync(join(folder, 'good.ts'), source);
+  writeFileSync(join(folder, 'other.ts'), Buffer.from("export const other = 'é';\n", 'latin1'));
+  symlinkSync('nowhere.ts', join(folder, 'dangling.ts'));
+  const report = await migrate(folder);
+  expect(report.left).toEqual([
+    { file: 'latin.ts', line: 1, text: expect.stringContaining('is not in UTF-8') as string },
+  ]);
+  expect(readFileSync(join(folder, 'latin.ts'))).toEqual(latin);
+  expect(readFileSync(join(folder, 'good.ts'), 'utf8')).toContain('nestjs-kafka-native');
 });
 
 test('a folder without anything to rewrite, and one that is not there', async () => {

@@ -24,9 +24,9 @@ touch stays as it is written; what cannot be rewritten is told of. Reads all sou
     const folder = resolve(given);
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
       throw wrongUsage(`${given} is no folder`);
-    const results = rewritten(folder);
     const isDry = values['dry-run'] === true;
-    if (!isDry) for (const { file, text } of results) if (text !== undefined) write(file, text);
+    const rewrites = rewritten(folder);
+    const results = isDry ? rewrites : rewrites.map((result) => written(result));
     const done = results.flatMap((result) => result.done);
     const left = results.flatMap((result) => result.left);
     if (values['json'] === true) {
@@ -34,31 +34,78 @@ touch stays as it is written; what cannot be rewritten is told of. Reads all sou
     } else {
       process.stdout.write(report(named(done), named(left), isDry));
     }
-    return Promise.resolve(EXIT.ok);
+    return Promise.resolve(results.some(({ hasFailed }) => hasFailed) ? EXIT.failed : EXIT.ok);
   },
 };
 
 export default migrate;
 
+/** What became of a file. */
+interface Result extends Rewritten {
+  /** Whether it could not be read or written. */
+  readonly hasFailed?: boolean;
+}
+
+/** A file that stays as it is, and why. */
+const untouched = (file: string, why: string, hasFailed: boolean): Result => ({
+  file,
+  text: undefined,
+  done: [],
+  left: [{ file, line: 1, text: why }],
+  hasFailed,
+});
+
 /** A byte order mark, which the compiler skips. */
 const MARK = '\u{FEFF}';
 
-function write(file: string, text: string): void {
-  const mark = readFileSync(file, 'utf8').startsWith(MARK) ? MARK : '';
-  writeFileSync(file, mark + text);
+/** Writes a file. That one cannot be written keeps none of the others from it. */
+function written(result: Result): Result {
+  const { file, text } = result;
+  if (text === undefined) return result;
+  try {
+    const mark = readFileSync(file, 'utf8').startsWith(MARK) ? MARK : '';
+    writeFileSync(file, mark + text);
+    return result;
+  } catch (error) {
+    return untouched(file, `could not be written, and is as it was: ${(error as Error).message}`, true);
+  }
 }
 
-function rewritten(folder: string): Rewritten[] {
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Whether a file is to be rewritten; or why it cannot be, although it may have to. */
+function isRelevant(file: string): boolean | Result {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    return untouched(file, `could not be read: ${(error as Error).message}`, true);
+  }
+  try {
+    return RELEVANT.test(UTF_8.decode(bytes));
+  } catch {
+    const texts = [bytes.toString('latin1'), bytes.toString('utf16le')];
+    return (
+      texts.some((text) => RELEVANT.test(text)) &&
+      untouched(file, 'is not in UTF-8, and would lose its characters: save it so, and run this again', false)
+    );
+  }
+}
+
+function rewritten(folder: string): Result[] {
   const typescript = loadTypeScript(folder);
-  const files = sourcesBelow(folder);
-  const relevant = new Set(files.filter((file) => RELEVANT.test(readFileSync(file, 'utf8'))));
-  if (relevant.size === 0) return [];
+  const all = sourcesBelow(folder);
+  const relevance = new Map(all.map((file) => [file, isRelevant(file)]));
+  const troubled = [...relevance.values()].filter((each) => typeof each === 'object');
+  const files = all.filter((file) => typeof relevance.get(file) === 'boolean');
+  if (!files.some((file) => relevance.get(file) === true)) return troubled;
   const program = createProgram(typescript, files);
   const sources = program.getSourceFiles().filter(({ fileName }) => files.includes(fileName));
   const places = new Places(typescript, program, sources);
-  return sources
-    .filter(({ fileName }) => relevant.has(fileName))
+  const rewrites = sources
+    .filter(({ fileName }) => relevance.get(fileName) === true)
     .map((source) => rewrite(typescript, places, source));
+  return [...rewrites, ...troubled];
 }
 
 /** Remarks with relative paths. */

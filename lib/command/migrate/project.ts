@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type ts from 'typescript';
 import { CommandError } from '../front.js';
@@ -38,7 +38,9 @@ export function sourcesBelow(folder: string): string[] {
     if (entry.name.startsWith('.') || OTHERS.has(entry.name)) return [];
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return sourcesBelow(path);
-    return SOURCE.test(entry.name) && !DECLARATION.test(entry.name) ? [path] : [];
+    if (!SOURCE.test(entry.name) || DECLARATION.test(entry.name)) return [];
+    // A link may lead nowhere.
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? [path] : [];
   });
 }
 
