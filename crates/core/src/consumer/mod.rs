@@ -32,6 +32,8 @@ pub mod redeliveries;
 pub mod routes;
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod scripted_queue;
 mod seeks;
 mod starts;
 mod taken;
