@@ -16,39 +16,42 @@ describe('several handlers of one event', () => {
   test.each([
     ['first', false],
     ['first, made for each message', true],
-  ])('are called again if one has failed, where the %s ends in a stream without a value', async (_, scoped) => {
-    await createTopics({ [rig.topic]: 1 });
-    const told: string[] = [];
-    @Injectable(scoped ? { scope: Scope.REQUEST } : {})
-    @Controller()
-    class Empty {
-      @EventPattern<string>(rig.topic)
-      handle(): Observable<never> {
-        told.push('empty');
-        return EMPTY;
+  ])(
+    'are called again if one has failed, where the %s ends in a stream without a value',
+    async (_, scoped) => {
+      await createTopics({ [rig.topic]: 1 });
+      const told: string[] = [];
+      @Injectable(scoped ? { scope: Scope.REQUEST } : {})
+      @Controller()
+      class Empty {
+        @EventPattern<string>(rig.topic)
+        handle(): Observable<never> {
+          told.push('empty');
+          return EMPTY;
+        }
       }
-    }
-    @Controller()
-    class Failing {
-      @EventPattern<string>(rig.topic)
-      handle(): void {
-        told.push('failing');
-        if (told.filter((each) => each === 'failing').length === 1) throw new Error('the first time');
+      @Controller()
+      class Failing {
+        @EventPattern<string>(rig.topic)
+        handle(): void {
+          told.push('failing');
+          if (told.filter((each) => each === 'failing').length === 1) throw new Error('the first time');
+        }
       }
-    }
-    @Controller()
-    class Third {
-      @EventPattern<string>(rig.topic)
-      handle(@Payload() value: string): Observable<string> {
-        told.push(`third ${value}`);
-        return of(value);
+      @Controller()
+      class Third {
+        @EventPattern<string>(rig.topic)
+        handle(@Payload() value: string): Observable<string> {
+          told.push(`third ${value}`);
+          return of(value);
+        }
       }
-    }
-    await rig.serve([Empty, Failing, Third], { consumer: { retry: SOON } });
-    await write('a');
-    await untilCommitted(rig.group, rig.topic, 1);
-    expect(told.toSorted()).toEqual(['empty', 'empty', 'failing', 'failing', 'third a', 'third a']);
-  });
+      await rig.serve([Empty, Failing, Third], { consumer: { retry: SOON } });
+      await write('a');
+      await untilCommitted(rig.group, rig.topic, 1);
+      expect(told.toSorted()).toEqual(['empty', 'empty', 'failing', 'failing', 'third a', 'third a']);
+    },
+  );
 
   test('have all ended before one of them is called again', async () => {
     await createTopics({ [rig.topic]: 1 });

@@ -43,6 +43,19 @@ async function begin({ producer }: Rig): Promise<Transaction> {
 }
 
 describe('while the coordinator is away', () => {
+  test('a commit is asked for beyond the time-out of its transaction, until the coordinator says what has become of it', async () => {
+    const rig = await start();
+    const transaction = await begin(rig);
+    rig.kafka.stopBroker();
+    let isOver = false;
+    const committed = transaction.commit().finally(() => (isOver = true));
+    await new Promise((resolve) => setTimeout(resolve, TRANSACTION_TIMEOUT * 1.5));
+    expect(isOver).toBe(false);
+    rig.kafka.startBroker();
+    await within('the commit', committed);
+    await (await begin(rig)).commit();
+  });
+
   test('a commit ends with its time, and can be repeated', async () => {
     const rig = await start();
     const transaction = await begin(rig);

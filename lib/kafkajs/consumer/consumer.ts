@@ -146,14 +146,9 @@ export class Consumer implements ConsumerShape {
     return this.#state.session?.native;
   }
 
-  /** Whether a handler of a partition still runs that was revoked since; it may be assigned again by now. @internal */
-  isOutlived(partition: TopicPartition): boolean {
-    return this.#handling.isOutlived(partition);
-  }
-
-  /** Refuses a partition's offsets in a transaction where they say nothing of the messages before them. @internal */
-  checkSentOffsets(partition: TopicPartition): void {
-    this.#handling.checkSentOffsets(partition.topic);
+  /** What is known of the handlers of the messages whose offsets a transaction commits. @internal */
+  get handled(): Pick<RecordHandling, 'isOutlived' | 'checkSentOffsets'> {
+    return this.#handling;
   }
 
   /**

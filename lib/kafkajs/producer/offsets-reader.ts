@@ -5,8 +5,10 @@ import type { TopicPartition } from '../types/index.js';
 /** A consumer of this package, of either of its builds. */
 interface Reading {
   member(): NativeConsumer | undefined;
-  isOutlived(partition: TopicPartition): boolean;
-  checkSentOffsets(partition: TopicPartition): void;
+  readonly handled: {
+    isOutlived(partition: TopicPartition): boolean;
+    checkSentOffsets(topic: string): void;
+  };
 }
 
 /** The consumer that has read the messages whose offsets a transaction commits. */
@@ -46,7 +48,7 @@ export function readerOf(consumer: unknown): OffsetsReader {
   }
   return {
     number: native.number,
-    isOutlived: (partition) => reading.isOutlived(partition),
-    checkSentOffsets: (partition) => reading.checkSentOffsets(partition),
+    isOutlived: (partition) => reading.handled.isOutlived(partition),
+    checkSentOffsets: ({ topic }) => reading.handled.checkSentOffsets(topic),
   };
 }

@@ -3,15 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ignore } from '../../application/callbacks.js';
 import type { Failure, NativeProducer } from '../../native/index.js';
 import { codeOf } from '../errors/codes.js';
-import {
-  isKafkaError,
-  kafkaErrorFromNative,
-  KafkaJSNonRetriableError,
-  type LibrdkafkaError,
-} from '../errors/index.js';
+import { isKafkaError, kafkaErrorFromNative, KafkaJSNonRetriableError } from '../errors/index.js';
 import { offsetsToCommit } from '../offsets.js';
-import { readerOf, type OffsetsReader } from './offsets-reader.js';
 import type { ProducerHandle } from './handle.js';
+import { readerOf, type OffsetsReader } from './offsets-reader.js';
+import { isConsequence, isLost, typesOf } from './transaction-errors.js';
 import type {
   ProducerBatch,
   ProducerRecord,
@@ -23,11 +19,11 @@ import type {
 
 /** How long a transaction that is left open may take to be aborted when its producer disconnects, in milliseconds. */
 const LAST_ABORT = 5000;
+/** How often a commit is asked for, each time for the transaction time-out, before it fails without an answer. */
+const MOST_COMMITS = 3;
 const ILLEGAL_GENERATION = codeOf('ILLEGAL_GENERATION');
 /** librdkafka's code for a step that has run out of time. */
 const TIMED_OUT = codeOf('_TIMED_OUT');
-/** librdkafka's errors that only mean that there was an earlier one, which is reported instead. */
-const CONSEQUENCES: ReadonlySet<string> = new Set(['_STATE', '_FATAL', '_PURGE_QUEUE', '_PURGE_INFLIGHT']);
 
 type Step = (native: NativeProducer) => Promise<Failure | null | undefined>;
 
@@ -314,15 +310,23 @@ class Transaction {
       const ended = await Promise.allSettled(this.#pending);
       for (const one of ended) if (one.status === 'rejected') throw one.reason;
       if (this.#offsetsFailure !== undefined) throw this.#offsetsFailure;
-      await this.#scope.step(async (native) => {
-        const failure = await native.commitTransaction();
-        this.#isUnsettled = failure?.code === TIMED_OUT;
-        return failure;
-      });
+      await this.#scope.step((native) => this.#settle(native));
       this.#state = 'ended';
     } catch (error) {
       throw this.#failed(error, this.#explained(error));
     }
+  }
+
+  /** Asks for the commit until the coordinator has answered, which then says what has become of earlier ones. */
+  async #settle(native: NativeProducer): Promise<Failure | null | undefined> {
+    let failure: Failure | null | undefined;
+    for (let left = MOST_COMMITS; left > 0 && this.#state === 'committing'; left--) {
+      // oxlint-disable-next-line no-await-in-loop -- each is the repetition of the one before
+      failure = await native.commitTransaction();
+      this.#isUnsettled = failure?.code === TIMED_OUT;
+      if (!this.#isUnsettled) break;
+    }
+    return failure;
   }
 
   async #abort(): Promise<void> {
@@ -362,19 +366,6 @@ function checkReader(reader: OffsetsReader, offsets: readonly TopicPartition[]):
   throw kafkaErrorFromNative({ code: ILLEGAL_GENERATION, message, topic, partition });
 }
 
-/** The types of librdkafka's or the broker's errors among an error and its causes. */
-function typesOf(error: unknown): string[] {
-  const types: string[] = [];
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    const { type } = cause as Partial<LibrdkafkaError>;
-    if (type !== undefined) types.push(type);
-  }
-  return types;
-}
-
-/** Whether an error only means that there was an earlier one. */
-const isConsequence = (error: unknown): boolean => typesOf(error).some((type) => CONSEQUENCES.has(type));
-
 /** Whether what is under way ends within so many milliseconds. */
 async function isOverWithin(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
   const stop = new AbortController();
@@ -386,7 +377,5 @@ async function isOverWithin(milliseconds: number, work: Promise<unknown>): Promi
     late.catch(ignore);
   }
 }
-
-const isLost = (error: unknown): boolean => isKafkaError(error) && error.fatal === true;
 
 const ended = (): Error => new KafkaJSNonRetriableError('Cannot continue to use transaction once ended');

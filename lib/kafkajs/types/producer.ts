@@ -64,9 +64,16 @@ export interface Transaction extends Sender {
    * `UNKNOWN_MEMBER_ID`) if the consumer has lost the partition, so that two members never both commit.
    */
   sendOffsets(offsets: TransactionOffsets): Promise<void>;
-  /** Waits for outstanding deliveries and commits: the messages become visible to read-committed consumers. */
+  /**
+   * Waits for outstanding deliveries and commits: the messages become visible to read-committed consumers. A coordinator that does not
+   * answer is asked for three times the producer's `transactionTimeout`; then it rejects with a `KafkaJSRequestTimeoutError`, and
+   * nobody knows whether the transaction is committed. `commit()` may be called again: it says what has become of it.
+   */
   commit(): Promise<void>;
-  /** Aborts: the messages never become visible to read-committed consumers. */
+  /**
+   * Aborts: the messages never become visible to read-committed consumers. After a commit that has run out of time it only gives the
+   * transaction up: the coordinator ends it the way that it had begun to, so that it may be committed.
+   */
   abort(): Promise<void>;
   /** Whether it has been neither committed nor aborted. */
   isActive(): boolean;

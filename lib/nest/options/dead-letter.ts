@@ -146,7 +146,7 @@ export const deadLetterTable: OptionTable = {
       check: topic,
       defaultText: '`<topic>.DLT`',
       handling: layer,
-      doc: 'The topic for messages that have failed for good: a name, or a function of the message (as from `KafkaContext.getMessage()`) and the handler’s error.',
+      doc: 'The topic for messages that have failed for good: a name, or a function of the message (as from `KafkaContext.getMessage()`; topic, partition, offset and timestamp are those before any retry topic) and the handler’s error.',
     },
     {
       name: 'maxAttempts',
