@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readLetters } from '../../lib/command/dead-letters/read.js';
 import { Kafka } from '../../lib/kafkajs/kafka.js';
@@ -7,6 +9,8 @@ import {
   type ConsumerSubscribeTopics,
 } from '../../lib/kafkajs/types/index.js';
 import { BROKERS, closeBroker, createTopics, kafka, unique } from '../harness/broker';
+import { until } from '../harness/wait';
+import { PROGRAM } from './run';
 
 // A topic whose messages are written in transactions: behind the last one of each there is a marker, which is no message.
 
@@ -116,4 +120,36 @@ describe('the reading of a topic that is written in transactions', () => {
     await inTransaction(['a', 'b'], 'abort');
     expect(await read({ beforeAny: () => writeTogether('c') })).toEqual([]);
   });
+});
+
+test('interrupted, the program leaves no group behind', { timeout: 120_000 }, async () => {
+  // So many that reading them takes longer than finding its group.
+  const producer = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING }).producer();
+  await producer.connect();
+  const messages = Array.from({ length: 100_000 }, () => ({ value: 'a dead letter' }));
+  for (let round = 0; round < 5; round++) await producer.send({ topic, messages });
+  const admin = kafka.admin();
+  await admin.connect();
+  /** The group of whoever reads the topic. */
+  const reading = async (): Promise<string | undefined> => {
+    const { groups } = await admin.listGroups();
+    const ids = groups.map(({ groupId }) => groupId).filter((id) => id.includes('reading'));
+    const described = await admin.describeGroups(ids);
+    return described.groups.find(({ members }) =>
+      members.some(({ memberAssignment }) => memberAssignment.includes(topic)),
+    )?.groupId;
+  };
+  try {
+    const program = [PROGRAM, 'dead-letters', 'list', topic, '-b', BROKERS[0] as string];
+    const child = spawn(process.execPath, program);
+    const exit = once(child, 'exit');
+    let group: string | undefined;
+    await until('it reads', async () => (group = await reading()) !== undefined);
+    child.kill('SIGINT');
+    expect(await exit).toEqual([1, null]);
+    const { groups } = await admin.listGroups();
+    expect(groups.map(({ groupId }) => groupId)).not.toContain(group);
+  } finally {
+    await Promise.all([admin.disconnect(), producer.disconnect()]);
+  }
 });

@@ -4,7 +4,7 @@ import { ROOT } from '../package-consumers/install';
 import type { Diagnosis } from '../../lib/command/doctor/finding.js';
 
 /** The program of the built package. */
-const PROGRAM = join(ROOT, 'dist/esm/command/main.js');
+export const PROGRAM = join(ROOT, 'dist/esm/command/main.js');
 
 interface Ended {
   readonly code: number;

@@ -1,4 +1,6 @@
-import { EXIT } from '../front.js';
+import { CommandError, EXIT } from '../front.js';
+import { Interruption } from './interruption.js';
+import type { Letter } from './letter.js';
 import { readLetters } from './read.js';
 import { counted, kafkaOf, timeOf, type Task } from './task.js';
 
@@ -17,28 +19,26 @@ interface Row {
 export async function listLetters(task: Task): Promise<number> {
   const { topic, filter, given } = task;
   const rows = new Map<string, Row>();
-  await readLetters({
-    kafka: kafkaOf(task),
-    topic,
-    signal: new AbortController().signal,
-    handle: async ({ letters, done }) => {
-      for (const letter of letters) {
-        done(letter);
-        if (!filter.matches(letter)) continue;
-        const { cause, reason, message } = letter;
-        const origin = letter.origin?.topic ?? null;
-        const key = JSON.stringify([origin, cause]);
-        const at = Number(message.timestamp);
-        const row = rows.get(key) ?? { topic: origin, cause, count: 0, first: at, last: at, reason };
-        rows.set(key, row);
-        row.count++;
-        row.first = Math.min(row.first, at);
-        if (at >= row.last) Object.assign(row, { last: at, reason });
-      }
-    },
-  });
+  const interruption = new Interruption();
+  try {
+    await readLetters({
+      kafka: kafkaOf(task),
+      topic,
+      signal: interruption.signal,
+      handle: async ({ letters, done }) => {
+        for (const letter of letters) {
+          done(letter);
+          if (filter.matches(letter)) count(rows, letter);
+        }
+      },
+    });
+  } finally {
+    interruption.close();
+  }
+  if (interruption.isInterrupted)
+    throw new CommandError('Interrupted before all was read: nothing is counted');
   const sorted = [...rows.values()].toSorted((a, b) => b.count - a.count);
-  const total = sorted.reduce((sum, { count }) => sum + count, 0);
+  const total = sorted.reduce((sum, row) => sum + row.count, 0);
   if (given.values['json'] === true) {
     const causes = sorted.map((row) => ({
       ...row,
@@ -49,12 +49,23 @@ export async function listLetters(task: Task): Promise<number> {
     return EXIT.ok;
   }
   process.stdout.write(`${topic}: ${counted(total, 'message')}\n`);
-  for (const { topic: from, cause, count, first, last, reason } of sorted) {
+  for (const { topic: from, cause, count: many, first, last, reason } of sorted) {
     process.stdout.write(
-      `\n${counted(count, 'message')} of ${from ?? 'an unknown topic'}, ${cause}\n  ${timeOf(first)} to ${timeOf(last)}\n  last: ${oneLine(reason)}\n`,
+      `\n${counted(many, 'message')} of ${from ?? 'an unknown topic'}, ${cause}\n  ${timeOf(first)} to ${timeOf(last)}\n  last: ${oneLine(reason)}\n`,
     );
   }
   return EXIT.ok;
+}
+
+function count(rows: Map<string, Row>, { cause, reason, message, origin }: Letter): void {
+  const topic = origin?.topic ?? null;
+  const key = JSON.stringify([topic, cause]);
+  const at = Number(message.timestamp);
+  const row = rows.get(key) ?? { topic, cause, count: 0, first: at, last: at, reason };
+  rows.set(key, row);
+  row.count++;
+  row.first = Math.min(row.first, at);
+  if (at >= row.last) Object.assign(row, { last: at, reason });
 }
 
 const oneLine = (text: string): string => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);

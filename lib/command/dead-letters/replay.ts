@@ -3,6 +3,7 @@ import type { Producer } from '../../kafkajs/producer/producer.js';
 import type { Message, TopicMessages } from '../../kafkajs/types/index.js';
 import { countOf } from '../count.js';
 import { EXIT } from '../front.js';
+import { Interruption } from './interruption.js';
 import { replayedHeaders, REPLAYS, type Letter } from './letter.js';
 import { Pace } from './pace.js';
 import { readLetters, type Batch } from './read.js';
@@ -35,18 +36,13 @@ export async function replayLetters(task: Task): Promise<number> {
   const group = groupOf(task);
   const kafka = kafkaOf(task);
   const producer = kafka.producer({ idempotent: true });
-  const ended = new AbortController();
-  const replay = new Replay(task, dryRun ? undefined : producer, ended);
-  const interrupted = (): void => {
-    replay.interrupted = true;
-    ended.abort();
-  };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  const interruption = new Interruption();
+  const replay = new Replay(task, dryRun ? undefined : producer, interruption);
   const progress =
     values['json'] === true || !process.stderr.isTTY ? undefined : setInterval(() => replay.tell(), PROGRESS);
   try {
     if (!dryRun) await producer.connect();
-    const { signal } = ended;
+    const { signal } = interruption;
     await readLetters({
       kafka,
       topic,
@@ -56,11 +52,11 @@ export async function replayLetters(task: Task): Promise<number> {
     });
   } finally {
     clearInterval(progress);
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    interruption.close();
     await producer.disconnect();
   }
   replay.end(dryRun ? undefined : group);
-  return replay.interrupted ? EXIT.failed : EXIT.ok;
+  return interruption.isInterrupted ? EXIT.failed : EXIT.ok;
 }
 
 /**
@@ -77,11 +73,10 @@ function groupOf({ topic, filter, given: { values } }: Task): string {
 
 /** One replay, over all partitions. */
 class Replay {
-  interrupted = false;
   readonly #tally = newTally();
   readonly #task: Task;
   readonly #producer: Producer | undefined;
-  readonly #ended: AbortController;
+  readonly #interruption: Interruption;
   readonly #to: string | undefined;
   readonly #max: number;
   readonly #again: boolean;
@@ -89,11 +84,11 @@ class Replay {
   /** Counts letters in flight too. */
   #taken = 0;
 
-  constructor(task: Task, producer: Producer | undefined, ended: AbortController) {
+  constructor(task: Task, producer: Producer | undefined, interruption: Interruption) {
     const { given } = task;
     this.#task = task;
     this.#producer = producer;
-    this.#ended = ended;
+    this.#interruption = interruption;
     this.#to = given.values['to'] as string | undefined;
     this.#max = countOf(given, 'max') ?? Number.POSITIVE_INFINITY;
     this.#again = given.values['again'] === true;
@@ -120,7 +115,8 @@ class Replay {
       if (last === undefined) return;
       rest = rest.slice(rest.indexOf(last) + 1);
       const wait = this.#pace.take(together.length);
-      if (wait > 0) await delay(wait, undefined, { signal: this.#ended.signal }).catch(() => undefined);
+      if (wait > 0)
+        await delay(wait, undefined, { signal: this.#interruption.signal }).catch(() => undefined);
       if (batch.isStale()) {
         // They come again, here or to another member: only then they count.
         this.#taken -= together.length;
@@ -131,7 +127,7 @@ class Replay {
       for (const fate of FATES) this.#tally[fate] += counts[fate];
       batch.done(last);
       await batch.heartbeat();
-      if (this.#tally.replayed >= this.#max) this.#ended.abort();
+      if (this.#tally.replayed >= this.#max) this.#interruption.end();
     }
   }
 
@@ -167,7 +163,7 @@ class Replay {
         topic,
         group: group ?? null,
         dryRun: group === undefined,
-        interrupted: this.interrupted,
+        interrupted: this.#interruption.isInterrupted,
       };
       process.stdout.write(`${JSON.stringify({ ...told, ...this.#tally })}\n`);
       return;
@@ -186,7 +182,7 @@ class Replay {
             `${counted(homeless, 'message')} left: no header tells where from (--to writes all there, from the beginning)`,
           ]
         : []),
-      ...(this.interrupted ? ['Interrupted: the same command goes on from here'] : []),
+      ...(this.#interruption.isInterrupted ? ['Interrupted: the same command goes on from here'] : []),
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
   }

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { countOf } from '../count.js';
 import { EXIT } from '../front.js';
+import { Interruption } from './interruption.js';
 import type { Letter } from './letter.js';
 import { readLetters } from './read.js';
 import { kafkaOf, timeOf, type Task } from './task.js';
@@ -11,24 +12,28 @@ const DEFAULT_MAX = 10;
 export async function showLetters(task: Task): Promise<number> {
   const { topic, filter, given } = task;
   const max = countOf(given, 'max') ?? DEFAULT_MAX;
-  const enough = new AbortController();
+  const interruption = new Interruption();
   const write = given.values['json'] === true ? writeJson : writeText;
   let shown = 0;
-  await readLetters({
-    kafka: kafkaOf(task),
-    topic,
-    signal: enough.signal,
-    handle: async ({ letters, done }) => {
-      for (const letter of letters) {
-        if (shown >= max) return;
-        done(letter);
-        if (!filter.matches(letter)) continue;
-        write(letter);
-        if (++shown === max) enough.abort();
-      }
-    },
-  });
-  return EXIT.ok;
+  try {
+    await readLetters({
+      kafka: kafkaOf(task),
+      topic,
+      signal: interruption.signal,
+      handle: async ({ letters, done }) => {
+        for (const letter of letters) {
+          if (shown >= max || interruption.signal.aborted) return;
+          done(letter);
+          if (!filter.matches(letter)) continue;
+          write(letter);
+          if (++shown === max) interruption.end();
+        }
+      },
+    });
+  } finally {
+    interruption.close();
+  }
+  return interruption.isInterrupted ? EXIT.failed : EXIT.ok;
 }
 
 function writeText({ partition, message, cause, reason, origin }: Letter): void {
