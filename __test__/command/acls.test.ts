@@ -13,6 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from '../broker/start.mjs';
 import { accessRules, unknownRules, type AccessRule } from '../../lib/command/acls/rules.js';
+import type { InspectedClient } from '../../lib/command/inspection/application.js';
 import { startSecuredBroker } from '../harness/secured-broker';
 import { makeTopics } from '../harness/topics.mjs';
 import { ROOT } from '../package-consumers/install';
@@ -210,6 +211,12 @@ describe('on a broker that allows nothing without a rule', () => {
 
 const topic = (name: string) => `arn:aws:kafka:eu-central-1:111122223333:topic/live/abcd-1/aws.${name}`;
 
+const handled = (pattern: string | RegExp, kafka: object = {}) => ({
+  pattern,
+  isEvent: true,
+  extras: { kafka },
+});
+
 const server = (patterns: (string | RegExp)[], options: object = {}) => ({
   origin: 'nestjs-kafka-native' as const,
   options: options as Record<string, unknown>,
@@ -228,6 +235,14 @@ const names = (options: object) =>
 
 const wordsOf = (options: object): string[] =>
   of(['a'], options).map(({ resource, name, operations }) => `${operations.join(' ')} ${resource} ${name}`);
+
+/** The operations on the reply topic of a client with these options. */
+function ofReplies(options: object): readonly string[] | undefined {
+  const requests = [{ topic: 'a', replyTopic: 'a.reply' }];
+  const client = { options, groupId: 'c', requests } as unknown as InspectedClient;
+  const rules = accessRules({ servers: [], clients: [client], drivers: [] });
+  return rules.find(({ name }) => name === 'a.reply')?.operations;
+}
 
 describe('rules', () => {
   test.each([
@@ -250,6 +265,28 @@ describe('rules', () => {
     expect(unknownRules({ servers, clients: [] })).toEqual([
       'deadLetter.topic of group g is a function: name its topics with --produces',
     ]);
+  });
+
+  test('of dead letters that a handler itself names by a function', () => {
+    const own = { ...server(['a']), handlers: [handled('a', { deadLetter: { topic: () => 'x' } })] };
+    expect(unknownRules({ servers: [own], clients: [] })).toEqual([
+      'deadLetter.topic of the handler of a, group g, is a function: name its topics with --produces',
+    ]);
+  });
+
+  test('of the replies to requests of an expression', () => {
+    const asked = { ...server([]), handlers: [{ ...handled(/^prices\./), isEvent: false }] };
+    const rules = accessRules({ servers: [asked], clients: [], drivers: [] });
+    expect(rules.filter(({ resource }) => resource === 'topic')).toEqual([
+      expect.objectContaining({ name: 'prices.', patternType: 'prefixed', operations: ['Read', 'Write'] }),
+    ]);
+  });
+
+  test('of reply topics that get a partition for each instance', () => {
+    const topics = { provision: 'create', instances: 3 };
+    expect(ofReplies({ topics })).toEqual(['Alter', 'Create', 'Read']);
+    expect(ofReplies({ topics, replies: 'assigned' })).toEqual(['Create', 'Read']);
+    expect(ofReplies({ topics: { ...topics, provision: 'validate' } })).toEqual(['Read']);
   });
 
   test('of retry topics, and of topics that are made or compared at the start', () => {

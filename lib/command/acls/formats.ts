@@ -53,6 +53,7 @@ const ACTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]
     Read: ['DescribeTopic', 'ReadData'],
     Write: ['DescribeTopic', 'WriteData'],
     Create: ['CreateTopic'],
+    Alter: ['AlterTopic'],
     Describe: ['DescribeTopic'],
     DescribeConfigs: ['DescribeTopicDynamicConfiguration'],
   },

@@ -16,7 +16,7 @@ import type {
 type Resource = 'topic' | 'group' | 'transactional-id' | 'cluster';
 
 /** Kafka's operations. Read and Write imply Describe. */
-type Operation = 'Read' | 'Write' | 'Create' | 'Describe' | 'DescribeConfigs';
+type Operation = 'Read' | 'Write' | 'Create' | 'Alter' | 'Describe' | 'DescribeConfigs';
 
 /** One access rule that an application needs. */
 export interface AccessRule {
@@ -139,9 +139,9 @@ function addServer(rules: Rules, { options, groupId, handlers }: InspectedServer
   if (handlers.length > 0) rules.add('group', groupId, 'Read', 'the server joins it and commits to it');
   for (const { pattern, isEvent, extras } of handlers) {
     addTopic(rules, pattern, 'Read', 'it is handled', creates);
-    if (!isEvent && typeof pattern === 'string') {
-      addTopic(rules, `${pattern}.reply`, 'Write', 'requests are answered', creates);
-    }
+    // The reply topics of an expression's topics begin as these do.
+    const replies = typeof pattern === 'string' ? `${pattern}.reply` : pattern;
+    if (!isEvent) addTopic(rules, replies, 'Write', 'requests are answered', creates);
     const deadLetter = deadLetterOf(options, extras);
     if (deadLetter === undefined) continue;
     addDeadLetter(rules, pattern, deadLetter, creates);
@@ -229,9 +229,17 @@ function addClient(rules: Rules, { options, groupId, requests }: InspectedClient
     for (const { topic, replyTopic } of requests) {
       addTopic(rules, topic, 'Write', 'requests are sent to it', creates);
       addTopic(rules, replyTopic, 'Read', 'replies come from it', creates);
+      if (addsPartitions(options))
+        rules.add('topic', replyTopic, 'Alter', 'it gets a partition for each instance');
     }
   }
   addTransactions(rules, options['producer'] as TransactionalOptions | undefined);
+}
+
+/** Whether a client adds partitions to its reply topics. */
+function addsPartitions({ topics, replies }: InspectedClient['options']): boolean {
+  const { provision, instances = 1 } = (topics ?? {}) as TopicsOptions;
+  return provision === 'create' && instances > 1 && replies !== 'assigned';
 }
 
 interface TransactionalOptions {
@@ -293,7 +301,13 @@ export function unknownRules({ servers, clients }: Pick<Application, 'servers' |
     if (typeof topic === 'function') {
       notes.push(`deadLetter.topic of group ${groupId} is a function: name its topics with --produces`);
     }
-    for (const { pattern } of handlers) {
+    for (const { pattern, extras } of handlers) {
+      const own = (extras['kafka'] as KafkaHandlerOptions | undefined)?.deadLetter;
+      if (own && typeof own.topic === 'function') {
+        notes.push(
+          `deadLetter.topic of the handler of ${String(pattern)}, group ${groupId}, is a function: name its topics with --produces`,
+        );
+      }
       if (!(pattern instanceof RegExp)) continue;
       const { text, patternType } = resourceOf(pattern);
       const covered = text === '*' ? 'all topics' : `topics that begin with ${text}`;
