@@ -39,18 +39,35 @@ export async function checkCluster(use: ClusterUse, instances: number, diagnoses
 }
 
 /** Reports a cluster that cannot be connected to. */
-async function unconnected(error: unknown, config: KafkaConfig, diagnoses: Diagnoses): Promise<void> {
+async function unconnected(reason: unknown, config: KafkaConfig, diagnoses: Diagnoses): Promise<void> {
+  let brokers: string | undefined;
+  try {
+    brokers = await brokersOf(config);
+  } catch {
+    // The reason of the connection is that of the function too.
+  }
   diagnoses.error('connection', {
-    what: `No connection to ${await brokersOf(config)}`,
-    why: reasonOf(error),
-    fix: connectionFix(reasonOf(error), config.sasl),
+    what: `No connection to ${brokers ?? 'the brokers of a function, which has failed'}`,
+    why: reasonOf(reason),
+    fix: connectionFix(reasonOf(reason), config.sasl),
   });
-  await checkListeners(config, await addresses(config), 'bootstrap', diagnoses);
+  if (brokers !== undefined) await checkListeners(config, addresses(brokers), 'bootstrap', diagnoses);
 }
 
 async function visit(cluster: Visit): Promise<void> {
   const { admin, config, diagnoses } = cluster;
-  const { brokers, clusterId } = await admin.describeCluster();
+  let described: Awaited<ReturnType<Admin['describeCluster']>>;
+  try {
+    described = await admin.describeCluster();
+  } catch (error) {
+    diagnoses.error('request', {
+      what: `The cluster did not say which brokers it has: ${reasonOf(error)}`,
+      why: 'Nothing of it was looked at',
+      fix: MEND_AND_REPEAT,
+    });
+    return;
+  }
+  const { brokers, clusterId } = described;
   diagnoses.checked(`cluster ${clusterId} of ${counted(brokers.length, 'broker')}`);
   const listeners = brokers.map(({ host, port, nodeId }) => ({ host, port, name: `broker ${nodeId}` }));
   const newer = [...cluster.servers, ...cluster.clients].some(({ options }) => usesConsumerProtocol(options));
@@ -99,9 +116,8 @@ async function brokersOf({ brokers }: KafkaConfig): Promise<string> {
   return (typeof brokers === 'function' ? await brokers() : brokers).join(',');
 }
 
-async function addresses(config: KafkaConfig): Promise<{ host: string; port: number; name: string }[]> {
-  const all = (await brokersOf(config)).split(',');
-  return all.map((address) => {
+function addresses(brokers: string): { host: string; port: number; name: string }[] {
+  return brokers.split(',').map((address) => {
     const at = address.lastIndexOf(':');
     const [host, port] = at === -1 ? [address, '9092'] : [address.slice(0, at), address.slice(at + 1)];
     return { host: host.replaceAll(/[[\]]/g, '').trim(), port: Number(port), name: address.trim() };

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { otherNest } from '../../nest/register/other-nest.js';
 import type { Diagnoses } from './finding.js';
@@ -129,6 +129,7 @@ function* filesBelow(folder: string): Generator<string> {
     if (entry.name === 'node_modules' || entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* filesBelow(path);
-    else if (/\.[cm]?js$/.test(entry.name)) yield path;
+    // A link may lead nowhere, or to a folder.
+    else if (/\.[cm]?js$/.test(entry.name) && statSync(path, { throwIfNoEntry: false })?.isFile()) yield path;
   }
 }

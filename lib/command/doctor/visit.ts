@@ -61,9 +61,7 @@ export function clustersOf({ servers, clients }: Pick<Application, 'servers' | '
   ): { servers: InspectedServer[]; clients: InspectedClient[] } => {
     const client = (user.options['client'] ?? {}) as Partial<KafkaConfig>;
     const { brokers = DEFAULT_BROKERS, ssl, sasl } = client;
-    const key = JSON.stringify([brokers, ssl, sasl], (_, value: unknown) =>
-      typeof value === 'function' ? String(value) : value,
-    );
+    const key = keyOf([brokers, ssl, sasl]);
     let use = uses.get(key);
     if (use === undefined) {
       const config = { ...client, brokers, clientId: user.clientId } as KafkaConfig;
@@ -74,6 +72,18 @@ export function clustersOf({ servers, clients }: Pick<Application, 'servers' | '
   for (const server of servers) useOf(server).servers.push(server);
   for (const client of clients) useOf(client).clients.push(client);
   return [...uses.values()];
+}
+
+/** A text that is the same for equal options, which may have anything in them, also themselves. */
+function keyOf(options: unknown): string {
+  const seen = new Set<unknown>();
+  return JSON.stringify(options, (_, value: unknown) => {
+    if (typeof value === 'function' || typeof value === 'bigint') return String(value);
+    if (typeof value !== 'object' || value === null) return value;
+    if (seen.has(value)) return 'as before';
+    seen.add(value);
+    return value;
+  });
 }
 
 /** Whether a server or client joins its group with the consumer protocol of KIP-848. */
