@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { ClientKafka, kafkaHandler, type KafkaHandlerOptions } from 'nestjs-kafka-native';
+import { BatchPattern, ClientKafka, kafkaHandler, type KafkaHandlerOptions } from 'nestjs-kafka-native';
 import { describe, expect, test, vi } from 'vitest';
 import { consumerOf, Rig } from '../delivery/rig';
 import { createTopics, rawProducer, untilCommitted } from '../harness/broker';
@@ -147,6 +147,32 @@ describe('handlers of one topic, by headers', () => {
       ['2', '3'],
       ['1', '2'],
     ]);
+  });
+
+  test('a batch that cannot grow, because another handler’s message follows, does not wait for maxWait', async () => {
+    await createTopics({ [rig.topic]: 1 });
+    const seen: string[][] = [];
+    @Controller()
+    class Both {
+      @BatchPattern(rig.topic, { maxWait: 60_000 }, { headers: { type: 'A' } })
+      ofA(@Payload() values: string[]): void {
+        seen.push(values);
+      }
+
+      @BatchPattern(rig.topic, { maxWait: 60_000 }, { headers: { type: 'B' } })
+      ofB(@Payload() values: string[]): void {
+        seen.push(values);
+      }
+    }
+    await rig.serve(Both);
+    const types = ['A', 'A', 'B', 'A', 'B', 'B', 'B', 'A'];
+    await write(...types.map((type, index): [string, Headers] => [`${type}${index}`, { type }]));
+    await untilCommitted(rig.group, rig.topic, 7);
+    // The last one may grow.
+    expect(seen).toEqual([['A0', 'A1'], ['B2'], ['A3'], ['B4', 'B5', 'B6']]);
+    await write(['B8', { type: 'B' }]);
+    await untilCommitted(rig.group, rig.topic, 8);
+    expect(seen.at(-1)).toEqual(['A7']);
   });
 
   test('requests too; one that nobody takes is answered so', async () => {

@@ -2,6 +2,7 @@ import { MessageContext } from '../application/async-context.js';
 import { own } from '../application/callbacks.js';
 import { ADVANCE, COMMIT, FINISHED, RETURNED } from '../boundary/acks.js';
 import { isAwaitedBy } from './async-callers.js';
+import { BatchBacklog } from './batch-backlog.js';
 import type { BatchOwner } from './batch-owner.js';
 import { BatchItemError, KafkaBatchError } from './batch-error.js';
 import { Delivery, restTimer, type DeliveryOwner } from './delivery.js';
@@ -24,9 +25,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   readonly #again = new Redeliveries();
   /** How many of the next records are handled one by one, because one of them has failed and it is not known which. */
   #single = 0;
-  /** Number of records not handled yet. */
-  #records = 0;
-  #bytes = 0;
+  readonly #backlog = new BatchBacklog();
   #timer: NodeJS.Timeout | undefined;
   /** Whether `maxWait` has passed. */
   #isDue = false;
@@ -46,18 +45,20 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
   }
 
   /** Records have arrived. */
-  arrived({ batch, index, end }: RecordRange): void {
-    this.#records += end - index;
-    for (let i = index; i < end; i++) this.#bytes += batch.size(i);
+  arrived(range: RecordRange): void {
+    this.#backlog.add(range);
   }
 
-  /** Whether a batch may be handled: it is full, or has waited for `maxWait`; or the time of a redelivery has come. */
+  /**
+   * Whether a batch may be handled: it is full, cannot grow because the next record is for another handler, or has waited for `maxWait`;
+   * or the time of a redelivery has come.
+   */
   isReady(): boolean {
     const again = this.#again.first;
     if (again !== undefined) return !this.#rests(again);
     if (this.#task.range() === undefined) return false;
-    const { maxMessages, maxBytes, maxWait } = this.#limits;
-    if (maxWait === 0 || this.#isDue || this.#records >= maxMessages || this.#bytes >= maxBytes) return true;
+    const { maxWait } = this.#limits;
+    if (maxWait === 0 || this.#isDue || this.#backlog.isFull(this.#limits)) return true;
     this.#timer ??= setTimeout(
       () => {
         this.#timer = undefined;
@@ -123,8 +124,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
       return;
     }
     (this.#task.range() as RecordRange).index++;
-    this.#records--;
-    this.#bytes -= first.batch.size(first.index);
+    this.#backlog.take(first, this.#task.range());
   }
 
   /** Handles the next batch. */
@@ -315,8 +315,7 @@ export class BatchTask implements DeliveryOwner, TaskBatches {
     clearTimeout(this.#restTimer);
     this.#timer = undefined;
     this.#again.clear();
-    this.#records = 0;
-    this.#bytes = 0;
+    this.#backlog.clear();
   }
 
   /** The partition was revoked, or its position has moved: no acknowledgement is awaited any more. */
