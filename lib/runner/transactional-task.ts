@@ -295,7 +295,7 @@ export class TransactionalTask implements DeliveryOwner, TaskBatches, Transactio
   }
 
   nack(delivery: Delivery, delay: number): boolean {
-    if (this.task.revoked || delivery.state !== 'running' || delivery.nackedFor !== undefined) return false;
+    if (this.task.isGone || delivery.state !== 'running' || delivery.nackedFor !== undefined) return false;
     delivery.nackedFor = delay;
     return true;
   }
