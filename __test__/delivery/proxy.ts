@@ -20,7 +20,10 @@ export class Proxy {
   private readonly sockets = new Set<Socket>();
   private cut: Cut | undefined;
   private refused: number | undefined;
+  /** How many connections clients have made. */
+  accepted = 0;
   private readonly ids = new Map<string, ToldId>();
+  private brokerless: { answers: number } | undefined;
   private constructor(
     private readonly server: Server,
     private readonly target: { host: string; port: number },
@@ -57,11 +60,21 @@ export class Proxy {
     return told;
   }
 
+  /**
+   * From here on answers of Metadata name no brokers, as those of a broker that has just been started and knows nothing of its cluster
+   * yet. What is returned counts them.
+   */
+  tellNoBrokers(): { readonly answers: number } {
+    this.brokerless = { answers: 0 };
+    return this.brokerless;
+  }
+
   /** Lets clients through again. Connections that went silent end: what they missed is gone. */
   restore(): void {
     if (this.cut === 'silence') for (const socket of this.sockets) socket.destroy();
     this.cut = undefined;
     this.refused = undefined;
+    this.brokerless = undefined;
   }
 
   async close(): Promise<void> {
@@ -76,10 +89,11 @@ export class Proxy {
       client.destroy();
       return;
     }
+    this.accepted += 1;
     const broker = connect(this.target.port, this.target.host);
     /** What the requests under way ask for, by correlation id. */
     const asked = new Map<number, number>();
-    const pass = (from: Socket, to: Socket, look: (frame: Buffer) => void): void => {
+    const pass = (from: Socket, to: Socket, look: (frame: Buffer) => Buffer): void => {
       let rest = Buffer.alloc(0);
       from.on('data', (data) => {
         if (this.cut) return;
@@ -87,8 +101,7 @@ export class Proxy {
         while (rest.length >= 4 && rest.length >= 4 + rest.readInt32BE(0)) {
           const frame = rest.subarray(0, 4 + rest.readInt32BE(0));
           rest = rest.subarray(frame.length);
-          look(frame);
-          to.write(Buffer.from(frame));
+          to.write(Buffer.from(look(frame)));
         }
       });
       from.on('error', () => undefined);
@@ -101,13 +114,18 @@ export class Proxy {
     pass(client, broker, (frame) => {
       if (frame.readInt16BE(4) === this.refused) client.destroy();
       asked.set(frame.readInt32BE(8), frame.readInt16BE(4));
+      return frame;
     });
     pass(broker, client, (frame) => {
       const id = frame.readInt32BE(4);
       const api = asked.get(id);
       asked.delete(id);
       if (api === METADATA || api === FIND_COORDINATOR) this.rename(frame, own);
-      if (api === METADATA) this.forgeIds(frame);
+      if (api !== METADATA) return frame;
+      this.forgeIds(frame);
+      if (!this.brokerless) return frame;
+      this.brokerless.answers += 1;
+      return withoutBrokers(frame);
     });
   }
 
@@ -130,4 +148,23 @@ export class Proxy {
       told.answers += 1;
     }
   }
+}
+
+/**
+ * The answer of Metadata without its brokers. In the flexible versions (from 9 on), which librdkafka asks for: behind the length, the
+ * request's number, the header's tags and the throttle time, an array of an id, a host, a port, a rack and tags each.
+ */
+function withoutBrokers(frame: Buffer): Buffer {
+  const start = 4 + 4 + 1 + 4;
+  let at = start + 1;
+  for (let left = (frame[start] ?? 1) - 1; left > 0; left -= 1) {
+    at += 4;
+    at += Math.max(frame[at] ?? 0, 1); // The host; lengths are one more than there are bytes, 0 is null.
+    at += 4;
+    at += Math.max(frame[at] ?? 0, 1); // The rack.
+    at += 1;
+  }
+  const shorter = Buffer.concat([frame.subarray(0, start), Buffer.from([1]), frame.subarray(at)]);
+  shorter.writeInt32BE(shorter.length - 4, 0);
+  return shorter;
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mendAdminAnswers } from './admin-answers.mjs';
+import { mendBootstraps } from './bootstraps.mjs';
 import { mendBusyWaits } from './busy-waits.mjs';
 import { mendEarlierMemberships } from './earlier-memberships.mjs';
 import { edit } from './edit.mjs';
@@ -16,7 +17,7 @@ import { mendTopicsMadeAnew } from './topics-made-anew.mjs';
 export function mendLibrdkafka(source) {
   mendTopicsMadeAnew(source);
   mendResponseNumbers(source);
-  mendBootstrap(source);
+  mendBootstraps(source);
   mendCoordinatorRequests(source);
   mendEpochBumps(source);
   mendGroupLists(source);
@@ -35,25 +36,6 @@ function mendResponseNumbers(source) {
   const told = 'request->rkbuf_reqhdr.ApiVersion, request->';
   const file = join(source, 'rdkafka_buf.c');
   edit(file, `${told}rkbuf_reshdr.CorrId,`, `${told}rkbuf_corrid,`);
-}
-
-/**
- * A client gives up its connection to a bootstrap address as soon as that has told which brokers there are. Where none of them
- * can be reached by the address it advertises, whether the application's first request was answered before that was a race.
- * The connection is kept until one of them is up, which then is asked which brokers there are: with that answer it goes.
- * Until then, as with kafkajs, what the bootstrap address can answer is answered.
- */
-function mendBootstrap(source) {
-  const learned = `                if (rkb->rkb_source == RD_KAFKA_LEARNED) {
-                        has_learned_brokers = rd_true;
-`;
-  const reached = learned.replace('LEARNED)', 'LEARNED &&\n                    rd_kafka_broker_is_up(rkb))');
-  edit(join(source, 'rdkafka_metadata.c'), learned, reached);
-  const none = `                NULL, rkb, rd_false /*dont force*/, "connected") ==
-            RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
-`;
-  const always = none.replace('TOPIC)', 'TOPIC ||\n            rkb->rkb_source == RD_KAFKA_LEARNED)');
-  edit(join(source, 'rdkafka_broker.c'), none, always);
 }
 
 /**

@@ -1,6 +1,7 @@
 //! Tests of the core over librdkafka, against librdkafka's mock cluster.
 
 mod admin;
+mod bootstrap;
 mod consumer;
 mod failover;
 mod idempotence;
