@@ -147,6 +147,7 @@ impl Commits {
         context.assignments().hold_commits(false);
         if interval {
             self.note_fetched(context);
+            context.intake().while_still(|| context.assignments().begin_behind_transactions());
         }
         let offsets = context.assignments().take_uncommitted(interval);
         if offsets.is_empty() {

@@ -37,9 +37,11 @@ pub(super) struct Assignment {
     /// The offset where it started without a committed one, or up to which it was fetched when every record before
     /// was finished.
     reached: Option<i64>,
-    /// Only where transactions commit its offsets: its first offset is yet to be committed by the consumer, and no
-    /// record is handed out before. A later commit by the consumer might overwrite that of a transaction.
+    /// Only where transactions commit its offsets: an offset is yet to be committed by the consumer, and no record is
+    /// handed out before: a commit by the consumer might overwrite that of a transaction which is later.
     pub(super) begins: bool,
+    /// The offset behind the last record that a transaction has committed.
+    transacted: Option<i64>,
     finished_since_commit: usize,
     /// How its topic's records are handed out, if in a special way.
     handling: Option<Arc<TopicHandling>>,
@@ -81,6 +83,7 @@ impl Assignment {
             committed,
             reached: None,
             begins: false,
+            transacted: None,
             finished_since_commit: 0,
             phase: Phase::Open,
         }
@@ -174,6 +177,10 @@ impl Assignment {
         if ack.has(RETURNED) {
             self.ledger.hold_again(first, count);
         } else if ack.has(FINISHED) {
+            if self.is_transactional() {
+                let last = (0..count).filter_map(|i| self.ledger.offset(first.wrapping_add(i))).max();
+                self.transacted = self.transacted.max(last.map(|offset| offset + 1));
+            }
             self.ledger.finish(first, count, replies);
         } else if ack.has(ADVANCE) {
             self.ledger.advance(first, count);
@@ -295,6 +302,17 @@ impl Assignment {
         self.reached = Some(offset);
         self.commit_due = true;
         self.begins = auto_commit && self.is_transactional();
+    }
+
+    /// Where transactions commit its offsets: what lies behind the last record of one, and needs none (records that no handler takes, the
+    /// markers of transactions that wrote them), is to be committed by the consumer, unless records are being handled. Called
+    /// while none are taken.
+    pub(super) fn begin_behind_transactions(&mut self) {
+        let stands = self.is_transactional() && self.phase == Phase::Open && self.ledger.is_empty();
+        if stands && self.position().is_some_and(|p| p > self.committed && Some(p) > self.transacted) {
+            self.begins = true;
+            self.commit_due = true;
+        }
     }
 
     /// Everything up to this offset has been fetched, and every record of it is finished.

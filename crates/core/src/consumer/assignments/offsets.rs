@@ -55,6 +55,13 @@ impl Assignments {
         }
     }
 
+    /// What lies behind the last record of a transaction and needs none is to be committed. Called while no records are taken.
+    pub(in crate::consumer) fn begin_behind_transactions(&self) {
+        if self.auto_commit.enabled {
+            self.lock().assignments.values_mut().for_each(Assignment::begin_behind_transactions);
+        }
+    }
+
     /// Holds automatic commits back while one is in flight and shortly after. A commit that becomes due meanwhile
     /// does not wake the poll thread (under load every batch would); the thread looks by itself when the hold ends.
     pub fn hold_commits(&self, held: bool) {

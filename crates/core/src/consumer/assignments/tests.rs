@@ -435,12 +435,44 @@ fn offsets_that_transactions_commit_are_committed_by_nobody_else_but_where_the_p
     assert!(assignments.take_credit(assignment).0 > 0);
     let first = deliver(&assignments, assignment, 10..12);
     (0..2).for_each(|n| ack(&assignments, assignment, first + n, DONE | COMMIT));
+    assignments.begin_behind_transactions();
     assert!(assignments.take_uncommitted(true).is_empty(), "a transaction has done it");
-    assignments.reached(assignment, 15);
-    assert!(assignments.take_uncommitted(true).is_empty());
     assignments.start_revoking(None);
     release(&assignments, assignment);
     assert!(assignments.at_rest());
+}
+
+#[test]
+fn what_lies_behind_the_records_of_transactions_is_committed_while_nothing_is_handled() {
+    let assignments = assignments(Some(1));
+    let handling = TopicHandling { transactional: true, ..TopicHandling::default() };
+    assignments.handle([("t".to_owned(), handling)]);
+    let assignment = assignments.open("t".into(), 0, 10);
+    let first = deliver(&assignments, assignment, 10..12);
+    ack(&assignments, assignment, first, DONE | COMMIT);
+    assignments.reached(assignment, 15);
+    assignments.begin_behind_transactions();
+    assert!(assignments.take_uncommitted(true).is_empty(), "a record is being handled");
+    assert!(assignments.take_credit(assignment).0 > 0);
+    ack(&assignments, assignment, first + 1, DONE | COMMIT);
+    assignments.reached(assignment, 15);
+    assert!(assignments.take_uncommitted(true).is_empty(), "records may be on their way");
+    assignments.begin_behind_transactions();
+    assert_eq!(assignments.take_credit(assignment).0, 0, "a transaction could commit before");
+    let behind = assignments.take_uncommitted(true);
+    assert_eq!(offsets(&behind), [(0, 15)]);
+    assignments.commit_failed(&behind);
+    assert_eq!(offsets(&assignments.take_uncommitted(false)), [(0, 15)], "again");
+    assignments.commit_succeeded(&behind);
+    assert!(assignments.take_credit(assignment).0 > 0);
+    assignments.begin_behind_transactions();
+    assert!(assignments.take_uncommitted(true).is_empty(), "it is committed");
+    let next = deliver(&assignments, assignment, 15..16);
+    ack(&assignments, assignment, next, DONE | COMMIT);
+    assignments.reached(assignment, 20);
+    assignments.start_revoking(None);
+    assignments.begin_behind_transactions();
+    assert!(assignments.take_uncommitted(true).is_empty(), "its next owner may have committed by then");
 }
 
 #[test]
