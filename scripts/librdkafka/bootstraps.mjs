@@ -5,6 +5,7 @@ import { edit } from './edit.mjs';
 export function mendBootstraps(source) {
   keepAddresses(source);
   keepRebootstraps(source);
+  countThoseThatLeave(source);
   ignoreEmptyMetadata(source);
 }
 
@@ -62,4 +63,21 @@ function ignoreEmptyMetadata(source) {
   const file = join(source, 'rdkafka_metadata.c');
   edit(file, both, both.replace(' && md->topic_cnt == 0', ''));
   edit(file, '"No brokers or topics in metadata: should retry"', '"No brokers in metadata: should retry"');
+}
+
+/**
+ * Brokers that left the metadata count as down until they are gone, unless another one came up meanwhile, or the bootstrap addresses were added:
+ * then they counted as there. One may stay for long (as the coordinator of a transaction it does until another one is known), and
+ * as long all others could be down without anybody going back to the bootstrap addresses.
+ */
+function countThoseThatLeave(source) {
+  const reset = `                if (rd_atomic32_set(&rkb->rkb_down_reported, 0) == 1)
+                        rd_atomic32_sub(&rk->rk_broker_down_cnt, 1);
+`;
+  const kept = reset.replace(
+    'if (rd_atomic32_set',
+    `if (rd_atomic32_get(&rkb->termination_in_progress) == 0 &&
+                    rd_atomic32_set`,
+  );
+  edit(join(source, 'rdkafka.c'), reset, kept);
 }

@@ -11,6 +11,7 @@ import { edit } from './edit.mjs';
  */
 export function mendEpochBumps(source) {
   countUnanswered(source);
+  goOnWithAnotherId(source);
 
   const broker = join(source, 'rdkafka_broker.c');
   const documented = `/**
@@ -189,4 +190,33 @@ function keepBatchesApart(source) {
 
 `;
   edit(file, space, `${apart}${space}`);
+}
+
+/**
+ * The epoch behind the last one was the first one again, of the same producer, which brokers refuse: nothing was written any more
+ * (#3720, open). As with Java's client the producer gets another id then.
+ */
+function goOnWithAnotherId(source) {
+  const file = join(source, 'rdkafka_idempotence.c');
+  const drained = `                        restart_tmr = rd_true;
+
+                } else {
+                        /* The idempotent producer can bump its own epoch */
+`;
+  const exhausted = `                } else if (rk->rk_eos.pid.epoch == INT16_MAX) {
+                        rd_kafka_dbg(rk, EOS, "DRAIN",
+                                     "All partitions drained, asking for "
+                                     "another producer id: %s has no epochs "
+                                     "left",
+                                     rd_kafka_pid2str(rk->rk_eos.pid));
+                        rd_kafka_idemp_set_state(rk,
+                                                 RD_KAFKA_IDEMP_STATE_REQ_PID);
+                        restart_tmr = rd_true;
+
+`;
+  edit(
+    file,
+    drained,
+    drained.replace('                } else {\n', `${exhausted}                } else {\n`),
+  );
 }

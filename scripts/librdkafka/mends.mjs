@@ -6,9 +6,11 @@ import { mendAdminAnswers } from './admin-answers.mjs';
 import { mendBootstraps } from './bootstraps.mjs';
 import { mendBusyWaits } from './busy-waits.mjs';
 import { mendEarlierMemberships } from './earlier-memberships.mjs';
+import { mendCoordinators } from './coordinators.mjs';
 import { edit } from './edit.mjs';
 import { mendEpochBumps } from './epoch-bumps.mjs';
 import { mendFetchWaits } from './fetch-waits.mjs';
+import { mendMetadata } from './metadata.mjs';
 import { mendOffsetResets, mendTruncations } from './positions.mjs';
 import { mendRebalancePauses } from './rebalance-pauses.mjs';
 import { mendTopicsMadeAnew } from './topics-made-anew.mjs';
@@ -18,12 +20,13 @@ export function mendLibrdkafka(source) {
   mendTopicsMadeAnew(source);
   mendResponseNumbers(source);
   mendBootstraps(source);
-  mendCoordinatorRequests(source);
+  mendCoordinators(source);
   mendEpochBumps(source);
   mendGroupLists(source);
   mendEarlierMemberships(source);
   mendFetchWaits(source);
   mendBusyWaits(source);
+  mendMetadata(source);
   mendAdminAnswers(source);
   mendOffsetResets(source);
   mendTruncations(source);
@@ -36,81 +39,6 @@ function mendResponseNumbers(source) {
   const told = 'request->rkbuf_reqhdr.ApiVersion, request->';
   const file = join(source, 'rdkafka_buf.c');
   edit(file, `${told}rkbuf_reshdr.CorrId,`, `${told}rkbuf_corrid,`);
-}
-
-/**
- * What is to be sent to a group's coordinator while that is away (the offsets of a transaction, some calls of admin clients) is looked
- * at again only when a broker's connection comes or goes, and its time-out is written down and never read. Where nothing comes or
- * goes any more it waits for ever: the coordinator has moved while nobody was asked, or those who were asked did not know yet. Now
- * it is looked at every second, asks anew, and fails when its time is over.
- */
-function mendCoordinatorRequests(source) {
-  const delay = '        rd_kafka_timer_t creq_tmr;      /**< Delay timer. */\n';
-  const look = '        rd_kafka_timer_t creq_look_tmr; /**< Looks at it and at the time. */\n';
-  edit(join(source, 'rdkafka_coord.h'), delay, `${delay}${look}`);
-
-  const file = join(source, 'rdkafka_coord.c');
-  const delayed = `static void rd_kafka_coord_req_tmr_cb(rd_kafka_timers_t *rkts, void *arg) {
-        rd_kafka_coord_req_t *creq = arg;
-
-        rd_kafka_coord_req_fsm(rkts->rkts_rk, creq);
-}
-`;
-  const looked = `
-static void rd_kafka_coord_req_fail(rd_kafka_t *rk,
-                                    rd_kafka_coord_req_t *creq,
-                                    rd_kafka_resp_err_t err);
-
-static void rd_kafka_coord_req_look_tmr_cb(rd_kafka_timers_t *rkts, void *arg);
-
-static void rd_kafka_coord_req_look_later(rd_kafka_t *rk,
-                                          rd_kafka_coord_req_t *creq) {
-        int remains_ms = rd_timeout_remains(creq->creq_ts_timeout);
-        int look_ms    = remains_ms >= 0 && remains_ms < 1000 ? remains_ms : 1000;
-
-        rd_kafka_timer_start_oneshot(&rk->rk_timers, &creq->creq_look_tmr,
-                                     rd_true, 1000 * RD_MAX(look_ms, 1),
-                                     rd_kafka_coord_req_look_tmr_cb, creq);
-}
-
-static void rd_kafka_coord_req_look_tmr_cb(rd_kafka_timers_t *rkts, void *arg) {
-        rd_kafka_coord_req_t *creq = arg;
-
-        if (rd_timeout_expired(rd_timeout_remains(creq->creq_ts_timeout))) {
-                rd_kafka_coord_req_fail(rkts->rkts_rk, creq,
-                                        RD_KAFKA_RESP_ERR__TIMED_OUT);
-                return;
-        }
-        rd_kafka_coord_req_look_later(rkts->rkts_rk, creq);
-        rd_kafka_coord_req_fsm(rkts->rkts_rk, creq);
-}
-`;
-  edit(file, delayed, `${delayed}${looked}`);
-  const begun = '        TAILQ_INSERT_TAIL(&rk->rk_coord_reqs, creq, creq_link);\n';
-  edit(file, begun, `${begun}\n        rd_kafka_coord_req_look_later(rk, creq);\n`);
-  const stopped = `                rd_kafka_timer_stop(&rk->rk_timers, &creq->creq_tmr,
-                                    RD_DO_LOCK);
-`;
-  edit(file, stopped, `${stopped}${stopped.replace('creq_tmr', 'creq_look_tmr')}`);
-  // Where it has been tried often enough nobody comes back to it with what it holds.
-  const retried = `                rd_kafka_buf_retry(rkb, request);
-                return; /* Keep refcnt from req_fsm() and retry */
-`;
-  const tried = `                if (rd_kafka_buf_retry(rkb, request))
-                        return; /* Keep refcnt from req_fsm() and retry */
-`;
-  edit(file, retried, tried);
-  // Nor where the search is refused.
-  const refused = `                rd_kafka_coord_req_fail(rk, creq, err);
-                return;
-
-`;
-  const dropped = `
-                /* Drop refcount from req_fsm() */
-                rd_kafka_coord_req_destroy(rk, creq, rd_false /*!done*/);
-                return;
-`;
-  edit(file, refused, refused.replace('                return;\n', dropped));
 }
 
 /**

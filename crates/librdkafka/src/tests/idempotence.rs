@@ -335,3 +335,23 @@ fn what_was_refused_for_its_number_is_sent_apart_from_what_lost_its_answer() {
     let log = rig.log();
     assert!(log.iter().all(|batch| batch.records == 1), "{log:?}");
 }
+
+// The epoch behind the last one was the first one again, which brokers refuse.
+#[test]
+fn a_producer_that_has_used_up_its_epochs_gets_another_id() {
+    let rig = Rig::new(Sends::Singly);
+    rig.produce(0, 0, 0);
+    assert_eq!(rig.reports(1), [(0, 0)]);
+    // Each refused record leaves a gap, so that the next epoch begins.
+    let refused = vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 1 << 15];
+    rig.cluster().request_errors(RDKafkaApiKey::Produce, &refused);
+    for number in (1..).take(refused.len()) {
+        rig.produce(0, number, 0);
+        assert_eq!(rig.reports(1), [(number, CODE_MESSAGE_TOO_LARGE)]);
+    }
+    rig.produce(0, 0, 0);
+    assert_eq!(rig.reports(1), [(0, 0)]);
+    let log = rig.log();
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert_ne!(log[1].producer, log[0].producer);
+}

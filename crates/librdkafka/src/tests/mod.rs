@@ -3,9 +3,11 @@
 mod admin;
 mod bootstrap;
 mod consumer;
+mod coordinators;
 mod failover;
 mod idempotence;
 mod layout;
+mod leaders;
 mod membership;
 mod positions;
 mod producer;
