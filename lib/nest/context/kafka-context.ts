@@ -2,7 +2,7 @@ import { KafkaContext as NestKafkaContext } from '@nestjs/microservices';
 import { KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
 import type { HandlerTransaction } from '../server/transactions/handler-transaction.js';
 import { delayOf, PackedContext, type NackOptions } from './packed-context.js';
-import { Verdict, VERDICT } from './verdict.js';
+import { speaking, Verdict, VERDICT, type Said } from './verdict.js';
 
 type ContextArgs = ConstructorParameters<typeof NestKafkaContext>[0];
 
@@ -55,14 +55,18 @@ const verdicts = new WeakMap<PackedKafkaContext, Verdict>();
 export class PackedKafkaContext extends PackedContext implements KafkaContext {
   nack(options?: NackOptions): boolean {
     const delay = delayOf(options);
-    verdicts.get(this)?.say('refused');
+    this.#say('refused');
     return this.nackFirst(delay);
   }
 
   ack(): boolean {
     const isAcked = this.ackFirst();
-    verdicts.get(this)?.say('acked');
+    this.#say('acked');
     return isAcked;
+  }
+
+  #say(said: Said): void {
+    (speaking(this) ?? verdicts.get(this))?.say(said);
   }
 
   [VERDICT](): Verdict {

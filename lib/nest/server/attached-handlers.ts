@@ -26,8 +26,8 @@ export function withAttached(head: MessageHandler, onCombined: OnCombined): Mess
     const ends: HandlerEnd[] = [];
     messages.set(context, ends);
     // NestJS's handlers call those attached to them, at once or when what they need has been made.
-    ends.unshift(handlerEnd(() => head(data, context as never)));
-    await allEnded(ends);
+    ends.unshift(handlerEnd(context, () => head(data, context as never)));
+    await allEnded(context, ends);
   };
   const combined = Object.assign(all as MessageHandler, { isEventHandler: true });
   onCombined(combined, members);
@@ -38,11 +38,12 @@ export function withAttached(head: MessageHandler, onCombined: OnCombined): Mess
 function attached(handler: MessageHandler): MessageHandler {
   const call = (...args: unknown[]): unknown => {
     // NestJS puts a request's host before data and context if providers are made for each request.
-    const ends = messages.get(args.at(-1) as object);
+    const context = args.at(-1) as object;
+    const ends = messages.get(context);
     const answer = (): unknown => (handler as (...args: unknown[]) => unknown)(...args);
     // Without, it is not this server that calls it.
     if (ends === undefined) return answer();
-    ends.push(handlerEnd(answer));
+    ends.push(handlerEnd(context, answer));
     return Promise.resolve();
   };
   // NestJS attaches the next one to the last that it finds.

@@ -94,8 +94,11 @@ function together(handlers: readonly MessageHandler[], onCombined: OnCombined): 
   if (!first.isEventHandler) return first;
   const events = handlers.filter(({ isEventHandler }) => isEventHandler);
   if (events.length === 1) return first;
-  const all = (data: unknown, context: unknown): Promise<void> =>
-    allEnded(events.map((handler) => handlerEnd(() => handler(data, context))));
+  const all = (data: unknown, context: object): Promise<void> =>
+    allEnded(
+      context,
+      events.map((handler) => handlerEnd(context, () => handler(data, context as never))),
+    );
   const combined = Object.assign(all as MessageHandler, { isEventHandler: true });
   onCombined(combined, events);
   return combined;
