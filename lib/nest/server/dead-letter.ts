@@ -46,6 +46,12 @@ export function isWaiting({ error }: Pick<Failure, 'error'>): boolean {
   );
 }
 
+/** Whether a delivery failed because the store of `@Idempotent` could not be asked, or told. */
+export function isForStore({ error }: Pick<Failure, 'error'>): boolean {
+  if (!isOfKind(error, IDEMPOTENCY_EXCEPTION)) return false;
+  return (error as Partial<KafkaIdempotencyException>).reason === 'store';
+}
+
 /** Of a message that waits, that it does, and for what. */
 export function waitsFor({ error }: Pick<Failure, 'error'>): string {
   if (isOfKind(error, KafkaSchemaRegistryError.brand)) return 'waits for the schema registry';

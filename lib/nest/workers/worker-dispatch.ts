@@ -44,6 +44,7 @@ export class WorkerDispatch extends RecordDispatch {
         consumer,
         assignment: task.assignment,
         sequence: batch.sequence(index),
+        place: () => `${source} ${partition} ${batch.offset(index)}`,
         outgoing: replies.outgoing,
         heartbeat: () => consumer.heartbeat(task),
         nack: (delay) => (delivery ? delivery.nack(delay) : task.nack(batch, index, turn, delay)),

@@ -6,6 +6,7 @@ import { KafkaJSNonRetriableError } from '../../kafkajs/errors/index.js';
 import { INCOMPLETE, REPLIED, type Outcome } from '../../runner/record-handler.js';
 import { messageOf } from '../../values/describe.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
+import { isForStore } from '../server/dead-letter.js';
 import { rememberOriginal } from '../server/original-errors.js';
 import type { OfRecord, SentOutcome, SentRecord, WorkerSetup } from './messages.js';
 import { receivedError, sentError } from './sent-error.js';
@@ -16,6 +17,8 @@ export interface RecordPorts {
   readonly consumer: Consumer;
   readonly assignment: number;
   readonly sequence: number;
+  /** Where the record is, the same whenever it comes again. */
+  readonly place: () => string;
   /** The buffer of the replies to its requests. */
   readonly outgoing: () => OutgoingBuffer;
   readonly nack: (delay: number) => void;
@@ -52,15 +55,22 @@ const LONGEST_WAIT = 30_000;
 /** What closing the workers' applications may take at least, in milliseconds, however long the handlers took before. */
 const LEAST_CLOSING = 1000;
 
+/** So many records are known whose thread may have handled them; as many as it remembers itself. */
+const MOST_KNOWN = 1000;
+
 const OUTCOMES = { handled: undefined, replied: REPLIED, streaming: INCOMPLETE } as const;
 
-/** The worker threads of a server: each record goes to the one that has the fewest. */
+/**
+ * The worker threads of a server: each record goes to the one that has the fewest, or that alone knows whether it has handled it already.
+ */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #threads: WorkerThread[] = [];
   readonly #pending = new Map<number, Pending>();
   /** Records that came while no worker was ready. */
   readonly #waiting: (readonly [SentRecord, Pending])[] = [];
+  /** By their places: the threads of records for which a store was away, which they may have handled. The oldest are the first. */
+  readonly #knowing = new Map<string, WorkerThread>();
   readonly #restarts = new Set<NodeJS.Timeout>();
   #starting: WorkerThread[] = [];
   #lastId = 0;
@@ -92,7 +102,7 @@ export class WorkerPool {
       const id = (this.#lastId = (this.#lastId + 1) >>> 0);
       const sent: SentRecord = { kind: 'record', id, ...record, packed: pack(id) };
       const pending: Pending = { ports, resolve, reject, hasEnded: false, isComplete: false, replies: 0 };
-      const thread = this.#leastBusy();
+      const thread = this.#knowingOf(ports) ?? this.#leastBusy();
       if (thread === undefined) this.#waiting.push([sent, pending]);
       else this.#send(thread, sent, pending);
     });
@@ -123,6 +133,21 @@ export class WorkerPool {
         `Worker thread ${name} has not ended ${Math.round(most)} ms after it was closed, with ${inHand} in hand, and is stopped (consumer.drainTimeout): a handler blocks it, or a shutdown hook of its application does not end. Have them end sooner, or give them more time`,
       );
     });
+  }
+
+  #knowingOf({ place }: RecordPorts): WorkerThread | undefined {
+    if (this.#knowing.size === 0) return undefined;
+    const at = place();
+    const thread = this.#knowing.get(at);
+    this.#knowing.delete(at);
+    // One that has ended knows nothing any more.
+    return thread && this.#threads.includes(thread) ? thread : undefined;
+  }
+
+  #knows({ place }: RecordPorts, thread: WorkerThread): void {
+    const [oldest] = this.#knowing.keys();
+    if (this.#knowing.size >= MOST_KNOWN) this.#knowing.delete(oldest as string);
+    this.#knowing.set(place(), thread);
   }
 
   #leastBusy(): WorkerThread | undefined {
@@ -212,7 +237,9 @@ export class WorkerPool {
       case 'failed': {
         this.#forget(message.id, thread);
         const error = receivedError(message.error);
-        if (message.original !== undefined) rememberOriginal(error, receivedError(message.original));
+        const original = message.original === undefined ? error : receivedError(message.original);
+        if (original !== error) rememberOriginal(error, original);
+        if (isForStore({ error: original })) this.#knows(ports, thread);
         if (message.nack !== undefined) ports.nack(message.nack);
         pending.reject(error);
         return;

@@ -1,0 +1,3 @@
+import type { Type } from '@nestjs/common';
+
+export function applicationOf(topic: string): Type;
