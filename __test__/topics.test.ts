@@ -4,6 +4,7 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   ClientKafka,
   Kafka,
+  kafkaHandler,
   ServerKafka,
   type NestKafkaOptions,
   type TopicsOptions,
@@ -73,9 +74,14 @@ const optionsOf = (prefix: string, topics: TopicsOptions): NestKafkaOptions => (
   topics,
 });
 
-async function serve(prefix: string, topics: TopicsOptions, more: NestKafkaOptions = {}): Promise<void> {
+async function serve(
+  prefix: string,
+  topics: TopicsOptions,
+  more: NestKafkaOptions = {},
+  module = moduleOf(prefix),
+): Promise<void> {
   const strategy = new ServerKafka({ ...optionsOf(prefix, topics), ...more });
-  const app = await NestFactory.createMicroservice(moduleOf(prefix), {
+  const app = await NestFactory.createMicroservice(module, {
     strategy,
     logger,
     abortOnError: false,
@@ -119,6 +125,30 @@ describe('options.topics', () => {
     await serve(prefix, { provision: 'create' }, { deadLetter: {} });
     expect(await partitionsOf(`${prefix}.orders.DLT`)).toBe(4);
     expect(await partitionsOf(`${prefix}.price.DLT`)).toBe(1);
+  });
+
+  test('create: each handler by header has the dead-letter topic that it names', async () => {
+    const prefix = unique('each');
+    const letters = (type: string): object =>
+      kafkaHandler({ headers: { type }, deadLetter: { topic: `${prefix}.${type}.dead` } });
+    @Controller()
+    class Typed {
+      @EventPattern<string>(prefix, kafkaHandler({ deadLetter: false }))
+      rest(): void {}
+
+      @EventPattern<string>(prefix, letters('placed'))
+      placed(): void {}
+
+      @EventPattern<string>(prefix, letters('paid'))
+      paid(): void {}
+    }
+    @Module({ controllers: [Typed] })
+    class TypedModule {}
+    const defaults = { partitions: 2, replicationFactor: 1 };
+    await serve(prefix, { provision: 'create', defaults }, {}, TypedModule);
+    expect(await partitionsOf(`${prefix}.placed.dead`)).toBe(2);
+    expect(await partitionsOf(`${prefix}.paid.dead`)).toBe(2);
+    expect(await topicExists(`${prefix}.DLT`)).toBe(false);
   });
 
   test('create: what differs is told of and left, but for reply partitions, which are added', async () => {

@@ -98,6 +98,60 @@ test('with handlers by header, a message comes again to its own, and what nobody
   expect(await endOffsets(retry(100))).toEqual({ 0: 4 });
 });
 
+test('handlers by header have each their own waits, and one that has none has none', async () => {
+  const dead = topicOf('dead');
+  await createTopics({ [rig.topic]: 1, [dead]: 1, [`${rig.topic}.DLT`]: 1 });
+  const seen: Record<string, Seen[]> = { placed: [], paid: [], rest: [] };
+  const failing = (name: string, value: string, context: KafkaContext): void => {
+    note(seen[name] as Seen[], value, context);
+    throw new Error('never');
+  };
+  @Controller()
+  class Events {
+    // The one that stands for the topic in NestJS's table of handlers.
+    @EventPattern<string>(rig.topic, kafkaHandler({ deadLetter: { topic: dead, maxAttempts: 2 } }))
+    rest(@Payload() value: string, @Ctx() context: KafkaContext): void {
+      failing('rest', value, context);
+    }
+
+    @EventPattern<string>(rig.topic, ofType('placed', [100]))
+    placed(@Payload() value: string, @Ctx() context: KafkaContext): void {
+      failing('placed', value, context);
+    }
+
+    @EventPattern<string>(
+      rig.topic,
+      kafkaHandler({
+        headers: { type: 'paid' },
+        deadLetter: { maxAttempts: 2, retryTopics: { delays: [100, 200] } },
+      }),
+    )
+    paid(@Payload() value: string, @Ctx() context: KafkaContext): void {
+      failing('paid', value, context);
+    }
+  }
+  await rig.serve(Events, { consumer: { retry: { initialRetryTime: 20, maxRetryTime: 50 } } });
+  const messages = ['rest', 'placed', 'paid'].map((type) => ({ value: type, headers: { type } }));
+  await (await rawProducer()).send({ topic: rig.topic, messages });
+  await untilCommitted(rig.group, rig.topic, 3);
+  await until('all have been put aside', async () => (await endOffsets(`${rig.topic}.DLT`))[0] === 2);
+  expect(summary(seen['rest'] as Seen[])).toEqual([
+    ['rest', 1, rig.topic],
+    ['rest', 2, rig.topic],
+  ]);
+  expect(summary(seen['placed'] as Seen[])).toEqual([
+    ['placed', 1, rig.topic],
+    ['placed', 2, retry(100)],
+  ]);
+  expect(summary(seen['paid'] as Seen[])).toEqual([
+    ['paid', 1, rig.topic],
+    ['paid', 2, rig.topic],
+    ['paid', 3, retry(100)],
+    ['paid', 4, retry(200)],
+  ]);
+  expect(await endOffsets(dead)).toEqual({ 0: 1 });
+});
+
 test('with an expression, each topic that it matches has its own', async () => {
   await createTopics({ [topicOf('a')]: 1, [topicOf('b')]: 2 });
   const seen: Seen[] = [];

@@ -1,6 +1,6 @@
 import { Controller, Logger, type Type } from '@nestjs/common';
 import { Ctx, KafkaRetriableException, MessagePattern, Payload } from '@nestjs/microservices';
-import type { KafkaContext } from 'nestjs-kafka-native';
+import { kafkaHandler, type KafkaContext } from 'nestjs-kafka-native';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, test, vi } from 'vitest';
 import { optionsFor, startClient } from '../harness/apps';
@@ -59,5 +59,28 @@ describe('requests', () => {
     );
     expect(warn).toHaveBeenCalledWith(expect.stringContaining(warning));
     warn.mockRestore();
+  });
+
+  test('of one handler by header are warned of too', async () => {
+    await createTopics({ [rig.topic]: 1, [`${rig.topic}.reply`]: 1 });
+    @Controller()
+    class Prices {
+      @MessagePattern(rig.topic)
+      price(): void {}
+
+      @MessagePattern(
+        rig.topic,
+        kafkaHandler({ headers: { tax: 'yes' }, deadLetter: { retryTopics: { delays: [100, 300] } } }),
+      )
+      taxed(): void {}
+    }
+    rig.keep(
+      await startClient('native', [rig.topic], {
+        ...optionsFor(`${rig.topic}-c`),
+        replyTimeout: 150,
+      } as never),
+    );
+    await rig.serve(Prices);
+    expect(logs.matching('warn', 'may be answered 400 ms late')).toHaveLength(1);
   });
 });

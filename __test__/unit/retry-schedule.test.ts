@@ -10,7 +10,7 @@ import {
   retryHeaders,
   withLastError,
 } from '../../lib/nest/server/retry-headers';
-import { RetrySchedule } from '../../lib/nest/server/retry-schedule';
+import { RetrySchedule, waitFor } from '../../lib/nest/server/retry-schedule';
 import { isFinal, maxAttempts } from '../../lib/nest/server/dead-letter';
 
 /** Numbers that are the same in each run: the tests of a property try many. */
@@ -71,8 +71,8 @@ describe('the schedule', () => {
         const headers = retryHeaders([], origin, texts, step) as [string, Buffer][];
         expect(attemptsOf(headers)).toBe(step.attempts);
         // Looked at again and again, as a partition does whose clock is set meanwhile.
-        for (let looks = 0; schedule.wait(dueOf(headers)) > 0; looks++) {
-          now += looks < 20 ? 1 + next(schedule.wait(dueOf(headers))) : schedule.wait(dueOf(headers));
+        for (let looks = 0; waitFor(dueOf(headers), now) > 0; looks++) {
+          now += looks < 20 ? 1 + next(waitFor(dueOf(headers), now)) : waitFor(dueOf(headers), now);
         }
         waited.push(now - failed);
         attempts = attemptsOf(headers);

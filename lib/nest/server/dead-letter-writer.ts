@@ -86,7 +86,7 @@ export class DeadLetterWriter {
     index: number,
   ): Promise<Outcome | false> | Outcome | false {
     const { sendCopy, complete, retries } = this.#ports;
-    const attempt = retries?.delivery(task, batch, index) ?? task.failures + 1;
+    const attempt = retries?.delivery(this.#options, task, batch, index) ?? task.failures + 1;
     const failure = { error: originalError(outcome), outcome, attempt };
     try {
       if (!isFinal(this.#options, failure)) return false;
@@ -155,7 +155,7 @@ export class DeadLetterWriter {
         `deadLetter.notRetried failed with ${messageOf(error)}: the message is retried`,
       );
     }
-    return retries.next(task, batch, index);
+    return retries.next(this.#options, task, batch, index);
   }
 
   /**

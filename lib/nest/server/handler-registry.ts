@@ -195,10 +195,26 @@ export class HandlerRegistry {
     });
   }
 
+  /** The `deadLetter` of each handler of a topic, from the one that NestJS has found; they differ where handlers filter by headers. */
+  deadLetters(found: MessageHandler | null, server: NestKafkaOptions): HandlerDeadLetter[] {
+    const { handler, routes } = this.route(found);
+    return (routes?.handlers ?? [handler]).map((each) => ({
+      isRequest: each?.isEventHandler === false,
+      deadLetter: deadLetterOf(server, this.options(each)),
+    }));
+  }
+
   /** All handlers of a topic, from the one that NestJS has found. */
   route(found: MessageHandler | null): TopicRoute {
     return (found && this.#routes.get(found)) ?? { handler: this.called(found) };
   }
+}
+
+/** What becomes of the messages of one handler that fail. */
+export interface HandlerDeadLetter {
+  readonly isRequest: boolean;
+  /** Its own options merged over the server's. */
+  readonly deadLetter: DeadLetterOptions | undefined;
 }
 
 function keyOf(pattern: string | RegExp): string {

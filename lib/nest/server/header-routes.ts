@@ -36,6 +36,11 @@ export class HeaderRoutes {
     this.routing = { filters, shared, rest: rest !== null };
   }
 
+  /** All handlers; those that may get the same message are not combined. */
+  get handlers(): readonly MessageHandler[] {
+    return this.#rest === null ? this.#handlers : [...this.#handlers, this.#rest];
+  }
+
   /** The handler of a message by its headers, for messages that the core did not check. */
   find(headers: readonly RawHeader[]): MessageHandler | null {
     let route = 0;

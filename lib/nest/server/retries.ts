@@ -1,10 +1,10 @@
 import type { IncomingBatch, RawHeader } from '../../codec/incoming.js';
 import type { PartitionTask } from '../../runner/partition-task.js';
 import type { Outcome } from '../../runner/record-handler.js';
-import type { DeadLetterOptions } from '../options/index.js';
+import type { DeadLetterOptions, RetryTopicsOptions } from '../options/index.js';
 import { maxAttempts } from './dead-letter.js';
 import { originOf, type Origin } from './origin.js';
-import { attemptsOf, dueOf, firstOrigin, firstTopic } from './retry-headers.js';
+import { attemptsOf, firstOrigin, firstTopic } from './retry-headers.js';
 import { RetrySchedule, type RetryStep } from './retry-schedule.js';
 import type { FailedRecord, RetryWriter } from './retry-writer.js';
 
@@ -12,15 +12,17 @@ import type { FailedRecord, RetryWriter } from './retry-writer.js';
 export interface RetriesParts {
   /** The server's group. */
   readonly groupId: string;
-  /** `deadLetter` of a topic: of its handler or the server. */
-  readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
+  /** `deadLetter` of each handler of a topic: its own or the server's. */
+  readonly deadLettersOf: (topic: string) => readonly (DeadLetterOptions | undefined)[];
   readonly writer: RetryWriter;
 }
 
 /** The retries of messages: a message's original topic, the number of its delivery, and its next retry topic. */
 export class Retries {
   readonly #parts: RetriesParts;
-  readonly #schedules = new Map<string, RetrySchedule | undefined>();
+  readonly #schedules = new Map<RetryTopicsOptions, RetrySchedule>();
+  /** The retry topics of each topic. */
+  readonly #topics = new Map<string, string[]>();
   /** The original topics of each retry topic; a function may give several topics the same one. */
   readonly #sources = new Map<string, string[]>();
 
@@ -28,19 +30,32 @@ export class Retries {
     this.#parts = parts;
   }
 
-  /** The schedule of a topic's messages; undefined without retry topics. */
-  schedule(source: string): RetrySchedule | undefined {
-    if (!this.#schedules.has(source)) {
-      const { retryTopics } = this.#parts.deadLetterOf(source) ?? {};
-      this.#schedules.set(source, retryTopics && new RetrySchedule(retryTopics, this.#parts.groupId));
+  /** The schedule of a handler's messages; undefined without retry topics. */
+  #schedule({ retryTopics }: DeadLetterOptions): RetrySchedule | undefined {
+    if (!retryTopics) return undefined;
+    let schedule = this.#schedules.get(retryTopics);
+    if (schedule === undefined) {
+      schedule = new RetrySchedule(retryTopics, this.#parts.groupId);
+      this.#schedules.set(retryTopics, schedule);
     }
-    return this.#schedules.get(source);
+    return schedule;
+  }
+
+  /** The retry topics of a topic: those of all its handlers, each once. */
+  topics(source: string): string[] {
+    let topics = this.#topics.get(source);
+    if (topics === undefined) {
+      const all = this.#parts.deadLettersOf(source);
+      const named = all.flatMap((options) => this.#schedule(options ?? {})?.topics(source) ?? []);
+      this.#topics.set(source, (topics = [...new Set(named)]));
+    }
+    return topics;
   }
 
   /** Adds topics whose messages may be retried; returns their retry topics. */
   learn(sources: readonly string[]): string[] {
     for (const source of sources) {
-      for (const topic of this.schedule(source)?.topics(source) ?? []) {
+      for (const topic of this.topics(source)) {
         const known = this.#sources.get(topic);
         if (known === undefined) this.#sources.set(topic, [source]);
         else if (!known.includes(source)) known.push(source);
@@ -51,7 +66,7 @@ export class Retries {
 
   /** Removes retry topics from a list of topics, because regular expressions may match them too. */
   without(topics: readonly string[]): string[] {
-    const retried = new Set(topics.flatMap((topic) => this.schedule(topic)?.topics(topic) ?? []));
+    const retried = new Set(topics.flatMap((topic) => this.topics(topic)));
     return topics.filter((topic) => !retried.has(topic));
   }
 
@@ -62,17 +77,11 @@ export class Retries {
     return told ?? sources[0] ?? topic;
   }
 
-  /** The time until a message is due, in milliseconds; 0 if it is due. */
-  wait(topic: string, headers: readonly RawHeader[]): number {
-    return this.schedule(this.sourceOf(topic, headers))?.wait(dueOf(headers)) ?? 0;
-  }
-
-  /** The number of a message's delivery, counted over all topics. */
-  delivery(task: PartitionTask, batch: IncomingBatch, index: number): number {
+  /** The number of the delivery of a message whose handler has these options, counted over all topics. */
+  delivery(options: DeadLetterOptions, task: PartitionTask, batch: IncomingBatch, index: number): number {
     const here = task.failures + 1;
     if (!this.#isRetry(task.topic)) return here;
     const headers = batch.rawHeaders(index);
-    const options = this.#parts.deadLetterOf(this.sourceOf(task.topic, headers)) ?? {};
     return maxAttempts(options) + attemptsInRetry(headers) - 2 + here;
   }
 
@@ -82,12 +91,17 @@ export class Retries {
     return told ?? originOf(task, batch, index);
   }
 
-  /** The next retry topic of a failed message; undefined if it has been in all of them, or there are none. */
-  next({ topic }: PartitionTask, batch: IncomingBatch, index: number): RetryStep | undefined {
-    if (!this.#isRetry(topic)) return this.schedule(topic)?.next(topic, 1);
+  /** The next retry topic of a failed message whose handler has these options; undefined if it has been in all, or there are none. */
+  next(
+    options: DeadLetterOptions,
+    { topic }: PartitionTask,
+    batch: IncomingBatch,
+    index: number,
+  ): RetryStep | undefined {
+    const schedule = this.#schedule(options);
+    if (!this.#isRetry(topic)) return schedule?.next(topic, 1);
     const headers = batch.rawHeaders(index);
-    const source = this.sourceOf(topic, headers);
-    return this.schedule(source)?.next(source, attemptsInRetry(headers));
+    return schedule?.next(this.sourceOf(topic, headers), attemptsInRetry(headers));
   }
 
   /** Begins to write a failed message to its next retry topic. */

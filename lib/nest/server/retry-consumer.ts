@@ -7,18 +7,20 @@ import type { Handling, Outcome, RecordHandler } from '../../runner/record-handl
 import { forget, noteServer } from '../late-replies.js';
 import type { GuardedLogger } from '../log/guarded-logger.js';
 import type { DeadLetterOptions, NestKafkaOptions, RetryTopicsOptions } from '../options/index.js';
+import { deadLetterOf } from './failure-policies.js';
 import type { RecordDispatch } from './record-dispatch.js';
 import type { OwnParts, Responder } from './responder.js';
 import { Retries } from './retries.js';
-import { RETRY_GROUP_SUFFIX, RetrySchedule } from './retry-schedule.js';
+import { dueOf } from './retry-headers.js';
+import { RETRY_GROUP_SUFFIX, RetrySchedule, waitFor } from './retry-schedule.js';
 import { RetryTopics } from './retry-topics.js';
 import { RetryWriter } from './retry-writer.js';
 
 /** What the consumer of the retry topics needs of its server. */
 export interface RetryConsumerPorts {
   readonly client: () => Kafka;
-  /** `deadLetter` of a topic. */
-  readonly deadLetterOf: (topic: string) => DeadLetterOptions | undefined;
+  /** `deadLetter` of each handler of a topic. */
+  readonly deadLettersOf: (topic: string) => readonly (DeadLetterOptions | undefined)[];
   /** Creates a consumer with its producer. */
   readonly responder: (groupId: string, handle: RecordHandler, retries: Retries, own: OwnParts) => Responder;
   /** Passes records to the handlers. */
@@ -42,18 +44,18 @@ export class RetryConsumer {
 
   constructor(options: NestKafkaOptions, groupId: string, ports: RetryConsumerPorts) {
     const { client, consumer, deadLetter } = options;
-    const { logger, deadLetterOf } = ports;
+    const { logger, deadLettersOf } = ports;
     this.#options = options;
     this.#ports = ports;
     this.#groupId = groupId;
     this.#topics = new RetryTopics({
-      topicsOf: (source) => this.retries.schedule(source)?.topics(source) ?? [],
+      topicsOf: (source) => this.retries.topics(source),
       admin: () => ports.client().admin(),
       logger,
     });
     const retry = resolveRetry(client?.retry, consumer?.retry, deadLetter?.backoff);
     const writer = new RetryWriter({ groupId, topics: this.#topics, retry, logger });
-    this.retries = new Retries({ groupId, deadLetterOf, writer });
+    this.retries = new Retries({ groupId, deadLettersOf, writer });
   }
 
   /**
@@ -82,7 +84,7 @@ export class RetryConsumer {
           consumer: { ...this.#options.consumer, allowAutoTopicCreation: false },
         },
         topicOf: ({ topic }, batch, index) => this.retries.sourceOf(topic, batch.rawHeaders(index)),
-        dueIn: (task, batch, index) => this.retries.wait(task.topic, batch.rawHeaders(index)),
+        dueIn: (_, batch, index) => waitFor(dueOf(batch.rawHeaders(index))),
       },
     );
     this.#responder = responder;
@@ -109,8 +111,10 @@ export class RetryConsumer {
     index: number,
   ): Promise<Outcome> | Outcome | Handling {
     const source = this.retries.sourceOf(task.topic, batch.rawHeaders(index));
-    const attempt = this.retries.delivery(task, batch, index);
-    return this.#ports.dispatch.handle(responder, task, batch, index, source, attempt);
+    const { dispatch } = this.#ports;
+    const options = deadLetterOf(this.#options, dispatch.optionsOf(task, batch, index, source)) ?? {};
+    const attempt = this.retries.delivery(options, task, batch, index);
+    return dispatch.handle(responder, task, batch, index, source, attempt);
   }
 
   /** Waits for a close; called in a handler, without waiting for that handler itself. */

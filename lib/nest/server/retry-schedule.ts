@@ -54,9 +54,9 @@ export class RetrySchedule {
     if (delay === undefined) return undefined;
     return { topic: this.topic(source, delay), delay, attempts: attempts + 1, due: this.#now() + delay };
   }
+}
 
-  /** How long to wait until `due`, in milliseconds; 0 if it has passed. */
-  wait(due: number): number {
-    return Math.max(0, due - this.#now());
-  }
+/** How long to wait until `due`, in milliseconds; 0 if it has passed. */
+export function waitFor(due: number, now = Date.now()): number {
+  return Math.max(0, due - now);
 }

@@ -22,13 +22,13 @@ import {
   KafkaRequestSerializer,
   type KafkaStatus,
 } from '../internals.js';
-import { readNestOptions, type DeadLetterOptions, type NestKafkaOptions } from '../options/index.js';
+import { readNestOptions, type NestKafkaOptions } from '../options/index.js';
 import { runSettings, type RunSettings } from '../../options/index.js';
 import type { IncomingBatch } from '../../codec/incoming.js';
 import { deadLetterOf } from './failure-policies.js';
 import { rememberDirectHandlers } from './direct-handlers.js';
 import { rememberHandlerPlaces } from './handler-places.js';
-import { HandlerRegistry } from './handler-registry.js';
+import { HandlerRegistry, type HandlerDeadLetter } from './handler-registry.js';
 import { findHandler, putHandler, type HandlerTable } from './handler-table.js';
 import { handlerTimeouts } from './handler-timeouts.js';
 import { rememberOriginalErrors } from './original-errors.js';
@@ -309,21 +309,22 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     if (!all.some((handler) => deadLetterOf(this.options, handler)?.retryTopics)) return undefined;
     return new RetryConsumer(this.options, this.groupId, {
       client: () => this.client as Kafka,
-      deadLetterOf: (topic) => this.#deadLetterOf(this.getHandlerByPattern(topic)),
+      deadLettersOf: (topic) =>
+        this.#deadLetters(this.getHandlerByPattern(topic)).map(({ deadLetter }) => deadLetter),
       responder: (...parts) => this.#makeResponder(dispatch, ...parts),
       dispatch,
       requests: () => {
-        const handlers = [...this.messageHandlers.values()].filter(({ isEventHandler }) => !isEventHandler);
-        return handlers.flatMap((handler) => this.#deadLetterOf(handler)?.retryTopics ?? []);
+        const each = [...this.messageHandlers.values()].flatMap((found) => this.#deadLetters(found));
+        return each.flatMap(({ isRequest, deadLetter }) => (isRequest && deadLetter?.retryTopics) || []);
       },
       logger: this.#log,
       watch: (consumer) => this.#status.watchStalls(consumer),
     });
   }
 
-  /** The effective `deadLetter` of a handler. */
-  #deadLetterOf(handler: MessageHandler | null): DeadLetterOptions | undefined {
-    return deadLetterOf(this.options, this.#handlers.options(handler));
+  /** The effective `deadLetter` of each handler of a topic. */
+  #deadLetters(found: MessageHandler | null): HandlerDeadLetter[] {
+    return this.#handlers.deadLetters(found, this.options);
   }
 
   /**
@@ -334,10 +335,9 @@ export class ServerKafka extends Server<any, ServerKafkaStatus> implements Custo
     await prepareTopics([this.serializer, this.deserializer], this.messageHandlers.keys());
     const { topics } = this.options;
     if (topics === undefined) return;
-    const handled = [...this.#table].map(([pattern, handler]) => ({
-      pattern,
-      deadLetter: this.#deadLetterOf(handler),
-    }));
+    const handled = [...this.#table].flatMap(([pattern, found]) =>
+      this.#deadLetters(found).map(({ deadLetter }) => ({ pattern, deadLetter })),
+    );
     await provision(this.client as Kafka, topics.provision, serverTopics(topics, handled), this.logger);
   }
 
