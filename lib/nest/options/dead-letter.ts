@@ -48,9 +48,10 @@ export interface DeadLetterOptions {
   maxAttempts?: number;
   /**
    * Retry topics, in which a message waits for further deliveries before it is dead-lettered, while its partition goes on.
-   * With them, `maxAttempts` counts the deliveries before the first retry topic, and defaults to 1. Default: off.
+   * With them, `maxAttempts` counts the deliveries before the first retry topic, and defaults to 1. `false`: none, also
+   * where the server has some. Default: off.
    */
-  retryTopics?: RetryTopicsOptions;
+  retryTopics?: RetryTopicsOptions | false;
   /** The waits between deliveries. Default: `consumer.retry`. */
   backoff?: Pick<RetryOptions, 'initialRetryTime' | 'maxRetryTime' | 'factor' | 'multiplier'>;
   /**
@@ -130,7 +131,9 @@ export const retryTopicsTable: OptionTable = {
 /** `delays` must be given: without waits there are no retry topics. */
 const retryTopics: Check = {
   ...nested(retryTopicsTable),
+  text: 'an object, or false',
   parse: (value, path) => {
+    if (value === false) return false;
     const given = readOptions(retryTopicsTable, value, path);
     if (isGiven(given['delays'])) return given;
     throw invalidValue(`${path}.delays`, delays.text, undefined);
@@ -160,7 +163,7 @@ export const deadLetterTable: OptionTable = {
       check: retryTopics,
       defaultText: 'off',
       handling: layer,
-      doc: 'Retry topics, in which a message waits for further deliveries before it is dead-lettered, while its partition goes on. With them, `maxAttempts` counts the deliveries before the first retry topic, and defaults to 1.',
+      doc: 'Retry topics, in which a message waits for further deliveries before it is dead-lettered, while its partition goes on. With them, `maxAttempts` counts the deliveries before the first retry topic, and defaults to 1. `false`: none, also where the server has some.',
     },
     {
       name: 'backoff',

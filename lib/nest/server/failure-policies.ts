@@ -39,7 +39,7 @@ export class FailurePolicies {
       recover: writer.take.bind(writer),
       isFinal: writer.isFinal.bind(writer),
       ...waiting,
-      goesOn: this.#ports.retries !== undefined && deadLetter.retryTopics !== undefined,
+      goesOn: this.#ports.retries !== undefined && Boolean(deadLetter.retryTopics),
     };
   }
 }

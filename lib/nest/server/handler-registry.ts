@@ -353,7 +353,7 @@ function refuseRetryTopics(
   if (batch === undefined && ack !== 'manual') return;
   const option = batch === undefined ? 'kafka.ack' : 'kafka.batch';
   throw new KafkaJSInvalidOptionError(
-    `Option ${option} cannot be with deadLetter.retryTopics, whose messages come one by one and count when their handler has ended. Leave one of them out, or give the handler deadLetter: false (${placeOf(entry)})`,
+    `Option ${option} cannot be with deadLetter.retryTopics, whose messages come one by one and count when their handler has ended. Leave one of them out, or give the handler deadLetter: { retryTopics: false } (${placeOf(entry)})`,
     { option },
   );
 }

@@ -50,7 +50,7 @@ function reason(
     return `cannot be with the order "${order}": a transaction commits one offset of each partition, below which all is done. Give the handler concurrency: { order: "partition" }, or leave it out`;
   }
   if (deadLetter?.retryTopics) {
-    return 'cannot be with deadLetter.retryTopics, whose messages are handled in a group of their own. Leave one of them out, or give the handler deadLetter: { maxAttempts } and the server no retryTopics';
+    return 'cannot be with deadLetter.retryTopics, whose messages are handled in a group of their own. Leave one of them out, or give the handler deadLetter: { retryTopics: false }';
   }
   if (server.consumer?.readUncommitted) {
     return 'cannot be with consumer.readUncommitted: what is read might never have been, and so might the offset where reading goes on. Leave one of them out';
