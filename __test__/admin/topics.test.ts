@@ -1,4 +1,6 @@
+import { EventEmitter, once } from 'node:events';
 import { ConfigResourceTypes } from 'kafkajs';
+import { Kafka } from 'nestjs-kafka-native';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BROKERS, closeBroker, kafka, rawProducer, topicExists, unique } from '../harness/broker';
 import { until } from '../harness/wait';
@@ -262,6 +264,29 @@ describe('a client', () => {
     await admin.connect();
     await expect(admin.listTopics()).resolves.toBeInstanceOf(Array);
     await admin.disconnect();
+  });
+
+  it('ends a call that waits to be repeated as soon as it is disconnected', async () => {
+    const logged = new EventEmitter();
+    const failed = once(logged, 'Could not delete topics');
+    const wait = 600_000;
+    const admin = new Kafka({
+      brokers: BROKERS,
+      retry: { initialRetryTime: wait, maxRetryTime: wait },
+      logCreator:
+        () =>
+        ({ log }) =>
+          void logged.emit(log.message),
+    }).admin();
+    await admin.connect();
+    const deleted = admin.deleteTopics({ topics: [unique('admin')] }).catch((error: unknown) => error);
+    await failed;
+    await admin.disconnect();
+    expect(await deleted).toMatchObject({
+      name: 'KafkaJSNonRetriableError',
+      message: 'The admin client was disconnected before it could repeat a call',
+      cause: { type: 'UNKNOWN_TOPIC_OR_PARTITION' },
+    });
   });
 
   it('names the brokers that do not answer', async () => {

@@ -29,6 +29,7 @@ function contextOf(answers: Answers): { context: AdminContext; calls: string[] }
     logger: { warn: () => undefined },
     retry: resolveRetry({ retries: 2, initialRetryTime: 1 }),
     requestTimeoutMs: 1000,
+    rest: () => Promise.resolve(),
   } as unknown as AdminContext;
   return { context, calls };
 }

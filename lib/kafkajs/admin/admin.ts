@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientEvent } from '../../boundary/events.js';
 import { call, NativeAdmin } from '../../native/index.js';
 import { adminProperties } from '../../options/admin.js';
@@ -56,6 +57,8 @@ export class Admin implements AdminShape {
   readonly #events: ClientEvents;
   readonly #context: AdminContext;
   #native: NativeAdmin | undefined;
+  /** Aborted when this connection is to end. */
+  #ending = new AbortController();
   readonly #lifecycle = new Lifecycle('The admin client');
 
   /** @internal */
@@ -82,7 +85,18 @@ export class Admin implements AdminShape {
       logger: this.#logger,
       retry: settings.retry,
       requestTimeoutMs: settings.requestTimeoutMs,
+      rest: (ms, cause) => this.#rest(ms, cause as Error),
     };
+  }
+
+  async #rest(ms: number, cause: Error): Promise<void> {
+    const { signal } = this.#ending;
+    try {
+      await delay(ms, undefined, { signal });
+    } catch {
+      const message = 'The admin client was disconnected before it could repeat a call';
+      throw new KafkaJSNonRetriableError(message, { cause });
+    }
   }
 
   /**
@@ -122,6 +136,7 @@ export class Admin implements AdminShape {
     );
     const timeout = this.#settings.connectTimeoutMs;
     this.#native = native;
+    this.#ending = new AbortController();
     const failure = await unlessAborted(native.connect(timeout), signal);
     if (failure) {
       await trouble.lastWord();
@@ -135,8 +150,9 @@ export class Admin implements AdminShape {
     await native?.close();
   }
 
-  /** Disconnects. A {@link connect} in progress is interrupted, and rejects. */
+  /** Disconnects. A {@link connect} in progress is interrupted, and rejects; so is a call that waits to be repeated. */
   readonly disconnect = async (): Promise<void> => {
+    this.#ending.abort();
     await this.#lifecycle.stop('disconnect', () => this.#close(), {
       stopped: () => this.#emitter.emit(adminEvents.DISCONNECT),
     });

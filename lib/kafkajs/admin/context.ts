@@ -22,6 +22,8 @@ export interface AdminContext {
   readonly logger: Logger;
   readonly retry: ResolvedRetry;
   readonly requestTimeoutMs: number;
+  /** Resolves after `ms`, before a call is repeated because of `cause`; rejects as soon as the client is disconnected. */
+  readonly rest: (ms: number, cause: unknown) => Promise<void>;
 }
 
 /** kafkajs's default for how long a broker may take for an operation, in milliseconds. */
@@ -91,13 +93,6 @@ export async function each<T, R>(items: readonly T[], call: (item: T) => Promise
   return results;
 }
 
-/** Resolves after `ms`. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
 /** The type of a protocol error. */
 export function typeOf(error: unknown): string | undefined {
   return (error as { type?: string } | undefined)?.type;
@@ -135,7 +130,7 @@ export async function lookingAtGroup<T>(look: () => Promise<T>): Promise<T> {
  * Connections that fail are made again by librdkafka.
  */
 export async function retrying<T>(
-  { retry }: AdminContext,
+  { retry, rest }: AdminContext,
   types: readonly string[] | ((error: KafkaJSError) => boolean),
   call: () => Promise<T>,
   onFailure?: (error: KafkaJSError, retryCount: number, retryTime: number) => void,
@@ -154,7 +149,7 @@ export async function retrying<T>(
       if (!shouldRetry(retry, retryCount)) {
         throw new KafkaJSNumberOfRetriesExceeded(error as Error, { retryCount, retryTime });
       }
-      await pause(retryTime);
+      await rest(retryTime, error);
       retryTime = nextRetryTime(retry, retryTime);
     }
   }

@@ -14,7 +14,6 @@ import {
   asking,
   changing,
   errorOfCode,
-  pause,
   retrying,
   throwFirst,
   typeOf,
@@ -239,8 +238,8 @@ async function awaitLeaders(context: AdminContext, topics: string[], timeout?: n
       // A broker may not know the new topic yet.
       const isEarly = ['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'].includes(typeOf(error) ?? '');
       if (!isLate && !isEarly) throw error;
+      await context.rest(Math.max(0, Math.min(LEADER_PAUSE, rest())), error);
     }
-    await pause(Math.max(0, Math.min(LEADER_PAUSE, rest())));
   }
   throw new KafkaJSTimeout('Timed out while waiting for topic leaders');
 }
