@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Controller } from '@nestjs/common';
@@ -123,6 +124,44 @@ describe('a consumer', () => {
     const second = outcome(consumer.run({}));
     await stopped;
     expect([await first, await second]).toEqual([INTERRUPTED, 'done']);
+  });
+
+  test('that runs again is not touched by what fails while it is stopped', async () => {
+    const topic = unique('lifecycles');
+    await createTopics({ [topic]: 1 });
+    await (await rawProducer()).send({ topic, messages: [{ value: 'a' }] });
+    const logged = new EventEmitter();
+    const loud = new Kafka({
+      brokers: BROKERS,
+      logCreator:
+        () =>
+        ({ log }) =>
+          void logged.emit(/fenced/i.test(log.message) ? 'fenced' : 'other'),
+    });
+    const options = { groupId: topic, groupInstanceId: 'only' };
+    const consumer = keep(loud.consumer(options));
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const [begun, hold] = [new Gate(), new Gate()];
+    const eachMessage = async (): Promise<void> => {
+      begun.open();
+      await hold.pass();
+    };
+    await consumer.run({ eachMessage });
+    await begun.pass();
+    const stopped = consumer.stop();
+    const again = outcome(consumer.run({ eachMessage }));
+    const fenced = once(logged, 'fenced');
+    const successor = keep(kafka.consumer(options));
+    await successor.connect();
+    await successor.subscribe({ topic });
+    await successor.run({});
+    await successor.disconnect();
+    hold.open();
+    // The last commit of the session that is being closed is refused, which is fatal to it.
+    await fenced;
+    await stopped;
+    expect(await again).toBe('done');
   });
 
   test.each(['stop', 'disconnect'] as const)('may await %s() in eachMessage', async (method) => {

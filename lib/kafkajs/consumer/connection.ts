@@ -24,7 +24,7 @@ export interface ConnectionOptions {
   /** Receives the core's events of the current session. */
   readonly event: (event: ConsumerEvent, native: NativeConsumer) => void;
   /** Receives exceptions of either callback. */
-  readonly onEscape: (error: Error) => void;
+  readonly onEscape: (error: Error, native: NativeConsumer) => void;
   readonly onClosed: () => void;
 }
 
@@ -58,9 +58,14 @@ export class Connection {
     // Late batches and events of an earlier session are dropped.
     const isPresent = (from: ConsumerHandle): boolean => from === state.session?.handle;
     const fresh = freshSettings(internals);
+    const run = (from: ConsumerHandle, callback: () => void): void =>
+      runCallback(
+        () => isPresent(from) && callback(),
+        (error) => onEscape(error, from.native),
+      );
     const handle = new ConsumerHandle(setup, settings.retry, fresh, {
-      batch: (packed, from) => runCallback(() => isPresent(from) && batch(packed), onEscape),
-      event: (told, from) => runCallback(() => isPresent(from) && event(told, from.native), onEscape),
+      batch: (packed, from) => run(from, () => batch(packed)),
+      event: (told, from) => run(from, () => event(told, from.native)),
     });
     const session = new ConsumerSession(handle);
     state.session = session;

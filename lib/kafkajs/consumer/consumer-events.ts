@@ -22,7 +22,7 @@ export interface ConsumerEventsOptions {
   readonly handling: RecordHandling;
   readonly groupJoin: GroupJoin;
   /** The consumer cannot go on. */
-  readonly onFailure: (error: Error) => void;
+  readonly onFailure: (error: Error, native: NativeConsumer) => void;
 }
 
 /** The partitions of assignments. */
@@ -132,7 +132,7 @@ export class ConsumerEvents {
     const error = kafkaErrorFromNative({ code, message, fatal });
     if ((fatal || !error.retriable) && groupJoin.failed(error, native)) return;
     parts.clientEvents.handle(event, native);
-    if (fatal) onFailure(error);
+    if (fatal) onFailure(error, native);
   }
 
   /** Joining the group, or finding a partition's position, has failed for good. */
@@ -140,6 +140,6 @@ export class ConsumerEvents {
     const { parts, groupJoin, onFailure } = this.#options;
     const last = kafkaErrorFromNative({ code, message });
     const error = exhausted ? retriesExceeded(last, message, parts.settings.retry) : last;
-    if (!groupJoin.failed(error, native)) onFailure(error);
+    if (!groupJoin.failed(error, native)) onFailure(error, native);
   }
 }

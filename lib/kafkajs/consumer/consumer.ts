@@ -57,7 +57,7 @@ export class Consumer implements ConsumerShape {
   /** @internal */
   constructor(kafka: KafkaConfig, config: ConsumerConfig, logger: Logger, internals: ConsumerInternals = {}) {
     const state = this.#state;
-    const crash = (error: unknown, task?: PartitionTask): void => this.#crash(error, task);
+    const crash = (error: Error, native: NativeConsumer): void => this.#crash(error, native);
     const parts = consumerParts(kafka, config, internals.onReplies !== undefined, logger, () => state.native);
     this.#parts = parts;
     this.#internals = internals;
@@ -69,17 +69,13 @@ export class Consumer implements ConsumerShape {
       acks: this.#acks,
       clusterId: () => this.clusterId(),
       isRunning: () => state.isRunning,
-      onRetriesExceeded: crash,
-      onEscape: (error) => crash(error),
     });
     this.#groupJoin = new GroupJoin({
       ...parts,
       handling: (topic) => this.#handling.handling(topic),
       assigned: internals.assigned ?? false,
       isCurrent: (native) => native === state.native,
-      onEscape: (error, native) => {
-        if (native === state.native) crash(error);
-      },
+      onEscape: crash,
     });
     const events = new ConsumerEvents({
       parts,
@@ -88,7 +84,7 @@ export class Consumer implements ConsumerShape {
       positions: this.#positions,
       handling: this.#handling,
       groupJoin: this.#groupJoin,
-      onFailure: (error) => crash(error),
+      onFailure: crash,
     });
     this.#connection = new Connection({
       parts,
@@ -96,7 +92,7 @@ export class Consumer implements ConsumerShape {
       state,
       batch: (batch) => this.#batch(batch),
       event: (event, native) => events.handle(event, native),
-      onEscape: (error) => crash(error),
+      onEscape: crash,
       onClosed: () => this.#groupJoin.cancel(),
     });
     this.#observation = new Observation({
@@ -220,7 +216,7 @@ export class Consumer implements ConsumerShape {
     const { workers } = runSettings(config);
     if (workers !== undefined && this.#internals.handleRecord === undefined) throw workersWithoutServer();
     const run = this.#state.begin(withoutNulls(config));
-    const stalls = this.#observation.watchStalls((error) => this.#crash(error));
+    const stalls = this.#observation.watchStalls((error) => this.#crash(error, this.#state.native));
     run.controller.signal.addEventListener('abort', () => stalls?.close());
     try {
       await this.#observation.during(() => this.#start(run));
@@ -235,7 +231,9 @@ export class Consumer implements ConsumerShape {
     await this.#state.lifecycle.start('run', {
       open: async (signal) => {
         const session = await this.#connection.open(signal);
-        session.runner = this.#handling.runner(run.config);
+        session.runner = this.#handling.runner(run.config, (error, task) =>
+          this.#crash(error, session.native, task),
+        );
         this.#connection.watch();
         await unlessAborted(this.#groupJoin.join(session.native), signal);
       },
@@ -244,7 +242,8 @@ export class Consumer implements ConsumerShape {
   }
 
   /** Takes failures that no call waits for: a start in progress rejects with them, a running consumer crashes. */
-  #crash(cause: unknown, task?: PartitionTask): void {
+  #crash(cause: unknown, native: NativeConsumer | undefined, task?: PartitionTask): void {
+    if (!this.#state.isServedBy(native)) return;
     if (this.#state.lifecycle.fail(errorFrom(cause))) return;
     own(this.#recovery.crash(cause, task), (error) => this.#parts.log.crash(error));
   }

@@ -36,8 +36,6 @@ export interface RecordHandlingOptions extends BatchOwner {
   readonly acks: AckBuffer;
   /** The cluster's id, once a broker has reported it. */
   readonly clusterId: () => string | undefined;
-  readonly onRetriesExceeded: (error: unknown, task: PartitionTask) => void;
-  readonly onEscape: RunnerOptions['onEscape'];
 }
 
 /** State of one call of `run()`. */
@@ -59,15 +57,14 @@ export class RecordHandling {
     this.#options = options;
   }
 
-  /** Creates the runner for a run. */
-  runner(config: ConsumerRunConfig): Runner {
+  /** Creates the runner for a run. The consumer cannot go on after `failed`: because of a message of `task`, if there is one. */
+  runner(config: ConsumerRunConfig, failed: (error: unknown, task?: PartitionTask) => void): Runner {
     // A run that restarts after a crash keeps the async context of the application's call.
     if (this.#run?.config !== config) {
       this.#run = { config, context: new OwnContext(), concurrency: runSettings(config).concurrency };
     }
     const { context } = this.#run;
-    const { settings, internals, batchEvents, log, paused, acks, clusterId, onRetriesExceeded, onEscape } =
-      this.#options;
+    const { settings, internals, batchEvents, log, paused, acks, clusterId } = this.#options;
     const { originalError: original = (outcome: unknown) => outcome } = internals;
     const { retry } = settings;
     const resolved = new ResolvedOffsets();
@@ -96,8 +93,8 @@ export class RecordHandling {
       isPaused: (topic, partition) => paused.has(topic, partition),
       onRevoked: (task) => resolved.forget(task),
       onFailure: (error, task, offset) => log.handlerFailed(original(error), task, offset),
-      onRetriesExceeded: (error, task) => onRetriesExceeded(original(error), task),
-      onEscape,
+      onRetriesExceeded: (error, task) => failed(original(error), task),
+      onEscape: failed,
     });
   }
 

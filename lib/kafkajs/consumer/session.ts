@@ -10,6 +10,7 @@ const LOOK = 50;
 export class ConsumerSession {
   readonly handle: ConsumerHandle;
   runner: Runner | undefined;
+  #isClosing = false;
   /** How many calls of `stop()` or `disconnect()` are awaited by handlers that these calls wait for. */
   #circles = 0;
 
@@ -21,11 +22,17 @@ export class ConsumerSession {
     return this.handle.native;
   }
 
+  /** Whether it ends: the consumer may have been asked to run again already, with another session. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
   /**
    * Lets the running handlers finish, at most for `drainTimeout` milliseconds, commits, leaves the group and
    * disconnects.
    */
   async close(drainTimeout: number): Promise<void> {
+    this.#isClosing = true;
     this.runner?.halt();
     await this.native.close(drainTimeout);
     this.runner?.close();

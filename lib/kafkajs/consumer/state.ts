@@ -24,6 +24,11 @@ export class ConsumerState {
     return this.lifecycle.state === 'closing' ? undefined : this.session?.native;
   }
 
+  /** Whether a failure of this connection is the consumer's: what fails while it is closed must not end the run after it. */
+  isServedBy(native: NativeConsumer | undefined): boolean {
+    return this.session?.native === native && this.session?.isClosing === false;
+  }
+
   /** Whether it is connected, or was and may connect again by itself. */
   get isReady(): boolean {
     return this.lifecycle.state === 'ready';
