@@ -190,6 +190,43 @@ test('a message that cannot be written is refused with all of its send, and the 
   expect(values).toEqual(['next']);
 });
 
+const bytes = (): Uint8Array<ArrayBuffer> => new TextEncoder().encode('there');
+
+function transfer({ buffer }: Uint8Array<ArrayBuffer>): void {
+  structuredClone(buffer, { transfer: [buffer] });
+}
+
+test('bytes that are not there any more are refused with all of their send; those that were there at the call go out', async () => {
+  const topic = unique('again-gone');
+  await createTopics({ [topic]: 1 });
+  const sent = bytes();
+  const sending = producer.send({ topic, messages: [{ value: sent }] as any });
+  transfer(sent);
+  await sending;
+  const transferred = bytes();
+  transfer(transferred);
+  const shrinking = new (ArrayBuffer as any)(8, { maxByteLength: 8 });
+  const shortened = new Uint8Array(shrinking, 0, 8);
+  shrinking.resize(4);
+  for (const gone of [transferred, shortened]) {
+    for (const [name, message] of [
+      ['value', { value: gone }],
+      ['key', { key: gone, value: 'x' }],
+      ['header "h"', { value: 'x', headers: { h: gone } }],
+    ] as const) {
+      const refused = producer.send({ topic, messages: [{ value: 'kept back' }, message] as any });
+      await expect(within('the refusal', refused)).rejects.toThrow(
+        `The ${name} of a message to ${topic} (index 1 of its send) must be a string or a Buffer. Received bytes whose ArrayBuffer was transferred or shortened`,
+      );
+    }
+  }
+  await producer.send({ topic, messages: [{ value: 'next', key: Buffer.alloc(0) }] });
+  const seen = await Tap.on([topic]);
+  const values = (await seen.read(topic, 2)).map(({ value }) => value);
+  await seen.close();
+  expect(values).toEqual(['there', 'next']);
+});
+
 test.each([1, 2, 3, 4])('a value that is no text from look %i on leaves nothing open', async (from) => {
   const topic = unique('again-changing');
   await createTopics({ [topic]: 1 });

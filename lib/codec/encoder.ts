@@ -18,7 +18,16 @@ import {
   writeRequestWords,
   writeSendWords,
 } from '../boundary/outgoing.js';
-import { HEADER_COUNT, HEADERS, KEY, TIMESTAMP, VALUE, type ReadField, type ReadFields } from './message.js';
+import {
+  HEADER_COUNT,
+  HEADERS,
+  KEY,
+  lengthOf,
+  TIMESTAMP,
+  VALUE,
+  type ReadField,
+  type ReadFields,
+} from './message.js';
 
 const INITIAL_WORDS = 4096;
 const INITIAL_BYTES = 64 * 1024;
@@ -33,10 +42,6 @@ type PlainField = ReadField | undefined;
 interface WritingBuffer extends Buffer {
   utf8Write(text: string, offset: number): number;
 }
-
-/** The engine's own getter of the length: an object of the application may have another `length`. */
-const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
-  ?.get as (this: Uint8Array) => number;
 
 /** Takes the numbers and the bytes of a flush. Has to copy what it keeps. */
 export type HandOver = (words: Uint32Array, wordCount: number, bytes: Uint8Array, byteCount: number) => void;

@@ -37,9 +37,14 @@ export const VALUE = 3;
 export const HEADER_COUNT = 4;
 export const HEADERS = 5;
 
+/** What a key, a value or a header may be, in words. */
+const BYTES = 'a string or a Buffer';
 const MOST_PARTITION = 0x7fffffff;
 const MOST_TIMESTAMP = 2n ** 63n - 1n;
 const LEAST_TIMESTAMP = -(2n ** 63n);
+/** The engine's own getter of the length: an object of the application may have another `length`. */
+export const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
+  ?.get as (this: Uint8Array) => number;
 /** Decimal texts that are exact as JavaScript numbers. */
 const SHORT_NUMBER = /^-?\d{1,15}$/;
 
@@ -74,7 +79,24 @@ export function readMessage(fields: ReadFields, at: number, record: OutgoingReco
 
 /** Whether a field can be written as it is: a string, bytes, null or undefined. */
 export function isPlain(field: Field): boolean {
-  return typeof field === 'string' || field === null || field === undefined || field instanceof Uint8Array;
+  return (
+    typeof field === 'string' ||
+    field === null ||
+    field === undefined ||
+    (field instanceof Uint8Array && isThere(field))
+  );
+}
+
+/** Whether bytes can be read: not any more where their ArrayBuffer was transferred, or has become too short for them. */
+function isThere(bytes: Uint8Array): boolean {
+  if (lengthOf.call(bytes) > 0) return true;
+  try {
+    // Of those that are not there the length is 0, and every other method throws.
+    Uint8Array.prototype.at.call(bytes, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether there are no headers. */
@@ -91,15 +113,20 @@ function readHeader(fields: ReadFields, at: number, name: string, value: Field):
 
 function headerOf(value: Field, name: string): ReadField {
   if (value === null || value === undefined) return null;
-  if (value instanceof Uint8Array) return value;
-  throw refusal(`header "${name}"`, 'a string or a Buffer', value);
+  if (value instanceof Uint8Array) return present(value, `header "${name}"`);
+  throw refusal(`header "${name}"`, BYTES, value);
 }
 
 function fieldOf(value: Field, name: string): ReadField {
   if (typeof value === 'string') return value;
   if (value === null || value === undefined) return null;
-  if (value instanceof Uint8Array) return value;
-  throw refusal(name, 'a string or a Buffer', value);
+  if (value instanceof Uint8Array) return present(value, name);
+  throw refusal(name, BYTES, value);
+}
+
+function present(bytes: Uint8Array, name: string): Uint8Array {
+  if (isThere(bytes)) return bytes;
+  throw new FieldRefusal(name, BYTES, 'bytes whose ArrayBuffer was transferred or shortened');
 }
 
 /** The partition that JavaScript would find by using the value as an index, as kafkajs does. */
