@@ -68,6 +68,43 @@ describe.each(['producer', 'consumer', 'admin'] as const)('a %s', (kind) => {
   });
 });
 
+describe.each(['producer', 'consumer', 'admin'] as const)('a %s that is disconnected', (kind) => {
+  type Token = { value: string; lifetime: number };
+  const settle = {
+    answers: Promise.resolve({ value: 'token', lifetime: Date.now() + 60_000 }),
+    fails: Promise.reject<Token>(new Error('too late')),
+  };
+  settle.fails.catch(() => undefined);
+
+  test.each(['answers', 'fails'] as const)('logs nothing of a token whose provider %s later', async (how) => {
+    const lines: string[] = [];
+    const [asked, closed] = [new Gate(), new Gate()];
+    const one = make[kind](
+      new Kafka({
+        brokers: BROKERS,
+        sasl: {
+          mechanism: 'oauthbearer',
+          oauthBearerProvider: () => {
+            asked.open();
+            return closed.pass().then(() => settle[how]);
+          },
+        },
+        logCreator:
+          () =>
+          ({ log }) =>
+            void lines.push(log.message),
+      }),
+    );
+    const connecting = outcome(one.connect());
+    await asked.pass();
+    await one.disconnect();
+    expect(await connecting).toEqual(INTERRUPTED);
+    closed.open();
+    await new Promise(setImmediate);
+    expect(lines.filter((line) => line.includes('token'))).toEqual([]);
+  });
+});
+
 async function running(
   topic: string,
   eachMessage: (value: string, consumer: Consumer) => Promise<void>,

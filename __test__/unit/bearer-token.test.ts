@@ -58,7 +58,7 @@ describe('a provider', () => {
     expect(told).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     const text = 'sasl.oauthBearerProvider has not answered within 10000 ms';
-    expect(told).toEqual([`No token for SASL OAUTHBEARER: ${text}`, `failure ${text}`]);
+    expect(told).toEqual([`failure ${text}`, `No token for SASL OAUTHBEARER: ${text}`]);
     asked[0]?.({ value: 'late', lifetime: 5 });
     await vi.advanceTimersByTimeAsync(0);
     expect(told.slice(2)).toEqual(['token late']);
@@ -68,7 +68,7 @@ describe('a provider', () => {
     supplyToken(async () => ({ value: 'a', lifetime: 5 }) as never, native, logger);
     supplyToken(() => Promise.reject(new Error('no')), native, logger);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(told).toEqual(['token a', 'No token for SASL OAUTHBEARER: no', 'failure no']);
+    expect(told).toEqual(['token a', 'failure no', 'No token for SASL OAUTHBEARER: no']);
   });
 
   // As Node.js fails to connect to a host with two addresses: the core takes no failure without a text, and would never ask again.
@@ -83,6 +83,6 @@ describe('a provider', () => {
   ])('that fails without a message is told of with a reason', async (failure, reason) => {
     supplyToken(() => Promise.reject(failure as Error), native, logger);
     await vi.advanceTimersByTimeAsync(0);
-    expect(told).toEqual([`No token for SASL OAUTHBEARER: ${reason}`, `failure ${reason}`]);
+    expect(told).toEqual([`failure ${reason}`, `No token for SASL OAUTHBEARER: ${reason}`]);
   });
 });

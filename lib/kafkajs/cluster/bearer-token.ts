@@ -13,6 +13,8 @@ type TokenTaker = Pick<
   'setBearerToken' | 'setBearerTokenFailure'
 >;
 
+/** The core's error for what a closed client is asked. */
+const CLOSED = '_DESTROY';
 /** How long a provider may take before the core is told that there is no token, in milliseconds. */
 const PATIENCE = 10_000;
 
@@ -29,12 +31,13 @@ export function supplyToken(provider: BearerProvider | undefined, native: TokenT
     isAnswered = true;
     // The core takes no failure without a text, and would not ask again.
     const message = messageOf(error) || 'sasl.oauthBearerProvider has failed without a reason';
-    logger.error(`No token for SASL OAUTHBEARER: ${message}`);
     try {
-      native.setBearerTokenFailure(message);
-    } catch {
-      // The client was closed meanwhile: the token is no longer needed.
+      call(() => native.setBearerTokenFailure(message));
+    } catch (refusal) {
+      // The client was closed meanwhile: the token is no longer needed, and nobody looks for the reason.
+      if (((refusal as Error).cause as { type?: unknown } | undefined)?.type === CLOSED) return;
     }
+    logger.error(`No token for SASL OAUTHBEARER: ${message}`);
   };
   const late = new Error(`sasl.oauthBearerProvider has not answered within ${PATIENCE} ms`);
   const timer = setTimeout(() => failed(late), PATIENCE).unref();
