@@ -75,7 +75,8 @@ test('committing it comes between no transaction and its offsets', async () => {
   let running = await serve(1);
   const producer = await rawProducer();
   const wanted: number[] = [];
-  for (let next = 0; next < 2000;) {
+  let next = 0;
+  while (next < 2000) {
     const messages = Array.from({ length: 1 + (next % 7) }, () => {
       const isWanted = next % 3 === 0;
       if (isWanted) wanted.push(next);
