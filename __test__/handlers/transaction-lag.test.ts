@@ -76,15 +76,17 @@ test('committing it comes between no transaction and its offsets', async () => {
   const producer = await rawProducer();
   const wanted: number[] = [];
   let next = 0;
-  while (next < 2000) {
-    const messages = Array.from({ length: 1 + (next % 7) }, () => {
-      const isWanted = next % 3 === 0;
-      if (isWanted) wanted.push(next);
-      return message(next++, isWanted ? 'wanted' : 'unwanted');
+  const batch = (size: number) =>
+    Array.from({ length: size }, () => {
+      const value = next++;
+      if (value % 3 !== 0) return message(value, 'unwanted');
+      wanted.push(value);
+      return message(value, 'wanted');
     });
-    await producer.send({ topic: rig.topic, messages });
+  for (let round = 0; round < 400; round += 1) {
+    await producer.send({ topic: rig.topic, messages: batch(1 + (round % 9)) });
     // Another server goes on where this one was.
-    if (next % 500 < messages.length) {
+    if (round % 100 === 99) {
       await running.close();
       running = await serve(1);
     }
