@@ -144,6 +144,9 @@ impl Rebalance {
         mut partitions: Vec<TopicPartition>,
     ) {
         let incremental = context.client().is_cooperative();
+        if !incremental {
+            close_replaced(context);
+        }
         let unsubscribed =
             if incremental { BTreeSet::new() } else { extract_unsubscribed(positions, &mut partitions) };
         let fixed = match *self.mode {
@@ -317,16 +320,32 @@ fn hand_back<C: ConsumerClient>(
     Revocation { assignments, partitions, .. }: &Revocation,
     lost: bool,
 ) {
-    context.intake().remove(assignments);
-    for assignment in assignments {
-        context.assignments().close(*assignment);
-    }
+    stop(context, assignments);
     let client = context.client();
     context.report(match partitions {
         Some(partitions) => client.incremental_unassign(partitions),
         None => client.unassign(),
     });
     context.tell(GroupEvent::Revoked { assignments: assignments.clone(), lost });
+}
+
+/// Takes no more records of these assignments, and closes them.
+fn stop<C: ConsumerClient>(context: &Context<C>, assignments: &[u32]) {
+    context.intake().remove(assignments);
+    for assignment in assignments {
+        context.assignments().close(*assignment);
+    }
+}
+
+/// Closes the assignments that an eager one replaces without librdkafka having taken them back, which it may leave out where the
+/// group rebalances while a first answer is still awaited. Two of a partition would commit for each other: of the one that gets no
+/// records everything would seem to be finished.
+fn close_replaced<C: ConsumerClient>(context: &Context<C>) {
+    let assignments = context.assignments().start_revoking(None);
+    if !assignments.is_empty() {
+        stop(context, &assignments);
+        context.tell(GroupEvent::Revoked { assignments, lost: true });
+    }
 }
 
 /// Opens partitions and starts fetching: all of them, or none.

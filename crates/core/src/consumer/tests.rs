@@ -164,3 +164,25 @@ fn requests_time_out_while_the_start_of_a_partition_is_looked_up() {
     assert_eq!(expired, [(3, 1)]);
     assert!(begun.elapsed() < Duration::from_secs(5), "after {:?}", begun.elapsed());
 }
+
+#[test]
+fn an_eager_assignment_replaces_one_that_was_not_taken_back() {
+    let rig = Rig::new(Scripted::default());
+    let assignment = || {
+        rig.until("the assignment", |event| match event {
+            GroupEvent::Assign { partitions, .. } => Some(partitions[0].assignment),
+            _ => None,
+        })
+    };
+    rig.join();
+    let first = assignment();
+    rig.join();
+    let replaced = rig.until("the end of the first one", |event| match event {
+        GroupEvent::Revoked { assignments, lost } => Some((assignments.clone(), *lost)),
+        _ => None,
+    });
+    assert_eq!(replaced, (vec![first], true));
+    let second = assignment();
+    let assignments = rig.consumer.assignments();
+    assert!(!assignments.is_open(first) && assignments.is_open(second));
+}
