@@ -1,8 +1,7 @@
 import { CommandError, EXIT } from '../front.js';
-import { Interruption } from './interruption.js';
 import type { Letter } from './letter.js';
-import { readLetters } from './read.js';
-import { counted, kafkaOf, timeOf, type Task } from './task.js';
+import { lookThrough } from './look-through.js';
+import { counted, timeOf, type Task } from './task.js';
 
 /** Letters of one origin and one cause. */
 interface Row {
@@ -19,24 +18,13 @@ interface Row {
 export async function listLetters(task: Task): Promise<number> {
   const { topic, filter, given } = task;
   const rows = new Map<string, Row>();
-  const interruption = new Interruption();
-  try {
-    await readLetters({
-      kafka: kafkaOf(task),
-      topic,
-      signal: interruption.signal,
-      handle: async ({ letters, done }) => {
-        for (const letter of letters) {
-          done(letter);
-          if (filter.matches(letter)) count(rows, letter);
-        }
-      },
-    });
-  } finally {
-    interruption.close();
-  }
-  if (interruption.isInterrupted)
-    throw new CommandError('Interrupted before all was read: nothing is counted');
+  const isInterrupted = await lookThrough(task, ({ letters, done }) => {
+    for (const letter of letters) {
+      done(letter);
+      if (filter.matches(letter)) count(rows, letter);
+    }
+  });
+  if (isInterrupted) throw new CommandError('Interrupted before all was read: nothing is counted');
   const sorted = [...rows.values()].toSorted((a, b) => b.count - a.count);
   const total = sorted.reduce((sum, row) => sum + row.count, 0);
   if (given.values['json'] === true) {

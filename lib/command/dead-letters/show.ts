@@ -1,39 +1,28 @@
 import { isUtf8 } from 'node:buffer';
 import { countOf } from '../count.js';
 import { EXIT } from '../front.js';
-import { Interruption } from './interruption.js';
 import type { Letter } from './letter.js';
-import { readLetters } from './read.js';
-import { kafkaOf, timeOf, type Task } from './task.js';
+import { lookThrough } from './look-through.js';
+import { timeOf, type Task } from './task.js';
 
 const DEFAULT_MAX = 10;
 
 /** `dead-letters show`: the messages with their headers. */
 export async function showLetters(task: Task): Promise<number> {
-  const { topic, filter, given } = task;
+  const { filter, given } = task;
   const max = countOf(given, 'max') ?? DEFAULT_MAX;
-  const interruption = new Interruption();
   const write = given.values['json'] === true ? writeJson : writeText;
   let shown = 0;
-  try {
-    await readLetters({
-      kafka: kafkaOf(task),
-      topic,
-      signal: interruption.signal,
-      handle: async ({ letters, done }) => {
-        for (const letter of letters) {
-          if (shown >= max || interruption.signal.aborted) return;
-          done(letter);
-          if (!filter.matches(letter)) continue;
-          write(letter);
-          if (++shown === max) interruption.end();
-        }
-      },
-    });
-  } finally {
-    interruption.close();
-  }
-  return interruption.isInterrupted ? EXIT.failed : EXIT.ok;
+  const isInterrupted = await lookThrough(task, ({ letters, done }, interruption) => {
+    for (const letter of letters) {
+      if (shown >= max || interruption.signal.aborted) return;
+      done(letter);
+      if (!filter.matches(letter)) continue;
+      write(letter);
+      if (++shown === max) interruption.end();
+    }
+  });
+  return isInterrupted ? EXIT.failed : EXIT.ok;
 }
 
 function writeText({ partition, message, cause, reason, origin }: Letter): void {
