@@ -19,17 +19,26 @@ export const CACHE = join(
   `kafka-${KAFKA_VERSION}`,
 );
 
+let downloading;
+
 /**
- * The folder of the jars; downloads them if they are not there yet.
+ * The folder of the jars; downloads them if they are not there yet, once for all brokers that are started together.
  * @param {(line: string) => void} progress
  */
 export async function kafkaJars(progress) {
   const jars = join(CACHE, 'jars');
   if (existsSync(jars)) return jars;
+  downloading ??= download(jars, progress).finally(() => {
+    downloading = undefined;
+  });
+  return downloading;
+}
+
+async function download(jars, progress) {
   await requireTool('mvn', ['-v'], 'Apache Maven, which downloads Apache Kafka, is needed on the PATH');
   progress(`downloading Apache Kafka ${KAFKA_VERSION} with Maven, once (45 MB) …`);
   await mkdir(dirname(jars), { recursive: true });
-  // Downloaded beside and renamed, so that an interrupted or a second download never leaves half a folder.
+  // Downloaded beside and renamed, so that an interrupted download or another process's never leaves half a folder.
   const incoming = await mkdtemp(`${jars}-`);
   try {
     await maven(

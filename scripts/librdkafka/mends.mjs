@@ -12,6 +12,7 @@ import { mendEpochBumps } from './epoch-bumps.mjs';
 import { mendFetchWaits } from './fetch-waits.mjs';
 import { mendMetadata } from './metadata.mjs';
 import { mendOffsetResets, mendTruncations } from './positions.mjs';
+import { mendRebalanceAnswers } from './rebalance-answers.mjs';
 import { mendRebalancePauses } from './rebalance-pauses.mjs';
 import { mendTopicsMadeAnew } from './topics-made-anew.mjs';
 
@@ -30,6 +31,7 @@ export function mendLibrdkafka(source) {
   mendAdminAnswers(source);
   mendOffsetResets(source);
   mendTruncations(source);
+  mendRebalanceAnswers(source);
   mendRebalancePauses(source);
   addSaslAws(source);
 }

@@ -337,9 +337,9 @@ fn stop<C: ConsumerClient>(context: &Context<C>, assignments: &[u32]) {
     }
 }
 
-/// Closes the assignments that an eager one replaces without librdkafka having taken them back, which it may leave out where the
-/// group rebalances while a first answer is still awaited. Two of a partition would commit for each other: of the one that gets no
-/// records everything would seem to be finished.
+/// Closes the assignments that an eager one replaces without their having been revoked, which librdkafka as it is released may leave
+/// out where topics change while the answer to an assignment is awaited. Two of a partition would commit for each other: of the one that
+/// gets no records everything would seem to be finished.
 fn close_replaced<C: ConsumerClient>(context: &Context<C>) {
     let assignments = context.assignments().start_revoking(None);
     if !assignments.is_empty() {

@@ -10,6 +10,7 @@ mod layout;
 mod membership;
 mod positions;
 mod producer;
+mod rebalance;
 mod sasl;
 mod topics;
 mod transactions;
