@@ -16,7 +16,7 @@ use kafka_core::request_events::RequestEvents;
 use crate::{Conf, ConsumerHandle};
 
 /// How long anything may take before a test gives up.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 struct Unwatched;
 
@@ -47,7 +47,9 @@ impl<'a> Member<'a> {
             ("bootstrap.servers", cluster.bootstrap_servers().as_str()),
             ("group.id", "group"),
             ("partition.assignment.strategy", strategy),
-            ("topic.metadata.refresh.interval.ms", "100"),
+            // More often, answers to other requests make a leader that waits for the topics of its members join again.
+            ("topic.metadata.refresh.interval.ms", "1000"),
+            // The mock cluster waits that long for members that have joined already.
             ("session.timeout.ms", "6000"),
             ("heartbeat.interval.ms", "100"),
             ("debug", "cgrp"),
