@@ -6,6 +6,8 @@ import { PREFIX, startClient, startServer } from './pair.mjs';
 
 /** Longest wait for a thread to end, in milliseconds. */
 const PATIENCE = 60_000;
+/** Longest wait for what keeps the event loop alive to be what it was after an earlier cycle, in milliseconds. */
+const SETTLING = 5000;
 
 /** Threads of a consumer or a producer, this package's and librdkafka's. */
 const OF_CLIENTS = /^(kafka-consumer|kafka-producer|rdk:)/;
@@ -23,6 +25,9 @@ function threadNames() {
   });
 }
 
+/** What keeps the event loop alive, but for the pipes of the output. */
+const resources = () => process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap');
+
 const count = (pattern) => threadNames().filter((name) => pattern.test(name)).length;
 
 /** Waits until there are at most so many threads of a kind; how many there are then. */
@@ -32,16 +37,30 @@ async function atMost(limit, pattern) {
   return count(pattern);
 }
 
+/** The fewest resources after a cycle so far. */
+let fewest = Infinity;
+
+/** Waits for those that end right behind a close as well. */
+async function settled() {
+  const deadline = Date.now() + SETTLING;
+  while (resources().length > fewest && Date.now() < deadline) await setTimeout(10);
+  const left = resources();
+  fewest = Math.min(fewest, left.length);
+  return left;
+}
+
 async function held() {
   // A close answers when all is said; the threads end right behind it.
   const clients = await atMost(0, OF_CLIENTS);
+  const left = await settled();
   globalThis.gc();
   return {
     clients,
     descriptors: readdirSync('/proc/self/fd').length,
     // Node's own; what is of calls comes and goes.
     threads: threadNames().filter((name) => !OF_CALLS.test(name)).length,
-    resources: process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap').length,
+    resources: left.length,
+    names: left,
     rss: process.memoryUsage.rss(),
     heap: process.memoryUsage().heapUsed,
   };

@@ -70,6 +70,8 @@ test.runIf(process.platform === 'linux')(
     expect(outcome.report.calls).toBe(1);
     expect(last.descriptors).toBeLessThanOrEqual(first.descriptors);
     expect(last.threads).toBeLessThanOrEqual(first.threads);
-    expect(last.resources).toBeLessThanOrEqual(first.resources);
+    expect(last.resources, `${last.names.join()} after ${first.names.join()}`).toBeLessThanOrEqual(
+      first.resources,
+    );
   },
 );

@@ -47,6 +47,8 @@ interface Sample {
   /** Other threads, but for those that calls wait on. */
   threads: number;
   resources: number;
+  /** Those resources. */
+  names: string[];
   rss: number;
   heap: number;
 }
@@ -64,6 +66,7 @@ export async function cycles(
     descriptors: Math.max(...part.map(({ descriptors }) => descriptors)),
     threads: Math.max(...part.map(({ threads }) => threads)),
     resources: Math.max(...part.map(({ resources }) => resources)),
+    names: part.flatMap(({ names }) => names),
     rss: Math.max(...part.map(({ rss }) => rss)),
     heap: Math.max(...part.map(({ heap }) => heap)),
   });
